@@ -1,0 +1,1 @@
+"""sensenet: a compiler for BigML deepnets."""

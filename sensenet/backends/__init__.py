@@ -1,0 +1,73 @@
+"""The targets: one literal table. A backend's module is imported when its target is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.errors import UnknownTargetError
+from sensenet.ir.graph import Graph
+from sensenet.ir.op import Op
+
+
+@frozen(kw_only=True)
+class Backend:
+    """How one target is made, and run again in its own runtime.
+
+    `legal` holds the ops that `build` takes (usually the keys of an emit table); other ops are lowered first.
+    `build(graph, report, options)` gives the artifact; it raises UnknownTargetError for an option that the
+    target does not document. `load(artifact)` runs it in memory, `open(path)` from a saved file; both raise
+    ArtifactError for what they cannot run. A package that is not installed raises MissingPackageError.
+    """
+
+    legal: frozenset[type[Op]]
+    build: Callable[[Graph, Report, Mapping[str, Any]], Artifact]
+    load: Callable[[Artifact], Executable]
+    open: Callable[[Path], Executable]
+
+
+@frozen(kw_only=True)
+class Target:
+    """A line of the table: the module that holds `BACKEND`, what it makes, and the suffix of its files."""
+
+    module: str
+    description: str
+    suffix: str
+
+
+TARGETS: Mapping[str, Target] = {
+    "ir": Target(
+        module="sensenet.backends.ir",
+        description="the graph as text, with its weights in an .npz file beside",
+        suffix=".ir",
+    ),
+    "numpy": Target(
+        module="sensenet.backends.numpy",
+        description="one .npz file that predicts without TensorFlow",
+        suffix=".npz",
+    ),
+    "keras": Target(
+        module="sensenet.backends.keras",
+        description="a tf.keras.Model, saved as .keras; trainable at -O0",
+        suffix=".keras",
+    ),
+    "tflite": Target(
+        module="sensenet.backends.tflite",
+        description="a TensorFlow Lite flatbuffer, stock ops only",
+        suffix=".tflite",
+    ),
+}
+"""Every target by its name."""
+
+
+def load_backend(target: str) -> Backend:
+    """The backend of a target; raises UnknownTargetError. Importing it imports no optional package."""
+    if target not in TARGETS:
+        raise UnknownTargetError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
+    backend: Backend = importlib.import_module(TARGETS[target].module).BACKEND
+    return backend

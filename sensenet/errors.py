@@ -1,0 +1,65 @@
+"""The exceptions a user can meet: one family, rooted in `SensenetError`.
+
+Every message says what is wrong, where (file, JSON path, row, node), what was expected and, where there is
+one, the way out. Subclasses also derive from the built-in exception a caller would naturally catch.
+"""
+
+from __future__ import annotations
+
+
+class SensenetError(Exception):
+    """Anything that sensenet reports about its input, its options or its environment."""
+
+
+class DocumentError(SensenetError, ValueError):
+    """A BigML document that cannot be read or means nothing. `path` is the JSON path of the fault."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+
+class SettingsError(SensenetError, ValueError):
+    """An unknown setting, or a value that a setting does not take."""
+
+
+class InputError(SensenetError, ValueError):
+    """Rows, cells or images given to a model that it cannot read."""
+
+
+class InputTypeError(InputError, TypeError):
+    """An argument of a type that no model takes."""
+
+
+class VerifyError(SensenetError):
+    """A graph whose types, names or structure are inconsistent."""
+
+
+class PassError(SensenetError):
+    """A pass failed, or left an invalid graph; names the pass and those that had run before it."""
+
+
+class UnsupportedOpError(SensenetError):
+    """A backend that has neither an emitter nor a lowering rule for an op of the graph."""
+
+
+class TextFormError(SensenetError, ValueError):
+    """Text that is not a graph; the message begins with `line:column`."""
+
+
+class ArtifactError(SensenetError):
+    """A file or directory that cannot be written, or that is not an artifact of ours."""
+
+
+class UnknownTargetError(SensenetError, ValueError):
+    """A target, level or option that `compile` does not have."""
+
+
+class MissingPackageError(SensenetError, ImportError):
+    """An optional package that is not installed; the message gives the command that brings it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed: "
+            f"pip install 'sensenet[{extra}]'"
+        )

@@ -1,0 +1,1 @@
+"""The intermediate representation: types, ops, graph, verifier, text form, interpreter."""

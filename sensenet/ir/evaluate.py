@@ -1,0 +1,101 @@
+"""The interpreter: runs a graph in NumPy. What it computes is what the graph means.
+
+A `Program` is a graph made ready to run: a flat list of steps over numbered slots, in which each
+intermediate array is dropped after its last use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import InputError
+from sensenet.ir.graph import Graph, Value
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.types import Array, TensorType
+
+
+@frozen(kw_only=True)
+class Step:
+    """One node: apply `evaluate` to slots `inputs`, store the results, forget the slots in `drop`."""
+
+    evaluate: Callable[..., Any]
+    inputs: tuple[int, ...]
+    results: tuple[int, ...]
+    drop: tuple[int, ...]
+
+
+@frozen(kw_only=True)
+class Program:
+    """A graph ready to run; made by `prepare`."""
+
+    inputs: tuple[tuple[str, TensorType, int], ...]
+    outputs: tuple[tuple[str, int], ...]
+    steps: tuple[Step, ...]
+    constants: tuple[Array | None, ...]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
+        slots: list[Any] = list(self.constants)
+        for name, declared, slot in self.inputs:
+            slots[slot] = _checked(inputs, name, declared)
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                results = step.evaluate(*[slots[slot] for slot in step.inputs])
+                if len(step.results) == 1:
+                    slots[step.results[0]] = results
+                else:
+                    for slot, result in zip(step.results, results, strict=True):
+                        slots[slot] = result
+                for slot in step.drop:
+                    slots[slot] = None
+        return {name: slots[slot] for name, slot in self.outputs}
+
+
+def _checked(inputs: Mapping[str, Array], name: str, declared: TensorType) -> Array:
+    if name not in inputs:
+        raise InputError(f"the input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
+    array = inputs[name]
+    if not declared.accepts(array):
+        raise InputError(f"the input {name!r} is {array.dtype}{list(array.shape)}, expected {declared}")
+    return array
+
+
+def prepare(graph: Graph) -> Program:
+    """The graph as a program."""
+    slot_of: dict[Value, int] = {}
+    constants: list[Array | None] = []
+    for node in graph.nodes:
+        for value in node.values:
+            slot_of[value] = len(constants)
+            constants.append(node.op.value.array if isinstance(node.op, Constant) else None)
+    last_reader = {value: node for node in graph.nodes for value in node.inputs}
+    kept = {value for value in slot_of if isinstance(value.op, Constant)} | set(graph.outputs.values())
+    steps = tuple(
+        Step(
+            evaluate=node.op.evaluate,
+            inputs=tuple(slot_of[value] for value in node.inputs),
+            results=tuple(slot_of[value] for value in node.values),
+            drop=tuple(
+                slot_of[value]
+                for value in dict.fromkeys(node.inputs)
+                if value not in kept and last_reader[value] is node
+            ),
+        )
+        for node in graph.nodes
+        if not isinstance(node.op, Input | Constant)
+    )
+    return Program(
+        inputs=tuple((node.name, node.types[0], slot_of[node.value]) for node in graph.inputs),
+        outputs=tuple((name, slot_of[value]) for name, value in graph.outputs.items()),
+        steps=steps,
+        constants=tuple(constants),
+    )
+
+
+def evaluate(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The graph's named outputs for named inputs, in NumPy float32."""
+    return prepare(graph)(inputs)

@@ -1,0 +1,240 @@
+"""Nodes, values and the immutable graph.
+
+A node is an op applied to values; a value is one result of a node. Nodes never change and compare by
+identity, so a rewrite builds new nodes and a new graph, and "changed" means "a different object". A graph is
+its inputs and outputs: the nodes are what the outputs reach, and what they don't reach is dead.
+Every walk is iterative, because a network may be deeper than Python's recursion limit.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+
+from sensenet.errors import VerifyError
+from sensenet.ir.op import Op
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Tensor, TensorType
+
+
+@attrs.frozen(eq=False, repr=False)
+class Node:
+    """An op, its inputs and the types of its results. Made by `apply`, which infers the types."""
+
+    op: Op
+    inputs: tuple[Value, ...]
+    types: tuple[TensorType, ...]
+    name: str
+
+    @property
+    def value(self) -> Value:
+        """The node's only result, or its first."""
+        return Value(self, 0)
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(Value(self, index) for index in range(len(self.types)))
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.op.mnemonic()}>"
+
+
+@attrs.frozen(repr=False)
+class Value:
+    """One result of a node; equal when node (by identity) and index are."""
+
+    node: Node
+    index: int = 0
+
+    @property
+    def type(self) -> TensorType:
+        return self.node.types[self.index]
+
+    @property
+    def op(self) -> Op:
+        """The op that produces this value."""
+        return self.node.op
+
+    def __repr__(self) -> str:
+        return f"<{self.node.name}:{self.index} {self.type}>"
+
+
+def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
+    """The types of an op's results on these inputs; raises VerifyError where it does not take them."""
+    try:
+        types = op.infer(*(value.type for value in inputs))
+    except TypeError as error:  # the wrong number of inputs
+        raise VerifyError(f"{op.mnemonic()} does not take {len(inputs)} inputs ({error})") from error
+    return types if isinstance(types, tuple) else (types,)
+
+
+def apply(op: Op, *inputs: Value, name: str = "") -> Node:
+    """A node that applies an op to values; its types are inferred.
+
+    `name` is a wish: `Graph.create` makes names unique. Raises VerifyError, naming the node, where the op
+    does not take inputs of these types.
+    """
+    name = name or op.mnemonic()
+    try:
+        return Node(op, tuple(inputs), infer_types(op, inputs), name)
+    except VerifyError as error:
+        raise VerifyError(f"node {name!r} ({op.mnemonic()}): {error}") from error
+
+
+def constant(tensor: Tensor, name: str = "") -> Value:
+    """A value that is the same for every call."""
+    return apply(Constant(value=tensor), name=name).value
+
+
+@attrs.frozen(eq=False, slots=False, repr=False)
+class Graph:
+    """A program from named inputs to named outputs, with the signature that says what they mean.
+
+    `inputs` are nodes of the op Input, in calling order, present even where nothing reads them; `outputs`
+    maps names to values, in order. Made by `create`.
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: Mapping[str, Value]
+    signature: Signature
+
+    @classmethod
+    def create(cls, inputs: Iterable[Node], outputs: Mapping[str, Value], signature: Signature) -> Graph:
+        """A graph with unique node names (a second `dense` becomes `dense_2`)."""
+        return _with_unique_names(cls(tuple(inputs), dict(outputs), signature))
+
+    @functools.cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The inputs, then every node that an output needs, each after what it reads."""
+        return tuple(_topological_order(self.inputs, [value.node for value in self.outputs.values()]))
+
+    @functools.cached_property
+    def uses(self) -> Mapping[Value, int]:
+        """How often each value is read, by nodes and by the graph's outputs."""
+        count = Counter(value for node in self.nodes for value in node.inputs)
+        count.update(self.outputs.values())
+        return count
+
+    @property
+    def ops(self) -> frozenset[type[Op]]:
+        """The classes of op that occur."""
+        return frozenset(type(node.op) for node in self.nodes)
+
+    def node(self, name: str) -> Node:
+        """The node of that name; raises KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.nodes)} nodes: {', '.join(self.outputs)}>"
+
+
+def _topological_order(inputs: Iterable[Node], roots: Iterable[Node]) -> list[Node]:
+    """Depth-first post-order, inputs first; iterative. A cycle cannot be built from frozen nodes."""
+    order = list(inputs)
+    done = set(order)
+    for root in roots:
+        stack = [(root, iter(root.inputs))]
+        if root in done:
+            continue
+        done.add(root)
+        while stack:
+            node, operands = stack[-1]
+            for value in operands:
+                if value.node not in done:
+                    done.add(value.node)
+                    stack.append((value.node, iter(value.node.inputs)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
+
+
+Replace = Callable[[Node], Sequence[Value]]
+
+
+def rebuild(
+    graph: Graph, replace: Replace, replaced: Callable[[Value, Value], None] = lambda old, new: None
+) -> Graph:
+    """The graph with each node's results replaced by `replace(node)`, from inputs to outputs.
+
+    `replace` sees a node whose inputs are already replaced, and gives the values that stand for its
+    results: `node.values` to keep it. It is not called for graph inputs. `replaced(old, new)` hears of every
+    value of the graph that another takes the place of, after and before `replace` sees the node. Returns the
+    same graph object where nothing changed. Raises VerifyError where a replacement has another type.
+    """
+    results: dict[Value, Value] = {}
+
+    def note(old: Node, values: Sequence[Value]) -> None:
+        for old_value, new_value in zip(old.values, values, strict=True):
+            if old_value != new_value:
+                replaced(old_value, new_value)
+
+    for node in graph.nodes:
+        if isinstance(node.op, Input):
+            continue
+        inputs = tuple(results.get(value, value) for value in node.inputs)
+        current = node if inputs == node.inputs else apply(node.op, *inputs, name=node.name)
+        note(node, current.values)
+        new_values = replace(current)
+        note(current, new_values)
+        for old, new in zip(node.values, new_values, strict=True):
+            if old != new:
+                results[old] = new
+    if not results:
+        return graph
+    outputs = {name: results.get(value, value) for name, value in graph.outputs.items()}
+    return Graph.create(graph.inputs, outputs, graph.signature)
+
+
+def _with_unique_names(graph: Graph) -> Graph:
+    taken: set[str] = set()
+    new_names: dict[Node, str] = {}
+    for node in graph.nodes:
+        name, count = node.name, 1
+        while name in taken:
+            count += 1
+            name = f"{node.name}_{count}"
+        taken.add(name)
+        if name != node.name:
+            new_names[node] = name
+    if not new_names:
+        return graph
+    renamed: dict[Node, Node] = {}
+    for node in graph.nodes:
+        inputs = tuple(Value(renamed.get(value.node, value.node), value.index) for value in node.inputs)
+        if node in new_names or inputs != node.inputs:
+            renamed[node] = attrs.evolve(node, inputs=inputs, name=new_names.get(node, node.name))
+    return Graph(
+        tuple(renamed.get(node, node) for node in graph.inputs),
+        {name: Value(renamed.get(v.node, v.node), v.index) for name, v in graph.outputs.items()},
+        graph.signature,
+    )
+
+
+def same_graph(first: Graph, second: Graph) -> bool:
+    """Whether two graphs are equal in structure, ops, weights, names and signature."""
+    if len(first.nodes) != len(second.nodes) or list(first.outputs) != list(second.outputs):
+        return False
+    position = {node: index for graph in (first, second) for index, node in enumerate(graph.nodes)}
+
+    def described(node: Node) -> tuple[object, ...]:
+        inputs = tuple((position[value.node], value.index) for value in node.inputs)
+        return node.op, inputs, node.types, node.name
+
+    def results(graph: Graph) -> list[tuple[int, int]]:
+        return [(position[value.node], value.index) for value in graph.outputs.values()]
+
+    return (
+        first.signature == second.signature
+        and results(first) == results(second)
+        and len(first.inputs) == len(second.inputs)
+        and all(described(a) == described(b) for a, b in zip(first.nodes, second.nodes, strict=True))
+    )

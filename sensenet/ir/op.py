@@ -1,0 +1,40 @@
+"""What an op is: a frozen attrs class with `infer` and `evaluate`.
+
+Declaring an op (`@frozen(kw_only=True) class Name(Op)`) and listing it in `sensenet.ir.ops.OPS` is all that
+printing, parsing, verifying, evaluating and the property tests need; a backend then adds one row to its emit
+table, or a rule that lowers the op to others.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sensenet.errors import VerifyError
+from sensenet.ir.types import TensorType
+
+
+class Op:
+    """Base of all ops: what a node computes, without saying on what.
+
+    `infer` takes the types of the inputs and gives the type of the result, or a tuple where the op has
+    several; it raises `VerifyError` for inputs that the op does not take. `evaluate` takes NumPy arrays of
+    those types and gives the result: it defines what the op means. Both are pure.
+    """
+
+    def infer(self, *types: Any, **_: Any) -> TensorType | tuple[TensorType, ...]:
+        raise TypeError(f"{type(self).__name__} declares no infer")
+
+    def evaluate(self, *arrays: Any, **_: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} declares no evaluate")
+
+    @classmethod
+    def mnemonic(cls) -> str:
+        """The name in the text form: `BatchNormalization` is `batch_normalization`."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `VerifyError(message)` unless the condition holds; for the checks in `infer`."""
+    if not condition:
+        raise VerifyError(message)

@@ -1,0 +1,344 @@
+"""Basic tensor ops: joining, cutting and rearranging, arithmetic and comparison.
+
+These are what every backend has, and what the harder ops are lowered to.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.op import Op, require
+from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast
+
+
+def _require_same_dtype(*types: TensorType) -> None:
+    require(len({t.dtype for t in types}) == 1, f"dtypes differ: {', '.join(map(str, types))}")
+
+
+def _broadcast(*types: TensorType) -> TensorType:
+    _require_same_dtype(*types)
+    shape = broadcast(*(t.shape for t in types))
+    require(shape is not None, f"shapes do not broadcast: {', '.join(map(str, types))}")
+    assert shape is not None
+    return types[0].with_shape(shape)
+
+
+class Elementwise(Op):
+    """Base of the binary ops that work element by element with NumPy's broadcasting."""
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        return _broadcast(a, b)
+
+
+@frozen(kw_only=True)
+class Add(Op):
+    """y = x0 + x1 + …, summed from the left; shapes broadcast."""
+
+    def infer(self, *xs: TensorType) -> TensorType:
+        require(len(xs) >= 2, "add takes two inputs or more")
+        return _broadcast(*xs)
+
+    def evaluate(self, *xs: Array) -> Array:
+        total = xs[0]
+        for x in xs[1:]:
+            total = total + x
+        return total
+
+
+@frozen(kw_only=True)
+class Average(Op):
+    """y = (x0 + x1 + …) / n, summed from the left; all of one shape. An ensemble's answer."""
+
+    def infer(self, *xs: TensorType) -> TensorType:
+        require(len(xs) >= 1, "average takes one input or more")
+        _require_same_dtype(*xs)
+        require(len({x.shape for x in xs}) == 1, f"shapes differ: {', '.join(map(str, xs))}")
+        return xs[0]
+
+    def evaluate(self, *xs: Array) -> Array:
+        total = xs[0]
+        for x in xs[1:]:
+            total = total + x
+        result: Array = total / np.float32(len(xs))
+        return result
+
+
+@frozen(kw_only=True)
+class Subtract(Elementwise):
+    """y = a - b."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = a - b
+        return result
+
+
+@frozen(kw_only=True)
+class Multiply(Elementwise):
+    """y = a · b."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = a * b
+        return result
+
+
+@frozen(kw_only=True)
+class Divide(Elementwise):
+    """y = a / b, for float32."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = a / b
+        return result
+
+
+@frozen(kw_only=True)
+class Maximum(Elementwise):
+    """y = max(a, b)."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = np.maximum(a, b)
+        return result
+
+
+@frozen(kw_only=True)
+class Minimum(Elementwise):
+    """y = min(a, b)."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = np.minimum(a, b)
+        return result
+
+
+class Comparison(Op):
+    """Base of the comparisons: two inputs of one dtype that broadcast, a bool result."""
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        return _broadcast(a, b).with_dtype(DType.BOOL)
+
+
+@frozen(kw_only=True)
+class Equal(Comparison):
+    """y = (a == b); false for NaN."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        return np.equal(a, b)
+
+
+@frozen(kw_only=True)
+class LessEqual(Comparison):
+    """y = (a <= b); false for NaN."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        return np.less_equal(a, b)
+
+
+@frozen(kw_only=True)
+class Greater(Comparison):
+    """y = (a > b); false for NaN."""
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        return np.greater(a, b)
+
+
+@frozen(kw_only=True)
+class Select(Op):
+    """y = a where condition else b; all three broadcast."""
+
+    def infer(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
+        require(condition.dtype is DType.BOOL, f"the condition is {condition}, expected bool")
+        result = _broadcast(a, b)
+        return result.with_shape(_broadcast(condition.with_dtype(result.dtype), result).shape)
+
+    def evaluate(self, condition: Array, a: Array, b: Array) -> Array:
+        return np.where(condition, a, b)
+
+
+@frozen(kw_only=True)
+class Cast(Op):
+    """The same numbers in another dtype; true is 1, floats are cut towards zero."""
+
+    dtype: DType
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x.with_dtype(self.dtype)
+
+    def evaluate(self, x: Array) -> Array:
+        return x.astype(self.dtype.numpy)
+
+
+@frozen(kw_only=True)
+class Concatenate(Op):
+    """The inputs side by side on an axis (by default the last); other axes agree."""
+
+    axis: int = -1
+
+    def infer(self, *xs: TensorType) -> TensorType:
+        require(len(xs) >= 1, "concatenate takes one input or more")
+        _require_same_dtype(*xs)
+        rank = xs[0].rank
+        require(
+            all(x.rank == rank for x in xs) and -rank <= self.axis < rank, "ranks differ, or no such axis"
+        )
+        axis = self.axis % rank
+        shape: list[int | None] = []
+        for position, sizes in enumerate(zip(*(x.shape for x in xs), strict=True)):
+            known = {size for size in sizes if size is not None}
+            if position == axis:
+                shape.append(None if None in sizes else sum(size for size in sizes if size is not None))
+            else:
+                require(len(known) <= 1, f"shapes differ: {', '.join(map(str, xs))}")
+                shape.append(known.pop() if known else None)
+        return xs[0].with_shape(shape)
+
+    def evaluate(self, *xs: Array) -> Array:
+        return np.concatenate(xs, axis=self.axis)
+
+
+@frozen(kw_only=True)
+class Slice(Op):
+    """x[..., start:stop] on an axis of known size; 0 <= start < stop <= size."""
+
+    axis: int = -1
+    start: int
+    stop: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(-x.rank <= self.axis < x.rank, f"no axis {self.axis} in {x}")
+        axis = self.axis % x.rank
+        size = x.shape[axis]
+        require(
+            0 <= self.start < self.stop and (size is None or self.stop <= size),
+            f"slice [{self.start}, {self.stop}) outside axis {self.axis} of {x}",
+        )
+        return x.with_shape((*x.shape[:axis], self.stop - self.start, *x.shape[axis + 1 :]))
+
+    def evaluate(self, x: Array) -> Array:
+        index: list[slice] = [slice(None)] * x.ndim
+        index[self.axis] = slice(self.start, self.stop)
+        return x[tuple(index)]
+
+
+@frozen(kw_only=True)
+class Gather(Op):
+    """x taken at constant positions of an axis; indices: i32[n], each in [0, size)."""
+
+    axis: int = -1
+    indices: Tensor
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(-x.rank <= self.axis < x.rank, f"no axis {self.axis} in {x}")
+        require(
+            self.indices.type.dtype is DType.INT32 and len(self.indices.shape) == 1,
+            f"indices are {self.indices.type}, expected i32[n]",
+        )
+        axis = self.axis % x.rank
+        size, indices = x.shape[axis], self.indices.array
+        in_bounds = indices.size == 0 or (indices.min() >= 0 and (size is None or indices.max() < size))
+        require(bool(in_bounds), f"an index outside axis {self.axis} of {x}")
+        return x.with_shape((*x.shape[:axis], self.indices.shape[0], *x.shape[axis + 1 :]))
+
+    def evaluate(self, x: Array) -> Array:
+        return np.take(x, self.indices.array, axis=self.axis)
+
+
+@frozen(kw_only=True)
+class Lookup(Op):
+    """y = table[x]: a row of a constant table for each entry; x: i32[...], table: [n, ...]."""
+
+    table: Tensor
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.INT32, f"expected i32, found {x}")
+        require(len(self.table.shape) >= 1, "the table has rank 1 or more")
+        return self.table.type.with_shape((*x.shape, *self.table.shape[1:]))
+
+    def evaluate(self, x: Array) -> Array:
+        return self.table.array[x]
+
+
+@frozen(kw_only=True)
+class TakeAlong(Op):
+    """y[b, j] = x[b, positions[b, j]]; x: [b, n], positions: i32[b, k] → [b, k]."""
+
+    def infer(self, x: TensorType, positions: TensorType) -> TensorType:
+        require(x.rank == 2 and positions.rank == 2, f"expected rank 2, found {x} and {positions}")
+        require(positions.dtype is DType.INT32, f"positions are {positions}, expected i32")
+        return x.with_shape(positions.shape)
+
+    def evaluate(self, x: Array, positions: Array) -> Array:
+        return np.take_along_axis(x, positions, axis=1)
+
+
+@frozen(kw_only=True)
+class MatMul(Op):
+    """y = a @ b on the last two axes; the axes before broadcast. f32[..., n, k] @ f32[..., k, m]."""
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        require(a.rank >= 2 and b.rank >= 2, f"expected rank 2 or more, found {a} and {b}")
+        require(a.dtype is b.dtype is DType.FLOAT32, f"expected f32, found {a} and {b}")
+        require(
+            a.shape[-1] is None or b.shape[-2] is None or a.shape[-1] == b.shape[-2],
+            f"inner sizes differ: {a} @ {b}",
+        )
+        outer = broadcast(a.shape[:-2], b.shape[:-2]) if a.rank > 2 or b.rank > 2 else ()
+        require(outer is not None, f"outer shapes do not broadcast: {a} @ {b}")
+        assert outer is not None
+        return a.with_shape((*outer, a.shape[-2], b.shape[-1]))
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = np.matmul(a, b)
+        return result
+
+
+@frozen(kw_only=True)
+class Reshape(Op):
+    """The same entries in another shape; at most one size is None and follows from the others."""
+
+    shape: tuple[int | None, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(self.shape.count(None) <= 1, "at most one unknown size")
+        known = math.prod(size for size in self.shape if size is not None)
+        if None not in x.shape:
+            total = math.prod(size for size in x.shape if size is not None)
+            fits = total % known == 0 if None in self.shape and known else total == known
+            require(fits, f"{x} has no shape {self.shape}")
+            if None in self.shape and known:
+                return x.with_shape(total // known if size is None else size for size in self.shape)
+        return x.with_shape(self.shape)
+
+    def evaluate(self, x: Array) -> Array:
+        shape = [-1 if size is None else size for size in self.shape]
+        if -1 in shape and x.size == 0:  # NumPy cannot infer a size from nothing
+            shape[shape.index(-1)] = 0
+        return x.reshape(shape)
+
+
+@frozen(kw_only=True)
+class Flatten(Op):
+    """[b, ...] → [b, n]: all axes but the first in one, row-major."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.rank >= 2, f"expected rank 2 or more, found {x}")
+        sizes = x.shape[1:]
+        known = None if None in sizes else math.prod(size for size in sizes if size is not None)
+        return x.with_shape((x.shape[0], known))
+
+    def evaluate(self, x: Array) -> Array:
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+
+@frozen(kw_only=True)
+class Transpose(Op):
+    """Axis i of the result is axis permutation[i] of x."""
+
+    permutation: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(sorted(self.permutation) == list(range(x.rank)), f"no permutation of the axes of {x}")
+        return x.with_shape(x.shape[axis] for axis in self.permutation)
+
+    def evaluate(self, x: Array) -> Array:
+        return x.transpose(self.permutation)

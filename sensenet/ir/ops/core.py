@@ -1,0 +1,34 @@
+"""The two ops that read nothing: a graph's input and a constant."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from sensenet.ir.op import Op
+from sensenet.ir.types import Array, Tensor, TensorType
+
+
+@frozen(kw_only=True)
+class Input(Op):
+    """A tensor that the caller gives; the node's name is the input's name."""
+
+    type: TensorType
+
+    def infer(self) -> TensorType:
+        return self.type
+
+    def evaluate(self) -> Array:
+        raise TypeError("an input has no value of its own")
+
+
+@frozen(kw_only=True)
+class Constant(Op):
+    """The same tensor at every call."""
+
+    value: Tensor
+
+    def infer(self) -> TensorType:
+        return self.value.type
+
+    def evaluate(self) -> Array:
+        return self.value.array

@@ -1,0 +1,125 @@
+"""Ops of fully connected networks."""
+
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.op import Op, require
+from sensenet.ir.types import Array, DType, Tensor, TensorType
+
+
+def require_float(x: TensorType) -> None:
+    require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
+
+
+def require_channels(x: TensorType, channels: int, what: str) -> None:
+    """The last axis of x is float32 and has as many entries as a parameter says."""
+    require_float(x)
+    require(
+        x.rank > 0 and x.shape[-1] in (None, channels),
+        f"{what} has {channels} channels, the input is {x}",
+    )
+
+
+@frozen(kw_only=True)
+class Dense(Op):
+    """y = activation(x @ kernel + bias); x: f32[..., in], kernel: f32[in, units], bias: f32[units] or none.
+
+    The result is f32[..., units].
+    """
+
+    kernel: Tensor
+    bias: Tensor | None = None
+    activation: ActivationFunction = ActivationFunction.LINEAR
+
+    @property
+    def units(self) -> int:
+        return self.kernel.shape[1]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(len(self.kernel.shape) == 2, f"the kernel is {self.kernel.type}, expected rank 2")
+        require(x.rank >= 2, f"expected rank 2 or more, found {x}")
+        require_channels(x, self.kernel.shape[0], "the kernel")
+        if self.bias is not None:
+            require(self.bias.shape == (self.units,), f"bias {self.bias.type} for {self.units} units")
+        return x.with_last(self.units)
+
+    def evaluate(self, x: Array) -> Array:
+        y = np.matmul(x, self.kernel.array)
+        return self.activation(y if self.bias is None else y + self.bias.array)
+
+
+@frozen(kw_only=True)
+class BatchNormalization(Op):
+    """y = gamma · (x - mean) / √(variance + epsilon) + beta, along the last axis; x: f32[..., n].
+
+    Evaluated as x · scale + shift, with scale and shift worked out in float64 and rounded to float32.
+    """
+
+    gamma: Tensor
+    beta: Tensor
+    mean: Tensor
+    variance: Tensor
+    epsilon: float = 1e-3
+
+    def infer(self, x: TensorType) -> TensorType:
+        shapes = {t.shape for t in (self.gamma, self.beta, self.mean, self.variance)}
+        require(len(shapes) == 1 and len(self.gamma.shape) == 1, "the four parameters differ in shape")
+        require_channels(x, self.gamma.shape[0], "the normalization")
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        scale, shift = self.scale_and_shift()
+        result: Array = x * scale.astype(np.float32) + shift.astype(np.float32)
+        return result
+
+    def scale_and_shift(self) -> tuple[Array, Array]:
+        """float64[n], float64[n]: the normalization as y = x · scale + shift."""
+        with np.errstate(all="ignore"):
+            scale = self.gamma.float64 / np.sqrt(self.variance.float64 + self.epsilon)
+            return scale, self.beta.float64 - self.mean.float64 * scale
+
+
+@frozen(kw_only=True)
+class Activation(Op):
+    """y = function(x), element by element, or along the last axis for softmax and log_softmax."""
+
+    function: ActivationFunction
+
+    def infer(self, x: TensorType) -> TensorType:
+        require_float(x)
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        return self.function(x)
+
+
+class DropoutKind(enum.Enum):
+    """Which entries training drops: single ones (zeroed), single ones (set for selu nets), square patches."""
+
+    ZERO = "zero"
+    ALPHA = "alpha"
+    BLOCK = "block"
+
+
+@frozen(kw_only=True)
+class Dropout(Op):
+    """y = x: dropout works in training only. Kept at -O0 so that a Keras model can be trained further.
+
+    `rate` is the share dropped; `block_size` is the side of the patches of block dropout, in pixels.
+    """
+
+    kind: DropoutKind
+    rate: float
+    block_size: int = 1
+
+    def infer(self, x: TensorType) -> TensorType:
+        require_float(x)
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        return x

@@ -1,0 +1,147 @@
+"""Ops on the columns of a row: standardising, one-hot encoding, and forests of decision trees."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.op import Op, require
+from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32
+
+
+@frozen(kw_only=True)
+class Standardize(Op):
+    """y = (x - mean) / stdev, in float32; x: f32[..., n], mean and stdev broadcast to x.
+
+    Whoever makes the op replaces a stdev of 0 by 1.
+    """
+
+    mean: Tensor
+    stdev: Tensor
+
+    def infer(self, x: TensorType) -> TensorType:
+        for parameter in (self.mean, self.stdev):
+            shape = broadcast(x.shape, parameter.shape)
+            require(
+                x.dtype is DType.FLOAT32 and shape is not None and len(shape) == x.rank,
+                f"parameters {parameter.type} do not broadcast to {x}",
+            )
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        result: Array = (x - self.mean.array) / self.stdev.array
+        return result
+
+
+@frozen(kw_only=True)
+class Destandardize(Op):
+    """y = x · stdev + mean, in float32: a regression's answer in the objective's own units."""
+
+    mean: Tensor
+    stdev: Tensor
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
+        require(self.mean.shape == self.stdev.shape == (), "mean and stdev are numbers, of shape []")
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        result: Array = x * self.stdev.array + self.mean.array
+        return result
+
+
+@frozen(kw_only=True)
+class OneHot(Op):
+    """One group of columns for each category code; x: f32[b, k] → f32[b, Σ depths].
+
+    Column j of group i is 1 where x[:, i] == j and 0 elsewhere; a code outside [0, depth) gives zeros.
+    """
+
+    depths: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(
+            x.dtype is DType.FLOAT32 and x.rank == 2 and x.shape[1] == len(self.depths),
+            f"expected f32[?,{len(self.depths)}], found {x}",
+        )
+        return x.with_last(sum(self.depths))
+
+    def evaluate(self, x: Array) -> Array:
+        return np.equal(x[:, self.groups], self.codes).astype(np.float32)
+
+    @property
+    def groups(self) -> Array:
+        """int32[Σ depths]: the input column that each output column tests."""
+        return np.repeat(np.arange(len(self.depths), dtype=np.int32), self.depths)
+
+    @property
+    def codes(self) -> Array:
+        """float32[Σ depths]: the code that each output column stands for."""
+        ranges = [np.arange(depth, dtype=np.float32) for depth in self.depths]
+        return np.concatenate([np.zeros(0, np.float32), *ranges])
+
+
+@frozen(kw_only=True)
+class Forest(Op):
+    """Forests of binary decision trees; x: f32[b, n] → f32[b, forests · outputs] (SPEC §3).
+
+    All trees' nodes stand in flat arrays of one length. At node i, go to `left[i]` when
+    `x[:, feature[i]] <= threshold[i]`, else (NaN too) to `right[i]`; a leaf is its own left and right.
+    `roots` (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) what the leaves hold.
+    The first `sizes[0]` trees are forest 0, the next `sizes[1]` forest 1, and so on; a forest's output is
+    the mean of its trees' leaf values (summed in tree order, then divided), and the outputs stand side by
+    side in order.
+    """
+
+    feature: Tensor
+    threshold: Tensor
+    left: Tensor
+    right: Tensor
+    values: Tensor
+    roots: Tensor
+    sizes: tuple[int, ...]
+
+    @property
+    def outputs(self) -> int:
+        """The number of values in a leaf."""
+        return self.values.shape[1]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.FLOAT32 and x.rank == 2, f"expected f32[?,n], found {x}")
+        nodes = self.values.shape[0]
+        links = (self.feature, self.threshold, self.left, self.right)
+        require(all(t.shape == (nodes,) for t in links), "the node arrays differ in length")
+        require(
+            len(self.sizes) > 0 and min(self.sizes) > 0 and self.roots.shape == (sum(self.sizes),),
+            "sizes do not divide the roots into forests of one tree or more",
+        )
+        for name, tensor in (("left", self.left), ("right", self.right), ("roots", self.roots)):
+            require(bool(np.all((tensor.array >= 0) & (tensor.array < nodes))), f"{name} out of bounds")
+        width = x.shape[1]
+        used = self.feature.array[self.left.array != np.arange(nodes)]
+        in_bounds = used.size == 0 or (used.min() >= 0 and (width is None or used.max() < width))
+        require(bool(in_bounds), f"a tree reads a feature outside {x}")
+        return f32(x.shape[0], len(self.sizes) * self.outputs)
+
+    def evaluate(self, x: Array) -> Array:
+        leaves = self.values.array[self.find_leaves(x)]
+        starts = np.cumsum((0, *self.sizes))
+        means = [
+            np.add.reduce(leaves[:, start:stop], axis=1) / np.float32(stop - start)
+            for start, stop in zip(starts[:-1], starts[1:], strict=True)
+        ]
+        return np.concatenate(means, axis=1)
+
+    def find_leaves(self, x: Array) -> Array:
+        """int[b, trees]: the leaf that each tree sends each row to. Steps all undecided pairs at once."""
+        trees = self.roots.shape[0]
+        nodes = np.tile(self.roots.array, len(x))
+        rows = np.repeat(np.arange(len(x)), trees)
+        active = np.flatnonzero(self.left.array[nodes] != nodes)
+        while active.size:
+            current = nodes[active]
+            goes_left = x[rows[active], self.feature.array[current]] <= self.threshold.array[current]
+            following = np.where(goes_left, self.left.array[current], self.right.array[current])
+            nodes[active] = following
+            active = active[self.left.array[following] != following]
+        return nodes.reshape(len(x), trees)

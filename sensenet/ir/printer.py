@@ -1,0 +1,131 @@
+"""The text form of a graph: one node a line, one generic routine for all ops.
+
+    sensenet graph
+    signature {"format_version": 1, "kind": "deepnet", …}
+    %numeric_inputs = input() {type=f32[?,64]} : f32[?,64]
+    %layer_0 = dense(%numeric_inputs) {kernel=#9f3a…:f32[64,10], bias=none, activation=relu} : f32[?,10]
+    output predictions = %layer_0
+
+Tensors of at most 16 elements stand inline, `f32[2]{1.0, 0.5}`; larger ones by digest, their values in the
+dictionary that `weights` gives (an `.npz` file beside the text). A result other than a node's first is written
+`%node:1`. `sensenet.ir.parser` reads this form back to an equal graph.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+
+from sensenet.ir.graph import Graph, Node, Value
+from sensenet.ir.op import Op
+from sensenet.ir.types import Array, Tensor, TensorType
+
+HEADER = "sensenet graph"
+INLINE_ELEMENTS = 16
+DIGEST_DIGITS = 16
+
+
+def print_graph(graph: Graph) -> str:
+    """The text form, ending in a newline."""
+    signature = json.dumps(graph.signature.to_json(), ensure_ascii=False, sort_keys=True)
+    return "\n".join(
+        [
+            HEADER,
+            f"signature {signature}",
+            *map(print_node, graph.nodes),
+            *(f"output {name} = {print_value(value)}" for name, value in graph.outputs.items()),
+            "",
+        ]
+    )
+
+
+def print_node(node: Node) -> str:
+    """One line: `%name = op(inputs) {attributes} : types`."""
+    inputs = ", ".join(map(print_value, node.inputs))
+    types = ", ".join(map(str, node.types))
+    return f"%{node.name} = {node.op.mnemonic()}({inputs}) {print_attributes(node.op)} : {types}"
+
+
+def print_value(value: Value) -> str:
+    return f"%{value.node.name}" + (f":{value.index}" if value.index else "")
+
+
+def print_attributes(op: Any) -> str:
+    """`{name=value, …}` for the fields of an attrs class, in order of declaration."""
+    fields = attrs.fields(type(op))
+    return "{" + ", ".join(f"{f.name}={print_attribute(getattr(op, f.name))}" for f in fields) + "}"
+
+
+def print_attribute(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "true" if value else "false"
+        case int() | TensorType():
+            return str(value)
+        case float():
+            return repr(value)
+        case str():
+            return json.dumps(value)
+        case enum.Enum():
+            return str(value.value)
+        case Tensor():
+            return print_tensor(value)
+        case tuple():
+            return "(" + "".join(f"{print_attribute(item)}, " for item in value).rstrip() + ")"
+        case _ if attrs.has(type(value)):
+            return print_attributes(value)
+    raise TypeError(f"attributes of type {type(value).__name__} have no text form")
+
+
+def print_tensor(tensor: Tensor) -> str:
+    if not is_inline(tensor):
+        return f"#{text_digest(tensor)}:{tensor.type}"
+    return f"{tensor.type}{{{', '.join(map(_print_element, tensor.array.ravel()))}}}"
+
+
+def _print_element(element: np.generic) -> str:
+    if isinstance(element, np.bool_):
+        return "true" if element else "false"
+    return str(element)
+
+
+def is_inline(tensor: Tensor) -> bool:
+    return tensor.array.size <= INLINE_ELEMENTS
+
+
+def text_digest(tensor: Tensor) -> str:
+    """The digits of its digest by which the text form names a tensor."""
+    return tensor.digest[:DIGEST_DIGITS]
+
+
+def op_weights(op: Op) -> dict[str, Array]:
+    """The arrays that `print_attributes(op)` names by digest."""
+    return {text_digest(t): t.array for t in tensors_of(op) if not is_inline(t)}
+
+
+def weights(graph: Graph) -> dict[str, Array]:
+    """The arrays that the text form names by digest; each once, however often it is used."""
+    return {digest: array for node in graph.nodes for digest, array in op_weights(node.op).items()}
+
+
+def tensors_of(op: Any) -> Iterator[Tensor]:
+    """The tensors among an op's attributes, in order of declaration."""
+    for field in attrs.fields(type(op)):
+        yield from _tensors_in(getattr(op, field.name))
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _tensors_in(item)
+    elif attrs.has(type(value)) and not isinstance(value, TensorType):
+        yield from tensors_of(value)

@@ -1,0 +1,181 @@
+"""Types of values, and constants that compare by content.
+
+A `TensorType` is a dtype and a shape; a shape entry of None is unknown until run time (the batch, the
+height and width of a picture). A `Tensor` wraps a constant array, so that ops which hold weights can be
+frozen, hashed and compared.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int | None, ...]
+
+
+class DType(enum.Enum):
+    """The element types of the IR; `value` is the name in the text form."""
+
+    FLOAT32 = "f32"
+    INT32 = "i32"
+    BOOL = "bool"
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        return _NUMPY[self]
+
+    @classmethod
+    def of(cls, array: Array) -> DType:
+        """The dtype of an array; raises TypeError for one the IR has no name for."""
+        for dtype, numpy_dtype in _NUMPY.items():
+            if array.dtype == numpy_dtype:
+                return dtype
+        raise TypeError(f"the IR has no dtype {array.dtype}; use float32, int32 or bool")
+
+
+_NUMPY: dict[DType, np.dtype[Any]] = {
+    DType.FLOAT32: np.dtype(np.float32),
+    DType.INT32: np.dtype(np.int32),
+    DType.BOOL: np.dtype(np.bool_),
+}
+
+
+def _as_shape(sizes: Iterable[int | None]) -> Shape:
+    return tuple(sizes)
+
+
+@attrs.frozen
+class TensorType:
+    """The type of a value: `f32[?,10]` in the text form."""
+
+    dtype: DType
+    shape: Shape = attrs.field(converter=_as_shape)
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def with_shape(self, shape: Iterable[int | None]) -> TensorType:
+        return TensorType(self.dtype, tuple(shape))
+
+    def with_last(self, size: int | None) -> TensorType:
+        """The same type with another size of the last axis."""
+        return TensorType(self.dtype, (*self.shape[:-1], size))
+
+    def with_dtype(self, dtype: DType) -> TensorType:
+        return TensorType(dtype, self.shape)
+
+    def accepts(self, array: Array) -> bool:
+        """Whether an array may stand where this type is declared."""
+        return array.dtype == self.dtype.numpy and matches(array.shape, self.shape)
+
+    def __str__(self) -> str:
+        sizes = ",".join("?" if size is None else str(size) for size in self.shape)
+        return f"{self.dtype.value}[{sizes}]"
+
+
+def f32(*shape: int | None) -> TensorType:
+    """`f32(None, 10)` is the type `f32[?,10]`."""
+    return TensorType(DType.FLOAT32, shape)
+
+
+def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> bool:
+    """Whether two shapes can be the same one; None matches any size."""
+    return len(actual) == len(declared) and all(
+        a is None or d is None or a == d for a, d in zip(actual, declared, strict=True)
+    )
+
+
+def broadcast(*shapes: Shape) -> Shape | None:
+    """The shape that NumPy broadcasting gives, or None where the shapes do not agree.
+
+    An unknown size beside a known one other than 1 takes the known size (the run-time check is NumPy's);
+    beside 1 it stays unknown.
+    """
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    result: list[int | None] = []
+    for sizes in zip(*padded, strict=True):
+        known = {size for size in sizes if size is not None and size != 1}
+        if len(known) > 1:
+            return None
+        result.append(known.pop() if known else None if None in sizes else 1)
+    return tuple(result)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Tensor:
+    """A constant: a read-only, C-contiguous array that is equal to another by dtype, shape and content."""
+
+    array: Array = attrs.field()
+    _digest: str | None = attrs.field(default=None, init=False)
+    _finite: bool | None = attrs.field(default=None, init=False)
+
+    @array.validator
+    def _check_dtype(self, _: attrs.Attribute[Array], value: Array) -> None:
+        DType.of(value)
+
+    def __attrs_post_init__(self) -> None:
+        array = np.ascontiguousarray(self.array).reshape(np.shape(self.array))
+        if array.flags.writeable:  # never freeze the caller's own array
+            array = array.view()
+            array.flags.writeable = False
+        object.__setattr__(self, "array", array)
+
+    @classmethod
+    def float32(cls, values: npt.ArrayLike) -> Tensor:
+        """A float32 constant, rounded from whatever precision the values have."""
+        with np.errstate(over="ignore"):
+            return cls(np.asarray(values, np.float32))
+
+    @classmethod
+    def int32(cls, values: npt.ArrayLike) -> Tensor:
+        return cls(np.asarray(values, np.int32))
+
+    @property
+    def type(self) -> TensorType:
+        return TensorType(DType.of(self.array), self.array.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.array.shape
+        return shape
+
+    @property
+    def finite(self) -> bool:
+        """Whether no entry is NaN or infinite; computed once."""
+        if self._finite is None:
+            object.__setattr__(self, "_finite", bool(np.isfinite(self.array).all()))
+        return bool(self._finite)
+
+    @property
+    def digest(self) -> str:
+        """The 128-bit BLAKE2b hash, in hexadecimal, of dtype, shape and bytes; computed once."""
+        if self._digest is None:
+            content = hashlib.blake2b(str(self.type).encode(), digest_size=16)
+            content.update(self.array.data)
+            object.__setattr__(self, "_digest", content.hexdigest())
+        return str(self._digest)
+
+    @property
+    def float64(self) -> npt.NDArray[np.float64]:
+        """The values in double precision, for arithmetic on weights: fold in float64, store float32."""
+        return self.array.astype(np.float64)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tensor):
+            return NotImplemented
+        return self is other or (self.type == other.type and self.digest == other.digest)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.digest))
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.type}, #{self.digest[:8]})"

@@ -1,0 +1,59 @@
+"""Checks that a graph is well formed, and that it holds only ops that may stand at its stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sensenet.errors import UnsupportedOpError, VerifyError
+from sensenet.ir.graph import Graph, Node, infer_types
+from sensenet.ir.op import Op
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.printer import print_node, tensors_of
+
+MAY_BE_INFINITE = (Constant, Forest)
+"""Ops whose tensors are not weights that are multiplied: a threshold may be infinite."""
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*\Z")
+
+
+def verify(graph: Graph) -> None:
+    """Raise VerifyError unless the graph is well formed.
+
+    Stored types are those that the ops infer, every input node is declared, names are unique and printable,
+    weights are finite, there is an output. A cycle cannot be built from immutable nodes. The error shows the node's line.
+    """
+    if not graph.outputs:
+        raise VerifyError("the graph has no outputs")
+    declared = set(graph.inputs)
+    names: set[str] = set()
+    for node in graph.nodes:
+        if isinstance(node.op, Input) is not (node in declared):
+            raise _error(node, "inputs of a graph are declared, and only Input nodes are inputs")
+        if node.name in names or not _NAME.match(node.name):
+            raise _error(node, f"the name {node.name!r} is taken, or not a name")
+        names.add(node.name)
+        for value in node.inputs:
+            if not 0 <= value.index < len(value.node.types):
+                raise _error(node, f"{value.node.name} has no result {value.index}")
+        if not isinstance(node.op, MAY_BE_INFINITE) and not all(t.finite for t in tensors_of(node.op)):
+            raise _error(node, "a weight is NaN or infinite")
+        try:
+            types = infer_types(node.op, node.inputs)
+        except VerifyError as error:
+            raise _error(node, str(error)) from error
+        if types != node.types:
+            raise _error(node, f"the op infers {', '.join(map(str, types))}")
+
+
+def verify_ops(graph: Graph, legal: Iterable[type[Op]], stage: str) -> None:
+    """Raise UnsupportedOpError unless every op of the graph may stand at a stage (`LEGAL[backend]` …)."""
+    allowed = frozenset(legal)
+    for node in graph.nodes:
+        if type(node.op) not in allowed:
+            raise UnsupportedOpError(f"{stage} has no {node.op.mnemonic()} (node {node.name!r})")
+
+
+def _error(node: Node, message: str) -> VerifyError:
+    return VerifyError(f"{message}\n  {print_node(node)[:400]}")

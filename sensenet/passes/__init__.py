@@ -1,0 +1,1 @@
+"""The passes, and the pipelines that are made of them."""

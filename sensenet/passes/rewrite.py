@@ -1,0 +1,81 @@
+"""The pattern driver: applies a pass's rules to a graph until none fires."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from sensenet.errors import PassError
+from sensenet.ir.graph import Graph, Node, Value, rebuild
+
+REWRITES_PER_NODE = 50
+"""A rule that fires more often than this for each node of the graph is looping."""
+
+
+class Uses:
+    """How often values are read, while a graph is being rewritten.
+
+    A value that took another's place inherits its readers. A value made inside a replacement is not known
+    until the next sweep, and counts as shared until then, so that a rule never folds too much.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._count = Counter(graph.uses)
+
+    def only(self, value: Value) -> bool:
+        """Whether exactly one node (or graph output) reads the value."""
+        return self._count.get(value, 2) == 1
+
+    def replaced(self, old: Value, new: Value) -> None:
+        """Note that `new` stands where `old` stood."""
+        self._count[new] += self._count[old]
+
+
+Rule = Callable[[Node, Uses], Value | Sequence[Value] | None]
+"""`rule(node, uses)` gives what stands for the node's results, or None to leave it.
+
+The node's inputs are already rewritten. All legality conditions stand in the rule itself.
+"""
+
+
+@frozen(kw_only=True)
+class Pass:
+    """A named rewrite of a graph: `run` gives the same object where there was nothing to do."""
+
+    name: str
+    run: Callable[[Graph], Graph]
+
+
+def rewriting_pass(name: str, *rules: Rule) -> Pass:
+    """A pass that applies rules bottom-up to a fixed point."""
+    return Pass(name=name, run=lambda graph: apply_rules(graph, rules))
+
+
+def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
+    """The graph after as many sweeps as it takes until no rule fires.
+
+    Raises PassError naming the rule that fired last when the rules don't come to an end.
+    """
+    limit = REWRITES_PER_NODE * (len(graph.nodes) + 1)
+    fired: Counter[str] = Counter()
+    while True:
+        uses = Uses(graph)
+
+        def replace(node: Node, uses: Uses = uses) -> Sequence[Value]:
+            for rule in rules:
+                found = rule(node, uses)
+                if found is None:
+                    continue
+                name = getattr(rule, "__name__", "rule")
+                fired[name] += 1
+                if fired.total() > limit:
+                    raise PassError(f"the rule {name} does not come to an end (last at node {node.name!r})")
+                return (found,) if isinstance(found, Value) else tuple(found)
+            return node.values
+
+        changed = rebuild(graph, replace, uses.replaced)
+        if changed is graph:
+            return graph
+        graph = changed

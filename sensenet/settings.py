@@ -1,0 +1,112 @@
+"""The settings that a caller may give when a model is made (SPEC §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from sensenet.errors import SettingsError
+
+COLOR_SPACES = ("rgb", "rgba", "bgr", "bgra", "RGB", "RGBA", "BGR", "BGRA")
+RESCALE_TYPES = ("warp", "pad", "crop")
+SMALLEST_THRESHOLD = 1e-8
+DEFAULT_THRESHOLD = 0.5
+DEFAULT_MAX_OBJECTS = 32
+
+
+def _refuse(name: str, value: object, expected: str) -> SettingsError:
+    return SettingsError(f"the setting {name!r} is {value!r}; expected {expected}")
+
+
+def _choice(choices: tuple[str, ...]) -> Any:
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and (not isinstance(value, str) or value not in choices):
+            raise _refuse(attribute.name, value, f"one of {', '.join(choices)}")
+
+    return check
+
+
+def _boolean(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise _refuse(attribute.name, value, "true or false")
+
+
+def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise _refuse(attribute.name, value, "a string")
+
+
+def _threshold(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (numeric and SMALLEST_THRESHOLD <= value <= 1):  # type: ignore[operator]
+        raise _refuse(attribute.name, value, f"a number from {SMALLEST_THRESHOLD} to 1")
+
+
+def _count(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (integer and value >= 0):  # type: ignore[operator]
+        raise _refuse(attribute.name, value, "a positive integer (0 means the default)")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Options of a model. None everywhere means the default. Raises SettingsError for a wrong value."""
+
+    bounding_box_threshold: float | None = field(default=None, validator=_threshold)
+    """Detectors: a box is kept when its score is greater. Default 0.5."""
+
+    iou_threshold: float | None = field(default=None, validator=_threshold)
+    """Detectors: the lower-scored of two boxes is dropped when their overlap is this or more. Default 0.5."""
+
+    max_objects: int | None = field(default=None, validator=_count)
+    """Detectors: most boxes on a picture. Default 32, which 0 means too."""
+
+    output_unfiltered_boxes: bool | None = field(default=None, validator=_boolean)
+    """Detectors: answer with all boxes, without suppression. Default false."""
+
+    pad_bounding_box_output: bool | None = field(default=None, validator=_boolean)
+    """Detectors: answer with arrays of fixed size, and the number of boxes that are valid. Default false."""
+
+    color_space: str | None = field(default=None, validator=_choice(COLOR_SPACES))
+    """The order of the channels of pixel arrays, and whether there is an alpha channel. Default rgb."""
+
+    rescale_type: str | None = field(default=None, validator=_choice(RESCALE_TYPES))
+    """How pictures are brought to the network's size. Default: the document's, else warp; detectors: pad."""
+
+    image_path_prefix: str | None = field(default=None, validator=_text)
+    """Directory that relative paths of pictures are taken from. Default: the working directory."""
+
+    extract_image_features: bool | None = field(default=None, validator=_boolean)
+    """Answer with the image network's features instead of the prediction. Default false."""
+
+    load_pretrained_weights: bool | None = field(default=None, validator=_boolean)
+    """Fill a named image network that has no weights with the pretrained ones. Default false."""
+
+    regression_normalize: bool | None = field(default=None, validator=_boolean)
+    """Regressions: answer in units of the objective's standard deviation. Default false."""
+
+    def given(self) -> dict[str, str | int | float | bool]:
+        """The settings that are not None, by name."""
+        return attrs.asdict(self, filter=lambda _, value: value is not None)
+
+    def override(self, others: Settings) -> Settings:
+        """These settings, with those that the others give in their place."""
+        return Settings(**{**self.given(), **others.given()})  # type: ignore[arg-type]
+
+
+def ensure_settings(settings: Settings | Mapping[str, Any] | None) -> Settings:
+    """Settings from None, a mapping or Settings; raises SettingsError for an unknown name or wrong value."""
+    if isinstance(settings, Settings):
+        return settings
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Mapping):
+        raise SettingsError(f"settings are a dict, Settings or None; found {type(settings).__name__}")
+    names = [attribute.name for attribute in attrs.fields(Settings)]
+    for name in settings:
+        if name not in names:
+            raise SettingsError(f"there is no setting {name!r}; there are: {', '.join(names)}")
+    return Settings(**settings)
