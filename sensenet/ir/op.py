@@ -30,8 +30,8 @@ class Op:
 
     @classmethod
     def mnemonic(cls) -> str:
-        """The name in the text form: `BatchNormalization` is `batch_normalization`."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        """The name in the text form: `MaxPool2D` is `max_pool_2d`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", cls.__name__).lower()
 
 
 def require(condition: bool, message: str) -> None:

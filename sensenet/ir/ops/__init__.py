@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, core, dense, tabular
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image, tabular
 
 OP_CLASSES: tuple[type[Op], ...] = (
     core.Input,
@@ -16,6 +16,20 @@ OP_CLASSES: tuple[type[Op], ...] = (
     dense.BatchNormalization,
     dense.Activation,
     dense.Dropout,
+    convolution.Convolution2D,
+    convolution.DepthwiseConvolution2D,
+    convolution.SeparableConvolution2D,
+    convolution.MaxPool2D,
+    convolution.AveragePool2D,
+    convolution.GlobalAveragePool2D,
+    convolution.GlobalMaxPool2D,
+    convolution.Pad2D,
+    convolution.Upsample2D,
+    image.Index,
+    image.Rescale,
+    detection.DecodeBoxes,
+    detection.ScaleBoxes,
+    detection.SuppressBoxes,
     basic.Add,
     basic.Average,
     basic.Subtract,

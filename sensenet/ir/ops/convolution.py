@@ -1,0 +1,291 @@
+"""Ops of convolutional networks; pictures are f32[b, h, w, c], and h and w may be unknown.
+
+Windows and padding are those of `sensenet.ir.ops.windows`. Strides, sizes and paddings are in the order
+height, width.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.op import Op, require
+from sensenet.ir.ops.dense import require_channels, require_float
+from sensenet.ir.ops.windows import (
+    Padding,
+    Pair,
+    convolve,
+    convolve_depthwise,
+    enlarge,
+    infer_windows,
+    pad_for_windows,
+    reduce_windows,
+)
+from sensenet.ir.types import Array, Tensor, TensorType
+
+
+def _require_picture(x: TensorType) -> None:
+    require_float(x)
+    require(x.rank == 4, f"expected f32[b,h,w,c], found {x}")
+
+
+def _require_kernel(x: TensorType, kernel: Tensor, what: str) -> None:
+    _require_picture(x)
+    require(len(kernel.shape) == 4, f"{what} is {kernel.type}, expected f32[h,w,in,out]")
+    require_channels(x, kernel.shape[2], what)
+
+
+def _require_bias(bias: Tensor | None, filters: int) -> None:
+    require(bias is None or bias.shape == (filters,), f"bias {bias and bias.type} for {filters} filters")
+
+
+@frozen(kw_only=True)
+class Convolution2D(Op):
+    """y[b, i, j, o] = activation(Σ x[b, i·s + k, j·s + l, c] · kernel[k, l, c, o] + bias[o]).
+
+    kernel: f32[h, w, in, out], bias: f32[out] or none → f32[b, h', w', out].
+    """
+
+    kernel: Tensor
+    bias: Tensor | None = None
+    strides: Pair = (1, 1)
+    padding: Padding = Padding.VALID
+    activation: ActivationFunction = ActivationFunction.LINEAR
+
+    @property
+    def filters(self) -> int:
+        return self.kernel.shape[3]
+
+    @property
+    def window(self) -> Pair:
+        return self.kernel.shape[0], self.kernel.shape[1]
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_kernel(x, self.kernel, "the kernel")
+        _require_bias(self.bias, self.filters)
+        return infer_windows(x, self.window, self.strides, self.padding, self.filters)
+
+    def evaluate(self, x: Array) -> Array:
+        y = convolve(x, self.kernel.array, self.strides, self.padding)
+        return self.activation(y if self.bias is None else y + self.bias.array)
+
+
+@frozen(kw_only=True)
+class DepthwiseConvolution2D(Op):
+    """y[b, i, j, c·m + n] = activation(Σ x[b, i·s + k, j·s + l, c] · kernel[k, l, c, n] + bias[c·m + n]).
+
+    kernel: f32[h, w, in, m] (m is the depth multiplier), bias: f32[in·m] or none → f32[b, h', w', in·m].
+    Both strides are equal, as TensorFlow wants them.
+    """
+
+    kernel: Tensor
+    bias: Tensor | None = None
+    strides: Pair = (1, 1)
+    padding: Padding = Padding.VALID
+    activation: ActivationFunction = ActivationFunction.LINEAR
+
+    @property
+    def filters(self) -> int:
+        return self.kernel.shape[2] * self.kernel.shape[3]
+
+    @property
+    def window(self) -> Pair:
+        return self.kernel.shape[0], self.kernel.shape[1]
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_kernel(x, self.kernel, "the kernel")
+        _require_bias(self.bias, self.filters)
+        _require_equal(self.strides)
+        return infer_windows(x, self.window, self.strides, self.padding, self.filters)
+
+    def evaluate(self, x: Array) -> Array:
+        y = convolve_depthwise(x, self.kernel.array, self.strides, self.padding)
+        return self.activation(y if self.bias is None else y + self.bias.array)
+
+
+def _require_equal(strides: Pair) -> None:
+    require(strides[0] == strides[1], f"the strides {strides} of a depthwise convolution differ")
+
+
+@frozen(kw_only=True)
+class SeparableConvolution2D(Op):
+    """y = activation(depthwise(x) @ point_kernel + bias): a depthwise convolution, then one of single pixels.
+
+    depth_kernel: f32[h, w, in, m], point_kernel: f32[1, 1, in·m, out], bias: f32[out] or none →
+    f32[b, h', w', out]. Strides (equal) and padding are the depthwise convolution's.
+    """
+
+    depth_kernel: Tensor
+    point_kernel: Tensor
+    bias: Tensor | None = None
+    strides: Pair = (1, 1)
+    padding: Padding = Padding.VALID
+    activation: ActivationFunction = ActivationFunction.LINEAR
+
+    @property
+    def filters(self) -> int:
+        return self.point_kernel.shape[3]
+
+    @property
+    def window(self) -> Pair:
+        return self.depth_kernel.shape[0], self.depth_kernel.shape[1]
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_kernel(x, self.depth_kernel, "the depth kernel")
+        inner = self.depth_kernel.shape[2] * self.depth_kernel.shape[3]
+        require(
+            len(self.point_kernel.shape) == 4 and self.point_kernel.shape[:3] == (1, 1, inner),
+            f"the point kernel is {self.point_kernel.type}, expected f32[1,1,{inner},out]",
+        )
+        _require_bias(self.bias, self.filters)
+        _require_equal(self.strides)
+        return infer_windows(x, self.window, self.strides, self.padding, self.filters)
+
+    def evaluate(self, x: Array) -> Array:
+        between = convolve_depthwise(x, self.depth_kernel.array, self.strides, self.padding)
+        y = convolve(between, self.point_kernel.array, (1, 1), Padding.VALID)
+        return self.activation(y if self.bias is None else y + self.bias.array)
+
+
+class Pool(Op):
+    """Base of the pools: one number for each window and channel; f32[b, h, w, c] → f32[b, h', w', c]."""
+
+    pool_size: Pair
+    strides: Pair
+    padding: Padding
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_picture(x)
+        return infer_windows(x, self.pool_size, self.strides, self.padding, x.shape[3])
+
+
+@frozen(kw_only=True)
+class MaxPool2D(Pool):
+    """The largest number of each window; same padding adds nothing that counts."""
+
+    pool_size: Pair
+    strides: Pair
+    padding: Padding = Padding.VALID
+
+    def evaluate(self, x: Array) -> Array:
+        x = pad_for_windows(x, self.pool_size, self.strides, self.padding, -math.inf)
+        return reduce_windows(x, np.maximum, self.pool_size, self.strides)
+
+
+@frozen(kw_only=True)
+class AveragePool2D(Pool):
+    """The mean of those pixels of each window that lie in the picture."""
+
+    pool_size: Pair
+    strides: Pair
+    padding: Padding = Padding.VALID
+
+    def evaluate(self, x: Array) -> Array:
+        sizes = x.shape[1:3]
+        x = pad_for_windows(x, self.pool_size, self.strides, self.padding)
+        total = reduce_windows(x, np.add, self.pool_size, self.strides)
+        result: Array = total / self.count_pixels(sizes)
+        return result
+
+    def count_pixels(self, sizes: Pair) -> Array:
+        """f32[h', w', 1]: how many pixels of each window lie in a picture of h × w pixels."""
+        inside = np.ones((1, *sizes, 1), np.float32)
+        inside = pad_for_windows(inside, self.pool_size, self.strides, self.padding)
+        counts: Array = reduce_windows(inside, np.add, self.pool_size, self.strides)[0]
+        return counts
+
+
+@frozen(kw_only=True)
+class GlobalAveragePool2D(Op):
+    """The mean of each channel over the whole picture; f32[b, h, w, c] → f32[b, c].
+
+    Summed in float64: a float32 sum over the pixels of a large picture loses digits.
+    """
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_picture(x)
+        return x.with_shape((x.shape[0], x.shape[3]))
+
+    def evaluate(self, x: Array) -> Array:
+        result: Array = np.mean(x, axis=(1, 2), dtype=np.float64).astype(np.float32)
+        return result
+
+
+@frozen(kw_only=True)
+class GlobalMaxPool2D(Op):
+    """The largest number of each channel; f32[b, h, w, c] → f32[b, c]."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_picture(x)
+        return x.with_shape((x.shape[0], x.shape[3]))
+
+    def evaluate(self, x: Array) -> Array:
+        result: Array = np.max(x, axis=(1, 2))
+        return result
+
+
+@frozen(kw_only=True)
+class Pad2D(Op):
+    """Zeros around the picture; padding is ((top, bottom), (left, right)), in pixels."""
+
+    padding: tuple[Pair, Pair]
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_picture(x)
+        require(min(map(min, self.padding)) >= 0, f"the padding {self.padding} is negative")
+        added = (0, *map(sum, self.padding), 0)
+        return x.with_shape(n if n is None else n + more for n, more in zip(x.shape, added, strict=True))
+
+    def evaluate(self, x: Array) -> Array:
+        rows, columns = self.padding
+        return enlarge(x, rows, columns)
+
+
+class UpsampleMethod(enum.Enum):
+    """Where the pixels of an enlarged picture come from."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+
+
+@frozen(kw_only=True)
+class Upsample2D(Op):
+    """The picture enlarged by whole factors; f32[b, h, w, c] → f32[b, h·size[0], w·size[1], c].
+
+    Nearest repeats every pixel. Bilinear takes pixel k from (k + 0.5) / size - 0.5 (half-pixel centres),
+    between the two pixels next to it, the last one repeated beyond the edge; first along the rows.
+    """
+
+    size: Pair
+    method: UpsampleMethod = UpsampleMethod.NEAREST
+
+    def infer(self, x: TensorType) -> TensorType:
+        _require_picture(x)
+        require(min(self.size) > 0, f"the size {self.size} is not positive")
+        factors = (1, *self.size, 1)
+        return x.with_shape(
+            n if n is None else n * factor for n, factor in zip(x.shape, factors, strict=True)
+        )
+
+    def evaluate(self, x: Array) -> Array:
+        if self.method is UpsampleMethod.NEAREST:
+            result: Array = x.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
+            return result
+        return _interpolate(_interpolate(x, 2, self.size[1]), 1, self.size[0])
+
+
+def _interpolate(x: Array, axis: int, factor: int) -> Array:
+    size = x.shape[axis]
+    scale = np.float32(size) / np.float32(size * factor)
+    half = np.float32(0.5)
+    source = (np.arange(size * factor, dtype=np.float32) + half) * scale - half
+    floor = np.floor(source)
+    before = np.take(x, np.maximum(floor, 0).astype(np.int32), axis=axis)
+    after = np.take(x, np.minimum(np.ceil(source), size - 1).astype(np.int32), axis=axis)
+    weight = (source - floor).reshape(-1, *[1] * (x.ndim - 1 - axis))
+    result: Array = before + (after - before) * weight
+    return result

@@ -1,0 +1,173 @@
+"""Ops of object detectors (SPEC §7). Boxes are f32[b, n, 4]: x1, y1, x2, y2, origin at the top left."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.op import Op, require
+from sensenet.ir.types import Array, DType, Tensor, TensorType, matches
+
+
+def _require_floats(x: TensorType, *shape: int | None) -> None:
+    expected = TensorType(DType.FLOAT32, shape)
+    require(x.dtype is DType.FLOAT32 and matches(x.shape, shape), f"expected {expected}, found {x}")
+
+
+@frozen(kw_only=True)
+class DecodeBoxes(Op):
+    """What one branch of a YOLO detector sees: boxes, their scores and classes.
+
+    x: f32[b, g, g, a·(5 + classes)] → boxes f32[b, g·g·a, 4], scores f32[b, g·g·a], classes i32[b, g·g·a].
+    Box n belongs to row i, column j, anchor k with n = (i·g + j)·a + k; its numbers are dx, dy, dw, dh,
+    confidence, class 0, class 1, …. With σ the sigmoid:
+
+        centre_x = (σ(dx)·xyscale - (xyscale - 1)/2 + j)·stride, centre_y likewise with dy and i
+        width    = e^dw · anchor width, height likewise with dh
+        scores   = σ(confidence) · σ(class), of which the largest counts; the first, if several are
+        box      = (centre ∓ half the width and height) / input_size
+
+    anchors: f32[a, 2], widths and heights; a side of the network's input is `input_size` pixels.
+    """
+
+    anchors: Tensor
+    stride: int
+    xyscale: float
+    classes: int
+    input_size: int
+
+    def infer(self, x: TensorType) -> tuple[TensorType, TensorType, TensorType]:
+        shape = self.anchors.shape
+        require(len(shape) == 2 and shape[1] == 2 and shape[0] > 0, f"anchors are {self.anchors.type}")
+        require(self.classes > 0, "there are no classes")
+        _require_floats(x, None, None, None, shape[0] * (5 + self.classes))
+        batch, rows, columns, _ = x.shape
+        boxes = None if rows is None or columns is None else rows * columns * shape[0]
+        scores = x.with_shape((batch, boxes))
+        return x.with_shape((batch, boxes, 4)), scores, scores.with_dtype(DType.INT32)
+
+    def evaluate(self, x: Array) -> tuple[Array, Array, Array]:
+        sigmoid = ActivationFunction.SIGMOID
+        batch, rows, columns, _ = x.shape
+        raw = x.reshape(batch, rows, columns, len(self.anchors.array), 5 + self.classes)
+        scale, shift = np.float32(self.xyscale), np.float32(0.5 * (self.xyscale - 1))
+        centres = (sigmoid(raw[..., :2]) * scale - shift + grid(rows, columns)) * np.float32(self.stride)
+        half_sizes = np.exp(raw[..., 2:4]) * self.anchors.array / np.float32(2)
+        corners = np.concatenate([centres - half_sizes, centres + half_sizes], axis=-1)
+        all_scores = sigmoid(raw[..., 4:5]) * sigmoid(raw[..., 5:])
+        return (
+            (corners / np.float32(self.input_size)).reshape(batch, -1, 4),
+            all_scores.max(axis=-1).reshape(batch, -1),
+            all_scores.argmax(axis=-1).astype(np.int32).reshape(batch, -1),
+        )
+
+
+def grid(rows: int, columns: int) -> Array:
+    """f32[rows, columns, 1, 2]: each cell's column and row."""
+    result = np.empty((rows, columns, 1, 2), np.float32)
+    result[..., 0] = np.arange(columns, dtype=np.float32)[:, None]
+    result[..., 1] = np.arange(rows, dtype=np.float32)[:, None, None]
+    return result
+
+
+@frozen(kw_only=True)
+class ScaleBoxes(Op):
+    """y = round(boxes · max(h, w)), halves to even: boxes in pixels of the original picture.
+
+    boxes: f32[b, n, 4], in sides of a padded square; pixels: f32[b, h, w, c] → f32[b, n, 4].
+    """
+
+    def infer(self, boxes: TensorType, pixels: TensorType) -> TensorType:
+        _require_floats(boxes, None, None, 4)
+        _require_floats(pixels, None, None, None, None)
+        return boxes
+
+    def evaluate(self, boxes: Array, pixels: Array) -> Array:
+        result: Array = np.rint(boxes * np.float32(max(pixels.shape[1:3])))
+        return result
+
+
+@frozen(kw_only=True)
+class SuppressBoxes(Op):
+    """Non-maximum suppression over all classes together (SPEC §7).
+
+    boxes f32[b, n, 4], scores f32[b, n], classes i32[b, n] → boxes f32[b, max_objects, 4],
+    scores f32[b, max_objects], classes i32[b, max_objects], valid i32[b].
+
+    Of the boxes whose score is greater than `score_threshold`, from the highest score down (equal scores in
+    order), each is dropped that overlaps a kept one by `iou_threshold` or more. The overlap of two boxes is
+    intersection / (area + area - intersection + 1e-8), in float32. Of the kept ones, those without a positive
+    coordinate are dropped too; the first `max_objects` of the others are the answer, `valid` of them. The
+    rows after those repeat box 0 of the input.
+    """
+
+    score_threshold: float
+    iou_threshold: float
+    max_objects: int
+
+    def infer(
+        self, boxes: TensorType, scores: TensorType, classes: TensorType
+    ) -> tuple[TensorType, TensorType, TensorType, TensorType]:
+        _require_floats(boxes, None, None, 4)
+        _require_floats(scores, None, boxes.shape[1])
+        require(
+            classes.dtype is DType.INT32 and matches(classes.shape, scores.shape),
+            f"classes are {classes}, the scores {scores}",
+        )
+        require(boxes.shape[1] != 0, "there are no boxes")
+        require(self.max_objects > 0, f"max_objects is {self.max_objects}")
+        batch = boxes.shape[0]
+        return (
+            boxes.with_shape((batch, self.max_objects, 4)),
+            scores.with_shape((batch, self.max_objects)),
+            classes.with_shape((batch, self.max_objects)),
+            classes.with_shape((batch,)),
+        )
+
+    def evaluate(self, boxes: Array, scores: Array, classes: Array) -> tuple[Array, Array, Array, Array]:
+        chosen = np.zeros((len(boxes), self.max_objects), np.int32)
+        valid = np.zeros(len(boxes), np.int32)
+        for row in range(len(boxes)):
+            kept = self.choose(boxes[row], scores[row])
+            chosen[row, : len(kept)] = kept
+            valid[row] = len(kept)
+        return (
+            np.take_along_axis(boxes, chosen[:, :, None], axis=1),
+            np.take_along_axis(scores, chosen, axis=1),
+            np.take_along_axis(classes, chosen, axis=1),
+            valid,
+        )
+
+    def choose(self, boxes: Array, scores: Array) -> Array:
+        """int64[k], k <= max_objects: the boxes (f32[n, 4]) of one picture that stay, by descending score."""
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] > np.float32(self.score_threshold)]
+        candidates = boxes[order]
+        kept = keep_best(candidates, np.float32(self.iou_threshold))
+        kept = kept[(candidates[kept] > 0).any(axis=1)]
+        result: Array = order[kept[: self.max_objects]]
+        return result
+
+
+def keep_best(boxes: Array, iou_threshold: np.float32) -> Array:
+    """int64[k]: those of f32[n, 4] that no kept box before them overlaps by `iou_threshold` or more."""
+    remaining = np.arange(len(boxes))
+    kept: list[int] = []
+    while remaining.size:
+        best, remaining = remaining[0], remaining[1:]
+        kept.append(int(best))
+        remaining = remaining[overlap(boxes[best], boxes[remaining]) < iou_threshold]
+    return np.asarray(kept, np.int64)
+
+
+def overlap(box: Array, boxes: Array) -> Array:
+    """f32[n]: intersection over union of one box, f32[4], with each of f32[n, 4]."""
+    width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
+    height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    zero = np.float32(0)
+    intersection = np.maximum(width, zero) * np.maximum(height, zero)
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    result: Array = intersection / (area + areas - intersection + np.float32(1e-8))
+    return result

@@ -1,0 +1,131 @@
+"""Ops that bring pictures to the form that an image network takes: f32[b, h, w, c] of 0 to 255.
+
+How the steps of SPEC §6 are spelled, in this order, on the pixel input (or on `Index` of it where a row has
+several pictures):
+
+- size: `Rescale`;
+- a 4th channel goes: `Slice(axis=-1, start=0, stop=3)`;
+- a `bgr` colour space: `Gather(axis=-1, indices=[2, 1, 0])`, and once more for `channelwise_centering`;
+- a mean image, f32[3] or f32[height, width, 3]: `Subtract` of a `Constant`;
+- the loading method: `Standardize`, mean and stdev of shape [] or [3]:
+
+      normalizing                 0                           255
+      centering                   127.5                       127.5
+      skewed_centering            128                         128
+      channelwise_centering       [103.939, 116.779, 123.68]  1
+      channelwise_standardizing   255·[0.485, 0.456, 0.406]   255·[0.229, 0.224, 0.225]
+"""
+
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import InputError
+from sensenet.ir.op import Op, require
+from sensenet.ir.types import Array, DType, TensorType
+
+
+@frozen(kw_only=True)
+class Index(Op):
+    """x at one position of an axis, which is dropped: f32[b, n, h, w, c] → f32[b, h, w, c] for axis 1."""
+
+    axis: int
+    index: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(0 <= self.axis < x.rank, f"no axis {self.axis} in {x}")
+        size = x.shape[self.axis]
+        require(
+            self.index >= 0 and (size is None or self.index < size),
+            f"no position {self.index} on axis {self.axis} of {x}",
+        )
+        return x.with_shape((*x.shape[: self.axis], *x.shape[self.axis + 1 :]))
+
+    def evaluate(self, x: Array) -> Array:
+        return x[(slice(None),) * self.axis + (self.index,)]
+
+
+class RescaleType(enum.Enum):
+    """How a picture of other proportions is brought to the network's size."""
+
+    WARP = "warp"
+    """Both axes independently."""
+    PAD = "pad"
+    """By the smaller ratio, to the top left; the rest is filled with the mean of the scaled picture."""
+    CROP = "crop"
+    """By the larger ratio; the centre is cut out."""
+
+
+@frozen(kw_only=True)
+class Rescale(Op):
+    """Pictures of any size as pictures of one size; f32[b, h, w, c] → f32[b, height, width, c].
+
+    Pixel k of an axis scaled from n to m pixels is pixel min(⌊(k + 0.5) · (n / m)⌋, n - 1), in float32
+    (nearest neighbour, half-pixel centres). With s the ratio of sizes, in float32:
+    warp scales to (height, width);
+    pad (s is the smaller ratio) scales to round(h·s), round(w·s), halves to even, and fills below and right
+    with the mean of all numbers of that scaled picture;
+    crop (s is the larger ratio) scales like pad, and cuts from round((h·s - height) / 2) on, likewise.
+    Raises InputError for a picture so thin that nothing would be left of it.
+    """
+
+    height: int
+    width: int
+    method: RescaleType
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.FLOAT32 and x.rank == 4, f"expected f32[b,h,w,c], found {x}")
+        require(self.height > 0 and self.width > 0, f"no picture has {self.height} × {self.width} pixels")
+        return x.with_shape((x.shape[0], self.height, self.width, x.shape[3]))
+
+    def evaluate(self, x: Array) -> Array:
+        return rescale(x, (self.height, self.width), self.method)
+
+
+def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
+    """Pictures [b, h, w, c] of any dtype as f32[b, *size, c]: what `Rescale` means."""
+    if 0 in x.shape[1:3]:
+        raise InputError(f"a picture of {x.shape[1]} × {x.shape[2]} pixels is empty")
+    scaled_size, offsets = placement((x.shape[1], x.shape[2]), size, method)
+    if 0 in scaled_size:
+        raise InputError(
+            f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is too thin to be brought to "
+            f"{size[0]} × {size[1]} by rescale_type {method.value!r}: use 'warp' or 'crop'"
+        )
+    rows, columns = (
+        nearest_indices(*axis)[offset : offset + target]
+        for *axis, offset, target in zip(x.shape[1:3], scaled_size, offsets, size, strict=True)
+    )
+    scaled = x[:, rows[:, None], columns].astype(np.float32)
+    if scaled.shape[1:3] == size:
+        return scaled
+    result = np.empty((len(x), *size, x.shape[3]), np.float32)
+    result[:] = scaled.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32).reshape(-1, 1, 1, 1)
+    result[:, : scaled.shape[1], : scaled.shape[2]] = scaled
+    return result
+
+
+def placement(
+    source: tuple[int, int], target: tuple[int, int], method: RescaleType
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(height, width) that a picture is scaled to, and the first row and column that are kept of it."""
+    if method is RescaleType.WARP:
+        return target, (0, 0)
+    ratios = np.asarray(target, np.float32) / np.asarray(source, np.float32)
+    exact = np.asarray(source, np.float32) * (ratios.min() if method is RescaleType.PAD else ratios.max())
+    height, width = (int(size) for size in np.rint(exact))
+    if method is RescaleType.PAD:
+        return (height, width), (0, 0)
+    offsets = np.rint((exact - np.asarray(target, np.float32)) / np.float32(2))
+    return (height, width), (int(offsets[0]), int(offsets[1]))
+
+
+def nearest_indices(source: int, target: int) -> Array:
+    """int64[target]: the pixel of a row of `source` that each pixel of one of `target` shows."""
+    centres = np.arange(target, dtype=np.float32) + np.float32(0.5)
+    indices = np.floor(centres * (np.float32(source) / np.float32(target))).astype(np.int64)
+    result: Array = np.minimum(indices, source - 1)
+    return result

@@ -1,0 +1,156 @@
+"""Windows that slide over pictures: their geometry, and the NumPy routines of convolutions and pools.
+
+Pictures are f32[b, h, w, c]. A window of k pixels starts every `stride` pixels. With valid padding all
+windows lie inside; with same padding there are ⌈n / stride⌉ of them, and the picture is enlarged by
+max((⌈n / stride⌉ - 1) · stride + k - n, 0) pixels, the smaller half (rounded down) before it.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from sensenet.ir.op import require
+from sensenet.ir.types import Array, TensorType
+
+Pair = tuple[int, int]
+"""A number for the height and one for the width."""
+
+BUFFER_ELEMENTS = 1 << 22
+"""Most float32 numbers (16 MiB) that a convolution copies at a time."""
+
+
+class Padding(enum.Enum):
+    """What happens at a picture's edge: only windows inside it, or zeros around it."""
+
+    SAME = "same"
+    VALID = "valid"
+
+
+def count_windows(size: int, window: int, stride: int, padding: Padding) -> int:
+    """The number of windows on an axis; 0 or less where the window is larger than a valid-padded axis."""
+    return -(-size // stride) if padding is Padding.SAME else (size - window) // stride + 1
+
+
+def same_padding(size: int, window: int, stride: int) -> Pair:
+    """The pixels that same padding adds before and after an axis."""
+    total = max((count_windows(size, window, stride, Padding.SAME) - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def infer_windows(
+    x: TensorType, window: Pair, strides: Pair, padding: Padding, channels: int | None
+) -> TensorType:
+    """The type of a picture with one pixel for each window; raises VerifyError where there is none."""
+    require(min(window) > 0, f"the window {window} is empty")
+    require(min(strides) > 0, f"the strides {strides} are not positive")
+    sizes: list[int | None] = []
+    for size, length, stride in zip(x.shape[1:3], window, strides, strict=True):
+        count = None if size is None else count_windows(size, length, stride, padding)
+        require(count is None or count > 0, f"a window of {window} pixels does not fit into {x}")
+        sizes.append(count)
+    return x.with_shape((x.shape[0], *sizes, channels))
+
+
+def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
+    """The picture with as many rows and columns of a value added before and after; itself where none is."""
+    if rows == columns == (0, 0):
+        return x
+    batch, height, width, channels = x.shape
+    shape = (batch, height + sum(rows), width + sum(columns), channels)
+    enlarged: Array = np.full(shape, value, x.dtype)
+    enlarged[:, rows[0] : rows[0] + height, columns[0] : columns[0] + width] = x
+    return enlarged
+
+
+def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, value: float = 0.0) -> Array:
+    """The picture in which windows with valid padding are those that `padding` asks for."""
+    if padding is Padding.VALID:
+        return x
+    rows, columns = (same_padding(*axis) for axis in zip(x.shape[1:3], window, strides, strict=True))
+    return enlarge(x, rows, columns, value)
+
+
+def convolve(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
+    """Σ over i, j, c of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, :], as products of matrices.
+
+    The windows are copied side by side (im2col) for some rows of the result at a time; windows of one pixel
+    need no copy.
+    """
+    height, width, channels, filters = kernel.shape
+    matrix = kernel.reshape(height * width * channels, filters)
+    if (height, width) == (1, 1):
+        product: Array = np.matmul(x[:, :: strides[0], :: strides[1]], matrix)
+        return product
+    x = pad_for_windows(x, (height, width), strides, padding)
+    windows = view_windows(x, (height, width), strides)
+    result = np.empty((*windows.shape[:3], filters), np.float32)
+    for images, rows in _blocks(windows.shape):
+        block = windows[images, rows]
+        columns = block.reshape(math.prod(block.shape[:3]), len(matrix))
+        result[images, rows] = np.matmul(columns, matrix).reshape(*block.shape[:3], filters)
+    return result
+
+
+def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
+    """f32[b, h', w', window height, window width, c]: all windows inside a picture, without a copy."""
+    batch, channels = x.shape[0], x.shape[3]
+    counts = (count_windows(*axis, Padding.VALID) for axis in zip(x.shape[1:3], window, strides, strict=True))
+    by_image, by_row, by_column, by_channel = x.strides
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (batch, *counts, *window, channels),
+        (by_image, by_row * strides[0], by_column * strides[1], by_row, by_column, by_channel),
+        writeable=False,
+    )
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Parts of a batch of windows, whole pictures or rows of one, of at most BUFFER_ELEMENTS if possible."""
+    batch, rows, *rest = shape
+    row = max(math.prod(rest), 1)
+    if row * rows <= BUFFER_ELEMENTS:
+        step = max(BUFFER_ELEMENTS // max(row * rows, 1), 1)
+        for start in range(0, batch, step):
+            yield slice(start, start + step), slice(None)
+        return
+    step = max(BUFFER_ELEMENTS // row, 1)
+    for image in range(batch):
+        for start in range(0, rows, step):
+            yield slice(image, image + 1), slice(start, start + step)
+
+
+def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
+    """Σ over i, j of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, m], in channel c · multiplier + m."""
+    height, width, channels, multiplier = kernel.shape
+    counts = [
+        count_windows(*axis, padding) for axis in zip(x.shape[1:3], (height, width), strides, strict=True)
+    ]
+    x = pad_for_windows(x, (height, width), strides, padding)
+    result = np.zeros((x.shape[0], *counts, channels, multiplier), np.float32)
+    for i in range(height):
+        for j in range(width):
+            taken = _every(_every(x, 1, i, strides[0], counts[0]), 2, j, strides[1], counts[1])
+            result += taken[..., None] * kernel[i, j]
+    return result.reshape(*result.shape[:3], channels * multiplier)
+
+
+def reduce_windows(x: Array, ufunc: np.ufunc, window: Pair, strides: Pair) -> Array:
+    """A window's maximum or sum, first down the columns, then along the rows; x is padded already."""
+    for axis, length, stride in zip((1, 2), window, strides, strict=True):
+        count = count_windows(x.shape[axis], length, stride, Padding.VALID)
+        result = _every(x, axis, 0, stride, count).copy()
+        for offset in range(1, length):
+            ufunc(result, _every(x, axis, offset, stride, count), out=result)
+        x = result
+    return x
+
+
+def _every(x: Array, axis: int, start: int, step: int, count: int) -> Array:
+    """`count` entries of an axis from `start` on, `step` apart, without a copy."""
+    index: list[slice] = [slice(None)] * x.ndim
+    index[axis] = slice(start, start + (count - 1) * step + 1, step)
+    return x[tuple(index)]
