@@ -1,0 +1,1 @@
+"""From rows to tensors and from tensors to answers: cells, pictures, engines, detections."""
