@@ -55,6 +55,14 @@ class UnknownTargetError(SensenetError, ValueError):
     """A target, level or option that `compile` does not have."""
 
 
+class UnknownNetworkError(SensenetError, ValueError):
+    """A name that no pretrained network has; the message lists the names."""
+
+
+class DownloadError(SensenetError, OSError):
+    """A file of the cache that cannot be had; names the file, its address and where to put it by hand."""
+
+
 class MissingPackageError(SensenetError, ImportError):
     """An optional package that is not installed; the message gives the command that brings it."""
 
