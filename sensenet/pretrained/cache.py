@@ -1,0 +1,101 @@
+"""The directory of downloaded files: each is downloaded when it is first needed, once, whoever needs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sensenet.errors import DownloadError
+from sensenet.pretrained.download import Patience, TransferError, download
+from sensenet.pretrained.lock import file_lock
+from sensenet.pretrained.progress import progress_bar
+
+CACHE_VARIABLE = "BIGML_SENSENET_CACHE_PATH"
+URL_VARIABLE = "BIGML_SENSENET_URL"
+DEFAULT_CACHE = "~/.bigml_sensenet"
+DEFAULT_URL = "https://s3.amazonaws.com/bigml-cnns/"
+SMALLEST_NETWORK = 128 * 1024
+"""Bytes. A smaller file is no network but, say, an error page, or a download that broke off."""
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def cache_directory() -> Path:
+    """BIGML_SENSENET_CACHE_PATH, or ~/.bigml_sensenet; it need not exist yet."""
+    return Path(os.path.expanduser(os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE))
+
+
+def cache_place(file_name: str) -> Path:
+    """Where the file is, or would be, in the cache. Raises DownloadError for what is no plain file name."""
+    if not isinstance(file_name, str) or not FILE_NAME.fullmatch(file_name):
+        raise DownloadError(
+            f"{file_name!r} cannot be the name of a file of the cache; expected letters, digits and ._- only"
+        )
+    return cache_directory() / file_name
+
+
+def file_url(file_name: str) -> str:
+    """The address of the file below BIGML_SENSENET_URL, or BigML's own. Raises DownloadError."""
+    base = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    try:
+        parts = urlsplit(base)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no number where the port should be
+        usable = False
+    if not usable:
+        raise DownloadError(f"{URL_VARIABLE} is {base!r}; expected an address like {DEFAULT_URL!r}")
+    return f"{base.rstrip('/')}/{file_name}"
+
+
+def is_cached(file_name: str) -> bool:
+    """Whether the cache has the file, and it is large enough for a network."""
+    place = cache_place(file_name)
+    try:
+        return place.is_file() and place.stat().st_size >= SMALLEST_NETWORK
+    except OSError:
+        return False
+
+
+def cache_resource_path(
+    file_name: str,
+    *,
+    patience: Patience | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> str:
+    """The path of a file of the cache, which is downloaded now if the cache does not have it.
+
+    Where another process is downloading it, wait for that one. Nothing is written, and no server is asked,
+    when the file is there. Raises DownloadError, which names the file, its address and its place.
+    """
+    place = cache_place(file_name)
+    if is_cached(file_name):
+        return str(place)
+    url = file_url(file_name)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with file_lock(place.with_name(f".{file_name}.lock"), sleep):
+            if not is_cached(file_name):  # the process that we waited for may have brought it
+                with progress_bar(file_name) as progress:
+                    download(
+                        url,
+                        place,
+                        smallest=SMALLEST_NETWORK,
+                        progress=progress,
+                        patience=patience,
+                        sleep=sleep,
+                    )
+    except TransferError as fault:
+        raise DownloadError(
+            f"cannot download {file_name} from {url}: {fault}. To do without this download, get the file "
+            f"by other means and put it at {place}, or set {URL_VARIABLE} to a server that has it"
+        ) from fault
+    except OSError as fault:
+        raise DownloadError(
+            f"cannot keep {file_name} from {url} at {place}: {fault}. Make that directory writable, or set "
+            f"{CACHE_VARIABLE} to another one"
+        ) from fault
+    return str(place)

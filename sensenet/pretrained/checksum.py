@@ -1,0 +1,68 @@
+"""The checksums that a server gives with a file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from http.client import HTTPMessage
+from pathlib import Path
+
+from attrs import frozen
+
+BLOCK_BYTES = 1 << 20
+DIGEST_HEADERS = {
+    "x-amz-checksum-sha256": "sha256",
+    "x-amz-checksum-sha1": "sha1",
+    "Content-MD5": "md5",
+}
+"""Headers that hold the digest of the whole file in base64, the strongest first."""
+DIGEST_BYTES = {"sha256": 32, "sha1": 20, "md5": 16}
+PLAIN_MD5 = re.compile(r'"([0-9a-f]{32})"')
+
+
+@frozen(kw_only=True)
+class Checksum:
+    """A digest of a whole file, in hexadecimal."""
+
+    algorithm: str
+    digest: str
+
+    def matches(self, path: Path) -> bool:
+        """Whether the file has this digest."""
+        sum_ = hashlib.new(self.algorithm, usedforsecurity=False)
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                sum_.update(block)
+        return sum_.hexdigest() == self.digest
+
+
+def announced_checksum(headers: HTTPMessage) -> Checksum | None:
+    """The best checksum among the headers of an answer with a whole file; None when there is none.
+
+    Sums of the sums of parts, which end in `-N`, are none of the file. An ETag of 32 hexadecimal digits is
+    the MD5 sum at S3, where the storage does not encrypt with keys of its own; elsewhere it may be anything.
+    """
+    for header, algorithm in DIGEST_HEADERS.items():
+        digest = _decode(headers.get(header, ""), DIGEST_BYTES[algorithm])
+        if digest is not None:
+            return Checksum(algorithm=algorithm, digest=digest)
+    etag = PLAIN_MD5.fullmatch(headers.get("ETag", ""))
+    if etag is not None and _is_plain_s3(headers):
+        return Checksum(algorithm="md5", digest=etag[1])
+    return None
+
+
+def _decode(text: str, length: int) -> str | None:
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return digest.hex() if len(digest) == length else None
+
+
+def _is_plain_s3(headers: HTTPMessage) -> bool:
+    encryption = headers.get("x-amz-server-side-encryption", "AES256")
+    customer_key = headers.get("x-amz-server-side-encryption-customer-algorithm")
+    return "x-amz-request-id" in headers and encryption == "AES256" and customer_key is None

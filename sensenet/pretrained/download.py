@@ -1,0 +1,303 @@
+"""Downloading one file over HTTP: resumed where it broke off, tried again with growing delays, verified.
+
+What has arrived is kept beside the destination, as `.NAME.part`, with what the server said of the file in
+`.NAME.part.json`. A later call, by whatever process, goes on from there if the server still has that very
+file. The caller sees to it that no two processes download to one destination at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from sensenet.pretrained.checksum import Checksum, announced_checksum
+from sensenet.pretrained.progress import Progress
+
+PIECE_BYTES = 1 << 16
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""A later try may be answered."""
+RANGE_REFUSALS = frozenset({400, 412, 416, 501})
+"""What a server may say to a request for the rest of a file; the whole file is asked for next."""
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+class TransferError(Exception):
+    """The file cannot be had; the message says why."""
+
+
+class _PassingError(Exception):
+    """A try that failed; the next one may not. `delay`: seconds that the server wants to be left alone."""
+
+    def __init__(self, message: str, delay: float = 0.0) -> None:
+        super().__init__(message)
+        self.delay = delay
+
+
+@frozen(kw_only=True)
+class Patience:
+    """How often to try, and how long to wait for what."""
+
+    attempts: int = 5
+    first_delay: float = 0.5
+    """Seconds between the first two tries; doubled after each further one."""
+    longest_delay: float = 30.0
+    stall: float = 20.0
+    """Seconds without a byte after which a connection counts as dead."""
+
+    def delay(self, failures: int, wanted: float) -> float:
+        """Seconds to wait after so many failures: at random, so that clients do not come back all at once."""
+        doubled = min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
+        return max(doubled * random.uniform(0.5, 1.0), min(wanted, self.longest_delay))
+
+
+@frozen(kw_only=True)
+class Origin:
+    """What the server said of a file when its first byte came."""
+
+    url: str
+    etag: str | None
+    last_modified: str | None
+    size: int | None
+    checksum: Checksum | None
+
+    @property
+    def validator(self) -> str | None:
+        """What If-Range takes: a strong ETag, else the date; None when the file cannot be recognized."""
+        strong = self.etag is not None and not self.etag.startswith("W/")
+        return self.etag if strong else self.last_modified
+
+
+def _origin(url: str, response: HTTPResponse) -> Origin:
+    headers = response.headers
+    length = headers.get("Content-Length", "")
+    return Origin(
+        url=url,
+        etag=headers.get("ETag"),
+        last_modified=headers.get("Last-Modified"),
+        size=int(length) if length.isdecimal() else None,
+        checksum=announced_checksum(headers),
+    )
+
+
+@frozen
+class _Part:
+    """The bytes that have arrived, and the record of where they come from."""
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        return self.path.with_name(self.path.name + ".json")
+
+    def begin(self, origin: Origin) -> None:
+        """No bytes yet, of that origin. The record is written first: bytes always belong to it."""
+        self.discard()
+        self.record.write_text(json.dumps(attrs.asdict(origin)), encoding="utf-8")
+        self.path.touch()
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
+
+    def origin(self) -> Origin | None:
+        """Where the bytes come from; None when there are none or the record is unreadable."""
+        try:
+            known: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
+            checksum = known.pop("checksum")
+            origin = Origin(**known, checksum=Checksum(**checksum) if checksum else None)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return origin if self.path.is_file() else None
+
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+
+def download(
+    url: str,
+    destination: Path,
+    *,
+    smallest: int,
+    progress: Progress,
+    patience: Patience | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Bring the file at `url` to `destination`, complete and verified, or leave that path as it is.
+
+    The size must be the announced one and at least `smallest`; the checksum must be the announced one, where
+    there is one. Raises TransferError, or OSError when the disk does not take the file.
+    """
+    patience = patience or Patience()
+    part = _Part(destination.with_name(f".{destination.name}.part"))
+    failures = 0
+    while True:
+        try:
+            origin = _receive(url, part, patience.stall, progress)
+            _check(part, origin, smallest)
+            break
+        except _PassingError as fault:
+            failures += 1
+            if failures >= patience.attempts:
+                raise TransferError(f"{fault} (tried {failures} times)") from fault
+            sleep(patience.delay(failures, fault.delay))
+    os.replace(part.path, destination)
+    part.discard()
+
+
+def _receive(url: str, part: _Part, stall: float, progress: Progress) -> Origin:
+    """Complete the part; the origin that its bytes have. Raises _PassingError or TransferError."""
+    known = part.origin()
+    if known is None or known.url != url or known.validator is None:
+        return _receive_whole(url, part, stall, progress)
+    if known.size is not None and known.size <= part.size():
+        return known  # all there: the last process ended before it could check
+    if part.size() == 0:
+        return _receive_whole(url, part, stall, progress)
+    return _receive_rest(url, part, known, stall, progress)
+
+
+def _receive_whole(url: str, part: _Part, stall: float, progress: Progress) -> Origin:
+    with _open(url, {}, stall) as response:
+        _expect_status(response, HTTPStatus.OK)
+        return _store_whole(url, part, response, progress)
+
+
+def _receive_rest(url: str, part: _Part, known: Origin, stall: float, progress: Progress) -> Origin:
+    wanted = {"Range": f"bytes={part.size()}-", "If-Range": str(known.validator)}
+    try:
+        response = _open(url, wanted, stall)
+    except _RangeRefusedError as fault:
+        part.discard()
+        raise _PassingError(str(fault)) from fault
+    with response:
+        if response.status == HTTPStatus.OK:  # the file has changed, or the server knows no ranges
+            return _store_whole(url, part, response, progress)
+        _expect_status(response, HTTPStatus.PARTIAL_CONTENT)
+        if not _continues(response, part.size(), known):
+            part.discard()
+            raise _PassingError("the server answered with another part of the file, or of another file")
+        _store(part, response, known.size, progress)
+    return known
+
+
+def _continues(response: HTTPResponse, offset: int, known: Origin) -> bool:
+    """Whether the answer begins at `offset` of the file that `known` describes."""
+    match = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if match is None or int(match[1]) != offset:
+        return False
+    same_size = known.size is None or match[2] in ("*", str(known.size))
+    return same_size and response.headers.get("ETag") in (None, known.etag)
+
+
+def _expect_status(response: HTTPResponse, status: HTTPStatus) -> None:
+    if response.status != status:
+        raise _PassingError(f"the server answered {response.status} {response.reason}")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise TransferError("the server sent the file compressed, which was not asked for")
+
+
+def _store_whole(url: str, part: _Part, response: HTTPResponse, progress: Progress) -> Origin:
+    origin = _origin(url, response)
+    part.begin(origin)
+    _store(part, response, origin.size, progress)
+    return origin
+
+
+def _store(part: _Part, response: HTTPResponse, size: int | None, progress: Progress) -> None:
+    done = part.size()
+    with part.path.open("ab") as file:
+        for piece in _pieces(response):
+            file.write(piece)
+            done += len(piece)
+            progress(done, size)
+        file.flush()
+        os.fsync(file.fileno())
+    if size is not None and done < size:
+        raise _PassingError(f"the connection ended after {done} of {size} bytes")
+
+
+def _pieces(response: HTTPResponse) -> Iterator[bytes]:
+    """The bytes of an answer as they come. Only faults of the connection become _PassingError."""
+    while True:
+        try:
+            piece = response.read1(PIECE_BYTES)
+        except TimeoutError as fault:
+            raise _PassingError("the server stopped sending") from fault
+        except (OSError, HTTPException) as fault:
+            raise _PassingError(f"the connection broke: {fault}") from fault
+        if not piece:
+            return
+        yield piece
+
+
+def _check(part: _Part, origin: Origin, smallest: int) -> None:
+    size = part.size()
+    if size < smallest:
+        part.discard()
+        raise TransferError(f"the server has a file of {size} bytes, and no network is under {smallest}")
+    if origin.size is not None and size != origin.size:
+        part.discard()
+        raise _PassingError(f"{size} bytes came, where the server had announced {origin.size}")
+    if origin.checksum is not None and not origin.checksum.matches(part.path):
+        part.discard()
+        raise _PassingError(
+            f"what came does not have the {origin.checksum.algorithm} sum that the server gives"
+        )
+
+
+class _RangeRefusedError(Exception):
+    """The server does not answer a request for a part of the file."""
+
+
+def _open(url: str, headers: dict[str, str], stall: float) -> HTTPResponse:
+    """The answer to a request, redirections followed, its status 2xx.
+
+    Raises _PassingError, TransferError, or _RangeRefusedError when a range was among the headers.
+    """
+    always = {
+        "User-Agent": "sensenet",
+        "Accept-Encoding": "identity",
+        "x-amz-checksum-mode": "ENABLED",  # S3 gives its checksums to those who ask
+    }
+    try:
+        response: HTTPResponse = urllib.request.urlopen(
+            urllib.request.Request(url, headers={**always, **headers}), timeout=stall
+        )
+    except urllib.error.HTTPError as fault:
+        with fault:
+            raise _refusal(fault, ranged="Range" in headers) from fault
+    except urllib.error.URLError as fault:
+        if isinstance(fault.reason, ssl.SSLCertVerificationError):
+            raise TransferError(f"the server's certificate is not valid: {fault.reason}") from fault
+        raise _PassingError(f"the server cannot be reached: {fault.reason}") from fault
+    except TimeoutError as fault:
+        raise _PassingError("the server does not answer") from fault
+    except (OSError, HTTPException) as fault:
+        raise _PassingError(f"the connection broke: {fault}") from fault
+    except ValueError as fault:
+        raise TransferError(f"the address cannot be used: {fault}") from fault
+    return response
+
+
+def _refusal(fault: urllib.error.HTTPError, ranged: bool) -> Exception:
+    answer = f"the server answered {fault.code} {fault.reason}"
+    if fault.code in PASSING_STATUSES:
+        after = fault.headers.get("Retry-After", "") if fault.headers else ""
+        return _PassingError(answer, float(after) if after.isdecimal() else 0.0)
+    if ranged and fault.code in RANGE_REFUSALS:
+        return _RangeRefusedError(answer)
+    return TransferError(answer)

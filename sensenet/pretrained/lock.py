@@ -1,0 +1,72 @@
+"""A lock between processes: one of them holds it, the others wait.
+
+The operating system keeps the lock and drops it when its holder ends, however it ends. So a lock file that a
+killed process left behind stops nobody: there is no age or process id to judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+POLL_SECONDS = 0.05
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether `path` is the open file: the last holder may have removed it in between."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _acquire(path: Path, sleep: Callable[[float], object]) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if _try_lock(descriptor) and _is_still(path, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
+    """Hold the lock that `path` stands for; wait while another process or thread holds it.
+
+    The file is made, and removed afterwards. Raises OSError where the file system has no locks.
+    """
+    descriptor = _acquire(path, sleep)
+    try:
+        yield
+    finally:
+        # Removed while it is held. Windows does not remove an open file: there it stays, empty.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os.close(descriptor)

@@ -1,0 +1,66 @@
+"""A progress bar on a terminal, and nothing anywhere else."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that have arrived and the bytes of the whole file, or None where nobody knows."""
+
+MEGABYTE = 1e6
+BAR_WIDTH = 24
+SECONDS_BETWEEN_DRAWINGS = 0.1
+
+
+def bar_line(label: str, done: int, total: int | None, speed: float) -> str:
+    """The text of the bar; `speed` in bytes a second."""
+    rate = f"{speed / MEGABYTE:.1f} MB/s"
+    if not total:
+        return f"{label}  {done / MEGABYTE:.1f} MB  {rate}"
+    filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
+    bar = "#" * filled + "-" * (BAR_WIDTH - filled)
+    return (
+        f"{label}  [{bar}] {100 * done // total:3d}%  {done / MEGABYTE:.1f}/{total / MEGABYTE:.1f} MB  {rate}"
+    )
+
+
+def _ignore(done: int, total: int | None) -> None:
+    """Show nothing."""
+
+
+@contextmanager
+def progress_bar(label: str, stream: TextIO | None = None) -> Iterator[Progress]:
+    """A function that draws a bar on `stream` (standard error), at most ten times a second.
+
+    Shows nothing when the stream is not a terminal. The line is wiped at the end.
+    """
+    stream = sys.stderr if stream is None else stream
+    # A program without a console, as on Windows, has no standard error.
+    if stream is None or not stream.isatty():
+        yield _ignore
+        return
+    begin: tuple[float, int] | None = None
+    drawn = float("-inf")
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal begin, drawn
+        now = time.monotonic()
+        begin = begin or (now, done)  # the bytes of an earlier try do not count as speed
+        if now - drawn < SECONDS_BETWEEN_DRAWINGS and done != total:
+            return
+        drawn = now
+        speed = (done - begin[1]) / max(now - begin[0], 1e-3)
+        columns = shutil.get_terminal_size().columns
+        stream.write("\r\x1b[K" + bar_line(label, done, total, max(speed, 0.0))[: columns - 1])
+        stream.flush()
+
+    try:
+        yield show
+    finally:
+        stream.write("\r\x1b[K")
+        stream.flush()
