@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.errors import InputError
+from sensenet.errors import InputError, SensenetError
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, TensorType
@@ -20,7 +20,10 @@ from sensenet.ir.types import Array, TensorType
 
 @frozen(kw_only=True)
 class Step:
-    """One node: apply `evaluate` to slots `inputs`, store the results, forget the slots in `drop`."""
+    """One node: apply `evaluate` to slots `inputs`, store the results, forget the slots in `drop`.
+
+    Those are of the values that nothing reads after this node.
+    """
 
     evaluate: Callable[..., Any]
     inputs: tuple[int, ...]
@@ -30,7 +33,7 @@ class Step:
 
 @frozen(kw_only=True)
 class Program:
-    """A graph ready to run; made by `prepare`."""
+    """A graph ready to run; made by `prepare`. Calls share nothing that changes, so threads may call it."""
 
     inputs: tuple[tuple[str, TensorType, int], ...]
     outputs: tuple[tuple[str, int], ...]
@@ -38,27 +41,44 @@ class Program:
     constants: tuple[Array | None, ...]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
+        """The named outputs for named inputs; an output may share memory with an input or a constant.
+
+        Raises InputError for an input that is missing or of another type than declared, and where sizes that
+        the graph leaves open (the batch) do not go together.
+        """
         slots: list[Any] = list(self.constants)
         for name, declared, slot in self.inputs:
             slots[slot] = _checked(inputs, name, declared)
-        with np.errstate(all="ignore"):
-            for step in self.steps:
-                results = step.evaluate(*[slots[slot] for slot in step.inputs])
-                if len(step.results) == 1:
-                    slots[step.results[0]] = results
-                else:
-                    for slot, result in zip(step.results, results, strict=True):
-                        slots[slot] = result
-                for slot in step.drop:
-                    slots[slot] = None
+        try:
+            with np.errstate(all="ignore"):
+                self._run(slots)
+        except SensenetError:
+            raise
+        except (ValueError, IndexError) as error:
+            shapes = ", ".join(f"{name} {list(inputs[name].shape)}" for name, _, _ in self.inputs)
+            raise InputError(f"inputs of these shapes do not go together: {shapes} ({error})") from error
         return {name: slots[slot] for name, slot in self.outputs}
+
+    def _run(self, slots: list[Any]) -> None:
+        for step in self.steps:
+            results = step.evaluate(*[slots[slot] for slot in step.inputs])
+            if len(step.results) == 1:
+                slots[step.results[0]] = results
+            else:
+                for slot, result in zip(step.results, results, strict=True):
+                    slots[slot] = result
+            for slot in step.drop:
+                slots[slot] = None
 
 
 def _checked(inputs: Mapping[str, Array], name: str, declared: TensorType) -> Array:
     if name not in inputs:
         raise InputError(f"the input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
     array = inputs[name]
+    if not isinstance(array, np.ndarray):
+        raise InputError(
+            f"the input {name!r} is of type {type(array).__name__}, expected an array {declared}"
+        )
     if not declared.accepts(array):
         raise InputError(f"the input {name!r} is {array.dtype}{list(array.shape)}, expected {declared}")
     return array
@@ -81,8 +101,8 @@ def prepare(graph: Graph) -> Program:
             results=tuple(slot_of[value] for value in node.values),
             drop=tuple(
                 slot_of[value]
-                for value in dict.fromkeys(node.inputs)
-                if value not in kept and last_reader[value] is node
+                for value in dict.fromkeys((*node.inputs, *node.values))
+                if value not in kept and last_reader.get(value, node) is node
             ),
         )
         for node in graph.nodes

@@ -9,16 +9,18 @@ Every walk is iterative, because a network may be deeper than Python's recursion
 from __future__ import annotations
 
 import functools
+import inspect
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from sensenet.errors import VerifyError
-from sensenet.ir.op import Op
+from sensenet.ir.op import Op, require
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.signature import Signature
-from sensenet.ir.types import Tensor, TensorType
+from sensenet.ir.types import Tensor, TensorType, matches
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -65,11 +67,24 @@ class Value:
 
 def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
     """The types of an op's results on these inputs; raises VerifyError where it does not take them."""
-    try:
-        types = op.infer(*(value.type for value in inputs))
-    except TypeError as error:  # the wrong number of inputs
-        raise VerifyError(f"{op.mnemonic()} does not take {len(inputs)} inputs ({error})") from error
-    return types if isinstance(types, tuple) else (types,)
+    least, most = _arity(type(op).infer)
+    if not least <= len(inputs) <= most:
+        expected = str(least) if least == most else f"{least} or more"
+        raise VerifyError(f"{op.mnemonic()} takes {expected} inputs, not {len(inputs)}")
+    inferred = op.infer(*(value.type for value in inputs))
+    types = inferred if isinstance(inferred, tuple) else (inferred,)
+    for result in types:
+        require(all(size is None or size >= 0 for size in result.shape), f"it would give {result}")
+    return types
+
+
+@functools.cache
+def _arity(infer: Callable[..., object]) -> tuple[int, float]:
+    """The least and most inputs that an op takes: as many as its class's `infer` has parameters."""
+    kinds = [parameter.kind for parameter in inspect.signature(infer).parameters.values()][1:]
+    variadic = inspect.Parameter.VAR_POSITIONAL in kinds
+    positional = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return positional, math.inf if variadic else positional
 
 
 def apply(op: Op, *inputs: Value, name: str = "") -> Node:
@@ -104,7 +119,7 @@ class Graph:
 
     @classmethod
     def create(cls, inputs: Iterable[Node], outputs: Mapping[str, Value], signature: Signature) -> Graph:
-        """A graph with unique node names (a second `dense` becomes `dense_2`)."""
+        """A graph with unique node names (a second `dense` becomes `dense_2`, if no other is that)."""
         return _with_unique_names(cls(tuple(inputs), dict(outputs), signature))
 
     @functools.cached_property
@@ -161,7 +176,7 @@ Replace = Callable[[Node], Sequence[Value]]
 
 
 def rebuild(
-    graph: Graph, replace: Replace, replaced: Callable[[Value, Value], None] = lambda old, new: None
+    graph: Graph, replace: Replace, replaced: Callable[[Value, Value], None] = lambda _old, _new: None
 ) -> Graph:
     """The graph with each node's results replaced by `replace(node)`, from inputs to outputs.
 
@@ -175,6 +190,7 @@ def rebuild(
     def note(old: Node, values: Sequence[Value]) -> None:
         for old_value, new_value in zip(old.values, values, strict=True):
             if old_value != new_value:
+                _require_replaceable(old_value, new_value)
                 replaced(old_value, new_value)
 
     for node in graph.nodes:
@@ -194,17 +210,30 @@ def rebuild(
     return Graph.create(graph.inputs, outputs, graph.signature)
 
 
-def _with_unique_names(graph: Graph) -> Graph:
-    taken: set[str] = set()
+def _require_replaceable(old: Value, new: Value) -> None:
+    """A replacement has the same dtype and a shape that can be the same; its readers depend on it."""
+    if old.type.dtype is not new.type.dtype or not matches(old.type.shape, new.type.shape):
+        raise VerifyError(f"{old.type} ({old.node.name!r}) was replaced by {new.type} ({new.node.name!r})")
+
+
+def _new_names(nodes: Collection[Node]) -> dict[Node, str]:
+    """New names for the second and later nodes of a name, none of them the name of another node."""
+    taken = {node.name for node in nodes}
+    counts: Counter[str] = Counter()
     new_names: dict[Node, str] = {}
-    for node in graph.nodes:
-        name, count = node.name, 1
-        while name in taken:
-            count += 1
-            name = f"{node.name}_{count}"
+    for node in nodes:
+        counts[node.name] += 1
+        if counts[node.name] == 1:
+            continue
+        while (name := f"{node.name}_{counts[node.name]}") in taken:
+            counts[node.name] += 1
         taken.add(name)
-        if name != node.name:
-            new_names[node] = name
+        new_names[node] = name
+    return new_names
+
+
+def _with_unique_names(graph: Graph) -> Graph:
+    new_names = _new_names(graph.nodes)
     if not new_names:
         return graph
     renamed: dict[Node, Node] = {}
@@ -221,20 +250,20 @@ def _with_unique_names(graph: Graph) -> Graph:
 
 def same_graph(first: Graph, second: Graph) -> bool:
     """Whether two graphs are equal in structure, ops, weights, names and signature."""
-    if len(first.nodes) != len(second.nodes) or list(first.outputs) != list(second.outputs):
+    if len(first.nodes) != len(second.nodes) or len(first.outputs) != len(second.outputs):
         return False
-    position = {node: index for graph in (first, second) for index, node in enumerate(graph.nodes)}
-
-    def described(node: Node) -> tuple[object, ...]:
-        inputs = tuple((position[value.node], value.index) for value in node.inputs)
-        return node.op, inputs, node.types, node.name
-
-    def results(graph: Graph) -> list[tuple[int, int]]:
-        return [(position[value.node], value.index) for value in graph.outputs.values()]
-
     return (
         first.signature == second.signature
-        and results(first) == results(second)
         and len(first.inputs) == len(second.inputs)
-        and all(described(a) == described(b) for a, b in zip(first.nodes, second.nodes, strict=True))
+        and all(a == b for a, b in zip(_described(first), _described(second), strict=True))
     )
+
+
+def _described(graph: Graph) -> Iterator[tuple[object, ...]]:
+    """What makes up each node, then each output; values are named by their node's position."""
+    position = {node: index for index, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        inputs = tuple((position[value.node], value.index) for value in node.inputs)
+        yield node.name, node.types, inputs, node.op
+    for name, value in graph.outputs.items():
+        yield name, position[value.node], value.index

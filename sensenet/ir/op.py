@@ -22,10 +22,10 @@ class Op:
     those types and gives the result: it defines what the op means. Both are pure.
     """
 
-    def infer(self, *types: Any, **_: Any) -> TensorType | tuple[TensorType, ...]:
+    def infer(self, *_types: Any, **_: Any) -> TensorType | tuple[TensorType, ...]:
         raise TypeError(f"{type(self).__name__} declares no infer")
 
-    def evaluate(self, *arrays: Any, **_: Any) -> Any:
+    def evaluate(self, *_arrays: Any, **_: Any) -> Any:
         raise TypeError(f"{type(self).__name__} declares no evaluate")
 
     @classmethod

@@ -7,8 +7,9 @@
     output predictions = %layer_0
 
 Tensors of at most 16 elements stand inline, `f32[2]{1.0, 0.5}`; larger ones by digest, their values in the
-dictionary that `weights` gives (an `.npz` file beside the text). A result other than a node's first is written
-`%node:1`. `sensenet.ir.parser` reads this form back to an equal graph.
+dictionary that `weights` gives (an `.npz` file beside the text). A result other than a node's first is
+written `%node:1`. Strings are JSON's, in ASCII, so a line has no line ends but its own. `sensenet.ir.parser`
+reads this form back to an equal graph.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from sensenet.ir.types import Array, Tensor, TensorType
 HEADER = "sensenet graph"
 INLINE_ELEMENTS = 16
 DIGEST_DIGITS = 16
+_NAN_BITS = np.float32(np.nan).view(np.int32)
 
 
 def print_graph(graph: Graph) -> str:
     """The text form, ending in a newline."""
-    signature = json.dumps(graph.signature.to_json(), ensure_ascii=False, sort_keys=True)
+    signature = json.dumps(graph.signature.to_json(), sort_keys=True)
     return "\n".join(
         [
             HEADER,
@@ -52,6 +54,7 @@ def print_node(node: Node) -> str:
 
 
 def print_value(value: Value) -> str:
+    """`%node`, or `%node:1` for another result than the first."""
     return f"%{value.node.name}" + (f":{value.index}" if value.index else "")
 
 
@@ -62,6 +65,7 @@ def print_attributes(op: Any) -> str:
 
 
 def print_attribute(value: Any) -> str:
+    """The text of one attribute; raises TypeError for a type that has none."""
     match value:
         case None:
             return "none"
@@ -78,26 +82,35 @@ def print_attribute(value: Any) -> str:
         case Tensor():
             return print_tensor(value)
         case tuple():
-            return "(" + "".join(f"{print_attribute(item)}, " for item in value).rstrip() + ")"
+            return "(" + ", ".join(map(print_attribute, value)) + ")"
         case _ if attrs.has(type(value)):
             return print_attributes(value)
     raise TypeError(f"attributes of type {type(value).__name__} have no text form")
 
 
 def print_tensor(tensor: Tensor) -> str:
+    """`type{elements}`, or `#digest:type` for one that is not inline."""
     if not is_inline(tensor):
         return f"#{text_digest(tensor)}:{tensor.type}"
     return f"{tensor.type}{{{', '.join(map(_print_element, tensor.array.ravel()))}}}"
 
 
 def _print_element(element: np.generic) -> str:
+    """The shortest text that the parser, which rounds to double precision first, reads as the same number."""
     if isinstance(element, np.bool_):
         return "true" if element else "false"
-    return str(element)
+    text = str(element)
+    if isinstance(element, np.float32) and np.isfinite(element) and np.float32(float(text)) != element:
+        return repr(float(element))
+    return text
 
 
 def is_inline(tensor: Tensor) -> bool:
-    return tensor.array.size <= INLINE_ELEMENTS
+    """Whether the text form holds the tensor's elements: few, and no NaN other than the usual one."""
+    array = tensor.array
+    if array.size > INLINE_ELEMENTS:
+        return False
+    return array.dtype != np.float32 or bool(np.all(array[np.isnan(array)].view(np.int32) == _NAN_BITS))
 
 
 def text_digest(tensor: Tensor) -> str:

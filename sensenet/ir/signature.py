@@ -7,7 +7,7 @@ picture size, and the settings that shape the interface. Exported files carry it
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -22,6 +22,30 @@ PREDICTIONS = "predictions"
 
 FORMAT_VERSION = 1
 """Of the JSON form; a reader refuses a newer one."""
+
+
+Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+
+def _is(*expected: type) -> Validator:
+    """The value is of one of these types; raises TypeError. A bool is no int."""
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+            names = " or ".join("null" if part is type(None) else part.__name__ for part in expected)
+            raise TypeError(f"{attribute.name} is {value!r}, expected {names}")
+
+    return check
+
+
+def _each(check_item: Validator) -> Validator:
+    """Every item, or every key of a mapping, passes the check."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
+        for item in value:
+            check_item(instance, attribute, item)
+
+    return check
 
 
 class ModelKind(enum.Enum):
@@ -39,8 +63,12 @@ class ModelKind(enum.Enum):
 class NumericColumn:
     """A number. `index` says which cell of the row; `missing` is what None stands for."""
 
-    index: int
-    missing: float = 0.0
+    index: int = attrs.field(validator=_is(int))
+    missing: float = attrs.field(default=0.0, validator=_is(float, int))
+
+
+def _as_values(values: Iterable[str | None]) -> tuple[str | None, ...]:
+    return tuple(values)
 
 
 @frozen(kw_only=True)
@@ -51,15 +79,15 @@ class CategoricalColumn:
     and so never matches.
     """
 
-    index: int
-    values: tuple[str | None, ...] = attrs.field(converter=tuple)
+    index: int = attrs.field(validator=_is(int))
+    values: tuple[str | None, ...] = attrs.field(converter=_as_values, validator=_each(_is(str, type(None))))
 
 
 @frozen(kw_only=True)
 class ImageColumn:
     """A picture: path, encoded bytes or pixels."""
 
-    index: int
+    index: int = attrs.field(validator=_is(int))
 
 
 Column = NumericColumn | CategoricalColumn | ImageColumn
@@ -75,9 +103,9 @@ _COLUMN_TYPES: dict[str, type[Any]] = {
 class Field:
     """A field of the resource: its id (`000001`), the name people know, and its type there."""
 
-    id: str
-    name: str
-    optype: str
+    id: str = attrs.field(validator=_is(str))
+    name: str = attrs.field(validator=_is(str))
+    optype: str = attrs.field(validator=_is(str))
 
 
 @frozen(kw_only=True)
@@ -87,10 +115,29 @@ class ImageInput:
     `rescale_type` is warp, pad or crop; `channels` is 3, or 4 where the colour space has an alpha channel.
     """
 
-    height: int
-    width: int
-    channels: int
-    rescale_type: str
+    height: int = attrs.field(validator=_is(int))
+    width: int = attrs.field(validator=_is(int))
+    channels: int = attrs.field(validator=_is(int))
+    rescale_type: str = attrs.field(validator=_is(str))
+
+
+Scalar = str | int | float | bool
+
+
+def _as_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    return tuple(columns)
+
+
+def _as_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
+    return tuple(fields)
+
+
+def _as_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(texts)
+
+
+def _as_settings(settings: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    return dict(settings)
 
 
 @frozen(kw_only=True)
@@ -101,14 +148,14 @@ class Signature:
     """
 
     kind: ModelKind = ModelKind.DEEPNET
-    columns: tuple[Column, ...] = attrs.field(default=(), converter=tuple)
-    classes: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    fields: tuple[Field, ...] = attrs.field(default=(), converter=tuple)
+    columns: tuple[Column, ...] = attrs.field(default=(), converter=_as_columns)
+    classes: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=_each(_is(str)))
+    fields: tuple[Field, ...] = attrs.field(default=(), converter=_as_fields)
     objective: Field | None = None
     image: ImageInput | None = None
-    name: str = ""
-    description: str = ""
-    settings: Mapping[str, str | int | float | bool] = attrs.field(factory=dict, converter=dict)
+    name: str = attrs.field(default="", validator=_is(str))
+    description: str = attrs.field(default="", validator=_is(str))
+    settings: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_as_settings)
 
     @property
     def image_columns(self) -> tuple[ImageColumn, ...]:
@@ -125,40 +172,53 @@ class Signature:
     def from_json(cls, record: Any) -> Signature:
         """The signature of a JSON object; raises ArtifactError where it is not one of ours."""
         try:
-            return _parse(record)
+            return _read(record)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(
                 f"this is no signature of a sensenet model ({type(error).__name__}: {error})"
             ) from error
 
 
-def _parse(record: Any) -> Signature:
+def _read(record: Any) -> Signature:
     version = record["format_version"]
     if version > FORMAT_VERSION:
         raise ArtifactError(
             f"the signature has format version {version}; this release reads up to {FORMAT_VERSION}: "
             "upgrade sensenet"
         )
-    names = {field.name for field in attrs.fields(Signature)}
-    given = {name: value for name, value in record.items() if name in names}
-    given["kind"] = ModelKind(record["kind"])
-    given["columns"] = [_parse_column(column) for column in record["columns"]]
-    given["fields"] = [_construct(Field, field) for field in record["fields"]]
-    for name, part in (("objective", Field), ("image", ImageInput)):
-        given[name] = _construct(part, record[name]) if record[name] is not None else None
-    return Signature(**given)
+    settings = record["settings"]
+    for name, value in settings.items():
+        if not isinstance(value, Scalar):
+            raise TypeError(f"the setting {name} is {value!r}")
+    return Signature(
+        kind=ModelKind(record["kind"]),
+        columns=tuple(_read_column(column) for column in _items(record["columns"])),
+        classes=_items(record["classes"]),
+        fields=tuple(Field(**field) for field in _items(record["fields"])),
+        objective=_optional(Field, record["objective"]),
+        image=_optional(ImageInput, record["image"]),
+        name=record["name"],
+        description=record["description"],
+        settings=settings,
+    )
 
 
-def _parse_column(record: Any) -> Column:
+def _read_column(record: Any) -> Column:
     parameters = {name: value for name, value in record.items() if name != "type"}
-    column: Column = _construct(_COLUMN_TYPES[record["type"]], parameters)
-    if not isinstance(column.index, int):
-        raise TypeError(f"column index {column.index!r}")
+    if "values" in parameters:
+        parameters["values"] = _items(parameters["values"])
+    column: Column = _COLUMN_TYPES[record["type"]](**parameters)
     return column
+
+
+def _items(record: Any) -> list[Any]:
+    if not isinstance(record, list):
+        raise TypeError(f"expected a list, found {record!r}")
+    return record
 
 
 Part = TypeVar("Part")
 
 
-def _construct(part: type[Part], record: Any) -> Part:
-    return part(**record)
+def _optional(part: type[Part], record: Any) -> Part | None:
+    return None if record is None else part(**record)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -110,11 +110,32 @@ def broadcast(*shapes: Shape) -> Shape | None:
     return tuple(result)
 
 
+def _views(array: Array) -> Iterator[Array]:
+    """The array and the arrays that it is a view of."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        yield base
+        base = base.base
+
+
+def _as_constant(values: Array) -> Array:
+    """The same values, C-contiguous, in memory that no array writes to: a copy only where need be."""
+    shareable = values.flags.c_contiguous and not any(view.flags.writeable for view in _views(values))
+    constant: Array = np.asarray(values) if shareable else np.array(values, order="C")
+    constant.flags.writeable = False
+    return constant
+
+
 @attrs.frozen(eq=False, repr=False)
 class Tensor:
-    """A constant: a read-only, C-contiguous array that is equal to another by dtype, shape and content."""
+    """A constant: a read-only, C-contiguous array that is equal to another by dtype, shape and content.
 
-    array: Array = attrs.field()
+    `Tensor(array)` copies an array that can be written to, so that nobody changes a constant from outside,
+    and takes a read-only one as it is. Who has made a large array for the purpose gives it away with
+    `owning`, without a copy. Raises TypeError for a dtype that the IR has no name for.
+    """
+
+    array: Array = attrs.field(converter=_as_constant)
     _digest: str | None = attrs.field(default=None, init=False)
     _finite: bool | None = attrs.field(default=None, init=False)
 
@@ -122,22 +143,29 @@ class Tensor:
     def _check_dtype(self, _: attrs.Attribute[Array], value: Array) -> None:
         DType.of(value)
 
-    def __attrs_post_init__(self) -> None:
-        array = np.ascontiguousarray(self.array).reshape(np.shape(self.array))
-        if array.flags.writeable:  # never freeze the caller's own array
-            array = array.view()
-            array.flags.writeable = False
-        object.__setattr__(self, "array", array)
+    @classmethod
+    def owning(cls, array: Array) -> Tensor:
+        """The array itself as a constant, where it is contiguous; it can't be written to from then on."""
+        for view in _views(array):
+            view.flags.writeable = False
+        return cls(array)
 
     @classmethod
     def float32(cls, values: npt.ArrayLike) -> Tensor:
         """A float32 constant, rounded from whatever precision the values have."""
         with np.errstate(over="ignore"):
-            return cls(np.asarray(values, np.float32))
+            return cls._converted(values, DType.FLOAT32)
 
     @classmethod
     def int32(cls, values: npt.ArrayLike) -> Tensor:
-        return cls(np.asarray(values, np.int32))
+        """An int32 constant."""
+        return cls._converted(values, DType.INT32)
+
+    @classmethod
+    def _converted(cls, values: npt.ArrayLike, dtype: DType) -> Tensor:
+        if isinstance(values, np.ndarray) and values.dtype == dtype.numpy:
+            return cls(values)
+        return cls.owning(np.array(values, dtype.numpy))
 
     @property
     def type(self) -> TensorType:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sensenet.errors import UnsupportedOpError, VerifyError
-from sensenet.ir.graph import Graph, Node, infer_types
+from sensenet.ir.graph import Graph, Node, Value, infer_types
 from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.tabular import Forest
@@ -15,17 +15,17 @@ from sensenet.ir.printer import print_node, tensors_of
 MAY_BE_INFINITE = (Constant, Forest)
 """Ops whose tensors are not weights that are multiplied: a threshold may be infinite."""
 
-_NAME = re.compile(r"[A-Za-z_][\w.]*\Z")
+_NAME = re.compile(r"[A-Za-z_][\w.]*\Z", re.ASCII)
 
 
 def verify(graph: Graph) -> None:
     """Raise VerifyError unless the graph is well formed.
 
     Stored types are those that the ops infer, every input node is declared, names are unique and printable,
-    weights are finite, there is an output. A cycle cannot be built from immutable nodes. The error shows the node's line.
+    weights are finite, there is an output. A cycle cannot be built from immutable nodes. The error shows
+    the node's line.
     """
-    if not graph.outputs:
-        raise VerifyError("the graph has no outputs")
+    _check_outputs(graph)
     declared = set(graph.inputs)
     names: set[str] = set()
     for node in graph.nodes:
@@ -35,8 +35,7 @@ def verify(graph: Graph) -> None:
             raise _error(node, f"the name {node.name!r} is taken, or not a name")
         names.add(node.name)
         for value in node.inputs:
-            if not 0 <= value.index < len(value.node.types):
-                raise _error(node, f"{value.node.name} has no result {value.index}")
+            _check_value(value)
         if not isinstance(node.op, MAY_BE_INFINITE) and not all(t.finite for t in tensors_of(node.op)):
             raise _error(node, "a weight is NaN or infinite")
         try:
@@ -45,6 +44,20 @@ def verify(graph: Graph) -> None:
             raise _error(node, str(error)) from error
         if types != node.types:
             raise _error(node, f"the op infers {', '.join(map(str, types))}")
+
+
+def _check_outputs(graph: Graph) -> None:
+    if not graph.outputs:
+        raise VerifyError("the graph has no outputs")
+    for name, value in graph.outputs.items():
+        if not _NAME.match(name):
+            raise VerifyError(f"the output {name!r} has a name that is none")
+        _check_value(value)
+
+
+def _check_value(value: Value) -> None:
+    if not 0 <= value.index < len(value.node.types):
+        raise _error(value.node, f"{value.node.name} has no result {value.index}")
 
 
 def verify_ops(graph: Graph, legal: Iterable[type[Op]], stage: str) -> None:

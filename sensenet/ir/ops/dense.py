@@ -12,8 +12,10 @@ from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, Tensor, TensorType
 
 
-def require_float(x: TensorType) -> None:
-    require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
+def require_float(*operands: TensorType) -> None:
+    """All inputs and parameters are float32."""
+    for operand in operands:
+        require(operand.dtype is DType.FLOAT32, f"expected f32, found {operand}")
 
 
 def require_channels(x: TensorType, channels: int, what: str) -> None:
@@ -41,10 +43,12 @@ class Dense(Op):
         return self.kernel.shape[1]
 
     def infer(self, x: TensorType) -> TensorType:
+        require_float(self.kernel.type)
         require(len(self.kernel.shape) == 2, f"the kernel is {self.kernel.type}, expected rank 2")
         require(x.rank >= 2, f"expected rank 2 or more, found {x}")
         require_channels(x, self.kernel.shape[0], "the kernel")
         if self.bias is not None:
+            require_float(self.bias.type)
             require(self.bias.shape == (self.units,), f"bias {self.bias.type} for {self.units} units")
         return x.with_last(self.units)
 
@@ -67,8 +71,10 @@ class BatchNormalization(Op):
     epsilon: float = 1e-3
 
     def infer(self, x: TensorType) -> TensorType:
-        shapes = {t.shape for t in (self.gamma, self.beta, self.mean, self.variance)}
-        require(len(shapes) == 1 and len(self.gamma.shape) == 1, "the four parameters differ in shape")
+        parameters = {t.type for t in (self.gamma, self.beta, self.mean, self.variance)}
+        require_float(*parameters)
+        require(len(parameters) == 1, "the four parameters differ in shape")
+        require(len(self.gamma.shape) == 1, f"the parameters are {self.gamma.type}, expected rank 1")
         require_channels(x, self.gamma.shape[0], "the normalization")
         return x
 
@@ -92,6 +98,7 @@ class Activation(Op):
 
     def infer(self, x: TensorType) -> TensorType:
         require_float(x)
+        require(self.function.elementwise or x.rank > 0, f"{self.function.value} needs an axis, found {x}")
         return x
 
     def evaluate(self, x: Array) -> Array:

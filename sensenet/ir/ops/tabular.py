@@ -6,7 +6,8 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.ir.op import Op, require
-from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32
+from sensenet.ir.ops.dense import require_float
+from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32, matches
 
 
 @frozen(kw_only=True)
@@ -20,13 +21,14 @@ class Standardize(Op):
     stdev: Tensor
 
     def infer(self, x: TensorType) -> TensorType:
-        for parameter in (self.mean, self.stdev):
-            shape = broadcast(x.shape, parameter.shape)
-            require(
-                x.dtype is DType.FLOAT32 and shape is not None and len(shape) == x.rank,
-                f"parameters {parameter.type} do not broadcast to {x}",
-            )
-        return x
+        require_float(x, self.mean.type, self.stdev.type)
+        shape = broadcast(x.shape, self.mean.shape, self.stdev.shape)
+        require(
+            shape is not None and matches(x.shape, shape),
+            f"parameters {self.mean.type} and {self.stdev.type} do not broadcast to {x}",
+        )
+        assert shape is not None
+        return x.with_shape(shape)
 
     def evaluate(self, x: Array) -> Array:
         result: Array = (x - self.mean.array) / self.stdev.array
@@ -41,7 +43,7 @@ class Destandardize(Op):
     stdev: Tensor
 
     def infer(self, x: TensorType) -> TensorType:
-        require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
+        require_float(x, self.mean.type, self.stdev.type)
         require(self.mean.shape == self.stdev.shape == (), "mean and stdev are numbers, of shape []")
         return x
 
@@ -64,6 +66,7 @@ class OneHot(Op):
             x.dtype is DType.FLOAT32 and x.rank == 2 and x.shape[1] == len(self.depths),
             f"expected f32[?,{len(self.depths)}], found {x}",
         )
+        require(min(self.depths, default=0) >= 0, f"a depth of {self.depths} is negative")
         return x.with_last(sum(self.depths))
 
     def evaluate(self, x: Array) -> Array:
@@ -86,8 +89,9 @@ class Forest(Op):
     """Forests of binary decision trees; x: f32[b, n] → f32[b, forests · outputs] (SPEC §3).
 
     All trees' nodes stand in flat arrays of one length. At node i, go to `left[i]` when
-    `x[:, feature[i]] <= threshold[i]`, else (NaN too) to `right[i]`; a leaf is its own left and right.
-    `roots` (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) what the leaves hold.
+    `x[:, feature[i]] <= threshold[i]`, else (NaN too) to `right[i]`; both stand after i. A leaf is its own
+    left and right. `roots` (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) what the
+    leaves hold; feature, left and right are i32, threshold is f32.
     The first `sizes[0]` trees are forest 0, the next `sizes[1]` forest 1, and so on; a forest's output is
     the mean of its trees' leaf values (summed in tree order, then divided), and the outputs stand side by
     side in order.
@@ -107,30 +111,53 @@ class Forest(Op):
         return self.values.shape[1]
 
     def infer(self, x: TensorType) -> TensorType:
-        require(x.dtype is DType.FLOAT32 and x.rank == 2, f"expected f32[?,n], found {x}")
-        nodes = self.values.shape[0]
-        links = (self.feature, self.threshold, self.left, self.right)
-        require(all(t.shape == (nodes,) for t in links), "the node arrays differ in length")
-        require(
-            len(self.sizes) > 0 and min(self.sizes) > 0 and self.roots.shape == (sum(self.sizes),),
-            "sizes do not divide the roots into forests of one tree or more",
-        )
-        for name, tensor in (("left", self.left), ("right", self.right), ("roots", self.roots)):
-            require(bool(np.all((tensor.array >= 0) & (tensor.array < nodes))), f"{name} out of bounds")
-        width = x.shape[1]
-        used = self.feature.array[self.left.array != np.arange(nodes)]
+        require_float(x)
+        require(x.rank == 2, f"expected f32[?,n], found {x}")
+        self._check_parameters()
+        used, width = self.feature.array[~self.leaves], x.shape[1]
         in_bounds = used.size == 0 or (used.min() >= 0 and (width is None or used.max() < width))
         require(bool(in_bounds), f"a tree reads a feature outside {x}")
         return f32(x.shape[0], len(self.sizes) * self.outputs)
 
+    def _check_parameters(self) -> None:
+        """Raise VerifyError unless the parameters are trees: then every walk comes to a leaf."""
+        require_float(self.threshold.type, self.values.type)
+        require(len(self.values.shape) == 2, f"values are {self.values.type}, expected f32[nodes,outputs]")
+        nodes = self.values.shape[0]
+        require(self.threshold.shape == (nodes,), f"threshold is {self.threshold.type} for {nodes} nodes")
+        for name, links in (("feature", self.feature), ("left", self.left), ("right", self.right)):
+            expected = TensorType(DType.INT32, (nodes,))
+            require(links.type == expected, f"{name} is {links.type}, expected {expected}")
+        left, right, own = self.left.array, self.right.array, np.arange(nodes)
+        ends, goes_on = (left == own) & (right == own), (left > own) & (right > own)
+        require(bool(np.all(ends | goes_on)), "a node is no leaf, and its children do not stand after it")
+        require(bool(np.all(np.maximum(left, right) < nodes)), "left or right out of bounds")
+        parents = np.bincount(np.concatenate([left[goes_on], right[goes_on]]), minlength=1)
+        require(int(parents.max()) <= 1, "a node is the child of two")
+        roots = self.roots.array
+        require(
+            len(self.sizes) > 0
+            and min(self.sizes) > 0
+            and self.roots.type == TensorType(DType.INT32, (sum(self.sizes),)),
+            f"sizes do not divide the roots {self.roots.type} into forests of one tree or more",
+        )
+        require(bool(np.all((roots >= 0) & (roots < nodes))), "roots out of bounds")
+
+    @property
+    def leaves(self) -> Array:
+        """bool[nodes]: which nodes are leaves."""
+        return np.equal(self.left.array, np.arange(len(self.left.array)))
+
     def evaluate(self, x: Array) -> Array:
-        leaves = self.values.array[self.find_leaves(x)]
-        starts = np.cumsum((0, *self.sizes))
-        means = [
-            np.add.reduce(leaves[:, start:stop], axis=1) / np.float32(stop - start)
-            for start, stop in zip(starts[:-1], starts[1:], strict=True)
-        ]
-        return np.concatenate(means, axis=1)
+        values = self.values.array[self.find_leaves(x)]
+        sizes = np.asarray(self.sizes)
+        starts = np.cumsum(sizes) - sizes
+        total = values[:, starts]
+        for tree in range(1, max(self.sizes)):  # np.add.reduce would not add in this order
+            longer = np.flatnonzero(sizes > tree)
+            total[:, longer] += values[:, starts[longer] + tree]
+        means: Array = total / sizes.astype(np.float32)[:, None]
+        return means.reshape(len(x), len(sizes) * self.outputs)
 
     def find_leaves(self, x: Array) -> Array:
         """int[b, trees]: the leaf that each tree sends each row to. Steps all undecided pairs at once."""

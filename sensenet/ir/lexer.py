@@ -1,0 +1,117 @@
+"""The tokens of a line of the text form, and a reader that takes them from left to right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sensenet.errors import TextFormError
+
+INTEGER_DIGITS = 20
+"""Most characters of an integer; sizes, axes and elements have fewer."""
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>\s+)
+    | (?P<value>%[A-Za-z_][\w.]*)
+    | (?P<digest>\#[0-9a-f]+)
+    | (?P<string>"(?:[^"\\]|\\.)*")
+    | (?P<unclosed>".*)
+    | (?P<number>[-+]?(?:\d|inf\b|nan\b)[\w.]*(?:(?<=[eE])[-+]\d+)?)
+    | (?P<word>[A-Za-z_][\w.]*)
+    | (?P<mark>[=(){}\[\],:?])
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.ASCII | re.DOTALL,
+)
+"""No alternative fails after reading far, so splitting takes linear time on any text."""
+
+_FLOAT = re.compile(r"[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|inf|nan)", re.ASCII)
+_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
+
+
+class Token(NamedTuple):
+    """Its kind (a group of the pattern above, or `end`), its text, and where in the line it begins."""
+
+    kind: str
+    text: str
+    start: int
+
+
+class LineReader:
+    """Reads one line from left to right; a method raises TextFormError at a token that it does not take."""
+
+    def __init__(self, text: str, line: int) -> None:
+        self.line = line
+        self.tokens = [
+            Token(match.lastgroup or "other", match.group(), match.start())
+            for match in _TOKEN.finditer(text)
+            if match.lastgroup != "space"
+        ]
+        self.tokens.append(Token("end", "", len(text)))
+        self.position = 0
+
+    def error(self, message: str, token: Token | None = None) -> TextFormError:
+        """An error at a token; by default the one that was taken last."""
+        where = token or self.tokens[max(self.position - 1, 0)]
+        return TextFormError(f"{self.line}:{where.start + 1}: {message}")
+
+    def peek(self) -> Token:
+        """The next token; of kind `end` at the end of the line."""
+        return self.tokens[min(self.position, len(self.tokens) - 1)]
+
+    def take(self, kind: str, text: str | None = None) -> str:
+        """The next token, which must be of that kind (and text)."""
+        token = self.peek()
+        if token.kind != kind or text not in (None, token.text):
+            found = "the end of the line" if token.kind == "end" else repr(token.text[:40])
+            raise self.error(f"expected {repr(text) if text else kind}, found {found}", token)
+        self.position += 1
+        return token.text
+
+    def take_if(self, kind: str, text: str) -> bool:
+        """Whether the next token is this one, which is then taken."""
+        found = self.peek()
+        if (found.kind, found.text) != (kind, text):
+            return False
+        self.position += 1
+        return True
+
+    def items(self, opening: str, closing: str, read: Callable[[], None]) -> None:
+        """`opening item, item closing`: calls `read` for each item; a last comma is allowed."""
+        self.take("mark", opening)
+        while not self.take_if("mark", closing):
+            read()
+            if self.peek().text != closing:
+                self.take("mark", ",")
+
+    def integer(self) -> int:
+        """An integer of at most INTEGER_DIGITS characters."""
+        text = self.take("number")
+        if not _INTEGER.fullmatch(text) or len(text) > INTEGER_DIGITS:
+            raise self.error(f"expected an integer, found {text[:40]}")
+        return int(text)
+
+    def number(self) -> float:
+        """A decimal number, inf or nan."""
+        text = self.take("number")
+        if not _FLOAT.fullmatch(text):
+            raise self.error(f"expected a number, found {text[:40]}")
+        return float(text)
+
+    def boolean(self) -> bool:
+        """`true` or `false`."""
+        word = self.take("word")
+        if word not in ("true", "false"):
+            raise self.error(f"expected true or false, found {word!r}")
+        return word == "true"
+
+    def string(self) -> str:
+        """A JSON string."""
+        text = self.take("string")
+        try:
+            return str(json.loads(text))
+        except ValueError as error:
+            raise self.error(f"not a JSON string: {error}") from error
