@@ -63,15 +63,21 @@ def activation_function(name: str | None) -> ActivationFunction | None:
     return next((function for function in ActivationFunction if function.value == name), None)
 
 
+def _below_maximum(x: Array) -> Array:
+    """x - max(x) along the last axis, so that no exponential overflows."""
+    result: Array = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
+    return result
+
+
 def _softmax(x: Array) -> Array:
-    """exp(x - max) / sum(exp(x - max)): the maximum is taken off so that nothing overflows."""
-    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    """exp(x - max) / sum(exp(x - max))."""
+    exponentials = np.exp(_below_maximum(x))
     result: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return result
 
 
 def _log_softmax(x: Array) -> Array:
-    shifted = x - x.max(axis=-1, keepdims=True)
+    shifted = _below_maximum(x)
     result: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result
 
