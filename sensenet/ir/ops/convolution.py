@@ -43,6 +43,17 @@ def _require_bias(bias: Tensor | None, filters: int) -> None:
     require(bias is None or bias.shape == (filters,), f"bias {bias and bias.type} for {filters} filters")
 
 
+def _require_equal(strides: Pair) -> None:
+    require(strides[0] == strides[1], f"the strides {strides} of a depthwise convolution differ")
+
+
+def _finish(y: Array, bias: Tensor | None, activation: ActivationFunction) -> Array:
+    """activation(y + bias); y is overwritten."""
+    if bias is not None:
+        y += bias.array
+    return activation(y)
+
+
 @frozen(kw_only=True)
 class Convolution2D(Op):
     """y[b, i, j, o] = activation(Σ x[b, i·s + k, j·s + l, c] · kernel[k, l, c, o] + bias[o]).
@@ -71,7 +82,7 @@ class Convolution2D(Op):
 
     def evaluate(self, x: Array) -> Array:
         y = convolve(x, self.kernel.array, self.strides, self.padding)
-        return self.activation(y if self.bias is None else y + self.bias.array)
+        return _finish(y, self.bias, self.activation)
 
 
 @frozen(kw_only=True)
@@ -104,11 +115,7 @@ class DepthwiseConvolution2D(Op):
 
     def evaluate(self, x: Array) -> Array:
         y = convolve_depthwise(x, self.kernel.array, self.strides, self.padding)
-        return self.activation(y if self.bias is None else y + self.bias.array)
-
-
-def _require_equal(strides: Pair) -> None:
-    require(strides[0] == strides[1], f"the strides {strides} of a depthwise convolution differ")
+        return _finish(y, self.bias, self.activation)
 
 
 @frozen(kw_only=True)
@@ -148,7 +155,7 @@ class SeparableConvolution2D(Op):
     def evaluate(self, x: Array) -> Array:
         between = convolve_depthwise(x, self.depth_kernel.array, self.strides, self.padding)
         y = convolve(between, self.point_kernel.array, (1, 1), Padding.VALID)
-        return self.activation(y if self.bias is None else y + self.bias.array)
+        return _finish(y, self.bias, self.activation)
 
 
 class Pool(Op):

@@ -50,16 +50,18 @@ class DecodeBoxes(Op):
     def evaluate(self, x: Array) -> tuple[Array, Array, Array]:
         sigmoid = ActivationFunction.SIGMOID
         batch, rows, columns, _ = x.shape
-        raw = x.reshape(batch, rows, columns, len(self.anchors.array), 5 + self.classes)
+        anchors = self.anchors.shape[0]
+        boxes = rows * columns * anchors
+        raw = x.reshape(batch, rows, columns, anchors, 5 + self.classes)
         scale, shift = np.float32(self.xyscale), np.float32(0.5 * (self.xyscale - 1))
         centres = (sigmoid(raw[..., :2]) * scale - shift + grid(rows, columns)) * np.float32(self.stride)
         half_sizes = np.exp(raw[..., 2:4]) * self.anchors.array / np.float32(2)
         corners = np.concatenate([centres - half_sizes, centres + half_sizes], axis=-1)
         all_scores = sigmoid(raw[..., 4:5]) * sigmoid(raw[..., 5:])
         return (
-            (corners / np.float32(self.input_size)).reshape(batch, -1, 4),
-            all_scores.max(axis=-1).reshape(batch, -1),
-            all_scores.argmax(axis=-1).astype(np.int32).reshape(batch, -1),
+            (corners / np.float32(self.input_size)).reshape(batch, boxes, 4),
+            all_scores.max(axis=-1).reshape(batch, boxes),
+            all_scores.argmax(axis=-1).astype(np.int32).reshape(batch, boxes),
         )
 
 
@@ -129,9 +131,9 @@ class SuppressBoxes(Op):
         chosen = np.zeros((len(boxes), self.max_objects), np.int32)
         valid = np.zeros(len(boxes), np.int32)
         for row in range(len(boxes)):
-            kept = self.choose(boxes[row], scores[row])
-            chosen[row, : len(kept)] = kept
-            valid[row] = len(kept)
+            stay = self.choose(boxes[row], scores[row])
+            chosen[row, : len(stay)] = stay
+            valid[row] = len(stay)
         return (
             np.take_along_axis(boxes, chosen[:, :, None], axis=1),
             np.take_along_axis(scores, chosen, axis=1),
@@ -139,26 +141,18 @@ class SuppressBoxes(Op):
             valid,
         )
 
-    def choose(self, boxes: Array, scores: Array) -> Array:
-        """int64[k], k <= max_objects: the boxes (f32[n, 4]) of one picture that stay, by descending score."""
-        order = np.argsort(-scores, kind="stable")
-        order = order[scores[order] > np.float32(self.score_threshold)]
-        candidates = boxes[order]
-        kept = keep_best(candidates, np.float32(self.iou_threshold))
-        kept = kept[(candidates[kept] > 0).any(axis=1)]
-        result: Array = order[kept[: self.max_objects]]
-        return result
-
-
-def keep_best(boxes: Array, iou_threshold: np.float32) -> Array:
-    """int64[k]: those of f32[n, 4] that no kept box before them overlaps by `iou_threshold` or more."""
-    remaining = np.arange(len(boxes))
-    kept: list[int] = []
-    while remaining.size:
-        best, remaining = remaining[0], remaining[1:]
-        kept.append(int(best))
-        remaining = remaining[overlap(boxes[best], boxes[remaining]) < iou_threshold]
-    return np.asarray(kept, np.int64)
+    def choose(self, boxes: Array, scores: Array) -> list[int]:
+        """The boxes (f32[n, 4]) of one picture that stay, by descending score."""
+        remaining = np.argsort(-scores, kind="stable")
+        remaining = remaining[scores[remaining] > np.float32(self.score_threshold)]
+        chosen: list[int] = []
+        while remaining.size and len(chosen) < self.max_objects:
+            best, remaining = int(remaining[0]), remaining[1:]
+            if (boxes[best] > 0).any():
+                chosen.append(best)
+            overlaps = overlap(boxes[best], boxes[remaining])
+            remaining = remaining[overlaps < np.float32(self.iou_threshold)]
+        return chosen
 
 
 def overlap(box: Array, boxes: Array) -> Array:

@@ -89,15 +89,15 @@ def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
     """Pictures [b, h, w, c] of any dtype as f32[b, *size, c]: what `Rescale` means."""
     if 0 in x.shape[1:3]:
         raise InputError(f"a picture of {x.shape[1]} × {x.shape[2]} pixels is empty")
-    scaled_size, offsets = placement((x.shape[1], x.shape[2]), size, method)
+    scaled_size, firsts = placement((x.shape[1], x.shape[2]), size, method)
     if 0 in scaled_size:
         raise InputError(
             f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is too thin to be brought to "
             f"{size[0]} × {size[1]} by rescale_type {method.value!r}: use 'warp' or 'crop'"
         )
     rows, columns = (
-        nearest_indices(*axis)[offset : offset + target]
-        for *axis, offset, target in zip(x.shape[1:3], scaled_size, offsets, size, strict=True)
+        nearest_indices(source, scaled, first, min(first + target, scaled))
+        for source, scaled, first, target in zip(x.shape[1:3], scaled_size, firsts, size, strict=True)
     )
     scaled = x[:, rows[:, None], columns].astype(np.float32)
     if scaled.shape[1:3] == size:
@@ -123,9 +123,9 @@ def placement(
     return (height, width), (int(offsets[0]), int(offsets[1]))
 
 
-def nearest_indices(source: int, target: int) -> Array:
-    """int64[target]: the pixel of a row of `source` that each pixel of one of `target` shows."""
-    centres = np.arange(target, dtype=np.float32) + np.float32(0.5)
+def nearest_indices(source: int, target: int, first: int, end: int) -> Array:
+    """int64[end - first]: which of `source` pixels those from `first` to `end` of `target` show."""
+    centres = np.arange(first, end).astype(np.float32) + np.float32(0.5)
     indices = np.floor(centres * (np.float32(source) / np.float32(target))).astype(np.int64)
     result: Array = np.minimum(indices, source - 1)
     return result

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sensenet.errors import InputError
 from sensenet.ir.op import require
 from sensenet.ir.types import Array, TensorType
 
@@ -20,7 +21,10 @@ Pair = tuple[int, int]
 """A number for the height and one for the width."""
 
 BUFFER_ELEMENTS = 1 << 22
-"""Most float32 numbers (16 MiB) that a convolution copies at a time."""
+"""Most numbers (16 MiB of float32) that a convolution copies at a time, if a row of windows has no more."""
+
+CACHED_ELEMENTS = 1 << 17
+"""Numbers (512 KiB of float32) that a processor keeps at hand while it goes over them several times."""
 
 
 class Padding(enum.Enum):
@@ -67,8 +71,16 @@ def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
 
 
 def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, value: float = 0.0) -> Array:
-    """The picture in which windows with valid padding are those that `padding` asks for."""
+    """The picture in which windows with valid padding are those that `padding` asks for.
+
+    Raises InputError for one in which there are none.
+    """
     if padding is Padding.VALID:
+        if x.shape[1] < window[0] or x.shape[2] < window[1]:
+            raise InputError(
+                f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is smaller than a window of "
+                f"{window[0]} × {window[1]}"
+            )
         return x
     rows, columns = (same_padding(*axis) for axis in zip(x.shape[1:3], window, strides, strict=True))
     return enlarge(x, rows, columns, value)
@@ -83,16 +95,20 @@ def convolve(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
     height, width, channels, filters = kernel.shape
     matrix = kernel.reshape(height * width * channels, filters)
     if (height, width) == (1, 1):
-        product: Array = np.matmul(x[:, :: strides[0], :: strides[1]], matrix)
-        return product
+        return _multiply(x[:, :: strides[0], :: strides[1]], matrix)
     x = pad_for_windows(x, (height, width), strides, padding)
     windows = view_windows(x, (height, width), strides)
     result = np.empty((*windows.shape[:3], filters), np.float32)
-    for images, rows in _blocks(windows.shape):
-        block = windows[images, rows]
-        columns = block.reshape(math.prod(block.shape[:3]), len(matrix))
-        result[images, rows] = np.matmul(columns, matrix).reshape(*block.shape[:3], filters)
+    for part in _parts(windows.shape, BUFFER_ELEMENTS):
+        result[part] = _multiply(windows[part], matrix)
     return result
+
+
+def _multiply(windows: Array, matrix: Array) -> Array:
+    """[b, h, w, …] @ matrix as one product of two matrices: many small ones take several times as long."""
+    outer = windows.shape[:3]
+    product: Array = np.matmul(windows.reshape(math.prod(outer), len(matrix)), matrix)
+    return product.reshape(*outer, matrix.shape[1])
 
 
 def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
@@ -108,34 +124,42 @@ def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
     )
 
 
-def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    """Parts of a batch of windows, whole pictures or rows of one, of at most BUFFER_ELEMENTS if possible."""
+def _parts(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, slice]]:
+    """Indices that part [b, h, …]: whole pictures or rows of one, of at most `limit` numbers if possible."""
     batch, rows, *rest = shape
     row = max(math.prod(rest), 1)
-    if row * rows <= BUFFER_ELEMENTS:
-        step = max(BUFFER_ELEMENTS // max(row * rows, 1), 1)
+    if row * rows <= limit:
+        step = limit // max(row * rows, 1)
         for start in range(0, batch, step):
             yield slice(start, start + step), slice(None)
         return
-    step = max(BUFFER_ELEMENTS // row, 1)
+    step = max(limit // row, 1)
     for image in range(batch):
         for start in range(0, rows, step):
             yield slice(image, image + 1), slice(start, start + step)
 
 
 def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
-    """Σ over i, j of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, m], in channel c · multiplier + m."""
+    """Σ over i, j of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, m], in channel c · multiplier + m.
+
+    One product for each pixel of the window, over parts of the result that fit into a cache. Where windows
+    lie side by side, a row's columns and channels are taken as one axis: long loops are faster.
+    """
     height, width, channels, multiplier = kernel.shape
-    counts = [
-        count_windows(*axis, padding) for axis in zip(x.shape[1:3], (height, width), strides, strict=True)
-    ]
+    filters = channels * multiplier
+    x = x if multiplier == 1 else x.repeat(multiplier, axis=3)
     x = pad_for_windows(x, (height, width), strides, padding)
-    result = np.zeros((x.shape[0], *counts, channels, multiplier), np.float32)
-    for i in range(height):
-        for j in range(width):
-            taken = _every(_every(x, 1, i, strides[0], counts[0]), 2, j, strides[1], counts[1])
-            result += taken[..., None] * kernel[i, j]
-    return result.reshape(*result.shape[:3], channels * multiplier)
+    windows = view_windows(x, (height, width), strides)
+    batch, rows, columns = windows.shape[:3]
+    row, copies = ((columns * filters,), columns) if strides[1] == 1 else ((columns, filters), 1)
+    taps = np.tile(kernel.reshape(height, width, filters), (1, 1, copies))
+    result = np.zeros((batch, rows, *row), np.float32)
+    for part in _parts(result.shape, CACHED_ELEMENTS):
+        total, block = result[part], windows[part]
+        product = np.empty_like(total)
+        for i, j in np.ndindex(height, width):
+            total += np.multiply(block[:, :, :, i, j].reshape(total.shape), taps[i, j], out=product)
+    return result.reshape(batch, rows, columns, filters)
 
 
 def reduce_windows(x: Array, ufunc: np.ufunc, window: Pair, strides: Pair) -> Array:
