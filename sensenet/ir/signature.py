@@ -20,6 +20,12 @@ PIXEL_INPUT = "image_pixel_inputs"
 PREDICTIONS = "predictions"
 """The graph's tensor names: the row's numbers and category codes, its pictures, and the answer."""
 
+BOXES = "boxes"
+SCORES = "scores"
+CLASSES = "classes"
+VALID = "valid"
+"""A detector's outputs instead of the answer; `valid`, the number of boxes that count, only if suppressed."""
+
 FORMAT_VERSION = 1
 """Of the JSON form; a reader refuses a newer one."""
 
