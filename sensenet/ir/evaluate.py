@@ -48,7 +48,7 @@ class Program:
         """
         slots: list[Any] = list(self.constants)
         for name, declared, slot in self.inputs:
-            slots[slot] = _checked(inputs, name, declared)
+            slots[slot] = checked_input(inputs, name, declared)
         try:
             with np.errstate(all="ignore"):
                 self._run(slots)
@@ -71,7 +71,8 @@ class Program:
                 slots[slot] = None
 
 
-def _checked(inputs: Mapping[str, Array], name: str, declared: TensorType) -> Array:
+def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) -> Array:
+    """The input of that name; raises InputError where it is missing or not of the declared type."""
     if name not in inputs:
         raise InputError(f"the input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
     array = inputs[name]
