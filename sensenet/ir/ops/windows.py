@@ -78,8 +78,8 @@ def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, val
     if padding is Padding.VALID:
         if x.shape[1] < window[0] or x.shape[2] < window[1]:
             raise InputError(
-                f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is smaller than a window of "
-                f"{window[0]} × {window[1]}"
+                f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is smaller than a window "
+                f"of {window[0]} × {window[1]}"
             )
         return x
     rows, columns = (same_padding(*axis) for axis in zip(x.shape[1:3], window, strides, strict=True))
