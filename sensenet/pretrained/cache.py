@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sensenet.errors import DownloadError
 from sensenet.pretrained.download import Patience, TransferError, download
 from sensenet.pretrained.lock import file_lock
-from sensenet.pretrained.progress import progress_bar
+from sensenet.progress import progress_bar
 
 CACHE_VARIABLE = "BIGML_SENSENET_CACHE_PATH"
 URL_VARIABLE = "BIGML_SENSENET_URL"

@@ -25,7 +25,7 @@ import attrs
 from attrs import frozen
 
 from sensenet.pretrained.checksum import Checksum, announced_checksum
-from sensenet.pretrained.progress import Progress
+from sensenet.progress import Progress
 
 PIECE_BYTES = 1 << 16
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -13,7 +13,7 @@ from sensenet.pretrained import (
     get_weights_path,
     load_pretrained_weights,
 )
-from sensenet.pretrained.progress import bar_line, progress_bar
+from sensenet.progress import bar_line, progress_bar
 
 
 class Terminal(io.StringIO):
