@@ -1,0 +1,100 @@
+"""Nested lists of numbers as float32 arrays, exactly or not at all.
+
+Rows are packed one by one from Python numbers to float32, so that a document's weights never stand in memory
+as one list of Python floats, and a list that is ragged, or holds anything but numbers, is found out.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Float32Array = npt.NDArray[np.float32]
+
+MOST_AXES = 8
+"""Deeper lists are no arrays: a kernel has four axes."""
+
+
+class NotAnArrayError(Exception):
+    """Why nested lists are no array of numbers."""
+
+
+def is_list(value: object) -> bool:
+    """Whether a value of a document is a list; a caller's dict may hold tuples."""
+    return isinstance(value, list | tuple)
+
+
+def pack_array(nested: Sequence[Any]) -> Float32Array:
+    """The float32 array of nested lists of numbers; raises NotAnArrayError.
+
+    A number beyond float32 counts as none; NaN and infinity pass, for the caller to judge.
+    """
+    shape, rows = split_rows(nested, is_list)
+    return pack_rows(shape, rows, plain=list)
+
+
+def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of a nested sequence, and its innermost sequences in order.
+
+    `nests` tells sequences from numbers. Raises NotAnArrayError where sequences of one level differ in
+    length; what stands in the innermost ones is not looked at, except for the first entry.
+    """
+    shape, rows = [len(nested)], [nested]
+    while shape[-1] and nests(first := next(iter(rows[0]))):
+        if len(shape) == MOST_AXES:
+            raise NotAnArrayError(f"lists nested more than {MOST_AXES} deep")
+        size = len(first)
+        children = [child for row in rows for child in row]
+        for index, child in enumerate(children):
+            if not nests(child):
+                raise NotAnArrayError(f"a number beside lists ({_place(shape, index)} is no list)")
+            if len(child) != size:
+                raise NotAnArrayError(f"a ragged list ({_place(shape, index)} has {len(child)} of {size})")
+        shape.append(size)
+        rows = children
+    return tuple(shape), rows
+
+
+def pack_rows(shape: tuple[int, ...], rows: Iterable[Any], plain: Callable[[Any], list[Any]]) -> Float32Array:
+    """float32[shape] of the innermost rows that `split_rows` found; `plain` makes a list of a row.
+
+    Raises NotAnArrayError, saying where, for an entry that is no number.
+    """
+    row_format = struct.Struct(f"{shape[-1]}f")
+    packed = bytearray(math.prod(shape) * 4)
+    for index, row in enumerate(rows):
+        entries = plain(row)
+        try:
+            row_format.pack_into(packed, index * row_format.size, *entries)
+        except (struct.error, OverflowError, TypeError, ValueError) as error:
+            raise NotAnArrayError(_explain(entries, shape, index)) from error
+    return np.frombuffer(packed, np.float32).reshape(shape)
+
+
+def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:
+    """What is wrong with a row that could not be packed."""
+    for column, entry in enumerate(entries):
+        try:
+            struct.pack("f", entry)
+        except OverflowError:
+            reason = "a number beyond float32"
+        except (struct.error, TypeError, ValueError):
+            reason = "a list" if is_list(entry) else "something that is no number"
+        else:
+            continue
+        return f"{reason} at {_brackets((*np.unravel_index(row, shape[:-1]), column))}"
+    return "a row that changes while it is read"
+
+
+def _place(shape: Sequence[int], index: int) -> str:
+    """A child's position in words: `row 7`, or `[0][2][5]` where there are several levels above it."""
+    return f"row {index}" if len(shape) == 1 else _brackets(np.unravel_index(index, shape))
+
+
+def _brackets(position: Iterable[Any]) -> str:
+    return "".join(f"[{int(index)}]" for index in position)

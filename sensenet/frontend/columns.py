@@ -1,0 +1,89 @@
+"""The entries of `preprocess`: one column each, and how a cell of it is encoded (SPEC §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.frontend.cursor import FLOAT32_MAX, Cursor, checked_text
+from sensenet.ir.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn
+
+STATISTICS = (("mean", "stdev"), ("zero_value", "one_value"))
+"""The two pairs that describe a numeric column; the first that is there counts."""
+
+
+@frozen(kw_only=True)
+class ColumnEncoding:
+    """A column as the caller sees it; a number x is encoded as (x - mean) / stdev."""
+
+    column: Column
+    mean: float = 0.0
+    stdev: float = 1.0
+
+
+def read_columns(preprocess: Cursor) -> tuple[ColumnEncoding, ...]:
+    """The columns in feature order; raises DocumentError naming the column that is at fault."""
+    entries = preprocess.items()
+    if not entries:
+        raise preprocess.error("there are no columns")
+    return tuple(COLUMN_TYPES[entry.require("type").choice(*COLUMN_TYPES)](entry) for entry in entries)
+
+
+def _numeric(entry: Cursor) -> ColumnEncoding:
+    for first, second in STATISTICS:
+        if entry[first].present and entry[second].present:
+            start, end = entry[first].number(), entry[second].number()
+            spread = end if first == "mean" else end - start
+            if abs(spread) > FLOAT32_MAX:
+                raise entry.error(f"{second} - {first} is beyond float32")
+            column = NumericColumn(index=_index(entry), missing=start)
+            return ColumnEncoding(column=column, mean=start, stdev=spread or 1.0)
+    pairs = " nor ".join(f"{first} and {second}" for first, second in STATISTICS)
+    raise entry.error(f"a numeric column without statistics: there are neither {pairs}")
+
+
+def _categorical(entry: Cursor) -> ColumnEncoding:
+    values = entry.require("values")
+    known = tuple(_category(value, values.path) for value in values.sequence())
+    return ColumnEncoding(column=CategoricalColumn(index=_index(entry), values=known))
+
+
+def _category(value: Any, path: str) -> str | None:
+    """None for an entry that is no text, and that no cell matches."""
+    return checked_text(value, path) if isinstance(value, str) else None
+
+
+def _image(entry: Cursor) -> ColumnEncoding:
+    return ColumnEncoding(column=ImageColumn(index=_index(entry)))
+
+
+def _index(entry: Cursor) -> int:
+    return entry.require("index").integer()
+
+
+COLUMN_TYPES: dict[str, Callable[[Cursor], ColumnEncoding]] = {
+    "numeric": _numeric,
+    "categorical": _categorical,
+    "image": _image,
+}
+
+OPTYPES: dict[type[Any], str] = {
+    NumericColumn: "numeric",
+    CategoricalColumn: "categorical",
+    ImageColumn: "image",
+}
+"""The type that the field of a column has in a resource."""
+
+
+def match_fields(columns: Sequence[ColumnEncoding], input_fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields of a row's cells in order, or none where the resource's don't correspond to its cells.
+
+    They don't where text is expanded to several columns, or a field has another that says it is missing.
+    """
+    indices = [encoding.column.index for encoding in columns]
+    if min(indices) < 0 or max(indices) + 1 != len(input_fields):
+        return ()
+    same = all(input_fields[e.column.index].optype == OPTYPES[type(e.column)] for e in columns)
+    return input_fields if same else ()

@@ -1,0 +1,121 @@
+"""Sources and envelopes: from whatever the caller has to the network inside it (SPEC §1)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.errors import DocumentError
+from sensenet.frontend.cursor import Cursor, describe, list_keys
+from sensenet.frontend.reader import read_bytes, read_file
+from sensenet.ir.signature import Field
+
+ENVELOPES = (("object", "deepnet", "network"), ("deepnet", "network"), ("model", "network"), ("network",))
+"""Where a network is looked for, in this order; then the document itself."""
+
+NETWORK_KEYS = ("layers", "networks")
+"""One of these makes an object a network."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Document:
+    """A document whose network has been found.
+
+    `network` points to it. `input_fields` are the fields that a row's cells stand for, in order, as far as
+    the resource names them.
+    """
+
+    network: Cursor
+    name: str = ""
+    description: str = ""
+    input_fields: tuple[Field, ...] = ()
+    objective: Field | None = None
+
+
+def read_document(source: Any) -> Document:
+    """The document that a source holds.
+
+    A source is a dict, a path to a `.json` or `.json.gz` file, JSON text (a str that begins with a brace or
+    bracket), or bytes. Raises DocumentError where it cannot be read, or no network is found in it.
+    """
+    return find_network(_read(source))
+
+
+def _read(source: Any) -> Any:
+    if isinstance(source, dict):
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return read_bytes(bytes(source))
+    if isinstance(source, str):
+        text = source.removeprefix("\ufeff").lstrip()
+        if text.startswith(("{", "[")):
+            return read_bytes(text.encode(errors="surrogatepass"))
+        if not text:
+            raise DocumentError("the document is an empty text")
+    if isinstance(source, str | os.PathLike):
+        return read_file(source)
+    raise DocumentError(
+        f"expected a document as a dict, a path, bytes or JSON text; found {describe(source)}"
+    )
+
+
+def find_network(value: Any) -> Document:
+    """The document in a value; raises DocumentError, naming the keys that are there, where there is none."""
+    root = Cursor(value)
+    if not isinstance(value, dict):
+        raise root.error(f"the document is no JSON object but {describe(value)}")
+    network = next((inner for keys in ENVELOPES if (inner := _descend(root, keys))), None)
+    if network is None and any(key in value for key in NETWORK_KEYS):
+        network = root
+    if network is None:
+        places = ", ".join(".".join(keys) for keys in ENVELOPES)
+        raise root.error(
+            f"no deepnet is in this document: there is no object at {places}, nor a member "
+            f"{' or '.join(NETWORK_KEYS)}; found the keys {list_keys(value)}"
+        )
+    if not any(key in network.value for key in NETWORK_KEYS):
+        keys = list_keys(network.value)
+        raise network.error(f"a network has {' or '.join(NETWORK_KEYS)}; found the keys {keys}")
+    return _describe_resource(network, value)
+
+
+def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
+    """The object at this place, if there is one."""
+    cursor = root
+    for key in keys:
+        if not isinstance(cursor.value, dict):
+            return None
+        cursor = cursor[key]
+    return cursor if isinstance(cursor.value, dict) else None
+
+
+def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
+    """What the resource around a network says besides. No answer depends on it, so faults are let be."""
+    resource = root["object"] if network.path.startswith("object.") else root
+    model = _member(resource, "deepnet", dict) or _member(resource, "model", dict) or {}
+    fields = _member(resource, "fields", dict) or _member(model, "fields", dict) or {}
+    named: list[Field | None] = [_field(fields, id_) for id_ in _member(resource, "input_fields", list) or []]
+    objectives = _member(resource, "objective_fields", list) or [None]
+    return Document(
+        network=network,
+        name=_member(resource, "name", str) or "",
+        description=_member(resource, "description", str) or "",
+        input_fields=tuple(field for field in named if field) if all(named) else (),
+        objective=_field(fields, _member(resource, "objective_field", str) or objectives[0]),
+    )
+
+
+def _member(record: dict[str, Any], key: str, kind: type) -> Any:
+    """A member of this type, else None; text that no file can hold is none."""
+    value = record.get(key)
+    if isinstance(value, str) and value != value.encode(errors="ignore").decode():
+        return None
+    return value if isinstance(value, kind) else None
+
+
+def _field(fields: dict[str, Any], id_: Any) -> Field | None:
+    record = _member(fields, id_, dict) if isinstance(id_, str) else None
+    name, optype = (_member(record or {}, key, str) for key in ("name", "optype"))
+    return Field(id=id_, name=name, optype=optype) if name is not None and optype is not None else None

@@ -1,0 +1,57 @@
+"""What a network's outputs stand for: `output_exposition` (SPEC §5)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from sensenet.frontend.cursor import Cursor, checked_text
+from sensenet.frontend.emit import emit
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.tabular import Destandardize
+from sensenet.ir.types import Tensor
+
+WITH_CLASSES = ("categorical", "bounding_box")
+NUMERIC = "numeric"
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Exposition:
+    """The classes, or the number that is predicted."""
+
+    cursor: Cursor
+    type: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names in order; none for a regression. A number or null is spelled out."""
+        if self.type == NUMERIC:
+            return ()
+        values = self.cursor.require("values")
+        return tuple(
+            checked_text(entry.value, entry.path) if isinstance(entry.value, str) else _spell(entry)
+            for entry in values.items()
+        )
+
+    def destandardize(self, value: Value, name: str) -> Value:
+        """y · stdev + mean for a regression; raises DocumentError where it has no statistics."""
+        if self.type != NUMERIC:
+            return value
+        mean, stdev = (Tensor.float32(self.cursor.require(key).number()) for key in ("mean", "stdev"))
+        return emit(self.cursor, Destandardize(mean=mean, stdev=stdev), value, name=name)
+
+
+def read_exposition(network: Cursor) -> Exposition:
+    """The network's exposition, else its first part's; raises DocumentError where there is none."""
+    cursor = network["output_exposition"]
+    if not cursor.present and network["networks"].present:
+        for part in network["networks"].items()[:1]:
+            cursor = part["output_exposition"]
+    if not cursor.present:
+        raise network.error("there is no output_exposition, which says what the outputs stand for")
+    return Exposition(cursor=cursor, type=cursor.require("type").choice(NUMERIC, *WITH_CLASSES))
+
+
+def _spell(entry: Cursor) -> str:
+    if isinstance(entry.value, list | tuple | dict):
+        raise entry.expected("the name of a class")
+    return str(entry.value)

@@ -1,0 +1,109 @@
+"""The encoded columns side by side: the first nodes of every graph (SPEC §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import DocumentError
+from sensenet.frontend.columns import ColumnEncoding
+from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.emit import emit, width_of
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import Concatenate, Gather
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.tabular import OneHot, Standardize
+from sensenet.ir.signature import NUMERIC_INPUT, CategoricalColumn, ImageColumn, NumericColumn
+from sensenet.ir.types import Tensor, f32
+
+
+@frozen(kw_only=True)
+class Block:
+    """Encoded columns of one kind: `widths[i]` features of `value` belong to column `positions[i]`."""
+
+    value: Value
+    positions: tuple[int, ...]
+    widths: tuple[int, ...]
+
+
+@frozen(kw_only=True)
+class ColumnEncoder:
+    """Encodes all columns of a document: `preprocess` is where they stand in it."""
+
+    preprocess: Cursor
+    encodings: Sequence[ColumnEncoding]
+
+    def positions_of(self, kind: type) -> tuple[int, ...]:
+        return tuple(i for i, encoding in enumerate(self.encodings) if isinstance(encoding.column, kind))
+
+    def numeric_input(self) -> Node | None:
+        """The input of numbers and category codes, one column a column; none where all are pictures."""
+        if len(self.positions_of(ImageColumn)) == len(self.encodings):
+            return None
+        return apply(Input(type=f32(None, len(self.encodings))), name=NUMERIC_INPUT)
+
+    def encode(self, numbers: Node | None, images: Sequence[Value]) -> Value:
+        """The features, in order of the columns; `images` are the features of a row's pictures.
+
+        Raises DocumentError where there are none, or where a picture's are no vector and stand beside others.
+        """
+        blocks = self._tabular_blocks(numbers.value) if numbers else []
+        positions = self.positions_of(ImageColumn)
+        blocks += [self._image_block(*pair) for pair in zip(images, positions, strict=True)]
+        if not blocks:
+            raise self.preprocess.error("no column gives any features")
+        if len(blocks) == 1:
+            return blocks[0].value
+        joined = emit(self.preprocess, Concatenate(), *(block.value for block in blocks), name="columns")
+        order = _feature_order(blocks)
+        if np.array_equal(order, np.arange(len(order))):
+            return joined
+        return emit(self.preprocess, Gather(indices=Tensor.int32(order)), joined, name="features")
+
+    def _tabular_blocks(self, inputs: Value) -> list[Block]:
+        numeric = self.positions_of(NumericColumn)
+        depths = {
+            position: len(column.values)
+            for position, encoding in enumerate(self.encodings)
+            if isinstance(column := encoding.column, CategoricalColumn) and column.values
+        }
+        blocks = []
+        if numeric:
+            value = self._standardize(self._take(inputs, numeric, "numbers"), numeric)
+            blocks.append(Block(value=value, positions=numeric, widths=(1,) * len(numeric)))
+        if depths:
+            codes = self._take(inputs, tuple(depths), "categories")
+            value = apply(OneHot(depths=tuple(depths.values())), codes, name="one_hot").value
+            blocks.append(Block(value=value, positions=tuple(depths), widths=tuple(depths.values())))
+        return blocks
+
+    def _take(self, inputs: Value, positions: tuple[int, ...], name: str) -> Value:
+        """Those columns of the input; the input itself where these are all."""
+        if len(positions) == len(self.encodings):
+            return inputs
+        return apply(Gather(indices=Tensor.int32(positions)), inputs, name=name).value
+
+    def _standardize(self, numbers: Value, positions: tuple[int, ...]) -> Value:
+        """A spread that vanishes in float32 counts as 1, as one of 0 does."""
+        mean = Tensor.float32([self.encodings[position].mean for position in positions])
+        stdev = np.asarray([self.encodings[position].stdev for position in positions], np.float32)
+        stdev[stdev == 0] = 1
+        return apply(Standardize(mean=mean, stdev=Tensor(stdev)), numbers, name="standardize").value
+
+    def _image_block(self, value: Value, position: int) -> Block:
+        width = width_of(value)
+        if len(self.encodings) > 1 and (value.type.rank != 2 or width is None):
+            raise DocumentError(
+                f"the image network gives {value.type}: only a vector can stand beside other columns "
+                "(global pooling or flatten make one)",
+                f"{self.preprocess.path}[{position}]",
+            )
+        return Block(value=value, positions=(position,), widths=(width or 0,))
+
+
+def _feature_order(blocks: Sequence[Block]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """For each feature in order of the columns, its place in the concatenated blocks."""
+    positions = np.concatenate([np.repeat(block.positions, block.widths) for block in blocks])
+    return np.argsort(positions, kind="stable")

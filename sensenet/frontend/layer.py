@@ -1,0 +1,77 @@
+"""One layer of a document while it becomes nodes: its members, what it reads, and its name in the graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from attrs import frozen
+
+from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.emit import emit, width_of
+from sensenet.frontend.initializers import INITIALIZERS, Shape, initial_values
+from sensenet.ir.activation import ActivationFunction, activation_function
+from sensenet.ir.graph import Value
+from sensenet.ir.op import Op
+from sensenet.ir.types import Tensor
+
+LARGEST_WEIGHT = 2**31
+"""More numbers in one weight are a mistake in a document without values."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Layer:
+    """See the module. Every method raises DocumentError with the path of what is wrong."""
+
+    cursor: Cursor
+    inputs: tuple[Value, ...]
+    name: str
+
+    @property
+    def input(self) -> Value:
+        """What a layer with one input reads."""
+        if len(self.inputs) != 1:
+            raise self.cursor.error(f"a layer of this type has one input, not {len(self.inputs)}")
+        return self.inputs[0]
+
+    @property
+    def channels(self) -> int:
+        """The size of the input's last axis."""
+        width = width_of(self.input)
+        if width is None:
+            raise self.cursor.error(f"the width of the input {self.input.type} is not known")
+        return width
+
+    def apply(self, op: Op, *inputs: Value, suffix: str = "") -> Value:
+        """The op on these inputs, or on the layer's own."""
+        return emit(self.cursor, op, *(inputs or self.inputs), name=self.name + suffix)
+
+    def activation(self) -> ActivationFunction:
+        """The activation function by its name; linear where there is none."""
+        cursor = self.cursor["activation_function"]
+        function = activation_function(cursor.text() if cursor.present else None)
+        if function is None:
+            names = ", ".join(known.value for known in ActivationFunction)
+            raise cursor.error(f"there is no activation function {cursor.text()!r}; there are: {names}")
+        return function
+
+    def weight(self, key: str, rank: int, shape: Callable[[], Shape]) -> Tensor:
+        """The weight of this rank; `shape` tells an initializer's from the rest of the layer."""
+        cursor = self.cursor.require(key)
+        if not isinstance(cursor.value, str):
+            return Tensor(cursor.array(rank))
+        cursor.choice(*INITIALIZERS)
+        sizes = shape()
+        if math.prod(sizes) > LARGEST_WEIGHT:
+            raise cursor.error(f"a weight of {' × '.join(map(str, sizes))} numbers is too large")
+        return Tensor(initial_values(cursor.value.lower(), sizes, self._seed()))
+
+    def optional_weight(self, key: str, size: int) -> Tensor | None:
+        """A vector, or None where it is null or not there."""
+        if not self.cursor[key].present:
+            return None
+        return self.weight(key, 1, lambda: (size,))
+
+    def _seed(self) -> int:
+        seed = self.cursor["seed"]
+        return seed.integer() if seed.present else 0

@@ -1,0 +1,119 @@
+"""Lists of layers as nodes. To add a layer type: write its builder, and give it a row in LAYERS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sensenet.frontend import dense_layers, image_layers
+from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.layer import Layer
+from sensenet.frontend.legacy import build_legacy_layers, is_legacy
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.dense import Activation
+
+Builder = Callable[[Layer], Value]
+
+SIMPLE_LAYERS: dict[str, Builder] = {
+    "dense": dense_layers.build_dense,
+    "batch_normalization": dense_layers.build_batch_normalization,
+    "activation": dense_layers.build_activation,
+    "dropout": dense_layers.build_dropout,
+    "flatten": dense_layers.build_flatten,
+    "add": dense_layers.build_add,
+    "concatenate": dense_layers.build_concatenate,
+    "split_channels": dense_layers.build_split_channels,
+    "convolution_2d": image_layers.build_convolution,
+    "depthwise_convolution_2d": image_layers.build_depthwise_convolution,
+    "separable_convolution_2d": image_layers.build_separable_convolution,
+    "max_pool_2d": image_layers.build_max_pool,
+    "average_pool_2d": image_layers.build_average_pool,
+    "global_average_pool_2d": image_layers.build_global_average_pool,
+    "global_max_pool_2d": image_layers.build_global_max_pool,
+    "padding_2d": image_layers.build_padding,
+    "upsampling_2d": image_layers.build_upsampling,
+}
+"""What may stand anywhere, in the paths of blocks too."""
+
+
+def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str, Builder]) -> list[Value]:
+    """Every layer's output, in order; `source` is what the first one reads, names are `prefix` and index.
+
+    Raises DocumentError with the JSON path of the layer that is wrong.
+    """
+    outputs: list[Value] = []
+    for index, cursor in enumerate(layers.items()):
+        inputs = _read_inputs(cursor, outputs) if outputs else (source,)
+        layer_type = cursor.require("type")
+        if not isinstance(layer_type.value, str) or layer_type.value not in table:
+            raise layer_type.expected(f"one of the layer types {', '.join(table)}")
+        layer = Layer(cursor=cursor, inputs=inputs, name=f"{prefix}{index}")
+        outputs.append(table[layer_type.value](layer))
+    return outputs
+
+
+def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
+    """The outputs that `inputs` counts, from the end where negative; the previous one where it is absent."""
+    inputs = cursor["inputs"]
+    if not inputs.present:
+        return (outputs[-1],)
+    values = []
+    for entry in inputs.items():
+        index = entry.integer()
+        if not -len(outputs) <= index < len(outputs):
+            raise entry.error(f"there is no layer {index} before this one; there are {len(outputs)}")
+        values.append(outputs[index])
+    if not values:
+        raise inputs.error("a layer has one input or more")
+    return tuple(values)
+
+
+def build_block(layer: Layer, *paths: str) -> Value:
+    """activation(sum of what the paths make of the input); an empty path leaves it as it is."""
+    ends = []
+    for path in paths:
+        outputs = build_layers(
+            layer.cursor.require(path), layer.input, f"{layer.name}_{path}_", SIMPLE_LAYERS
+        )
+        ends.append(outputs[-1] if outputs else layer.input)
+    function = layer.activation()
+    if function is ActivationFunction.LINEAR:
+        return layer.apply(Add(), *ends)
+    return layer.apply(Activation(function=function), layer.apply(Add(), *ends, suffix="_add"))
+
+
+def build_dense_block(layer: Layer) -> Value:
+    """A residual block of dense layers."""
+    return build_block(layer, "dense_path", "identity_path")
+
+
+def build_convolution_block(layer: Layer) -> Value:
+    """A residual block of convolutions."""
+    return build_block(layer, "convolution_path", "identity_path")
+
+
+def build_xception_block(layer: Layer) -> Value:
+    """A residual block of separable convolutions beside a plain one."""
+    return build_block(layer, "separable_convolution_path", "single_convolution_path")
+
+
+LAYERS: dict[str, Builder] = {
+    **SIMPLE_LAYERS,
+    "dense_residual_block": build_dense_block,
+    "resnet_block": build_convolution_block,
+    "resnet18_block": build_convolution_block,
+    "darknet_residual_block": build_convolution_block,
+    "mobilenet_residual_block": build_convolution_block,
+    "xception_block": build_xception_block,
+}
+"""All layer types. Blocks don't nest."""
+
+
+def build_network(layers: Cursor, source: Value, prefix: str) -> Value:
+    """The output of the last layer of a network, typed or legacy; raises DocumentError for an empty list."""
+    if not layers.items():
+        raise layers.error("there are no layers")
+    if is_legacy(layers):
+        return build_legacy_layers(layers, source, prefix)
+    return build_layers(layers, source, prefix, LAYERS)[-1]

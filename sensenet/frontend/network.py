@@ -1,0 +1,164 @@
+"""From a document to its graph: which kind of model it is, and the nodes from inputs to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.frontend.columns import match_fields, read_columns
+from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.detector import build_detector_outputs
+from sensenet.frontend.emit import emit
+from sensenet.frontend.envelope import Document, read_document
+from sensenet.frontend.exposition import Exposition, read_exposition
+from sensenet.frontend.features import ColumnEncoder
+from sensenet.frontend.images import ImageNetwork, picture, pixel_input
+from sensenet.frontend.layers import build_network
+from sensenet.frontend.trees import build_tree_features
+from sensenet.ir.graph import Graph, Value
+from sensenet.ir.ops.basic import Average
+from sensenet.ir.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
+from sensenet.settings import Settings, ensure_settings
+
+EXTRACTOR_ENDS = ("global_average_pool_2d", "global_max_pool_2d", "convolution_2d")
+"""An extractor ends with the last layer of the image network that is one of these."""
+
+
+def import_graph(source: Any, settings: Settings | Mapping[str, Any] | None = None) -> Graph:
+    """The graph of a document under these settings; `read_document` says what a source may be.
+
+    Raises DocumentError or SettingsError.
+    """
+    return build_graph(read_document(source), ensure_settings(settings))
+
+
+def build_graph(document: Document, settings: Settings) -> Graph:
+    """The graph of a document; raises DocumentError with the JSON path of what is wrong."""
+    images = ImageNetwork(cursor=document.network["image_network"], settings=settings)
+    if settings.extract_image_features:
+        return _build_extractor(document, images)
+    if images.cursor.present and images.is_detector:
+        return _build_detector(document, images)
+    return _build_deepnet(document, images)
+
+
+def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
+    network = document.network
+    encoder = _read_encoder(network)
+    exposition = read_exposition(network)
+    numbers = encoder.numeric_input()
+    inputs = [numbers] if numbers else []
+    image, image_features = None, []
+    pictures = len(encoder.positions_of(ImageColumn))
+    if pictures:
+        image = images.describe_input()
+        pixels = pixel_input(image, pictures)
+        image_features = images.build_features(pixels, pictures)
+        inputs.append(pixels)
+    features = encoder.encode(numbers, image_features)
+    scaled = None if images.settings.regression_normalize else exposition
+    predictions = _combine(network, [_build_part(part, scaled) for part in _find_parts(network, features)])
+    signature = _describe(
+        document,
+        images.settings,
+        columns=tuple(encoding.column for encoding in encoder.encodings),
+        fields=match_fields(encoder.encodings, document.input_fields),
+        classes=exposition.classes,
+        image=image,
+    )
+    return Graph.create(inputs, {PREDICTIONS: predictions}, signature)
+
+
+def _build_detector(document: Document, images: ImageNetwork) -> Graph:
+    encoder = _read_encoder(document.network)
+    if encoder.positions_of(ImageColumn) != (0,) or len(encoder.encodings) != 1:
+        raise encoder.preprocess.error("a detector has one column, and that is an image")
+    classes = read_exposition(document.network).classes
+    image = images.describe_input()
+    pixels = pixel_input(image, 1)
+    outputs = build_detector_outputs(images, pixels.value, len(classes))
+    signature = _describe(
+        document,
+        images.settings,
+        kind=ModelKind.DETECTOR,
+        columns=(encoder.encodings[0].column,),
+        fields=match_fields(encoder.encodings, document.input_fields),
+        classes=classes,
+        image=image,
+    )
+    return Graph.create([pixels], outputs, signature)
+
+
+def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
+    """The image network up to its last pooling or convolution, for one picture a row."""
+    if not images.cursor.present:
+        raise document.network.error("there is no image_network to extract features with")
+    layers = images.cursor.require("layers")
+    ends = [i for i, layer in enumerate(layers.items()) if layer["type"].value in EXTRACTOR_ENDS]
+    if not ends:
+        raise layers.error(f"features end at one of {', '.join(EXTRACTOR_ENDS)}, and there is none")
+    image = images.describe_input()
+    pixels = pixel_input(image, 1)
+    features = images.build_outputs(picture(pixels, 0))[ends[-1]]
+    signature = _describe(
+        document,
+        images.settings,
+        kind=ModelKind.EXTRACTOR,
+        columns=(ImageColumn(index=0),),
+        image=image,
+    )
+    return Graph.create([pixels], {PREDICTIONS: features}, signature)
+
+
+def _read_encoder(network: Cursor) -> ColumnEncoder:
+    preprocess = network.require("preprocess")
+    return ColumnEncoder(preprocess=preprocess, encodings=read_columns(preprocess))
+
+
+def _describe(document: Document, settings: Settings, **parts: Any) -> Signature:
+    return Signature(
+        objective=document.objective,
+        name=document.name,
+        description=document.description,
+        settings=settings.given(),
+        **parts,
+    )
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Part:
+    """One network of an ensemble, or the only one: its layers and what they read."""
+
+    layers: Cursor
+    source: Value
+    prefix: str
+    """Of its nodes' names."""
+
+
+def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
+    """The networks. Each of an ensemble says whether it reads trees; a single one does if there are any."""
+    trees = build_tree_features(network["trees"], features)
+    if not network["networks"].present:
+        source = features if trees is None else trees
+        yield Part(layers=network.require("layers"), source=source, prefix="")
+        return
+    for index, part in enumerate(network["networks"].items()):
+        wants_trees = part["trees"].boolean()
+        if wants_trees and trees is None:
+            raise part["trees"].error("this network reads trees, and the model has none")
+        source = trees if wants_trees and trees is not None else features
+        yield Part(layers=part.require("layers"), source=source, prefix=f"network_{index}_")
+
+
+def _build_part(part: Part, exposition: Exposition | None) -> Value:
+    """A network's answer, in the objective's own units where there is an exposition to say them."""
+    value = build_network(part.layers, part.source, f"{part.prefix}layer_")
+    return exposition.destandardize(value, f"{part.prefix}destandardize") if exposition else value
+
+
+def _combine(network: Cursor, answers: list[Value]) -> Value:
+    if not answers:
+        raise network["networks"].error("an ensemble has one network or more")
+    return answers[0] if len(answers) == 1 else emit(network["networks"], Average(), *answers, name="average")

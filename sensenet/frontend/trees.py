@@ -1,0 +1,154 @@
+"""Tree embeddings: nested lists of nodes as the flat arrays of `Forest` (SPEC §3).
+
+A node is `[feature, threshold, left, right]`, a leaf `[[value, …], null]`. Trees are flattened with a stack
+of their own, so that no depth is too much for Python's.
+"""
+
+from __future__ import annotations
+
+import sys
+from numbers import Real
+from typing import Any
+
+import attrs
+import numpy as np
+from attrs import field
+
+from sensenet.errors import DocumentError
+from sensenet.frontend.cursor import FLOAT32_MAX, Cursor, describe
+from sensenet.frontend.emit import emit, width_of
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.basic import Concatenate, Slice
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.types import Tensor
+
+LEFT, RIGHT = 2, 3
+"""Where a node's children stand in it."""
+
+LONGEST_PATH = 12
+"""Of a deeper node, an error tells the depth instead of the path."""
+
+
+def build_tree_features(trees: Cursor, features: Value) -> Value | None:
+    """The outputs of all forests in order, then the features; None where the document has no trees."""
+    if not trees.present or trees.value is False or trees.value == []:
+        return None
+    outputs = [_build_forest(entry, features, number) for number, entry in enumerate(trees.items())]
+    return emit(trees, Concatenate(), *outputs, features, name="tree_features")
+
+
+def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
+    """One entry of `trees`, `[[start, end], [tree, …]]`: the mean of its trees over a range of the features.
+
+    The end is cut to the number of features, like a slice's.
+    """
+    if len(entry.sequence()) != 2:
+        raise entry.expected("a pair: [start, end] and a list of trees")
+    bounds, trees = entry.items()
+    if len(bounds.sequence()) != 2:
+        raise bounds.expected("[start, end]")
+    start, end = (bound.integer() for bound in bounds.items())
+    width = width_of(features)
+    if width is None or features.type.rank != 2:
+        raise entry.error(f"trees read a vector of features, not {features.type}")
+    end = min(end, width)
+    if not 0 <= start < end:
+        raise bounds.error(f"the range [{start}, {end}) holds none of the {width} features")
+    if (start, end) != (0, width):
+        features = emit(bounds, Slice(start=start, stop=end), features, name=f"range_{number}")
+    return emit(trees, flatten_forest(trees, end - start), features, name=f"forest_{number}")
+
+
+def flatten_forest(trees: Cursor, width: int) -> Forest:
+    """A list of trees over `width` features as one forest; raises DocumentError for one that is no tree."""
+    nodes = Nodes(width=width)
+    roots = [nodes.add_tree(tree) for tree in trees.items()]
+    if not roots:
+        raise trees.error("a forest without trees")
+    values = np.zeros((len(nodes.feature), nodes.outputs), np.float32)
+    values[list(nodes.leaves)] = list(nodes.leaves.values())
+    return Forest(
+        feature=Tensor.int32(nodes.feature),
+        threshold=Tensor.float32(nodes.threshold),
+        left=Tensor.int32(nodes.left),
+        right=Tensor.int32(nodes.right),
+        values=Tensor(values),
+        roots=Tensor.int32(roots),
+        sizes=(len(roots),),
+    )
+
+
+@attrs.define(eq=False, repr=False)
+class Nodes:
+    """The nodes of a forest as they are found: each before its children. A leaf is its own left and right."""
+
+    width: int
+    outputs: int = 0
+    """The number of values in a leaf; the first leaf says it."""
+    feature: list[int] = field(factory=list)
+    threshold: list[float] = field(factory=list)
+    left: list[int] = field(factory=list)
+    right: list[int] = field(factory=list)
+    leaves: dict[int, list[float]] = field(factory=dict)
+
+    def add_tree(self, tree: Cursor) -> int:
+        """Append a tree's nodes and give its root; raises DocumentError, saying which node is wrong."""
+        root = len(self.feature)
+        steps: list[tuple[int, int]] = []  # of each node: its parent, and where it stands in it
+        pending: list[tuple[Any, int, int]] = [(tree.value, root, 0)]
+        while pending:
+            node, parent, place = pending.pop()
+            index = len(self.feature)
+            steps.append((parent - root, place))
+            if place:
+                (self.left if place == LEFT else self.right)[parent] = index
+            fault = self._append(node, index)
+            if fault:
+                raise _error_at(tree, steps, fault)
+            if index not in self.leaves:
+                pending += [(node[RIGHT], index, RIGHT), (node[LEFT], index, LEFT)]
+        return root
+
+    def _append(self, node: Any, index: int) -> str | None:
+        """Append one node, for now as its own left and right; says what is wrong where it is none."""
+        feature, threshold = 0, 0.0
+        match node:
+            case [feature, threshold, _, _]:
+                if not (_is_number(feature) and 0 <= feature < self.width and feature == int(feature)):
+                    return f"feature {describe(feature)} is none of the range's {self.width}"
+                if not (_is_number(threshold) and abs(threshold) <= sys.float_info.max):
+                    return f"expected a number as threshold, found {describe(threshold)}"
+            case [[*values], None]:
+                if not values or not all(_is_number(v) and abs(v) <= FLOAT32_MAX for v in values):
+                    return "expected finite numbers in a leaf"
+                self.outputs = self.outputs or len(values)
+                if len(values) != self.outputs:
+                    return f"a leaf of {len(values)} values where the first leaf has {self.outputs}"
+                self.leaves[index] = values
+            case _:
+                return (
+                    "expected a node [feature, threshold, left, right] or a leaf [[value, …], null], "
+                    f"found {describe(node)}"
+                )
+        self.feature.append(int(feature))
+        self.threshold.append(float(threshold))
+        self.left.append(index)
+        self.right.append(index)
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (float, int) or (isinstance(value, Real) and not isinstance(value, bool))
+
+
+def _error_at(tree: Cursor, steps: list[tuple[int, int]], fault: str) -> DocumentError:
+    """The error about the last node, by the way that led to it."""
+    places: list[int] = []
+    parent, place = steps[-1]
+    while place:
+        places.append(place)
+        parent, place = steps[parent]
+    if len(places) > LONGEST_PATH:
+        return tree.error(f"{fault} (at a node {len(places)} levels deep)")
+    path = "".join(f"[{place}]" for place in reversed(places))
+    return DocumentError(fault, tree.path + path)
