@@ -180,8 +180,10 @@ def test_recorded_branches(conformance):
     for path in sorted((conformance / "detector").glob("*.json.gz")):
         with gzip.open(path) as file:
             case = json.load(file)
-        for row, branches, expected in zip(
-            case["inputs"] or [], case.get("branch_outputs") or [], case["raw_outputs"] or [], strict=False
+        if "branch_outputs" not in case:
+            continue
+        for row, branches, expected in zip(  # only the first rows have recorded branches
+            case["inputs"], case["branch_outputs"], case["raw_outputs"], strict=False
         ):
             with Image.open(conformance / "images" / row[0]) as image:
                 pixels = np.zeros((1, image.height, image.width, 3), np.float32)
