@@ -1,0 +1,35 @@
+"""What a graph's inputs are for a row, straight from the signature."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, CategoricalColumn, ImageColumn, NumericColumn
+from sensenet.runtime.images import fit_image, read_image
+
+
+def feed(signature, rows):
+    """The numeric input of rows without pictures."""
+    numbers = [[_number(column, row[column.index]) for column in signature.columns] for row in rows]
+    return {NUMERIC_INPUT: np.array(numbers, np.float32)}
+
+
+def feed_pictures(signature, row):
+    """The inputs of one row with pictures."""
+    cells = [row[column.index] for column in signature.image_columns]
+    pixels = [read_image(cell, "cell", signature.image.channels) for cell in cells]
+    if len(pixels) == 1:
+        stacked = pixels[0][None].astype(np.float32)
+    else:
+        stacked = np.stack([fit_image(picture, signature.image, "cell") for picture in pixels])[None]
+    return {**feed(signature, [row]), PIXEL_INPUT: stacked}
+
+
+def _number(column, cell):
+    match column:
+        case NumericColumn():
+            return column.missing if cell is None else float(cell)
+        case CategoricalColumn():
+            return column.values.index(str(cell)) if str(cell) in column.values else -1
+        case ImageColumn():
+            return 0
