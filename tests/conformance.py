@@ -1,7 +1,7 @@
 """Recorded cases of the published package, read in place: they are no part of the repository.
 
-They lie in the directory `conformance` of SENSENET_SHARED (default: `../shared` beside the checkout). Where it
-is absent, the tests that ask for cases are skipped, and say so:
+They lie in the directory `conformance` of SENSENET_SHARED (default: `../shared` beside the checkout). Where
+it is absent, the tests that ask for cases are skipped, and say so:
 
     @pytest.mark.parametrize("case", recorded_cases("tabular", "real"))
     def test_answers(case):

@@ -81,8 +81,9 @@ def test_image_answers(case):
     except SensenetError:
         assert "construct_error" in record
         return
+    assert "construct_error" not in record
     verify(graph)
-    if record["outputs"] is None or kind == "calls":
+    if kind == "calls":
         return
 
     def check(outputs, want):
@@ -96,20 +97,6 @@ def test_image_answers(case):
             assert_close(answer_of(graph, outputs), want, record["tolerance"])
 
     check_rows(record, graph, check)
-
-
-@pytest.mark.parametrize(
-    "case",
-    recorded_cases(
-        "image", "detector", names="*E*_*", skip=["E_block_last_layer", "E_separable_*", "[!ED]*"]
-    ),
-)
-def test_what_fails_there_fails_here(case):
-    record = case.read()
-    if not case.name.startswith(("E_", "D_errors_")) or "construct_error" not in record:
-        pytest.skip("this one works")
-    with pytest.raises(SensenetError):
-        import_graph(record["model"], record["settings"])
 
 
 NETWORKS = ("resnet50", "resnet18", "mobilenet", "mobilenetv2", "xception", "yolov4", "tinyyolov4")
