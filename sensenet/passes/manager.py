@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sensenet.artifact import PassRecord
-from sensenet.errors import PassError, SensenetError
+from sensenet.errors import PassError, SensenetError, UnsupportedOpError
 from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify
 from sensenet.passes.rewrite import Pass
@@ -14,14 +14,18 @@ from sensenet.passes.rewrite import Pass
 Observer = Callable[[str, Graph], None]
 """Called with a pass's name and the graph that it leaves."""
 
+FAULTS = (SensenetError, ArithmeticError, LookupError, TypeError, ValueError, AssertionError)
+"""What a pass that is wrong may raise; running out of memory, or an interrupt, is nobody's fault."""
+
 
 def run_passes(
-    graph: Graph, passes: Sequence[Pass], observe: Observer = lambda name, graph: None
+    graph: Graph, passes: Sequence[Pass], observe: Observer = lambda _name, _graph: None
 ) -> tuple[Graph, tuple[PassRecord, ...]]:
     """The graph after all passes, and a record of each.
 
     The graph is verified before the first and after every pass. Raises PassError, naming the pass and those
-    that had run, where a pass fails or leaves an invalid graph or another interface.
+    that had run, where a pass fails or leaves an invalid graph or another interface. An UnsupportedOpError
+    comes through as it is: it is about the model and the target, and no fault of a pass.
     """
     verify(graph)
     records: list[PassRecord] = []
@@ -33,7 +37,9 @@ def run_passes(
             if graph is not before:
                 verify(graph)
                 _check_interface(before, graph)
-        except (SensenetError, ArithmeticError, LookupError, TypeError, ValueError, AssertionError) as error:
+        except UnsupportedOpError:
+            raise
+        except FAULTS as error:
             after = ", ".join(record.name for record in records) or "none"
             raise PassError(f"the pass {current.name} failed: {error} (passes before it: {after})") from error
         records.append(

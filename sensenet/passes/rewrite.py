@@ -1,4 +1,8 @@
-"""The pattern driver: applies a pass's rules to a graph until none fires."""
+"""The pattern driver: applies a pass's rules to a graph until none fires.
+
+Nodes that a rewrite leaves behind need no clean-up: a graph is what its outputs reach, so what nothing reads
+any more is gone from `Graph.nodes` with the rewrite that made it useless. There is no dead-code pass.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +17,44 @@ from sensenet.ir.graph import Graph, Node, Value, rebuild
 REWRITES_PER_NODE = 50
 """A rule that fires more often than this for each node of the graph is looping."""
 
+SWEEPS = 1000
+"""A sweep goes bottom-up, so a handful does any chain of rewrites; rules that need this many are looping."""
+
 
 class Uses:
-    """How often values are read, while a graph is being rewritten.
+    """Who reads which value, while a graph is being rewritten.
 
     A value that took another's place inherits its readers. A value made inside a replacement is not known
-    until the next sweep, and counts as shared until then, so that a rule never folds too much.
+    until the next sweep, and counts as shared until then. These answers decide whether a rewrite pays, never
+    whether it is right: an immutable value that still has a reader stays alive for it.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._count = Counter(graph.uses)
+        self._outputs = set(graph.outputs.values())
+        self._readers: dict[Value, list[Node]] = {value: [] for node in graph.nodes for value in node.values}
+        for node in graph.nodes:
+            for value in node.inputs:
+                self._readers[value].append(node)
 
     def only(self, value: Value) -> bool:
         """Whether exactly one node (or graph output) reads the value."""
         return self._count.get(value, 2) == 1
 
+    def only_by(self, value: Value, accept: Callable[[Node], bool]) -> bool:
+        """Whether no graph output is this value, and `accept` holds for every node that reads it.
+
+        The readers are nodes as they stood when the sweep began.
+        """
+        readers = self._readers.get(value)
+        return readers is not None and value not in self._outputs and all(map(accept, readers))
+
     def replaced(self, old: Value, new: Value) -> None:
         """Note that `new` stands where `old` stood."""
         self._count[new] += self._count[old]
+        self._readers.setdefault(new, []).extend(self._readers.get(old, ()))
+        if old in self._outputs:
+            self._outputs.add(new)
 
 
 Rule = Callable[[Node, Uses], Value | Sequence[Value] | None]
@@ -60,18 +84,21 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
     """
     limit = REWRITES_PER_NODE * (len(graph.nodes) + 1)
     fired: Counter[str] = Counter()
-    while True:
+    last = ""
+    for _ in range(SWEEPS):
         uses = Uses(graph)
 
         def replace(node: Node, uses: Uses = uses) -> Sequence[Value]:
+            nonlocal last
             for rule in rules:
                 found = rule(node, uses)
                 if found is None:
                     continue
                 name = getattr(rule, "__name__", "rule")
                 fired[name] += 1
+                last = f"the rule {name} does not come to an end (last at node {node.name!r})"
                 if fired.total() > limit:
-                    raise PassError(f"the rule {name} does not come to an end (last at node {node.name!r})")
+                    raise PassError(last)
                 return (found,) if isinstance(found, Value) else tuple(found)
             return node.values
 
@@ -79,3 +106,4 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
         if changed is graph:
             return graph
         graph = changed
+    raise PassError(last)

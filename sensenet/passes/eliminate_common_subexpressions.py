@@ -1,0 +1,40 @@
+"""eliminate-common-subexpressions: equal ops on equal inputs are computed once.
+
+    %1 = dense(%0) {kernel=#9f3a…:f32[64,10], …} : f32[?,10]
+    %2 = dense(%0) {kernel=#9f3a…:f32[64,10], …} : f32[?,10]
+    %3 = add(%1, %2) {} : f32[?,10]
+becomes
+    %1 = dense(%0) {kernel=#9f3a…:f32[64,10], …} : f32[?,10]
+    %3 = add(%1, %1) {} : f32[?,10]
+
+Valid because ops are pure, and weights compare by content. Must not fire for inputs of the graph, which
+differ by name, nor for weights that differ in a single bit. One sweep is enough: bottom-up, the inputs of a
+node are already the representatives of theirs. Weights are hashed only for ops that look alike without them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sensenet.ir.graph import Graph, Node, Value, rebuild
+from sensenet.ir.op import Op
+from sensenet.passes.rewrite import Pass
+
+
+def eliminate_common_subexpressions(graph: Graph) -> Graph:
+    """The graph in which the first of several equal nodes stands for all."""
+    seen: dict[tuple[type[Op], tuple[Value, ...]], list[Node]] = defaultdict(list)
+
+    def represent(node: Node) -> Sequence[Value]:
+        alike = seen[type(node.op), node.inputs]
+        for earlier in alike:
+            if earlier.op == node.op:
+                return earlier.values
+        alike.append(node)
+        return node.values
+
+    return rebuild(graph, represent)
+
+
+PASS = Pass(name="eliminate-common-subexpressions", run=eliminate_common_subexpressions)

@@ -1,0 +1,117 @@
+"""fold-standardization: standardised columns are scaled by the first layer's kernel.
+
+    %1 = standardize(%0) {mean=f32[1]{10.0}, stdev=f32[1]{4.0}} : f32[?,1]
+    %3 = concatenate(%1, %2) {axis=-1} : f32[?,2]
+    %4 = dense(%3) {kernel=f32[2,1]{1.0, 3.0}, bias=none, …} : f32[?,1]
+becomes
+    %3 = concatenate(%0, %2) {axis=-1} : f32[?,2]
+    %4 = dense(%3) {kernel=f32[2,1]{0.25, 3.0}, bias=f32[1]{-2.5}, …} : f32[?,1]
+or, with a mean of 1000,
+    %1 = subtract(%0, f32[1]{1000.0}) {} : f32[?,1]
+    %3 = concatenate(%1, %2) {axis=-1} : f32[?,2]
+    %4 = dense(%3) {kernel=f32[2,1]{0.25, 3.0}, bias=none, …} : f32[?,1]
+
+Valid up to rounding: ((x - mean) / stdev) @ K + b = x @ (K / stdev) + (b - (mean / stdev) @ K). The division
+always folds, at an error of one rounding of a weight. The subtraction is exact in float32 where it matters,
+near the mean; in the bias it becomes the difference of two sums, each as large as |mean / stdev|, and all
+digits are lost once that is 2²⁴ (x = 16777217, mean = 16777216). So it goes into the bias only where no
+column has |mean / stdev| above `LARGEST_SHIFT`, and stays as one subtraction otherwise.
+
+Must not fire where something else than layers reads the standardised columns, or a concatenation of them:
+they would have to be computed all the same. (Forests don't: rewrite-thresholds has them read the raw ones.)
+Nor where a stdev is outside `STDEV_RANGE`, or a weight would not be finite.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.ir.graph import Node, Value, apply, constant
+from sensenet.ir.ops.basic import Subtract
+from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.tabular import Standardize
+from sensenet.ir.types import Array, Tensor
+from sensenet.passes.columns import join, joins_columns, width
+from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.weights import apply_changed
+
+LARGEST_SHIFT = 2.0
+STDEV_RANGE = (2.0**-64, 2.0**64)
+"""Beyond these the scaled weights come near the ends of what float32 holds to full precision."""
+
+
+def subtract_large_means(node: Node, uses: Uses) -> Value | None:
+    """The standardisation as a subtraction and a scaling, where its means are too large for the bias."""
+    if not isinstance(node.op, Standardize) or not _folds(node.value, uses):
+        return None
+    mean, stdev = node.op.mean, node.op.stdev
+    if np.all(np.abs(mean.float64 / stdev.float64) <= LARGEST_SHIFT):
+        return None
+    centered = apply(Subtract(), node.inputs[0], constant(mean, f"{node.name}_mean"), name="centered")
+    scaling = Standardize(mean=Tensor.float32(np.zeros(mean.shape)), stdev=stdev)
+    return apply(scaling, centered.value, name=node.name).value
+
+
+def standardize_after_concatenation(node: Node, uses: Uses) -> Value | None:
+    """The concatenation of raw columns, standardised as a whole; other columns with mean 0 and stdev 1."""
+    if not joins_columns(node.value):
+        return None
+    folds = [isinstance(part.op, Standardize) and _folds(part, uses) for part in node.inputs]
+    if not any(folds):
+        return None
+    raw = [part.node.inputs[0] if fold else part for part, fold in zip(node.inputs, folds, strict=True)]
+    parameters = [_parameters(part, fold) for part, fold in zip(node.inputs, folds, strict=True)]
+    mean, stdev = (Tensor.float32(np.concatenate(arrays)) for arrays in zip(*parameters, strict=True))
+    joined = join(raw, node.name)
+    return apply(Standardize(mean=mean, stdev=stdev), joined, name=f"{node.name}_standardized").value
+
+
+def scale_first_layer(node: Node, uses: Uses) -> Value | None:
+    """The layer on raw columns, with the standardisation in its weights."""
+    if not isinstance(node.op, Dense):
+        return None
+    (x,) = node.inputs
+    if not isinstance(x.op, Standardize) or not _folds(x, uses):
+        return None
+    mean, stdev = (array.astype(np.float64) for array in _parameters(x, True))
+    return apply_changed(
+        node.op,
+        lambda kernel, bias: (kernel / stdev[:, None], bias - (mean / stdev) @ kernel),
+        x.node.inputs[0],
+        node.name,
+    )
+
+
+def _folds(value: Value, uses: Uses) -> bool:
+    """Whether a standardisation can go into all that reads it: layers, or what only layers read."""
+    op = value.op
+    if not isinstance(op, Standardize) or width(value) is None:
+        return False
+    if max(len(op.mean.shape), len(op.stdev.shape)) > 1:
+        return False
+    smallest, largest = STDEV_RANGE
+    deviation = np.abs(op.stdev.float64)
+    if not np.all((smallest <= deviation) & (deviation <= largest)):
+        return False
+
+    def reads(node: Node) -> bool:
+        return _is_dense(node) or (joins_columns(node.value) and uses.only_by(node.value, _is_dense))
+
+    return uses.only_by(value, reads)
+
+
+def _parameters(part: Value, fold: bool) -> tuple[Array, Array]:
+    """f32[n], f32[n]: mean and stdev of the columns; 0 and 1 for those that are taken as they are."""
+    size = width(part) or 0
+    if fold and isinstance(part.op, Standardize):
+        return np.broadcast_to(part.op.mean.array, size), np.broadcast_to(part.op.stdev.array, size)
+    return np.zeros(size, np.float32), np.ones(size, np.float32)
+
+
+def _is_dense(node: Node) -> bool:
+    return isinstance(node.op, Dense)
+
+
+PASS = rewriting_pass(
+    "fold-standardization", subtract_large_means, standardize_after_concatenation, scale_first_layer
+)

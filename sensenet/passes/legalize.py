@@ -1,0 +1,65 @@
+"""legalize: ops that a target does not have become ops that it has.
+
+    %1 = destandardize(%0) {mean=f32[]{50.0}, stdev=f32[]{2.0}} : f32[?,1]
+becomes, for a target without destandardize,
+    %2 = constant() {value=f32[]{2.0}} : f32[]
+    %3 = multiply(%0, %2) {} : f32[?,1]
+    %4 = constant() {value=f32[]{50.0}} : f32[]
+    %1 = add(%3, %4) {} : f32[?,1]
+
+Valid because every rule of `LOWERINGS` is. What a rule gives is lowered further where it has to be. A pass of
+its own for each target, run last, at every level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sensenet.errors import UnsupportedOpError
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.op import Op
+from sensenet.ir.ops.basic import Average
+from sensenet.ir.ops.dense import BatchNormalization, Dropout
+from sensenet.ir.ops.tabular import Destandardize, Forest, OneHot, Standardize
+from sensenet.passes.lower_arithmetic import (
+    lower_average,
+    lower_batch_normalization,
+    lower_destandardize,
+    lower_dropout,
+    lower_one_hot,
+    lower_standardize,
+)
+from sensenet.passes.lower_forest import lower_forest
+from sensenet.passes.rewrite import Pass, Rule, Uses, rewriting_pass
+
+LOWERINGS: Mapping[type[Op], Rule] = {
+    Standardize: lower_standardize,
+    Destandardize: lower_destandardize,
+    OneHot: lower_one_hot,
+    Forest: lower_forest,
+    BatchNormalization: lower_batch_normalization,
+    Dropout: lower_dropout,
+    Average: lower_average,
+}
+"""How each op that a target may lack is made of others. Ops that are not here, every target has."""
+
+
+def legalize(legal: frozenset[type[Op]]) -> Pass:
+    """The pass that leaves only ops of these classes.
+
+    It raises UnsupportedOpError, naming op and node, for an op that is neither legal nor lowered to others.
+    """
+
+    def lower(node: Node, uses: Uses) -> Value | Sequence[Value] | None:
+        if type(node.op) in legal:
+            return None
+        rule = LOWERINGS.get(type(node.op))
+        lowered = rule(node, uses) if rule is not None else None
+        if lowered is None:
+            raise UnsupportedOpError(
+                f"the target has no op {node.op.mnemonic()} (node {node.name!r}), "
+                "and there is no rule that makes it of others"
+            )
+        return lowered
+
+    return rewriting_pass("legalize", lower)

@@ -1,0 +1,89 @@
+"""The lowering of forests to basic ops: a strategy for each forest, and the answers put together.
+
+    %1 = forest(%0) {…, sizes=(8, 8)} : f32[?,4]
+becomes, for two small forests,
+    gather → less_equal → cast → reshape → transpose → matmul → greater → cast → matmul → transpose → reshape
+
+A rule of the pass legalize. Two strategies stand behind one interface, `strategy(forest, x, name)`: leaf
+paths (see `forest_leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal
+(see `forest_traversal`) does work that grows with the depth, in seven ops a level. `forest_strategy` chooses.
+Forests of like size are lowered together.
+
+Valid because both find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
+the mean is a sum of shares instead of a divided sum, and may differ by rounding. The forest reads raw columns
+first (see `rewrite_thresholds`), whatever the level: a comparison must not depend on how a backend divides.
+Must not fire for a leaf value that is not finite, which sums that skip a leaf by multiplying it by zero would
+spread, nor for trees that neither strategy can hold: both are an UnsupportedOpError.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from sensenet.errors import UnsupportedOpError
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import Gather
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.types import Tensor
+from sensenet.passes.columns import join
+from sensenet.passes.forest_leaf_paths import lower_leaf_paths
+from sensenet.passes.forest_strategy import Size, Strategy, choose_strategies, forest_sizes
+from sensenet.passes.forest_traversal import lower_traversal
+from sensenet.passes.forest_trees import pick_forests
+from sensenet.passes.rewrite import Uses
+from sensenet.passes.rewrite_thresholds import read_before_standardization, read_sources
+
+STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
+    Strategy.LEAF_PATHS: lower_leaf_paths,
+    Strategy.TRAVERSAL: lower_traversal,
+}
+
+
+def lower_forest(node: Node, uses: Uses) -> Value | None:
+    """A node's forests, made of basic ops, after they read raw columns."""
+    if not isinstance(node.op, Forest):
+        return None
+    rewritten = read_sources(node, uses) or read_before_standardization(node, uses)
+    if rewritten is not None:
+        return rewritten
+    return lower_with(choose_strategies(node.op, node.name), node.op, node.inputs[0], node.name)
+
+
+def lower_with(strategies: Sequence[Strategy], forest: Forest, x: Value, name: str) -> Value:
+    """The forests of an op, f32[b, G · C], each lowered with the strategy given for it."""
+    if not forest.values.finite:
+        raise UnsupportedOpError(f"a leaf of the forest {name!r} holds a value that is NaN or infinite")
+    alike: dict[tuple[Strategy, int, int], list[int]] = defaultdict(list)
+    for number, (strategy, size) in enumerate(zip(strategies, forest_sizes(forest), strict=True)):
+        alike[_group(strategy, size)].append(number)
+    answers = []
+    for count, ((strategy, _, _), numbers) in enumerate(alike.items(), start=1):
+        group_name = name if len(alike) == 1 else f"{name}_group_{count}"
+        answers.append(STRATEGIES[strategy](pick_forests(forest, numbers), x, group_name))
+    order = np.array([number for numbers in alike.values() for number in numbers])
+    joined = join(answers, f"{name}_groups")
+    if np.array_equal(order, np.arange(len(order))):
+        return joined
+    columns = np.argsort(order)[:, None] * forest.outputs + np.arange(forest.outputs)
+    return apply(Gather(indices=Tensor.int32(columns.ravel())), joined, name=f"{name}_in_order").value
+
+
+def _group(strategy: Strategy, size: Size) -> tuple[Strategy, int, int]:
+    """Forests of one group are padded to one size; more groups mean more ops.
+
+    Traversal pads the number of trees, leaf paths that of leaves too. Its ops come once for each level, so
+    all depths go together.
+    """
+    leaves = _bucket(size.leaves) if strategy is Strategy.LEAF_PATHS else 0
+    return strategy, leaves, _bucket(size.trees)
+
+
+def _bucket(count: int) -> int:
+    """8, 64, 512, …: the first that is not less."""
+    bucket = 8
+    while bucket < count:
+        bucket *= 8
+    return bucket

@@ -1,0 +1,48 @@
+"""merge-dense: a linear layer and the layer that reads it become one.
+
+    %1 = dense(%0) {kernel=#…:f32[64,32], bias=…, activation=linear} : f32[?,32]
+    %2 = dense(%1) {kernel=#…:f32[32,10], bias=…, activation=softmax} : f32[?,10]
+becomes
+    %2 = dense(%0) {kernel=#…:f32[64,10], bias=…, activation=softmax} : f32[?,10]
+
+Valid because (x @ A + a) @ B + b = x @ (A @ B) + (a @ B + b), up to rounding. Must not fire where the first
+layer has an activation or another reader, nor where the product has more weights than the two layers: a
+narrow linear layer between wide ones saves work. A product that is not finite in float32 is left alone.
+"""
+
+from __future__ import annotations
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.ops.dense import Dense
+from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.weights import Weights, apply_changed
+
+
+def merge_linear_layer(node: Node, uses: Uses) -> Value | None:
+    """One layer for a linear one and the one that reads it."""
+    if not isinstance(node.op, Dense):
+        return None
+    (x,) = node.inputs
+    match x.op:
+        case Dense(activation=ActivationFunction.LINEAR) as first if uses.only(x) and _pays(first, node.op):
+            return _merge(first, node, x.node.inputs[0])
+    return None
+
+
+def _pays(first: Dense, second: Dense) -> bool:
+    """Whether the product has no more weights than the two kernels."""
+    inputs = first.kernel.shape[0]
+    return inputs * second.units <= first.kernel.array.size + second.kernel.array.size
+
+
+def _merge(first: Dense, node: Node, source: Value) -> Value | None:
+    def multiply(kernel: Weights, bias: Weights) -> tuple[Weights, Weights]:
+        shift = 0.0 if first.bias is None else first.bias.float64 @ kernel
+        return first.kernel.float64 @ kernel, bias + shift
+
+    assert isinstance(node.op, Dense)
+    return apply_changed(node.op, multiply, source, node.name)
+
+
+PASS = rewriting_pass("merge-dense", merge_linear_layer)

@@ -1,0 +1,58 @@
+"""remove-identities: ops that give back their input.
+
+    %1 = dropout(%0) {kind=zero, rate=0.5, block_size=1} : f32[?,4]
+    %2 = activation(%1) {function=linear} : f32[?,4]
+    %3 = dense(%2) {…} : f32[?,2]
+becomes
+    %3 = dense(%0) {…} : f32[?,2]
+
+Dropout works in training only. Others that change nothing: a linear activation, an average or concatenation
+of one, a cast to the same dtype, a reshape or flattening to the same shape, a transposition in order, a slice
+of everything, a gather of all positions in order.
+
+Valid because each result is its input bit for bit; -O0 keeps them all, so that a network can be trained
+further. Must not fire where a size is unknown, so that the positions might not be all of them, or where the
+shape would be another one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.op import Op
+from sensenet.ir.ops.basic import Average, Cast, Concatenate, Flatten, Gather, Reshape, Slice, Transpose
+from sensenet.ir.ops.dense import Activation, Dropout
+from sensenet.ir.types import TensorType
+from sensenet.passes.rewrite import Uses, rewriting_pass
+
+
+def remove_identity(node: Node, _: Uses) -> Value | None:
+    """The node's input, where the op gives it back."""
+    if len(node.inputs) != 1:
+        return None
+    (x,) = node.inputs
+    return x if node.types == (x.type,) and _is_identity(node.op, x.type) else None
+
+
+def _is_identity(op: Op, x: TensorType) -> bool:
+    """Whether an op of one input gives it back; the result is known to have the input's type."""
+    match op:
+        case Dropout() | Activation(function=ActivationFunction.LINEAR) | Average() | Concatenate() | Cast():
+            return True
+        case Reshape():
+            return x.shape.count(None) <= 1  # two unknown sizes might change places
+        case Flatten():
+            return x.rank == 2
+        case Transpose(permutation=permutation):
+            return permutation == tuple(range(x.rank))
+        case Slice(axis=axis, start=start, stop=stop):
+            return start == 0 and stop == x.shape[axis]
+        case Gather(axis=axis, indices=indices):
+            size = x.shape[axis]
+            return size is not None and np.array_equal(indices.array, np.arange(size))
+    return False
+
+
+PASS = rewriting_pass("remove-identities", remove_identity)

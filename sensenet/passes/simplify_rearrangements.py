@@ -1,0 +1,109 @@
+"""simplify-rearrangements: slices, gathers and concatenations of each other become one.
+
+    %2 = concatenate(%0, %1) {axis=-1} : f32[?,5]
+    %3 = gather(%2) {axis=-1, indices=i32[3]{2, 1, 0}} : f32[?,3]
+    %4 = gather(%3) {axis=-1, indices=i32[2]{1, 2}} : f32[?,2]
+    %5 = concatenate(%2, %4) {axis=-1} : f32[?,7]
+becomes, where %0 is f32[?,3],
+    %4 = gather(%0) {axis=-1, indices=i32[2]{1, 0}} : f32[?,2]
+    %5 = concatenate(%0, %1, %4) {axis=-1} : f32[?,7]
+
+A selection of a selection is one selection of what the first selects from; a selection of a concatenation
+that falls into one part is a selection of that part; a concatenation of concatenations is one of all their
+parts; a gather of consecutive positions is a slice. What then gives back its input goes.
+
+Valid because only the way that numbers are moved changes, not their values. Pays even where the inner op is
+read by others too: nothing is moved that was not moved before. Must not fire across different axes, nor for a
+selection that needs several parts, which would take more ops.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import Concatenate, Gather, Slice
+from sensenet.ir.types import Array, Tensor
+from sensenet.passes.columns import selected_positions
+from sensenet.passes.remove_identities import remove_identity
+from sensenet.passes.rewrite import Uses, rewriting_pass
+
+
+def compose_selections(node: Node, _: Uses) -> Value | None:
+    """Slice or gather of a slice or gather on the same axis: one of the two together."""
+    outer = selected_positions(node.op)
+    if outer is None:
+        return None
+    (x,) = node.inputs
+    inner = selected_positions(x.op)
+    if inner is None or _axis(x) != _axis(node.value):
+        return None
+    return _select(x.node.inputs[0], _axis(x), inner[outer], node.name)
+
+
+def select_from_part(node: Node, _: Uses) -> Value | None:
+    """Slice or gather of a concatenation on the same axis, all from one part: of that part alone."""
+    positions = selected_positions(node.op)
+    if positions is None or not len(positions):
+        return None
+    (x,) = node.inputs
+    axis = _axis(node.value)
+    if not isinstance(x.op, Concatenate) or _axis(x) != axis:
+        return None
+    start = 0
+    for part in x.node.inputs:
+        size = part.type.shape[axis]
+        if size is None:
+            return None
+        if start <= positions.min() and positions.max() < start + size:
+            return _select(part, axis, positions - start, node.name)
+        start += size
+    return None
+
+
+def flatten_concatenation(node: Node, _: Uses) -> Value | None:
+    """Concatenation of concatenations on the same axis: one of all their parts."""
+    if not isinstance(node.op, Concatenate):
+        return None
+    axis = _axis(node.value)
+    flat: list[Value] = []
+    for part in node.inputs:
+        nested = isinstance(part.op, Concatenate) and _axis(part) == axis
+        flat.extend(part.node.inputs if nested else (part,))
+    return None if len(flat) == len(node.inputs) else apply(node.op, *flat, name=node.name).value
+
+
+def slice_consecutive(node: Node, _: Uses) -> Value | None:
+    """Gather of consecutive positions: a slice."""
+    if not isinstance(node.op, Gather) or not _consecutive(node.op.indices.array):
+        return None
+    return _select(node.inputs[0], _axis(node.value), node.op.indices.array, node.name)
+
+
+def _axis(value: Value) -> int:
+    """The axis, counted from the first, on which a value's op (slice, gather or concatenation) works."""
+    axis: int = value.op.axis  # type: ignore[attr-defined]
+    return axis % value.type.rank
+
+
+def _consecutive(positions: Array) -> bool:
+    return len(positions) > 0 and bool(np.all(np.diff(positions) == 1))
+
+
+def _select(x: Value, axis: int, positions: Array, name: str) -> Value:
+    """A slice or gather of these positions; the axis is written as -1 where it is the last."""
+    written = -1 if axis == x.type.rank - 1 else axis
+    if _consecutive(positions):
+        start = int(positions[0])
+        return apply(Slice(axis=written, start=start, stop=start + len(positions)), x, name=name).value
+    return apply(Gather(axis=written, indices=Tensor.int32(positions)), x, name=name).value
+
+
+PASS = rewriting_pass(
+    "simplify-rearrangements",
+    remove_identity,
+    compose_selections,
+    select_from_part,
+    flatten_concatenation,
+    slice_consecutive,
+)
