@@ -60,7 +60,7 @@ class LineReader:
 
     def peek(self) -> Token:
         """The next token; of kind `end` at the end of the line."""
-        return self.tokens[min(self.position, len(self.tokens) - 1)]
+        return self.tokens[self.position]
 
     def take(self, kind: str, text: str | None = None) -> str:
         """The next token, which must be of that kind (and text)."""
@@ -68,7 +68,7 @@ class LineReader:
         if token.kind != kind or text not in (None, token.text):
             found = "the end of the line" if token.kind == "end" else repr(token.text[:40])
             raise self.error(f"expected {repr(text) if text else kind}, found {found}", token)
-        self.position += 1
+        self.position += token.kind != "end"
         return token.text
 
     def take_if(self, kind: str, text: str) -> bool:

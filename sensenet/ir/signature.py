@@ -217,10 +217,10 @@ def _read_column(record: Any) -> Column:
     return column
 
 
-def _items(record: Any) -> list[Any]:
-    if not isinstance(record, list):
+def _items(record: Any) -> tuple[Any, ...]:
+    if not isinstance(record, list | tuple):
         raise TypeError(f"expected a list, found {record!r}")
-    return record
+    return tuple(record)
 
 
 Part = TypeVar("Part")

@@ -1,0 +1,95 @@
+"""The drawing: text in Graphviz's dot language."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from op_cases import ALL_CASES, CASES, OpCase, case_name, floats
+
+from sensenet.ir.drawing import to_dot
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.detection import DecodeBoxes
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Tensor, f32
+
+STRING = r'"(?:[^"\\]|\\.)*"'
+ATTRIBUTES = rf"\[\w+=(?:{STRING}|\w+)(?:, \w+=(?:{STRING}|\w+))*\]"
+STATEMENT = re.compile(rf"  (?:node|edge|{STRING}(?: -> {STRING})?) {ATTRIBUTES};", re.DOTALL)
+
+
+def statements(dot: str) -> list[str]:
+    """The statements of a drawing; fails where the text is not in the part of the language that we write."""
+    head = re.match(rf"digraph {STRING} {{\n", dot, re.DOTALL)
+    assert head
+    assert dot.endswith("\n}\n")
+    position, found = head.end(), []
+    while dot[position:] != "}\n":
+        statement = STATEMENT.match(dot, position)
+        assert statement, dot[position:]
+        found.append(statement.group())
+        position = statement.end()
+        assert dot[position] == "\n"
+        position += 1
+    return found
+
+
+def drawn(case: OpCase) -> str:
+    return to_dot(case.graph())
+
+
+def test_drawing_of_a_graph():
+    x = apply(Input(type=f32(None, 20)), name="numeric_inputs")
+    layer = apply(Dense(kernel=Tensor.owning(floats(20, 3))), x.value, name="layer_0")
+    graph = Graph.create([x], {"predictions": layer.value}, Signature(name="My model"))
+    assert to_dot(graph).splitlines() == [
+        'digraph "My model" {',
+        '  node [shape=box, fontname="Helvetica", fontsize=10];',
+        '  edge [fontname="Helvetica", fontsize=8];',
+        '  "numeric_inputs" [shape=ellipse, label="numeric_inputs"];',
+        '  "layer_0" [label="dense\\nlayer_0\\nkernel=f32[20,3]"];',
+        '  "numeric_inputs" -> "layer_0" [label="f32[?,20]"];',
+        '  "output:predictions" [shape=ellipse, label="predictions"];',
+        '  "layer_0" -> "output:predictions" [label="f32[?,3]"];',
+        "}",
+    ]
+
+
+@pytest.mark.parametrize("case", ALL_CASES, ids=case_name)
+def test_drawings_of_every_op_are_well_formed(case):
+    graph = case.graph()
+    edges = sum(len(node.inputs) for node in graph.nodes) + len(graph.outputs)
+    found = statements(to_dot(graph))
+    assert sum(" -> " in statement for statement in found) == edges
+    assert len(found) == 2 + len(graph.nodes) + len(graph.outputs) + edges
+
+
+def test_other_results_are_numbered():
+    assert '"node" -> "output:y2" [label=":2 i32[?,18]"];' in drawn(CASES[DecodeBoxes][0])
+
+
+def test_long_attributes_are_cut():
+    for case in ALL_CASES:
+        for statement in statements(drawn(case)):
+            assert all(len(line) < 70 for line in statement.split("\\n"))
+
+
+@given(st.text())
+def test_names_are_escaped(name):
+    x = apply(Input(type=f32(1)), name="x")
+    graph = Graph.create([x], {name: x.value}, Signature(name=name))
+    assert len(statements(to_dot(graph))) == 5
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_reads_the_drawing():
+    x = apply(Input(type=f32(1)), name="x")
+    graph = Graph.create([x], {'a\\"b\nc': x.value}, Signature(name='\\"\n'))
+    for text in (to_dot(graph), *map(drawn, ALL_CASES[:20])):
+        subprocess.run(["dot", "-Tsvg"], input=text.encode(), check=True, capture_output=True)

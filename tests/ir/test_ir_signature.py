@@ -1,0 +1,101 @@
+"""The signature and its JSON form."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sensenet.errors import ArtifactError
+from sensenet.ir.signature import (
+    CategoricalColumn,
+    Field,
+    ImageColumn,
+    ImageInput,
+    ModelKind,
+    NumericColumn,
+    Signature,
+)
+
+FULL = Signature(
+    kind=ModelKind.DETECTOR,
+    columns=[
+        NumericColumn(index=2, missing=0.1),
+        CategoricalColumn(index=-1, values=["a", None, "", "ñ\n"]),
+        ImageColumn(index=0),
+    ],
+    classes=["yes", "no"],
+    fields=[Field(id="000001", name="height", optype="numeric")],
+    objective=Field(id="000002", name="class", optype="categorical"),
+    image=ImageInput(height=32, width=64, channels=3, rescale_type="warp"),
+    name="model",
+    description="of\nsomething",
+    settings={"max_objects": 3, "regression_normalize": True, "iou_threshold": 0.25},
+)
+
+
+@pytest.mark.parametrize("signature", [Signature(), FULL], ids=["empty", "full"])
+def test_json_round_trip(signature):
+    record = json.loads(json.dumps(signature.to_json()))
+    assert Signature.from_json(record) == signature
+    assert record["format_version"] == 1
+
+
+def test_sequences_are_tuples():
+    assert isinstance(FULL.columns, tuple)
+    assert FULL.columns[1].values == ("a", None, "", "ñ\n")
+    assert FULL.image_columns == (ImageColumn(index=0),)
+
+
+def test_keys_of_later_releases_are_ignored():
+    assert Signature.from_json({**FULL.to_json(), "future": 1}) == FULL
+
+
+def changed(**changes: object) -> dict[str, object]:
+    return {**FULL.to_json(), **changes}
+
+
+COLUMN = {"type": "numeric", "index": 0, "missing": 0.0}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        [],
+        "signature",
+        {},
+        changed(format_version="1"),
+        changed(kind="forest"),
+        changed(kind=[]),
+        changed(columns=None),
+        changed(columns={"type": "numeric"}),
+        changed(columns=[None]),
+        changed(columns=[{**COLUMN, "type": "text"}]),
+        changed(columns=[{**COLUMN, "type": []}]),
+        changed(columns=[{**COLUMN, "index": "0"}]),
+        changed(columns=[{**COLUMN, "index": True}]),
+        changed(columns=[{**COLUMN, "missing": None}]),
+        changed(columns=[{**COLUMN, "more": None}]),
+        changed(columns=[{"type": "categorical", "index": 0, "values": "abc"}]),
+        changed(columns=[{"type": "categorical", "index": 0, "values": [1]}]),
+        changed(classes="yes"),
+        changed(classes=[1]),
+        changed(fields=[{"id": "1", "name": "a"}]),
+        changed(fields=[{"id": "1", "name": 1, "optype": "numeric"}]),
+        changed(objective=[]),
+        changed(image={"height": 1.5, "width": 2, "channels": 3, "rescale_type": "warp"}),
+        changed(name=None),
+        changed(settings=None),
+        changed(settings={"max_objects": [3]}),
+        {name: value for name, value in FULL.to_json().items() if name != "description"},
+    ],
+)
+def test_other_json_is_refused(record):
+    with pytest.raises(ArtifactError, match="no signature of a sensenet model"):
+        Signature.from_json(record)
+
+
+def test_newer_formats_are_refused():
+    with pytest.raises(ArtifactError, match="upgrade sensenet"):
+        Signature.from_json(changed(format_version=2))
