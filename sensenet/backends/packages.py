@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any
 
+from sensenet.backends.quiet import silence
 from sensenet.errors import MissingPackageError
 
 
@@ -14,12 +16,18 @@ def import_package(package: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        if error.name != package.split(".")[0]:
+        if error.name != package.partition(".")[0]:
             raise
         raise MissingPackageError(package, extra, purpose) from error
 
 
 def import_tensorflow(purpose: str) -> Any:
-    """TensorFlow, without the log lines that it prints on stderr when it starts."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return import_package("tensorflow", "tensorflow", purpose)
+    """TensorFlow, without the log lines that it prints on stderr when it starts.
+
+    Some lines heed TF_CPP_MIN_LOG_LEVEL, which a caller may have set, and some nothing.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules:
+        return import_package("tensorflow", "tensorflow", purpose)
+    with silence():
+        return import_package("tensorflow", "tensorflow", purpose)

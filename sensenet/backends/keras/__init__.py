@@ -1,0 +1,131 @@
+"""The target keras: a functional `tf.keras.Model`, of real Keras layers where Keras has one.
+
+It follows `tf.keras`: Keras 3, or Keras 2 where TF_USE_LEGACY_KERAS=1 was set before TensorFlow was imported.
+A layer has the name of the node that it stands for. A model of one input takes a tensor, one of several takes
+a dict by name; likewise its outputs. Made at -O0 it is the network as trained, and can be trained further.
+
+A `.keras` file can be loaded by the Keras that saved it. The signature travels in the configuration of the
+model's last layer, so a model that was trained further and saved by Keras itself can be opened as well.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.backends import Backend
+from sensenet.backends.files import read_file, read_members
+from sensenet.backends.keras.layers import PACKAGE, make_layer_classes
+from sensenet.backends.keras.model import make_model
+from sensenet.backends.lowering import LEGAL
+from sensenet.backends.options import check_options
+from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.quiet import silence
+from sensenet.errors import ArtifactError
+from sensenet.ir.evaluate import checked_input
+from sensenet.ir.graph import Graph
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Array, DType, TensorType
+
+SUFFIX = ".keras"
+FILE_NAME = f"model{SUFFIX}"
+CONFIGURATION, VERSIONS = "config.json", "metadata.json"
+"""Members of a .keras file."""
+
+PURPOSE = "the target keras"
+
+
+def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
+    """The graph as a model, in `artifact.model`. The file is written when it is first asked for."""
+    check_options("keras", options)
+    model = make_model(graph)
+    return Artifact(
+        target="keras",
+        graph=graph,
+        report=report,
+        produce=lambda: {FILE_NAME: _save(model)},
+        model=model,
+    )
+
+
+def load(artifact: Artifact) -> Executable:
+    """Run the artifact's model."""
+    return make_executable(artifact.model)
+
+
+def open(path: Path) -> Executable:
+    """Load a saved file; raises ArtifactError for one that is damaged, or not of sensenet and this Keras."""
+    if path.suffix != SUFFIX:
+        raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
+    members = read_members(read_file(path), str(path), [CONFIGURATION, VERSIONS])
+    tf = import_tensorflow(PURPOSE)
+    _check_members(members, str(path), str(tf.keras.__version__))
+    make_layer_classes()
+    try:
+        with silence():
+            model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras has no type of its own for files that it cannot read
+        raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
+    return make_executable(model)
+
+
+def make_executable(model: Any) -> Executable:
+    """Run a model that `make_model` made, now or before it was saved."""
+    tf = import_tensorflow(PURPOSE)
+    last = next(layer for layer in model.layers if isinstance(layer, make_layer_classes().signature))
+    types = {tensor.name: _tensor_type(tensor) for tensor in model.inputs}
+    specs = [tf.TensorSpec(declared.shape, declared.dtype.numpy, name) for name, declared in types.items()]
+
+    def predict(*tensors: Any) -> dict[str, Any]:
+        named = dict(zip(types, tensors, strict=True))
+        results = model(named if len(named) > 1 else tensors[0], training=False)
+        return results if isinstance(results, dict) else {last.outputs[0]: results}
+
+    function = tf.function(predict, autograph=False).get_concrete_function(*specs)
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = [checked_input(inputs, name, declared) for name, declared in types.items()]
+        results = function(*map(tf.constant, arrays))
+        return {name: results[name].numpy() for name in last.outputs}
+
+    return Executable(signature=Signature.from_json(json.loads(last.signature)), run=run, model=model)
+
+
+def _tensor_type(tensor: Any) -> TensorType:
+    dtype = getattr(tensor.dtype, "name", tensor.dtype)  # a name in Keras 3, an object in Keras 2
+    return TensorType(DType.of(np.empty(0, dtype)), tuple(tensor.shape))
+
+
+def _save(model: Any) -> bytes:
+    with tempfile.TemporaryDirectory() as directory, silence():
+        path = Path(directory) / FILE_NAME
+        model.save(path)
+        return path.read_bytes()
+
+
+def _check_members(members: Mapping[str, bytes], where: str, version: str) -> None:
+    """Raise ArtifactError unless the members are those of a model of ours, saved by this Keras."""
+    try:
+        configuration = json.loads(members[CONFIGURATION])
+        layers = [layer.get("registered_name") for layer in configuration["config"]["layers"]]
+        saved_by = str(json.loads(members[VERSIONS])["keras_version"])
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ArtifactError(
+            f"{where} is no model saved by Keras ({type(error).__name__}: {error})"
+        ) from error
+    if f"{PACKAGE}>SignatureLayer" not in layers:
+        raise ArtifactError(f"{where} is a Keras model, but not one made by sensenet: it has no signature")
+    if saved_by.partition(".")[0] != version.partition(".")[0]:
+        raise ArtifactError(
+            f"{where} was saved by Keras {saved_by}, and tf.keras is {version}: "
+            "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, leave it out for Keras 3"
+        )
+
+
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)

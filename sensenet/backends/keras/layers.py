@@ -1,0 +1,165 @@
+"""Our own Keras layers: ops that Keras has no layer for, block dropout, and the model's signature.
+
+They derive from the layers of `tf.keras`, so they exist once TensorFlow is imported: `make_layer_classes`
+makes them, and registers them with Keras, which looks there for the layers of a saved model.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.backends.lowering import emit
+from sensenet.backends.packages import import_tensorflow
+from sensenet.errors import ArtifactError, TextFormError
+from sensenet.ir.op import Op
+from sensenet.ir.parser import parse_op
+from sensenet.ir.printer import op_weights, print_attributes
+from sensenet.ir.types import Array
+
+PACKAGE = "sensenet"
+"""The name under which Keras knows the layers: `sensenet>OpLayer`."""
+
+
+@frozen(kw_only=True)
+class LayerClasses:
+    """The classes, of which Keras makes instances."""
+
+    op: Any
+    block_dropout: Any
+    signature: Any
+
+
+@functools.cache
+def make_layer_classes() -> LayerClasses:
+    """The layer classes; raises MissingPackageError where TensorFlow is not installed."""
+    tf = import_tensorflow("the target keras")
+    Layer: Any = tf.keras.layers.Layer  # noqa: N806
+    register = tf.keras.utils.register_keras_serializable(package=PACKAGE)
+    without_autograph: Any = tf.autograph.experimental.do_not_convert
+
+    @register
+    class OpLayer(Layer):  # type: ignore[misc]
+        """Any op of the IR, through the shared lowering.
+
+        `operands` says what the op reads: a constant in text form, or None for the next of the layer's
+        inputs. An input that no operand takes is ignored, which lets a constant depend on a model's input.
+        """
+
+        def __init__(
+            self, op: str, operands: Sequence[str | None], weights: Mapping[str, Any], **settings: Any
+        ) -> None:
+            super().__init__(trainable=False, dtype="float32", **_without(settings, "trainable", "dtype"))
+            arrays = {digest: _decode(array) for digest, array in weights.items()}
+            try:
+                self.op = parse_op(op, arrays)
+                self.operands = [None if text is None else parse_op(text, arrays) for text in operands]
+            except TextFormError as error:
+                raise ArtifactError(f"the layer {self.name} holds no op of sensenet: {error}") from error
+
+        def call(self, inputs: Any) -> Any:
+            return self.run(inputs)
+
+        @without_autograph  # type: ignore[untyped-decorator]
+        def run(self, inputs: Any) -> Any:
+            """The op's result, or a list of them."""
+            given = iter(inputs if isinstance(inputs, list | tuple) else [inputs])
+            operands = [next(given) if operand is None else emit(tf, operand)[0] for operand in self.operands]
+            results = emit(tf, self.op, *operands)
+            return results[0] if len(results) == 1 else list(results)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), **op_config(self.op, self.operands)}
+
+    @register
+    class BlockDropout(Layer):  # type: ignore[misc]
+        """DropBlock: in training, square patches of a picture are zeroed and the rest is scaled up.
+
+        f32[b, h, w, c]. `rate` is the share dropped, `block_size` the side of a patch, cut to the picture's.
+        """
+
+        def __init__(self, rate: float, block_size: int, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.rate, self.block_size = rate, block_size
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return self.drop(inputs) if training else inputs
+
+        @without_autograph  # type: ignore[untyped-decorator]
+        def drop(self, inputs: Any) -> Any:
+            """The pictures with patches zeroed."""
+            sizes = tf.shape(inputs)[1:3]
+            block = tf.minimum(self.block_size, tf.reduce_min(sizes))
+            # patches lie inside the picture, so fewer places than pixels can begin one
+            places = tf.cast(tf.reduce_prod(sizes - block + 1), tf.float32)
+            share = self.rate * tf.cast(tf.reduce_prod(sizes), tf.float32)
+            share /= tf.cast(block**2, tf.float32) * places
+            random = tf.random.uniform(tf.shape(inputs))
+            before = (block - 1) // 2
+            after = sizes - (block - 1 - before)
+            rows, columns = tf.range(sizes[0])[:, None, None], tf.range(sizes[1])[None, :, None]
+            inside = (rows >= before) & (rows < after[0]) & (columns >= before) & (columns < after[1])
+            centres = tf.cast((random < share) & inside, tf.float32)
+            kept = 1.0 - _spread(tf, centres, self.block_size)
+            scale = tf.cast(tf.size(kept), tf.float32) / tf.maximum(tf.reduce_sum(kept), 1.0)
+            return inputs * kept * scale
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "rate": self.rate, "block_size": self.block_size}
+
+    @register
+    class SignatureLayer(Layer):  # type: ignore[misc]
+        """The identity on the model's first output; carries what a caller must know through saving.
+
+        `signature` is `Signature.to_json()` as text, `outputs` the names of the model's outputs.
+        """
+
+        def __init__(self, signature: str, outputs: Sequence[str], **settings: Any) -> None:
+            super().__init__(dtype="float32", **_without(settings, "dtype"))
+            self.signature, self.outputs = signature, list(outputs)
+
+        def call(self, inputs: Any) -> Any:
+            return tf.identity(inputs)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "signature": self.signature, "outputs": self.outputs}
+
+    return LayerClasses(op=OpLayer, block_dropout=BlockDropout, signature=SignatureLayer)
+
+
+def op_config(op: Op, operands: Sequence[Op | None]) -> dict[str, Any]:
+    """The part of an OpLayer's configuration that is its own: texts, and the tensors that they name."""
+    texts = [None if constant is None else _print_op(constant) for constant in operands]
+    ops = [op, *(constant for constant in operands if constant is not None)]
+    arrays = {digest: array for each in ops for digest, array in op_weights(each).items()}
+    weights = {digest: _encode(array) for digest, array in arrays.items()}
+    return {"op": _print_op(op), "operands": texts, "weights": weights}
+
+
+def _print_op(op: Op) -> str:
+    return f"{op.mnemonic()} {print_attributes(op)}"
+
+
+def _encode(array: Array) -> dict[str, Any]:
+    """An array in JSON."""
+    data = base64.b64encode(array.tobytes()).decode()
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "data": data}
+
+
+def _decode(record: Mapping[str, Any]) -> Array:
+    data = np.frombuffer(base64.b64decode(record["data"]), np.dtype(record["dtype"]))
+    return data.reshape(tuple(record["shape"]))
+
+
+def _without(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}
+
+
+def _spread(tf: Any, centres: Any, block_size: int) -> Any:
+    """1 in the patch around each centre that is 1, 0 elsewhere."""
+    return tf.nn.max_pool2d(centres, block_size, 1, "SAME")

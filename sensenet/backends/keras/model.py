@@ -1,0 +1,119 @@
+"""From a graph to a functional `tf.keras.Model`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
+from sensenet.backends.keras.table import MAKERS
+from sensenet.backends.packages import import_tensorflow
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Graph, Node, Value
+from sensenet.ir.op import Op
+from sensenet.ir.ops import core, dense
+from sensenet.ir.types import Array, Tensor
+
+
+def make_model(graph: Graph) -> Any:
+    """The graph as a `tf.keras.Model`; raises MissingPackageError where TensorFlow is not installed."""
+    tf = import_tensorflow("the target keras")
+    return _Builder(tf, graph).build()
+
+
+class _Builder:
+    """Applies one layer after the other to symbolic tensors; values that are constant stay arrays."""
+
+    def __init__(self, tf: Any, graph: Graph) -> None:
+        self.keras, self.graph = tf.keras, graph
+        self.classes: LayerClasses = make_layer_classes()
+        self.names: set[str] = set()
+        self.tensors: dict[Value, Any] = {}
+        self.constants: dict[Value, Array] = {}
+
+    def build(self) -> Any:
+        inputs = {node.name: self.add_input(node) for node in self.graph.inputs}
+        for node in self.graph.nodes:
+            if isinstance(node.op, core.Input):
+                continue
+            if all(value in self.constants for value in node.inputs):
+                self.fold(node)
+            else:
+                self.add_node(node)
+        results = {name: self.output(value) for name, value in self.graph.outputs.items()}
+        first, *_ = results
+        signature = json.dumps(self.graph.signature.to_json(), ensure_ascii=False)
+        carrier = self.classes.signature(signature=signature, outputs=list(results), name=self.unique(first))
+        results[first] = carrier(results[first])
+        return self.keras.Model(
+            inputs=inputs if len(inputs) > 1 else next(iter(inputs.values())),
+            outputs=results if len(results) > 1 else results[first],
+            name=self.graph.signature.kind.value,
+        )
+
+    def add_input(self, node: Node) -> Any:
+        declared = node.types[0]
+        tensor = self.keras.Input(
+            declared.shape[1:], name=self.unique(node.name), dtype=declared.dtype.numpy.name
+        )
+        self.tensors[node.value] = tensor
+        return tensor
+
+    def fold(self, node: Node) -> None:
+        """Evaluate a node that reads constants only: no Keras layer can stand for it."""
+        with np.errstate(all="ignore"):
+            results = node.op.evaluate(*(self.constants[value] for value in node.inputs))
+        results = results if isinstance(results, tuple) else (results,)
+        self.constants.update(zip(node.values, results, strict=True))
+
+    def add_node(self, node: Node) -> None:
+        """Apply the node's own Keras layer, or an op layer where there is none that does the same."""
+        name = self.unique(node.name)
+        tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
+        make = MAKERS.get(type(node.op)) if len(tensors) == len(node.inputs) else None
+        made = make(self.keras.layers, node.op, node, name) if make else None
+        if made is None:
+            operands = [self.constants.get(value) for value in node.inputs]
+            results = self.add_op(node.op, operands, tensors, name)
+        else:
+            results = [made.layer(_one_or_list(tensors))]
+            made.layer.set_weights(list(made.weights))
+            if made.activation is not ActivationFunction.LINEAR:
+                op = dense.Activation(function=made.activation)
+                name = self.unique(f"{name}_{made.activation.value}")
+                results = self.add_op(op, [None], results, name)
+        self.tensors.update(zip(node.values, results, strict=True))
+
+    def add_op(
+        self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str
+    ) -> Sequence[Any]:
+        """The results of an op layer."""
+        constants = [None if array is None else core.Constant(value=Tensor(array)) for array in operands]
+        results = self.classes.op(**op_config(op, constants), name=name)(_one_or_list(tensors))
+        return results if isinstance(results, list | tuple) else [results]
+
+    def output(self, value: Value) -> Any:
+        """The tensor of an output; a constant one is made to depend on the first input, as Keras wants."""
+        if value not in self.constants:
+            return self.tensors[value]
+        anything = self.tensors[self.graph.inputs[0].value]
+        constant = core.Constant(value=Tensor(self.constants[value]))
+        return self.add_op(constant, [], [anything], self.unique(value.node.name))[0]
+
+    def unique(self, name: str) -> str:
+        """The name for a layer: not taken, and not beginning with an underscore, which TensorFlow refuses."""
+        base = name if not name.startswith("_") else f"node{name}"
+        name, count = base, 1
+        while name in self.names:
+            count += 1
+            name = f"{base}_{count}"
+        self.names.add(name)
+        return name
+
+
+def _one_or_list(tensors: Sequence[Any]) -> Any:
+    """What Keras calls a layer on: a tensor, or a list of several."""
+    return list(tensors) if len(tensors) > 1 else tensors[0]

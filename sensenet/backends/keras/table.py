@@ -1,0 +1,185 @@
+"""Which Keras layer stands for an op, with which weights: one row an op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.backends.keras.layers import make_layer_classes
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node
+from sensenet.ir.op import Op
+from sensenet.ir.ops import basic, convolution, dense
+from sensenet.ir.ops.dense import DropoutKind
+from sensenet.ir.types import Array, DType, Tensor
+
+SMALLEST_EPSILON = 2e-5
+"""Keras 2 normalizes pictures with TensorFlow's fused op, which raises a smaller epsilon to 1.001e-5."""
+
+KERAS_ACTIVATIONS = frozenset(
+    {
+        ActivationFunction.LINEAR,
+        ActivationFunction.RELU,
+        ActivationFunction.MISH,
+        ActivationFunction.TANH,
+        ActivationFunction.SIGMOID,
+        ActivationFunction.SOFTMAX,
+        ActivationFunction.SOFTPLUS,
+        ActivationFunction.SOFTSIGN,
+        ActivationFunction.ELU,
+        ActivationFunction.SELU,
+        ActivationFunction.GELU,
+        ActivationFunction.SWISH,
+        ActivationFunction.EXPONENTIAL,
+    }
+)
+"""Those that Keras 2 and 3 have under the same name with the same formula.
+
+Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), relu6 and
+log_softmax (only in Keras 3).
+"""
+
+
+@frozen(kw_only=True)
+class Made:
+    """A Keras layer for a node, the weights that it gets once it is built, and what is left to do.
+
+    `activation` is applied by another layer, where Keras doesn't have it.
+    """
+
+    layer: Any
+    weights: Sequence[Array] = ()
+    activation: ActivationFunction = ActivationFunction.LINEAR
+
+
+Make = Callable[[Any, Any, Node, str], Made | None]
+"""`make(keras.layers, op, node, name)` gives a layer, or None where Keras has none that does the same."""
+
+
+def _split_activation(function: ActivationFunction) -> tuple[str, ActivationFunction]:
+    """The name of Keras' activation for a layer, and what is left for another layer to do."""
+    if function in KERAS_ACTIVATIONS:
+        return function.value, ActivationFunction.LINEAR
+    return ActivationFunction.LINEAR.value, function
+
+
+def _weights(*tensors: Tensor | None) -> list[Array]:
+    return [tensor.array for tensor in tensors if tensor is not None]
+
+
+def _dense(layers: Any, op: Any, node: Node, name: str) -> Made:
+    activation, rest = _split_activation(op.activation)
+    layer = layers.Dense(op.units, activation=activation, use_bias=op.bias is not None, name=name)
+    return Made(layer=layer, weights=_weights(op.kernel, op.bias), activation=rest)
+
+
+def _batch_normalization(layers: Any, op: Any, node: Node, name: str) -> Made:
+    epsilon = max(op.epsilon, SMALLEST_EPSILON)
+    variance = (op.variance.float64 + (op.epsilon - epsilon)).astype(np.float32)
+    layer = layers.BatchNormalization(epsilon=epsilon, name=name)
+    return Made(layer=layer, weights=[*_weights(op.gamma, op.beta, op.mean), variance])
+
+
+def _activation(layers: Any, op: Any, node: Node, name: str) -> Made | None:
+    if op.function not in KERAS_ACTIVATIONS:
+        return None
+    return Made(layer=layers.Activation(op.function.value, name=name))
+
+
+def _dropout(layers: Any, op: Any, node: Node, name: str) -> Made | None:
+    """A rate that a Keras layer refuses drops nothing in training either."""
+    if not 0 <= op.rate < 1:
+        return None
+    match op.kind:
+        case DropoutKind.ZERO:
+            return Made(layer=layers.Dropout(op.rate, name=name))
+        case DropoutKind.ALPHA:
+            return Made(layer=layers.AlphaDropout(op.rate, name=name))
+        case DropoutKind.BLOCK if node.types[0].rank == 4:
+            classes = make_layer_classes()
+            return Made(layer=classes.block_dropout(rate=op.rate, block_size=op.block_size, name=name))
+    return None
+
+
+def _merge(layer: Any, node: Node, name: str) -> Made | None:
+    """Keras' merging layers take two or more inputs of one shape, and would make floats of integers."""
+    one_shape = len({value.type.shape for value in node.inputs}) == 1
+    return Made(layer=layer(name=name)) if len(node.inputs) > 1 and one_shape and _is_float(node) else None
+
+
+def _is_float(node: Node) -> bool:
+    return all(value.type.dtype is DType.FLOAT32 for value in node.inputs)
+
+
+def _concatenate(layers: Any, op: Any, node: Node, name: str) -> Made | None:
+    if len(node.inputs) < 2 or not _is_float(node):
+        return None
+    return Made(layer=layers.Concatenate(axis=op.axis, name=name))
+
+
+def _convolution(layers: Any, op: Any, node: Node, name: str) -> Made:
+    settings, rest = _window_settings(op, name)
+    layer = layers.Conv2D(op.filters, op.window, **settings)
+    return Made(layer=layer, weights=_weights(op.kernel, op.bias), activation=rest)
+
+
+def _depthwise_convolution(layers: Any, op: Any, node: Node, name: str) -> Made:
+    settings, rest = _window_settings(op, name)
+    layer = layers.DepthwiseConv2D(op.window, depth_multiplier=op.kernel.shape[3], **settings)
+    return Made(layer=layer, weights=_weights(op.kernel, op.bias), activation=rest)
+
+
+def _separable_convolution(layers: Any, op: Any, node: Node, name: str) -> Made:
+    settings, rest = _window_settings(op, name)
+    multiplier = op.depth_kernel.shape[3]
+    layer = layers.SeparableConv2D(op.filters, op.window, depth_multiplier=multiplier, **settings)
+    return Made(layer=layer, weights=_weights(op.depth_kernel, op.point_kernel, op.bias), activation=rest)
+
+
+def _window_settings(op: Any, name: str) -> tuple[dict[str, Any], ActivationFunction]:
+    activation, rest = _split_activation(op.activation)
+    settings = {
+        "strides": op.strides,
+        "padding": op.padding.value,
+        "activation": activation,
+        "use_bias": op.bias is not None,
+        "name": name,
+    }
+    return settings, rest
+
+
+MAKERS: Mapping[type[Op], Make] = {
+    dense.Dense: _dense,
+    dense.BatchNormalization: _batch_normalization,
+    dense.Activation: _activation,
+    dense.Dropout: _dropout,
+    basic.Add: lambda layers, op, node, name: _merge(layers.Add, node, name),
+    basic.Average: lambda layers, op, node, name: _merge(layers.Average, node, name),
+    basic.Concatenate: _concatenate,
+    basic.Flatten: lambda layers, op, node, name: (
+        Made(layer=layers.Flatten(name=name)) if _is_float(node) else None
+    ),
+    convolution.Convolution2D: _convolution,
+    convolution.DepthwiseConvolution2D: _depthwise_convolution,
+    convolution.SeparableConvolution2D: _separable_convolution,
+    convolution.MaxPool2D: lambda layers, op, node, name: Made(
+        layer=layers.MaxPooling2D(op.pool_size, op.strides, op.padding.value, name=name)
+    ),
+    convolution.AveragePool2D: lambda layers, op, node, name: Made(
+        layer=layers.AveragePooling2D(op.pool_size, op.strides, op.padding.value, name=name)
+    ),
+    convolution.GlobalAveragePool2D: lambda layers, op, node, name: Made(
+        layer=layers.GlobalAveragePooling2D(name=name)
+    ),
+    convolution.GlobalMaxPool2D: lambda layers, op, node, name: Made(
+        layer=layers.GlobalMaxPooling2D(name=name)
+    ),
+    convolution.Pad2D: lambda layers, op, node, name: Made(layer=layers.ZeroPadding2D(op.padding, name=name)),
+    convolution.Upsample2D: lambda layers, op, node, name: Made(
+        layer=layers.UpSampling2D(op.size, interpolation=op.method.value, name=name)
+    ),
+}
+"""The ops that Keras has a layer for; all others become an op layer."""

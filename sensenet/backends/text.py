@@ -1,0 +1,28 @@
+"""Graphs that are saved in the text form, and run by the interpreter: the targets ir and numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sensenet.artifact import Executable
+from sensenet.errors import ArtifactError, TextFormError, VerifyError
+from sensenet.ir.evaluate import prepare
+from sensenet.ir.graph import Graph
+from sensenet.ir.parser import parse_graph
+from sensenet.ir.types import Array
+from sensenet.ir.verify import verify
+
+
+def make_executable(graph: Graph) -> Executable:
+    """The graph in the interpreter."""
+    return Executable(signature=graph.signature, run=prepare(graph))
+
+
+def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:
+    """The graph of a saved text form; raises ArtifactError, naming `where`, for text that is none."""
+    try:
+        graph = parse_graph(text.decode(), weights)
+        verify(graph)
+    except (UnicodeDecodeError, TextFormError, VerifyError) as error:
+        raise ArtifactError(f"{where} holds no graph of sensenet: {error}") from error
+    return graph

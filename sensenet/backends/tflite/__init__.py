@@ -1,0 +1,47 @@
+"""The target tflite: a TensorFlow Lite flatbuffer of builtin ops, for any batch size.
+
+Where inputs are NaN it answers as the interpreter of graphs does, except that `Maximum` and `Minimum` of two
+computed tensors may give the operand that is not NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.backends import Backend
+from sensenet.backends.files import read_file
+from sensenet.backends.lowering import LEGAL
+from sensenet.backends.options import check_options
+from sensenet.backends.tflite.convert import convert
+from sensenet.backends.tflite.interpreter import make_executable
+from sensenet.backends.tflite.metadata import read_signature, write_file
+from sensenet.ir.graph import Graph
+
+FILE_NAME = "model.tflite"
+
+
+def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
+    """The graph as one .tflite file; it is converted when its files are first asked for."""
+    check_options("tflite", options)
+    content = write_file(convert(graph), graph)
+    return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
+
+
+def load(artifact: Artifact, *, threads: int | None = None) -> Executable:
+    """Run an artifact; `threads` is how many a call may use."""
+    return make_executable(bytes(artifact), artifact.graph.signature, threads, "the artifact")
+
+
+def open(path: Path, *, threads: int | None = None) -> Executable:
+    """Run a saved file, without TensorFlow where LiteRT is installed.
+
+    Raises ArtifactError for a file that is damaged, or that sensenet did not write.
+    """
+    content = read_file(path)
+    return make_executable(content, read_signature(content, str(path)), threads, str(path))
+
+
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)

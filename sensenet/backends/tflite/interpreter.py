@@ -1,0 +1,106 @@
+"""Running .tflite files with LiteRT, or TensorFlow's own interpreter where only that is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sensenet.artifact import Executable
+from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.quiet import silence
+from sensenet.backends.tflite.metadata import SIGNATURE_KEY
+from sensenet.errors import ArtifactError, InputError, MissingPackageError
+from sensenet.ir.evaluate import checked_input
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Array, DType, TensorType
+
+
+class Runner:
+    """One interpreter, for any batch size and from any thread.
+
+    Calls from several threads run one after the other, because an interpreter holds the tensors of one call;
+    `threads` is how many threads each call may use (None: the interpreter's default). The interpreter
+    is prepared anew only when the shape of an input differs from that of the call before.
+    """
+
+    def __init__(self, content: bytes, threads: int | None) -> None:
+        self._lock = threading.Lock()
+        interpreter_class = find_interpreter()
+        with silence():
+            self._interpreter = interpreter_class(model_content=content, num_threads=threads)
+            signature = self._interpreter.get_signature_runner(SIGNATURE_KEY)
+        order = [detail["index"] for detail in self._interpreter.get_output_details()]
+        outputs = signature.get_output_details()
+        self._outputs = {
+            name: outputs[name] for name in sorted(outputs, key=lambda n: order.index(outputs[n]["index"]))
+        }
+        details = signature.get_input_details()
+        self._indices = {name: detail["index"] for name, detail in details.items()}
+        self._types = {name: _tensor_type(detail) for name, detail in details.items()}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
+        arrays = {name: checked_input(inputs, name, declared) for name, declared in self._types.items()}
+        empty = any(len(array) == 0 for array in arrays.values())
+        if empty:  # kernels do not take tensors without entries: answer for one row, and drop it
+            arrays = {name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in arrays.items()}
+        with self._lock:
+            try:
+                results = self._run(arrays)
+            except (RuntimeError, ValueError) as error:
+                self._shapes = {}
+                raise InputError(f"the interpreter refused inputs of these shapes: {error}") from error
+        if not empty:
+            return results
+        return {
+            name: result[:0] if self._outputs[name]["shape_signature"][:1] == [-1] else result
+            for name, result in results.items()
+        }
+
+    def _run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        shapes = {name: array.shape for name, array in arrays.items()}
+        if shapes != self._shapes:
+            # LiteRT announces on stderr that it has made its delegate, which happens the first time
+            with contextlib.nullcontext() if self._shapes else silence():
+                self._prepare(shapes)
+            self._shapes = shapes
+        for name, array in arrays.items():
+            self._interpreter.set_tensor(self._indices[name], array)
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_tensor(d["index"]) for name, d in self._outputs.items()}
+
+    def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        for name, shape in shapes.items():
+            self._interpreter.resize_tensor_input(self._indices[name], shape)
+        self._interpreter.allocate_tensors()
+
+
+def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
+    """The model in an interpreter; raises ArtifactError where the interpreter refuses it."""
+    try:
+        return Executable(signature=signature, run=Runner(content, threads))
+    except (RuntimeError, ValueError) as error:
+        raise ArtifactError(f"{where} cannot be run by TensorFlow Lite: {error}") from error
+
+
+def find_interpreter() -> Any:
+    """LiteRT's interpreter class, else TensorFlow's; raises MissingPackageError where there is neither."""
+    try:
+        return importlib.import_module("ai_edge_litert.interpreter").Interpreter
+    except ModuleNotFoundError:
+        pass
+    try:
+        return import_tensorflow("running .tflite files").lite.Interpreter
+    except MissingPackageError:
+        raise MissingPackageError("ai-edge-litert", "tflite", "running .tflite files") from None
+
+
+def _tensor_type(detail: Mapping[str, Any]) -> TensorType:
+    dtype = DType.of(np.empty(0, detail["dtype"]))
+    return TensorType(dtype, [None if size < 0 else int(size) for size in detail["shape_signature"]])
