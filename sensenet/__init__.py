@@ -1,1 +1,62 @@
-"""sensenet: a compiler for BigML deepnets."""
+"""A compiler for BigML deepnets: JSON in; predictions, Keras models and files for other runtimes out.
+
+    import sensenet
+
+    model = sensenet.create_model("deepnet.json")  # predicts, without TensorFlow
+    model([5.1, 3.5, 1.4, 0.2])
+    sensenet.compile("deepnet.json", target="tflite").save("deepnet.tflite")
+
+Importing the package imports nothing else: a name below brings in its module when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sensenet.artifact import Artifact
+    from sensenet.compile.driver import (
+        compile,
+    )  # the module sensenet.compile is callable: it is this function
+    from sensenet.errors import SensenetError
+    from sensenet.models.wrappers import create_image_feature_extractor, create_model
+    from sensenet.settings import Settings
+
+    __version__: str
+
+__all__ = [
+    "Artifact",
+    "SensenetError",
+    "Settings",
+    "__version__",
+    "compile",
+    "create_image_feature_extractor",
+    "create_model",
+]
+
+_HOMES = {
+    "Artifact": "sensenet.artifact",
+    "SensenetError": "sensenet.errors",
+    "Settings": "sensenet.settings",
+    "create_image_feature_extractor": "sensenet.models.wrappers",
+    "create_model": "sensenet.models.wrappers",
+}
+"""The module of each public name."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "compile":
+        return importlib.import_module("sensenet.compile")
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("sensenet")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import typing
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -15,6 +17,21 @@ RESCALE_TYPES = ("warp", "pad", "crop")
 SMALLEST_THRESHOLD = 1e-8
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_MAX_OBJECTS = 32
+
+Value = str | int | float | bool
+
+DEFAULTS: Mapping[str, Value] = {
+    "bounding_box_threshold": DEFAULT_THRESHOLD,
+    "iou_threshold": DEFAULT_THRESHOLD,
+    "max_objects": DEFAULT_MAX_OBJECTS,
+    "output_unfiltered_boxes": False,
+    "pad_bounding_box_output": False,
+    "color_space": "rgb",
+    "extract_image_features": False,
+    "load_pretrained_weights": False,
+    "regression_normalize": False,
+}
+"""What None means, for the settings of which the document says nothing."""
 
 
 def _refuse(name: str, value: object, expected: str) -> SettingsError:
@@ -88,7 +105,7 @@ class Settings:
     regression_normalize: bool | None = field(default=None, validator=_boolean)
     """Regressions: answer in units of the objective's standard deviation. Default false."""
 
-    def given(self) -> dict[str, str | int | float | bool]:
+    def given(self) -> dict[str, Value]:
         """The settings that are not None, by name."""
         return attrs.asdict(self, filter=lambda _, value: value is not None)
 
@@ -105,8 +122,37 @@ def ensure_settings(settings: Settings | Mapping[str, Any] | None) -> Settings:
         return Settings()
     if not isinstance(settings, Mapping):
         raise SettingsError(f"settings are a dict, Settings or None; found {type(settings).__name__}")
-    names = [attribute.name for attribute in attrs.fields(Settings)]
     for name in settings:
-        if name not in names:
-            raise SettingsError(f"there is no setting {name!r}; there are: {', '.join(names)}")
+        _require_name(name)
     return Settings(**settings)
+
+
+def parse_setting(text: str) -> tuple[str, Value]:
+    """Name and value of `name=value`, as a command line gives it; raises SettingsError."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"a setting is written name=value; found {text!r}")
+    _require_name(name)
+    kind = next(iter(typing.get_args(typing.get_type_hints(Settings)[name])))
+    try:
+        return name, _READERS[kind](value)
+    except (KeyError, ValueError):
+        raise _refuse(name, value, _EXPECTED[kind]) from None
+
+
+_BOOLEANS = {"true": True, "false": False}
+_READERS: Mapping[type, Callable[[str], Value]] = {
+    bool: lambda text: _BOOLEANS[text.lower()],
+    int: int,
+    float: float,
+    str: str,
+}
+_EXPECTED: Mapping[type, str] = {bool: "true or false", int: "an integer", float: "a number"}
+
+
+def _require_name(name: object) -> None:
+    names = [attribute.name for attribute in attrs.fields(Settings)]
+    if name not in names:
+        close = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise SettingsError(f"there is no setting {name!r}; {hint}there are: {', '.join(names)}")

@@ -1,0 +1,257 @@
+"""The command line of `python -m sensenet.compile`.
+
+Standard output is for results only; what is told on the way goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from sensenet.artifact import Artifact, require_free
+from sensenet.backends import TARGETS
+from sensenet.compile.driver import DEFAULT_LEVEL, compile
+from sensenet.compile.stages import StageWriter
+from sensenet.errors import SensenetError, SettingsError
+from sensenet.ir.printer import print_graph
+from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes.manager import Observer
+from sensenet.settings import Value, parse_setting
+
+PROGRAM = "python -m sensenet.compile"
+DEFAULT_TARGET = "keras"
+STANDARD = "-"
+"""As a file name: standard input or output."""
+
+DOCUMENT_SUFFIXES = (".gz", ".json")
+
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} deepnet.json --target tflite -o deepnet.tflite
+  {PROGRAM} deepnet.json.gz -t numpy            writes deepnet.npz
+  curl … | {PROGRAM} - -t tflite -o - | …       from standard input, to standard output
+  {PROGRAM} deepnet.json --print-ir -O1         shows the graph, writes no file
+  {PROGRAM} deepnet.json -t tflite --setting regression_normalize=true
+  {PROGRAM} deepnet.json -t tflite --dump-ir stages --time-passes
+
+exit status: 0, 1 for input that cannot be compiled, 2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    parser = _make_parser()
+    options = parser.parse_args(arguments)
+    try:
+        _run(options, parser)
+        sys.stdout.flush()
+    except SensenetError as error:
+        print(f"sensenet: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has had enough; keep Python from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    return 0
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Compile a BigML deepnet for another runtime.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", nargs="?", help="a .json or .json.gz document, a saved .ir or .npz, or -")
+    add(
+        "-t",
+        "--target",
+        choices=TARGETS,
+        metavar="TARGET",
+        help=f"what to compile for (see --list-targets; default: by the suffix of -o, else {DEFAULT_TARGET})",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="the file or directory to write, or - (default: MODEL's name with the target's suffix)",
+    )
+    add(
+        "-O",
+        dest="level",
+        type=int,
+        choices=PIPELINES,
+        default=DEFAULT_LEVEL,
+        help="0: as trained, 1: exactly the same answers, 2: the same up to rounding (default: %(default)s)",
+    )
+    add(
+        "-s",
+        "--setting",
+        dest="settings",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the model; repeatable",
+    )
+    add(
+        "--option",
+        dest="options",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the target; repeatable",
+    )
+    add("-f", "--force", action="store_true", help="replace what stands at the output path")
+    add("-q", "--quiet", action="store_true", help="say nothing unless something is wrong")
+    add(
+        "--print-ir", action="store_true", help="print the graph that the target is made from; writes -o only"
+    )
+    add(
+        "--dump-ir", metavar="DIR", type=Path, help="write the graph after every stage there, and the weights"
+    )
+    add("--time-passes", action="store_true", help="tell how long each stage took")
+    add("--list-targets", action="store_true", help="list the targets and exit")
+    add(
+        "--list-passes", action="store_true", help="list the passes and the levels that they run at, and exit"
+    )
+    return parser
+
+
+def _setting(text: str) -> tuple[str, Value]:
+    try:
+        return parse_setting(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Name and value of `name=value`; the value is JSON where it can be, else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"an option is written name=value; found {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if options.list_targets:
+        _print_table([(name, target.suffix, target.description) for name, target in TARGETS.items()])
+    elif options.list_passes:
+        _print_table([(name, levels) for name, levels in _levels_by_pass().items()])
+    elif options.model is None:
+        parser.error("the following arguments are required: MODEL")
+    else:
+        _compile(options, parser)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _levels_by_pass() -> dict[str, str]:
+    """The passes, and at which levels each runs."""
+    table = {
+        name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
+        for name, current in ALL_PASSES.items()
+    }
+    last = legalize(frozenset()).name
+    return table | {last: f"{' '.join(f'-O{level}' for level in PIPELINES)}, to the ops of the target"}
+
+
+def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    target = options.target or _target_by_suffix(options.output)
+    output = options.output or _default_output(options, target)
+    if output == STANDARD and sys.stdout.isatty():
+        parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
+    if output == STANDARD and options.print_ir:
+        parser.error("--print-ir and -o - both want standard output")
+    if output not in (None, STANDARD):
+        require_free(Path(output), options.force)  # now, not after all the work
+    writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
+    with _status_line(sys.stderr) as show, contextlib.ExitStack() as stack:
+        observers = [lambda stage, _: show(f"after {stage}")]
+        if writer:
+            stack.callback(writer.close)
+            observers.append(writer)
+        show(f"reading {options.model}")
+        artifact = compile(
+            sys.stdin.buffer.read() if options.model == STANDARD else options.model,
+            target,
+            settings=dict(options.settings),
+            optimize=options.level,
+            observe=_observe_all(observers),
+            **dict(options.options),
+        )
+        show(f"making the files of {target}")
+        written = _write(artifact, output, options.force)
+    if options.print_ir:
+        print(print_graph(artifact.graph), end="")
+    if options.time_passes:
+        print("\n".join(artifact.report.lines()), file=sys.stderr)
+    if written and not options.quiet:
+        print(_summarize(artifact, written), file=sys.stderr)
+
+
+def _target_by_suffix(output: str | None) -> str:
+    suffix = Path(output or "").suffix
+    return next((name for name, target in TARGETS.items() if target.suffix == suffix), DEFAULT_TARGET)
+
+
+def _default_output(options: argparse.Namespace, target: str) -> str | None:
+    if options.print_ir:
+        return None
+    if options.model == STANDARD:
+        return STANDARD
+    path = Path(options.model)
+    while path.suffix in DOCUMENT_SUFFIXES:
+        path = path.with_suffix("")
+    return path.name + TARGETS[target].suffix
+
+
+def _observe_all(observers: Sequence[Observer]) -> Observer:
+    def observe(stage: str, graph: Any) -> None:
+        for observer in observers:
+            observer(stage, graph)
+
+    return observe
+
+
+@contextlib.contextmanager
+def _status_line(stream: TextIO) -> Iterator[Any]:
+    """A function that shows what is being done, on a terminal only; the line is wiped at the end."""
+    if not stream.isatty():
+        yield lambda _: None
+        return
+    try:
+        yield lambda text: print(f"\r\x1b[K{text}", end="", file=stream, flush=True)
+    finally:
+        print("\r\x1b[K", end="", file=stream, flush=True)
+
+
+def _write(artifact: Artifact, output: str | None, force: bool) -> str | None:
+    """Write the artifact; where it stands, unless that is standard output."""
+    if output == STANDARD:
+        sys.stdout.buffer.write(bytes(artifact))
+        return None
+    return str(artifact.save(output, force=force)) if output else None
+
+
+def _summarize(artifact: Artifact, path: str) -> str:
+    size = sum(map(len, artifact.files.values()))
+    return f"{path}: {size / 1e3:,.1f} kB for {artifact.target}, {len(artifact.graph.nodes)} nodes"

@@ -1,0 +1,86 @@
+"""compile(): frontend → passes → backend."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from sensenet.artifact import Artifact, Report
+from sensenet.backends import Backend, load_backend
+from sensenet.compile.sources import read_saved_graph
+from sensenet.errors import SettingsError, UnknownTargetError
+from sensenet.frontend import import_graph
+from sensenet.ir.graph import Graph
+from sensenet.ir.verify import verify_ops
+from sensenet.passes import PIPELINES, legalize
+from sensenet.passes.manager import Observer, run_passes
+from sensenet.passes.rewrite import Pass
+from sensenet.settings import Settings, ensure_settings
+
+DEFAULT_LEVEL = 2
+
+IMPORTED = "imported"
+"""The name of the first stage; each later stage has the name of the pass that made it."""
+
+Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
+"""A BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or a graph or its file."""
+
+
+def compile(
+    source: Source,
+    target: str = "keras",
+    *,
+    settings: Settings | Mapping[str, Any] | None = None,
+    optimize: int = DEFAULT_LEVEL,
+    observe: Observer = lambda _stage, _graph: None,
+    **options: Any,
+) -> Artifact:
+    """A deepnet compiled for a target.
+
+    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), a graph, or
+    the path of an artifact for the targets ir or numpy. `target` is one of `sensenet.backends.TARGETS`, and
+    `options` what that target takes. `optimize` is 0 (the network as trained), 1 (exactly the answers of 0)
+    or 2 (the same up to rounding). `observe` is called with the name of each stage and the graph that it
+    leaves.
+
+    Raises UnknownTargetError for a target, level or option that there is not, SettingsError for a wrong
+    setting, DocumentError for a document that means nothing, and MissingPackageError where the target needs
+    a package that is not installed. All of them are SensenetErrors.
+    """
+    backend = load_backend(target)
+    passes = pipeline(backend, optimize)
+    start = time.perf_counter()
+    graph = _read(source, settings)
+    imported = time.perf_counter()
+    observe(IMPORTED, graph)
+    graph, records = run_passes(graph, passes, observe)
+    verify_ops(graph, backend.legal, f"the target {target}")
+    report = Report(target=target, level=optimize, frontend_seconds=imported - start, passes=records)
+    begun = time.perf_counter()
+    artifact = backend.build(graph, report, options)
+    report = attrs.evolve(report, backend_seconds=time.perf_counter() - begun)
+    return attrs.evolve(artifact, report=report)
+
+
+def pipeline(backend: Backend, level: int) -> tuple[Pass, ...]:
+    """The passes of a level, and the one that leaves only the backend's ops; raises UnknownTargetError."""
+    if level not in PIPELINES:
+        levels = ", ".join(map(str, PIPELINES))
+        raise UnknownTargetError(f"there is no optimization level {level!r}; there are: {levels}")
+    return (*PIPELINES[level], legalize(backend.legal))
+
+
+def _read(source: Source, settings: Settings | Mapping[str, Any] | None) -> Graph:
+    given = ensure_settings(settings)
+    graph = source if isinstance(source, Graph) else read_saved_graph(source)
+    if graph is None:
+        return import_graph(source, given)
+    if given.given():
+        raise SettingsError(
+            f"a graph keeps the settings that it was made with; it takes no {', '.join(given.given())}"
+        )
+    return graph

@@ -1,0 +1,82 @@
+"""Recognizes saved artifacts, by their content, and opens them."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Executable
+from sensenet.backends import TARGETS, load_backend
+from sensenet.backends.bundle import is_bundle
+from sensenet.errors import ArtifactError
+from sensenet.ir.graph import Graph
+from sensenet.ir.printer import HEADER
+
+ZIP_START = b"PK\x03\x04"
+KERAS_MEMBER = "config.json"
+SAVEDMODEL_FILE = "saved_model.pb"
+TFLITE_MARK = slice(4, 8), b"TFL3"
+LONGEST_START = 64
+
+
+def find_target(source: Any) -> str | None:
+    """The target whose artifact stands at a path; None for anything else, such as a document."""
+    if not isinstance(source, str | os.PathLike) or not os.path.exists(source):
+        return None
+    path = Path(source)
+    if path.is_dir():
+        return "savedmodel" if (path / SAVEDMODEL_FILE).is_file() else None
+    return _target_of_file(path)
+
+
+def _target_of_file(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(LONGEST_START)
+    except OSError:
+        return None  # whoever reads it next says why it cannot be read
+    place, mark = TFLITE_MARK
+    if start[place] == mark:
+        return "tflite"
+    if start.startswith(ZIP_START):
+        return _target_of_archive(path)
+    if is_bundle(start):
+        return "smbundle"
+    return "ir" if start.startswith(HEADER.encode()) else None
+
+
+def _target_of_archive(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path} is truncated or damaged ({error})") from error
+    if KERAS_MEMBER in names:
+        return "keras"
+    return "numpy" if any(name.endswith(".npy") for name in names) else None
+
+
+def open_saved(path: str | os.PathLike[str], target: str) -> Executable:
+    """A saved artifact in the runtime of its target; raises ArtifactError for one that cannot be run."""
+    if target not in TARGETS:
+        raise ArtifactError(f"{os.fspath(path)} is made for {target}, which this release does not open")
+    return load_backend(target).open(Path(path))
+
+
+def read_saved_graph(source: Any) -> Graph | None:
+    """The graph of an artifact at a path; None for anything that is no artifact.
+
+    Raises ArtifactError for one that keeps no graph: its target has compiled it away.
+    """
+    target = find_target(source)
+    if target is None:
+        return None
+    graph = open_saved(source, target).graph
+    if graph is None:
+        raise ArtifactError(
+            f"{os.fspath(source)} is made for {target} and keeps no graph to compile again: "
+            "compile the document that it was made from"
+        )
+    return graph

@@ -1,0 +1,101 @@
+"""Makes models: from BigML documents, from artifacts, and from the files that artifacts were saved in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from sensenet.artifact import Artifact, Executable
+from sensenet.backends import load_backend
+from sensenet.compile.driver import compile
+from sensenet.compile.sources import find_target, open_saved
+from sensenet.errors import ArtifactError, SettingsError
+from sensenet.frontend import build_graph, import_graph, read_document
+from sensenet.ir.graph import Graph
+from sensenet.ir.signature import ModelKind, Signature
+from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
+from sensenet.pretrained import NETWORKS, get_extractor_bundle
+from sensenet.settings import DEFAULTS, Settings, ensure_settings
+
+__all__ = ["Deepnet", "Model", "ObjectDetector", "create_image_feature_extractor", "create_model"]
+
+ENGINE = "numpy"
+"""The target that runs documents: it needs no other package."""
+
+CALL_SETTINGS = frozenset({"image_path_prefix"})
+"""Settings of calling a model, which no artifact fixes."""
+
+Source = Artifact | Mapping[str, Any] | str | bytes | os.PathLike[str]
+"""A document (dict, path, JSON text or bytes), an artifact, or the path of a saved one."""
+
+
+def create_model(
+    source: Source, settings: Settings | Mapping[str, Any] | None = None
+) -> Deepnet | ObjectDetector:
+    """A model that predicts.
+
+    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), which NumPy
+    runs; an artifact of `sensenet.compile`, or the path of a saved one, which runs in its target's own
+    runtime. An artifact keeps the settings that it was compiled with.
+
+    Raises DocumentError, SettingsError, ArtifactError or MissingPackageError, which are SensenetErrors.
+    """
+    given = ensure_settings(settings)
+    executable = _open(source)
+    if executable is not None:
+        return make_model(executable, _fixed_settings(executable.signature, given))
+    document = read_document(source)
+    executable = _run(build_graph(document, given))
+    return make_model(executable, given, document.network.value.get("preprocess"))
+
+
+def create_image_feature_extractor(
+    source: Source, settings: Settings | Mapping[str, Any] | None = None
+) -> Deepnet:
+    """A model that gives the features of a picture: the output of the last global pooling or convolution.
+
+    `source` is the document of any model that reads pictures; the name of a pretrained network; or an
+    artifact that was compiled with the setting `extract_image_features`, or its path. The model takes the
+    picture alone, whatever the rows of its document are. Raises as `create_model` does, and DownloadError.
+    """
+    given = ensure_settings(settings)
+    if isinstance(source, str) and source in NETWORKS:
+        source = get_extractor_bundle(source)
+    executable = _open(source)
+    if executable is None:
+        wanted = given.override(Settings(extract_image_features=True))
+        return Deepnet(_run(import_graph(source, wanted)), wanted)
+    if executable.signature.kind is not ModelKind.EXTRACTOR:
+        raise ArtifactError(
+            "this artifact is no feature extractor: compile its document with extract_image_features=True"
+        )
+    return Deepnet(executable, _fixed_settings(executable.signature, given))
+
+
+def _open(source: Any) -> Executable | None:
+    """An artifact, or a saved one, in its own runtime; None for what is neither."""
+    if isinstance(source, Artifact):
+        return attrs.evolve(load_backend(source.target).load(source), graph=source.graph)
+    target = find_target(source)
+    return open_saved(source, target) if target else None
+
+
+def _run(graph: Graph) -> Executable:
+    artifact = compile(graph, ENGINE)
+    return attrs.evolve(load_backend(ENGINE).load(artifact), graph=artifact.graph)
+
+
+def _fixed_settings(signature: Signature, given: Settings) -> Settings:
+    """The settings that an artifact keeps, with those of the call; raises SettingsError for another value."""
+    kept = ensure_settings(signature.settings)
+    effective = {**DEFAULTS, **kept.given()}
+    for name, value in given.given().items():
+        if name not in CALL_SETTINGS and effective.get(name) != value:
+            raise SettingsError(
+                f"the setting {name!r} was fixed as {effective.get(name)!r} when this artifact was compiled: "
+                f"compile its document with {name}={value!r}"
+            )
+    return kept.override(given)

@@ -1,0 +1,127 @@
+"""From pictures to labelled boxes: runs a detector and reads its outputs (SPEC §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.artifact import Executable
+from sensenet.errors import ArtifactError, InputError
+from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
+from sensenet.ir.types import Array
+from sensenet.runtime.images import read_image
+from sensenet.runtime.pictures import is_pixels
+
+PICTURES_AT_ONCE = 16
+"""Pictures that are held in memory together; those of one size among them are run together."""
+
+NUMBER_OF_VALID = "num_valid"
+"""The name that callers know the output `valid` by."""
+
+Inputs = Mapping[str, Array]
+
+
+@frozen(kw_only=True)
+class Detector:
+    """Finds objects with an executable; made by `make_detector`. Threads may share it."""
+
+    run: Callable[[Inputs], Inputs]
+    labels: tuple[str, ...]
+    channels: int
+    raw: bool
+    """Whether answers are arrays, because all boxes are wanted, or boxes padded to a fixed number."""
+    path_prefix: str | None
+
+    def __call__(self, x: Any) -> Any:
+        """The objects on a picture; for a list or 4-D array of several, a list of such answers.
+
+        A picture is a path, encoded bytes, pixels [h, w] or [h, w, c], or None. A list of one picture is that
+        picture; lists within lists give lists within lists. Raises InputError.
+        """
+        pictures: list[Any] = []
+        shape = _flatten(x, pictures)
+        answers = [
+            answer
+            for start in range(0, len(pictures), PICTURES_AT_ONCE)
+            for answer in self._detect(pictures[start : start + PICTURES_AT_ONCE], start)
+        ]
+        return _unflatten(shape, answers)
+
+    def _detect(self, cells: Sequence[Any], first: int) -> list[Any]:
+        """The answer for each picture; those of one size share a run."""
+        pictures = [
+            read_image(cell, f"picture {number}", self.channels, self.path_prefix)
+            for number, cell in enumerate(cells, first)
+        ]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for number, picture in enumerate(pictures):
+            groups.setdefault(picture.shape, []).append(number)
+        answers: dict[int, Any] = {}
+        for numbers in groups.values():
+            pixels = np.stack([pictures[number] for number in numbers]).astype(np.float32)
+            outputs = self.run({PIXEL_INPUT: pixels})
+            answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
+        return [answers[number] for number in range(len(pictures))]
+
+    def _read(self, outputs: Inputs, row: int) -> Any:
+        if not self.raw:
+            return read_objects(outputs, row, self.labels)
+        arrays: dict[str, Any] = {
+            name: np.array(outputs[name][row : row + 1]) for name in (BOXES, SCORES, CLASSES)
+        }
+        return arrays | ({NUMBER_OF_VALID: int(outputs[VALID][row])} if VALID in outputs else {})
+
+
+def read_objects(outputs: Inputs, row: int, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """`{"box": [x1, y1, x2, y2], "label", "score"}` of each object on one picture of a batch, best first."""
+    valid = int(outputs[VALID][row])
+    limits = np.iinfo(np.int32)
+    boxes = np.nan_to_num(outputs[BOXES][row, :valid].astype(np.float64)).clip(limits.min, limits.max)
+    return [
+        {"box": [int(side) for side in box], "label": labels[number], "score": float(score)}
+        for box, score, number in zip(boxes, outputs[SCORES][row], outputs[CLASSES][row], strict=False)
+    ]
+
+
+Shape = int | list[Any]
+"""The number of a picture, or a list of shapes."""
+
+
+def _flatten(x: Any, pictures: list[Any]) -> Shape:
+    """Append the pictures in an argument to a list; how they lie in it."""
+    if isinstance(x, np.ndarray) and not is_pixels(x):
+        return _flatten(x.tolist(), pictures)
+    if isinstance(x, np.ndarray) and x.ndim == 4:
+        return [_flatten(picture, pictures) for picture in x]
+    if not isinstance(x, list | tuple):
+        pictures.append(x)
+        return len(pictures) - 1
+    if not x:
+        raise InputError("the list is empty: expected a picture, or a list of pictures")
+    if len(x) == 1 and not isinstance(x[0], list | tuple):
+        return _flatten(x[0], pictures)
+    return [_flatten(item, pictures) for item in x]
+
+
+def _unflatten(shape: Shape, answers: Sequence[Any]) -> Any:
+    if isinstance(shape, int):
+        return answers[shape]
+    return [_unflatten(part, answers) for part in shape]
+
+
+def make_detector(executable: Executable, path_prefix: str | None = None) -> Detector:
+    """A detector for an executable; relative paths are taken from `path_prefix`."""
+    signature = executable.signature
+    if signature.image is None:
+        raise ArtifactError("this detector does not say what pictures it takes")
+    settings = signature.settings
+    return Detector(
+        run=executable.run,
+        labels=signature.classes,
+        channels=signature.image.channels,
+        raw=bool(settings.get("output_unfiltered_boxes") or settings.get("pad_bounding_box_output")),
+        path_prefix=path_prefix,
+    )

@@ -1,0 +1,107 @@
+"""What a model reads from a row: how many cells, and what they are called."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.errors import InputError
+from sensenet.ir.signature import Field, Signature
+
+EXPANDED_TYPES = frozenset({"text", "items"})
+"""Fields of these types become one column a term, which a name can't stand for."""
+
+MOST_NAMES = 12
+"""As many names are listed in an error message."""
+
+
+@frozen(kw_only=True)
+class RowLayout:
+    """The cells of a row; made by `row_layout`.
+
+    A row has at least `width` cells. `fields` are their fields, in order, where the document tells them.
+    `cells` maps ids, and names that only one field has, to the cell's position; `others` are names that a row
+    may have besides (the objective's), and `ambiguous` those of several fields. `refusal`, where not empty,
+    says why no row can be given by name.
+    """
+
+    width: int
+    fields: tuple[Field, ...]
+    cells: Mapping[str, int]
+    others: frozenset[str]
+    ambiguous: frozenset[str]
+    refusal: str
+
+    def describe(self, index: int) -> str:
+        """`column 1 ("petal length")`, or without the name where it has none."""
+        named = not self.refusal and -len(self.fields) <= index < len(self.fields)
+        return f"column {index}" + (f' ("{self.fields[index].name}")' if named else "")
+
+    def find(self, keys: Iterable[Any]) -> dict[int, list[Any]]:
+        """For each cell that is given, its key; two where both id and name are there, the id first.
+
+        Raises InputError for a key that no field has, with the names that are close to it.
+        """
+        if self.refusal:
+            raise InputError(self.refusal)
+        found: dict[int, list[Any]] = {}
+        for key in keys:
+            if key in self.cells:
+                given = found.setdefault(self.cells[key], [])
+                given.insert(0 if key == self.fields[self.cells[key]].id else len(given), key)
+            elif key not in self.others:
+                raise self._unknown(key)
+        return found
+
+    def _unknown(self, key: Any) -> InputError:
+        if key in self.ambiguous:
+            ids = ", ".join(field.id for field in self.fields if field.name == key)
+            return InputError(f"several fields are named {key!r}: give the field's id ({ids})")
+        names = [field.name for field in self.fields]
+        close = difflib.get_close_matches(str(key), {*names, *self.cells}, n=3)
+        if close:
+            return InputError(f"there is no field {key!r}: did you mean {' or '.join(map(repr, close))}?")
+        listed = ", ".join(map(repr, names[:MOST_NAMES])) + (", …" if len(names) > MOST_NAMES else "")
+        return InputError(f"there is no field {key!r}; there are: {listed}")
+
+
+def row_layout(signature: Signature) -> RowLayout:
+    """The layout of a model's rows."""
+    fields = signature.fields
+    count = Counter(field.name for field in fields)
+    cells = {field.name: index for index, field in enumerate(fields) if count[field.name] == 1}
+    cells |= {field.id: index for index, field in enumerate(fields)}
+    objective = signature.objective
+    others = {objective.id, objective.name} if objective else set()
+    return RowLayout(
+        width=max((_needed_cells(column.index) for column in signature.columns), default=0),
+        fields=fields,
+        cells=cells,
+        others=frozenset(others - cells.keys()),
+        ambiguous=frozenset(name for name, times in count.items() if times > 1),
+        refusal=_refusal(signature),
+    )
+
+
+def _needed_cells(index: int) -> int:
+    """The length of a row in which an index, maybe one from the end, finds a cell."""
+    return index + 1 if index >= 0 else -index
+
+
+def _refusal(signature: Signature) -> str:
+    fields = signature.fields
+    if not fields:
+        return "this model's document names no fields: give a row as a list of cells"
+    spread = next((field for field in fields if field.optype in EXPANDED_TYPES), None)
+    if spread:
+        return (
+            f'the field "{spread.name}" ({spread.optype}) stands for many columns, one a term: '
+            "give a row as a list of cells"
+        )
+    if any(not -len(fields) <= column.index < len(fields) for column in signature.columns):
+        return "this model's columns are not its fields, one by one: give a row as a list of cells"
+    return ""

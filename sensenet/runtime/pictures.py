@@ -1,0 +1,115 @@
+"""The pictures of rows as the tensor `image_pixel_inputs`.
+
+It is f32[rows, h, w, channels], or f32[rows, pictures, h, w, channels] where a row has several. Pictures that
+are read from cells come in the network's own size, so that any mix of sizes makes one tensor; arrays of
+whole batches stay as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import InputError, InputTypeError
+from sensenet.ir.signature import ImageInput, Signature
+from sensenet.ir.types import Array
+from sensenet.runtime.images import convert_batch, fit_image, read_image
+from sensenet.runtime.layout import RowLayout
+from sensenet.runtime.tables import Cells, Table, as_table, table_of_rows
+
+NUMBER_KINDS = "biuf"
+"""The kinds of dtype that pixels have."""
+
+
+@frozen(kw_only=True)
+class PictureReader:
+    """Reads a model's pictures; `indices` are the cells that hold a row's. Methods raise InputError."""
+
+    image: ImageInput
+    indices: tuple[int, ...]
+    alone: bool
+    """Whether the model reads nothing but pictures, so that they can be given without a row around them."""
+    layout: RowLayout
+    path_prefix: str | None
+
+    def cells(self, table: Table) -> list[Cells]:
+        """The columns of cells that hold pictures."""
+        return [table.cells(index) for index in self.indices]
+
+    def read(self, columns: list[Cells], start: int, stop: int) -> Array:
+        """The tensor of the rows from `start` to `stop` of those columns."""
+        parts = [cells[start:stop] for cells in columns]
+        rows = [
+            [
+                self._read_cell(cell, f"row {number}, {self.layout.describe(index)}")
+                for cell, index in zip(cells, self.indices, strict=True)
+            ]
+            for number, cells in enumerate(zip(*parts, strict=True), start)
+        ]
+        pixels = np.asarray(rows, np.float32)
+        return pixels if len(self.indices) > 1 else pixels[:, 0]
+
+    def _read_cell(self, cell: Any, where: str) -> Array:
+        pixels = read_image(cell, where, self.image.channels, self.path_prefix)
+        return fit_image(pixels, self.image, where)
+
+    def blank(self) -> Array:
+        """The tensor of one row of black pictures."""
+        several = (len(self.indices),) if len(self.indices) > 1 else ()
+        return np.zeros((1, *several, self.image.height, self.image.width, self.image.channels), np.float32)
+
+    def is_batch(self, x: Any) -> bool:
+        """Whether an argument is an array of whole rows, which goes to the network as it is."""
+        return self.alone and is_pixels(x) and x.ndim in (4, 5)
+
+    def read_batch(self, x: Array) -> Array:
+        """The tensor in an array [rows, h, w, c].
+
+        Where a row has several pictures it is [rows, pictures, h, w, c], or [pictures, h, w, c] of one row.
+        """
+        several = len(self.indices) > 1
+        batch = convert_batch(x[None] if several and x.ndim == 4 else x, "the array", self.image.channels)
+        if not several:
+            if x.ndim != 4:
+                raise InputError(f"expected pictures [rows, h, w, c], found an array {list(x.shape)}")
+            return batch
+        if batch.shape[1] < self.layout.width:
+            raise InputError(
+                f"each row has {batch.shape[1]} of the {self.layout.width} pictures of the model"
+            )
+        return batch[:, list(self.indices)]
+
+    def as_table(self, x: Any) -> Table:
+        """The rows in an argument; if the model reads only pictures, also one without a row around it."""
+        several = len(self.indices) > 1
+        if self.alone and is_pixels(x) and x.ndim in (2, 3):
+            return table_of_rows([list(x) if several else [x]], self.layout)
+        if self.alone and isinstance(x, str | bytes | bytearray | memoryview | os.PathLike):
+            if several:
+                raise InputTypeError(
+                    f"the model reads {self.layout.width} pictures a row: give a list of them"
+                )
+            return table_of_rows([[x]], self.layout)
+        return as_table(x, self.layout)
+
+
+def is_pixels(x: Any) -> bool:
+    """Whether this is an array of numbers."""
+    return isinstance(x, np.ndarray) and x.dtype.kind in NUMBER_KINDS
+
+
+def picture_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> PictureReader | None:
+    """The reader of a model's pictures, if it has any."""
+    columns = signature.image_columns
+    if not columns or signature.image is None:
+        return None
+    return PictureReader(
+        image=signature.image,
+        indices=tuple(column.index for column in columns),
+        alone=len(columns) == len(signature.columns),
+        layout=layout,
+        path_prefix=path_prefix,
+    )

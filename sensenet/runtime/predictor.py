@@ -1,0 +1,90 @@
+"""From rows to predictions: encodes what a caller gives, runs the model, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.artifact import Executable
+from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
+from sensenet.ir.types import Array
+from sensenet.runtime.pictures import PictureReader, picture_reader
+from sensenet.runtime.rows import RowEncoder, row_encoder
+from sensenet.runtime.tables import Table, as_table, is_row
+
+ROWS_AT_ONCE = 4096
+"""Rows without pictures that are run together: bounds the memory, and is quicker than more."""
+
+PICTURES_AT_ONCE = 16
+"""Rows with pictures that are run together: bounds the memory."""
+
+Inputs = Mapping[str, Array]
+
+
+@frozen(kw_only=True)
+class Predictor:
+    """Predicts with an executable; made by `make_predictor`. Threads may share it."""
+
+    run: Callable[[Inputs], Inputs]
+    rows: RowEncoder
+    pictures: PictureReader | None
+    has_numbers: bool
+    """Whether the model has the input `numeric_inputs`."""
+
+    def __call__(self, x: Any) -> Array:
+        """f32[rows, outputs]; see `sensenet.runtime.tables` for what holds rows. Raises InputError."""
+        if self.pictures is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
+            return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)})
+        results = [self._predict(inputs) for inputs in self._batches(x)]
+        if not results:
+            return self._predict(self._blank())[:0]
+        return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def _predict(self, inputs: Inputs) -> Array:
+        return np.array(self.run(inputs)[PREDICTIONS], np.float32)  # a copy: the caller may write to it
+
+    def _batches(self, x: Any) -> Iterator[Inputs]:
+        if self.pictures is None:
+            return self._batches_of_numbers(as_table(x, self.rows.layout))
+        if self.pictures.is_batch(x):
+            return _batches_of_pixels(self.pictures.read_batch(x))
+        return self._batches_with_pictures(self.pictures, self.pictures.as_table(x))
+
+    def _batches_of_numbers(self, table: Table) -> Iterator[Inputs]:
+        numbers = self.rows.encode(table)
+        for start in range(0, table.length, ROWS_AT_ONCE):
+            yield {NUMERIC_INPUT: numbers[start : start + ROWS_AT_ONCE]}
+
+    def _batches_with_pictures(self, pictures: PictureReader, table: Table) -> Iterator[Inputs]:
+        numbers = {NUMERIC_INPUT: self.rows.encode(table)} if self.has_numbers else {}
+        cells = pictures.cells(table)
+        for start in range(0, table.length, PICTURES_AT_ONCE):
+            stop = min(start + PICTURES_AT_ONCE, table.length)
+            pixels = pictures.read(cells, start, stop)
+            yield {name: array[start:stop] for name, array in numbers.items()} | {PIXEL_INPUT: pixels}
+
+    def _blank(self) -> Inputs:
+        """One row of inputs: no rows at all are more than some engines take."""
+        numbers = np.zeros((1, len(self.rows.columns)), np.float32)
+        pixels = {PIXEL_INPUT: self.pictures.blank()} if self.pictures else {}
+        return ({NUMERIC_INPUT: numbers} if self.has_numbers else {}) | pixels
+
+
+def _batches_of_pixels(pixels: Array) -> Iterator[Inputs]:
+    for start in range(0, len(pixels), PICTURES_AT_ONCE):
+        yield {PIXEL_INPUT: pixels[start : start + PICTURES_AT_ONCE]}
+
+
+def make_predictor(executable: Executable, path_prefix: str | None = None) -> Predictor:
+    """A predictor for a deepnet or a feature extractor; relative paths are taken from `path_prefix`."""
+    signature = executable.signature
+    rows = row_encoder(signature)
+    return Predictor(
+        run=executable.run,
+        rows=rows,
+        pictures=picture_reader(signature, rows.layout, path_prefix),
+        has_numbers=len(signature.image_columns) < len(signature.columns),
+    )

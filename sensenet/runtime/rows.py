@@ -1,0 +1,140 @@
+"""Encodes rows as the tensor `numeric_inputs`: f32[rows, columns], one column per feature column.
+
+| column | cell | number |
+|---|---|---|
+| numeric | anything that `float()` takes | that; where the cell is None, the column's `missing` |
+| categorical | anything | the position of `str(cell)` among the values, the first of equal ones; else -1 |
+| image | – | 0 |
+
+So in arrays of numbers, too, a category is compared as text: 1 is "1", 1.0 is "1.0".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import InputError
+from sensenet.ir.signature import CategoricalColumn, Column, NumericColumn, Signature
+from sensenet.ir.types import Array
+from sensenet.runtime.layout import RowLayout, row_layout
+from sensenet.runtime.tables import Cells, Table, describe, table_of_rows
+
+UNKNOWN = -1
+"""The code of a category that is none of a column's values."""
+
+FEW_CELLS = 64
+"""Up to here, text of every cell is quicker made than the distinct cells of an array are found."""
+
+CellEncoder = Callable[[Any], float]
+CellsEncoder = Callable[[Cells], Sequence[float] | Array]
+
+
+@frozen(kw_only=True)
+class ColumnEncoder:
+    """How one column's cells become numbers: one cell, and many of them. Both raise what `float()` does."""
+
+    index: int
+    encode_cell: CellEncoder
+    encode_cells: CellsEncoder
+
+
+@frozen(kw_only=True)
+class RowEncoder:
+    """Encodes rows; made by `row_encoder`."""
+
+    columns: tuple[ColumnEncoder, ...]
+    layout: RowLayout
+
+    def encode(self, table: Table) -> Array:
+        """f32[rows, columns]; raises InputError naming the row and the column of a cell that is no number."""
+        result = np.empty((table.length, len(self.columns)), np.float32)
+        with np.errstate(over="ignore"):
+            for position, column in enumerate(self.columns):
+                cells = table.cells(column.index)
+                try:
+                    result[:, position] = column.encode_cells(cells)
+                except (TypeError, ValueError, OverflowError) as error:
+                    raise self._blame(cells, column) from error
+        return result
+
+    def encode_row(self, row: Sequence[Any]) -> Array:
+        """f32[1, columns] of one row of cells: as `encode`, in less time."""
+        try:
+            values = [column.encode_cell(row[column.index]) for column in self.columns]
+        except (TypeError, ValueError, OverflowError, IndexError):
+            return self.encode(table_of_rows([row], self.layout))  # names the cell
+        return np.array([values], np.float32)
+
+    def _blame(self, cells: Cells, column: ColumnEncoder) -> InputError:
+        for number, cell in enumerate(cells):
+            try:
+                column.encode_cell(cell)
+            except (TypeError, ValueError, OverflowError):
+                where = f"row {number}, {self.layout.describe(column.index)}"
+                return InputError(f"{where}: could not read {describe(cell)} as a number")
+        raise AssertionError("no cell is at fault")
+
+
+def row_encoder(signature: Signature) -> RowEncoder:
+    """The encoder of a model's rows."""
+    return RowEncoder(
+        columns=tuple(_column_encoder(column) for column in signature.columns),
+        layout=row_layout(signature),
+    )
+
+
+def _column_encoder(column: Column) -> ColumnEncoder:
+    match column:
+        case NumericColumn():
+            return _numeric_encoder(column)
+        case CategoricalColumn():
+            return _categorical_encoder(column)
+    return ColumnEncoder(index=column.index, encode_cell=lambda _: 0.0, encode_cells=lambda _: [0.0])
+
+
+def _numeric_encoder(column: NumericColumn) -> ColumnEncoder:
+    missing = column.missing
+
+    def encode_cells(cells: Cells) -> Sequence[float] | Array:
+        if isinstance(cells, np.ndarray) and cells.dtype.kind in "biuf":
+            return cells
+        return [missing if cell is None else float(cell) for cell in cells]
+
+    return ColumnEncoder(
+        index=column.index,
+        encode_cell=lambda cell: missing if cell is None else float(cell),
+        encode_cells=encode_cells,
+    )
+
+
+def _categorical_encoder(column: CategoricalColumn) -> ColumnEncoder:
+    codes: dict[str, int] = {}
+    for code, value in enumerate(column.values):
+        if value is not None:
+            codes.setdefault(value, code)
+
+    def encode_cells(cells: Cells) -> Sequence[float] | Array:
+        if isinstance(cells, np.ndarray) and cells.dtype.kind in "biuf" and len(cells) > FEW_CELLS:
+            return _codes_of_numbers(cells, codes)
+        return [codes.get(str(cell), UNKNOWN) for cell in cells]
+
+    return ColumnEncoder(
+        index=column.index,
+        encode_cell=lambda cell: codes.get(str(cell), UNKNOWN),
+        encode_cells=encode_cells,
+    )
+
+
+def _codes_of_numbers(cells: Array, codes: Mapping[str, int]) -> Array:
+    """The codes of numbers as text, looking up each distinct number once.
+
+    Numbers are told apart by their bits, as their text does: 0.0 is not -0.0, and NaN is NaN.
+    """
+    bits = np.ascontiguousarray(cells).view(f"u{cells.dtype.itemsize}")
+    distinct, positions = np.unique(bits, return_inverse=True)
+    found = [codes.get(str(number), UNKNOWN) for number in distinct.view(cells.dtype)]
+    return np.array(found, np.float32)[positions]
