@@ -36,9 +36,7 @@ def test_all_recorded_maps(conformance):
         assert y.ravel().tolist() == recorded["index"], recorded
 
 
-@pytest.mark.parametrize(
-    ("source", "target", "pixel"), [(112, 24, 13), (84, 18, 13), (64, 41, 20)], ids=str
-)
+@pytest.mark.parametrize(("source", "target", "pixel"), [(112, 24, 13), (84, 18, 13), (64, 41, 20)], ids=str)
 def test_where_float32_decides(source, target, pixel):
     exact = (Fraction(pixel) + Fraction(1, 2)) * Fraction(source, target)
     assert exact.denominator == 1  # the ratio is rounded down, so the product falls short of this integer
