@@ -15,7 +15,7 @@ from sensenet.ir.verify import verify
 
 def make_executable(graph: Graph) -> Executable:
     """The graph in the interpreter."""
-    return Executable(signature=graph.signature, run=prepare(graph))
+    return Executable(signature=graph.signature, run=prepare(graph), graph=graph)
 
 
 def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:
