@@ -145,7 +145,7 @@ def describe_os_error(error: Exception) -> str:
 def require_free(path: Path, force: bool) -> None:
     """Raise ArtifactError unless something can be saved at a path."""
     if os.path.lexists(path) and not force:
-        raise ArtifactError(f"{path} exists already: choose another path, or allow replacing it")
+        raise ArtifactError(f"{path} exists already: choose another path, or force replacing it")
     if not path.parent.is_dir():
         raise ArtifactError(f"there is no directory {path.parent} to save {path.name} in")
 

@@ -29,7 +29,7 @@ DEFAULT_TARGET = "keras"
 STANDARD = "-"
 """As a file name: standard input or output."""
 
-DOCUMENT_SUFFIXES = (".gz", ".json")
+MODEL_SUFFIXES = (".gz", ".json", *(target.suffix for target in TARGETS.values()))
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -219,7 +219,7 @@ def _default_output(options: argparse.Namespace, target: str) -> str | None:
     if options.model == STANDARD:
         return STANDARD
     path = Path(options.model)
-    while path.suffix in DOCUMENT_SUFFIXES:
+    while path.suffix in MODEL_SUFFIXES:
         path = path.with_suffix("")
     return path.name + TARGETS[target].suffix
 
