@@ -79,13 +79,18 @@ def make_columns(rows: list[list[Any]]) -> list[dict[str, Any]]:
 
 
 def encode(rows: list[list[Any]], columns: list[dict[str, Any]]) -> np.ndarray:
-    """The features that a network sees, float32: numbers standardized, categories one-hot."""
+    """The features that a network sees: numbers standardized, categories one-hot.
+
+    In float32 throughout, as when the model predicts: a number halfway between two others stands exactly at a
+    tree's threshold, and must fall on the same side.
+    """
     features: list[np.ndarray] = []
     for values, column in zip(zip(*rows, strict=True), columns, strict=True):
         if column["type"] == "categorical":
             features += [np.array([value == category for value in values]) for category in column["values"]]
         else:
-            features.append((np.array(values) - column["mean"]) / column["stdev"])
+            mean, stdev = np.float32(column["mean"]), np.float32(column["stdev"])
+            features.append((np.array(values, np.float32) - mean) / stdev)
     return np.stack(features, axis=1).astype(np.float32)
 
 

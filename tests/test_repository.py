@@ -1,0 +1,110 @@
+"""The repository itself: what the README tells people to run, the pinned versions, the size of its files."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHONS = ("3.10", "3.11", "3.12")
+LARGEST_FILE = 400_000
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONSTRAINTS = [
+    Requirement(line)
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+REQUIREMENTS = [
+    Requirement(text)
+    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for text in group
+]
+
+
+def readme_command(number: int) -> str:
+    script = ROOT / ".ci" / "readme-command"
+    return subprocess.run([script, str(number)], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "last"), [(1, "examples/predict.py iris.tflite"), (2, ".venv/bin/python -m pytest")]
+)
+def test_each_command_of_the_readme_is_enough_by_itself(number: int, last: str) -> None:
+    command = readme_command(number)
+    assert len(command.replace("\\\n", "").splitlines()) == 1
+    assert command.startswith("python3 -m venv .venv &&")
+    assert " -c constraints.txt " in command
+    assert last in command.split("&&")[-1]
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert '$(.ci/readme-command "$1")' in script
+    assert re.findall(r"^run_readme_command (\d)$", script, re.MULTILINE) == ["1", "2"]
+    assert script.rstrip().endswith("run_readme_command 2")  # its summary is the last line
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
+def test_the_pinned_version_is_one_that_pyproject_allows(requirement: Requirement, python: str) -> None:
+    environment = {"python_version": python, "python_full_version": f"{python}.0"}
+    if requirement.name == PROJECT["name"]:
+        pytest.skip("the project's own extras")
+    if requirement.marker is not None and not requirement.marker.evaluate(environment):
+        pytest.skip(f"not needed on Python {python}")
+    pins = [
+        pin
+        for pin in CONSTRAINTS
+        if normalize(pin.name) == normalize(requirement.name)
+        and (pin.marker is None or pin.marker.evaluate(environment))
+    ]
+    assert len(pins) == 1
+    (exact,) = pins[0].specifier
+    assert requirement.specifier.contains(exact.version)
+
+
+def test_constraints_pin_exact_versions_from_no_place_in_particular() -> None:
+    for pin in CONSTRAINTS:
+        assert pin.url is None
+        assert [specifier.operator for specifier in pin.specifier] == ["=="]
+
+
+def test_constraints_hold_neither_paths_nor_hosts() -> None:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert "/" not in re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+
+
+def test_merged_pins_have_a_marker_only_where_versions_differ() -> None:
+    lock = runpy.run_path(str(ROOT / ".ci" / "lock.py"))
+    old = lock["parse_freeze"]("a==1\nB==2\npip==23\nonly-old==5\nsensenet @ file:///somewhere\n")
+    new = lock["parse_freeze"]("a==1\nB==3\npip==24\n")
+    assert lock["merge"]({"3.10": old, "3.11": new, "3.12": new}) == [
+        "a==1",
+        'B==2 ; python_version == "3.10"',
+        'B==3 ; python_version == "3.11" or python_version == "3.12"',
+        "only-old==5",
+    ]
+
+
+def test_no_file_in_git_is_large() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    paths = [ROOT / name for name in listing.stdout.split("\0") if name]
+    assert [path.name for path in paths if path.is_file() and path.stat().st_size > LARGEST_FILE] == []
+
+
+def normalize(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
