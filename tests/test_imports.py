@@ -1,0 +1,182 @@
+"""What importing costs, in which order names appear, and which room may import which."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "sensenet"
+
+LEAVES = frozenset({"errors", "progress"})
+"""Modules that anything may import, and that import nothing of ours but leaves."""
+
+BASE = LEAVES | {"ir", "settings", "artifact", "files"}
+
+ARROWS = {
+    "errors": frozenset(),
+    "progress": frozenset(),
+    "settings": LEAVES,
+    "files": LEAVES,
+    "ir": frozenset({"errors"}),
+    "artifact": LEAVES | {"ir", "files"},
+    "command_line": BASE,
+    "frontend": BASE,
+    "passes": BASE,
+    "backends": BASE,
+    "runtime": BASE,
+    "pretrained": BASE | {"command_line"},
+    "compile": BASE | {"command_line", "frontend", "passes", "backends"},
+    "models": BASE | {"compile", "frontend", "backends", "runtime", "pretrained"},
+    "predict": BASE | {"command_line", "models", "runtime"},
+}
+"""Each room, and the other rooms that it may import from."""
+
+OPTIONAL_PACKAGES = frozenset(
+    {"tensorflow", "keras", "tf_keras", "ai_edge_litert", "h5py", "tensorflowjs", "pandas"}
+)
+
+
+def room_of(module):
+    """`sensenet.ir.ops.basic` lies in the room ir."""
+    return module.split(".")[1]
+
+
+def find_modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        if name != "sensenet":
+            yield pytest.param(name, path, id=name)
+
+
+MODULES = list(find_modules())
+
+
+def imported_modules(nodes):
+    """Every module that some nodes of a syntax tree import."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the room"
+            assert node.module
+            if node.module == "sensenet":
+                yield from (f"sensenet.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def parse(path):
+    return ast.parse(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_rooms_import_along_the_arrows(name, path):
+    room = room_of(name)
+    assert room in ARROWS, f"give the room {room} a line in ARROWS"
+    ours = [
+        module for module in imported_modules(ast.walk(parse(path))) if module.split(".")[0] == "sensenet"
+    ]
+    forbidden = [m for m in ours if room_of(m) != room and room_of(m) not in ARROWS[room]]
+    assert not forbidden, f"{name} imports {forbidden}"
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_optional_packages_are_imported_late_and_by_backends_only(name, path):
+    tree = parse(path)
+    nodes = tree.body if room_of(name) == "backends" else ast.walk(tree)
+    assert not OPTIONAL_PACKAGES & {module.split(".")[0] for module in imported_modules(nodes)}
+
+
+def test_arrows_have_no_cycle():
+    remaining = dict(ARROWS)
+    while remaining:
+        free = [room for room, targets in remaining.items() if not targets & remaining.keys()]
+        assert free, f"a cycle among {sorted(remaining)}"
+        for room in free:
+            del remaining[room]
+
+
+def run_python(code, *arguments):
+    """What a fresh Python prints; warnings are errors."""
+    command = [sys.executable, "-W", "error", *arguments, *(["-c", code] if code else [])]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def test_importing_is_quick():
+    code = "import time; t = time.perf_counter(); import sensenet; print(time.perf_counter() - t)"
+    assert min(float(run_python(code)) for _ in range(5)) < 0.15
+
+
+def test_importing_brings_in_nothing_else():
+    code = "import sys, sensenet; print(*sorted(m for m in sys.modules if m.startswith('sensenet.')), end='')"
+    assert run_python(code) == ""
+    code = "import sys, sensenet; print('numpy' in sys.modules, 'tensorflow' in sys.modules)"
+    assert run_python(code).split() == ["False", "False"]
+
+
+def test_predicting_needs_no_tensorflow(tmp_path):
+    document = {
+        "preprocess": [{"type": "numeric", "index": 0, "mean": 0, "stdev": 1}],
+        "layers": [{"type": "dense", "weights": [[2.0]], "offset": [1.0], "activation_function": "linear"}],
+        "output_exposition": {"type": "numeric", "mean": 0, "stdev": 1},
+    }
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    code = f"""if True:
+        import sys, sensenet
+        print(sensenet.create_model({str(path)!r})([3.0]).tolist())
+        print(*{set(OPTIONAL_PACKAGES)!r}.intersection(sys.modules))
+    """
+    assert run_python(code) == "[[7.0]]\n\n"
+
+
+ORDERS = {
+    "attribute": "import sensenet; f = sensenet.compile",
+    "name": "from sensenet import compile as f",
+    "star": "from sensenet import *; f = compile",
+    "submodule first": "import sensenet.compile; f = sensenet.compile",
+    "driver first": "import sensenet.compile.driver; import sensenet; f = sensenet.compile",
+    "models first": "import sensenet.models.wrappers; import sensenet; f = sensenet.compile",
+    "create_model first": "import sensenet; sensenet.create_model; f = sensenet.compile",
+    "all names first": "import sensenet; [getattr(sensenet, n) for n in dir(sensenet)]; f = sensenet.compile",
+}
+
+
+@pytest.mark.parametrize("statement", ORDERS.values(), ids=ORDERS)
+def test_compile_is_the_function_in_any_order(statement):
+    code = f"""if True:
+        {statement}
+        try:
+            f({{}}, "nowhere")
+        except Exception as error:
+            print(type(error).__name__)
+        import sensenet
+        print(sensenet.compile is f)
+    """
+    assert run_python(code).split() == ["UnknownTargetError", "True"]
+
+
+def test_compile_shows_its_parameters():
+    code = "import inspect, sensenet; print(*inspect.signature(sensenet.compile).parameters)"
+    assert run_python(code).split()[:3] == ["source", "target", "settings"]
+
+
+def test_compile_runs_as_a_module_without_a_warning():
+    assert "tflite" in run_python("", "-m", "sensenet.compile", "--list-targets")
+
+
+def test_public_names():
+    import sensenet
+
+    assert set(sensenet.__all__) <= set(dir(sensenet))
+    assert all(getattr(sensenet, name) is not None for name in sensenet.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        sensenet.nothing  # noqa: B018
