@@ -12,8 +12,10 @@ from sensenet.ir.ops.basic import Add, Gather
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
 from sensenet.ir.types import Tensor
 
-STORED_EPSILON = 1e-3
-"""What a layer that gives an `epsilon` of its own has in stdev² already."""
+EPSILON = 1e-3
+"""Of the batch normalization that a layer becomes. It is part of stdev², so the variance is stdev² less this.
+
+The published package splits stdev² alike, and h5 files hold the variance."""
 
 
 def is_legacy(layers: Cursor) -> bool:
@@ -50,16 +52,22 @@ def _build_layer(layer: Layer) -> Value:
 
 
 def _build_pair_end(layer: Layer, skipped: Value) -> Value:
-    """The second layer of a pair: the pair's input is added before the activation."""
+    """The second layer of a pair: the pair's input is added before the activation.
+
+    As in the published package, a linear activation follows the normalization: it counts in the order of the
+    layers of an h5 file.
+    """
     linear = ActivationFunction.LINEAR
-    normalized = layer.cursor["stdev"].present
-    value = _build_normalized(layer) if normalized else _build_dense(layer, linear, suffix="_dense")
+    if layer.cursor["stdev"].present:
+        value = _activate(layer, linear, _build_normalized(layer), suffix="_linear")
+    else:
+        value = _build_dense(layer, linear, suffix="_dense")
     fitted = _fit_width(layer, skipped, value.type.shape[-1] or 0)
     return _activate(layer, layer.activation(), layer.apply(Add(), value, fitted, suffix="_add"))
 
 
-def _activate(layer: Layer, function: ActivationFunction, value: Value) -> Value:
-    return layer.apply(Activation(function=function), value)
+def _activate(layer: Layer, function: ActivationFunction, value: Value, suffix: str = "") -> Value:
+    return layer.apply(Activation(function=function), value, suffix=suffix)
 
 
 def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -> Value:
@@ -76,17 +84,17 @@ def _kernel(layer: Layer) -> Tensor:
 
 
 def _build_normalized(layer: Layer) -> Value:
-    """(x·Wᵀ - mean) / stdev · scale + offset, as a batch normalization whose variance is stdev²."""
+    """(x·Wᵀ - mean) / stdev · scale + offset as a batch normalization; an `epsilon` replaces EPSILON."""
     kernel = _kernel(layer)
     units = kernel.shape[1]
     dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
     gamma, mean, stdev = (layer.weight(key, 1, lambda: (units,)) for key in ("scale", "mean", "stdev"))
     beta = layer.optional_weight("offset", units) or Tensor.float32(np.zeros(units))
     given = layer.cursor["epsilon"]
-    epsilon = given.number() if given.present else 0.0
-    variance = Tensor.float32(stdev.float64**2 - (STORED_EPSILON if given.present else 0.0))
+    epsilon = given.number() if given.present else EPSILON
+    variance = Tensor.float32(stdev.float64**2 - EPSILON)
     if not (variance.finite and (variance.float64 + epsilon > 0).all()):
-        raise layer.cursor["stdev"].error("a standard deviation is 0, or not between 1e-19 and 1e19")
+        raise layer.cursor["stdev"].error("a standard deviation is 0, or too close to it, or above 1e19")
     return layer.apply(
         BatchNormalization(gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=epsilon),
         dense,
