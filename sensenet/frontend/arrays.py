@@ -32,7 +32,7 @@ def is_list(value: object) -> bool:
 def pack_array(nested: Sequence[Any]) -> Float32Array:
     """The float32 array of nested lists of numbers; raises NotAnArrayError.
 
-    A number beyond float32 counts as none; NaN and infinity pass, for the caller to judge.
+    A number beyond float32 becomes infinite; whether all are finite is for the caller to judge.
     """
     shape, rows = split_rows(nested, is_list)
     return pack_rows(shape, rows, plain=list)
@@ -82,7 +82,7 @@ def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:
         try:
             struct.pack("f", entry)
         except OverflowError:
-            reason = "a number beyond float32"
+            reason = "a huge number"
         except (struct.error, TypeError, ValueError):
             reason = "a list" if is_list(entry) else "something that is no number"
         else:

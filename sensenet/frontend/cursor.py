@@ -21,6 +21,7 @@ from sensenet.frontend.arrays import Float32Array, NotAnArrayError, is_list, pac
 
 LONGEST_QUOTE = 40
 MOST_KEYS = 12
+LARGEST_INTEGER = 2**31 - 1
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -101,10 +102,10 @@ class Cursor:
         return number
 
     def integer(self) -> int:
-        """A whole number, possibly written as 3.0."""
+        """A whole number of 32 bits, possibly written as 3.0: a size or a position."""
         number = self.number()
-        if number != int(number):
-            raise self.expected("a whole number")
+        if number != int(number) or abs(number) > LARGEST_INTEGER:
+            raise self.expected("a whole number of 32 bits")
         return int(number)
 
     def positive(self) -> int:
@@ -170,12 +171,12 @@ def describe(value: object) -> str:
             return f"an object with the keys {list_keys(value)}"
         case list() | tuple():
             return f"a list of {len(value)}"
+        case np.ndarray() if value.ndim:
+            return f"a list of {len(value)}"
         case int() if value.bit_length() > 64:
             return "a huge number"
         case int() | float():
             return f"the number {value!r}"
-        case np.ndarray():
-            return f"an array of {value.dtype}{list(value.shape)}"
     return f"a {type(value).__name__}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.cursor import Cursor, quote
 from sensenet.frontend.emit import emit, width_of
 from sensenet.frontend.initializers import INITIALIZERS, Shape, initial_values
 from sensenet.ir.activation import ActivationFunction, activation_function
@@ -52,7 +52,7 @@ class Layer:
         function = activation_function(cursor.text() if cursor.present else None)
         if function is None:
             names = ", ".join(known.value for known in ActivationFunction)
-            raise cursor.error(f"there is no activation function {cursor.text()!r}; there are: {names}")
+            raise cursor.error(f"there is no activation function {quote(cursor.text())}; there are: {names}")
         return function
 
     def weight(self, key: str, rank: int, shape: Callable[[], Shape]) -> Tensor:
@@ -60,11 +60,12 @@ class Layer:
         cursor = self.cursor.require(key)
         if not isinstance(cursor.value, str):
             return Tensor(cursor.array(rank))
-        cursor.choice(*INITIALIZERS)
+        if cursor.value not in INITIALIZERS:
+            raise cursor.expected(f"{rank}-D numbers, or one of {', '.join(INITIALIZERS)}")
         sizes = shape()
         if math.prod(sizes) > LARGEST_WEIGHT:
             raise cursor.error(f"a weight of {' × '.join(map(str, sizes))} numbers is too large")
-        return Tensor(initial_values(cursor.value.lower(), sizes, self._seed()))
+        return Tensor(initial_values(cursor.value, sizes, self._seed()))
 
     def optional_weight(self, key: str, size: int) -> Tensor | None:
         """A vector, or None where it is null or not there."""
@@ -74,4 +75,4 @@ class Layer:
 
     def _seed(self) -> int:
         seed = self.cursor["seed"]
-        return seed.integer() if seed.present else 0
+        return int(seed.number()) if seed.present else 0

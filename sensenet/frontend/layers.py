@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sensenet.frontend import dense_layers, image_layers
-from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.cursor import Cursor, quote
 from sensenet.frontend.layer import Layer
 from sensenet.frontend.legacy import build_legacy_layers, is_legacy
-from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.dense import Activation
@@ -46,8 +45,11 @@ def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str,
     for index, cursor in enumerate(layers.items()):
         inputs = _read_inputs(cursor, outputs) if outputs else (source,)
         layer_type = cursor.require("type")
-        if not isinstance(layer_type.value, str) or layer_type.value not in table:
-            raise layer_type.expected(f"one of the layer types {', '.join(table)}")
+        if layer_type.text() not in table:
+            known = ", ".join(table)
+            raise layer_type.error(
+                f"there is no layer type {quote(layer_type.text())} here; there are: {known}"
+            )
         layer = Layer(cursor=cursor, inputs=inputs, name=f"{prefix}{index}")
         outputs.append(table[layer_type.value](layer))
     return outputs
@@ -77,10 +79,8 @@ def build_block(layer: Layer, *paths: str) -> Value:
             layer.cursor.require(path), layer.input, f"{layer.name}_{path}_", SIMPLE_LAYERS
         )
         ends.append(outputs[-1] if outputs else layer.input)
-    function = layer.activation()
-    if function is ActivationFunction.LINEAR:
-        return layer.apply(Add(), *ends)
-    return layer.apply(Activation(function=function), layer.apply(Add(), *ends, suffix="_add"))
+    total = layer.apply(Add(), *ends, suffix="_add")
+    return layer.apply(Activation(function=layer.activation()), total)
 
 
 def build_dense_block(layer: Layer) -> Value:

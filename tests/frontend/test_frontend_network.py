@@ -1,0 +1,516 @@
+"""What an imported graph looks like, what its signature says, and cases that the recordings don't have."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from documents import (
+    CLASSES,
+    FEATURES,
+    PREPROCESS,
+    ROW,
+    convolution,
+    dense,
+    detector,
+    ensemble,
+    image,
+    legacy,
+    network,
+    normalization,
+    structure,
+    tree,
+    typed,
+    weights,
+)
+from feeding import feed
+
+from sensenet.errors import DocumentError
+from sensenet.frontend import build_graph, import_graph, read_document
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import same_graph
+from sensenet.ir.ops.basic import Gather, Slice
+from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D
+from sensenet.ir.ops.dense import BatchNormalization, Dense, Dropout, DropoutKind
+from sensenet.ir.ops.image import Rescale, RescaleType
+from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
+from sensenet.ir.ops.windows import Padding, convolve, convolve_depthwise
+from sensenet.ir.signature import (
+    CategoricalColumn,
+    Field,
+    ImageColumn,
+    ImageInput,
+    ModelKind,
+    NumericColumn,
+)
+from sensenet.settings import Settings
+
+
+def answer(document, rows=(ROW,), settings=None):
+    graph = import_graph(document, settings)
+    return evaluate(graph, feed(graph.signature, rows))["predictions"]
+
+
+def ops_of(graph, op_class):
+    return [node.op for node in graph.nodes if isinstance(node.op, op_class)]
+
+
+def features_of(preprocess, row):
+    layers = [{"type": "activation", "activation_function": None}]
+    return answer({**network(layers), "preprocess": preprocess}, [row])[0]
+
+
+# Envelopes
+
+
+def marked(name):
+    """A network that can be told from others by a class."""
+    return network([dense(FEATURES, 2)], output_exposition={"type": "categorical", "values": [name]})
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (marked("bare"), "bare"),
+        ({"network": marked("a")}, "a"),
+        ({"network": marked("a"), "model": {"network": marked("b")}}, "b"),
+        ({"model": {"network": marked("b")}, "deepnet": {"network": marked("c")}}, "c"),
+        ({"deepnet": {"network": marked("c")}, "object": {"deepnet": {"network": marked("d")}}}, "d"),
+        ({"object": None, "network": marked("a")}, "a"),
+        ({"object": {"deepnet": {}}, "deepnet": None, "network": marked("a")}, "a"),
+        ({**marked("bare"), "model": {"network": None}}, "bare"),
+    ],
+)
+def test_where_a_network_is_found(document, found):
+    assert import_graph(document).signature.classes == (found,)
+
+
+def test_error_paths_begin_at_the_envelope():
+    document = {"deepnet": {"network": network([dense(4, 2)])}}
+    with pytest.raises(DocumentError) as caught:
+        import_graph(document)
+    assert caught.value.path == "deepnet.network.layers[0]"
+
+
+# The signature
+
+
+def test_signature_of_a_whole_resource():
+    signature = import_graph(ensemble(), {"regression_normalize": True}).signature
+    width = Field(id="000000", name="width", optype="numeric")
+    assert signature.kind is ModelKind.DEEPNET
+    assert signature.columns == (
+        NumericColumn(index=0, missing=1.5),
+        CategoricalColumn(index=1, values=("red", "green", "blue")),
+        NumericColumn(index=2, missing=0.0),
+    )
+    assert signature.fields[0] == width
+    assert [field.name for field in signature.fields] == ["width", "colour", "switch"]
+    assert signature.objective == Field(id="000003", name="price", optype="numeric")
+    assert (signature.name, signature.description) == ("prices", "of things")
+    assert signature.classes == ()
+    assert signature.settings == {"regression_normalize": True}
+    assert signature.image is None
+
+
+@pytest.mark.parametrize(
+    "change", ["text field", "one more field", "unknown field", "no fields", "negative index"]
+)
+def test_fields_that_are_not_the_rows_cells_are_left_out(change):
+    document = ensemble()
+    resource = document["object"]
+    match change:
+        case "text field":
+            resource["deepnet"]["fields"]["000001"]["optype"] = "text"
+        case "one more field":
+            resource["input_fields"].append("000003")
+        case "unknown field":
+            resource["input_fields"][1] = "000009"
+        case "no fields":
+            del resource["deepnet"]["fields"]
+        case "negative index":
+            resource["deepnet"]["network"]["preprocess"][2]["index"] = -1
+    assert import_graph(document).signature.fields == ()
+
+
+def test_resource_members_that_mean_nothing_are_passed_over():
+    document = ensemble()
+    document["object"] |= {"name": 3, "description": None, "objective_fields": [], "objective_field": {}}
+    document["object"]["input_fields"] = "000000"
+    signature = import_graph(document).signature
+    assert (signature.name, signature.description, signature.objective) == ("", "", None)
+
+
+def test_objective_field_and_fields_beside_the_deepnet():
+    document = ensemble()["object"]
+    document["fields"] = document["deepnet"].pop("fields")
+    document["objective_field"] = document.pop("objective_fields")[0]
+    signature = import_graph(document).signature
+    assert signature.objective is not None
+    assert signature.objective.name == "price"
+    assert len(signature.fields) == 3
+
+
+def test_classes_are_spelled_out():
+    values = ["a", 1, 2.5, True, None]
+    document = network([dense(FEATURES, 2)], output_exposition={"type": "categorical", "values": values})
+    assert import_graph(document).signature.classes == ("a", "1", "2.5", "True", "None")
+
+
+def test_signature_of_images():
+    signature = import_graph(image(), {"color_space": "BGRA", "rescale_type": "pad"}).signature
+    assert signature.image == ImageInput(height=6, width=8, channels=4, rescale_type="pad")
+    assert signature.columns[0] == ImageColumn(index=0)
+    assert import_graph(image()).signature.image.rescale_type == "crop"
+    assert import_graph(detector()).signature.image.rescale_type == "pad"
+    assert import_graph(detector(), {"rescale_type": "warp"}).signature.image.rescale_type == "warp"
+
+
+def test_build_graph_takes_what_read_document_gives():
+    graph = build_graph(read_document(json.dumps(typed())), Settings())
+    assert same_graph(graph, import_graph(typed()))
+
+
+# Columns
+
+
+def test_columns_of_one_kind_need_no_gather():
+    numeric = [dict(PREPROCESS[0], index=i) for i in range(4)]
+    graph = import_graph({**network([dense(4, 2)]), "preprocess": numeric})
+    assert [node.op.mnemonic() for node in graph.nodes] == ["input", "standardize", "dense"]
+
+
+def test_interleaved_columns_are_put_in_order_by_one_gather():
+    graph = import_graph(typed())
+    assert len(ops_of(graph, Standardize)) == len(ops_of(graph, OneHot)) == 1
+    assert graph.node("features").op.indices.array.tolist() == [0, 2, 3, 4, 1]
+    ordered = {**typed(), "preprocess": [PREPROCESS[0], PREPROCESS[2], PREPROCESS[1]]}
+    assert "features" not in [node.name for node in import_graph(ordered).nodes]
+
+
+def test_the_graph_does_not_grow_with_the_columns():
+    def size(repeats):
+        preprocess = list(PREPROCESS) * repeats
+        return len(import_graph({**network([dense(FEATURES * repeats, 2)]), "preprocess": preprocess}).nodes)
+
+    assert size(2) == size(200)
+
+
+def test_statistics():
+    mean = {"type": "numeric", "index": 0, "mean": 2.0, "stdev": 4.0}
+    pair = {"zero_value": 10.0, "one_value": 20.0}
+    assert features_of([mean], [8.0]).tolist() == [1.5]
+    assert features_of([mean | pair], [8.0]).tolist() == [1.5]
+    assert features_of([{"type": "numeric", "index": 0, **pair}], [15.0]).tolist() == [0.5]
+    assert features_of([{"type": "numeric", "index": 0, **pair, "mean": 1.0}], [None]).tolist() == [0.0]
+    assert features_of([mean | {"stdev": 0}], [8.0]).tolist() == [6.0]
+    assert features_of([mean | {"stdev": 1e-60}], [8.0]).tolist() == [6.0]
+    assert features_of([mean | {"index": -2}], [8.0, 1.0, 2.0]).tolist() == [-0.25]
+
+
+def test_categories_that_are_no_text_never_match():
+    column = {"type": "categorical", "index": 0, "values": [1, "1", None, "None", True]}
+    graph = import_graph({**network([dense(5, 2)]), "preprocess": [column]})
+    assert graph.signature.columns[0].values == (None, "1", None, "None", None)
+    assert features_of([column], [None]).tolist() == [0, 0, 0, 1, 0]
+
+
+def test_a_column_without_categories_beside_others():
+    preprocess = [{"type": "categorical", "index": 0, "values": []}, dict(PREPROCESS[0])]
+    assert features_of(preprocess, [3.5, 0]).tolist() == [1.0]
+
+
+# Layers
+
+
+def test_node_names_tell_the_layer():
+    names = [node.name for node in import_graph(typed()).nodes]
+    block = ["layer_2_dense_path_0", "layer_2_dense_path_1", "layer_2_dense_path_2", "layer_2_add", "layer_2"]
+    assert names[-len(block) - 7 : -5] == ["layer_0", "layer_1", *block]
+    assert names[-5:] == [f"layer_{index}" for index in range(3, 8)]
+    names = [node.name for node in import_graph(ensemble()).nodes]
+    assert {"network_0_layer_0", "network_1_layer_1", "network_1_destandardize", "average"} <= set(names)
+
+
+@pytest.mark.parametrize("activation", ["relu", None])
+def test_a_block_as_the_last_layer(activation):
+    inner = dense(4, 4, "tanh")
+    block = {"dense_path": [inner], "identity_path": [], "activation_function": activation}
+    document = network([dense(FEATURES, 4, None), {"type": "dense_residual_block", **block}])
+    before = answer(network([document["layers"][0]]))
+    after = np.tanh(before @ np.array(inner["weights"]) + inner["offset"]) + before
+    np.testing.assert_allclose(answer(document), np.maximum(after, 0) if activation else after, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stdev", [True, False])
+@pytest.mark.parametrize("units", [2, 5, 13])
+def test_legacy_pairs_as_the_last_layers(stdev, units):
+    """Recomputed from the words of the specification, in float64."""
+    first, second = legacy(FEATURES, 4, stdev=stdev), legacy(4, units, "tanh", stdev=stdev, residuals=True)
+
+    def linear(x, layer):
+        y = x @ np.array(layer["weights"]).T
+        if not stdev:
+            return y + layer["offset"]
+        return (y - layer["mean"]) / layer["stdev"] * layer["scale"] + layer["offset"]
+
+    x = features_of([dict(column) for column in PREPROCESS], ROW).astype(np.float64)
+    skipped = np.resize(x, units) if units > FEATURES else x[:units]
+    expected = np.tanh(linear(np.maximum(linear(x, first), 0), second) + skipped)
+    np.testing.assert_allclose(answer(network([first, second]))[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_legacy_epsilon():
+    document = network([legacy(FEATURES, 3, None, stdev=True, epsilon=0.25)])
+    (op,) = ops_of(import_graph(document), BatchNormalization)
+    stdev = np.array(document["layers"][0]["stdev"])
+    np.testing.assert_allclose(op.variance.float64 + op.epsilon, stdev**2 - 1e-3 + 0.25, rtol=1e-5)
+    del document["layers"][0]["epsilon"]
+    (op,) = ops_of(import_graph(document), BatchNormalization)
+    np.testing.assert_allclose(op.variance.float64 + op.epsilon, stdev**2, rtol=1e-5)
+
+
+def test_batch_normalization_epsilon():
+    def epsilon(**members):
+        (op,) = ops_of(import_graph(network([normalization(FEATURES, **members)])), BatchNormalization)
+        return op.epsilon
+
+    assert epsilon() == 1e-3
+    assert epsilon(epsilon=1e-7) == 1e-7
+    assert epsilon(epsilon=0) == 0
+    (op,) = ops_of(import_graph(image()), BatchNormalization)
+    assert op.epsilon == 1e-4
+
+
+def test_dropout_is_kept():
+    (op,) = ops_of(import_graph(typed()), Dropout)
+    assert op == Dropout(kind=DropoutKind.ZERO, rate=0.5)
+
+
+def test_inputs_of_the_first_layer_are_ignored_and_null_is_absent():
+    plain = network([dense(FEATURES, 3), dense(3, 2)])
+    strange = network([dense(FEATURES, 3) | {"inputs": [7]}, dense(3, 2) | {"inputs": None}])
+    assert same_graph(import_graph(plain), import_graph(strange))
+
+
+# Trees and ensembles
+
+
+def test_forests_read_their_range():
+    graph = import_graph(ensemble())
+    assert [(op.start, op.stop) for op in ops_of(graph, Slice)] == [(0, 2), (1, 5)]
+    first, second = ops_of(graph, Forest)
+    assert first.sizes == second.sizes == (2,)
+    assert first.roots.array.tolist() == [0, 7]
+    whole = network([{"type": "activation"}], trees=[[[0, 99], [tree(0, outputs=1)]]])
+    assert ops_of(import_graph(whole), Slice) == []
+    assert answer(whole)[0, 0] == 0.25
+
+
+def test_a_threshold_beyond_float32():
+    trees = [[[0, 5], [[0, 1e300, [[1.0], None], [[2.0], None]]]]]
+    assert answer(network([{"type": "activation"}], trees=trees))[0, 0] == 1.0
+
+
+@pytest.mark.parametrize("trees", [None, False, []])
+def test_no_trees(trees):
+    assert ops_of(import_graph(network([dense(FEATURES, 2)], trees=trees)), Forest) == []
+
+
+def test_networks_win_over_layers_unless_null():
+    ensembled = network([dense(FEATURES, 3)], networks=[{"layers": [dense(FEATURES, 2)]}])
+    assert answer(ensembled).shape == (1, 2)
+    assert answer({**ensembled, "networks": None}).shape == (1, 3)
+
+
+def test_the_exposition_of_the_first_network():
+    document = network([], networks=[{"layers": [dense(FEATURES, 2)], "output_exposition": CLASSES}])
+    del document["output_exposition"]
+    assert import_graph(document).signature.classes == ("yes", "no")
+
+
+def test_an_ensemble_is_averaged_after_destandardizing():
+    document = ensemble()
+    inner = document["object"]["deepnet"]["network"]
+    normalized = answer(document, settings={"regression_normalize": True})
+    np.testing.assert_allclose(answer(document), normalized * 2.5 + 10, rtol=1e-6)
+    inner["output_exposition"] = {"type": "numeric"}
+    np.testing.assert_array_equal(answer(document, settings={"regression_normalize": True}), normalized)
+
+
+# Weights that are only named
+
+
+def test_named_weights_follow_from_the_seed():
+    first, again = import_graph(structure()), import_graph(structure())
+    assert same_graph(first, again)
+    document = structure()
+    document["layers"][0]["seed"] += 1
+    other = import_graph(document)
+    assert other.node("layer_0").op.kernel != first.node("layer_0").op.kernel
+    assert other.node("layer_1").op == first.node("layer_1").op
+    document["layers"][0]["seed"] = None
+    assert import_graph(document).node("layer_0").op.kernel != other.node("layer_0").op.kernel
+
+
+def test_named_weights_have_the_shapes_that_the_layer_says():
+    graph = import_graph(structure())
+    (first, *_) = ops_of(graph, Convolution2D)
+    assert first.kernel.shape == (3, 2, 3, 4)
+    assert first.bias.array.tolist() == [0] * 4
+    assert graph.node("image_layer_2").op.kernel.shape == (3, 2, 4, 2)
+    assert graph.node("image_layer_3").op.depth_kernel.shape == (3, 2, 8, 3)
+    assert graph.node("image_layer_3").op.point_kernel.shape == (1, 1, 24, 5)
+    assert graph.node("image_layer_1").op.gamma.array.tolist() == [1] * 4
+
+
+def test_glorot_scales():
+    def kernel(name):
+        document = network([dense(FEATURES, 2)])
+        document["preprocess"] = [dict(PREPROCESS[0], index=i) for i in range(300)]
+        document["layers"] = [{"type": "dense", "weights": name, "number_of_nodes": 500}]
+        return ops_of(import_graph(document), Dense)[0].kernel.array
+
+    for name, bound in (("glorot_uniform", np.sqrt(6 / 800)), ("glorot_normal", np.inf)):
+        values = kernel(name)
+        assert abs(values).max() <= bound
+        np.testing.assert_allclose(values.std(), np.sqrt(2 / 800), rtol=0.02)
+        assert abs(values.mean()) < 1e-3
+
+
+def test_named_weights_of_legacy_layers():
+    document = network(
+        [{"weights": "glorot_uniform", "offset": "zeros", "number_of_nodes": 3, "stdev": None}]
+    )
+    (op,) = ops_of(import_graph(document), Dense)
+    assert op.kernel.shape == (FEATURES, 3)
+
+
+# Images
+
+
+def two_pictures():
+    document = image()
+    document["preprocess"].insert(1, {"type": "image", "index": 2})
+    document["layers"] = [dense(7, 2)]
+    return document
+
+
+def test_pictures_of_a_row_share_the_networks_ops():
+    graph = import_graph(two_pictures())
+    assert str(graph.node("image_pixel_inputs").types[0]) == "f32[?,2,?,?,3]"
+    first, second = (graph.node(name) for name in ("image_layer_1", "image_layer_1_2"))
+    assert first.op is second.op
+    constants = [node for node in graph.nodes if node.op.mnemonic() == "constant"]
+    assert len(constants) == 1
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 2, 9, 7, 3)).astype(np.float32)
+    inputs = {"numeric_inputs": np.zeros((1, 3), np.float32), "image_pixel_inputs": pixels}
+    swapped = {**inputs, "image_pixel_inputs": pixels[:, ::-1]}
+    features, exchanged = (evaluate_node(graph, "columns", given) for given in (inputs, swapped))
+    np.testing.assert_array_equal(features[0, 1:4], exchanged[0, 4:7])
+
+
+def evaluate_node(graph, name, inputs):
+    """A node's value."""
+    from sensenet.ir.graph import Graph
+
+    inner = Graph(graph.inputs, {name: graph.node(name).value}, graph.signature)
+    return evaluate(inner, inputs)[name]
+
+
+def test_steps_before_the_image_network():
+    graph = import_graph(image(), {"color_space": "bgra"})
+    names = [node.name for node in graph.nodes if node.name.isidentifier()]
+    start = names.index("rescale")
+    steps = ["rescale", "without_alpha", "bgr_to_rgb", "rgb_to_bgr", "mean_image", "minus_mean_image"]
+    assert names[start : start + 7] == [*steps, "channelwise_centering"]
+    assert graph.node("rescale").op == Rescale(height=6, width=8, method=RescaleType.CROP)
+
+
+def test_an_extractor_stops_at_the_last_pooling_or_convolution():
+    document = image()
+    graph = import_graph(document, {"extract_image_features": True})
+    assert graph.signature.kind is ModelKind.EXTRACTOR
+    assert [node.name for node in graph.inputs] == ["image_pixel_inputs"]
+    assert graph.outputs["predictions"].node.name == "image_layer_9"
+    document["image_network"]["layers"].pop()
+    graph = import_graph(document, {"extract_image_features": True})
+    assert graph.outputs["predictions"].node.name == "image_layer_1"
+    two = import_graph(two_pictures(), {"extract_image_features": True})
+    assert two.signature.columns == (ImageColumn(index=0),)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("strides", [[2, 1], [1, 3], [3, 2]])
+@pytest.mark.parametrize("size", [(9, 11), (8, 7)])
+def test_depthwise_convolutions_with_unequal_strides(padding, strides, size):
+    """Backends have equal strides only; the sums are the same."""
+    depth, point = weights(3, 2, 3, 2), weights(1, 1, 6, 4)
+    members = {"strides": strides, "padding": padding, "depth_multiplier": 2, "activation_function": "relu"}
+    separable = {"type": "separable_convolution_2d", "depth_kernel": depth, "point_kernel": point, **members}
+    depthwise = {"type": "depthwise_convolution_2d", "kernel": depth, **members}
+    pixels = np.random.default_rng(1).uniform(-1, 1, (2, *size, 3)).astype(np.float32)
+    between = convolve_depthwise(pixels, np.array(depth, np.float32), tuple(strides), Padding(padding))
+    joined = convolve(between, np.array(point, np.float32), (1, 1), Padding.VALID)
+    for layer, expected in ((separable, joined), (depthwise, between)):
+        document = image()
+        document["image_network"] = {
+            "metadata": {"input_image_shape": [size[1], size[0], 3], "loading_method": None},
+            "layers": [layer],
+        }
+        document |= {"preprocess": [{"type": "image", "index": 0}], "layers": [{"type": "activation"}]}
+        graph = import_graph(document)
+        assert all(op.strides == (1, 1) for op in ops_of(graph, DepthwiseConvolution2D))
+        got = evaluate(graph, {"image_pixel_inputs": pixels})["predictions"]
+        np.testing.assert_allclose(got, np.maximum(expected, 0), atol=1e-6)
+
+
+def test_a_reversed_picture_is_read_through_one_gather_each():
+    gathers = [
+        op.indices.array.tolist() for op in ops_of(import_graph(image(), {"color_space": "bgr"}), Gather)
+    ]
+    assert gathers.count([2, 1, 0]) == 2
+
+
+# Detectors
+
+
+def test_outputs_of_a_detector():
+    graph = import_graph(detector())
+    assert graph.signature.kind is ModelKind.DETECTOR
+    assert graph.signature.classes == ("cup", "spoon")
+    types = {name: str(value.type) for name, value in graph.outputs.items()}
+    assert types == {"boxes": "f32[?,32,4]", "scores": "f32[?,32]", "classes": "i32[?,32]", "valid": "i32[?]"}
+    unfiltered = import_graph(detector(), {"output_unfiltered_boxes": True})
+    types = {name: str(value.type) for name, value in unfiltered.outputs.items()}
+    assert types == {"boxes": "f32[?,36,4]", "scores": "f32[?,36]", "classes": "i32[?,36]"}
+
+
+def test_settings_of_a_detector():
+    settings = {"bounding_box_threshold": 0.25, "iou_threshold": 0.75, "max_objects": 7}
+    op = import_graph(detector(), settings).outputs["boxes"].op
+    assert (op.score_threshold, op.iou_threshold, op.max_objects) == (0.25, 0.75, 7)
+    op = import_graph(detector(), {"max_objects": 0}).outputs["boxes"].op
+    assert (op.score_threshold, op.iou_threshold, op.max_objects) == (0.5, 0.5, 32)
+
+
+def test_a_detector_with_one_branch_and_more_names_than_classes():
+    document = detector()
+    document["image_network"]["metadata"]["outputs"].pop()
+    document["output_exposition"]["values"].append("fork")
+    op = import_graph(document, {"output_unfiltered_boxes": True}).outputs["scores"].op
+    assert op.classes == 2
+
+
+def test_a_branch_that_is_a_block():
+    document = detector()
+    document["image_network"]["layers"].append(
+        {
+            "type": "resnet_block",
+            "convolution_path": [convolution(7, 7, size=1)],
+            "identity_path": [],
+            "activation_function": None,
+        }
+    )
+    assert import_graph(document).outputs["boxes"].type.shape == (None, 32, 4)
