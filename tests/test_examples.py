@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import sensenet
+from sensenet.backends import TARGETS
 from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,6 +151,17 @@ def test_commands_of_the_documentation_print_what_they_show(page: str, copied_ex
         command, _, expected = part.replace("\\\n", "").partition("\n")
         result = run_shell(command)
         assert checker.check_output(expected, result, OPTIONS), f"$ {command}\n{result}"
+
+
+def test_every_option_of_the_command_is_documented() -> None:
+    options = set(re.findall(r"--[a-z][a-z-]*", run_shell("python -m sensenet.compile --help"))) - {"--help"}
+    assert "--target" in options
+    assert options - set(re.findall(r"--[a-z][a-z-]*", (ROOT / "docs/cli.md").read_text())) == set()
+
+
+def test_every_target_is_in_the_table_of_the_readme() -> None:
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert table == list(TARGETS)
 
 
 def run_shell(command: str) -> str:
