@@ -13,8 +13,8 @@ becomes
 Valid because a normalization is x · scale + shift, column by column, and a layer is linear up to its
 activation. Must not fire after a layer that has an activation, or that something else reads too (it would be
 computed twice); nor before layers, where something else reads the normalization (it would stay); nor where a
-weight would not be finite. Nor where |mean · scale| of a column is above `LARGEST_SHIFT`: large numbers that
-cancel then move into the weights, and lose digits that they kept.
+weight would not be finite. Nor where the vector mean · scale is longer than the limits here: large numbers
+that cancel are then rounded elsewhere than before.
 """
 
 from __future__ import annotations
@@ -28,12 +28,17 @@ from sensenet.ir.types import Tensor
 from sensenet.passes.rewrite import Uses, rewriting_pass
 from sensenet.passes.weights import apply_changed
 
-LARGEST_SHIFT = 8.0
+LARGEST_SHIFT_BEFORE = 8.0
+"""Euclidean length. In 60 random networks of 64 inputs on 400 rows each (benchmarks/folding.py), the median
+network's worst row moves by 0.35 of the tolerance of -O2; by 0.32 at length 0, 0.87 at 32, 3.3 at 128."""
+
+LARGEST_SHIFT_AFTER = 16.0
+"""The same after a layer: 0.35 of the tolerance; 0.26 at length 0, 0.47 at 32, 1.8 at 128."""
 
 
 def fold_after_dense(node: Node, uses: Uses) -> Value | None:
     """The linear layer below, normalized."""
-    if not isinstance(node.op, BatchNormalization) or not _is_mild(node.op):
+    if not isinstance(node.op, BatchNormalization) or not _is_mild(node.op, LARGEST_SHIFT_AFTER):
         return None
     (x,) = node.inputs
     scale, shift = node.op.scale_and_shift()
@@ -53,7 +58,7 @@ def fold_before_dense(node: Node, uses: Uses) -> Value | None:
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
-    if not isinstance(x.op, BatchNormalization) or not _is_mild(x.op):
+    if not isinstance(x.op, BatchNormalization) or not _is_mild(x.op, LARGEST_SHIFT_BEFORE):
         return None
     if not uses.only_by(x, lambda reader: isinstance(reader.op, Dense)):
         return None
@@ -74,7 +79,7 @@ def merge_normalizations(node: Node, uses: Uses) -> Value | None:
     first, second = x.op, node.op
     if not isinstance(first, BatchNormalization) or not uses.only(x):
         return None
-    if not _is_mild(first) or not _is_mild(second):
+    if not all(_is_mild(op, LARGEST_SHIFT_BEFORE) for op in (first, second)):
         return None
     scale = second.scale_and_shift()[0]
     gamma = Tensor.float32(first.scale_and_shift()[0] * scale)
@@ -86,10 +91,10 @@ def merge_normalizations(node: Node, uses: Uses) -> Value | None:
     return apply(merged, *x.node.inputs, name=node.name).value
 
 
-def _is_mild(op: BatchNormalization) -> bool:
-    """Whether no column has a mean that is large beside its deviation (what is not finite is not mild)."""
+def _is_mild(op: BatchNormalization, limit: float) -> bool:
+    """Whether the means are not large beside the deviations (what is not finite is not mild)."""
     with np.errstate(all="ignore"):
-        return bool(np.all(np.abs(op.mean.float64 * op.scale_and_shift()[0]) <= LARGEST_SHIFT))
+        return bool(np.linalg.norm(op.mean.float64 * op.scale_and_shift()[0]) <= limit)
 
 
 PASS = rewriting_pass("fold-batch-normalization", fold_after_dense, fold_before_dense, merge_normalizations)
