@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import subprocess
@@ -20,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.10", "3.11", "3.12")
 LARGEST_FILE = 400_000
 
+DISTRIBUTIONS = {"PIL": "pillow", "simdjson": "pysimdjson"}
+"""Of packages that are imported by another name."""
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONSTRAINTS = [
     Requirement(line)
@@ -27,10 +31,12 @@ CONSTRAINTS = [
     if line and not line.startswith("#")
 ]
 REQUIREMENTS = [
-    Requirement(text)
+    requirement
     for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
-    for text in group
+    for requirement in map(Requirement, group)
+    if requirement.name != PROJECT["name"]
 ]
+"""Of the core and of all extras; without the extras that an extra consists of."""
 
 
 def readme_command(number: int) -> str:
@@ -57,22 +63,17 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
-def test_the_pinned_version_is_one_that_pyproject_allows(requirement: Requirement, python: str) -> None:
+def test_every_requirement_is_pinned_to_a_version_that_it_allows(python: str) -> None:
     environment = {"python_version": python, "python_full_version": f"{python}.0"}
-    if requirement.name == PROJECT["name"]:
-        pytest.skip("the project's own extras")
-    if requirement.marker is not None and not requirement.marker.evaluate(environment):
-        pytest.skip(f"not needed on Python {python}")
-    pins = [
-        pin
-        for pin in CONSTRAINTS
-        if normalize(pin.name) == normalize(requirement.name)
-        and (pin.marker is None or pin.marker.evaluate(environment))
-    ]
-    assert len(pins) == 1
-    (exact,) = pins[0].specifier
-    assert requirement.specifier.contains(exact.version)
+
+    def applies(requirement: Requirement) -> bool:
+        return requirement.marker is None or requirement.marker.evaluate(environment)
+
+    pins = {normalize(pin.name): pin for pin in filter(applies, CONSTRAINTS)}
+    assert len(pins) == len(list(filter(applies, CONSTRAINTS)))
+    for requirement in filter(applies, REQUIREMENTS):
+        (exact,) = pins[normalize(requirement.name)].specifier
+        assert requirement.specifier.contains(exact.version), requirement
 
 
 def test_constraints_pin_exact_versions_from_no_place_in_particular() -> None:
@@ -96,6 +97,28 @@ def test_merged_pins_have_a_marker_only_where_versions_differ() -> None:
         'B==3 ; python_version == "3.11" or python_version == "3.12"',
         "only-old==5",
     ]
+
+
+def imported_packages(path: Path) -> set[str]:
+    """What a module imports, also inside functions and by `import_package`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), level=0):
+                found.add(module)
+            case ast.Call(func=ast.Name(id="import_package"), args=[ast.Constant(value=str(name)), *_]):
+                found.add(name)
+    return {name.split(".")[0] for name in found}
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    imported = set().union(*(imported_packages(path) for path in (ROOT / "sensenet").rglob("*.py")))
+    foreign = imported - set(sys.stdlib_module_names) - {PROJECT["name"]}
+    assert {"numpy", "tensorflow"} <= foreign
+    declared = {normalize(requirement.name) for requirement in REQUIREMENTS}
+    assert {normalize(DISTRIBUTIONS.get(name, name)) for name in foreign} - declared == set()
 
 
 def test_no_file_in_git_is_large() -> None:
