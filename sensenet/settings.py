@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import typing
 from collections.abc import Callable, Mapping
@@ -138,6 +139,14 @@ def parse_setting(text: str) -> tuple[str, Value]:
         return name, _READERS[kind](value)
     except (KeyError, ValueError):
         raise _refuse(name, value, _EXPECTED[kind]) from None
+
+
+def setting_argument(text: str) -> tuple[str, Value]:
+    """As `parse_setting`, for argparse: the type of a command's argument."""
+    try:
+        return parse_setting(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 _BOOLEANS = {"true": True, "false": False}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sensenet import artifact as artifact_module
+from sensenet import files as files_module
 from sensenet.artifact import Artifact, PassRecord, Report
 from sensenet.errors import ArtifactError, MissingPackageError
 from sensenet.ir.graph import Graph, apply
@@ -183,21 +183,21 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch, made, failing, force):
             path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(artifact_module, failing, fail)
+    monkeypatch.setattr(files_module, failing, fail)
     with pytest.raises(ArtifactError, match="cannot be written: No space left on device"):
         made.save(tmp_path / "m", force=force)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_at_the_second_file_takes_back_the_first(tmp_path, monkeypatch):
-    move = artifact_module._move
+    move = files_module._move
 
     def fail_later(temporary, destination):
         if destination.suffix == ".npz":
             raise OSError(errno.EIO, "Input/output error")
         move(temporary, destination)
 
-    monkeypatch.setattr(artifact_module, "_move", fail_later)
+    monkeypatch.setattr(files_module, "_move", fail_later)
     with pytest.raises(ArtifactError):
         BESIDE.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
@@ -209,7 +209,7 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, made):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(artifact_module, "_write_synced", interrupt)
+    monkeypatch.setattr(files_module, "_write_synced", interrupt)
     with pytest.raises(KeyboardInterrupt):
         made.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
@@ -217,13 +217,13 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, made):
 
 @pytest.mark.parametrize("made", [ONE, SEVERAL], ids=["file", "directory"])
 def test_a_path_that_appears_meanwhile_stays(tmp_path, monkeypatch, made):
-    write = artifact_module._write
+    write = files_module._write
 
     def write_and_appear(path, content):
         write(path, content)
         (tmp_path / "m").write_bytes(b"theirs")
 
-    monkeypatch.setattr(artifact_module, "_write", write_and_appear)
+    monkeypatch.setattr(files_module, "_write", write_and_appear)
     with pytest.raises(ArtifactError, match="cannot be written"):
         made.save(tmp_path / "m")
     assert tree(tmp_path) == {"m": b"theirs"}

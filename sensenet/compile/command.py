@@ -7,31 +7,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from sensenet.artifact import Artifact, require_free
+from sensenet import command_line
+from sensenet.artifact import Artifact
 from sensenet.backends import TARGETS
+from sensenet.command_line import STANDARD
 from sensenet.compile.driver import DEFAULT_LEVEL, compile
 from sensenet.compile.stages import StageWriter
-from sensenet.errors import SensenetError, SettingsError
+from sensenet.files import require_free
 from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
 from sensenet.passes.manager import Observer
-from sensenet.settings import Value, parse_setting
+from sensenet.settings import setting_argument
 
 PROGRAM = "python -m sensenet.compile"
 DEFAULT_TARGET = "keras"
-STANDARD = "-"
-"""As a file name: standard input or output."""
-
 MODEL_SUFFIXES = (".gz", ".json", *(target.suffix for target in TARGETS.values()))
-
-EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 EXAMPLES = f"""\
 examples:
@@ -50,18 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     parser = _make_parser()
     options = parser.parse_args(arguments)
-    try:
-        _run(options, parser)
-        sys.stdout.flush()
-    except SensenetError as error:
-        print(f"sensenet: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_ERROR
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has had enough; keep Python from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ERROR
-    return 0
+    return command_line.run(lambda: _run(options, parser))
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -98,7 +84,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "-s",
         "--setting",
         dest="settings",
-        type=_setting,
+        type=setting_argument,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -129,18 +115,13 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _setting(text: str) -> tuple[str, Value]:
-    try:
-        return parse_setting(text)
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _option(text: str) -> tuple[str, Any]:
     """Name and value of `name=value`; the value is JSON where it can be, else text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"an option is written name=value; found {text!r}")
+    if name in inspect.signature(compile).parameters:
+        raise argparse.ArgumentTypeError(f"{name!r} is no option of a target")
     try:
         return name, json.loads(value)
     except ValueError:
@@ -184,7 +165,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
     if output not in (None, STANDARD):
         require_free(Path(output), options.force)  # now, not after all the work
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
-    with _status_line(sys.stderr) as show, contextlib.ExitStack() as stack:
+    with command_line.status_line() as show, contextlib.ExitStack() as stack:
         observers = [lambda stage, _: show(f"after {stage}")]
         if writer:
             stack.callback(writer.close)
@@ -230,18 +211,6 @@ def _observe_all(observers: Sequence[Observer]) -> Observer:
             observer(stage, graph)
 
     return observe
-
-
-@contextlib.contextmanager
-def _status_line(stream: TextIO) -> Iterator[Any]:
-    """A function that shows what is being done, on a terminal only; the line is wiped at the end."""
-    if not stream.isatty():
-        yield lambda _: None
-        return
-    try:
-        yield lambda text: print(f"\r\x1b[K{text}", end="", file=stream, flush=True)
-    finally:
-        print("\r\x1b[K", end="", file=stream, flush=True)
 
 
 def _write(artifact: Artifact, output: str | None, force: bool) -> str | None:

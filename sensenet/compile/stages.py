@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sensenet.artifact import describe_os_error
 from sensenet.errors import ArtifactError
+from sensenet.files import describe_os_error
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array

@@ -1,0 +1,54 @@
+"""What the commands of the project have in common: exit codes, errors in one line, progress on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from sensenet.errors import SensenetError
+
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+STANDARD = "-"
+"""As a file name: standard input or output."""
+
+
+def run(action: Callable[[], int | None]) -> int:
+    """Do what a command does; its exit code.
+
+    A SensenetError becomes one line on standard error and exit code 1, Ctrl-C becomes 130; a reader of
+    standard output that has had enough ends the command quietly. `action` may give another exit code than 0.
+    """
+    try:
+        code = action()
+        sys.stdout.flush()
+    except SensenetError as error:
+        print_error(error)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain at exit
+        return EXIT_ERROR
+    return code or 0
+
+
+def print_error(error: SensenetError) -> None:
+    """Tell what is wrong, in one line on standard error."""
+    print(f"sensenet: error: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def status_line(stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+    """A function that shows what is being done, on a terminal only; the line is wiped at the end."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield lambda _: None
+        return
+    try:
+        yield lambda text: print(f"\r\x1b[K{text}", end="", file=stream, flush=True)
+    finally:
+        print("\r\x1b[K", end="", file=stream, flush=True)

@@ -1,0 +1,274 @@
+"""python -m sensenet.compile: what it writes where, and with which exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from test_compile import DOCUMENT, predict, reference
+
+import sensenet
+from sensenet.backends import TARGETS
+from sensenet.compile.command import main
+from sensenet.ir.parser import parse_graph
+from sensenet.passes import ALL_PASSES, PIPELINES
+
+COMMAND = [sys.executable, "-m", "sensenet.compile"]
+
+
+@pytest.fixture(autouse=True)
+def in_directory(tmp_path, monkeypatch):
+    """Every test runs in a directory of its own, with a document in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.json").write_text(json.dumps(DOCUMENT))
+    return tmp_path
+
+
+def predictions(path):
+    return sensenet.create_model(path)([[3.0, "b"], [1.0, None]])
+
+
+def test_the_output_is_named_after_the_model(capsys, in_directory):
+    assert main(["m.json", "--target", "numpy"]) == 0
+    np.testing.assert_allclose(predictions("m.npz"), reference(), rtol=1e-6)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"m\.npz: [\d.]+ kB for numpy, \d+ nodes\n", err)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz", "a.b.json", "dir/a.json"])
+def test_names_of_outputs(in_directory, name):
+    path = in_directory / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(DOCUMENT))
+    assert main([name, "-t", "numpy", "-q"]) == 0
+    expected = path.name.replace(".json", "").replace(".gz", "") + ".npz"
+    assert (in_directory / expected).is_file()
+
+
+def test_the_suffix_of_the_output_chooses_the_target(in_directory):
+    assert main(["m.json", "-o", "x.ir"]) == 0
+    assert (in_directory / "x.ir").read_text().startswith("sensenet graph")
+    assert (in_directory / "x.npz").is_file()
+
+
+def test_saved_graphs_are_models(in_directory):
+    assert main(["m.json", "-o", "x.ir", "-O0"]) == 0
+    assert main(["x.ir", "-t", "numpy", "-o", "y.npz"]) == 0
+    np.testing.assert_allclose(predictions("y.npz"), reference(), rtol=1e-6)
+
+
+def test_quiet(capsys):
+    assert main(["m.json", "-t", "numpy", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_existing_output_is_replaced_only_by_force(capsys, in_directory):
+    (in_directory / "m.npz").write_bytes(b"mine")
+    assert main(["m.json", "-t", "numpy"]) == 1
+    assert capsys.readouterr().err.startswith("sensenet: error: m.npz exists already")
+    assert (in_directory / "m.npz").read_bytes() == b"mine"
+    assert main(["m.json", "-t", "numpy", "--force"]) == 0
+    assert (in_directory / "m.npz").read_bytes() != b"mine"
+
+
+def test_levels_and_settings():
+    arguments = ["m.json", "-o", "n.npz", "-O1", "--setting", "regression_normalize=true"]
+    assert main(arguments) == 0
+    np.testing.assert_allclose(predictions("n.npz"), (reference() - 10) / 3, rtol=1e-5)
+
+
+def test_print_ir(capsys, in_directory):
+    assert main(["m.json", "-t", "ir", "-O0", "--print-ir"]) == 0
+    text = capsys.readouterr().out
+    assert "dropout" in text
+    assert parse_graph(text).signature == sensenet.compile(DOCUMENT, "ir").graph.signature
+    assert [path.name for path in in_directory.iterdir()] == ["m.json"]
+
+
+def test_dump_ir(in_directory):
+    assert main(["m.json", "-t", "numpy", "--dump-ir", "dump/stages"]) == 0
+    directory = in_directory / "dump" / "stages"
+    stages = ["imported", *[current.name for current in PIPELINES[2]], "legalize"]
+    names = [f"{number:02d}-{stage}.ir" for number, stage in enumerate(stages)]
+    assert sorted(path.name for path in directory.iterdir()) == [*names, "weights.npz"]
+    with np.load(directory / "weights.npz") as archive:
+        weights = dict(archive)
+    for name in names:
+        graph = parse_graph((directory / name).read_text("utf-8"), weights)
+        np.testing.assert_allclose(predict(sensenet.compile(graph, "numpy")), reference(), rtol=1e-6)
+
+
+def test_dump_ir_writes_the_stages_before_a_failure(monkeypatch, in_directory, capsys):
+    def fail(graph):
+        raise ValueError("no")
+
+    broken = [*PIPELINES[2][:2], type(PIPELINES[2][2])(name="broken", run=fail)]
+    monkeypatch.setitem(PIPELINES, 2, tuple(broken))
+    assert main(["m.json", "-t", "numpy", "--dump-ir", "d"]) == 1
+    assert "the pass broken failed: no" in capsys.readouterr().err
+    names = sorted(path.name[:2] for path in (in_directory / "d").iterdir())
+    assert names == ["00", "01", "02", "we"]
+
+
+def test_dump_ir_replaces_only_its_own_files(capsys, in_directory):
+    arguments = ["m.json", "-t", "numpy", "--dump-ir", "d", "-q"]
+    assert main(arguments) == 0
+    assert main([*arguments, "-o", "n.npz"]) == 1
+    assert "d is not empty" in capsys.readouterr().err
+    assert main([*arguments, "-O0", "--force"]) == 0
+    assert len(list((in_directory / "d").iterdir())) == 3
+    (in_directory / "d" / "mine.txt").write_text("")
+    assert main([*arguments, "--force"]) == 1
+    assert "it holds mine.txt" in capsys.readouterr().err
+
+
+def test_time_passes(capsys):
+    assert main(["m.json", "-t", "numpy", "--time-passes", "-q"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0].startswith("frontend")
+    assert lines[-1].startswith("backend numpy")
+    assert len(lines) == len(PIPELINES[2]) + 3
+
+
+def test_list_targets(capsys):
+    assert main(["--list-targets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(TARGETS)
+
+
+def test_list_passes(capsys):
+    assert main(["--list-passes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [*ALL_PASSES, "legalize"]
+    assert "fold-batch-normalization         -O2" in lines
+
+
+def test_help_shows_examples(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    assert "--target tflite -o deepnet.tflite" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.json"], "nowhere.json: no such file"),
+        (["m.json", "-t", "numpy", "-o", "no/m.npz"], "there is no directory no"),
+        (["m.json", "-t", "numpy", "--option", "fast=true"], "no option 'fast'"),
+        (["m.json", "-t", "ir", "-o", "-"], "has 2 files"),
+        (["bad.json", "-t", "numpy"], "bad.json"),
+        (["m.json", "-t", "numpy", "--dump-ir", "m.json"], "m.json cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, monkeypatch, in_directory, arguments, message):
+    (in_directory / "bad.json").write_text('{"layers": \n [')
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    assert main(arguments) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("sensenet: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["m.json", "-t", "onnx"],
+        ["m.json", "-O3"],
+        ["m.json", "--setting", "iou=1"],
+        ["m.json", "--setting", "max_objects=x"],
+        ["m.json", "--option", "fast"],
+        ["m.json", "--option", "settings=1"],
+        ["m.json", "-o", "-", "--print-ir", "-t", "numpy"],
+        ["m.json", "--nonsense"],
+    ],
+)
+def test_a_wrong_command_line_is_exit_status_2(capsys, monkeypatch, arguments):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_standard_input_and_output(in_directory):
+    content = (in_directory / "m.json").read_bytes()
+    result = subprocess.run([*COMMAND, "-", "-t", "numpy"], input=content, capture_output=True, check=True)
+    assert result.stderr == b""
+    (in_directory / "piped.npz").write_bytes(result.stdout)
+    np.testing.assert_allclose(predictions("piped.npz"), reference(), rtol=1e-6)
+
+
+def test_a_reader_that_has_enough(in_directory):
+    """A closed pipe ends the command without a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as stdout:
+        result = subprocess.run(
+            [*COMMAND, "m.json", "-t", "numpy", "-o", "-"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert result.stderr == b""
+    assert result.returncode == 1
+
+
+def read_all(terminal):
+    """Everything that was written to a terminal; its end is an error on Linux."""
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(terminal, 65536)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            return b"".join(chunks).decode()
+        chunks.append(chunk)
+
+
+def test_no_binary_on_a_terminal():
+    terminal, device = pty.openpty()
+    result = subprocess.run(
+        [*COMMAND, "m.json", "-t", "numpy", "-o", "-"],
+        stdout=device,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(device)
+    assert read_all(terminal) == ""
+    os.close(terminal)
+    assert result.returncode == 2
+    assert "refusing to write a file to a terminal" in result.stderr
+
+
+def test_progress_on_a_terminal_only():
+    terminal, device = pty.openpty()
+    subprocess.run([*COMMAND, "m.json", "-t", "numpy", "-q"], stderr=device, check=True)
+    os.close(device)
+    shown = read_all(terminal)
+    os.close(terminal)
+    assert "after legalize" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_an_interruption(monkeypatch, in_directory):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sensenet.compile.command.compile", interrupt)
+    assert main(["m.json", "-t", "numpy"]) == 130
+    assert [path.name for path in in_directory.iterdir()] == ["m.json"]

@@ -1,0 +1,174 @@
+"""sensenet.compile: sources, targets, levels, stages, reports."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import attrs
+import numpy as np
+import pytest
+
+import sensenet
+from sensenet.backends import TARGETS, load_backend
+from sensenet.errors import (
+    ArtifactError,
+    DocumentError,
+    SettingsError,
+    UnknownTargetError,
+    UnsupportedOpError,
+)
+from sensenet.ir.graph import same_graph
+from sensenet.ir.signature import NUMERIC_INPUT, PREDICTIONS
+from sensenet.passes import PIPELINES
+
+DOCUMENT = {
+    "preprocess": [
+        {"type": "numeric", "index": 0, "mean": 1.0, "stdev": 2.0},
+        {"type": "categorical", "index": 1, "values": ["a", "b"]},
+    ],
+    "layers": [
+        {
+            "type": "dense",
+            "weights": [[0.5, -1.0], [1.0, 0.25], [-0.5, 2.0]],
+            "offset": [0.1, 0.2],
+            "activation_function": "tanh",
+        },
+        {"type": "dropout", "dropout_type": "zero", "rate": 0.5},
+        {"type": "dense", "weights": [[1.0], [-2.0]], "offset": [0.5], "activation_function": "linear"},
+    ],
+    "output_exposition": {"type": "numeric", "mean": 10.0, "stdev": 3.0},
+}
+ROWS = np.array([[3.0, 1.0], [1.0, -1.0]], np.float32)
+
+
+def reference():
+    x = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    hidden = np.tanh(x @ [[0.5, -1.0], [1.0, 0.25], [-0.5, 2.0]] + [0.1, 0.2])
+    return (hidden @ [[1.0], [-2.0]] + 0.5) * 3.0 + 10.0
+
+
+def predict(artifact):
+    run = load_backend(artifact.target).load(artifact).run
+    return run({NUMERIC_INPUT: ROWS})[PREDICTIONS]
+
+
+@pytest.mark.parametrize("level", PIPELINES)
+def test_every_level_means_the_same(level):
+    artifact = sensenet.compile(DOCUMENT, "numpy", optimize=level)
+    np.testing.assert_allclose(predict(artifact), reference(), rtol=1e-6)
+    assert artifact.report.level == level
+    assert artifact.target == artifact.report.target == "numpy"
+
+
+def test_sources(tmp_path):
+    text = json.dumps(DOCUMENT)
+    path, packed = tmp_path / "m.json", tmp_path / "m.json.gz"
+    path.write_text(text)
+    packed.write_bytes(gzip.compress(text.encode()))
+    sources = [DOCUMENT, text, text.encode(), str(path), path, packed]
+    graphs = [sensenet.compile(source, "numpy").graph for source in sources]
+    assert all(same_graph(graphs[0], graph) for graph in graphs)
+
+
+def test_a_document_is_not_changed():
+    before = json.dumps(DOCUMENT)
+    sensenet.compile(DOCUMENT, "numpy")
+    assert json.dumps(DOCUMENT) == before
+
+
+def test_a_graph_is_a_source():
+    imported = sensenet.compile(DOCUMENT, "numpy", optimize=0).graph
+    again = sensenet.compile(imported, "numpy", optimize=2)
+    assert same_graph(again.graph, sensenet.compile(DOCUMENT, "numpy", optimize=2).graph)
+
+
+@pytest.mark.parametrize("target", ["ir", "numpy"])
+def test_a_saved_graph_is_a_source(tmp_path, target):
+    artifact = sensenet.compile(DOCUMENT, target)
+    path = artifact.save(tmp_path / f"m{TARGETS[target].suffix}")
+    assert same_graph(sensenet.compile(path, "numpy").graph, artifact.graph)
+
+
+def test_a_graph_takes_no_settings():
+    graph = sensenet.compile(DOCUMENT, "numpy").graph
+    with pytest.raises(SettingsError, match="keeps the settings that it was made with"):
+        sensenet.compile(graph, "numpy", settings={"regression_normalize": True})
+    sensenet.compile(graph, "numpy", settings={})
+
+
+def test_settings_reach_the_graph():
+    artifact = sensenet.compile(DOCUMENT, "numpy", settings={"regression_normalize": True})
+    np.testing.assert_allclose(predict(artifact), (reference() - 10.0) / 3.0, rtol=1e-5)
+    assert artifact.graph.signature.settings == {"regression_normalize": True}
+
+
+def test_compiling_twice_gives_the_same_bytes():
+    first, second = (bytes(sensenet.compile(DOCUMENT, "numpy")) for _ in range(2))
+    assert first == second
+
+
+def test_stages_are_observed():
+    stages = []
+    sensenet.compile(DOCUMENT, "numpy", observe=lambda stage, graph: stages.append((stage, len(graph.nodes))))
+    passes = [current.name for current in PIPELINES[2]]
+    assert [stage for stage, _ in stages] == ["imported", *passes, "legalize"]
+    assert stages[0][1] > stages[-1][1]
+
+
+def test_the_report_tells_of_every_stage():
+    report = sensenet.compile(DOCUMENT, "numpy").report
+    assert [record.name for record in report.passes] == [*[p.name for p in PIPELINES[2]], "legalize"]
+    assert report.frontend_seconds > 0
+    assert report.backend_seconds > 0
+    assert len(report.lines()) == len(report.passes) + 2
+
+
+@pytest.mark.parametrize("level", [3, -1, "2", 1.5, None])
+def test_an_unknown_level(level):
+    with pytest.raises(UnknownTargetError, match="there are: 0, 1, 2"):
+        sensenet.compile(DOCUMENT, "numpy", optimize=level)
+
+
+def test_an_unknown_target():
+    with pytest.raises(UnknownTargetError, match=r"no target 'onnx'; there are: ir, numpy"):
+        sensenet.compile(DOCUMENT, "onnx")
+
+
+def test_an_unknown_option():
+    with pytest.raises(UnknownTargetError, match="no option 'quantize'"):
+        sensenet.compile(DOCUMENT, "numpy", quantize="int8")
+
+
+@pytest.mark.parametrize("source", [{}, [], None, 3, "", "{", b"\xff", "nowhere.json", {"layers": []}])
+def test_sources_that_mean_nothing(source):
+    with pytest.raises(DocumentError):
+        sensenet.compile(source, "numpy")
+
+
+def test_a_damaged_archive(tmp_path):
+    path = sensenet.compile(DOCUMENT, "numpy").save(tmp_path / "m.npz")
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ArtifactError, match="truncated or damaged"):
+        sensenet.compile(path, "ir")
+
+
+def test_ops_that_the_target_lacks_are_an_error(monkeypatch):
+    poor = attrs.evolve(load_backend("numpy"), legal=frozenset())
+    monkeypatch.setattr("sensenet.compile.driver.load_backend", lambda target: poor)
+    with pytest.raises(sensenet.SensenetError) as caught:
+        sensenet.compile(DOCUMENT, "numpy")
+    causes = [caught.value, caught.value.__cause__]
+    assert any(isinstance(cause, UnsupportedOpError) for cause in causes)
+
+
+@pytest.mark.tensorflow
+def test_keras_and_tflite(tmp_path):
+    pytest.importorskip("tensorflow")
+    keras = sensenet.compile(DOCUMENT)
+    assert keras.target == "keras"
+    np.testing.assert_allclose(keras.model(ROWS), reference(), rtol=1e-5)
+    tflite = sensenet.compile(DOCUMENT, "tflite")
+    np.testing.assert_allclose(predict(tflite), reference(), rtol=1e-5)
+    with pytest.raises(ArtifactError, match="keeps no graph to compile again"):
+        sensenet.compile(tflite.save(tmp_path / "m.tflite"), "numpy")
