@@ -10,7 +10,7 @@ import pytest
 
 from sensenet import files as files_module
 from sensenet.artifact import Artifact, PassRecord, Report
-from sensenet.errors import ArtifactError, MissingPackageError
+from sensenet.errors import ArtifactError, InputError, MissingPackageError
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.signature import Signature
@@ -319,3 +319,32 @@ def test_report_lines():
 
 def test_repr():
     assert repr(ONE) == "<Artifact for test at -O2>"
+
+
+def test_a_new_file_appears_when_it_is_complete(tmp_path):
+    with files_module.new_file(tmp_path / "m.csv", force=False) as stream:
+        stream.write("a,ü\r\n")
+        assert not (tmp_path / "m.csv").exists()
+    assert tree(tmp_path) == {"m.csv": "a,ü\r\n".encode()}
+    with (
+        pytest.raises(ArtifactError, match="exists already"),
+        files_module.new_file(tmp_path / "m.csv", force=False),
+    ):
+        pass
+
+
+def test_an_error_while_a_new_file_is_written_leaves_the_old_one(tmp_path):
+    (tmp_path / "m").write_bytes(b"old")
+    with pytest.raises(InputError), files_module.new_binary_file(tmp_path / "m", force=True) as stream:
+        stream.write(b"new")
+        raise InputError("stop")
+    assert tree(tmp_path) == {"m": b"old"}
+
+
+def test_a_full_disk_while_a_new_file_is_written(tmp_path):
+    with (
+        pytest.raises(ArtifactError, match="m cannot be written: No space left on device"),
+        files_module.new_binary_file(tmp_path / "m", force=False),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert tree(tmp_path) == {}
