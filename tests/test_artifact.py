@@ -334,10 +334,14 @@ def test_a_new_file_appears_when_it_is_complete(tmp_path):
 
 
 def test_an_error_while_a_new_file_is_written_leaves_the_old_one(tmp_path):
+    def write_half():
+        with files_module.new_binary_file(tmp_path / "m", force=True) as stream:
+            stream.write(b"new")
+            raise InputError("stop")
+
     (tmp_path / "m").write_bytes(b"old")
-    with pytest.raises(InputError), files_module.new_binary_file(tmp_path / "m", force=True) as stream:
-        stream.write(b"new")
-        raise InputError("stop")
+    with pytest.raises(InputError):
+        write_half()
     assert tree(tmp_path) == {"m": b"old"}
 
 
