@@ -1,0 +1,1 @@
+"""Predicts from the command line: `python -m sensenet.predict MODEL INPUT…`."""

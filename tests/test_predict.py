@@ -1,0 +1,202 @@
+"""`python -m sensenet.predict`: rows of CSV files, pictures, drawings, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from documents import detector, image
+from PIL import Image
+
+from sensenet.models.wrappers import create_model
+from sensenet.predict.command import main
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+IRIS = EXAMPLES / "iris.json"
+DIABETES = EXAMPLES / "diabetes.json"
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error of the command."""
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def table(text):
+    return list(csv.reader(io.StringIO(text)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Saves a document and a picture; their paths."""
+
+    def save(document):
+        path = tmp_path / "model.json"
+        path.write_text(json.dumps(document))
+        picture = tmp_path / "picture.png"
+        pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+        Image.fromarray(pixels).save(picture)
+        return path, picture
+
+    return save
+
+
+def test_rows_are_predicted_by_the_names_of_the_header(capsys):
+    code, out, err = run(capsys, IRIS, EXAMPLES / "iris.csv", "--batch", 7)
+    rows = table(out)
+    given = table((EXAMPLES / "iris.csv").read_text())
+    assert (code, err) == (0, "")
+    assert rows[0] == ["species", "setosa", "versicolor", "virginica"]
+    assert len(rows) == len(given)
+    model = create_model(IRIS)
+    expected = model([dict(zip(given[0], row, strict=True)) for row in given[1:]])
+    assert np.allclose([[float(cell) for cell in row[1:]] for row in rows[1:]], expected, atol=1e-6)
+    assert [row[0] for row in rows[1:]] == [model.classes[best] for best in expected.argmax(axis=1)]
+
+
+def test_columns_stand_in_any_order_and_empty_cells_are_missing(capsys, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("petal width,petal length\n0.2,\n\n,1.4\n")
+    code, out, _ = run(capsys, IRIS, path)
+    expected = create_model(IRIS)([{"petal width": 0.2}, {"petal length": 1.4}])
+    assert code == 0
+    assert np.allclose([[float(cell) for cell in row[1:]] for row in table(out)[1:]], expected, atol=1e-6)
+
+
+def test_without_a_header_cells_stand_in_the_order_of_the_model(capsys, tmp_path):
+    path = tmp_path / "rows.tsv"
+    path.write_text("5.1\t3.5\t1.4\t0.2\n")
+    code, out, _ = run(capsys, IRIS, path, "--no-header", "--delimiter", "\t")
+    rows = list(csv.reader(io.StringIO(out), delimiter="\t"))
+    assert code == 0
+    assert rows[1][0] == "setosa"
+
+
+def test_a_regression_answers_with_one_number_under_the_objectives_name(capsys, tmp_path):
+    path = tmp_path / "rows.csv"
+    model = create_model(DIABETES)
+    names = [field.name for field in model.signature.fields]
+    path.write_text(",".join(names) + "\n" + "," * (len(names) - 1) + "\n")
+    code, out, _ = run(capsys, DIABETES, path)
+    header, answer = table(out)
+    assert code == 0
+    assert header == [model.signature.objective.name]
+    assert float(answer[0]) == pytest.approx(float(model([None] * len(names))[0, 0]), rel=1e-6)
+
+
+def test_predictions_are_written_whole_or_not_at_all(capsys, tmp_path):
+    path, output = tmp_path / "rows.csv", tmp_path / "answers.csv"
+    path.write_text("petal width\n0.2\n0.3\nwide\n")
+    code, out, err = run(capsys, IRIS, path, "-o", output, "--batch", 1)
+    assert (code, out) == (1, "")
+    assert "rows.csv, line 4" in err
+    assert '"petal width"' in err
+    assert "'wide'" in err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["rows.csv"]
+    path.write_text("petal width\n0.2\n")
+    assert run(capsys, IRIS, path, "-o", output)[0] == 0
+    first = output.read_text()
+    assert run(capsys, IRIS, path, "-o", output)[0] == 1
+    assert output.read_text() == first
+    assert run(capsys, IRIS, path, "-o", output, "--force")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no rows"),
+        ("petal width\n", "no rows"),
+        ("petal widht\n1\n", "petal width"),
+        ("petal width,petal width\n1,2\n", "twice"),
+        ("petal width\n1,2\n", "line 2: 2 cells"),
+        ('petal width\n"1\n', "not CSV"),
+    ],
+)
+def test_faults_of_the_file_are_told_in_one_line(capsys, tmp_path, text, told):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    code, out, err = run(capsys, IRIS, path)
+    assert (code, out) == (1, "")
+    assert err.startswith("sensenet: error: ")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_bytes_that_are_no_text_and_missing_files_are_told(capsys, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"petal width\n\xff\xfe\n")
+    assert "not CSV in UTF-8" in run(capsys, IRIS, path)[2]
+    assert "cannot be read" in run(capsys, IRIS, tmp_path / "none.csv")[2]
+    assert "none.json" in run(capsys, tmp_path / "none.json", path)[2]
+
+
+def test_a_table_with_pictures_takes_their_paths(capsys, saved, tmp_path):
+    model, picture = saved(image())
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{picture},2.5\n{picture},\n")
+    code, out, _ = run(capsys, model, path, "--no-header")
+    expected = create_model(image())([[str(picture), 2.5], [str(picture), None]])
+    assert code == 0
+    assert table(out)[0] == ["prediction", "cat", "dog"]
+    assert np.allclose([[float(cell) for cell in row[1:]] for row in table(out)[1:]], expected, atol=1e-6)
+
+
+def test_a_detector_prints_a_line_a_picture_and_draws(capsys, saved, tmp_path):
+    model, picture = saved(detector())
+    drawing = tmp_path / "found.png"
+    threshold = ("-s", "bounding_box_threshold=0.01")
+    code, out, err = run(capsys, model, picture, "--draw", drawing, *threshold)
+    objects = create_model(detector(), {"bounding_box_threshold": 0.01})(str(picture))
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"input": str(picture), "objects": objects}
+    assert objects
+    before, after = (np.asarray(Image.open(path)) for path in (picture, drawing))
+    assert before.shape == after.shape
+    assert (before != after).any()
+    code, _, err = run(capsys, model, picture, "--draw", drawing, *threshold)
+    assert code == 1
+    assert "exists already" in err
+
+
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others(capsys, saved, tmp_path):
+    model, picture = saved(detector())
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    code, out, err = run(capsys, model, broken, picture)
+    assert code == 1
+    assert [json.loads(line)["input"] for line in out.splitlines()] == [str(picture)]
+    assert "broken.jpg" in err
+
+
+def test_features_and_probabilities_are_named(capsys, saved):
+    document = image()
+    document["preprocess"] = document["preprocess"][:1]
+    document["layers"][0]["weights"] = document["layers"][0]["weights"][:3]
+    model, picture = saved(document)
+    answer = json.loads(run(capsys, model, picture)[1])
+    assert list(answer["probabilities"]) == ["cat", "dog"]
+    assert answer["probabilities"][answer["prediction"]] == max(answer["probabilities"].values())
+    features = json.loads(run(capsys, model, picture, "-s", "extract_image_features=true")[1])["features"]
+    assert len(features) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (IRIS, EXAMPLES / "iris.csv", "--draw", "x.png"),
+        (IRIS, EXAMPLES / "iris.csv", EXAMPLES / "iris.csv"),
+        (IRIS, EXAMPLES / "iris.csv", "--batch", "0"),
+        (IRIS, EXAMPLES / "iris.csv", "--delimiter", "::"),
+        (IRIS, EXAMPLES / "iris.csv", "-s", "no_such_setting=1"),
+        (IRIS,),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(capsys, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        run(capsys, *arguments)
+    assert stopped.value.code == 2
