@@ -298,6 +298,19 @@ def test_dense_without_units_or_inputs():
     np.testing.assert_array_equal(constant.evaluate(floats(3, 0)), [constant.bias.array] * 3)
 
 
+def test_dense_on_pictures_is_dense_on_their_pixels():
+    op = dense.Dense(kernel=weights(3, 4), bias=weights(4), activation=ActivationFunction.TANH)
+    pictures = floats(2, 5, 6, 3)
+    by_pixel = op.evaluate(pictures.reshape(-1, 3)).reshape(2, 5, 6, 4)
+    np.testing.assert_array_equal(op.evaluate(pictures), by_pixel, strict=True)
+    np.testing.assert_allclose(by_pixel, dense_by_einsum(op, pictures), rtol=1e-5, atol=1e-6)
+    assert op.evaluate(pictures[:0]).shape == (0, 5, 6, 4)
+
+
+def dense_by_einsum(op: dense.Dense, x: Array) -> Array:
+    return np.tanh(np.einsum("bhwc,cu->bhwu", x.astype(np.float64), op.kernel.float64) + op.bias.float64)
+
+
 def test_batch_normalization_is_folded_in_float64():
     variance = np.float32(1e-5) - np.float32(1e-3)  # a legacy layer's small stdev² less the epsilon
     op = dense.BatchNormalization(
