@@ -26,6 +26,9 @@ from sensenet.runtime.tables import Cells, Table, describe, table_of_rows
 UNKNOWN = -1
 """The code of a category that is none of a column's values."""
 
+INTEGER_SIZED = "?bBhHiIlLqQefd"
+"""The dtypes of numbers whose bits make an integer: all but the longest floats."""
+
 FEW_CELLS = 64
 """Up to here, text of every cell is quicker made than the distinct cells of an array are found."""
 
@@ -58,7 +61,7 @@ class RowEncoder:
                 try:
                     result[:, position] = column.encode_cells(cells)
                 except (TypeError, ValueError, OverflowError) as error:
-                    raise self._blame(cells, column) from error
+                    raise self._blame(cells, column, error) from error
         return result
 
     def encode_row(self, row: Sequence[Any]) -> Array:
@@ -67,16 +70,18 @@ class RowEncoder:
             values = [column.encode_cell(row[column.index]) for column in self.columns]
         except (TypeError, ValueError, OverflowError, IndexError):
             return self.encode(table_of_rows([row], self.layout))  # names the cell
-        return np.array([values], np.float32)
+        with np.errstate(over="ignore"):
+            return np.array([values], np.float32)
 
-    def _blame(self, cells: Cells, column: ColumnEncoder) -> InputError:
+    def _blame(self, cells: Cells, column: ColumnEncoder, error: Exception) -> InputError:
+        """What to say of a column that can't be encoded: which cell is at fault."""
+        where = self.layout.describe(column.index)
         for number, cell in enumerate(cells):
             try:
                 column.encode_cell(cell)
             except (TypeError, ValueError, OverflowError):
-                where = f"row {number}, {self.layout.describe(column.index)}"
-                return InputError(f"{where}: could not read {describe(cell)} as a number")
-        raise AssertionError("no cell is at fault")
+                return InputError(f"row {number}, {where}: could not read {describe(cell)} as a number")
+        return InputError(f"{where}: {error}")
 
 
 def row_encoder(signature: Signature) -> RowEncoder:
@@ -118,7 +123,7 @@ def _categorical_encoder(column: CategoricalColumn) -> ColumnEncoder:
             codes.setdefault(value, code)
 
     def encode_cells(cells: Cells) -> Sequence[float] | Array:
-        if isinstance(cells, np.ndarray) and cells.dtype.kind in "biuf" and len(cells) > FEW_CELLS:
+        if isinstance(cells, np.ndarray) and cells.dtype.char in INTEGER_SIZED and len(cells) > FEW_CELLS:
             return _codes_of_numbers(cells, codes)
         return [codes.get(str(cell), UNKNOWN) for cell in cells]
 

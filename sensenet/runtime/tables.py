@@ -82,7 +82,7 @@ def is_series(x: Any) -> bool:
 def describe(x: Any) -> str:
     """An argument or cell in an error message: as Python writes it, or its type where that is long."""
     try:
-        text = repr(x)
+        text = repr(x.item() if isinstance(x, np.generic) else x)
     except ValueError:  # an integer of thousands of digits
         text = ""
     return text if 0 < len(text) <= LONGEST_TEXT else f"an object of type {type(x).__name__}"

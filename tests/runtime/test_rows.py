@@ -1,0 +1,402 @@
+"""Rows of every form, cell by cell: what becomes of them, and what is said of those that can't be read."""
+
+from __future__ import annotations
+
+import decimal
+import itertools
+import math
+from collections import OrderedDict, namedtuple
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensenet.errors import InputError, InputTypeError
+from sensenet.ir.signature import CategoricalColumn, Field, ImageColumn, NumericColumn, Signature
+from sensenet.runtime.rows import row_encoder
+from sensenet.runtime.tables import as_table
+
+NAMES = ("petal length", "species", "petal width")
+FIELDS = tuple(
+    Field(id=f"00000{number}", name=name, optype="categorical" if name == "species" else "numeric")
+    for number, name in enumerate(NAMES)
+)
+OBJECTIVE = Field(id="000009", name="color", optype="categorical")
+COLUMNS = (
+    NumericColumn(index=0, missing=1.5),
+    CategoricalColumn(index=1, values=("a", "b", "1", "b", None, "1.0", "True", "None", "nan")),
+    NumericColumn(index=2, missing=-2.0),
+)
+ENCODER = row_encoder(Signature(columns=COLUMNS, fields=FIELDS, objective=OBJECTIVE))
+NAMELESS = row_encoder(Signature(columns=COLUMNS))
+
+
+def encode(x, encoder=ENCODER):
+    return encoder.encode(as_table(x, encoder.layout))
+
+
+def encode_list(x, encoder=ENCODER):
+    """Through both ways of encoding one row, which must agree."""
+    table = encode(x, encoder)
+    np.testing.assert_array_equal(encoder.encode_row(x), table)
+    return table.tolist()[0]
+
+
+ROW = namedtuple("ROW", "x y z")
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        [3.0, "b", 0.5],
+        (3.0, "b", 0.5),
+        ROW(3.0, "b", 0.5),
+        [3, "b", "0.5"],
+        [" 3e0 ", "b", b"0.5"],
+        [np.float32(3), np.str_("b"), np.float64(0.5)],
+        [np.int64(3), "b", decimal.Decimal("0.5")],
+        [np.array(3), "b", 0.5, "more", None],
+        np.array([3.0, "b", 0.5], object),
+        np.array(["3", "b", "0.5"]),
+        [[3.0, "b", 0.5]],
+        [(3.0, "b", 0.5)],
+        ([3.0, "b", 0.5],),
+        [np.array([3.0, "b", 0.5], object)],
+        np.array([[3.0, "b", 0.5]], object),
+        {"petal length": 3.0, "species": "b", "petal width": 0.5},
+        {"000000": 3.0, "species": "b", "000002": 0.5, "color": "red", "000009": "red"},
+        OrderedDict(zip(NAMES, [3.0, "b", 0.5], strict=True)),
+        MappingProxyType(dict(zip(NAMES, [3.0, "b", 0.5], strict=True))),
+        [{"petal length": 3.0, "species": "b", "petal width": 0.5}],
+        pd.DataFrame([[3.0, "b", 0.5]], columns=NAMES),
+        pd.DataFrame([["b", 0.5, 3]], columns=["species", "petal width", "petal length"]),
+        pd.DataFrame([[3.0, "b", 0.5]]),
+        pd.DataFrame([[3.0, "b", 0.5]], columns=NAMES).iloc[0],
+        [pd.DataFrame([[3.0, "b", 0.5]], columns=NAMES).iloc[0]],
+        pd.DataFrame([["3", "b", 0.5]], columns=NAMES).astype({"species": "category"}),
+        pd.DataFrame([[3, "b", 0.5]], columns=NAMES).convert_dtypes(),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_forms_of_one_row(x):
+    np.testing.assert_array_equal(encode(x), [[3.0, 1.0, 0.5]])
+    assert encode(x).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        (None, 1.5),
+        (True, 1.0),
+        (False, 0.0),
+        ("1_0", 10.0),
+        ("nan", math.nan),
+        ("-inf", -math.inf),
+        (math.nan, math.nan),
+        (1e300, math.inf),
+        (0.1, np.float32(0.1)),
+        (16777217, 16777216.0),
+    ],
+)
+def test_numbers(cell, number):
+    np.testing.assert_array_equal(encode_list([cell, "a", 0])[0], np.float32(number))
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("a", 0),
+        ("b", 1),  # the first of equal values
+        (1, 2),
+        (1.0, 5),
+        (np.float32(1), 5),
+        (True, 6),
+        (None, 7),
+        (math.nan, 8),
+        (" a", -1),
+        ("A", -1),
+        ("", -1),
+        (["a"], -1),
+        (2, -1),
+    ],
+)
+def test_categories(cell, code):
+    assert encode_list([0, cell, 0])[1] == code
+
+
+def test_rows():
+    rows = [[1, "a", 2], (3, "zzz", None), [None, None, "4", "more"]]
+    np.testing.assert_array_equal(encode(rows), [[1, 0, 2], [3, -1, -2], [1.5, 7, 4]])
+
+
+def test_rows_by_name():
+    rows = [{"petal length": 1}, {"000000": 2, "species": "b"}, {}]
+    np.testing.assert_array_equal(encode(rows), [[1, 7, -2], [2, 1, -2], [1.5, 7, -2]])
+
+
+def test_the_id_wins_over_the_name():
+    assert encode({"petal length": 1, "000000": 2})[0, 0] == 2
+    assert encode({"000000": 2, "petal length": 1})[0, 0] == 2
+    assert encode([{"petal length": 1}, {"000000": 2}])[:, 0].tolist() == [1, 2]
+
+
+def test_a_frame_without_a_column_and_with_the_objective():
+    frame = pd.DataFrame({"species": ["a", "b"], "color": ["red", "blue"]})
+    np.testing.assert_array_equal(encode(frame), [[1.5, 0, -2], [1.5, 1, -2]])
+
+
+def test_missing_cells_of_a_frame():
+    """NaN is what pandas makes of an empty cell; elsewhere it is a number."""
+    frame = pd.DataFrame({"petal length": [1.0, None], "species": [None, "a"], "petal width": [pd.NA, 3]})
+    np.testing.assert_array_equal(encode(frame), [[1, 7, -2], [1.5, 0, 3]])
+    np.testing.assert_array_equal(encode(frame.iloc[1]), [[1.5, 0, 3]])
+    assert np.isnan(encode(frame[["petal length"]].to_numpy().repeat(3, axis=1))[1]).tolist() == [
+        True,
+        False,
+        True,
+    ]
+
+
+class Frame:
+    """What the encoder asks of a data frame, as Polars has it."""
+
+    def __init__(self, columns):
+        self._columns = columns
+        self.columns = list(columns)
+        self.shape = (len(self), len(columns))
+
+    def __len__(self):
+        return len(next(iter(self._columns.values())))
+
+    def to_numpy(self):
+        raise AssertionError("columns are read one by one")
+
+    def __getitem__(self, name):
+        return Series(self._columns[name])
+
+
+class Series:
+    def __init__(self, cells):
+        self._cells = cells
+
+    def is_null(self):
+        return [cell is None for cell in self._cells]
+
+    def to_numpy(self):
+        return np.array([math.nan if cell is None else cell for cell in self._cells])
+
+
+def test_a_frame_of_another_library():
+    frame = Frame({"petal length": [1.0, None], "petal width": [math.nan, 3.0]})
+    np.testing.assert_array_equal(encode(frame), [[1, 7, math.nan], [1.5, 7, 3]])
+
+
+def test_a_masked_array():
+    x = np.ma.array([[1.0, 1.0, 2.0]], mask=[[True, False, False]])
+    np.testing.assert_array_equal(encode(x), [[1.5, 5, 2]])
+
+
+class Tensor:
+    """An array of another library."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[1.0, 2.0, 3.0]])
+
+
+def test_arrays_of_other_libraries():
+    np.testing.assert_array_equal(encode(Tensor()), [[1, -1, 3]])
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "float16", "int64", "int8", "uint8", "bool", "longdouble", "object", "U4"]
+)
+@pytest.mark.parametrize("count", [1, 3, 1000])
+def test_arrays_answer_as_lists_of_their_cells(dtype, count):
+    """A category in an array of numbers is compared as text: 1 is "1", 1.0 is "1.0"."""
+    x = np.resize(np.array([[1, 1, 0], [0, 0, 1], [1, 2, 1]]), (count, 3)).astype(dtype)
+    expected = encode([list(row) for row in x])
+    np.testing.assert_array_equal(encode(x), expected)
+    np.testing.assert_array_equal(encode(np.asfortranarray(x)), expected)
+    np.testing.assert_array_equal(encode(pd.DataFrame(x, columns=NAMES)), expected)
+
+
+def test_zeros_of_both_signs_and_nan_as_categories():
+    encoder = row_encoder(Signature(columns=[CategoricalColumn(index=0, values=("-0.0", "0.0", "nan"))]))
+    x = np.resize([0.0, -0.0, math.nan, 0.0], (400, 1))
+    np.testing.assert_array_equal(encode(x, encoder), np.resize([1.0, 0.0, 2.0, 1.0], (400, 1)))
+
+
+def test_arrays_are_not_changed():
+    x = np.ma.array([[1.0, 2.0, 3.0]], mask=[[True, False, False]])
+    frame = pd.DataFrame([[None, 1.0, 2.0]], columns=NAMES)
+    before = x.data.copy(), frame.copy()
+    encode(x)
+    encode(frame)
+    np.testing.assert_array_equal(x.data, before[0])
+    pd.testing.assert_frame_equal(frame, before[1])
+
+
+@pytest.mark.parametrize("x", [np.zeros((0, 3)), np.zeros((0, 5), object), pd.DataFrame(columns=NAMES)])
+def test_no_rows(x):
+    assert encode(x).shape == (0, 3)
+
+
+def test_indices_from_the_end_and_repeated():
+    columns = [NumericColumn(index=index) for index in (-1, 0, 0, -2)]
+    encoder = row_encoder(Signature(columns=columns, fields=FIELDS))
+    assert encode_list([1, 2, 3], encoder) == [3, 1, 1, 2]
+    assert encode(np.array([[1, 2, 3, 4]]), encoder).tolist() == [[4, 1, 1, 3]]
+    assert encode([[1, 2, 3], [4, 5]], encoder).tolist() == [[3, 1, 1, 2], [5, 4, 4, 4]]
+    by_name = dict(zip(NAMES, [1, 2, 3], strict=True))
+    assert encode(by_name, encoder).tolist() == [[3, 1, 1, 2]]
+    assert encode(pd.DataFrame([by_name]), encoder).tolist() == [[3, 1, 1, 2]]
+    with pytest.raises(InputError, match="row 1 is too short: it has 1 of the 2 cells"):
+        encode([[1, 2], [3]], encoder)
+
+
+def test_image_columns_hold_zero():
+    encoder = row_encoder(Signature(columns=[ImageColumn(index=0), NumericColumn(index=1)]))
+    assert encode_list(["a.png", 3], encoder) == [0, 3]
+    assert encode([["a.png", 3], [None, 4]], encoder).tolist() == [[0, 3], [0, 4]]
+    assert encode(np.zeros((0, 2)), encoder).shape == (0, 2)
+
+
+PLAIN = 'row 0, column 0 ("petal length"): could not read '
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (["abc", "a", 0], PLAIN + "'abc' as a number"),
+        (["", "a", 0], PLAIN + "'' as a number"),
+        ([[1, "a", 0], ["x", "a", 0]], PLAIN.replace("row 0", "row 1") + "'x' as a number"),
+        ([[[1.0], "a", 0]], PLAIN + "[1.0] as a number"),
+        ([{}, "a", 0], "expected a dict by field name"),
+        ([1j, "a", 0], PLAIN + "1j as a number"),
+        ([10**5000, "a", 0], PLAIN + "an object of type int as a number"),
+        (["x" * 500, "a", 0], PLAIN + "an object of type str as a number"),
+        ([pd.NA, "a", 0], PLAIN + "<NA> as a number"),
+        (np.array([["x", "a", "0"]]), PLAIN + "'x' as a number"),
+        ({"petal length": "x"}, PLAIN + "'x' as a number"),
+        (pd.DataFrame({"petal length": ["1", "x"]}), PLAIN.replace("row 0", "row 1") + "'x' as a number"),
+        ([], "the list is empty"),
+        ((), "the list is empty"),
+        ([[]], "row 0 is too short: it has 0 of the 3 cells that the model reads"),
+        ([1.0, "a"], "row 0 is too short: it has 2 of the 3 cells"),
+        ([[1.0, "a", 0], [1.5]], "row 1 is too short: it has 1 of the 3 cells"),
+        (np.zeros((4, 2)), "each row is too short: it has 2 of the 3 cells"),
+        (np.zeros(0), "each row is too short: it has 0 of the 3 cells"),
+        (pd.DataFrame([[1, 2]]), "each row is too short: it has 2 of the 3 cells"),
+        (np.zeros((2, 2, 2)), "found [2, 2, 2]"),
+        (np.zeros(()), "found []"),
+        ({"petal lenght": 1}, "there is no field 'petal lenght': did you mean 'petal length'"),
+        ([{"species": "a"}, {"zzz": 1}], "there is no field 'zzz'; there are: 'petal length', 'species'"),
+        ({3: 1}, "there is no field 3"),
+        (pd.DataFrame({"Species": ["a"]}), "there is no field 'Species': did you mean 'species'"),
+        (pd.DataFrame([[1, 2]], columns=["species", "species"]), "several columns 'species'"),
+    ],
+    ids=itertools.count(),
+)
+def test_refusals(x, message):
+    with pytest.raises(InputError) as caught:
+        encode(x)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        None,
+        3,
+        1.5,
+        "abc",
+        b"abc",
+        {1, 2, 3},
+        iter([1, 2, 3]),
+        (cell for cell in [1, "a", 2]),
+        range(3),
+        object(),
+        [[1, "a", 0], None],
+        [[1, "a", 0], "abc"],
+        [[1, "a", 0], {"species": "a"}],
+        [{"species": "a"}, [1, "a", 0]],
+        [[1, "a", 0], np.zeros((2, 2))],
+        np.array([1j, 2j, 3j]),
+        np.array(["2020-01-01"] * 3, "M8[D]"),
+        np.array([(1, 2)], "i4,i4"),
+    ],
+    ids=itertools.count(),
+)
+def test_arguments_that_hold_no_rows(x):
+    with pytest.raises(InputTypeError):
+        encode(x)
+
+
+def test_refusals_without_names():
+    with pytest.raises(InputError, match=r"^row 0, column 2: could not read 'x' as a number$"):
+        encode([0, "a", "x"], NAMELESS)
+    with pytest.raises(InputError, match="names no fields: give a row as a list"):
+        encode({"petal length": 1}, NAMELESS)
+
+
+def test_a_frame_for_a_model_without_names_goes_by_position():
+    frame = pd.DataFrame([[3.0, "b", 0.5]], columns=["p", "q", "r"])
+    np.testing.assert_array_equal(encode(frame, NAMELESS), [[3.0, 1.0, 0.5]])
+
+
+def test_names_of_several_fields():
+    fields = [Field(id=f"00000{number}", name="x", optype="numeric") for number in range(3)]
+    encoder = row_encoder(Signature(columns=COLUMNS, fields=fields))
+    with pytest.raises(InputError, match=r"are named 'x': give the field's id \(000000, 000001, 000002\)"):
+        encode({"x": 1}, encoder)
+    assert encode({"000002": 1}, encoder)[0, 2] == 1
+
+
+def test_a_name_that_is_another_fields_id():
+    fields = [Field(id="b", name="a", optype="numeric"), Field(id="a", name="c", optype="numeric")]
+    encoder = row_encoder(Signature(columns=[NumericColumn(index=0), NumericColumn(index=1)], fields=fields))
+    assert encode({"a": 5}, encoder).tolist() == [[0, 5]]
+
+
+def test_names_that_stand_for_many_columns():
+    text = Field(id="000000", name="message", optype="text")
+    columns = [NumericColumn(index=number) for number in range(5)]
+    encoder = row_encoder(Signature(columns=columns, fields=[text]))
+    with pytest.raises(InputError, match='the field "message" \\(text\\) stands for many columns'):
+        encode({"message": "hello"}, encoder)
+    assert encode([1, 2, 3, 4, 5], encoder).tolist() == [[1, 2, 3, 4, 5]]
+    encoder = row_encoder(Signature(columns=columns, fields=FIELDS))
+    with pytest.raises(InputError, match="columns are not its fields"):
+        encode({"species": "a"}, encoder)
+    with pytest.raises(InputError, match=r"row 0, column 4: could not read 'x'"):
+        encode([1, 2, 3, 4, "x"], encoder)
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(),
+    st.sampled_from(["1", "a", "b", "1.0", " 2 ", "nan", "x"]),
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=3, max_size=4), min_size=1, max_size=6))
+def test_all_ways_of_encoding_agree(rows):
+    """Rows together, one by one, and as arrays of objects; or the same error of all."""
+
+    def attempt(function):
+        try:
+            return function().tobytes()
+        except InputError as error:
+            return str(error).split(":")[1]
+
+    together = attempt(lambda: encode(rows))
+    assert attempt(lambda: np.concatenate([ENCODER.encode_row(row) for row in rows])) == together
+    array = np.array([row[:3] for row in rows], object)
+    assert attempt(lambda: encode(array)) == together
+    by_name = [dict(zip(NAMES, row, strict=False)) for row in rows]
+    assert attempt(lambda: encode(by_name)) == together
