@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from sensenet.errors import UnsupportedOpError, VerifyError
 from sensenet.ir.graph import Graph, Node, Value, infer_types
 from sensenet.ir.op import Op
+from sensenet.ir.ops.basic import Lookup
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.printer import print_node, tensors_of
 
-MAY_BE_INFINITE = (Constant, Forest)
-"""Ops whose tensors are not weights that are multiplied: a threshold may be infinite."""
+MAY_BE_INFINITE = (Constant, Forest, Lookup)
+"""Ops whose tensors are not weights that are multiplied: a threshold, or a table of them, may be infinite."""
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*\Z", re.ASCII)
 
