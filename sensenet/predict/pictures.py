@@ -48,7 +48,7 @@ def predict_pictures(
 
 
 def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, Any]:
-    """The answer for one picture in JSON's types: objects, features, a class with probabilities, or numbers."""
+    """The answer for one picture as JSON: objects, features, a class with probabilities, or numbers."""
     if isinstance(answer, list):
         return {"objects": answer}
     if isinstance(answer, dict):  # a detector's boxes, unfiltered or padded

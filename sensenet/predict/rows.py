@@ -26,7 +26,7 @@ Row = dict[str, str | None] | list[str | None]
 
 @frozen
 class RowSource:
-    """A CSV file, or `-` for standard input; without a header, cells stand in the order of the model's row."""
+    """A CSV file, or `-` for standard input; without a header, cells stand in the model's order."""
 
     path: str
     delimiter: str = ","
