@@ -35,15 +35,19 @@ class Document:
 
 
 def read_document(source: Any) -> Document:
-    """The document that a source holds.
+    """The document that a source holds; `read_source` says what a source may be.
+
+    Raises DocumentError where it cannot be read, or no network is found in it.
+    """
+    return find_network(read_source(source))
+
+
+def read_source(source: Any) -> Any:
+    """The value that a source holds, with arrays in the place of weights where it was read from text.
 
     A source is a dict, a path to a `.json` or `.json.gz` file, JSON text (a str that begins with a brace or
-    bracket), or bytes. Raises DocumentError where it cannot be read, or no network is found in it.
+    bracket), or bytes. Raises DocumentError where it cannot be read.
     """
-    return find_network(_read(source))
-
-
-def _read(source: Any) -> Any:
     if isinstance(source, dict):
         return source
     if isinstance(source, bytes | bytearray | memoryview):

@@ -1,0 +1,93 @@
+"""The weights of a graph's layers, with the names and in the order that Keras has for them.
+
+Keras orders the layers of a functional model by depth, the longest way from a layer to an output: the deepest
+come first, and those of one depth in the order in which a depth-first walk from the outputs meets them. Every
+node of an imported graph counts as one layer, as in the models of the published package.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import attrs
+
+from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
+from sensenet.ir.op import Op
+from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
+from sensenet.ir.ops.dense import BatchNormalization, Dense
+from sensenet.ir.types import Tensor
+
+NAMES: Mapping[type[Op], Mapping[str, str]] = {
+    Dense: {"kernel": "kernel", "bias": "bias"},
+    BatchNormalization: {
+        "gamma": "gamma",
+        "beta": "beta",
+        "mean": "moving_mean",
+        "variance": "moving_variance",
+    },
+    Convolution2D: {"kernel": "kernel", "bias": "bias"},
+    DepthwiseConvolution2D: {"kernel": "depthwise_kernel", "bias": "bias"},
+    SeparableConvolution2D: {
+        "depth_kernel": "depthwise_kernel",
+        "point_kernel": "pointwise_kernel",
+        "bias": "bias",
+    },
+}
+"""The weights of each op: the op's attribute, and Keras' name for it, in the order that Keras has them in."""
+
+
+def weighted_nodes(graph: Graph) -> list[Node]:
+    """The nodes that have weights, in Keras' order of layers."""
+    depths, ranks = _depths(graph), _ranks(graph)
+    nodes = (node for node in graph.nodes if type(node.op) in NAMES)
+    return sorted(nodes, key=lambda node: (-depths[node], ranks[node]))
+
+
+def _depths(graph: Graph) -> Counter[Node]:
+    """The number of nodes on the longest way from each node to an output that is read by nothing."""
+    depths: Counter[Node] = Counter()
+    for node in reversed(graph.nodes):
+        for value in node.inputs:
+            depths[value.node] = max(depths[value.node], depths[node] + 1)
+    return depths
+
+
+def _ranks(graph: Graph) -> dict[Node, int]:
+    """The place of each node in the walk: before what it reads, its first input first."""
+    ranks: dict[Node, int] = {}
+    pending = [value.node for value in graph.outputs.values()][::-1]
+    while pending:
+        node = pending.pop()
+        if node not in ranks:
+            ranks[node] = len(ranks)
+            pending += [value.node for value in reversed(node.inputs)]
+    return ranks
+
+
+def get_weights(op: Op) -> dict[str, Tensor]:
+    """An op's weights by Keras' names. A dense layer always has a bias: zeros, where the op has none."""
+    weights = {name: getattr(op, attribute) for attribute, name in NAMES[type(op)].items()}
+    if isinstance(op, Dense) and op.bias is None:
+        weights["bias"] = Tensor.float32([0.0] * op.units)
+    return {name: tensor for name, tensor in weights.items() if tensor is not None}
+
+
+def set_weights(op: Op, weights: Mapping[str, Tensor]) -> Op:
+    """The op with other weights, by Keras' names; a dense layer without bias does not get one of zeros."""
+    changes = {attribute: weights[name] for attribute, name in NAMES[type(op)].items() if name in weights}
+    if isinstance(op, Dense) and op.bias is None and not changes["bias"].array.any():
+        del changes["bias"]
+    changed: Op = attrs.evolve(op, **changes)  # type: ignore[misc]  # every op is an attrs class
+    return changed
+
+
+def replace_ops(graph: Graph, ops: Mapping[str, Op]) -> Graph:
+    """The graph with other ops at the nodes of these names."""
+
+    def replace(node: Node) -> tuple[Value, ...]:
+        if node.name not in ops:
+            return node.values
+        return apply(ops[node.name], *node.inputs, name=node.name).values
+
+    return rebuild(graph, replace)
