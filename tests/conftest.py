@@ -18,6 +18,11 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update` rewrites the golden files of tests/passes: look at the diff before it is committed."""
+    parser.addoption("--update", action="store_true", help="rewrite the expected halves of golden files")
+
+
 @pytest.fixture(scope="session")
 def conformance() -> Path:
     """The directory of recorded cases; skips the test where it is absent."""

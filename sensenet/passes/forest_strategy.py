@@ -61,7 +61,7 @@ def choose_strategy(size: Size) -> Strategy | None:
     for each level of each tree.
     """
     paths = size.path_entries * 0.1 if size.path_entries * 4 <= LARGEST_PATHS else math.inf
-    steps = size.depth * (350 + 15 * size.trees) if size.depth <= MOST_LEVELS else math.inf
+    steps = max(size.depth, 1) * (350 + 15 * size.trees) if size.depth <= MOST_LEVELS else math.inf
     if math.isinf(paths) and math.isinf(steps):
         return None
     return Strategy.LEAF_PATHS if paths <= steps else Strategy.TRAVERSAL

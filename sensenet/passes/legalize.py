@@ -7,8 +7,9 @@ becomes, for a target without destandardize,
     %4 = constant() {value=f32[]{50.0}} : f32[]
     %1 = add(%3, %4) {} : f32[?,1]
 
-Valid because every rule of `LOWERINGS` is. What a rule gives is lowered further where it has to be. A pass of
-its own for each target, run last, at every level.
+Valid because every rule of `LOWERINGS` is. What a rule gives is lowered further where it has to be. Forests
+that have to be lowered read raw columns first (see `rewrite_thresholds`), at every level: where a row goes
+must not depend on how a backend divides. A pass of its own for each target, run last.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sensenet.errors import UnsupportedOpError
-from sensenet.ir.graph import Node, Value
+from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Average
 from sensenet.ir.ops.dense import BatchNormalization, Dropout
 from sensenet.ir.ops.tabular import Destandardize, Forest, OneHot, Standardize
+from sensenet.passes import rewrite_thresholds
 from sensenet.passes.lower_arithmetic import (
     lower_average,
     lower_batch_normalization,
@@ -30,7 +32,7 @@ from sensenet.passes.lower_arithmetic import (
     lower_standardize,
 )
 from sensenet.passes.lower_forest import lower_forest
-from sensenet.passes.rewrite import Pass, Rule, Uses, rewriting_pass
+from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
 
 LOWERINGS: Mapping[type[Op], Rule] = {
     Standardize: lower_standardize,
@@ -62,4 +64,8 @@ def legalize(legal: frozenset[type[Op]]) -> Pass:
             )
         return lowered
 
-    return rewriting_pass("legalize", lower)
+    def run(graph: Graph) -> Graph:
+        raw = graph if Forest in legal else rewrite_thresholds.PASS.run(graph)
+        return apply_rules(raw, (lower,))
+
+    return Pass(name="legalize", run=run)

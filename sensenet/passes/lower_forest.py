@@ -10,8 +10,7 @@ paths (see `forest_leaf_paths`) do work that grows with the square of the leaves
 Forests of like size are lowered together.
 
 Valid because both find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
-the mean is a sum of shares instead of a divided sum, and may differ by rounding. The forest reads raw columns
-first (see `rewrite_thresholds`), whatever the level: a comparison must not depend on how a backend divides.
+the mean is a sum of shares instead of a divided sum, and may differ by rounding.
 Must not fire for a leaf value that is not finite, which sums that skip a leaf by multiplying it by zero would
 spread, nor for trees that neither strategy can hold: both are an UnsupportedOpError.
 """
@@ -34,7 +33,6 @@ from sensenet.passes.forest_strategy import Size, Strategy, choose_strategies, f
 from sensenet.passes.forest_traversal import lower_traversal
 from sensenet.passes.forest_trees import pick_forests
 from sensenet.passes.rewrite import Uses
-from sensenet.passes.rewrite_thresholds import read_before_standardization, read_sources
 
 STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
     Strategy.LEAF_PATHS: lower_leaf_paths,
@@ -42,13 +40,10 @@ STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
 }
 
 
-def lower_forest(node: Node, uses: Uses) -> Value | None:
-    """A node's forests, made of basic ops, after they read raw columns."""
+def lower_forest(node: Node, _: Uses) -> Value | None:
+    """A node's forests, made of basic ops."""
     if not isinstance(node.op, Forest):
         return None
-    rewritten = read_sources(node, uses) or read_before_standardization(node, uses)
-    if rewritten is not None:
-        return rewritten
     return lower_with(choose_strategies(node.op, node.name), node.op, node.inputs[0], node.name)
 
 

@@ -1,0 +1,139 @@
+"""What forests cost in TensorFlow Lite, by strategy: the numbers of docs/forests.md.
+
+    python benchmarks/forests.py
+
+Each line is an op of random forests (so many trees each, grown to so many leaves and at most so many levels,
+two values a leaf, 20 features, 2% of the cells missing), lowered with each strategy, converted by the target
+tflite and run by LiteRT on one thread: the best of several runs of the interpreter alone, for one row and for
+10,000, the ops before conversion, and the size of the file. A star marks what `choose_strategy` takes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+
+import numpy as np
+
+from sensenet.artifact import Report
+from sensenet.backends import tflite
+from sensenet.backends.tflite.interpreter import find_interpreter
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Tensor, f32
+from sensenet.passes import legalize
+from sensenet.passes.forest_strategy import Strategy, choose_strategies, forest_sizes
+from sensenet.passes.lower_forest import lower_with
+from sensenet.passes.manager import run_passes
+
+FEATURES, OUTPUTS, MANY = 20, 2, 10_000
+CASES = (  # forests, trees in each, leaves of each, most levels
+    (1, 8, 5, 3),
+    (10, 8, 5, 3),
+    (60, 8, 5, 3),
+    (200, 8, 5, 3),
+    (1, 8, 16, 6),
+    (1, 8, 42, 16),
+    (10, 8, 42, 16),
+    (1, 8, 64, 10),
+    (1, 8, 90, 12),
+    (1, 8, 128, 12),
+    (1, 8, 256, 14),
+    (1, 100, 16, 6),
+    (1, 100, 32, 8),
+    (1, 100, 64, 10),
+    (1, 1, 64, 10),
+    (1, 1, 256, 14),
+    (1, 1, 128, 127),
+    (1, 1, 256, 255),
+)
+
+
+def grow(rng: np.random.Generator, forests: int, trees: int, leaves: int, levels: int) -> Forest:
+    """Trees that grow by splitting a random leaf above the lowest level, or the newest one to reach so many."""
+    left: list[int] = []
+    right: list[int] = []
+    roots = []
+    for _ in range(forests * trees):
+        roots.append(len(left))
+        depth = {roots[-1]: 0}
+        left.append(roots[-1])
+        right.append(roots[-1])
+        while len(depth) < leaves:
+            open_leaves = [leaf for leaf, level in depth.items() if level < levels]
+            node = open_leaves[-1] if levels == leaves - 1 else int(rng.choice(open_leaves))
+            level = depth.pop(node) + 1
+            left[node], right[node] = len(left), len(left) + 1
+            for child in (left[node], right[node]):
+                depth[child] = level
+                left.append(child)
+                right.append(child)
+    return Forest(
+        feature=Tensor.int32(rng.integers(FEATURES, size=len(left))),
+        threshold=Tensor.float32(rng.normal(size=len(left))),
+        left=Tensor.int32(left),
+        right=Tensor.int32(right),
+        values=Tensor.float32(rng.normal(size=(len(left), OUTPUTS))),
+        roots=Tensor.int32(roots),
+        sizes=(trees,) * forests,
+    )
+
+
+def lower(forest: Forest, strategy: Strategy | None) -> Graph:
+    """The forest by itself, in basic ops where a strategy is given."""
+    x = apply(Input(type=f32(None, FEATURES)), name="x")
+    if strategy is None:
+        y = apply(forest, x.value, name="forest").value
+    else:
+        y = lower_with([strategy] * len(forest.sizes), forest, x.value, "forest")
+    return Graph.create([x], {"y": y}, Signature())
+
+
+def measure(content: bytes, rows: np.ndarray) -> tuple[float, np.ndarray]:
+    """Seconds of the best of several runs of the interpreter, and what it answers."""
+    interpreter = find_interpreter()(model_content=content, num_threads=1)
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, rows.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(index, rows)
+    interpreter.invoke()
+    repeats, runs = (500, 30) if len(rows) == 1 else (1, 5)
+    best = np.inf
+    for _ in range(runs):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            interpreter.invoke()
+        best = min(best, (time.perf_counter() - start) / repeats)
+    return best, interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def main() -> None:
+    print(f"{'forests × trees × leaves, levels':34}strategy       1 row     10,000   ops      size")
+    for case in CASES:
+        rng = np.random.default_rng(0)
+        forest = grow(rng, *case)
+        rows = rng.normal(size=(MANY, FEATURES)).astype(np.float32)
+        rows[rng.random(rows.shape) < 0.02] = np.nan
+        want = evaluate(lower(forest, None), {"x": rows})["y"]
+        (chosen,) = set(choose_strategies(forest, "forest"))
+        depth = max(size.depth for size in forest_sizes(forest))
+        for strategy in Strategy:
+            graph, _ = run_passes(lower(forest, strategy), (legalize(tflite.BACKEND.legal),))
+            content = bytes(tflite.BACKEND.build(graph, Report(target="tflite", level=2), {}))
+            one, _ = measure(content, rows[:1])
+            many, got = measure(content, rows)
+            np.testing.assert_allclose(got, want, atol=1e-6, rtol=1e-5)
+            ops = sum(type(node.op).__name__ not in ("Constant", "Input") for node in graph.nodes)
+            name = f"{strategy.value}{'*' if strategy is chosen else ''}"
+            label = f"{case[0]} × {case[1]} × {case[2]}, {depth}"
+            times = f"{one * 1e6:7.1f} µs {many * 1e3:7.1f} ms"
+            print(f"{label:34}{name:12}{times}{ops:6d} {len(content) / 1024:5.0f} KiB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The one way to test a pass: `check_pass`, and golden files that it is run on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from attrs import evolve, frozen
+
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph, same_graph
+from sensenet.ir.ops import OP_CLASSES
+from sensenet.ir.parser import parse_graph
+from sensenet.ir.printer import print_graph, weights
+from sensenet.ir.types import Array, DType, TensorType
+from sensenet.ir.verify import verify
+from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes.legalize import LOWERINGS
+from sensenet.passes.manager import run_passes
+from sensenet.passes.rewrite import Pass
+
+ROWS = 40
+STRANGE = (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, -0.0)
+"""What rows may hold where a pass answers exactly as before."""
+
+EXACT = {each.name for each in PIPELINES[1]} | {"merge-forests"}
+"""The passes that change no bit of any answer."""
+
+BASIC = frozenset(OP_CLASSES) - frozenset(LOWERINGS)
+"""The ops of a target that has nothing but what every target has."""
+
+PASSES = {**ALL_PASSES, "legalize": legalize(BASIC)}
+
+
+def check_pass(graph: Graph, current: Pass, seed: int = 0) -> Graph:
+    """The graph after the pass, having checked all that holds for every pass.
+
+    The graph is valid before and after, and keeps its interface; its text form is read back; a second run
+    finds nothing to do; the answers are the same: exactly, for any numbers, or within the tolerance of -O2.
+    """
+    unchanged, _ = run_passes(graph, ())
+    assert unchanged is graph
+    after, (record,) = run_passes(graph, (current,))
+    assert record.changed is (after is not graph)
+    assert record.nodes_after == len(after.nodes)
+    assert_round_trip(after)
+    assert current.run(after) is after, f"{current.name} does not come to rest"
+    if current.name in EXACT:
+        inputs = random_inputs(graph, seed, strange=True)
+        assert_equal(evaluate(graph, inputs), evaluate(after, inputs))
+    else:
+        inputs = random_inputs(graph, seed, strange=False)
+        assert_near(evaluate(graph, inputs), evaluate(after, inputs))
+    return after
+
+
+def assert_round_trip(graph: Graph) -> None:
+    verify(graph)
+    assert same_graph(parse_graph(print_graph(graph), weights(graph)), graph)
+
+
+def random_inputs(graph: Graph, seed: int, strange: bool) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    return {node.name: _random_array(rng, node.types[0], strange) for node in graph.inputs}
+
+
+def _random_array(rng: np.random.Generator, declared: TensorType, strange: bool) -> Array:
+    """Normal numbers, and whole ones, which are category codes and meet thresholds exactly."""
+    assert declared.dtype is DType.FLOAT32
+    shape = tuple(ROWS if size is None else size for size in declared.shape)
+    array = np.where(rng.random(shape) < 0.5, rng.normal(size=shape), rng.integers(-1, 4, size=shape))
+    if strange:
+        array = np.where(rng.random(shape) < 0.15, rng.choice(STRANGE, size=shape), array)
+    return array.astype(np.float32)
+
+
+def assert_equal(before: dict[str, Array], after: dict[str, Array]) -> None:
+    """Bit for bit the same, but for the bits of NaN and the sign of zero, which no answer depends on."""
+    assert list(before) == list(after)
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array, strict=True)
+
+
+def assert_near(before: dict[str, Array], after: dict[str, Array]) -> None:
+    """Within what -O2 promises."""
+    assert list(before) == list(after)
+    for name, array in before.items():
+        np.testing.assert_allclose(after[name], array, atol=1e-6, rtol=1e-5, strict=True)
+
+
+@frozen
+class Golden:
+    """A file: comments that begin with `//`, a graph, a line `=>`, and the graph that the pass makes of it.
+
+    The directory is named after the pass. The signature, which is empty, is left out.
+    """
+
+    path: Path
+
+    @property
+    def current(self) -> Pass:
+        return PASSES[self.path.parent.name]
+
+    def read(self) -> tuple[str, str, str]:
+        """The comment, the text of the graph, and that of the expected one."""
+        text, _, expected = self.path.read_text("utf-8").partition("=>\n")
+        start = text.index("sensenet graph\n")
+        return text[:start], text[start:], expected
+
+    def update(self, after: Graph) -> None:
+        """Write what the pass makes as what is expected."""
+        comment, _, _ = self.read()
+        before = parse_graph(self.read()[1])
+        self.path.write_text(f"{comment}{print_golden(before)}=>\n{print_golden(after)}", "utf-8")
+
+
+def print_golden(graph: Graph) -> str:
+    """The text form without the signature."""
+    lines = print_graph(evolve(graph)).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("signature "))
