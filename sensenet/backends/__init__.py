@@ -23,12 +23,14 @@ class Backend:
     `build(graph, report, options)` gives the artifact; it raises UnknownTargetError for an option that the
     target does not document. `load(artifact)` runs it in memory, `open(path)` from a saved file; both raise
     ArtifactError for what they cannot run. A package that is not installed raises MissingPackageError.
+    `level` is the optimization level of a target that has only one.
     """
 
     legal: frozenset[type[Op]]
     build: Callable[[Graph, Report, Mapping[str, Any]], Artifact]
     load: Callable[[Artifact], Executable]
     open: Callable[[Path], Executable]
+    level: int | None = None
 
 
 @frozen(kw_only=True)
@@ -60,6 +62,11 @@ TARGETS: Mapping[str, Target] = {
         module="sensenet.backends.tflite",
         description="a TensorFlow Lite flatbuffer, stock ops only",
         suffix=".tflite",
+    ),
+    "h5": Target(
+        module="sensenet.backends.h5",
+        description="the weights alone, in Keras' layout; as trained, at every -O",
+        suffix=".h5",
     ),
 }
 """Every target by its name."""

@@ -266,4 +266,4 @@ def _read_weight(dataset: Any, where: str) -> Tensor:
     return weight
 
 
-BACKEND = Backend(legal=frozenset(OP_CLASSES), build=build, load=load, open=open)
+BACKEND = Backend(legal=frozenset(OP_CLASSES), build=build, load=load, open=open, level=0)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from sensenet.artifact import Artifact, Report
 from sensenet.backends import Backend, load_backend
-from sensenet.compile.sources import read_saved_graph
-from sensenet.errors import SettingsError, UnknownTargetError
+from sensenet.backends.h5 import load_weights
+from sensenet.compile.sources import find_target, read_saved_graph
+from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify_ops
 from sensenet.passes import PIPELINES, legalize
 from sensenet.passes.manager import Observer, run_passes
-from sensenet.passes.rewrite import Pass
 from sensenet.settings import Settings, ensure_settings
 
 DEFAULT_LEVEL = 2
@@ -35,6 +36,7 @@ def compile(
     target: str = "keras",
     *,
     settings: Settings | Mapping[str, Any] | None = None,
+    weights: str | os.PathLike[str] | None = None,
     optimize: int = DEFAULT_LEVEL,
     observe: Observer = lambda _stage, _graph: None,
     **options: Any,
@@ -43,35 +45,51 @@ def compile(
 
     `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), a graph, or
     the path of an artifact for the targets ir or numpy. `target` is one of `sensenet.backends.TARGETS`, and
-    `options` what that target takes. `optimize` is 0 (the network as trained), 1 (exactly the answers of 0)
-    or 2 (the same up to rounding). `observe` is called with the name of each stage and the graph that it
-    leaves.
+    `options` what that target takes. `weights` is the path of an h5 file that has the weights of the source,
+    which may be a document without any. `optimize` is 0 (the network as trained), 1 (exactly the answers of
+    0) or 2 (the same up to rounding); a target that has only one level is made at that. `observe` is called
+    with the name of each stage and the graph that it leaves.
 
     Raises UnknownTargetError for a target, level or option that there is not, SettingsError for a wrong
-    setting, DocumentError for a document that means nothing, and MissingPackageError where the target needs
-    a package that is not installed. All of them are SensenetErrors.
+    setting, DocumentError for a document that means nothing, ArtifactError for a file that cannot be read or
+    has the weights of another network, and MissingPackageError where the target needs a package that is not
+    installed. All of them are SensenetErrors.
     """
     backend = load_backend(target)
-    passes = pipeline(backend, optimize)
+    level = choose_level(backend, optimize)
+    passes = (*PIPELINES[level], legalize(backend.legal))
     start = time.perf_counter()
+    if backend.level is not None:
+        _require_unoptimized(source, target)
     graph = _read(source, settings)
+    if weights is not None:
+        graph = load_weights(graph, Path(weights))
     imported = time.perf_counter()
     observe(IMPORTED, graph)
     graph, records = run_passes(graph, passes, observe)
     verify_ops(graph, backend.legal, f"the target {target}")
-    report = Report(target=target, level=optimize, frontend_seconds=imported - start, passes=records)
+    report = Report(target=target, level=level, frontend_seconds=imported - start, passes=records)
     begun = time.perf_counter()
     artifact = backend.build(graph, report, options)
     report = attrs.evolve(report, backend_seconds=time.perf_counter() - begun)
     return attrs.evolve(artifact, report=report)
 
 
-def pipeline(backend: Backend, level: int) -> tuple[Pass, ...]:
-    """The passes of a level, and the one that leaves only the backend's ops; raises UnknownTargetError."""
-    if level not in PIPELINES:
+def choose_level(backend: Backend, wanted: int) -> int:
+    """The wanted level, or the backend's only one; raises UnknownTargetError for one that there is not."""
+    if wanted not in PIPELINES:
         levels = ", ".join(map(str, PIPELINES))
-        raise UnknownTargetError(f"there is no optimization level {level!r}; there are: {levels}")
-    return (*PIPELINES[level], legalize(backend.legal))
+        raise UnknownTargetError(f"there is no optimization level {wanted!r}; there are: {levels}")
+    return wanted if backend.level is None else backend.level
+
+
+def _require_unoptimized(source: Source, target: str) -> None:
+    """Raise ArtifactError for a saved graph, which may be optimized: other weights than those trained."""
+    if find_target(source):
+        raise ArtifactError(
+            f"{source!s} is no document: the target {target} is made of the network as trained, and what is "
+            "saved may have been optimized; compile the document that it was made from"
+        )
 
 
 def _read(source: Source, settings: Settings | Mapping[str, Any] | None) -> Graph:

@@ -18,6 +18,7 @@ ZIP_START = b"PK\x03\x04"
 KERAS_MEMBER = "config.json"
 SAVEDMODEL_FILE = "saved_model.pb"
 TFLITE_MARK = slice(4, 8), b"TFL3"
+H5_START = b"\x89HDF\r\n\x1a\n"
 LONGEST_START = 64
 
 
@@ -42,6 +43,8 @@ def _target_of_file(path: Path) -> str | None:
         return "tflite"
     if start.startswith(ZIP_START):
         return _target_of_archive(path)
+    if start.startswith(H5_START):
+        return "h5"
     if is_bundle(start):
         return "smbundle"
     return "ir" if start.startswith(HEADER.encode()) else None
