@@ -2,12 +2,12 @@
 
 Dense layers and the three kinds of convolution are activation(L(x) + bias), with L linear: the channels of
 what L reads may be scaled and shifted in its first kernel and the bias, those of its results in its last
-kernel and the bias. A separable convolution has two kernels, the others one, which is both.
+kernel and the bias. A separable convolution has two kernels; the others have one, which is both.
 """
 
 from __future__ import annotations
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from attrs import evolve
@@ -19,7 +19,7 @@ from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, S
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.windows import Padding, same_padding
 from sensenet.ir.types import Array, Tensor, TensorType
-from sensenet.passes.weights import Weights
+from sensenet.passes.weights import Weights, with_weights
 
 Convolution = Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D
 LinearLayer = Dense | Convolution
@@ -39,7 +39,7 @@ def is_convolution(node: Node) -> bool:
 
 
 def reads_padding(layer: LinearLayer, x: TensorType) -> bool:
-    """Whether a layer reads zeros beside the picture x; so it counts where the picture's size is unknown."""
+    """Whether a layer reads zeros beside the pictures x; so it counts where their size is unknown."""
     if isinstance(layer, Dense) or layer.padding is Padding.VALID:
         return False
     return any(
@@ -54,45 +54,46 @@ def apply_layer(layer: LinearLayer | None, x: Value, name: str) -> Value | None:
 
 
 def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | None:
-    """The linear layer with y · scale + shift for its results y, channel by channel.
+    """The linear layer whose results are y · scale + shift, by channel, where those of `layer` are y.
 
     None where a weight would not be finite in float32.
     """
-    last = _last_kernel(layer).float64
-    scaled = last * (scale.reshape(last.shape[2:]) if isinstance(layer, DepthwiseConvolution2D) else scale)
-    bias = _bias(layer) * scale + shift
-    if isinstance(layer, SeparableConvolution2D):
-        return _with_weights(layer, bias, point_kernel=scaled)
-    return _with_weights(layer, bias, kernel=scaled)
+    name = "point_kernel" if isinstance(layer, SeparableConvolution2D) else "kernel"
+    kernel = _weight(layer, name)
+    by_channel = scale.reshape(kernel.shape[2:]) if isinstance(layer, DepthwiseConvolution2D) else scale
+    with np.errstate(all="ignore"):
+        return with_weights(layer, {name: kernel * by_channel}, _bias(layer) * scale + shift)
 
 
 def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | None:
-    """The layer that makes of x what `layer` makes of x · scale + shift, channel by channel.
+    """The layer that makes of x what `layer` makes of x · scale + shift, by channel.
 
-    With a shift, it must not read padding: zeros would have to be shifted too. None where a weight would not
-    be finite in float32.
+    With a shift, the layer must not read padding: the zeros would have to be shifted too. None where a
+    weight would not be finite in float32.
     """
-    scaled = _first_kernel(layer).float64 * scale[:, None]
-    return _with_first_kernel(layer, _bias(layer) + _response(layer, shift), scaled)
+    name = _first_kernel(layer)
+    kernel = _weight(layer, name)
+    with np.errstate(all="ignore"):
+        return with_weights(layer, {name: kernel * scale[:, None]}, _bias(layer) + _response(layer, shift))
 
 
 def permute_inputs(layer: LinearLayer, order: Array) -> LinearLayer:
     """The layer that makes of x what `layer` makes of x[..., order]; order is a permutation."""
-    first = _first_kernel(layer).array
-    permuted = Tensor.owning(np.take(first, np.argsort(order), axis=first.ndim - 2))
-    if isinstance(layer, SeparableConvolution2D):
-        return evolve(layer, depth_kernel=permuted)
-    return evolve(layer, kernel=permuted)
+    name = _first_kernel(layer)
+    kernel: Tensor = getattr(layer, name)
+    permuted = np.take(kernel.array, np.argsort(order), axis=len(kernel.shape) - 2)
+    changes: dict[str, Any] = {name: Tensor.owning(permuted)}
+    return evolve(layer, **changes)
 
 
-def _first_kernel(layer: LinearLayer) -> Tensor:
-    """[..., in, out or multiplier]"""
-    return layer.depth_kernel if isinstance(layer, SeparableConvolution2D) else layer.kernel
+def _first_kernel(layer: LinearLayer) -> str:
+    """The attribute of the kernel [..., in, out or multiplier] that takes the input."""
+    return "depth_kernel" if isinstance(layer, SeparableConvolution2D) else "kernel"
 
 
-def _last_kernel(layer: LinearLayer) -> Tensor:
-    """[..., out], or [h, w, in, multiplier] of a depthwise convolution"""
-    return layer.point_kernel if isinstance(layer, SeparableConvolution2D) else layer.kernel
+def _weight(layer: LinearLayer, name: str) -> Weights:
+    kernel: Tensor = getattr(layer, name)
+    return kernel.float64
 
 
 def _bias(layer: LinearLayer) -> Weights:
@@ -102,23 +103,14 @@ def _bias(layer: LinearLayer) -> Weights:
 
 
 def _response(layer: LinearLayer, pixel: Weights) -> Weights:
-    """What a layer makes, before the bias, of pictures in which every pixel is this one."""
-    first = _first_kernel(layer).float64
-    total = first.reshape(-1, *first.shape[-2:]).sum(axis=0)
-    match layer:
-        case Dense() | Convolution2D():
-            return pixel @ total
-        case DepthwiseConvolution2D():
-            return (pixel[:, None] * total).ravel()
-        case SeparableConvolution2D(point_kernel=point):
-            return (pixel[:, None] * total).ravel() @ point.float64[0, 0]
-
-
-def _with_first_kernel(layer: LinearLayer, bias: Weights, kernel: Weights) -> LinearLayer | None:
-    if isinstance(layer, SeparableConvolution2D):
-        return _with_weights(layer, bias, depth_kernel=kernel)
-    return _with_weights(layer, bias, kernel=kernel)
-
-
-def _with_weights(layer: LinearLayer, bias: Weights, **kernels: Weights) -> LinearLayer | None:
-    ...
+    """What a layer makes, before its bias, of pictures in which every pixel is this one."""
+    kernel = _weight(layer, _first_kernel(layer))
+    total = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
+    if isinstance(layer, Dense | Convolution2D):
+        response: Weights = pixel @ total
+        return response
+    between: Weights = (pixel[:, None] * total).ravel()
+    if isinstance(layer, DepthwiseConvolution2D):
+        return between
+    result: Weights = between @ layer.point_kernel.float64[0, 0]
+    return result
