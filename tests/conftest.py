@@ -6,10 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from conformance import DATA
 from hypothesis import HealthCheck, settings
-
-SHARED = Path(os.environ.get("SENSENET_SHARED", Path(__file__).parents[2] / "shared"))
-"""Where recorded inputs and outputs of the published package lie: they are no part of the repository."""
 
 settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile(
@@ -26,7 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def conformance() -> Path:
     """The directory of recorded cases; skips the test where it is absent."""
-    path = SHARED / "conformance"
-    if not path.is_dir():
-        pytest.skip(f"there are no recorded cases at {path}: set SENSENET_SHARED")
-    return path
+    if not DATA.is_dir():
+        pytest.skip(f"there are no recorded cases at {DATA}: set SENSENET_SHARED")
+    return DATA

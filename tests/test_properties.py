@@ -1,0 +1,119 @@
+"""The whole compiler on random documents: levels agree, answers are right, faults are reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from document_reference import predict
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import PICTURE_OPS, TABULAR_OPS, documents, feeds, graphs, mutations, odd_rows, rows
+
+from sensenet.errors import SensenetError
+from sensenet.frontend import import_graph
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph, Value
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.ops.tabular import Destandardize, Standardize
+from sensenet.ir.signature import NUMERIC_INPUT, PREDICTIONS
+from sensenet.ir.types import DType
+from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes.manager import run_passes
+from sensenet.runtime.rows import row_encoder
+from sensenet.runtime.tables import table_of_rows
+
+RELATIVE, ABSOLUTE = 1e-5, 1e-6
+
+
+def optimized(graph: Graph, level: int) -> Graph:
+    return run_passes(graph, PIPELINES[level])[0]
+
+
+def encode(graph: Graph, table: list[list[Any]]) -> dict[str, np.ndarray]:
+    encoder = row_encoder(graph.signature)
+    return {NUMERIC_INPUT: encoder.encode(table_of_rows(table, encoder.layout))}
+
+
+def magnitude(graph: Graph, feed: dict[str, np.ndarray]) -> float:
+    """How large the numbers between the encoding and the answer become: errors are relative to them."""
+    values: dict[str, Value] = {}
+    for node in graph.nodes:
+        encoded = isinstance(node.op, Standardize | Destandardize | Input | Constant)
+        if not encoded and node.value.type.dtype is DType.FLOAT32:
+            values[node.name] = node.value
+    results = evaluate(Graph(graph.inputs, {**values, **graph.outputs}, graph.signature), feed)
+    return max((np.abs(results[name]).max(initial=1.0) for name in values), default=1.0)
+
+
+def destandardized_by(graph: Graph) -> float:
+    """The largest factor that an answer is multiplied with at the end."""
+    stdevs = [abs(float(n.op.stdev.array)) for n in graph.nodes if isinstance(n.op, Destandardize)]
+    return max([1.0, *stdevs])
+
+
+@given(documents(), st.data())
+def test_imported_documents_mean_what_the_json_says(document, data):
+    table = data.draw(rows(document))
+    graph = import_graph(document)
+    feed = encode(graph, table)
+    answer = evaluate(graph, feed)[PREDICTIONS]
+    allowed = ABSOLUTE * magnitude(graph, feed) * destandardized_by(graph)
+    np.testing.assert_allclose(answer, predict(document, table), rtol=RELATIVE, atol=allowed)
+
+
+@given(documents(), st.data())
+def test_level_1_answers_exactly_as_level_0(document, data):
+    graph = import_graph(document)
+    feed = encode(graph, data.draw(rows(document) | odd_rows(document)))
+    expected = evaluate(graph, feed)[PREDICTIONS]
+    np.testing.assert_array_equal(evaluate(optimized(graph, 1), feed)[PREDICTIONS], expected)
+
+
+@given(documents(), st.data())
+def test_level_2_answers_as_level_0_up_to_rounding(document, data):
+    graph = import_graph(document)
+    feed = encode(graph, data.draw(rows(document)))
+    expected = evaluate(graph, feed)[PREDICTIONS]
+    answer = evaluate(optimized(graph, 2), feed)[PREDICTIONS]
+    allowed = ABSOLUTE * magnitude(graph, feed) * destandardized_by(graph)
+    np.testing.assert_allclose(answer, expected, rtol=RELATIVE, atol=allowed)
+
+
+@given(documents(), st.data())
+def test_no_level_fails_on_odd_numbers(document, data):
+    graph = import_graph(document)
+    feed = encode(graph, data.draw(odd_rows(document)))
+    for level in PIPELINES:
+        answer = evaluate(optimized(graph, level), feed)[PREDICTIONS]
+        assert answer.shape == (len(feed[NUMERIC_INPUT]), graph.outputs[PREDICTIONS].type.shape[1])
+
+
+@given(graphs(TABULAR_OPS | PICTURE_OPS), st.data())
+def test_level_1_is_exact_on_any_graph(graph, data):
+    feed = data.draw(feeds(graph))
+    expected = evaluate(graph, feed)
+    for name, answer in evaluate(optimized(graph, 1), feed).items():
+        np.testing.assert_array_equal(answer, expected[name])
+
+
+@pytest.mark.parametrize("each", ALL_PASSES.values(), ids=ALL_PASSES.keys())
+@given(document=documents())
+def test_a_pass_leaves_its_own_result_alone(each, document):
+    once = each.run(optimized(import_graph(document), 0))
+    assert each.run(once) is once
+
+
+@given(documents().flatmap(mutations), st.data())
+def test_faults_are_reported_as_ours(document, data):
+    """Whatever is wrong with a document, it is imported soundly, or a SensenetError says why not."""
+    try:
+        graph = import_graph(document)
+    except SensenetError:
+        return
+    for level in PIPELINES:
+        result = optimized(graph, level)
+        numbers = [node for node in result.inputs if node.name == NUMERIC_INPUT]
+        feed = {node.name: np.zeros((2, node.types[0].shape[1] or 0), np.float32) for node in numbers}
+        evaluate(result, feed)
