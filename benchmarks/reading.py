@@ -151,12 +151,13 @@ def main():
         path = Path(folder) / "document.json"
         run("--write", str(path))
         print(f"{path.stat().st_size / 1e6:.0f} MB, {options.repeats} readings each")
-        for way, (_, package) in WAYS.items():
-            if importlib.util.find_spec(package) is None:
-                print(f"{way:34} not installed")
-                continue
-            records = [json.loads(run("--measure", way, str(path))) for _ in range(options.repeats)]
-            seconds, megabytes = (min(column) for column in zip(*records, strict=True))
+        ways = [way for way, (_, package) in WAYS.items() if importlib.util.find_spec(package)]
+        records = {way: [] for way in ways}
+        for _ in range(options.repeats):  # in turns, so that what else the machine does meets all alike
+            for way in ways:
+                records[way].append(json.loads(run("--measure", way, str(path))))
+        for way in ways:
+            seconds, megabytes = map(min, zip(*records[way], strict=True))
             print(f"{way:34} {seconds:6.2f} s {megabytes:6.0f} MB")
     return None
 
