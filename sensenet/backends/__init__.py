@@ -58,6 +58,16 @@ TARGETS: Mapping[str, Target] = {
         description="a tf.keras.Model, saved as .keras; trainable at -O0",
         suffix=".keras",
     ),
+    "savedmodel": Target(
+        module="sensenet.backends.savedmodel",
+        description="a TensorFlow SavedModel, also with named cells as inputs",
+        suffix="",
+    ),
+    "smbundle": Target(
+        module="sensenet.backends.smbundle",
+        description="that SavedModel in one file",
+        suffix=".smbundle",
+    ),
     "tflite": Target(
         module="sensenet.backends.tflite",
         description="a TensorFlow Lite flatbuffer, stock ops only",

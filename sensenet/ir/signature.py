@@ -98,6 +98,17 @@ class ImageColumn:
 
 Column = NumericColumn | CategoricalColumn | ImageColumn
 
+def describe_column(column: Column) -> dict[str, Any]:
+    """A column in the words of a document's `preprocess`, as far as a signature knows them."""
+    match column:
+        case CategoricalColumn():
+            return {"type": "categorical", "index": column.index, "values": list(column.values)}
+        case NumericColumn():
+            return {"type": "numeric", "index": column.index}
+        case ImageColumn():
+            return {"type": "image", "index": column.index}
+
+
 _COLUMN_TYPES: dict[str, type[Any]] = {
     "numeric": NumericColumn,
     "categorical": CategoricalColumn,
@@ -119,12 +130,18 @@ class ImageInput:
     """How pictures reach the graph: the network's size, and how others are brought to it.
 
     `rescale_type` is warp, pad or crop; `channels` is 3, or 4 where the colour space has an alpha channel.
+    Height and width are 0 where nobody knows them but the graph, which then scales every picture itself.
     """
 
     height: int = attrs.field(validator=_is(int))
     width: int = attrs.field(validator=_is(int))
     channels: int = attrs.field(validator=_is(int))
     rescale_type: str = attrs.field(validator=_is(str))
+
+    @property
+    def size_known(self) -> bool:
+        """Whether pictures can be brought to the network's size before the graph sees them."""
+        return self.height > 0 and self.width > 0
 
 
 Scalar = str | int | float | bool

@@ -9,14 +9,7 @@ from typing import Any
 from sensenet.artifact import Executable
 from sensenet.compile.driver import compile
 from sensenet.errors import ArtifactError
-from sensenet.ir.signature import (
-    CategoricalColumn,
-    Column,
-    ImageColumn,
-    ModelKind,
-    NumericColumn,
-    Signature,
-)
+from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
 from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
@@ -149,14 +142,3 @@ def make_model(
     """The model of an executable's kind."""
     kind = ObjectDetector if executable.signature.kind is ModelKind.DETECTOR else Deepnet
     return kind(executable, settings, preprocessors)
-
-
-def describe_column(column: Column) -> dict[str, Any]:
-    """A column in the words of a document's `preprocess`, as far as a signature knows them."""
-    match column:
-        case CategoricalColumn():
-            return {"type": "categorical", "index": column.index, "values": list(column.values)}
-        case NumericColumn():
-            return {"type": "numeric", "index": column.index}
-        case ImageColumn():
-            return {"type": "image", "index": column.index}

@@ -150,10 +150,13 @@ def require_channels(pixels: Array, channels: int, where: str) -> None:
 def fit_image(pixels: Array, image: ImageInput, where: str) -> Array:
     """float32[height, width, c]: a picture [h, w, c] brought to the network's size, as the graph does it.
 
+    Where that size is not known, the picture as it is.
     The graph's own rescaling leaves such a picture as it is, so pictures of several sizes can share a batch.
     Not for detectors, whose answer depends on the original size. Raises InputError naming the cell where
     nothing of a thin picture would be left.
     """
+    if not image.size_known:
+        return pixels.astype(np.float32)
     try:
         size = (image.height, image.width)
         fitted: Array = rescale(pixels[None], size, RescaleType(image.rescale_type))[0]

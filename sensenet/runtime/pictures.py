@@ -59,7 +59,8 @@ class PictureReader:
     def blank(self) -> Array:
         """The tensor of one row of black pictures."""
         several = (len(self.indices),) if len(self.indices) > 1 else ()
-        return np.zeros((1, *several, self.image.height, self.image.width, self.image.channels), np.float32)
+        size = (self.image.height, self.image.width) if self.image.size_known else (1, 1)
+        return np.zeros((1, *several, *size, self.image.channels), np.float32)
 
     def is_batch(self, x: Any) -> bool:
         """Whether an argument is an array of whole rows, which goes to the network as it is."""

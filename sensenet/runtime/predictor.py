@@ -61,8 +61,9 @@ class Predictor:
     def _batches_with_pictures(self, pictures: PictureReader, table: Table) -> Iterator[Inputs]:
         numbers = {NUMERIC_INPUT: self.rows.encode(table)} if self.has_numbers else {}
         cells = pictures.cells(table)
-        for start in range(0, table.length, PICTURES_AT_ONCE):
-            stop = min(start + PICTURES_AT_ONCE, table.length)
+        at_once = PICTURES_AT_ONCE if pictures.image.size_known else 1  # else they share no tensor
+        for start in range(0, table.length, at_once):
+            stop = min(start + at_once, table.length)
             pixels = pictures.read(cells, start, stop)
             yield {name: array[start:stop] for name, array in numbers.items()} | {PIXEL_INPUT: pixels}
 

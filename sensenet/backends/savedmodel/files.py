@@ -1,0 +1,61 @@
+"""Makes the files of a SavedModel."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sensenet.backends.lowering import make_function
+from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.quiet import silence
+from sensenet.backends.savedmodel.rows import make_row_function
+from sensenet.ir.graph import Graph
+from sensenet.ir.signature import ModelKind, Signature, describe_column
+
+MODEL_FILE = "saved_model.pb"
+SIGNATURE_FILE = "assets/sensenet.json"
+SETTINGS_FILE = "assets/settings.json"
+
+TENSORS, ROW = "serving_default", "predict_row"
+"""The names of the two signatures."""
+
+
+def make_files(graph: Graph) -> dict[str, bytes]:
+    """The files of the graph's SavedModel, by relative path; raises MissingPackageError."""
+    tf = import_tensorflow("the target savedmodel")
+    with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
+        module, signatures = _make_module(tf, graph)
+        tf.saved_model.save(module, directory, signatures)
+        root = Path(directory)
+        paths = (path for path in sorted(root.rglob("*")) if path.is_file())
+        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    return files | _assets(graph.signature)
+
+
+def _make_module(tf: Any, graph: Graph) -> tuple[Any, dict[str, Any]]:
+    """A `tf.Module` that holds the graph's functions, and its signatures."""
+    module = tf.Module()
+    module.predict = make_function(tf, graph)
+    module.rows = make_row_function(tf, graph)
+    return module, {
+        TENSORS: module.predict.get_concrete_function(),
+        ROW: module.rows.predict.get_concrete_function(**module.rows.specs),
+    }
+
+
+def _assets(signature: Signature) -> dict[str, bytes]:
+    """What a caller must know, in our words and in those of the published package (SPEC §10)."""
+    settings: dict[str, Any] = {
+        "_classes": list(signature.classes) or None,
+        "_preprocessors": [describe_column(column) for column in signature.columns],
+        "_ncolumns": len(signature.columns),
+        "_nimages": len(signature.image_columns),
+        "deepnet_type": "ObjectDetector" if signature.kind is ModelKind.DETECTOR else "Deepnet",
+        **signature.settings,
+    }
+    return {
+        SIGNATURE_FILE: json.dumps(signature.to_json()).encode(),
+        SETTINGS_FILE: json.dumps(settings).encode(),
+    }

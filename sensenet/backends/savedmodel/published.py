@@ -1,0 +1,219 @@
+"""Opens the SavedModels in bundles of the published package.
+
+Their trees need an op of that package's own, `BigMLTreeify`. All that it reads stands in the file as
+constants, so a function of stock ops that does the same is put in its place before TensorFlow loads the file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from sensenet.artifact import Executable
+from sensenet.backends.files import read_file
+from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.savedmodel.loading import Run, load_function, read_json
+from sensenet.errors import ArtifactError, SettingsError
+from sensenet.ir.signature import (
+    BOXES,
+    CLASSES,
+    PIXEL_INPUT,
+    PREDICTIONS,
+    SCORES,
+    VALID,
+    CategoricalColumn,
+    Column,
+    ImageColumn,
+    ImageInput,
+    ModelKind,
+    NumericColumn,
+    Signature,
+)
+from sensenet.ir.types import Array
+from sensenet.settings import Settings
+
+MODEL_FILE = "saved_model.pb"
+SETTINGS_FILE = "assets/settings.json"
+SERVING = "serving_default"
+
+TREE_OP = "BigMLTreeify"
+TREE_OUTPUT, CALL_OUTPUT = ":output_features:", ":output:"
+"""How other nodes read the result of that op, and of a call."""
+
+DETECTOR_OUTPUTS = (BOXES, SCORES, CLASSES, VALID)
+
+
+def open_published(path: Path, where: str) -> Executable:
+    """Run a SavedModel that the published package saved; raises ArtifactError for any other."""
+    if not (path / SETTINGS_FILE).is_file():
+        raise ArtifactError(f"{where} is a SavedModel, but not of a deepnet: it has no {SETTINGS_FILE}")
+    recorded = read_json(path / SETTINGS_FILE, where)
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "model"
+        shutil.copytree(path, copy)
+        outputs, channels = _prepare(copy / MODEL_FILE, where)
+        try:
+            signature = _read_settings(recorded, channels)
+        except (KeyError, TypeError, ValueError, AttributeError, SettingsError) as error:
+            raise ArtifactError(
+                f"{where}: {SETTINGS_FILE} is not what the published package writes ({error})"
+            ) from error
+        run = load_function(copy, SERVING, where)
+    if signature.kind is ModelKind.DETECTOR:
+        return Executable(signature=signature, run=_detect_each(run, outputs))
+    return Executable(signature=signature, run=lambda inputs: {PREDICTIONS: run(inputs)[outputs[0]]})
+
+
+def _read_settings(recorded: Mapping[str, Any], channels: int | None) -> Signature:
+    columns = tuple(_read_column(column) for column in recorded["_preprocessors"])
+    names = {attribute.name for attribute in attrs.fields(Settings)}
+    given = {name: value for name, value in recorded.items() if name in names and value is not None}
+    if recorded.get("_unfiltered"):
+        given["output_unfiltered_boxes"] = True
+    detector = recorded["deepnet_type"] == "ObjectDetector"
+    warp = given.get("rescale_type") or ("pad" if detector else "warp")
+    has_pictures = any(isinstance(column, ImageColumn) for column in columns)
+    return Signature(
+        kind=ModelKind.DETECTOR if detector else ModelKind.DEEPNET,
+        columns=columns,
+        classes=tuple(recorded["_classes"] or ()),
+        image=ImageInput(height=0, width=0, channels=channels or 3, rescale_type=warp)
+        if has_pictures
+        else None,
+        settings=Settings(**given).given(),
+    )
+
+
+def _read_column(column: Mapping[str, Any]) -> Column:
+    match column["type"]:
+        case "categorical":
+            values = (value if isinstance(value, str) else None for value in column["values"])
+            return CategoricalColumn(index=column["index"], values=tuple(values))
+        case "image":
+            return ImageColumn(index=column["index"])
+    return NumericColumn(index=column["index"], missing=column.get("mean", column.get("zero_value", 0.0)))
+
+
+def _detect_each(run: Run, outputs: list[str]) -> Run:
+    """A detector that takes several pictures: these models take one at a time."""
+    names = dict(zip(DETECTOR_OUTPUTS, outputs, strict=False))
+
+    def detect(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        pixels = inputs[PIXEL_INPUT]
+        found = [run({PIXEL_INPUT: pixels[row : row + 1]}) for row in range(len(pixels))]
+        counts = np.array([len(each[names[BOXES]][0]) for each in found], np.int32)
+        result = {
+            name: np.stack([_padded(each[names[name]][0], counts.max()) for each in found])
+            for name in (BOXES, SCORES, CLASSES)
+        }
+        valid = [each[names[VALID]].ravel()[0] for each in found] if VALID in names else counts
+        return result | {CLASSES: result[CLASSES].astype(np.int32), VALID: np.asarray(valid, np.int32)}
+
+    return detect
+
+
+def _padded(rows: Array, count: int) -> Array:
+    return np.concatenate([rows, np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)])
+
+
+def _prepare(path: Path, where: str) -> tuple[list[str], int | None]:
+    """Put stock ops in the place of trees; the names of the outputs in order, and the pictures' channels."""
+    tf = import_tensorflow("opening a bundle of the published package")
+    saved_model = import_package(
+        "tensorflow.core.protobuf.saved_model_pb2", "tensorflow", "this"
+    ).SavedModel()
+    try:
+        saved_model.ParseFromString(read_file(path))
+        meta_graph = saved_model.meta_graphs[0]
+        serving = meta_graph.signature_def[SERVING]
+        library = meta_graph.graph_def.library
+        made = [_replace_trees(tf, function, number) for number, function in enumerate(library.function)]
+    except ArtifactError:
+        raise
+    except Exception as error:  # protobuf's errors, and all that a damaged graph leads to
+        raise ArtifactError(f"{where}: {MODEL_FILE} is damaged ({error})") from error
+    for functions in made:
+        library.function.extend(functions)
+    path.write_bytes(saved_model.SerializeToString())
+    pixels = serving.inputs[PIXEL_INPUT].tensor_shape.dim if PIXEL_INPUT in serving.inputs else ()
+    by_position = sorted(serving.outputs.items(), key=lambda item: int(item[1].name.rpartition(":")[2]))
+    return [name for name, _ in by_position], pixels[-1].size if pixels else None
+
+
+def _replace_trees(tf: Any, function: Any, number: int) -> list[Any]:
+    """Turn the tree ops of a FunctionDef into calls; the functions that they call."""
+    nodes = {node.name: node for node in function.node_def}
+    trees = [node for node in function.node_def if node.op == TREE_OP]
+    made = []
+    for position, node in enumerate(trees):
+        x, *operands = (name for name in node.input if not name.startswith("^"))
+        constants = [tf.make_ndarray(nodes[name.split(":")[0]].attr["value"].tensor) for name in operands]
+        called = _tree_function(tf, constants)
+        called.signature.name = f"sensenet_trees_{number}_{position}"
+        made.append(called)
+        node.op = "PartitionedCall"
+        node.ClearField("input")
+        node.input.append(x)
+        node.attr["f"].func.name = called.signature.name
+        node.attr["Tin"].list.type.append(tf.float32.as_datatype_enum)
+        node.attr["Tout"].list.type.append(tf.float32.as_datatype_enum)
+    names = {node.name for node in trees}
+    for node in function.node_def if names else ():
+        for index, given in enumerate(node.input):
+            if given.split(":")[0] in names:
+                node.input[index] = given.replace(TREE_OUTPUT, CALL_OUTPUT)
+    for name, given in function.ret.items() if names else ():
+        if given.split(":")[0] in names:
+            function.ret[name] = given.replace(TREE_OUTPUT, CALL_OUTPUT)
+    return made
+
+
+def _tree_function(tf: Any, operands: Sequence[Array]) -> Any:
+    """The FunctionDef of a forest, f32[rows, features] → f32[rows, outputs]; unrolled to its depth.
+
+    The operands are feature, threshold, left and right, all [trees, nodes], and leaves, f32[trees, leaves,
+    outputs]. A leaf's feature is negative, and its `left` counts in `leaves`. The answer is the mean of the
+    trees' leaves.
+    """
+    feature, threshold, left, right, leaves = operands
+    trees, size = feature.shape
+    here = np.arange(size, dtype=np.int32)
+    base = (np.arange(trees, dtype=np.int32) * size)[:, None]
+    is_leaf = feature < 0
+    following = [base + np.where(is_leaf, here, side) for side in (left, right)]
+    values = leaves[np.arange(trees)[:, None], np.where(is_leaf, np.maximum(left, 0), 0)]
+    tables = [array.reshape(-1) for array in (np.maximum(feature, 0), threshold, *following)]
+    depth = _depth(base[:, 0], tables[2], tables[3])
+
+    def average(x: Any) -> Any:
+        nodes = tf.tile(base.T, [tf.shape(x)[0], 1])
+        for _ in range(depth):
+            features, thresholds, lefts, rights = (tf.gather(table, nodes) for table in tables)
+            goes_left = tf.gather(x, features, batch_dims=1) <= thresholds
+            nodes = tf.where(goes_left, lefts, rights)
+        return tf.reduce_mean(tf.gather(values.reshape(trees * size, -1), nodes), axis=1)
+
+    spec = tf.TensorSpec([None, None], tf.float32)
+    concrete = tf.function(average, autograph=False).get_concrete_function(spec)
+    called = concrete.function_def
+    (output,) = called.signature.output_arg
+    called.ret["output"] = called.ret.pop(output.name)
+    output.name = "output"
+    return called
+
+
+def _depth(roots: Array, left: Array, right: Array) -> int:
+    """The number of steps after which every path has reached a leaf."""
+    nodes, depth = np.unique(roots), 0
+    while (left[nodes] != nodes).any():
+        nodes = np.unique(np.concatenate([left[nodes], right[nodes]]))
+        depth += 1
+        if depth > len(left):
+            raise ArtifactError("a tree of the file leads back to itself")
+    return depth

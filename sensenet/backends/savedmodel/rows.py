@@ -1,0 +1,211 @@
+"""The signature `predict_row`: rows as their cells, one named tensor a cell.
+
+| cell | tensor | missing |
+|---|---|---|
+| number | f32[rows] | NaN |
+| category | string[rows] | text that is no category |
+| picture | string[rows], encoded as JPEG, PNG or GIF | the empty string |
+
+A tensor is named after the cell's field, in letters, digits and `_`, or `column_3` where the document names
+none. The answer of a classification is `label` (string[rows]), `classes` and `scores` (both [rows, classes],
+as TensorFlow Serving's convention has it), of a regression `prediction` (f32[rows]), of an extractor
+`features`, of a detector its arrays, with `labels` (string[rows, n]).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.backends.lowering import emit, run_graph
+from sensenet.ir.graph import Graph
+from sensenet.ir.ops.image import Rescale, RescaleType
+from sensenet.ir.signature import (
+    CLASSES,
+    NUMERIC_INPUT,
+    PIXEL_INPUT,
+    PREDICTIONS,
+    CategoricalColumn,
+    Column,
+    ImageColumn,
+    ImageInput,
+    ModelKind,
+    NumericColumn,
+    Signature,
+)
+
+OPAQUE = 255.0
+RGB = 3
+
+
+@frozen
+class RowInput:
+    """A tensor of the signature: its name, and the columns that read it, which are of one type."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def is_number(self) -> bool:
+        return isinstance(self.columns[0], NumericColumn)
+
+
+def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
+    """The inputs of a model's rows; a cell that columns of two types read becomes two inputs."""
+    cells: dict[tuple[int, type[Column]], list[Column]] = {}
+    width = _row_width(signature)
+    for column in signature.columns:
+        cells.setdefault((column.index % width, type(column)), []).append(column)
+    names = _unique(_cell_name(signature, index) for index, _ in sorted(cells, key=lambda cell: cell[0]))
+    ordered = sorted(cells.items(), key=lambda item: item[0][0])
+    return tuple(RowInput(name, tuple(cell[1])) for name, cell in zip(names, ordered, strict=True))
+
+
+def _row_width(signature: Signature) -> int:
+    """The number of cells of a row, from whose end negative indices count."""
+    indices = [column.index for column in signature.columns]
+    return len(signature.fields) or max((i + 1 if i >= 0 else -i for i in indices), default=1)
+
+
+def _cell_name(signature: Signature, index: int) -> str:
+    """A name that TensorFlow allows, and that can be a keyword argument."""
+    field = signature.fields[index].name if index < len(signature.fields) else ""
+    name = re.sub(r"\W+", "_", field, flags=re.ASCII).strip("_")
+    return name if name[:1].isalpha() else f"column_{index}"
+
+
+def _unique(names: Iterator[str]) -> Iterator[str]:
+    taken: set[str] = set()
+    for base in names:
+        name, count = base, 1
+        while name.lower() in taken:  # TensorFlow tells names apart by more than their case
+            count += 1
+            name = f"{base}_{count}"
+        taken.add(name.lower())
+        yield name
+
+
+def make_row_function(tf: Any, graph: Graph) -> Any:
+    """A `tf.Module` with the function `predict`, the tables that it looks categories up in, and `specs`.
+
+    `specs` are the `tf.TensorSpec` of its keyword arguments.
+    """
+    signature = graph.signature
+    inputs = row_inputs(signature)
+    module = tf.Module()
+    module.tables = [_make_table(tf, column) for column in signature.columns]
+    module.specs = {
+        each.name: tf.TensorSpec([None], tf.float32 if each.is_number else tf.string, each.name)
+        for each in inputs
+    }
+    name_of = {id(column): each.name for each in inputs for column in each.columns}
+
+    def predict(**cells: Any) -> dict[str, Any]:
+        if signature.kind is ModelKind.DETECTOR:
+            (name,) = cells
+            return _label_boxes(tf, signature, _detect_each(tf, graph, cells[name]))
+        columns = zip(signature.columns, module.tables, strict=True)
+        encoded = [
+            (column, _encode(tf, column, table, cells[name_of[id(column)]])) for column, table in columns
+        ]
+        feeds: dict[str, Any] = {}
+        declared = {node.name for node in graph.inputs}
+        if NUMERIC_INPUT in declared:
+            feeds[NUMERIC_INPUT] = tf.stack([numbers for _, numbers in encoded], axis=1)
+        if PIXEL_INPUT in declared and signature.image is not None:
+            encoded_pictures = [cells[name_of[id(column)]] for column in signature.image_columns]
+            pictures = [_decode_all(tf, each, signature.image) for each in encoded_pictures]
+            feeds[PIXEL_INPUT] = tf.stack(pictures, axis=1) if len(pictures) > 1 else pictures[0]
+        return _label(tf, signature, run_graph(tf, graph, feeds)[PREDICTIONS])
+
+    module.predict = tf.function(predict, autograph=False)
+    return module
+
+
+def _make_table(tf: Any, column: Column) -> Any:
+    """The codes of a categorical column's values; None for other columns."""
+    if not isinstance(column, CategoricalColumn):
+        return None
+    codes: dict[str, int] = {}
+    for code, value in enumerate(column.values):
+        if value is not None:
+            codes.setdefault(value, code)
+    if not codes:
+        return None
+    values = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(list(codes), tf.string), tf.constant(list(codes.values()), tf.int32)
+    )
+    return tf.lookup.StaticHashTable(values, default_value=-1)
+
+
+def _encode(tf: Any, column: Column, table: Any, cells: Any) -> Any:
+    """f32[rows]: what a column holds in the tensor `numeric_inputs`."""
+    match column:
+        case NumericColumn():
+            return tf.where(tf.math.is_nan(cells), column.missing, cells)
+        case CategoricalColumn() if table is not None:
+            return tf.cast(table.lookup(cells), tf.float32)
+        case CategoricalColumn():
+            return -tf.ones(tf.shape(cells), tf.float32)
+        case ImageColumn():
+            return tf.zeros(tf.shape(cells), tf.float32)
+
+
+def _decode(tf: Any, encoded: Any, channels: int) -> Any:
+    """f32[h, w, channels] of an encoded picture, one black pixel of the empty string; alpha is opaque."""
+    pixels = tf.cond(
+        tf.equal(tf.strings.length(encoded), 0),
+        lambda: tf.zeros([1, 1, RGB], tf.uint8),
+        lambda: tf.io.decode_jpeg(encoded, channels=RGB, dct_method="INTEGER_ACCURATE"),  # PNG and GIF too
+    )
+    pixels = tf.cast(pixels, tf.float32)
+    return pixels if channels == RGB else tf.pad(pixels, [[0, 0], [0, 0], [0, 1]], constant_values=OPAQUE)
+
+
+def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
+    """f32[rows, height, width, channels]: pictures in the network's size, which the graph keeps."""
+    op = Rescale(height=image.height, width=image.width, method=RescaleType(image.rescale_type))
+
+    def decode(each: Any) -> Any:
+        (scaled,) = emit(tf, op, _decode(tf, each, image.channels)[None])
+        return tf.ensure_shape(scaled[0], [image.height, image.width, image.channels])
+
+    spec = tf.TensorSpec([image.height, image.width, image.channels], tf.float32)
+    return tf.map_fn(decode, encoded, fn_output_signature=spec)
+
+
+def _detect_each(tf: Any, graph: Graph, encoded: Any) -> dict[str, Any]:
+    """A detector's outputs, picture by picture: boxes depend on the size of the picture."""
+    channels = graph.inputs[0].types[0].shape[-1] or RGB
+
+    def detect(each: Any) -> dict[str, Any]:
+        outputs = run_graph(tf, graph, {PIXEL_INPUT: _decode(tf, each, channels)[None]})
+        return {name: tensor[0] for name, tensor in outputs.items()}
+
+    specs = {
+        name: tf.TensorSpec(value.type.shape[1:], value.type.dtype.numpy)
+        for name, value in graph.outputs.items()
+    }
+    return dict(tf.map_fn(detect, encoded, fn_output_signature=specs))
+
+
+def _label_boxes(tf: Any, signature: Signature, outputs: dict[str, Any]) -> dict[str, Any]:
+    labels = tf.gather(tf.constant(list(signature.classes), tf.string), outputs[CLASSES])
+    return outputs | {"labels": labels}
+
+
+def _label(tf: Any, signature: Signature, answer: Any) -> dict[str, Any]:
+    if signature.kind is ModelKind.EXTRACTOR:
+        return {"features": answer}
+    if not signature.classes:
+        return {"prediction": answer[:, 0] if answer.shape[1] == 1 else answer}
+    classes = tf.constant(list(signature.classes), tf.string)
+    rows = tf.shape(answer)[0]
+    return {
+        "label": tf.gather(classes, tf.argmax(answer, axis=1)),
+        "classes": tf.tile(classes[None], [rows, 1]),
+        "scores": answer,
+    }

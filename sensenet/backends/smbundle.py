@@ -1,0 +1,48 @@
+"""The target smbundle: the SavedModel of the target savedmodel in one file (SPEC §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.backends import Backend
+from sensenet.backends.bundle import pack, unpack
+from sensenet.backends.files import read_file
+from sensenet.backends.lowering import LEGAL
+from sensenet.backends.options import check_options
+from sensenet.backends.savedmodel import open_files
+from sensenet.backends.savedmodel.files import make_files
+from sensenet.errors import ArtifactError
+from sensenet.ir.graph import Graph
+
+FILE_NAME = "model.smbundle"
+
+
+def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
+    """The graph as one bundle."""
+    check_options("smbundle", options)
+    bundle = pack(make_files(graph))
+    return Artifact(target="smbundle", graph=graph, report=report, produce=lambda: {FILE_NAME: bundle})
+
+
+def load(artifact: Artifact) -> Executable:
+    """Run an artifact."""
+    return _run(bytes(artifact), "the artifact")
+
+
+def open(path: Path) -> Executable:
+    """Run a saved bundle, of ours or of the published package; raises ArtifactError for anything else."""
+    return _run(read_file(path), str(path))
+
+
+def _run(bundle: bytes, where: str) -> Executable:
+    try:
+        files = unpack(bundle)
+    except ArtifactError as error:
+        raise ArtifactError(f"{where}: {error}") from error
+    return open_files(files, where)
+
+
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)

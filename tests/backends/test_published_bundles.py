@@ -1,0 +1,28 @@
+"""Bundles that the published package wrote: they load, and predict what it recorded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conformance import DATA, as_cell, recorded_cases
+
+from sensenet.models.wrappers import create_model
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.mark.parametrize("case", recorded_cases("smbundle"))
+def test_a_published_bundle_predicts_what_was_recorded(case):
+    record = case.read()
+    model = create_model(DATA / "smbundle" / record["smbundle"])
+    for row, expected in zip(record["inputs"], record["outputs"], strict=True):
+        cells = as_cell(row)
+        if record["kind"] == "detector":
+            found = model(cells[0])
+            assert [(each["box"], each["label"]) for each in found] == [
+                (each["box"], each["label"]) for each in expected
+            ]
+            scores = [[each["score"] for each in objects] for objects in (found, expected)]
+            assert np.allclose(*scores, atol=1e-4)
+        else:
+            assert np.allclose(model([cells])[0], expected, atol=2e-6, rtol=2e-5)
