@@ -15,7 +15,7 @@ from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
 
-LARGEST_WEIGHT = 2**31
+LARGEST_WEIGHT = 2**28
 """More numbers in one weight are a mistake in a document without values."""
 
 
