@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Write constraints.txt: the newest versions that pyproject.toml allows, resolved once for each Python.
 
-    python .ci/lock.py python3.10 python3.11 python3.12
+    python .ci/lock.py python3.10 python3.11 python3.12 python3.13:dev
 
-Each interpreter gets a temporary virtual environment with every extra in it (about 3 GB), whose packages are
-then listed. A package that resolved differently has one line for each version, with a marker. Run the tests
-on each Python afterwards, then commit the file.
+Each interpreter gets a temporary virtual environment with every extra in it (about 3 GB), or with those named
+after a colon, and its packages are listed. A package that resolved differently has one line for each version,
+with a marker. Run the tests on each Python afterwards, then commit the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = ".[all,dev]"
+ALL_EXTRAS = "all,dev"
 TOOLS = ("pip",)
 """Listed by pip and no dependency of ours."""
 
@@ -30,13 +30,14 @@ HEADER = """\
 Pins = Mapping[str, str]
 
 
-def resolve(interpreter: str, folder: Path) -> tuple[str, Pins]:
-    """The interpreter's version (`3.11`), and the version of every package of an environment made with it."""
+def resolve(argument: str, folder: Path) -> tuple[str, Pins]:
+    """An interpreter's version (`3.11`), and the version of every package of an environment made with it."""
+    interpreter, _, extras = argument.partition(":")
     environment = folder / Path(interpreter).name
     subprocess.run([interpreter, "-m", "venv", environment], check=True)
     python = environment / "bin" / "python"
     install = [python, "-m", "pip", "install", "--quiet", "--upgrade", "--upgrade-strategy", "eager"]
-    subprocess.run([*install, EXTRAS], check=True, cwd=ROOT)
+    subprocess.run([*install, f".[{extras or ALL_EXTRAS}]"], check=True, cwd=ROOT)
     version = _output(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
     return version, parse_freeze(_output(python, "-m", "pip", "freeze", "--all"))
 
@@ -70,12 +71,12 @@ def _output(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def main(interpreters: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Resolve for each interpreter, and write the file."""
-    if not interpreters:
+    if not arguments:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        resolved = dict(resolve(interpreter, Path(folder)) for interpreter in interpreters)
+        resolved = dict(resolve(argument, Path(folder)) for argument in arguments)
     CONSTRAINTS.write_text(HEADER + "\n".join(merge(resolved)) + "\n", encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHONS = ("3.10", "3.11", "3.12")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LARGEST_FILE = 400_000
 
 DISTRIBUTIONS = {"PIL": "pillow", "simdjson": "pysimdjson"}
@@ -30,13 +30,14 @@ CONSTRAINTS = [
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-REQUIREMENTS = [
-    requirement
-    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
-    for requirement in map(Requirement, group)
-    if requirement.name != PROJECT["name"]
-]
-"""Of the core and of all extras; without the extras that an extra consists of."""
+REQUIREMENTS = {
+    extra: [requirement for requirement in map(Requirement, texts) if requirement.name != PROJECT["name"]]
+    for extra, texts in {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}.items()
+}
+"""Extra → what it requires, but for other extras; the core is ""."""
+
+UNAVAILABLE = {"3.13": {"tfjs"}}
+"""Python → extras that cannot be installed there: see docs/dependencies.md."""
 
 
 def readme_command(number: int) -> str:
@@ -71,9 +72,10 @@ def test_every_requirement_is_pinned_to_a_version_that_it_allows(python: str) ->
 
     pins = {normalize(pin.name): pin for pin in filter(applies, CONSTRAINTS)}
     assert len(pins) == len(list(filter(applies, CONSTRAINTS)))
-    for requirement in filter(applies, REQUIREMENTS):
-        (exact,) = pins[normalize(requirement.name)].specifier
-        assert requirement.specifier.contains(exact.version), requirement
+    for extra in REQUIREMENTS.keys() - UNAVAILABLE.get(python, set()):
+        for requirement in filter(applies, REQUIREMENTS[extra]):
+            (exact,) = pins[normalize(requirement.name)].specifier
+            assert requirement.specifier.contains(exact.version), requirement
 
 
 def test_constraints_pin_exact_versions_from_no_place_in_particular() -> None:
@@ -117,7 +119,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
     imported = set().union(*(imported_packages(path) for path in (ROOT / "sensenet").rglob("*.py")))
     foreign = imported - set(sys.stdlib_module_names) - {PROJECT["name"]}
     assert {"numpy", "tensorflow"} <= foreign
-    declared = {normalize(requirement.name) for requirement in REQUIREMENTS}
+    declared = {normalize(requirement.name) for extra in REQUIREMENTS.values() for requirement in extra}
     assert {normalize(DISTRIBUTIONS.get(name, name)) for name in foreign} - declared == set()
 
 
