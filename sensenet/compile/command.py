@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gzip
 import inspect
 import json
 import sys
@@ -20,7 +21,8 @@ from sensenet.backends import TARGETS
 from sensenet.command_line import STANDARD
 from sensenet.compile.driver import DEFAULT_LEVEL, compile
 from sensenet.compile.stages import StageWriter
-from sensenet.files import require_free
+from sensenet.files import require_free, require_replaceable, write_all
+from sensenet.frontend.strip import encode_document, strip_weights
 from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
 from sensenet.passes.manager import Observer
@@ -28,7 +30,8 @@ from sensenet.settings import setting_argument
 
 PROGRAM = "python -m sensenet.compile"
 DEFAULT_TARGET = "keras"
-MODEL_SUFFIXES = (".gz", ".json", *(target.suffix for target in TARGETS.values()))
+STRIPPED_SUFFIX = ".stripped.json"
+MODEL_SUFFIXES = frozenset({".gz", ".json", *(target.suffix for target in TARGETS.values())}) - {""}
 
 EXAMPLES = f"""\
 examples:
@@ -38,6 +41,8 @@ examples:
   {PROGRAM} deepnet.json --print-ir -O1         shows the graph, writes no file
   {PROGRAM} deepnet.json -t tflite --setting regression_normalize=true
   {PROGRAM} deepnet.json -t tflite --dump-ir stages --time-passes
+  {PROGRAM} deepnet.json --strip-weights -o bare.json
+  {PROGRAM} bare.json --weights deepnet.h5 -t tflite
 
 exit status: 0, 1 for input that cannot be compiled, 2 for a wrong command line.
 """
@@ -99,6 +104,12 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="an option of the target; repeatable",
     )
+    add("--weights", metavar="PATH", help="an h5 file with the weights of MODEL, in place of its own")
+    add(
+        "--strip-weights",
+        action="store_true",
+        help="write MODEL's document without its weights, and compile nothing",
+    )
     add("-f", "--force", action="store_true", help="replace what stands at the output path")
     add("-q", "--quiet", action="store_true", help="say nothing unless something is wrong")
     add(
@@ -135,6 +146,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         _print_table([(name, levels) for name, levels in _levels_by_pass().items()])
     elif options.model is None:
         parser.error("the following arguments are required: MODEL")
+    elif options.strip_weights:
+        _strip_weights(options, parser)
     else:
         _compile(options, parser)
 
@@ -157,7 +170,7 @@ def _levels_by_pass() -> dict[str, str]:
 
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     target = options.target or _target_by_suffix(options.output)
-    output = options.output or _default_output(options, target)
+    output = options.output or _default_output(options, TARGETS[target].suffix)
     if output == STANDARD and sys.stdout.isatty():
         parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
     if output == STANDARD and options.print_ir:
@@ -172,9 +185,10 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             observers.append(writer)
         show(f"reading {options.model}")
         artifact = compile(
-            sys.stdin.buffer.read() if options.model == STANDARD else options.model,
+            _source(options),
             target,
             settings=dict(options.settings),
+            weights=options.weights,
             optimize=options.level,
             observe=_observe_all(observers),
             **dict(options.options),
@@ -189,12 +203,35 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
         print(_summarize(artifact, written), file=sys.stderr)
 
 
+def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if options.target or options.weights or options.print_ir or options.dump_ir:
+        parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
+    output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
+    if output != STANDARD:
+        require_free(Path(output), options.force)
+    content = encode_document(strip_weights(_source(options)))
+    if output == STANDARD:
+        sys.stdout.buffer.write(content)
+        return
+    packed = gzip.compress(content, mtime=0) if output.endswith(".gz") else content
+    require_replaceable(Path(output), packed)
+    write_all({Path(output): packed}, options.force)
+    if not options.quiet:
+        print(f"{output}: {len(packed) / 1e3:,.1f} kB without weights", file=sys.stderr)
+
+
 def _target_by_suffix(output: str | None) -> str:
     suffix = Path(output or "").suffix
-    return next((name for name, target in TARGETS.items() if target.suffix == suffix), DEFAULT_TARGET)
+    names = {target.suffix: name for name, target in TARGETS.items() if target.suffix}
+    return names.get(suffix, DEFAULT_TARGET)
 
 
-def _default_output(options: argparse.Namespace, target: str) -> str | None:
+def _source(options: argparse.Namespace) -> str | bytes:
+    model: str = options.model
+    return sys.stdin.buffer.read() if model == STANDARD else model
+
+
+def _default_output(options: argparse.Namespace, suffix: str) -> str | None:
     if options.print_ir:
         return None
     if options.model == STANDARD:
@@ -202,7 +239,7 @@ def _default_output(options: argparse.Namespace, target: str) -> str | None:
     path = Path(options.model)
     while path.suffix in MODEL_SUFFIXES:
         path = path.with_suffix("")
-    return path.name + TARGETS[target].suffix
+    return path.name + suffix
 
 
 def _observe_all(observers: Sequence[Observer]) -> Observer:

@@ -11,11 +11,13 @@ statistics of columns, mean images, how layers are connected.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from sensenet.errors import DocumentError
 from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.envelope import find_network, read_source
 from sensenet.frontend.legacy import is_legacy
@@ -73,6 +75,14 @@ def strip_weights(source: Any) -> dict[str, Any]:
     keys = network.path.split(".") if network.path else []
     stripped: dict[str, Any] = _plain(_put(root, keys, _strip_network(network)))
     return stripped
+
+
+def encode_document(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON text; raises DocumentError for lists nested too deep."""
+    try:
+        return json.dumps(document).encode()
+    except RecursionError as error:
+        raise DocumentError("lists and objects are nested too deep to be written as text") from error
 
 
 def _put(root: dict[str, Any], keys: Sequence[str], value: dict[str, Any]) -> dict[str, Any]:
