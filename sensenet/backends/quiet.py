@@ -7,8 +7,12 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _LOCK = threading.Lock()
 """File descriptors belong to the process: one thread at a time may turn them elsewhere."""
@@ -43,3 +47,19 @@ def _duplicate(descriptor: int) -> int | None:
         return os.dup(descriptor)
     except OSError:
         return None
+
+
+def silence_first_call(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, silent the first time: that is when TensorFlow optimizes a graph, and talks about it."""
+    called = False
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal called
+        if called:
+            return function(*args, **kwargs)
+        with silence():
+            result = function(*args, **kwargs)
+        called = True
+        return result
+
+    return call

@@ -26,7 +26,7 @@ from sensenet.backends.keras.model import make_model
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow
-from sensenet.backends.quiet import silence
+from sensenet.backends.quiet import silence, silence_first_call
 from sensenet.errors import ArtifactError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
@@ -87,7 +87,8 @@ def make_executable(model: Any) -> Executable:
         results = model(named if len(named) > 1 else tensors[0], training=False)
         return results if isinstance(results, dict) else {last.outputs[0]: results}
 
-    function = tf.function(predict, autograph=False).get_concrete_function(*specs)
+    concrete = tf.function(predict, autograph=False).get_concrete_function(*specs)
+    function = silence_first_call(concrete)
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
         arrays = [checked_input(inputs, name, declared) for name, declared in types.items()]

@@ -23,7 +23,6 @@ KERAS_ACTIVATIONS = frozenset(
     {
         ActivationFunction.LINEAR,
         ActivationFunction.RELU,
-        ActivationFunction.MISH,
         ActivationFunction.TANH,
         ActivationFunction.SIGMOID,
         ActivationFunction.SOFTMAX,
@@ -39,7 +38,8 @@ KERAS_ACTIVATIONS = frozenset(
 """Those that Keras 2 and 3 have under the same name with the same formula.
 
 Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), relu6 and
-log_softmax (only in Keras 3).
+log_softmax (only in Keras 3), mish (TensorFlow fuses it with a batch normalization before it into an op that
+does not exist).
 """
 
 

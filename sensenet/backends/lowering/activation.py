@@ -21,6 +21,14 @@ def activate(tf: Any, function: ActivationFunction, x: Any) -> Any:
     return _FUNCTIONS[function](tf, x)
 
 
+def _leaky_relu(tf: Any, x: Any) -> Any:
+    """max(x, 0.1·x), which TFLite's converter recognizes as its leaky_relu.
+
+    Not TensorFlow's own leaky_relu: fused with a convolution and an addition before it, it gets slope 0.2.
+    """
+    return tf.maximum(x * LEAKY_RELU_SLOPE, x)
+
+
 def _mish(tf: Any, x: Any) -> Any:
     """x · tanh(softplus x) = x · w / (w + 2), where w = n·(n + 2) and n = e^x."""
     n = tf.exp(tf.minimum(x, ALMOST_ONE))
@@ -51,7 +59,7 @@ _FUNCTIONS: Mapping[ActivationFunction, Callable[[Any, Any], Any]] = {
     ActivationFunction.LINEAR: lambda tf, x: x,
     ActivationFunction.RELU: lambda tf, x: tf.nn.relu(x),
     ActivationFunction.RELU6: lambda tf, x: tf.nn.relu6(x),
-    ActivationFunction.LEAKY_RELU: lambda tf, x: tf.nn.leaky_relu(x, LEAKY_RELU_SLOPE),
+    ActivationFunction.LEAKY_RELU: _leaky_relu,
     ActivationFunction.MISH: _mish,
     ActivationFunction.TANH: lambda tf, x: tf.tanh(x),
     ActivationFunction.SIGMOID: lambda tf, x: tf.sigmoid(x),

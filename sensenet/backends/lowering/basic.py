@@ -20,15 +20,18 @@ def add_bias_and_activate(tf: Any, op: Any, y: Any) -> Any:
 
 
 def divide(tf: Any, x: Any, divisor: Any) -> Any:
-    """x / divisor, rounded as IEEE 754 division even where the divisor is constant.
+    """x / divisor, rounded as division even where the divisor is constant; x has a batch axis."""
+    return x / (divisor if tf.get_static_value(divisor) is None else hide_constant(tf, divisor, x))
+
+
+def hide_constant(tf: Any, constant: Any, batch: Any) -> Any:
+    """A float32 constant that the optimizers don't know; `batch` is a tensor whose first axis is the batch.
 
     TensorFlow's graph optimizer and TFLite's converter replace division by a constant by a product with its
     reciprocal, which is another number in half of all cases: enough to send a row the other way in a tree, or
-    to take another pixel. Adding min(batch size, 0), which is 0, keeps the divisor out of their sight.
+    to take another pixel. Adding min(batch size, 0), which is 0, keeps the constant out of their sight.
     """
-    if tf.get_static_value(divisor) is None:
-        return x / divisor
-    return x / (divisor + tf.cast(tf.minimum(tf.shape(x)[0], 0), x.dtype))
+    return constant + tf.cast(tf.minimum(tf.shape(batch)[0], 0), tf.float32)
 
 
 def _dense(tf: Any, op: dense.Dense, x: Any) -> Any:

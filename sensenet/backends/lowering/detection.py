@@ -25,7 +25,7 @@ def _decode_boxes(tf: Any, op: detection.DecodeBoxes, x: Any) -> tuple[Any, Any,
     lows, highs = [], []
     cells = (tf.range(columns)[:, None], tf.range(rows)[:, None, None])
     for axis, cell in enumerate(cells):
-        offset = tf.sigmoid(raw[..., axis]) * op.xyscale - shift
+        offset = _exact_sigmoid(tf, raw[..., axis]) * op.xyscale - shift
         centre = (offset + tf.cast(cell, tf.float32)) * float(op.stride)
         half_size = tf.exp(raw[..., 2 + axis]) * anchors[:, axis] / 2.0
         lows.append(centre - half_size)
@@ -37,6 +37,15 @@ def _decode_boxes(tf: Any, op: detection.DecodeBoxes, x: Any) -> tuple[Any, Any,
         tf.reshape(tf.reduce_max(scores, axis=-1), [-1, boxes]),
         tf.reshape(tf.argmax(scores, axis=-1, output_type=tf.int32), [-1, boxes]),
     )
+
+
+def _exact_sigmoid(tf: Any, x: Any) -> Any:
+    """1 / (1 + e^-x), as the interpreter computes it.
+
+    TensorFlow's own sigmoid errs by up to 6 units in the last place, and not always alike for the same x:
+    enough to round a box's side to another pixel. Not for scores: XNNPACK's e^NaN is 0, so NaN would score 1.
+    """
+    return 1.0 / (1.0 + tf.exp(-x))
 
 
 def _suppress_boxes(

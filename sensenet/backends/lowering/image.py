@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.lowering.basic import divide
+from sensenet.backends.lowering.basic import hide_constant
 from sensenet.backends.lowering.emit import Emit
 from sensenet.ir.op import Op
 from sensenet.ir.ops import image
@@ -23,7 +23,7 @@ def _rescale(tf: Any, op: image.Rescale, x: Any) -> Any:
     target = np.array([op.height, op.width], np.float32)
     source = tf.cast(tf.shape(x)[1:3], tf.float32)
     scaled, offsets = _placement(tf, op.method, source, target)
-    ratios = source / scaled if op.method is not RescaleType.WARP else divide(tf, source, scaled)
+    ratios = source / (hide_constant(tf, scaled, x) if op.method is RescaleType.WARP else scaled)
     positions = [np.arange(size, dtype=np.float32) for size in (op.height, op.width)]
     for axis, position in enumerate(positions):
         centres = position + offsets[axis] + np.float32(0.5)
