@@ -24,7 +24,7 @@ from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PAGES = ("README.md", "docs/cli.md")
+PAGES = ("README.md", "docs/cli.md", "docs/images.md")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -98,6 +98,14 @@ def test_exported_trees_answer_as_those_of_scikit_learn(diabetes: ModuleType) ->
     expected = head.predict(np.column_stack([*answers, features]))
     model = create_model(str(EXAMPLES / "diabetes.json"), {"regression_normalize": True})
     np.testing.assert_allclose(model(rows)[:, 0], expected, atol=1e-5)
+
+
+def test_shapes_document_finds_shapes_that_it_was_not_trained_on() -> None:
+    shapes = importlib.import_module("train_shapes")
+    detect = create_model(str(EXAMPLES / "shapes.json.gz"))
+    recall, precision = shapes.share_found(detect, np.random.default_rng(2), scenes=50)
+    assert recall > 0.85
+    assert precision > 0.9
 
 
 def test_rows_of_the_table_are_the_flowers_held_out(iris: ModuleType) -> None:

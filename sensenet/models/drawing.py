@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +17,8 @@ TEXT_SHARE = 1 / 36
 
 SMALLEST_TEXT = 11
 """The smallest letters that can be read, in pixels."""
+
+GOLDEN_RATIO = 0.618034
 
 Color = tuple[int, int, int]
 
@@ -34,22 +35,27 @@ def draw_boxes(image: Image.Image, objects: Iterable[Mapping[str, Any]]) -> Imag
     """A copy of the picture, in RGB, with a rectangle and a caption for each object.
 
     `objects` are `{"box": [x1, y1, x2, y2], "label", "score"}`, as a detector gives them: pixels, (0, 0) at
-    the upper left. Objects of one label have one color. The best-scored object is drawn last, on top.
+    the upper left. Each label has a color of its own. The best-scored object is drawn last, on top.
     """
+    objects = list(objects)
+    colors = label_colors({str(found["label"]) for found in objects})
     canvas = image.convert("RGB")
     draw = ImageDraw.Draw(canvas)
     style = _style(canvas.size)
     for found in sorted(objects, key=lambda item: float(item["score"])):
-        color = label_color(str(found["label"]))
+        color = colors[str(found["label"])]
         box = _clip([float(side) for side in found["box"]], canvas.size)
         draw.rectangle(box, outline=color, width=style.line)
         _draw_caption(draw, f"{found['label']} {found['score']:.2f}", box, color, style)
     return canvas
 
 
-def label_color(label: str) -> Color:
-    """A saturated color that depends on the label alone."""
-    hue = zlib.crc32(label.encode()) / 2**32
+def label_colors(labels: Iterable[str]) -> dict[str, Color]:
+    """Saturated colors whose hues are as far apart as the golden ratio spreads them."""
+    return {label: _color(number * GOLDEN_RATIO % 1) for number, label in enumerate(sorted(labels))}
+
+
+def _color(hue: float) -> Color:
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, 0.9)
     return round(red * 255), round(green * 255), round(blue * 255)
 
