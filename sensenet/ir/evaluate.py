@@ -48,7 +48,7 @@ class Program:
         """
         slots: list[Any] = list(self.constants)
         for name, declared, slot in self.inputs:
-            slots[slot] = checked_input(inputs, name, declared)
+            slots[slot] = _contiguous(checked_input(inputs, name, declared))
         try:
             with np.errstate(all="ignore"):
                 self._run(slots)
@@ -63,12 +63,20 @@ class Program:
         for step in self.steps:
             results = step.evaluate(*[slots[slot] for slot in step.inputs])
             if len(step.results) == 1:
-                slots[step.results[0]] = results
+                slots[step.results[0]] = _contiguous(results)
             else:
                 for slot, result in zip(step.results, results, strict=True):
-                    slots[slot] = result
+                    slots[slot] = _contiguous(result)
             for slot in step.drop:
                 slots[slot] = None
+
+
+def _contiguous(array: Array) -> Array:
+    """The array in C order: in which order NumPy sums, and so how it rounds, depends on the layout.
+
+    With every value in one layout, a node's result is the same whatever way its inputs were computed.
+    """
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) -> Array:
