@@ -21,7 +21,7 @@ import numpy as np
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.files import read_file, read_members
-from sensenet.backends.keras.layers import PACKAGE, make_layer_classes
+from sensenet.backends.keras.layers import PACKAGE, keras_major, make_layer_classes
 from sensenet.backends.keras.model import make_model
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
@@ -65,7 +65,7 @@ def open(path: Path) -> Executable:
         raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
     members = read_members(read_file(path), str(path), [CONFIGURATION, VERSIONS])
     tf = import_tensorflow(PURPOSE)
-    _check_members(members, str(path), str(tf.keras.__version__))
+    _check_members(members, str(path), keras_major(tf))
     make_layer_classes()
     try:
         with silence():
@@ -110,7 +110,7 @@ def _save(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def _check_members(members: Mapping[str, bytes], where: str, version: str) -> None:
+def _check_members(members: Mapping[str, bytes], where: str, major: str) -> None:
     """Raise ArtifactError unless the members are those of a model of ours, saved by this Keras."""
     try:
         configuration = json.loads(members[CONFIGURATION])
@@ -122,9 +122,9 @@ def _check_members(members: Mapping[str, bytes], where: str, version: str) -> No
         ) from error
     if f"{PACKAGE}>SignatureLayer" not in layers:
         raise ArtifactError(f"{where} is a Keras model, but not one made by sensenet: it has no signature")
-    if saved_by.partition(".")[0] != version.partition(".")[0]:
+    if saved_by.partition(".")[0] != major:
         raise ArtifactError(
-            f"{where} was saved by Keras {saved_by}, and tf.keras is {version}: "
+            f"{where} was saved by Keras {saved_by}, and tf.keras is Keras {major}: "
             "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, leave it out for Keras 3"
         )
 

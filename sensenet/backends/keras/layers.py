@@ -32,6 +32,7 @@ class LayerClasses:
 
     op: Any
     block_dropout: Any
+    batch_normalization: Any
     signature: Any
 
 
@@ -129,7 +130,30 @@ def make_layer_classes() -> LayerClasses:
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "signature": self.signature, "outputs": self.outputs}
 
-    return LayerClasses(op=OpLayer, block_dropout=BlockDropout, signature=SignatureLayer)
+    @register
+    class UnfusedBatchNormalization(tf.keras.layers.BatchNormalization):  # type: ignore[misc, name-defined]
+        """Keras 2's batch normalization, of pictures too, without TensorFlow's fused op.
+
+        That one raises an epsilon below 1.001e-5, and TensorFlow fuses it further with some activations that
+        follow (tanh, mish) into ops that do not exist.
+        """
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings, fused=False)
+
+    return LayerClasses(
+        op=OpLayer,
+        block_dropout=BlockDropout,
+        batch_normalization=(
+            UnfusedBatchNormalization if keras_major(tf) == "2" else tf.keras.layers.BatchNormalization
+        ),
+        signature=SignatureLayer,
+    )
+
+
+def keras_major(tf: Any) -> str:
+    """The major version of `tf.keras`: "3", or "2" for tf_keras, whose `tf.keras` doesn't say."""
+    return str(getattr(tf.keras, "__version__", "2")).partition(".")[0]
 
 
 def op_config(op: Op, operands: Sequence[Op | None]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from attrs import frozen
 
 from sensenet.backends.keras.layers import make_layer_classes
@@ -15,9 +14,6 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, dense
 from sensenet.ir.ops.dense import DropoutKind
 from sensenet.ir.types import Array, DType, Tensor
-
-SMALLEST_EPSILON = 2e-5
-"""Keras 2 normalizes pictures with TensorFlow's fused op, which raises a smaller epsilon to 1.001e-5."""
 
 KERAS_ACTIVATIONS = frozenset(
     {
@@ -38,8 +34,8 @@ KERAS_ACTIVATIONS = frozenset(
 """Those that Keras 2 and 3 have under the same name with the same formula.
 
 Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), relu6 and
-log_softmax (only in Keras 3), mish (TensorFlow fuses it with a batch normalization before it into an op that
-does not exist).
+log_softmax (only in Keras 3), mish (TensorFlow recognizes it, and fuses it with what is before it into ops
+that not every build has).
 """
 
 
@@ -77,10 +73,8 @@ def _dense(layers: Any, op: Any, node: Node, name: str) -> Made:
 
 
 def _batch_normalization(layers: Any, op: Any, node: Node, name: str) -> Made:
-    epsilon = max(op.epsilon, SMALLEST_EPSILON)
-    variance = (op.variance.float64 + (op.epsilon - epsilon)).astype(np.float32)
-    layer = layers.BatchNormalization(epsilon=epsilon, name=name)
-    return Made(layer=layer, weights=[*_weights(op.gamma, op.beta, op.mean), variance])
+    layer = make_layer_classes().batch_normalization(epsilon=op.epsilon, name=name)
+    return Made(layer=layer, weights=_weights(op.gamma, op.beta, op.mean, op.variance))
 
 
 def _activation(layers: Any, op: Any, node: Node, name: str) -> Made | None:
