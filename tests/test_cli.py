@@ -17,6 +17,7 @@ from test_compile import DOCUMENT, predict, reference
 import sensenet
 from sensenet.backends import TARGETS
 from sensenet.compile.command import main
+from sensenet.ir.graph import same_graph
 from sensenet.ir.parser import parse_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
 
@@ -103,6 +104,7 @@ def test_dump_ir(in_directory):
         weights = dict(archive)
     for name in names:
         graph = parse_graph((directory / name).read_text("utf-8"), weights)
+        assert same_graph(sensenet.compile(directory / name, "numpy", optimize=0).graph, graph)
         np.testing.assert_allclose(predict(sensenet.compile(graph, "numpy")), reference(), rtol=1e-6)
 
 

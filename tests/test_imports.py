@@ -30,7 +30,7 @@ ARROWS = {
     "backends": BASE,
     "runtime": BASE,
     "pretrained": BASE | {"command_line"},
-    "compile": BASE | {"command_line", "frontend", "passes", "backends"},
+    "compile": BASE | {"command_line", "frontend", "passes", "backends", "runtime"},
     "models": BASE | {"compile", "frontend", "backends", "runtime", "pretrained"},
     "predict": BASE | {"command_line", "models", "runtime"},
 }

@@ -22,6 +22,9 @@ from sensenet.ir.printer import print_graph, weights
 
 TEXT_FILE, WEIGHTS_FILE, DRAWING_FILE = "model.ir", "model.npz", "model.dot"
 
+SHARED_WEIGHTS_FILE = "weights.npz"
+"""The weights of all texts in a directory that have none of their own: the stages of a compilation."""
+
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     """The graph as text and weights; the option `dot` (default false) adds a drawing."""
@@ -47,7 +50,8 @@ def load(artifact: Artifact) -> Executable:
 
 def open(path: Path) -> Executable:
     """Run a saved text with the .npz beside it; raises ArtifactError where one is missing or damaged."""
-    beside = path.with_suffix(Path(WEIGHTS_FILE).suffix)
+    own, shared = path.with_suffix(Path(WEIGHTS_FILE).suffix), path.with_name(SHARED_WEIGHTS_FILE)
+    beside = shared if shared.exists() and not own.exists() else own
     arrays = read_npz(read_file(beside), str(beside))
     return make_executable(parse_saved(read_file(path), arrays, str(path)))
 

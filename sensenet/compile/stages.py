@@ -1,4 +1,7 @@
-"""Writes the graph after each stage of a compilation: 00-imported.ir, 01-<pass>.ir, …, and weights.npz."""
+"""Writes the graph after each stage of a compilation: 00-imported.ir, 01-<pass>.ir, …, and weights.npz.
+
+Each of these texts can be compiled again, which makes a report of a fault reproducible.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from sensenet.backends.ir import SHARED_WEIGHTS_FILE
 from sensenet.errors import ArtifactError
 from sensenet.files import describe_os_error
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array
 
-WEIGHTS_FILE = "weights.npz"
-_STAGE_FILE = re.compile(r"\d\d+-.*\.ir|weights\.npz")
+_STAGE_FILE = re.compile(rf"\d\d+-.*\.ir|{re.escape(SHARED_WEIGHTS_FILE)}")
 
 
 class StageWriter:
@@ -53,7 +56,7 @@ class StageWriter:
     def close(self) -> None:
         """Write the weights."""
         try:
-            np.savez(self._directory / WEIGHTS_FILE, **self._weights)
+            np.savez(self._directory / SHARED_WEIGHTS_FILE, **self._weights)
         except OSError as error:
             raise self._failure(error) from error
 
