@@ -53,6 +53,9 @@ STATISTICS = (
 )
 """Means and standard deviations; one is 0, one negative, one much smaller than its mean."""
 
+OBJECTIVES = ((0.0, 1.0), (3.5, 2.0), (-0.25, 0.5), (100.0, 20.0), (10.0, 0.0))
+"""Those of what is predicted: a large mean would hide what float32 answers differ in."""
+
 STEPS = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -3.0, 0.1, 1 / 3)
 """Cells lie so many standard deviations from the mean; thresholds too, so that they meet."""
 
@@ -323,7 +326,7 @@ def layer_lists(draw: st.DrawFn, width: int, outputs: int, last: str | None) -> 
 def expositions(draw: st.DrawFn) -> tuple[Json, int, str | None]:
     """What the outputs stand for, how many there are, and the activation of the last layer."""
     if draw(st.booleans()):
-        mean, stdev = draw(st.sampled_from(STATISTICS[:6]))
+        mean, stdev = draw(st.sampled_from(OBJECTIVES))
         return {"type": "numeric", "mean": mean, "stdev": stdev}, draw(st.integers(1, 2)), None
     values = draw(st.lists(st.sampled_from(CATEGORIES), min_size=1, max_size=3, unique=True))
     return {"type": "categorical", "values": values}, len(values), "softmax"
@@ -404,12 +407,25 @@ def row_width(network: Json) -> int:
 # Rows
 
 
+def scale_of(column: Json) -> tuple[float, float]:
+    """The mean and standard deviation of a numeric column, or what stands for them."""
+    return column.get("mean", column.get("zero_value")), column.get("stdev", 1.0) or 1.0
+
+
+def numbers_at_ties(column: Json) -> list[float]:
+    """Numbers that are STEPS from the mean, where thresholds are too, and their neighbors in float32."""
+    mean, stdev = scale_of(column)
+    near = [np.float32(mean + step * stdev) for step in STEPS]
+    ends = (None, np.float32(-np.inf), np.float32(np.inf))
+    return [float(x if end is None else np.nextafter(x, end)) for x in near for end in ends]
+
+
 def numeric_cells(column: Json) -> st.SearchStrategy[Any]:
-    mean, stdev = column.get("mean", column.get("zero_value")), column.get("stdev", 1.0) or 1.0
-    near = [mean + step * stdev for step in STEPS]
-    return st.sampled_from([*near, *map(repr, near[:2]), int(mean), None, True]) | SEEDS.map(
-        lambda seed: float(mean + 3 * stdev * seeded(seed))
-    )
+    """Numbers on and off ties, text of numbers, None."""
+    mean, stdev = scale_of(column)
+    simple = [mean, mean + stdev, repr(mean), repr(mean - stdev), int(mean), None, True]
+    others = SEEDS.map(lambda seed: float(mean + 3 * stdev * seeded(seed)))
+    return st.sampled_from(simple) | st.sampled_from(numbers_at_ties(column)) | others
 
 
 def categorical_cells(column: Json) -> st.SearchStrategy[Any]:
@@ -422,18 +438,40 @@ CELLS: dict[str, Callable[[Json], st.SearchStrategy[Any]]] = {
 }
 
 
-def cells_of(network: Json) -> Iterator[st.SearchStrategy[Any]]:
-    """For each cell of a row, what fits the columns that read it: numbers, if one of those is numeric."""
+def readers_of(network: Json) -> list[Json | None]:
+    """For each cell of a row, a column that reads it: a numeric one, if there is one."""
     width = row_width(network)
-    for position in range(width):
-        readers = [column for column in network["preprocess"] if column["index"] % width == position]
-        readers.sort(key=lambda column: column["type"], reverse=True)
-        yield CELLS[readers[0]["type"]](readers[0]) if readers else st.none()
+    readers: list[Json | None] = [None] * width
+    for column in sorted(network["preprocess"], key=lambda column: column["type"]):
+        readers[column["index"] % width] = column
+    return readers
+
+
+def cells_of(network: Json) -> Iterator[st.SearchStrategy[Any]]:
+    """For each cell of a row, what fits the column that reads it."""
+    for column in readers_of(network):
+        yield CELLS[column["type"]](column) if column else st.none()
 
 
 def rows(document: Json, max_size: int = 5) -> st.SearchStrategy[list[list[Any]]]:
     """Rows that the document's model takes: numbers near the statistics, categories known and not, None."""
     return st.lists(st.tuples(*cells_of(network_of(document))).map(list), min_size=1, max_size=max_size)
+
+
+def tie_rows(document: Json) -> list[list[Any]]:
+    """Rows in which every number of every column is at a tie with some threshold, or right beside one."""
+    readers = list(enumerate(readers_of(network_of(document))))
+    return [
+        [tied_cell(column, number + 7 * position) for position, column in readers]
+        for number in range(3 * len(STEPS))
+    ]
+
+
+def tied_cell(column: Json | None, number: int) -> Any:
+    if column is None:
+        return None
+    cells = column["values"] if column["type"] == "categorical" else numbers_at_ties(column)
+    return cells[number % len(cells)] if cells else None
 
 
 def odd_rows(document: Json) -> st.SearchStrategy[list[list[Any]]]:

@@ -13,7 +13,7 @@ Numbers come from seeds, so that drawing is cheap and examples shrink to seed 0,
 
 from __future__ import annotations
 
-from document_strategies import documents, mutations, odd_rows, rows
+from document_strategies import documents, mutations, odd_rows, rows, tie_rows
 from graph_strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs, tensors
 from seeds import SEEDS, seeded
 
@@ -29,4 +29,5 @@ __all__ = [
     "rows",
     "seeded",
     "tensors",
+    "tie_rows",
 ]
