@@ -35,7 +35,7 @@ class Backend:
 
 @frozen(kw_only=True)
 class Target:
-    """A line of the table: the module that holds `BACKEND`, what it makes, and the suffix of its files."""
+    """A line of the table: the module that holds `BACKEND`, what it makes, and how names of its files end."""
 
     module: str
     description: str
@@ -61,7 +61,7 @@ TARGETS: Mapping[str, Target] = {
     "savedmodel": Target(
         module="sensenet.backends.savedmodel",
         description="a TensorFlow SavedModel, also with named cells as inputs",
-        suffix="",
+        suffix="_savedmodel",
     ),
     "smbundle": Target(
         module="sensenet.backends.smbundle",
@@ -72,6 +72,11 @@ TARGETS: Mapping[str, Target] = {
         module="sensenet.backends.tflite",
         description="a TensorFlow Lite flatbuffer, stock ops only",
         suffix=".tflite",
+    ),
+    "tfjs": Target(
+        module="sensenet.backends.tfjs",
+        description="a TensorFlow.js graph model, model.json and weight shards",
+        suffix="_tfjs",
     ),
     "h5": Target(
         module="sensenet.backends.h5",

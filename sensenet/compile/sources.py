@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ KERAS_MEMBER = "config.json"
 SAVEDMODEL_FILE = "saved_model.pb"
 TFLITE_MARK = slice(4, 8), b"TFL3"
 H5_START = b"\x89HDF\r\n\x1a\n"
+GRAPH_MODEL_FILE = "model.json"
+GRAPH_MODEL = re.compile(rb'\s*\{\s*"format"\s*:\s*"graph-model"')
 LONGEST_START = 64
 
 
@@ -28,8 +31,14 @@ def find_target(source: Any) -> str | None:
         return None
     path = Path(source)
     if path.is_dir():
-        return "savedmodel" if (path / SAVEDMODEL_FILE).is_file() else None
+        return _target_of_directory(path)
     return _target_of_file(path)
+
+
+def _target_of_directory(path: Path) -> str | None:
+    if (path / SAVEDMODEL_FILE).is_file():
+        return "savedmodel"
+    return _target_of_file(path / GRAPH_MODEL_FILE)
 
 
 def _target_of_file(path: Path) -> str | None:
@@ -47,6 +56,8 @@ def _target_of_file(path: Path) -> str | None:
         return "h5"
     if is_bundle(start):
         return "smbundle"
+    if GRAPH_MODEL.match(start):
+        return "tfjs"
     return "ir" if start.startswith(HEADER.encode()) else None
 
 

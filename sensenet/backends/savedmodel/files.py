@@ -28,10 +28,14 @@ def make_files(graph: Graph) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
         module, signatures = _make_module(tf, graph)
         tf.saved_model.save(module, directory, signatures)
-        root = Path(directory)
-        paths = (path for path in sorted(root.rglob("*")) if path.is_file())
-        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        files = read_directory(Path(directory))
     return files | _assets(graph.signature)
+
+
+def read_directory(root: Path) -> dict[str, bytes]:
+    """The content of all files below a directory, by relative path."""
+    paths = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def _make_module(tf: Any, graph: Graph) -> tuple[Any, dict[str, Any]]:

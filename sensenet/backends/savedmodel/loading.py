@@ -34,7 +34,7 @@ def load_function(path: Path, name: str, where: str) -> Run:
             loaded = tf.saved_model.load(path)
             function = loaded.signatures[name]
         except Exception as error:  # TensorFlow has no type of its own for what it cannot load
-            raise ArtifactError(f"{where} cannot be loaded by TensorFlow: {_first_line(error)}") from error
+            raise ArtifactError(f"{where} cannot be loaded by TensorFlow: {first_line(error)}") from error
     _, specs = function.structured_input_signature
     types = {given: _tensor_type(spec, where) for given, spec in specs.items()}
     call = silence_first_call(function)
@@ -44,7 +44,7 @@ def load_function(path: Path, name: str, where: str) -> Run:
         try:
             results = call(**{name: tf.constant(array) for name, array in arrays.items()})
         except tf.errors.InvalidArgumentError as error:
-            raise InputError(f"the model does not take these inputs: {_first_line(error)}") from error
+            raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
         return {name: tensor.numpy() for name, tensor in results.items()}
 
     run.__dict__["loaded"] = loaded  # TensorFlow frees a model's variables with the object that holds them
@@ -58,5 +58,6 @@ def _tensor_type(spec: Any, where: str) -> TensorType:
         raise ArtifactError(f"{where} is no deepnet: it has an input of type {spec.dtype}") from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an exception of TensorFlow says, without the listing of the graph that may follow."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

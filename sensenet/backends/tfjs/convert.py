@@ -1,0 +1,104 @@
+"""From a graph to a TensorFlow.js graph model, through a SavedModel and TensorFlow's converter."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sensenet.backends.lowering import make_function
+from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.quiet import silence
+from sensenet.backends.savedmodel.files import TENSORS, read_directory
+from sensenet.backends.tfjs.weights import find_kernels, quantize_kernels
+from sensenet.errors import MissingPackageError, UnsupportedOpError
+from sensenet.ir.graph import Graph
+
+MODEL_FILE = "model.json"
+TOPOLOGY = "modelTopology"
+MANIFEST = "weightsManifest"
+METADATA = "userDefinedMetadata"
+METADATA_KEY = "sensenet"
+OUTPUT_NAMES = "structuredOutputKeys"
+"""A member of the metadata by which TensorFlow.js names the outputs of `predict`."""
+
+QUANTIZATIONS = ("none", "float16", "uint8", "uint16")
+SHARD_SIZE = 4 * 1024 * 1024
+"""Browsers cache files of up to 4 MiB readily."""
+
+PURPOSE = "the target tfjs"
+
+_COUNTER = re.compile(r"(?<=_cond|_body)(?:_\d+)+(?=[\"/]|___)|__inference_")
+"""What TensorFlow adds to the names of a loop's functions to tell apart all that a process makes."""
+
+
+def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
+    """The files of the model, by name; the same bytes for the same graph.
+
+    Raises MissingPackageError, and UnsupportedOpError where TensorFlow.js has no ops for the graph.
+    """
+    tf = import_tensorflow(PURPOSE)
+    with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
+        converter = _import_module("tensorflowjs.converters.tf_saved_model_conversion_v2")
+        saved, converted, rewritten = (Path(directory) / name for name in ("saved", "converted", "rewritten"))
+        module = tf.Module()
+        module.predict = make_function(tf, graph)
+        tf.saved_model.save(module, saved, {TENSORS: module.predict.get_concrete_function()})
+        try:
+            converter.convert_tf_saved_model(
+                str(saved),
+                str(converted),
+                signature_def=TENSORS,
+                weight_shard_size_bytes=shard_size,
+                use_structured_outputs_names=True,
+                control_flow_v2=True,
+            )
+        except ValueError as error:
+            raise UnsupportedOpError(f"TensorFlow.js cannot express this graph: {error}") from error
+        files = read_directory(converted)
+        model = _finish(files.pop(MODEL_FILE), graph)
+        if quantize != "none":
+            writer = _import_module("tensorflowjs.write_weights").write_weights
+            rewritten.mkdir()
+            model[MANIFEST] = quantize_kernels(
+                writer,
+                model[MANIFEST],
+                files,
+                find_kernels(graph),
+                dtype=quantize,
+                shard_size=shard_size,
+                directory=rewritten,
+            )
+            files = read_directory(rewritten)
+    return {MODEL_FILE: json.dumps(model).encode(), **files}
+
+
+def _import_module(name: str) -> Any:
+    """A module of tensorflowjs; if it fails, its dependencies do not go together, which the extra cures."""
+    try:
+        return import_package(name, "tfjs", PURPOSE)
+    except MissingPackageError:
+        raise
+    except Exception as error:  # each dependency complains in its own way of another's version
+        raise MissingPackageError("tensorflowjs", "tfjs", f"{PURPOSE} ({error})") from error
+
+
+def _finish(content: bytes, graph: Graph) -> dict[str, Any]:
+    """The model.json with our metadata and names, and in an order that does not change from run to run."""
+    model: dict[str, Any] = json.loads(_COUNTER.sub("", content.decode()))
+    names = sorted(graph.outputs)
+    model[TOPOLOGY] = json.loads(json.dumps(model[TOPOLOGY], sort_keys=True))
+    model["signature"] = {
+        "inputs": {entry["name"].partition(":")[0]: entry for entry in _entries(model, "inputs")},
+        "outputs": dict(zip(names, _entries(model, "outputs"), strict=True)),
+    }
+    model[METADATA] = {OUTPUT_NAMES: names, METADATA_KEY: graph.signature.to_json()}
+    return model
+
+
+def _entries(model: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
+    """The inputs or outputs by the names of their tensors; those of outputs are Identity, Identity_1, …"""
+    return sorted(model["signature"][part].values(), key=lambda entry: (len(entry["name"]), entry["name"]))

@@ -1,0 +1,76 @@
+"""Runs a TensorFlow.js graph model in TensorFlow: its topology is a GraphDef, its weights stand beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sensenet.artifact import Executable
+from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.quiet import silence, silence_first_call
+from sensenet.backends.savedmodel.loading import Run, first_line
+from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
+from sensenet.backends.tfjs.weights import read_weights
+from sensenet.errors import ArtifactError, InputError
+from sensenet.ir.evaluate import checked_input
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Array, DType, TensorType
+
+PURPOSE = "running a model of TensorFlow.js"
+
+
+def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
+    """Run the files of a model, by name; raises ArtifactError, naming `where`, for what is none of ours."""
+    tf = import_tensorflow(PURPOSE)
+    try:
+        model = json.loads(files[MODEL_FILE])
+        record = (model.get(METADATA) or {}).get(METADATA_KEY)
+        if record is None:
+            raise ArtifactError("it has no signature: sensenet did not make it")
+        signature = Signature.from_json(record)
+        weights = read_weights(model[MANIFEST], files)
+        with silence("tensorflow", "absl"):
+            run = _make_run(tf, model, weights)
+    except Exception as error:  # protobuf's, TensorFlow's and JSON's, on a damaged file
+        raise ArtifactError(f"{where} cannot be run as a graph model: {first_line(error)}") from error
+    return Executable(signature=signature, run=run)
+
+
+def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -> Run:
+    """A function from named inputs to named outputs.
+
+    It runs in a session on a graph of its own: eager TensorFlow has one table of functions, in which the
+    bodies of loops of several models would get into each other's way.
+    """
+    json_format = import_package("google.protobuf.json_format", "tensorflow", PURPOSE)
+    graph_def = json_format.ParseDict(model[TOPOLOGY], tf.compat.v1.GraphDef(), ignore_unknown_fields=True)
+    for node in (*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)):
+        if node.op == "Const":
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(graph_def, name="")
+    feeds, fetches = (
+        {name: graph.as_graph_element(entry["name"]) for name, entry in model["signature"][part].items()}
+        for part in ("inputs", "outputs")
+    )
+    types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
+    session = tf.compat.v1.Session(graph=graph)
+    call = silence_first_call(session.run)
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = {feeds[name]: checked_input(inputs, name, declared) for name, declared in types.items()}
+        try:
+            results: dict[str, Array] = call(fetches, arrays)
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
+        return results
+
+    return run
+
+
+def _tensor_type(tensor: Any) -> TensorType:
+    return TensorType(DType.of(np.empty(0, tensor.dtype.as_numpy_dtype)), tuple(tensor.shape))

@@ -1,0 +1,93 @@
+"""The weight files of a graph model, and what quantization makes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensenet.errors import ArtifactError
+from sensenet.ir.graph import Graph
+from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
+from sensenet.ir.ops.dense import Dense
+from sensenet.ir.types import Array
+
+Manifest = Sequence[Mapping[str, Any]]
+
+
+def read_weights(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, Array]:
+    """The weights of a manifest by name, as they are after they are loaded.
+
+    Raises ArtifactError where a file is missing or too short.
+    """
+    weights: dict[str, Array] = {}
+    for group in manifest:
+        missing = [name for name in group["paths"] if name not in files]
+        if missing:
+            raise ArtifactError(f"the weight file {missing[0]!r} is missing")
+        content = b"".join(files[name] for name in group["paths"])
+        position = 0
+        for entry in group["weights"]:
+            stored = np.dtype(entry.get("quantization", entry)["dtype"])
+            length = math.prod(entry["shape"])
+            if position + length * stored.itemsize > len(content):
+                raise ArtifactError(f"the weight files end within the weight {entry['name']!r}")
+            array = np.frombuffer(content, stored, length, position)
+            weights[entry["name"]] = _dequantize(array, entry).reshape(entry["shape"])
+            position += array.nbytes
+    return weights
+
+
+def _dequantize(array: Array, entry: Mapping[str, Any]) -> Array:
+    """The numbers that stored ones stand for: q · scale + min, as TensorFlow.js computes it."""
+    quantization = entry.get("quantization", {})
+    if "scale" not in quantization:
+        return array.astype(entry["dtype"])
+    return (array * np.float64(quantization["scale"]) + quantization["min"]).astype(entry["dtype"])
+
+
+def quantize_kernels(
+    write: Any,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    kernels: Iterable[Array],
+    *,
+    dtype: str,
+    shard_size: int,
+    directory: Path,
+) -> Any:
+    """Write the weight files anew, with those that are kernels stored as `dtype`; returns their manifest.
+
+    Other weights stay as they are: a threshold of a tree, or the number that a column is divided by, must be
+    exact, and they are few. `write` is tensorflowjs' function for the purpose.
+    """
+    weights = read_weights(manifest, files)
+    contents = {kernel.tobytes() for kernel in kernels}
+    names = [name for name, array in weights.items() if array.tobytes() in contents and _fits(array, dtype)]
+    groups = [
+        [{"name": entry["name"], "data": weights[entry["name"]]} for entry in group["weights"]]
+        for group in manifest
+    ]
+    return write(
+        groups, str(directory), shard_size, write_manifest=False, quantization_dtype_map={dtype: names}
+    )
+
+
+def find_kernels(graph: Graph) -> list[Array]:
+    """The arrays that dense and convolutional layers multiply by."""
+    kernels: list[Array] = []
+    for node in graph.nodes:
+        match node.op:
+            case Dense() | Convolution2D() | DepthwiseConvolution2D():
+                kernels.append(node.op.kernel.array)
+            case SeparableConvolution2D():
+                kernels += [node.op.depth_kernel.array, node.op.point_kernel.array]
+    return kernels
+
+
+def _fits(array: Array, dtype: str) -> bool:
+    """Whether a type has numbers as large as the array's."""
+    return dtype != "float16" or bool(np.abs(array).max(initial=0.0) <= np.finfo(np.float16).max)
