@@ -13,7 +13,7 @@ from sensenet.backends.lowering import make_function
 from sensenet.backends.packages import import_package, import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.files import TENSORS, read_directory
-from sensenet.backends.tfjs.weights import find_kernels, quantize_kernels
+from sensenet.backends.tfjs.weights import find_kernels, read_weights, write_weights
 from sensenet.errors import MissingPackageError, UnsupportedOpError
 from sensenet.ir.graph import Graph
 
@@ -60,20 +60,16 @@ def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
             raise UnsupportedOpError(f"TensorFlow.js cannot express this graph: {error}") from error
         files = read_directory(converted)
         model = _finish(files.pop(MODEL_FILE), graph)
-        if quantize != "none":
-            writer = _import_module("tensorflowjs.write_weights").write_weights
-            rewritten.mkdir()
-            model[MANIFEST] = quantize_kernels(
-                writer,
-                model[MANIFEST],
-                files,
-                find_kernels(graph),
-                dtype=quantize,
-                shard_size=shard_size,
-                directory=rewritten,
-            )
-            files = read_directory(rewritten)
-    return {MODEL_FILE: json.dumps(model).encode(), **files}
+        rewritten.mkdir()
+        model[MANIFEST] = write_weights(
+            _import_module("tensorflowjs.write_weights").write_weights,
+            read_weights(model[MANIFEST], files),
+            [] if quantize == "none" else find_kernels(graph),
+            dtype=quantize,
+            shard_size=shard_size,
+            directory=rewritten,
+        )
+        return {MODEL_FILE: json.dumps(model).encode(), **read_directory(rewritten)}
 
 
 def _import_module(name: str) -> Any:
@@ -87,10 +83,14 @@ def _import_module(name: str) -> Any:
 
 
 def _finish(content: bytes, graph: Graph) -> dict[str, Any]:
-    """The model.json with our metadata and names, and in an order that does not change from run to run."""
+    """The model.json with our metadata and names, in the same order at every run."""
     model: dict[str, Any] = json.loads(_COUNTER.sub("", content.decode()))
     names = sorted(graph.outputs)
     model[TOPOLOGY] = json.loads(json.dumps(model[TOPOLOGY], sort_keys=True))
+    functions = model[TOPOLOGY].get("library", {}).get("function", [])
+    functions.sort(key=lambda function: str(function["signature"]["name"]))
+    for function in functions:
+        function.pop("argAttr", None)  # shapes, which TensorFlow knows at one run and not at another
     model["signature"] = {
         "inputs": {entry["name"].partition(":")[0]: entry for entry in _entries(model, "inputs")},
         "outputs": dict(zip(names, _entries(model, "outputs"), strict=True)),

@@ -46,34 +46,29 @@ def _dequantize(array: Array, entry: Mapping[str, Any]) -> Array:
     quantization = entry.get("quantization", {})
     if "scale" not in quantization:
         return array.astype(entry["dtype"])
-    return (array * np.float64(quantization["scale"]) + quantization["min"]).astype(entry["dtype"])
+    values: Array = array * np.float64(quantization["scale"]) + quantization["min"]
+    return values.astype(entry["dtype"])
 
 
-def quantize_kernels(
+def write_weights(
     write: Any,
-    manifest: Manifest,
-    files: Mapping[str, bytes],
+    weights: Mapping[str, Array],
     kernels: Iterable[Array],
     *,
     dtype: str,
     shard_size: int,
     directory: Path,
 ) -> Any:
-    """Write the weight files anew, with those that are kernels stored as `dtype`; returns their manifest.
+    """Write weight files, with the weights that are kernels stored as `dtype`; returns their manifest.
 
     Other weights stay as they are: a threshold of a tree, or the number that a column is divided by, must be
     exact, and they are few. `write` is tensorflowjs' function for the purpose.
     """
-    weights = read_weights(manifest, files)
     contents = {kernel.tobytes() for kernel in kernels}
     names = [name for name, array in weights.items() if array.tobytes() in contents and _fits(array, dtype)]
-    groups = [
-        [{"name": entry["name"], "data": weights[entry["name"]]} for entry in group["weights"]]
-        for group in manifest
-    ]
-    return write(
-        groups, str(directory), shard_size, write_manifest=False, quantization_dtype_map={dtype: names}
-    )
+    group = [{"name": name, "data": weights[name]} for name in sorted(weights)]
+    chosen = {dtype: names} if names else {}
+    return write([group], str(directory), shard_size, write_manifest=False, quantization_dtype_map=chosen)
 
 
 def find_kernels(graph: Graph) -> list[Array]:
