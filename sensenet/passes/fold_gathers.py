@@ -10,7 +10,8 @@ becomes
 A column gathered twice gets the sum of its two rows, one that is not gathered gets zeros. Valid up to the
 order in which the layer's products are summed. Must not fire where the gather picks fewer columns than there
 are: the kernel, and the work, would grow. A gather moves past a concatenation only where layers alone read
-it, and only if it is a permutation: others would have to gather a wider matrix.
+it, and only if it is a permutation: others would have to gather a wider matrix. Concatenations that a gather
+kept apart become one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import join, joins_columns, starts, width
 from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.simplify_rearrangements import flatten_concatenation
 from sensenet.passes.weights import Weights, apply_changed
 
 
@@ -75,4 +77,4 @@ def _is_dense(node: Node) -> bool:
     return isinstance(node.op, Dense)
 
 
-PASS = rewriting_pass("fold-gathers", gather_kernel_rows, permute_after_concatenation)
+PASS = rewriting_pass("fold-gathers", gather_kernel_rows, permute_after_concatenation, flatten_concatenation)

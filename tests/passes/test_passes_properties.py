@@ -1,0 +1,29 @@
+"""Every pass and every pipeline keeps the answers of random graphs."""
+
+from __future__ import annotations
+
+import pytest
+from check import BASIC, PASSES, assert_same_answers, check_pass
+from graphs import graphs
+from hypothesis import given
+
+from sensenet.passes import PIPELINES, legalize
+from sensenet.passes.manager import run_passes
+
+
+@pytest.mark.parametrize("name", PASSES)
+@given(drawn=graphs())
+def test_every_pass_keeps_the_answers(name, drawn):
+    graph, inputs = drawn
+    check_pass(graph, PASSES[name], inputs)
+
+
+@pytest.mark.parametrize("level", PIPELINES)
+@given(drawn=graphs())
+def test_every_level_keeps_the_answers(level, drawn):
+    graph, inputs = drawn
+    after, _ = run_passes(graph, PIPELINES[level])
+    assert_same_answers(graph, after, exact=level < 2, inputs=inputs)
+    lowered, _ = run_passes(after, (legalize(BASIC),))
+    assert lowered.ops <= BASIC
+    assert_same_answers(after, lowered, exact=False, inputs=inputs)
