@@ -13,15 +13,20 @@ from collections.abc import Mapping
 from sensenet.passes import (
     eliminate_common_subexpressions,
     fold_batch_normalization,
+    fold_channel_order,
     fold_constants,
     fold_destandardization,
     fold_gathers,
+    fold_pixel_standardization,
     fold_standardization,
     fuse_activations,
+    merge_convolutions,
     merge_dense,
     merge_forests,
+    merge_padding,
     remove_identities,
     rewrite_thresholds,
+    share_weights,
     simplify_rearrangements,
 )
 from sensenet.passes.legalize import legalize
@@ -31,26 +36,33 @@ __all__ = ["ALL_PASSES", "PIPELINES", "legalize"]
 
 _EXACT: tuple[Pass, ...] = (
     remove_identities.PASS,  # first: dropout and linear activations stand between what others match
-    eliminate_common_subexpressions.PASS,  # early: what is found equal is folded once, and is used once
-    fold_constants.PASS,  # before anything looks for constants
+    simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
+    eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
+    fold_constants.PASS,
+    merge_padding.PASS,
     fuse_activations.PASS,
-    rewrite_thresholds.PASS,  # frees standardised columns, and the slices of them, of their forests
-    simplify_rearrangements.PASS,  # last: what the others leave of slices, gathers and concatenations
+    rewrite_thresholds.PASS,
+    share_weights.PASS,  # last: others make new ops
 )
 
 _ROUNDING: tuple[Pass, ...] = (
     remove_identities.PASS,  # first: dropout and linear activations stand between what others match
-    eliminate_common_subexpressions.PASS,  # early: what is found equal is folded once, and is used once
-    fold_constants.PASS,  # before anything looks for constants
+    simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
+    eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
+    fold_constants.PASS,
+    merge_padding.PASS,  # before folding, which goes by what convolutions pad
     fold_batch_normalization.PASS,  # before fusion: it needs layers that are still linear
     fuse_activations.PASS,  # takes activations that stood behind a batch normalization too
     fold_destandardization.PASS,
     rewrite_thresholds.PASS,  # frees standardised columns of forests, which fold-standardization asks for
-    fold_gathers.PASS,  # before simplification: nested concatenations come out from behind the gathers
-    simplify_rearrangements.PASS,  # brings standardised columns right before the layers that read them
-    merge_forests.PASS,  # after it: forests stand side by side in one flat concatenation
+    fold_gathers.PASS,  # brings standardised columns and forests into one flat concatenation
+    merge_forests.PASS,
     fold_standardization.PASS,  # once only layers read the standardised columns
-    merge_dense.PASS,  # last: narrow linear layers have taken in what folds into layers
+    merge_dense.PASS,  # once narrow linear layers have taken in what folds into layers
+    fold_channel_order.PASS,
+    fold_pixel_standardization.PASS,
+    merge_convolutions.PASS,  # once linear convolutions have taken in what folds into them
+    share_weights.PASS,  # last: others make new ops
 )
 
 PIPELINES: Mapping[int, tuple[Pass, ...]] = {0: (), 1: _EXACT, 2: _ROUNDING}

@@ -7,7 +7,7 @@ kernel and the bias. A separable convolution has two kernels; the others have on
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 from attrs import evolve
@@ -22,6 +22,9 @@ from sensenet.ir.types import Array, Tensor, TensorType
 from sensenet.passes.weights import Weights, with_weights
 
 Convolution = Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D
+Mixing = Convolution2D | SeparableConvolution2D
+"""The convolutions of whose results each is made of all channels."""
+
 LinearLayer = Dense | Convolution
 
 CONVOLUTIONS = (Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D)
@@ -48,6 +51,24 @@ def reads_padding(layer: LinearLayer, x: TensorType) -> bool:
     )
 
 
+def bias_of(layer: LinearLayer) -> Weights:
+    """float64[out]: the bias, zeros where a layer has none."""
+    if layer.bias is not None:
+        return layer.bias.float64
+    return np.zeros(layer.units if isinstance(layer, Dense) else layer.filters)
+
+
+def response(layer: LinearLayer, pixel: Weights) -> Weights:
+    """What a layer makes, before its bias, of pictures in which every pixel is this one."""
+    kernel = _kernel(layer, _first_kernel(layer)).float64
+    total = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
+    mixes = isinstance(layer, Dense | Convolution2D)
+    result: Weights = pixel @ total if mixes else (pixel[:, None] * total).ravel()
+    if isinstance(layer, SeparableConvolution2D):
+        result = result @ layer.point_kernel.float64[0, 0]
+    return result
+
+
 def apply_layer(layer: LinearLayer | None, x: Value, name: str) -> Value | None:
     """The layer's results on x, or None without a layer."""
     return None if layer is None else apply(layer, x, name=name).value
@@ -59,10 +80,10 @@ def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearL
     None where a weight would not be finite in float32.
     """
     name = "point_kernel" if isinstance(layer, SeparableConvolution2D) else "kernel"
-    kernel = _weight(layer, name)
+    kernel = _kernel(layer, name).array
     by_channel = scale.reshape(kernel.shape[2:]) if isinstance(layer, DepthwiseConvolution2D) else scale
     with np.errstate(all="ignore"):
-        return with_weights(layer, {name: kernel * by_channel}, _bias(layer) * scale + shift)
+        return with_weights(layer, {name: kernel * by_channel}, bias_of(layer) * scale + shift)
 
 
 def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | None:
@@ -72,18 +93,23 @@ def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLa
     weight would not be finite in float32.
     """
     name = _first_kernel(layer)
-    kernel = _weight(layer, name)
     with np.errstate(all="ignore"):
-        return with_weights(layer, {name: kernel * scale[:, None]}, _bias(layer) + _response(layer, shift))
+        scaled = _kernel(layer, name).array * scale[:, None]
+        return with_weights(layer, {name: scaled}, bias_of(layer) + response(layer, shift))
 
 
-def permute_inputs(layer: LinearLayer, order: Array) -> LinearLayer:
+def permute_inputs(layer: Mixing, order: Array) -> Mixing:
     """The layer that makes of x what `layer` makes of x[..., order]; order is a permutation."""
-    name = _first_kernel(layer)
-    kernel: Tensor = getattr(layer, name)
-    permuted = np.take(kernel.array, np.argsort(order), axis=len(kernel.shape) - 2)
-    changes: dict[str, Any] = {name: Tensor.owning(permuted)}
-    return evolve(layer, **changes)
+    inverse = np.argsort(order)
+    if isinstance(layer, Convolution2D):
+        return evolve(layer, kernel=Tensor.owning(layer.kernel.array[:, :, inverse]))
+    depth, point = layer.depth_kernel.array, layer.point_kernel.array
+    by_channel = point.reshape(*depth.shape[2:], layer.filters)
+    return evolve(
+        layer,
+        depth_kernel=Tensor.owning(depth[:, :, inverse]),
+        point_kernel=Tensor.owning(by_channel[inverse].reshape(point.shape)),
+    )
 
 
 def _first_kernel(layer: LinearLayer) -> str:
@@ -91,26 +117,7 @@ def _first_kernel(layer: LinearLayer) -> str:
     return "depth_kernel" if isinstance(layer, SeparableConvolution2D) else "kernel"
 
 
-def _weight(layer: LinearLayer, name: str) -> Weights:
+def _kernel(layer: LinearLayer, name: str) -> Tensor:
+    """A kernel; its float32 array times float64 factors is float64."""
     kernel: Tensor = getattr(layer, name)
-    return kernel.float64
-
-
-def _bias(layer: LinearLayer) -> Weights:
-    if layer.bias is not None:
-        return layer.bias.float64
-    return np.zeros(layer.units if isinstance(layer, Dense) else layer.filters)
-
-
-def _response(layer: LinearLayer, pixel: Weights) -> Weights:
-    """What a layer makes, before its bias, of pictures in which every pixel is this one."""
-    kernel = _weight(layer, _first_kernel(layer))
-    total = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
-    if isinstance(layer, Dense | Convolution2D):
-        response: Weights = pixel @ total
-        return response
-    between: Weights = (pixel[:, None] * total).ravel()
-    if isinstance(layer, DepthwiseConvolution2D):
-        return between
-    result: Weights = between @ layer.point_kernel.float64[0, 0]
-    return result
+    return kernel

@@ -1,0 +1,99 @@
+"""fold-channel-order: convolutions take the channels in the order in which they come in.
+
+    %1 = gather(%0) {axis=-1, indices=i32[3]{2, 1, 0}} : f32[?,8,8,3]
+    %2 = subtract(%1, f32[3]{103.9, 116.8, 123.7}) {} : f32[?,8,8,3]
+    %3 = convolution_2d(%2) {kernel=K, padding=same, …} : f32[?,8,8,4]
+becomes
+    %2 = subtract(%0, f32[3]{123.7, 116.8, 103.9}) {} : f32[?,8,8,3]
+    %3 = convolution_2d(%2) {kernel=K[:, :, [2, 1, 0], :], padding=same, …} : f32[?,8,8,4]
+
+The gather moves behind paddings and arithmetic with a constant, whose channels are permuted the other way,
+until a convolution reads it. Valid up to the order in which the convolution's products are
+summed. A gather of some channels, side by side, leaves a slice. Must not fire for one that takes a channel
+twice or leaves one out in between, that something else reads too, or that no convolution would read; nor
+before a depthwise convolution, whose results come in the order of its channels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.ir.graph import Node, Value, apply, constant
+from sensenet.ir.ops.basic import Gather, Slice, Subtract
+from sensenet.ir.ops.convolution import Pad2D
+from sensenet.ir.ops.core import Constant
+from sensenet.ir.ops.tabular import Standardize
+from sensenet.ir.types import Array, Tensor
+from sensenet.passes.linear_layers import Mixing, permute_inputs
+from sensenet.passes.rewrite import Uses, rewriting_pass
+
+
+def permute_kernel(node: Node, uses: Uses) -> Value | None:
+    """The convolution on what the gather reads, with the input channels of its kernel where those are."""
+    if not isinstance(node.op, Mixing):
+        return None
+    (x,) = node.inputs
+    found = _without_order(x)
+    if found is None or not uses.only_by(x, _mixes):
+        return None
+    source, order = found
+    return apply(permute_inputs(node.op, order), source, name=node.name).value
+
+
+def permute_later(node: Node, uses: Uses) -> Value | None:
+    """The gather behind a padding, a standardization or the subtraction of a constant."""
+    if not node.inputs or not uses.only(node.inputs[0]):
+        return None
+    x, *others = node.inputs
+    found = _without_order(x)
+    if found is None or not uses.only_by(node.value, _leads_to_convolution):
+        return None
+    source, order = found
+    op = node.op
+    match op:
+        case Pad2D():
+            pass
+        case Standardize(mean=mean, stdev=stdev):
+            op = Standardize(mean=_restore(mean, order), stdev=_restore(stdev, order))
+        case Subtract() if isinstance(others[0].op, Constant):
+            others = [constant(_restore(others[0].op.value, order), others[0].node.name)]
+        case _:
+            return None
+    moved = apply(op, source, *others, name=node.name).value
+    return apply(Gather(indices=Tensor.int32(order)), moved, name=x.node.name).value
+
+
+def _mixes(reader: Node) -> bool:
+    return isinstance(reader.op, Mixing)
+
+
+def _leads_to_convolution(reader: Node) -> bool:
+    return _mixes(reader) or isinstance(reader.op, Pad2D | Standardize | Subtract)
+
+
+def _without_order(value: Value) -> tuple[Value, Array] | None:
+    """Channels of a picture in their own order, and the order that a gather brings them into.
+
+    They may be some of the picture's channels, side by side: a slice of it. None for what is no such gather.
+    """
+    if not isinstance(value.op, Gather) or value.type.rank != 4 or value.op.axis % 4 != 3:
+        return None
+    indices = value.op.indices.array
+    source = value.node.inputs[0]
+    start = int(indices.min(initial=0))
+    stop = start + len(indices)
+    if not np.array_equal(np.sort(indices), np.arange(start, stop)):
+        return None
+    if source.type.shape[3] != len(indices):
+        source = apply(Slice(start=start, stop=stop), source, name=f"{value.node.name}_channels").value
+    return source, indices - start
+
+
+def _restore(tensor: Tensor, order: Array) -> Tensor:
+    """Numbers that broadcast to pictures of channels in that order, for the channels in their own order."""
+    if not tensor.shape or tensor.shape[-1] == 1:
+        return tensor
+    return Tensor.owning(tensor.array[..., np.argsort(order)])
+
+
+PASS = rewriting_pass("fold-channel-order", permute_kernel, permute_later)

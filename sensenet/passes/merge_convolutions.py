@@ -1,0 +1,88 @@
+"""merge-convolutions: a linear convolution and one of single pixels, before or after it, become one.
+
+    %1 = convolution_2d(%0) {kernel=#…:f32[3,3,16,64], activation=linear, …} : f32[?,8,8,64]
+    %2 = convolution_2d(%1) {kernel=#…:f32[1,1,64,8], activation=relu, …} : f32[?,8,8,8]
+becomes
+    %2 = convolution_2d(%0) {kernel=#…:f32[3,3,16,8], activation=relu, …} : f32[?,8,8,8]
+
+Valid, up to rounding, because a convolution of single pixels at stride 1 multiplies each by one matrix, by
+which the other's kernel can be multiplied. Where it comes second, the first may be separable: its point
+kernel is multiplied. Where it comes first and has a bias, the other must not read padding: it would find the
+bias there, not zeros. Must not fire where the first has an activation or another reader, nor where the
+product has more weights than the two kernels: it would cost more, as at a bottleneck.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from attrs import evolve
+
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.ops.convolution import Convolution2D, SeparableConvolution2D
+from sensenet.ir.types import Tensor
+from sensenet.passes.linear_layers import apply_layer, bias_of, is_linear, reads_padding, response
+from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.weights import Weights, with_weights
+
+
+def multiply_results(node: Node, uses: Uses) -> Value | None:
+    """The layer below, with its results multiplied by the matrix of this one."""
+    layer = node.op
+    if not isinstance(layer, Convolution2D) or not _is_matrix(layer):
+        return None
+    (x,) = node.inputs
+    if not is_linear(x.op) or not uses.only(x):
+        return None
+    match x.op:
+        case Convolution2D(kernel=kernel) as first:
+            name = "kernel"
+        case SeparableConvolution2D(point_kernel=kernel) as first:
+            name = "point_kernel"
+        case _:
+            return None
+    if not _pays((*kernel.shape[:3], layer.filters), kernel, layer.kernel):
+        return None
+    with np.errstate(all="ignore"):
+        product = kernel.float64 @ _matrix(layer)
+        bias = bias_of(first) @ _matrix(layer) + bias_of(layer)
+    merged = with_weights(evolve(first, activation=layer.activation), {name: product}, bias)
+    return apply_layer(merged, x.node.inputs[0], node.name)
+
+
+def multiply_inputs(node: Node, uses: Uses) -> Value | None:
+    """This layer, on what the matrix of the one below multiplies."""
+    layer = node.op
+    if not isinstance(layer, Convolution2D):
+        return None
+    (x,) = node.inputs
+    first = x.op
+    if not is_linear(first) or not isinstance(first, Convolution2D) or not _is_matrix(first):
+        return None
+    if not uses.only(x) or (np.any(bias_of(first)) and reads_padding(layer, x.type)):
+        return None
+    if not _pays((*layer.window, first.kernel.shape[2], layer.filters), first.kernel, layer.kernel):
+        return None
+    with np.errstate(all="ignore"):
+        product = _matrix(first) @ layer.kernel.float64
+        bias = bias_of(layer) + response(layer, bias_of(first))
+    return apply_layer(with_weights(layer, {"kernel": product}, bias), x.node.inputs[0], node.name)
+
+
+def _is_matrix(layer: Convolution2D) -> bool:
+    """Whether a convolution works on single pixels, on all of them."""
+    return layer.window == layer.strides == (1, 1)
+
+
+def _matrix(layer: Convolution2D) -> Weights:
+    """float64[in, out]"""
+    return layer.kernel.float64.reshape(layer.kernel.shape[2:])
+
+
+def _pays(product: tuple[int, ...], *kernels: Tensor) -> bool:
+    """Whether a kernel of that shape has no more weights than those that it stands for."""
+    return math.prod(product) <= sum(kernel.array.size for kernel in kernels)
+
+
+PASS = rewriting_pass("merge-convolutions", multiply_results, multiply_inputs)
