@@ -33,6 +33,14 @@ class PassRecord:
 
 
 @frozen(kw_only=True)
+class Verification:
+    """How many rows an artifact was run on, and the largest difference from the interpreter's answers."""
+
+    rows: int
+    difference: float
+
+
+@frozen(kw_only=True)
 class Report:
     """How a compilation went; seconds are wall time."""
 
@@ -41,6 +49,7 @@ class Report:
     frontend_seconds: float = 0.0
     passes: tuple[PassRecord, ...] = ()
     backend_seconds: float = 0.0
+    verification: Verification | None = None
 
     def lines(self) -> list[str]:
         """A table for people, one line a stage."""

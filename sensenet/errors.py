@@ -51,6 +51,10 @@ class ArtifactError(SensenetError):
     """A file or directory that cannot be written, or that is not an artifact of ours."""
 
 
+class VerificationError(SensenetError):
+    """An artifact whose answers differ from those of the graph that it was made from."""
+
+
 class UnknownTargetError(SensenetError, ValueError):
     """A target, level or option that `compile` does not have."""
 

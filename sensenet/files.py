@@ -36,6 +36,12 @@ def require_free(path: Path, force: bool) -> None:
         raise ArtifactError(f"there is no directory {path.parent} to save {path.name} in")
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it, unless it is there; raises ArtifactError."""
+    with _writing(str(path)):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def require_replaceable(path: Path, content: Content) -> None:
     """Refuse to delete a directory in which no such artifact was saved: it may be anything."""
     if os.path.islink(path) or not os.path.isdir(path):

@@ -19,13 +19,14 @@ from sensenet import command_line
 from sensenet.artifact import Artifact
 from sensenet.backends import TARGETS
 from sensenet.command_line import STANDARD
-from sensenet.compile.driver import DEFAULT_LEVEL, compile
+from sensenet.compile.driver import DEFAULT_LEVEL, compile, compile_targets
 from sensenet.compile.stages import StageWriter
-from sensenet.files import require_free, require_replaceable, write_all
+from sensenet.files import make_directory, require_free, require_replaceable, write_all
 from sensenet.frontend.strip import encode_document, strip_weights
 from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
 from sensenet.passes.manager import Observer
+from sensenet.runtime.row_files import read_rows
 from sensenet.settings import setting_argument
 
 PROGRAM = "python -m sensenet.compile"
@@ -41,6 +42,7 @@ examples:
   {PROGRAM} deepnet.json --print-ir -O1         shows the graph, writes no file
   {PROGRAM} deepnet.json -t tflite --setting regression_normalize=true
   {PROGRAM} deepnet.json -t tflite --dump-ir stages --time-passes
+  {PROGRAM} deepnet.json -t tflite -t tfjs -o made --verify --rows rows.csv
   {PROGRAM} deepnet.json --strip-weights -o bare.json
   {PROGRAM} bare.json --weights deepnet.h5 -t tflite
 
@@ -67,9 +69,12 @@ def _make_parser() -> argparse.ArgumentParser:
     add(
         "-t",
         "--target",
+        dest="targets",
+        action="append",
         choices=TARGETS,
         metavar="TARGET",
-        help=f"what to compile for (see --list-targets; default: by the suffix of -o, else {DEFAULT_TARGET})",
+        help="what to compile for; repeatable, then -o is a directory "
+        f"(see --list-targets; default: by the suffix of -o, else {DEFAULT_TARGET})",
     )
     add(
         "-o",
@@ -110,8 +115,17 @@ def _make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write MODEL's document without its weights, and compile nothing",
     )
+    add(
+        "--verify",
+        action="store_true",
+        help="run what was made in a fresh process; write it if it answers as the interpreter does",
+    )
+    add(
+        "--rows",
+        metavar="CSV",
+        help="rows, under a header of field names, that --verify uses besides its own",
+    )
     add("-f", "--force", action="store_true", help="replace what stands at the output path")
-    add("-q", "--quiet", action="store_true", help="say nothing unless something is wrong")
     add(
         "--print-ir", action="store_true", help="print the graph that the target is made from; writes -o only"
     )
@@ -169,14 +183,13 @@ def _levels_by_pass() -> dict[str, str]:
 
 
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    target = options.target or _target_by_suffix(options.output)
-    output = options.output or _default_output(options, TARGETS[target].suffix)
-    if output == STANDARD and sys.stdout.isatty():
-        parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
-    if output == STANDARD and options.print_ir:
-        parser.error("--print-ir and -o - both want standard output")
-    if output not in (None, STANDARD):
-        require_free(Path(output), options.force)  # now, not after all the work
+    outputs = _choose_outputs(options, parser)
+    if options.rows and not options.verify:
+        parser.error("--rows is for --verify")
+    for output in outputs.values():
+        if output not in (None, STANDARD):
+            require_free(Path(output), options.force)  # now, not after all the work
+    rows = read_rows(options.rows) if options.rows else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
     with command_line.status_line() as show, contextlib.ExitStack() as stack:
         observers = [lambda stage, _: show(f"after {stage}")]
@@ -184,27 +197,58 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             stack.callback(writer.close)
             observers.append(writer)
         show(f"reading {options.model}")
-        artifact = compile(
+        artifacts = compile_targets(
             _source(options),
-            target,
+            tuple(outputs),
             settings=dict(options.settings),
             weights=options.weights,
             optimize=options.level,
+            verify=options.verify,
+            rows=rows,
             observe=_observe_all(observers),
             **dict(options.options),
         )
-        show(f"making the files of {target}")
-        written = _write(artifact, output, options.force)
+        finished = [
+            (artifact, _write(artifact, outputs[artifact.target], options.force)) for artifact in artifacts
+        ]
+    for artifact, written in finished:
+        _tell(artifact, written, options)
+
+
+def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, str | None]:
+    """Where each target goes: a path, standard output, or nowhere with --print-ir."""
+    targets = list(dict.fromkeys(options.targets or [_target_by_suffix(options.output)]))
+    if len(targets) > 1:
+        if STANDARD in (options.output, options.model) or options.print_ir:
+            parser.error("several targets are files in a directory: give MODEL's path, and a directory as -o")
+        directory = Path(options.output or ".")
+        make_directory(directory)
+        name = _default_output(options, "")
+        return {target: str(directory / f"{name}{TARGETS[target].suffix}") for target in targets}
+    (target,) = targets
+    output = options.output or _default_output(options, TARGETS[target].suffix)
+    if output == STANDARD and sys.stdout.isatty():
+        parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
+    if output == STANDARD and options.print_ir:
+        parser.error("--print-ir and -o - both want standard output")
+    return {target: output}
+
+
+def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:
+    """What the command line asks to be told; all but the graph on standard error."""
     if options.print_ir:
         print(print_graph(artifact.graph), end="")
     if options.time_passes:
         print("\n".join(artifact.report.lines()), file=sys.stderr)
-    if written and not options.quiet:
+    if outcome := artifact.report.verification:
+        difference = f"largest difference {outcome.difference:.3g} on {outcome.rows} rows"
+        print(f"{artifact.target}: {difference}", file=sys.stderr)
+    if written and sys.stderr.isatty():
         print(_summarize(artifact, written), file=sys.stderr)
 
 
 def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    if options.target or options.weights or options.print_ir or options.dump_ir:
+    if options.targets or options.weights or options.print_ir or options.dump_ir:
         parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
     output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
     if output != STANDARD:
@@ -216,14 +260,13 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
     packed = gzip.compress(content, mtime=0) if output.endswith(".gz") else content
     require_replaceable(Path(output), packed)
     write_all({Path(output): packed}, options.force)
-    if not options.quiet:
+    if sys.stderr.isatty():
         print(f"{output}: {len(packed) / 1e3:,.1f} kB without weights", file=sys.stderr)
 
 
 def _target_by_suffix(output: str | None) -> str:
-    suffix = Path(output or "").suffix
-    names = {target.suffix: name for name, target in TARGETS.items() if target.suffix}
-    return names.get(suffix, DEFAULT_TARGET)
+    found = (name for name, target in TARGETS.items() if (output or "").endswith(target.suffix))
+    return next(found, DEFAULT_TARGET)
 
 
 def _source(options: argparse.Namespace) -> str | bytes:

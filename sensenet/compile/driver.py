@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sensenet.artifact import Artifact, Report
 from sensenet.backends import Backend, load_backend
 from sensenet.backends.h5 import load_weights
 from sensenet.compile.sources import find_target, read_saved_graph
+from sensenet.compile.verification import verify_artifact
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph
@@ -38,6 +39,8 @@ def compile(
     settings: Settings | Mapping[str, Any] | None = None,
     weights: str | os.PathLike[str] | None = None,
     optimize: int = DEFAULT_LEVEL,
+    verify: bool = False,
+    rows: Sequence[Any] = (),
     observe: Observer = lambda _stage, _graph: None,
     **options: Any,
 ) -> Artifact:
@@ -47,32 +50,79 @@ def compile(
     the path of an artifact for the targets ir or numpy. `target` is one of `sensenet.backends.TARGETS`, and
     `options` what that target takes. `weights` is the path of an h5 file that has the weights of the source,
     which may be a document without any. `optimize` is 0 (the network as trained), 1 (exactly the answers of
-    0) or 2 (the same up to rounding); a target that has only one level is made at that. `observe` is called
-    with the name of each stage and the graph that it leaves.
+    0) or 2 (the same up to rounding); a target that has only one level is made at that. With `verify`, the
+    artifact's files are run in a fresh process on generated rows, and on `rows` as a model would take them,
+    and compared with the interpreter on the graph as imported; `artifact.report.verification` tells the
+    outcome. `observe` is called with the name of each stage and the graph that it leaves.
 
     Raises UnknownTargetError for a target, level or option that there is not, SettingsError for a wrong
     setting, DocumentError for a document that means nothing, ArtifactError for a file that cannot be read or
-    has the weights of another network, and MissingPackageError where the target needs a package that is not
-    installed. All of them are SensenetErrors.
+    has the weights of another network, VerificationError where verified answers differ, and
+    MissingPackageError where the target needs a package that is not installed. All of them are
+    SensenetErrors.
     """
-    backend = load_backend(target)
-    level = choose_level(backend, optimize)
-    passes = (*PIPELINES[level], legalize(backend.legal))
+    (artifact,) = compile_targets(
+        source,
+        (target,),
+        settings=settings,
+        weights=weights,
+        optimize=optimize,
+        verify=verify,
+        rows=rows,
+        observe=observe,
+        **options,
+    )
+    return artifact
+
+
+def compile_targets(
+    source: Source,
+    targets: Sequence[str],
+    *,
+    settings: Settings | Mapping[str, Any] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    optimize: int = DEFAULT_LEVEL,
+    verify: bool = False,
+    rows: Sequence[Any] = (),
+    observe: Observer = lambda _stage, _graph: None,
+    **options: Any,
+) -> Iterator[Artifact]:
+    """As `compile`, for several targets, which take the same options: one artifact after the other.
+
+    The source is read once, and optimized once for each level that the targets are made at.
+    """
+    backends = {target: load_backend(target) for target in targets}
+    levels = {target: choose_level(backend, optimize) for target, backend in backends.items()}
     start = time.perf_counter()
-    if backend.level is not None:
-        _require_unoptimized(source, target)
-    graph = _read(source, settings)
+    for target, backend in backends.items():
+        if backend.level is not None:
+            _require_unoptimized(source, target)
+    imported = _read(source, settings)
     if weights is not None:
-        graph = load_weights(graph, Path(weights))
-    imported = time.perf_counter()
-    observe(IMPORTED, graph)
-    graph, records = run_passes(graph, passes, observe)
-    verify_ops(graph, backend.legal, f"the target {target}")
-    report = Report(target=target, level=level, frontend_seconds=imported - start, passes=records)
-    begun = time.perf_counter()
-    artifact = backend.build(graph, report, options)
-    report = attrs.evolve(report, backend_seconds=time.perf_counter() - begun)
-    return attrs.evolve(artifact, report=report)
+        imported = load_weights(imported, Path(weights))
+    frontend_seconds = time.perf_counter() - start
+    observe(IMPORTED, imported)
+    optimized = {
+        level: run_passes(imported, PIPELINES[level], observe) for level in dict.fromkeys(levels.values())
+    }
+    for target, backend in backends.items():
+        graph, records = optimized[levels[target]]
+        graph, last = run_passes(graph, (legalize(backend.legal),), observe)
+        verify_ops(graph, backend.legal, f"the target {target}")
+        report = Report(
+            target=target,
+            level=levels[target],
+            frontend_seconds=frontend_seconds,
+            passes=(*records, *last),
+        )
+        begun = time.perf_counter()
+        artifact = backend.build(graph, report, options)
+        report = attrs.evolve(report, backend_seconds=time.perf_counter() - begun)
+        if verify:
+            quantize = str(options.get("quantize", "none"))
+            outcome = verify_artifact(artifact, imported, rows, quantize=quantize)
+            report = attrs.evolve(report, verification=outcome)
+        yield attrs.evolve(artifact, report=report)
 
 
 def choose_level(backend: Backend, wanted: int) -> int:

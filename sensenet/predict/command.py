@@ -18,7 +18,8 @@ from sensenet.files import new_file, require_free
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.wrappers import create_model
 from sensenet.predict.pictures import predict_pictures
-from sensenet.predict.rows import BATCH_ROWS, RowSource, predict_rows
+from sensenet.predict.rows import BATCH_ROWS, predict_rows
+from sensenet.runtime.row_files import RowFile
 from sensenet.settings import setting_argument
 
 PROGRAM = "python -m sensenet.predict"
@@ -109,7 +110,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error("--draw is for pictures; this model reads rows")
     if len(options.inputs) != 1:
         parser.error(f"this model reads rows: give one CSV file; found {len(options.inputs)} inputs")
-    source = RowSource(options.inputs[0], delimiter=options.delimiter, header=not options.no_header)
+    source = RowFile(options.inputs[0], delimiter=options.delimiter, header=not options.no_header)
     with _open_output(options) as output:
         predict_rows(model, source, output, options.batch)
     return 0

@@ -1,0 +1,213 @@
+"""Checks an artifact: runs its files in a fresh process, and compares with the interpreter.
+
+The interpreter runs the graph as imported. The inputs are generated from the graph's signature, and from the
+rows that a caller gives. What counts is the largest difference; it must stay below a tolerance, which
+depends on how the weights are stored.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.artifact import Artifact, Executable, Verification
+from sensenet.backends import TARGETS
+from sensenet.errors import ArtifactError, VerificationError
+from sensenet.ir.evaluate import prepare
+from sensenet.ir.graph import Graph
+from sensenet.ir.ops.basic import Gather
+from sensenet.ir.ops.tabular import Standardize
+from sensenet.ir.printer import print_graph, weights
+from sensenet.ir.signature import (
+    BOXES,
+    NUMERIC_INPUT,
+    VALID,
+    CategoricalColumn,
+    Column,
+    ImageColumn,
+    ModelKind,
+    NumericColumn,
+)
+from sensenet.ir.types import Array
+from sensenet.runtime.detections import make_detector
+from sensenet.runtime.predictor import make_predictor
+
+GENERATED_ROWS = 64
+GENERATED_PICTURES = 2
+OTHER_SIZE = (37, 53)
+"""Height and width of generated pictures that have to be rescaled."""
+
+ABSOLUTE, RELATIVE = 1e-5, 1e-4
+"""An answer may differ by ABSOLUTE + RELATIVE · |answer|: float32 rounding, summed in another order."""
+
+QUANTIZED = {"float16": 1e-2, "uint16": 1e-2, "dynamic": 0.1, "uint8": 0.1, "int8": 0.2}
+"""What it may differ by, as a share of the largest answer, where weights are stored less exactly."""
+
+PIXEL = 1.0
+"""What a side of a detector's box may differ by: it is rounded to whole pixels."""
+
+Feed = Mapping[str, Array]
+
+
+@frozen
+class Check:
+    """Inputs, and what the interpreter answers."""
+
+    inputs: Feed
+    expected: Feed
+
+
+def verify_artifact(
+    artifact: Artifact, imported: Graph, rows: Sequence[Any] = (), *, quantize: str = "none"
+) -> Verification:
+    """How far an artifact's answers are from those of the graph it was imported as.
+
+    Raises VerificationError where that is more than the tolerance, ArtifactError where the files don't run.
+    """
+    checks = [*generated_checks(imported), *(given_checks(imported, rows) if len(rows) else ())]
+    with tempfile.TemporaryDirectory() as directory:
+        found = _run_elsewhere(artifact, imported, checks, Path(directory))
+    difference = excess = 0.0
+    for check, outputs in zip(checks, found, strict=True):
+        for name, expected in check.expected.items():
+            gap, over = compare(name, outputs[name], expected, check.expected, quantize)
+            difference, excess = max(difference, gap), max(excess, over)
+    result = Verification(rows=sum(_rows(check.inputs) for check in checks), difference=difference)
+    if excess > 0:
+        raise VerificationError(
+            f"the {artifact.target} artifact differs from the interpreter by {difference:.3g} on "
+            f"{result.rows} rows, {excess:.3g} more than the tolerance"
+        )
+    return result
+
+
+def _rows(inputs: Feed) -> int:
+    return len(next(iter(inputs.values())))
+
+
+def compare(
+    name: str, found: Array, expected: Array, outputs: Feed, quantize: str = "none"
+) -> tuple[float, float]:
+    """The largest difference of an output, and by how much it exceeds the tolerance.
+
+    Of a detector's padded arrays only the valid boxes count. Different shapes or NaNs differ infinitely.
+    """
+    if found.shape != expected.shape:
+        return np.inf, np.inf
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    if VALID in outputs and name != VALID:
+        slots = np.arange(expected.shape[1]) < outputs[VALID][:, None]
+        found, expected = found[slots], expected[slots]
+    with np.errstate(invalid="ignore"):
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        gap = np.where(same, 0.0, np.abs(found - expected))
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    magnitude = np.where(np.isfinite(expected), np.abs(expected), 0.0)
+    tolerance: Any = PIXEL if name == BOXES else ABSOLUTE + RELATIVE * magnitude
+    if quantize in QUANTIZED:
+        tolerance = QUANTIZED[quantize] * max(1.0, float(magnitude.max(initial=0.0)))
+    return float(gap.max(initial=0.0)), float((gap - tolerance).max(initial=0.0))
+
+
+def generated_checks(graph: Graph) -> list[Check]:
+    """Random inputs of every kind that the graph takes, always the same."""
+    random = np.random.default_rng(0)
+    program = prepare(graph)
+    feeds = [
+        {node.name: _generate(graph, node.name, node.types[0].shape, size, random) for node in graph.inputs}
+        for size in _sizes(graph)
+    ]
+    return [Check(feed, program(feed)) for feed in feeds]
+
+
+def _sizes(graph: Graph) -> list[tuple[int, int]]:
+    """Heights and widths of pictures to generate: the network's own, and another."""
+    image = graph.signature.image
+    return (
+        [OTHER_SIZE] if image is None or not image.size_known else [(image.height, image.width), OTHER_SIZE]
+    )
+
+
+def _generate(
+    graph: Graph, name: str, shape: Sequence[int | None], size: tuple[int, int], random: np.random.Generator
+) -> Array:
+    columns = graph.signature.columns
+    pictures = any(isinstance(column, ImageColumn) for column in columns)
+    rows = GENERATED_PICTURES if pictures or graph.signature.kind is not ModelKind.DEEPNET else GENERATED_ROWS
+    if name == NUMERIC_INPUT:
+        spreads = _spreads(graph, len(columns))
+        cells = [_cells(c, rows, spread, random) for c, spread in zip(columns, spreads, strict=True)]
+        return np.stack(cells, axis=1).astype(np.float32) if cells else np.zeros((rows, 0), np.float32)
+    known = [rows if axis == 0 else length for axis, length in enumerate(shape)]
+    known[-3:-1] = size
+    return random.integers(0, 256, [length or 1 for length in known]).astype(np.float32)
+
+
+def _cells(column: Column, rows: int, spread: float, random: np.random.Generator) -> Array:
+    """Numbers around the column's mean, the first of them missing; categories, known ones and others."""
+    match column:
+        case NumericColumn():
+            cells = column.missing + spread * random.normal(size=rows)
+            cells[0] = column.missing
+            return cells
+        case CategoricalColumn():
+            return random.integers(-1, max(len(column.values), 1), rows).astype(np.float64)
+    return np.zeros(rows)
+
+
+def _spreads(graph: Graph, columns: int) -> Array:
+    """The standard deviation of each column that the graph standardizes; 1 for the others."""
+    spreads = np.ones(columns)
+    for node in graph.nodes:
+        if not isinstance(node.op, Standardize):
+            continue
+        source, chosen, gather = node.inputs[0].node, np.arange(columns), node.inputs[0].op
+        if isinstance(gather, Gather):
+            source, chosen = source.inputs[0].node, gather.indices.array
+        if source.name == NUMERIC_INPUT:
+            spreads[chosen] = np.broadcast_to(node.op.stdev.float64, len(chosen))
+    return spreads
+
+
+def given_checks(graph: Graph, rows: Iterable[Any]) -> list[Check]:
+    """The inputs that rows, or a detector's pictures, are encoded as; raises InputError."""
+    program = prepare(graph)
+    checks: list[Check] = []
+
+    def run(inputs: Feed) -> Feed:
+        checks.append(Check(dict(inputs), program(inputs)))
+        return checks[-1].expected
+
+    executable = Executable(signature=graph.signature, run=run)
+    prefix = graph.signature.settings.get("image_path_prefix")
+    make = make_detector if graph.signature.kind is ModelKind.DETECTOR else make_predictor
+    make(executable, str(prefix) if prefix else None)(list(rows))
+    return checks
+
+
+def _run_elsewhere(
+    artifact: Artifact, imported: Graph, checks: Sequence[Check], directory: Path
+) -> list[dict[str, Array]]:
+    """What the saved artifact answers in a process of its own, for each check."""
+    path = artifact.save(directory / f"artifact{TARGETS[artifact.target].suffix}")
+    (directory / "imported.ir").write_text(print_graph(imported), "utf-8")
+    np.savez(directory / "imported.npz", **weights(imported))
+    for number, check in enumerate(checks):
+        np.savez(directory / f"inputs-{number}.npz", **check.inputs)
+    command = [sys.executable, "-m", "sensenet.compile.run_saved", artifact.target, str(path), str(directory)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+        raise ArtifactError(f"the {artifact.target} artifact does not run: {last}")
+    found = []
+    for number in range(len(checks)):
+        with np.load(directory / f"outputs-{number}.npz") as arrays:
+            found.append(dict(arrays))
+    return found

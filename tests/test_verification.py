@@ -1,0 +1,119 @@
+"""`verify=True`: artifacts run in a fresh process, and wrong ones are found."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import attrs
+import numpy as np
+import pytest
+from documents import detector, image, legacy_network, typed
+
+import sensenet
+from sensenet.compile.command import main
+from sensenet.compile.verification import compare, generated_checks, verify_artifact
+from sensenet.errors import ArtifactError, InputError, SensenetError, VerificationError
+from sensenet.frontend import import_graph
+from sensenet.ir.signature import BOXES, SCORES, VALID
+
+ROWS = [[2.5, "green", 3], [None, "purple", None]]
+
+
+@pytest.mark.parametrize("target", ["numpy", "ir"])
+def test_artifacts_agree_with_the_interpreter(target):
+    artifact = sensenet.compile(typed(), target, verify=True, rows=ROWS)
+    outcome = artifact.report.verification
+    assert outcome.rows == 66
+    assert outcome.difference < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("target", ["keras", "savedmodel", "smbundle", "tflite", "h5"])
+@pytest.mark.parametrize("make", [legacy_network, image, detector])
+def test_every_target_is_verified_in_its_own_runtime(target, make):
+    outcome = sensenet.compile(make(), target, verify=True).report.verification
+    assert outcome.difference < (1.5 if make is detector else 1e-4)
+
+
+def test_a_wrong_artifact_is_found():
+    imported = import_graph(typed())
+    other = typed()
+    other["layers"][-1]["offset"][0] += 0.1
+    artifact = sensenet.compile(other, "numpy")
+    with pytest.raises(VerificationError, match="differs from the interpreter by"):
+        verify_artifact(artifact, imported)
+
+
+def test_files_that_do_not_run_are_told():
+    artifact = sensenet.compile(typed(), "numpy")
+    broken = attrs.evolve(artifact, produce=lambda: {"model.npz": b"PK\x03\x04 broken"})
+    with pytest.raises(ArtifactError, match="does not run"):
+        verify_artifact(broken, import_graph(typed()))
+
+
+def test_rows_that_cannot_be_read_are_told():
+    with pytest.raises(InputError, match="row 0"):
+        sensenet.compile(typed(), "numpy", verify=True, rows=[["x", "green", 1]])
+
+
+def test_generated_inputs_cover_missing_and_unknown_cells_and_other_sizes():
+    (check,) = generated_checks(import_graph(typed()))
+    numbers = check.inputs["numeric_inputs"]
+    assert numbers[0, 0] == 1.5
+    assert numbers[0, 2] == 0.0
+    assert {-1, 0, 1, 2} <= set(numbers[:, 1].tolist())
+    assert numbers[:, 0].std() == pytest.approx(2, rel=0.5)
+    sizes = [
+        check.inputs["image_pixel_inputs"].shape[1:3] for check in generated_checks(import_graph(image()))
+    ]
+    assert sizes == [(6, 8), (37, 53)]
+
+
+def test_comparing():
+    one = np.ones((2, 3), np.float32)
+    assert compare("x", one, one, {}) == (0, 0)
+    gap, over = compare("x", one + 1e-3, one, {})
+    assert gap == pytest.approx(1e-3, rel=1e-3)
+    assert over > 0
+    assert compare("x", one + 5e-5, one, {})[1] == 0
+    assert compare("x", one[:1], one, {}) == (np.inf, np.inf)
+    assert compare("x", one * np.nan, one, {}) == (np.inf, np.inf)
+    assert compare("x", one * np.nan, one * np.nan, {}) == (0, 0)
+    assert compare("x", one * np.inf, one * np.inf, {}) == (0, 0)
+    assert compare("x", one + 5e-3, one, {}, "float16")[1] == 0
+    assert compare("x", one + 5e-2, one, {}, "float16")[1] > 0
+
+
+def test_only_valid_boxes_are_compared():
+    boxes = np.zeros((1, 2, 4), np.float32)
+    outputs = {BOXES: boxes, VALID: np.array([1], np.int32)}
+    other = boxes.copy()
+    other[0, 1] = 99
+    assert compare(BOXES, other, boxes, outputs) == (0, 0)
+    other[0, 0] = 1
+    assert compare(BOXES, other, boxes, outputs) == (1, 0)
+    other[0, 0] = 2
+    assert compare(BOXES, other, boxes, outputs) == (2, 1)
+    scores = np.zeros((1, 2), np.float32)
+    assert compare(SCORES, scores + 1, scores, outputs)[1] > 0
+
+
+def test_the_command_line_verifies(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.json").write_text(json.dumps(typed()))
+    (tmp_path / "rows.csv").write_text("a,b,c\n1,red,2\n")
+    assert main(["m.json", "-t", "numpy", "-t", "h5", "-o", "made", "--verify"]) == 0
+    assert re.match("numpy: largest difference .* 64 rows\nh5: largest", capsys.readouterr().err)
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["m.h5", "m.npz"]
+    assert main(["m.json", "-t", "numpy", "--verify", "--rows", "rows.csv"]) == 1  # the model has no names
+    assert not (tmp_path / "m.npz").exists()
+
+    def refuse(*_, **__):
+        raise VerificationError("too far")
+
+    monkeypatch.setattr("sensenet.compile.driver.verify_artifact", refuse)
+    assert main(["m.json", "-t", "numpy", "--verify"]) == 1
+    assert not (tmp_path / "m.npz").exists()
+    assert issubclass(VerificationError, SensenetError)
