@@ -21,7 +21,7 @@ def add_bias_and_activate(tf: Any, op: Any, y: Any) -> Any:
 
 def divide(tf: Any, x: Any, divisor: Any) -> Any:
     """x / divisor, rounded as division even where the divisor is constant; x has a batch axis."""
-    return x / (divisor if tf.get_static_value(divisor) is None else hide_constant(tf, divisor, x))
+    return x / hide_constant(tf, divisor, x)
 
 
 def hide_constant(tf: Any, constant: Any, batch: Any) -> Any:
@@ -29,13 +29,14 @@ def hide_constant(tf: Any, constant: Any, batch: Any) -> Any:
 
     TensorFlow's graph optimizer and TFLite's converter replace division by a constant by a product with its
     reciprocal, which is another number in half of all cases: enough to send a row the other way in a tree, or
-    to take another pixel. Adding min(batch size, 0), which is 0, keeps the constant out of their sight.
+    to take another pixel. Multiplying by min(batch size, 0) + 1, which is 1, keeps the constant out of their
+    sight.
     """
-    return constant + tf.cast(tf.minimum(tf.shape(batch)[0], 0), tf.float32)
+    return constant * tf.cast(tf.minimum(tf.shape(batch)[0], 0) + 1, tf.float32)
 
 
-def _dense(tf: Any, op: dense.Dense, x: Any) -> Any:
-    return add_bias_and_activate(tf, op, tf.matmul(x, op.kernel.array))
+def _dense(tf: Any, op: dense.Dense, x: Any, kernel: Any) -> Any:
+    return add_bias_and_activate(tf, op, tf.matmul(x, kernel))
 
 
 def _batch_normalization(tf: Any, op: dense.BatchNormalization, x: Any) -> Any:
@@ -49,6 +50,11 @@ def _slice(tf: Any, op: basic.Slice, x: Any) -> Any:
     return x[tuple(index)]
 
 
+def take_along(tf: Any, x: Any, positions: Any) -> Any:
+    """The entries of x[b, n, …] at positions[b, …] of each row's n."""
+    return tf.gather(x, positions, axis=1, batch_dims=1)
+
+
 def _flatten(tf: Any, op: basic.Flatten, x: Any) -> Any:
     inner = x.shape[1:]
     if inner.is_fully_defined():
@@ -57,7 +63,7 @@ def _flatten(tf: Any, op: basic.Flatten, x: Any) -> Any:
 
 
 EMIT: Mapping[type[Op], Emit] = {
-    core.Constant: lambda tf, op: tf.constant(op.value.array),
+    core.Constant: lambda tf, op, value: value,
     tabular.Standardize: lambda tf, op, x: divide(tf, x - op.mean.array, op.stdev.array),
     tabular.Destandardize: lambda tf, op, x: x * op.stdev.array + op.mean.array,
     dense.Dense: _dense,
@@ -79,8 +85,8 @@ EMIT: Mapping[type[Op], Emit] = {
     basic.Concatenate: lambda tf, op, *xs: tf.concat(xs, axis=op.axis),
     basic.Slice: _slice,
     basic.Gather: lambda tf, op, x: tf.gather(x, op.indices.array, axis=op.axis),
-    basic.Lookup: lambda tf, op, x: tf.gather(op.table.array, x),
-    basic.TakeAlong: lambda tf, op, x, positions: tf.gather(x, positions, axis=1, batch_dims=1),
+    basic.Lookup: lambda tf, op, x, table: tf.gather(table, x),
+    basic.TakeAlong: lambda tf, op, x, positions: take_along(tf, x, positions),
     basic.MatMul: lambda tf, op, a, b: tf.matmul(a, b),
     basic.Reshape: lambda tf, op, x: tf.reshape(x, [-1 if size is None else size for size in op.shape]),
     basic.Flatten: _flatten,

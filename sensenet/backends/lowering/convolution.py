@@ -11,17 +11,19 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops import convolution
 
 
-def _convolution(tf: Any, op: convolution.Convolution2D, x: Any) -> Any:
-    return add_bias_and_activate(tf, op, tf.nn.conv2d(x, op.kernel.array, op.strides, op.padding.name))
+def _convolution(tf: Any, op: convolution.Convolution2D, x: Any, kernel: Any) -> Any:
+    return add_bias_and_activate(tf, op, tf.nn.conv2d(x, kernel, op.strides, op.padding.name))
 
 
-def _depthwise_convolution(tf: Any, op: convolution.DepthwiseConvolution2D, x: Any) -> Any:
-    return add_bias_and_activate(tf, op, _by_channel(tf, op, x, op.kernel.array))
+def _depthwise_convolution(tf: Any, op: convolution.DepthwiseConvolution2D, x: Any, kernel: Any) -> Any:
+    return add_bias_and_activate(tf, op, _by_channel(tf, op, x, kernel))
 
 
-def _separable_convolution(tf: Any, op: convolution.SeparableConvolution2D, x: Any) -> Any:
-    between = _by_channel(tf, op, x, op.depth_kernel.array)
-    return add_bias_and_activate(tf, op, tf.nn.conv2d(between, op.point_kernel.array, 1, "VALID"))
+def _separable_convolution(
+    tf: Any, op: convolution.SeparableConvolution2D, x: Any, depth_kernel: Any, point_kernel: Any
+) -> Any:
+    between = _by_channel(tf, op, x, depth_kernel)
+    return add_bias_and_activate(tf, op, tf.nn.conv2d(between, point_kernel, 1, "VALID"))
 
 
 def _by_channel(tf: Any, op: Any, x: Any, kernel: Any) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sensenet.backends.lowering.basic import divide
+from sensenet.backends.lowering.basic import divide, take_along
 from sensenet.backends.lowering.emit import Emit
 from sensenet.ir.op import Op
 from sensenet.ir.ops import detection
+
+TakeAlong = Callable[[Any, Any, Any], Any]
 
 DROPPED = -1.0
 """Stands for the score of a box that is out of the running; scores are never negative."""
@@ -48,12 +50,19 @@ def _exact_sigmoid(tf: Any, x: Any) -> Any:
     return 1.0 / (1.0 + tf.exp(-x))
 
 
-def _suppress_boxes(
-    tf: Any, op: detection.SuppressBoxes, boxes: Any, scores: Any, classes: Any
+def suppress_boxes(
+    tf: Any,
+    op: detection.SuppressBoxes,
+    boxes: Any,
+    scores: Any,
+    classes: Any,
+    *,
+    take: TakeAlong = take_along,
 ) -> tuple[Any, Any, Any, Any]:
     """A loop that takes the best remaining box of every picture of the batch at each step.
 
-    The loop ends when every picture has `max_objects` boxes, or none left that scores enough.
+    The loop ends when every picture has `max_objects` boxes, or none left that scores enough. `take` is
+    `take_along`, or what a target has in its place.
     """
     slots = tf.range(op.max_objects)
     positions = tf.range(tf.shape(scores)[1])
@@ -67,7 +76,7 @@ def _suppress_boxes(
 
     def step(remaining: Any, chosen: Any, valid: Any) -> tuple[Any, Any, Any]:
         best = tf.argmax(remaining, axis=1, output_type=tf.int32)
-        box = tf.gather(boxes, best, batch_dims=1)
+        box = take(tf, boxes, best)
         counts = tf.logical_and(searching(remaining, valid), tf.reduce_max(box, axis=1) > 0.0)
         here = tf.logical_and(slots == valid[:, None], counts[:, None])
         stays = tf.logical_and(
@@ -87,9 +96,9 @@ def _suppress_boxes(
     )
     _, chosen, valid = tf.while_loop(proceed, step, start)
     return (
-        tf.gather(boxes, chosen, batch_dims=1),
-        tf.gather(scores, chosen, batch_dims=1),
-        tf.gather(classes, chosen, batch_dims=1),
+        take(tf, boxes, chosen),
+        take(tf, scores, chosen),
+        take(tf, classes, chosen),
         valid,
     )
 
@@ -110,5 +119,5 @@ EMIT: Mapping[type[Op], Emit] = {
     detection.ScaleBoxes: lambda tf, op, boxes, pixels: tf.round(
         boxes * tf.cast(tf.reduce_max(tf.shape(pixels)[1:3]), tf.float32)
     ),
-    detection.SuppressBoxes: _suppress_boxes,
+    detection.SuppressBoxes: suppress_boxes,
 }

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 Emit = Callable[..., Any]
-"""`emit(tf, op, *tensors)`: the TensorFlow module, an op and its inputs give the result.
+"""`emit(tf, op, *inputs, *weights)`: the TensorFlow module, an op, its inputs and weights give the result.
 
-It is a tensor, or a tuple of tensors where the op has several results.
+All inputs and weights are TensorFlow's tensors; the weights are the attributes that `WEIGHTS` lists for the
+op. The result is a tensor, or a tuple of tensors where the op has several.
 """

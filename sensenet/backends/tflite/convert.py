@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sensenet.backends.lowering import input_signature, make_function
+from sensenet.backends.lowering import Variables, input_signature, make_function
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.errors import UnsupportedOpError
@@ -21,7 +21,8 @@ def convert(graph: Graph) -> bytes:
     """
     tf = import_tensorflow("the target tflite")
     with silence(*LOGGERS):
-        function = _ordered_function(tf, graph)
+        variables = Variables.of(tf, graph)
+        function = _ordered_function(tf, graph, variables)
         converter: Any = tf.lite.TFLiteConverter.from_concrete_functions(
             [function.get_concrete_function()], function
         )
@@ -33,9 +34,9 @@ def convert(graph: Graph) -> bytes:
             raise UnsupportedOpError(f"TensorFlow Lite cannot express this graph: {error}") from error
 
 
-def _ordered_function(tf: Any, graph: Graph) -> Any:
+def _ordered_function(tf: Any, graph: Graph, variables: Variables) -> Any:
     """The graph as a `tf.function` whose outputs are a list: those of a dict would be sorted by name."""
-    function = make_function(tf, graph)
+    function = make_function(tf, graph, variables)
 
     def predict(*inputs: Any) -> list[Any]:
         results = function(*inputs)
