@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sensenet.backends.lowering import make_function
+from sensenet.backends.lowering import Variables, make_function
 from sensenet.backends.packages import import_package, import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.files import TENSORS, read_directory
+from sensenet.backends.tfjs.emit import EMIT
+from sensenet.backends.tfjs.topology import finish_topology
 from sensenet.backends.tfjs.weights import find_kernels, read_weights, write_weights
 from sensenet.errors import MissingPackageError, UnsupportedOpError
 from sensenet.ir.graph import Graph
@@ -44,8 +46,10 @@ def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
         converter = _import_module("tensorflowjs.converters.tf_saved_model_conversion_v2")
         saved, converted, rewritten = (Path(directory) / name for name in ("saved", "converted", "rewritten"))
+        variables = Variables.of(tf, graph)
         module = tf.Module()
-        module.predict = make_function(tf, graph)
+        module.weights = list(variables.by_digest.values())
+        module.predict = make_function(tf, graph, variables, EMIT)
         tf.saved_model.save(module, saved, {TENSORS: module.predict.get_concrete_function()})
         try:
             converter.convert_tf_saved_model(
@@ -86,11 +90,7 @@ def _finish(content: bytes, graph: Graph) -> dict[str, Any]:
     """The model.json with our metadata and names, in the same order at every run."""
     model: dict[str, Any] = json.loads(_COUNTER.sub("", content.decode()))
     names = sorted(graph.outputs)
-    model[TOPOLOGY] = json.loads(json.dumps(model[TOPOLOGY], sort_keys=True))
-    functions = model[TOPOLOGY].get("library", {}).get("function", [])
-    functions.sort(key=lambda function: str(function["signature"]["name"]))
-    for function in functions:
-        function.pop("argAttr", None)  # shapes, which TensorFlow knows at one run and not at another
+    model[TOPOLOGY] = finish_topology(model[TOPOLOGY])
     model["signature"] = {
         "inputs": {entry["name"].partition(":")[0]: entry for entry in _entries(model, "inputs")},
         "outputs": dict(zip(names, _entries(model, "outputs"), strict=True)),
