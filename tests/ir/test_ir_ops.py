@@ -307,6 +307,20 @@ def test_dense_on_pictures_is_dense_on_their_pixels():
     assert op.evaluate(pictures[:0]).shape == (0, 5, 6, 4)
 
 
+@pytest.mark.parametrize(
+    "op",
+    [
+        dense.Dense(kernel=Tensor.float32(np.sin(np.arange(20)[:, None]))),
+        convolution.Convolution2D(kernel=Tensor.float32(np.sin(np.arange(20).reshape(1, 1, 20, 1)))),
+        convolution.Convolution2D(kernel=Tensor.float32(np.sin(np.arange(60).reshape(1, 3, 20, 1)))),
+    ],
+)
+def test_results_do_not_depend_on_how_inputs_lie_in_memory(op):
+    x = floats(4, 1, 3, 25)
+    for part in (x[..., 2:22], x[..., 20:0:-1], np.ascontiguousarray(x.T).T[..., :20]):
+        np.testing.assert_array_equal(op.evaluate(part), op.evaluate(part.copy()), strict=True)
+
+
 def dense_by_einsum(op: dense.Dense, x: Array) -> Array:
     return np.tanh(np.einsum("bhwc,cu->bhwu", x.astype(np.float64), op.kernel.float64) + op.bias.float64)
 

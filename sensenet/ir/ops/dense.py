@@ -54,9 +54,11 @@ class Dense(Op):
         return x.with_last(self.units)
 
     def evaluate(self, x: Array) -> Array:
-        outer = x.shape[:-1]  # NumPy takes several times as long for many small products as for a large one
-        y = np.matmul(x.reshape(math.prod(outer), x.shape[-1]), self.kernel.array)
-        y = y.reshape(*outer, self.units)
+        # One product: many small ones take several times as long. Of numbers that are side by side in
+        # memory: of others, NumPy gives another result in the last bit.
+        outer = x.shape[:-1]
+        rows = np.ascontiguousarray(x).reshape(math.prod(outer), x.shape[-1])
+        y = np.matmul(rows, self.kernel.array).reshape(*outer, self.units)
         return self.activation(y if self.bias is None else y + self.bias.array)
 
 

@@ -105,9 +105,13 @@ def convolve(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
 
 
 def _multiply(windows: Array, matrix: Array) -> Array:
-    """[b, h, w, …] @ matrix as one product of two matrices: many small ones take several times as long."""
+    """[b, h, w, …] @ matrix as one product of two matrices: many small ones take several times as long.
+
+    Of numbers that are not side by side in memory, NumPy gives another result in the last bit.
+    """
     outer = windows.shape[:3]
-    product: Array = np.matmul(windows.reshape(math.prod(outer), len(matrix)), matrix)
+    rows = np.ascontiguousarray(windows).reshape(math.prod(outer), len(matrix))
+    product: Array = np.matmul(rows, matrix)
     return product.reshape(*outer, matrix.shape[1])
 
 
