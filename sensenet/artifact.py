@@ -126,10 +126,12 @@ class Artifact:
 class Executable:
     """An artifact in its own runtime: `run` takes and gives named arrays, any batch size, from any thread.
 
-    `model` is the `tf.keras.Model` behind it where there is one, `graph` the graph where it is known.
+    `model` is the `tf.keras.Model` behind it where there is one, `graph` the graph where it is known, and
+    `as_imported` says whether that is the one that the frontend made, with the weights of the document.
     """
 
     signature: Signature
     run: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     model: Any = None
     graph: Graph | None = None
+    as_imported: bool = False

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import attrs
+
 from sensenet.artifact import Executable
+from sensenet.backends import TARGETS, load_backend
+from sensenet.backends.h5 import load_weights
 from sensenet.compile.driver import compile
 from sensenet.errors import ArtifactError
+from sensenet.ir.graph import Graph
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
 from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
 from sensenet.settings import Settings
+
+ENGINE = "numpy"
+"""The target that runs documents: it needs no other package."""
+
+BUNDLE_SUFFIX = TARGETS["smbundle"].suffix
 
 
 class Model:
@@ -28,11 +40,15 @@ class Model:
         settings: Settings,
         preprocessors: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        self._executable = executable
         self._settings = settings
         self._columns = preprocessors
-        self._keras_model = executable.model
         self._lock = threading.Lock()
+        self._use(executable)
+
+    def _use(self, executable: Executable) -> None:
+        """Answer with an executable from now on."""
+        self._executable = executable
+        self._keras_model = executable.model
 
     @property
     def signature(self) -> Signature:
@@ -51,19 +67,65 @@ class Model:
 
     @property
     def _model(self) -> Any:
-        """The model as a `tf.keras.Model`, made at first use.
+        """The model as a `tf.keras.Model`, made at first use: of a document, the network as trained.
 
         Raises MissingPackageError without TensorFlow, ArtifactError for a saved file that has no such model.
         """
         with self._lock:
             if self._keras_model is None:
-                if self._executable.graph is None:
-                    raise ArtifactError(
-                        "this model was opened from a file that keeps neither a Keras model nor the graph to "
-                        "make one of; make the model from its document, or compile that for the target keras"
-                    )
-                self._keras_model = compile(self._executable.graph, "keras", optimize=0).model
+                self._keras_model = compile(self._graph(), "keras", optimize=0).model
             return self._keras_model
+
+    def _graph(self) -> Graph:
+        """The graph that the model was made of, as imported where that was a document."""
+        if self._executable.graph is None:
+            raise ArtifactError(
+                "this model was opened from a file that keeps neither a Keras model nor a graph to compile; "
+                "make the model from its document instead"
+            )
+        return self._executable.graph
+
+    def _trained_graph(self) -> Graph:
+        """The graph as imported, whose weights are those that were trained."""
+        if not self._executable.as_imported:
+            raise ArtifactError(
+                "this model was made from an artifact, whose weights may not be those that were trained; "
+                "make the model from its document instead"
+            )
+        return self._graph()
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Answer with the weights of an h5 file from now on (see the target h5).
+
+        Raises ArtifactError for a file with the weights of another network, or for a model that was not made
+        from a document; MissingPackageError without h5py.
+        """
+        self._use(run_graph(load_weights(self._trained_graph(), Path(path))))
+
+    def save_as(self, target: str, path: str | os.PathLike[str]) -> None:
+        """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
+        graph = self._graph() if load_backend(target).level is None else self._trained_graph()
+        compile(graph, target).save(path)
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights as an h5 file; raises ArtifactError where that cannot be."""
+        self.save_as("h5", path)
+
+    def save_bundle(
+        self, path: str | os.PathLike[str], tfjs_path: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Write the model as an smbundle, whose suffix is added where it is missing.
+
+        With `tfjs_path`, also as a TensorFlow.js model, in that directory. Raises as `save_as` does.
+        """
+        name = os.fspath(path)
+        self.save_as("smbundle", name if name.endswith(BUNDLE_SUFFIX) else name + BUNDLE_SUFFIX)
+        if tfjs_path is not None:
+            self.save_tfjs(tfjs_path)
+
+    def save_tfjs(self, path: str | os.PathLike[str]) -> None:
+        """Write the model as a TensorFlow.js model, a directory; raises as `save_as` does."""
+        self.save_as("tfjs", path)
 
     @property
     def _preprocessors(self) -> list[dict[str, Any]]:
@@ -94,14 +156,9 @@ class Model:
 class Deepnet(Model):
     """Predicts rows: probabilities of the classes, or numbers; an extractor: the features of pictures."""
 
-    def __init__(
-        self,
-        executable: Executable,
-        settings: Settings,
-        preprocessors: Sequence[Mapping[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(executable, settings, preprocessors)
-        self._predict = make_predictor(executable, settings.image_path_prefix)
+    def _use(self, executable: Executable) -> None:
+        super()._use(executable)
+        self._predict = make_predictor(executable, self._settings.image_path_prefix)
 
     def __call__(self, x: Any) -> Array:
         """f32[rows, outputs] for one row or several.
@@ -117,14 +174,9 @@ class Deepnet(Model):
 class ObjectDetector(Model):
     """Finds objects on pictures."""
 
-    def __init__(
-        self,
-        executable: Executable,
-        settings: Settings,
-        preprocessors: Sequence[Mapping[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(executable, settings, preprocessors)
-        self._detect = make_detector(executable, settings.image_path_prefix)
+    def _use(self, executable: Executable) -> None:
+        super()._use(executable)
+        self._detect = make_detector(executable, self._settings.image_path_prefix)
 
     def __call__(self, x: Any) -> Any:
         """`[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for a picture, best first.
@@ -134,6 +186,12 @@ class ObjectDetector(Model):
         an answer is a dict of arrays instead. Raises InputError for a picture that can't be read.
         """
         return self._detect(x)
+
+
+def run_graph(graph: Graph) -> Executable:
+    """A graph as imported, run by NumPy at the default level."""
+    backend = load_backend(ENGINE)
+    return attrs.evolve(backend.load(compile(graph, ENGINE)), graph=graph, as_imported=True)
 
 
 def make_model(

@@ -7,23 +7,32 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import numpy as np
+import numpy.typing as npt
 
 from sensenet.artifact import Artifact, Executable
 from sensenet.backends import load_backend
-from sensenet.compile.driver import compile
 from sensenet.compile.sources import find_target, open_saved
-from sensenet.errors import ArtifactError, SettingsError
+from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.frontend import build_graph, import_graph, read_document
-from sensenet.ir.graph import Graph
-from sensenet.ir.signature import ModelKind, Signature
-from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
+from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
+from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model, run_graph
 from sensenet.pretrained import NETWORKS, get_extractor_bundle
+from sensenet.runtime.images import read_image
 from sensenet.settings import DEFAULTS, Settings, ensure_settings
 
-__all__ = ["Deepnet", "Model", "ObjectDetector", "create_image_feature_extractor", "create_model"]
+__all__ = [
+    "Deepnet",
+    "Model",
+    "ObjectDetector",
+    "convert",
+    "create_image_feature_extractor",
+    "create_model",
+    "tflite_predict",
+]
 
-ENGINE = "numpy"
-"""The target that runs documents: it needs no other package."""
+FORMATS = ("tflite", "tfjs", "smbundle", "h5")
+"""What `convert` writes."""
 
 CALL_SETTINGS = frozenset({"image_path_prefix"})
 """Settings of calling a model, which no artifact fixes."""
@@ -48,7 +57,7 @@ def create_model(
     if executable is not None:
         return make_model(executable, _fixed_settings(executable.signature, given))
     document = read_document(source)
-    executable = _run(build_graph(document, given))
+    executable = run_graph(build_graph(document, given))
     return make_model(executable, given, document.network.value.get("preprocess"))
 
 
@@ -63,16 +72,54 @@ def create_image_feature_extractor(
     """
     given = ensure_settings(settings)
     if isinstance(source, str) and source in NETWORKS:
-        source = get_extractor_bundle(source)
+        extractor = open_saved(get_extractor_bundle(source), "smbundle")
+        return Deepnet(extractor, _fixed_settings(extractor.signature, given))
     executable = _open(source)
     if executable is None:
         wanted = given.override(Settings(extract_image_features=True))
-        return Deepnet(_run(import_graph(source, wanted)), wanted)
+        return Deepnet(run_graph(import_graph(source, wanted)), wanted)
     if executable.signature.kind is not ModelKind.EXTRACTOR:
         raise ArtifactError(
             "this artifact is no feature extractor: compile its document with extract_image_features=True"
         )
     return Deepnet(executable, _fixed_settings(executable.signature, given))
+
+
+def convert(
+    model: Model | Source,
+    settings: Settings | Mapping[str, Any] | None,
+    output_path: str | os.PathLike[str],
+    to_format: str,
+) -> None:
+    """Write a model in another format: `tflite`, `tfjs`, `smbundle`, or `h5` for its weights alone.
+
+    `model` is a model, a document (dict or path), or the path of an artifact that keeps its graph, such as a
+    bundle. Settings are for documents: a model or an artifact keeps its own. Raises UnknownTargetError for
+    another format, ArtifactError where something stands at the path or cannot be written there, and what
+    `create_model` raises.
+    """
+    if to_format not in FORMATS:
+        raise UnknownTargetError(f"there is no format {to_format!r}; there are: {', '.join(FORMATS)}")
+    if not isinstance(model, Model):
+        known = isinstance(model, Artifact) or find_target(model) is not None
+        model = create_model(model, None if known else settings)
+    model.save_as(to_format, output_path)
+
+
+def tflite_predict(
+    tflite_model: str | os.PathLike[str], image_file: str | os.PathLike[str]
+) -> list[npt.NDArray[Any]]:
+    """The output arrays of a TensorFlow Lite file for one picture, in the file's order; the batch axis is 1.
+
+    The file is one that sensenet wrote, of a model that reads a picture alone. Raises ArtifactError for any
+    other, InputError for a picture that cannot be read.
+    """
+    executable = open_saved(tflite_model, "tflite")
+    image = executable.signature.image
+    if image is None or len(executable.signature.columns) != 1:
+        raise ArtifactError(f"{os.fspath(tflite_model)} does not read one picture alone")
+    pixels = read_image(os.fspath(image_file), os.fspath(image_file), image.channels)
+    return list(executable.run({PIXEL_INPUT: pixels[None].astype(np.float32)}).values())
 
 
 def _open(source: Any) -> Executable | None:
@@ -81,11 +128,6 @@ def _open(source: Any) -> Executable | None:
         return attrs.evolve(load_backend(source.target).load(source), graph=source.graph)
     target = find_target(source)
     return open_saved(source, target) if target else None
-
-
-def _run(graph: Graph) -> Executable:
-    artifact = compile(graph, ENGINE)
-    return attrs.evolve(load_backend(ENGINE).load(artifact), graph=artifact.graph)
 
 
 def _fixed_settings(signature: Signature, given: Settings) -> Settings:

@@ -332,6 +332,6 @@ def test_tflite(tmp_path):
     )
     assert model(np.zeros((0, 3))).shape == (0, 2)
     assert model._classes == ["no", "yes"]
-    with pytest.raises(ArtifactError, match="keeps neither a Keras model nor the graph"):
+    with pytest.raises(ArtifactError, match="keeps neither a Keras model nor a graph"):
         model._model  # noqa: B018
     assert create_model(artifact)._model is not None

@@ -2,7 +2,8 @@
 
 `serving_default` takes the graph's tensors: any number of rows, pictures of any height and width.
 `predict_row` takes one named tensor a cell of the row (see `rows`), and answers with labels. The directory
-`assets` tells what a caller must know: `sensenet.json`, and `settings.json` as the published package has it.
+`assets` tells what a caller must know: `sensenet.json`, and `settings.json` as the published package has it;
+and it keeps the graph, so that the model can be compiled for another target (see `graphs`).
 A SavedModel of the published package, taken from one of its bundles, can be opened too (see `published`).
 """
 
@@ -18,6 +19,7 @@ from sensenet.backends import Backend
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.savedmodel.files import MODEL_FILE, SIGNATURE_FILE, TENSORS, make_files
+from sensenet.backends.savedmodel.graphs import read_graph
 from sensenet.backends.savedmodel.loading import load_function, read_json
 from sensenet.backends.savedmodel.published import open_published
 from sensenet.errors import ArtifactError
@@ -59,7 +61,11 @@ def open_directory(path: Path, where: str) -> Executable:
     if not (path / SIGNATURE_FILE).is_file():
         return open_published(path, where)
     signature = Signature.from_json(read_json(path / SIGNATURE_FILE, where))
-    return Executable(signature=signature, run=load_function(path, TENSORS, where))
+    return Executable(
+        signature=signature,
+        run=load_function(path, TENSORS, where),
+        graph=read_graph(path, MODEL_FILE, where),
+    )
 
 
 BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)

@@ -10,6 +10,7 @@ from typing import Any
 from sensenet.backends.lowering import make_function
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
+from sensenet.backends.savedmodel.graphs import describe_graph
 from sensenet.backends.savedmodel.rows import make_row_function
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import ModelKind, Signature, describe_column
@@ -29,7 +30,7 @@ def make_files(graph: Graph) -> dict[str, bytes]:
         module, signatures = _make_module(tf, graph)
         tf.saved_model.save(module, directory, signatures)
         files = read_directory(Path(directory))
-    return files | _assets(graph.signature)
+    return files | _assets(graph.signature) | describe_graph(graph, files[MODEL_FILE])
 
 
 def read_directory(root: Path) -> dict[str, bytes]:
