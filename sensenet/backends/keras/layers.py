@@ -1,4 +1,4 @@
-"""Our own Keras layers: ops that Keras has no layer for, block dropout, and the model's signature.
+"""Our own Keras layers: ops that Keras has none for, block dropout, the model's signature; and activations.
 
 They derive from the layers of `tf.keras`, so they exist once TensorFlow is imported: `make_layer_classes`
 makes them, and registers them with Keras, which looks there for the layers of a saved model.
@@ -15,8 +15,10 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.backends.lowering import emit
+from sensenet.backends.lowering.activation import activate
 from sensenet.backends.packages import import_tensorflow
 from sensenet.errors import ArtifactError, TextFormError
+from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.parser import parse_op
 from sensenet.ir.printer import op_weights, print_attributes
@@ -28,12 +30,13 @@ PACKAGE = "sensenet"
 
 @frozen(kw_only=True)
 class LayerClasses:
-    """The classes, of which Keras makes instances."""
+    """The classes, of which Keras makes instances; and the activation functions by what they compute."""
 
     op: Any
     block_dropout: Any
     batch_normalization: Any
     signature: Any
+    activations: Mapping[ActivationFunction, Any]
 
 
 @functools.cache
@@ -148,7 +151,16 @@ def make_layer_classes() -> LayerClasses:
             UnfusedBatchNormalization if keras_major(tf) == "2" else tf.keras.layers.BatchNormalization
         ),
         signature=SignatureLayer,
+        activations={function: _make_activation(tf, function) for function in ActivationFunction},
     )
+
+
+def _make_activation(tf: Any, function: ActivationFunction) -> Any:
+    """For a layer's `activation`: the function of the shared lowering, which Keras saves by our name."""
+    without_autograph: Any = tf.autograph.experimental.do_not_convert
+    applied = without_autograph(lambda x: activate(tf, function, x))
+    applied.__name__ = f"{PACKAGE}_{function.value}"
+    return tf.keras.utils.register_keras_serializable(package=PACKAGE)(applied)
 
 
 def keras_major(tf: Any) -> str:

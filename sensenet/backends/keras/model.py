@@ -11,10 +11,9 @@ import numpy as np
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
 from sensenet.backends.keras.table import MAKERS
 from sensenet.backends.packages import import_tensorflow
-from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import core, dense
+from sensenet.ir.ops import core
 from sensenet.ir.types import Array, Tensor
 
 
@@ -33,6 +32,7 @@ class _Builder:
         self.names: set[str] = set()
         self.tensors: dict[Value, Any] = {}
         self.constants: dict[Value, Array] = {}
+        self.layers: dict[int, Any] = {}
 
     def build(self) -> Any:
         inputs = {node.name: self.add_input(node) for node in self.graph.inputs}
@@ -70,22 +70,29 @@ class _Builder:
         self.constants.update(zip(node.values, results, strict=True))
 
     def add_node(self, node: Node) -> None:
-        """Apply the node's own Keras layer, or an op layer where there is none that does the same."""
-        name = self.unique(node.name)
+        """Apply the Keras layer of the node's op, or an op layer where there is none that does the same.
+
+        Nodes that hold the same op, not an equal one, share its layer if it has weights.
+        """
         tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
+        if id(node.op) in self.layers:
+            results = [self.layers[id(node.op)](_one_or_list(tensors))]
+        else:
+            results = self.add_layer(node, tensors, self.unique(node.name))
+        self.tensors.update(zip(node.values, results, strict=True))
+
+    def add_layer(self, node: Node, tensors: Sequence[Any], name: str) -> Sequence[Any]:
+        """The results of a new layer."""
         make = MAKERS.get(type(node.op)) if len(tensors) == len(node.inputs) else None
         made = make(self.keras.layers, node.op, node, name) if make else None
         if made is None:
             operands = [self.constants.get(value) for value in node.inputs]
-            results = self.add_op(node.op, operands, tensors, name)
-        else:
-            results = [made.layer(_one_or_list(tensors))]
-            made.layer.set_weights(list(made.weights))
-            if made.activation is not ActivationFunction.LINEAR:
-                op = dense.Activation(function=made.activation)
-                name = self.unique(f"{name}_{made.activation.value}")
-                results = self.add_op(op, [None], results, name)
-        self.tensors.update(zip(node.values, results, strict=True))
+            return self.add_op(node.op, operands, tensors, name)
+        results = [made.layer(_one_or_list(tensors))]
+        made.layer.set_weights(list(made.weights))
+        if made.weights:
+            self.layers[id(node.op)] = made.layer
+        return results
 
     def add_op(
         self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str

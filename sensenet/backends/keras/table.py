@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from attrs import frozen
 
 from sensenet.backends.keras.layers import make_layer_classes
@@ -41,25 +42,22 @@ that not every build has).
 
 @frozen(kw_only=True)
 class Made:
-    """A Keras layer for a node, the weights that it gets once it is built, and what is left to do.
-
-    `activation` is applied by another layer, where Keras doesn't have it.
-    """
+    """A Keras layer for a node, and the weights that it gets once it is built."""
 
     layer: Any
     weights: Sequence[Array] = ()
-    activation: ActivationFunction = ActivationFunction.LINEAR
 
 
 Make = Callable[[Any, Any, Node, str], Made | None]
 """`make(keras.layers, op, node, name)` gives a layer, or None where Keras has none that does the same."""
 
 
-def _split_activation(function: ActivationFunction) -> tuple[str, ActivationFunction]:
-    """The name of Keras' activation for a layer, and what is left for another layer to do."""
-    if function in KERAS_ACTIVATIONS:
-        return function.value, ActivationFunction.LINEAR
-    return ActivationFunction.LINEAR.value, function
+def _activation_of(function: ActivationFunction) -> Any:
+    """For a layer: Keras' name of the function, or ours where Keras has none that does the same.
+
+    Never a layer of its own: h5 files are matched with layers by depth.
+    """
+    return function.value if function in KERAS_ACTIVATIONS else make_layer_classes().activations[function]
 
 
 def _weights(*tensors: Tensor | None) -> list[Array]:
@@ -67,9 +65,10 @@ def _weights(*tensors: Tensor | None) -> list[Array]:
 
 
 def _dense(layers: Any, op: Any, node: Node, name: str) -> Made:
-    activation, rest = _split_activation(op.activation)
-    layer = layers.Dense(op.units, activation=activation, use_bias=op.bias is not None, name=name)
-    return Made(layer=layer, weights=_weights(op.kernel, op.bias), activation=rest)
+    """Always with a bias, as h5 files have it."""
+    layer = layers.Dense(op.units, activation=_activation_of(op.activation), name=name)
+    bias = np.zeros(op.units, np.float32) if op.bias is None else op.bias.array
+    return Made(layer=layer, weights=[op.kernel.array, bias])
 
 
 def _batch_normalization(layers: Any, op: Any, node: Node, name: str) -> Made:
@@ -115,34 +114,31 @@ def _concatenate(layers: Any, op: Any, node: Node, name: str) -> Made | None:
 
 
 def _convolution(layers: Any, op: Any, node: Node, name: str) -> Made:
-    settings, rest = _window_settings(op, name)
-    layer = layers.Conv2D(op.filters, op.window, **settings)
-    return Made(layer=layer, weights=_weights(op.kernel, op.bias), activation=rest)
+    layer = layers.Conv2D(op.filters, op.window, **_window_settings(op, name))
+    return Made(layer=layer, weights=_weights(op.kernel, op.bias))
 
 
 def _depthwise_convolution(layers: Any, op: Any, node: Node, name: str) -> Made:
-    settings, rest = _window_settings(op, name)
+    settings = _window_settings(op, name)
     layer = layers.DepthwiseConv2D(op.window, depth_multiplier=op.kernel.shape[3], **settings)
-    return Made(layer=layer, weights=_weights(op.kernel, op.bias), activation=rest)
+    return Made(layer=layer, weights=_weights(op.kernel, op.bias))
 
 
 def _separable_convolution(layers: Any, op: Any, node: Node, name: str) -> Made:
-    settings, rest = _window_settings(op, name)
+    settings = _window_settings(op, name)
     multiplier = op.depth_kernel.shape[3]
     layer = layers.SeparableConv2D(op.filters, op.window, depth_multiplier=multiplier, **settings)
-    return Made(layer=layer, weights=_weights(op.depth_kernel, op.point_kernel, op.bias), activation=rest)
+    return Made(layer=layer, weights=_weights(op.depth_kernel, op.point_kernel, op.bias))
 
 
-def _window_settings(op: Any, name: str) -> tuple[dict[str, Any], ActivationFunction]:
-    activation, rest = _split_activation(op.activation)
-    settings = {
+def _window_settings(op: Any, name: str) -> dict[str, Any]:
+    return {
         "strides": op.strides,
         "padding": op.padding.value,
-        "activation": activation,
+        "activation": _activation_of(op.activation),
         "use_bias": op.bias is not None,
         "name": name,
     }
-    return settings, rest
 
 
 MAKERS: Mapping[type[Op], Make] = {
