@@ -1,4 +1,4 @@
-"""Random BigML documents about tables, rows that fit them, and faults.
+"""Random BigML documents about tables, and faults in them.
 
 Weights are about 1/√inputs, statistics moderate behind the encoding, and layers that could make numbers
 large are followed by none that would make them larger, so that float32 answers are comparable.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -402,83 +402,6 @@ def network_of(document: Json) -> Json:
 def row_width(network: Json) -> int:
     """The number of cells that a row needs."""
     return max(column["index"] + 1 if column["index"] >= 0 else 1 for column in network["preprocess"])
-
-
-# Rows
-
-
-def scale_of(column: Json) -> tuple[float, float]:
-    """The mean and standard deviation of a numeric column, or what stands for them."""
-    return column.get("mean", column.get("zero_value")), column.get("stdev", 1.0) or 1.0
-
-
-def numbers_at_ties(column: Json) -> list[float]:
-    """Numbers that are STEPS from the mean, where thresholds are too, and their neighbors in float32."""
-    mean, stdev = scale_of(column)
-    near = [np.float32(mean + step * stdev) for step in STEPS]
-    ends = (None, np.float32(-np.inf), np.float32(np.inf))
-    return [float(x if end is None else np.nextafter(x, end)) for x in near for end in ends]
-
-
-def numeric_cells(column: Json) -> st.SearchStrategy[Any]:
-    """Numbers on and off ties, text of numbers, None."""
-    mean, stdev = scale_of(column)
-    simple = [mean, mean + stdev, repr(mean), repr(mean - stdev), int(mean), None, True]
-    others = SEEDS.map(lambda seed: float(mean + 3 * stdev * seeded(seed)))
-    return st.sampled_from(simple) | st.sampled_from(numbers_at_ties(column)) | others
-
-
-def categorical_cells(column: Json) -> st.SearchStrategy[Any]:
-    return st.sampled_from([*column["values"], *CATEGORIES, None, 1, 1.0, True, "unknown", ["a"]])
-
-
-CELLS: dict[str, Callable[[Json], st.SearchStrategy[Any]]] = {
-    "numeric": numeric_cells,
-    "categorical": categorical_cells,
-}
-
-
-def readers_of(network: Json) -> list[Json | None]:
-    """For each cell of a row, a column that reads it: a numeric one, if there is one."""
-    width = row_width(network)
-    readers: list[Json | None] = [None] * width
-    for column in sorted(network["preprocess"], key=lambda column: column["type"]):
-        readers[column["index"] % width] = column
-    return readers
-
-
-def cells_of(network: Json) -> Iterator[st.SearchStrategy[Any]]:
-    """For each cell of a row, what fits the column that reads it."""
-    for column in readers_of(network):
-        yield CELLS[column["type"]](column) if column else st.none()
-
-
-def rows(document: Json, max_size: int = 5) -> st.SearchStrategy[list[list[Any]]]:
-    """Rows that the document's model takes: numbers near the statistics, categories known and not, None."""
-    return st.lists(st.tuples(*cells_of(network_of(document))).map(list), min_size=1, max_size=max_size)
-
-
-def tie_rows(document: Json) -> list[list[Any]]:
-    """Rows in which every number of every column is at a tie with some threshold, or right beside one."""
-    readers = list(enumerate(readers_of(network_of(document))))
-    return [
-        [tied_cell(column, number + 7 * position) for position, column in readers]
-        for number in range(3 * len(STEPS))
-    ]
-
-
-def tied_cell(column: Json | None, number: int) -> Any:
-    if column is None:
-        return None
-    cells = column["values"] if column["type"] == "categorical" else numbers_at_ties(column)
-    return cells[number % len(cells)] if cells else None
-
-
-def odd_rows(document: Json) -> st.SearchStrategy[list[list[Any]]]:
-    """Rows in which numbers may be NaN, infinite, or beyond float32."""
-    odd = st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e-300, "nan", "inf"])
-    cells = [st.one_of(cell, odd) for cell in cells_of(network_of(document))]
-    return st.lists(st.tuples(*cells).map(list), min_size=1, max_size=5)
 
 
 # Faults

@@ -13,8 +13,9 @@ Numbers come from seeds, so that drawing is cheap and examples shrink to seed 0,
 
 from __future__ import annotations
 
-from document_strategies import documents, mutations, odd_rows, rows, tie_rows
+from document_strategies import documents, mutations
 from graph_strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs, tensors
+from row_strategies import odd_rows, rows, tie_rows
 from seeds import SEEDS, seeded
 
 __all__ = [
