@@ -18,8 +18,8 @@ from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
-from sensenet.backends.savedmodel.files import MODEL_FILE, SIGNATURE_FILE, TENSORS, make_files
-from sensenet.backends.savedmodel.graphs import read_graph
+from sensenet.backends.savedmodel.files import SIGNATURE_FILE, TENSORS, make_files
+from sensenet.backends.savedmodel.graphs import MODEL_FILE, read_graph
 from sensenet.backends.savedmodel.loading import load_function, read_json
 from sensenet.backends.savedmodel.published import open_published
 from sensenet.errors import ArtifactError
@@ -64,7 +64,7 @@ def open_directory(path: Path, where: str) -> Executable:
     return Executable(
         signature=signature,
         run=load_function(path, TENSORS, where),
-        graph=read_graph(path, MODEL_FILE, where),
+        graph=read_graph(path, where),
     )
 
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sensenet.backends.lowering import make_function
+from sensenet.backends.lowering import Variables, make_function
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.graphs import describe_graph
@@ -15,7 +15,6 @@ from sensenet.backends.savedmodel.rows import make_row_function
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 
-MODEL_FILE = "saved_model.pb"
 SIGNATURE_FILE = "assets/sensenet.json"
 SETTINGS_FILE = "assets/settings.json"
 
@@ -29,8 +28,9 @@ def make_files(graph: Graph) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
         module, signatures = _make_module(tf, graph)
         tf.saved_model.save(module, directory, signatures)
+        kept = describe_graph(graph, Path(directory))
         files = read_directory(Path(directory))
-    return files | _assets(graph.signature) | describe_graph(graph, files[MODEL_FILE])
+    return files | kept | _assets(graph.signature)
 
 
 def read_directory(root: Path) -> dict[str, bytes]:
@@ -40,10 +40,12 @@ def read_directory(root: Path) -> dict[str, bytes]:
 
 
 def _make_module(tf: Any, graph: Graph) -> tuple[Any, dict[str, Any]]:
-    """A `tf.Module` that holds the graph's functions, and its signatures."""
+    """A `tf.Module` that holds the graph's functions and their weights, and its signatures."""
+    variables = Variables.of(tf, graph)
     module = tf.Module()
-    module.predict = make_function(tf, graph)
-    module.rows = make_row_function(tf, graph)
+    module.weights = list(variables.by_digest.values())
+    module.predict = make_function(tf, graph, variables)
+    module.rows = make_row_function(tf, graph, variables)
     return module, {
         TENSORS: module.predict.get_concrete_function(),
         ROW: module.rows.predict.get_concrete_function(**module.rows.specs),

@@ -1,15 +1,17 @@
 """The graph that a SavedModel was made of, kept in its assets so that it can be compiled again.
 
 `assets/graph.ir` is its text form. The weights that the text names by digest stand in the SavedModel itself,
-as constants of its functions, and are found there by their content; those that the lowering has changed are
-in `assets/graph.npz`.
+as variables and as constants of its functions, and are found there by their content; those that the lowering
+has changed are in `assets/graph.npz`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sensenet.backends.files import read_file
 from sensenet.backends.npz import read_npz, write_npz
@@ -20,19 +22,21 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.printer import is_inline, print_graph, text_digest, weights
 from sensenet.ir.types import Array, Tensor
 
+MODEL_FILE = "saved_model.pb"
+VARIABLES = "variables/variables"
 TEXT_FILE = "assets/graph.ir"
 WEIGHTS_FILE = "assets/graph.npz"
 
 
-def describe_graph(graph: Graph, model: bytes) -> dict[str, bytes]:
-    """The assets that keep a graph, by relative path; `model` is the content of its saved_model.pb."""
-    present = _constants(model)
+def describe_graph(graph: Graph, path: Path) -> dict[str, bytes]:
+    """The assets that keep the graph of the SavedModel in a directory, by relative path."""
+    present = _find_weights(path)
     missing = {digest: array for digest, array in weights(graph).items() if digest not in present}
     text = {TEXT_FILE: print_graph(graph).encode()}
     return text | ({WEIGHTS_FILE: write_npz(missing)} if missing else {})
 
 
-def read_graph(path: Path, model_file: str, where: str) -> Graph | None:
+def read_graph(path: Path, where: str) -> Graph | None:
     """The graph of the SavedModel in a directory, where it keeps one; raises ArtifactError."""
     if not (path / TEXT_FILE).is_file():
         return None
@@ -40,20 +44,16 @@ def read_graph(path: Path, model_file: str, where: str) -> Graph | None:
     if (path / WEIGHTS_FILE).is_file():
         named = read_npz(read_file(path / WEIGHTS_FILE), f"{where}: {WEIGHTS_FILE}")
     try:
-        present = _constants(read_file(path / model_file))
-    except Exception as error:  # protobuf's errors on a damaged file
-        raise ArtifactError(f"{where}: {model_file} is damaged ({error})") from error
+        present = _find_weights(path)
+    except Exception as error:  # protobuf's and TensorFlow's errors on damaged files
+        raise ArtifactError(f"{where}: the weights cannot be read ({error})") from error
     return parse_saved(read_file(path / TEXT_FILE), {**present, **named}, f"{where}: {TEXT_FILE}")
 
 
-def _constants(model: bytes) -> Mapping[str, Array]:
-    """The large constants of a SavedModel's functions by digest."""
-    tf = import_tensorflow("reading a SavedModel")
+def _find_weights(path: Path) -> dict[str, Array]:
+    """The large constants and variables of the SavedModel in a directory, by digest."""
     found: dict[str, Array] = {}
-    for node in _nodes(model):
-        if node.op != "Const":
-            continue
-        array = tf.make_ndarray(node.attr["value"].tensor)
+    for array in _arrays(path):
         try:
             tensor = Tensor(array)
         except TypeError:  # text, or numbers of a dtype that no weight has
@@ -61,6 +61,18 @@ def _constants(model: bytes) -> Mapping[str, Array]:
         if not is_inline(tensor):
             found[text_digest(tensor)] = tensor.array
     return found
+
+
+def _arrays(path: Path) -> Iterator[Array]:
+    tf = import_tensorflow("reading a SavedModel")
+    for node in _nodes((path / MODEL_FILE).read_bytes()):
+        if node.op == "Const":
+            yield tf.make_ndarray(node.attr["value"].tensor)
+    variables = tf.train.load_checkpoint(str(path / VARIABLES))
+    for name in variables.get_variable_to_shape_map():
+        array = variables.get_tensor(name)
+        if isinstance(array, np.ndarray):
+            yield array
 
 
 def _nodes(model: bytes) -> Iterator[Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from sensenet.artifact import Executable
 from sensenet.backends.files import read_file
 from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.savedmodel.graphs import MODEL_FILE
 from sensenet.backends.savedmodel.loading import Run, load_function, read_json
 from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.signature import (
@@ -38,7 +39,6 @@ from sensenet.ir.signature import (
 from sensenet.ir.types import Array
 from sensenet.settings import Settings
 
-MODEL_FILE = "saved_model.pb"
 SETTINGS_FILE = "assets/settings.json"
 SERVING = "serving_default"
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from attrs import frozen
 
-from sensenet.backends.lowering import emit, run_graph
+from sensenet.backends.lowering import Variables, emit, run_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.image import Rescale, RescaleType
 from sensenet.ir.signature import (
@@ -88,7 +88,7 @@ def _unique(names: Iterator[str]) -> Iterator[str]:
         yield name
 
 
-def make_row_function(tf: Any, graph: Graph) -> Any:
+def make_row_function(tf: Any, graph: Graph, variables: Variables) -> Any:
     """A `tf.Module` with the function `predict`, the tables that it looks categories up in, and `specs`.
 
     `specs` are the `tf.TensorSpec` of its keyword arguments.
@@ -106,7 +106,7 @@ def make_row_function(tf: Any, graph: Graph) -> Any:
     def predict(**cells: Any) -> dict[str, Any]:
         if signature.kind is ModelKind.DETECTOR:
             (name,) = cells
-            return _label_boxes(tf, signature, _detect_each(tf, graph, cells[name]))
+            return _label_boxes(tf, signature, _detect_each(tf, graph, variables, cells[name]))
         columns = zip(signature.columns, module.tables, strict=True)
         encoded = [
             (column, _encode(tf, column, table, cells[name_of[id(column)]])) for column, table in columns
@@ -119,7 +119,7 @@ def make_row_function(tf: Any, graph: Graph) -> Any:
             encoded_pictures = [cells[name_of[id(column)]] for column in signature.image_columns]
             pictures = [_decode_all(tf, each, signature.image) for each in encoded_pictures]
             feeds[PIXEL_INPUT] = tf.stack(pictures, axis=1) if len(pictures) > 1 else pictures[0]
-        return _label(tf, signature, run_graph(tf, graph, feeds)[PREDICTIONS])
+        return _label(tf, signature, run_graph(tf, graph, feeds, variables)[PREDICTIONS])
 
     module.predict = tf.function(predict, autograph=False)
     return module
@@ -177,12 +177,12 @@ def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
     return tf.map_fn(decode, encoded, fn_output_signature=spec)
 
 
-def _detect_each(tf: Any, graph: Graph, encoded: Any) -> dict[str, Any]:
+def _detect_each(tf: Any, graph: Graph, variables: Variables, encoded: Any) -> dict[str, Any]:
     """A detector's outputs, picture by picture: boxes depend on the size of the picture."""
     channels = graph.inputs[0].types[0].shape[-1] or RGB
 
     def detect(each: Any) -> dict[str, Any]:
-        outputs = run_graph(tf, graph, {PIXEL_INPUT: _decode(tf, each, channels)[None]})
+        outputs = run_graph(tf, graph, {PIXEL_INPUT: _decode(tf, each, channels)[None]}, variables)
         return {name: tensor[0] for name, tensor in outputs.items()}
 
     specs = {
