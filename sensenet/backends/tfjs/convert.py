@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -77,7 +78,11 @@ def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
 
 
 def _import_module(name: str) -> Any:
-    """A module of tensorflowjs; if it fails, its dependencies do not go together, which the extra cures."""
+    """A module of tensorflowjs; if it fails, its dependencies do not go together, which the extra cures.
+
+    One of them greets, through IPython, whoever has a sys.stdout that is no terminal or file.
+    """
+    os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
     try:
         return import_package(name, "tfjs", PURPOSE)
     except MissingPackageError:

@@ -1,0 +1,331 @@
+"""The target tfjs: its files, how they run in TensorFlow, and in TensorFlow.js against the interpreter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from documents import (
+    DOCUMENTS,
+    FEATURES,
+    convolution,
+    dense,
+    detector,
+    ensemble,
+    image,
+    legacy_network,
+    network,
+    tree,
+    typed,
+)
+from javascript import Node, needs_tensorflowjs
+
+import sensenet
+from sensenet.frontend import import_graph
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.evaluate import evaluate
+from sensenet.settings import ensure_settings
+
+pytestmark = [pytest.mark.tensorflow, needs_tensorflowjs]
+
+BACKENDS = ("cpu", "wasm")
+TOLERANCE = {"atol": 5e-6, "rtol": 5e-5}
+ROWS = [[2.5, "green", 3], [None, "purple", None], [-1, "blue", 10], [0, "red", 0]]
+DETECTION = {"bounding_box_threshold": 0.01, "iou_threshold": 0.3, "max_objects": 5}
+
+
+def image_with(**metadata):
+    document = image()
+    document["image_network"]["metadata"] |= metadata
+    return document
+
+
+def activated(function):
+    """A network of dense layers, the first of which is no kernel away from the activation's input."""
+    return network([dense(FEATURES, 4, function), dense(4, 2, function), dense(2, 2, "softmax")])
+
+
+def activated_image(function):
+    document = image_with(loading_method="centering")
+    layers = [convolution(3, 4, activation_function=function), {"type": "global_average_pool_2d"}]
+    document["image_network"]["layers"] = layers
+    document["layers"] = [dense(5, 2, "softmax")]
+    return document
+
+
+def forest(count, depth):
+    trees = [[[0, FEATURES], [tree(depth, feature=number) for number in range(count)]]]
+    return network([dense(FEATURES + 2, 2, "softmax")], trees=trees)
+
+
+def detector_of(seed):
+    document = detector()
+    for number in (1, 3):
+        layer = document["image_network"]["layers"][number]
+        layer["kernel"] = (np.array(layer["kernel"]) * (1 + seed)).tolist()
+    return document
+
+
+CASES = {
+    "typed": (typed, {}),
+    "legacy": (legacy_network, {}),
+    "ensemble": (ensemble, {}),
+    "structure": (DOCUMENTS["structure"], {}),
+    "small forest": (lambda: forest(2, 2), {}),
+    "large forest": (lambda: forest(3, 7), {}),
+    "regression, normalized": (ensemble, {"regression_normalize": True}),
+    "extractor": (image, {"extract_image_features": True}),
+    "detector": (detector, DETECTION),
+    "detector of many": (lambda: detector_of(3), {**DETECTION, "max_objects": 40, "iou_threshold": 0.9}),
+    "detector, padded": (detector, {**DETECTION, "pad_bounding_box_output": True}),
+    "detector, unfiltered": (detector, {"output_unfiltered_boxes": True}),
+    **{
+        f"{rescale_type}, {loading}": (
+            lambda r=rescale_type, m=loading: image_with(rescale_type=r, loading_method=m),
+            {"color_space": color_space},
+        )
+        for rescale_type, loading, color_space in (
+            ("warp", "normalizing", "bgr"),
+            ("crop", "centering", "rgba"),
+            ("pad", "skewed_centering", "rgb"),
+            ("pad", "channelwise_centering", "bgr"),
+            ("warp", "channelwise_standardizing", "rgb"),
+        )
+    },
+    **{f.value: (lambda f=f: activated(f.value), {}) for f in ActivationFunction},
+    **{f"pictures, {f.value}": (lambda f=f: activated_image(f.value), {}) for f in ActivationFunction},
+}
+
+
+@pytest.fixture(scope="module")
+def node():
+    process = Node()
+    yield process
+    process.close()
+
+
+def generate(graph, seed=0, rows=3):
+    """Inputs of a graph: rows with known and unknown categories, pictures of another size than its own."""
+    rng = np.random.default_rng(seed)
+    inputs = {}
+    for given in graph.inputs:
+        shape = [rows, *given.types[0].shape[1:]]
+        if len(shape) == 2:
+            inputs[given.name] = rng.integers(-1, 3, shape).astype(np.float32)
+        else:
+            shape = [20 + 7 * axis if size is None else size for axis, size in enumerate(shape)]
+            inputs[given.name] = rng.integers(0, 256, shape).astype(np.float32)
+    return inputs
+
+
+def assert_alike(got, want, **tolerance):
+    assert set(got) == set(want)
+    for name in want:
+        assert got[name].shape == want[name].shape
+        if want[name].dtype == np.float32:
+            np.testing.assert_allclose(got[name], want[name], **(tolerance or TOLERANCE))
+        else:
+            np.testing.assert_array_equal(got[name], want[name])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_models_answer_as_the_interpreter_does(node, tmp_path, case):
+    make, settings = CASES[case]
+    artifact = sensenet.compile(make(), "tfjs", settings=settings)
+    directory = artifact.save(tmp_path / "model")
+    imported = import_graph(make(), ensure_settings(settings))
+    for seed, rows in enumerate((3, 1)):
+        inputs = generate(imported, seed, rows)
+        want = evaluate(imported, inputs)
+        for backend in BACKENDS:
+            assert_alike(node.run(directory, backend, inputs), want)
+
+
+def test_both_ways_of_walking_trees_are_among_the_cases():
+    walked = {
+        case: any(isinstance(n.op, TakeAlong) for n in sensenet.compile(CASES[case][0](), "tfjs").graph.nodes)
+        for case in ("small forest", "large forest")
+    }
+    assert walked == {"small forest": False, "large forest": True}
+
+
+@pytest.mark.parametrize("case", ["typed", "ensemble", "large forest", "pad, normalizing", "detector"])
+def test_models_are_run_in_tensorflow_too(tmp_path, case):
+    make, settings = CASES.get(case) or (image, {})
+    artifact = sensenet.compile(make(), "tfjs", settings=settings)
+    path = artifact.save(tmp_path / "model")
+    rows = ROWS if case in ("typed", "ensemble", "large forest") else None
+    pixels = np.random.default_rng(5).integers(0, 256, (40, 60, 3), np.uint8)
+    want = create_model(make(), settings)
+    for model in (create_model(artifact), create_model(path), create_model(path / "model.json")):
+        assert repr(model) == repr(want)
+        if case == "detector":
+            assert [found["box"] for found in model(pixels)] == [found["box"] for found in want(pixels)]
+        else:
+            given = rows or [[pixels, 2.0], [None, None]]
+            np.testing.assert_allclose(model(given), want(given), **TOLERANCE)
+
+
+def test_models_in_one_process_do_not_meet():
+    """Their loops have the same names."""
+    pixels = np.random.default_rng(5).integers(0, 256, (40, 60, 3), np.uint8)
+    makers = (detector, lambda: detector_of(3))
+    models = [create_model(sensenet.compile(make(), "tfjs", settings=DETECTION)) for make in makers]
+    for model, make in zip(models, makers, strict=True):
+        want = create_model(make(), DETECTION)(pixels)
+        assert [found["box"] for found in model(pixels)] == [found["box"] for found in want]
+
+
+def test_an_extractor_is_run_in_tensorflow_too():
+    artifact = sensenet.compile(image(), "tfjs", settings={"extract_image_features": True})
+    pixels = np.random.default_rng(5).integers(0, 256, (9, 9, 3), np.uint8)
+    want = create_image_feature_extractor(image())([pixels])
+    np.testing.assert_allclose(create_model(artifact)([pixels]), want, **TOLERANCE)
+
+
+def test_inputs_that_the_model_does_not_take_are_refused():
+    model = create_model(sensenet.compile(typed(), "tfjs"))
+    with pytest.raises(InputError, match="numeric_inputs"):
+        model._executable.run({"numeric_inputs": np.zeros((1, 2), np.float32)})
+
+
+def test_the_metadata_tell_what_a_caller_must_know():
+    artifact = sensenet.compile(ensemble(), "tfjs")
+    model = json.loads(artifact.files["model.json"])
+    assert model["userDefinedMetadata"] == {
+        "structuredOutputKeys": ["predictions"],
+        "sensenet": artifact.graph.signature.to_json(),
+    }
+    assert set(model["signature"]["inputs"]) == {"numeric_inputs"}
+    assert set(model["signature"]["outputs"]) == {"predictions"}
+
+
+def big_network():
+    """Most of its weights are kernels."""
+    return network([dense(FEATURES, 64), dense(64, 64), dense(64, 2, "softmax")])
+
+
+@pytest.mark.parametrize(
+    ("quantize", "ratio", "error"), [("float16", 0.55, 2e-3), ("uint16", 0.55, 2e-3), ("uint8", 0.3, 0.3)]
+)
+def test_quantized_weights_are_smaller_and_a_little_wrong(node, tmp_path, quantize, ratio, error):
+    def weight_bytes(artifact):
+        return sum(len(content) for name, content in artifact.files.items() if name != "model.json")
+
+    plain = sensenet.compile(big_network(), "tfjs")
+    artifact = sensenet.compile(big_network(), "tfjs", quantize=quantize)
+    assert weight_bytes(artifact) < ratio * weight_bytes(plain)
+    directory = artifact.save(tmp_path / "model")
+    inputs = generate(plain.graph, rows=20)
+    want = evaluate(plain.graph, inputs)["predictions"]
+    for backend in BACKENDS:
+        got = node.run(directory, backend, inputs)["predictions"]
+        assert 0 < np.abs(got - want).max() < error
+    opened = create_model(directory)._executable.run(inputs)["predictions"]
+    np.testing.assert_allclose(opened, got, **TOLERANCE)
+
+
+@pytest.mark.parametrize("quantize", ["float16", "uint8", "uint16"])
+def test_quantization_leaves_trees_as_they_are(quantize):
+    def only_trees():
+        document = forest(3, 3)
+        document["layers"] = [
+            {**dense(FEATURES + 2, 2, "linear"), "weights": [[1, 0], [0, 1]] + [[0, 0]] * 5}
+        ]
+        return document
+
+    plain = sensenet.compile(only_trees(), "tfjs")
+    artifact = sensenet.compile(only_trees(), "tfjs", quantize=quantize)
+    assert artifact.files != plain.files
+    want = create_model(plain)(ROWS)
+    np.testing.assert_allclose(create_model(artifact)(ROWS), want, atol=5e-3)
+
+
+def test_kernels_too_large_for_float16_stay_float32():
+    document = network([dense(FEATURES, 2, "linear")])
+    document["layers"][0]["weights"][0][0] = 1e5
+    model = create_model(sensenet.compile(document, "tfjs", quantize="float16"))
+    np.testing.assert_allclose(model(ROWS), create_model(document)(ROWS), rtol=1e-5)
+
+
+def test_weight_files_hold_no_more_than_the_shard_size(node, tmp_path):
+    artifact = sensenet.compile(big_network(), "tfjs", shard_size=5000)
+    sizes = {name: len(content) for name, content in artifact.files.items() if name != "model.json"}
+    assert len(sizes) > 3
+    assert max(sizes.values()) == 5000
+    inputs = generate(artifact.graph)
+    want = evaluate(artifact.graph, inputs)
+    assert_alike(node.run(artifact.save(tmp_path / "model"), "cpu", inputs), want)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"quantize": "int4"}, {"quantize": None}, {"shard_size": 0}, {"shard_size": True}, {"shards": 1}],
+)
+def test_unknown_options_are_refused(options):
+    with pytest.raises(UnknownTargetError, match=next(iter(options))):
+        sensenet.compile(typed(), "tfjs", **options)
+
+
+def test_the_same_graph_gives_the_same_files():
+    """In another process too, after other graphs."""
+    code = f"""if True:
+        import hashlib, sys
+        sys.path.insert(0, {str(LOCK.parents[1])!r})
+        import documents, sensenet
+        for make in (documents.image, documents.detector, documents.ensemble):
+            files = sensenet.compile(make(), "tfjs").files
+            print(hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest())
+    """
+    command = [sys.executable, "-c", code]
+    outputs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(2)]
+    assert outputs[0].stdout == outputs[1].stdout
+    assert outputs[0].stderr == ""
+    first = sensenet.compile(detector(), "tfjs").files
+    assert dict(sensenet.compile(detector(), "tfjs").files) == dict(first)
+    assert b"__inference" not in first["model.json"]
+
+
+def test_a_missing_converter_is_told_with_the_command_that_brings_it(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "tensorflowjs"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorflowjs", None)
+    with pytest.raises(MissingPackageError, match=re.escape("pip install 'sensenet[tfjs]'")):
+        sensenet.compile(typed(), "tfjs")
+
+
+def damage(files, change):
+    model = json.loads(files["model.json"])
+    change(model)
+    return {**files, "model.json": json.dumps(model).encode()}
+
+
+DAMAGES = {
+    "not of sensenet": lambda files: damage(files, lambda m: m.pop("userDefinedMetadata")),
+    "no topology": lambda files: damage(files, lambda m: m.pop("modelTopology")),
+    "no manifest": lambda files: damage(files, lambda m: m.pop("weightsManifest")),
+    "an unknown op": lambda files: damage(files, lambda m: m["modelTopology"]["node"][0].update(op="Foe")),
+    "an output of no node": lambda files: damage(
+        files, lambda m: m["signature"]["outputs"]["predictions"].update(name="nothing:0")
+    ),
+    "weights outside": lambda files: damage(
+        files, lambda m: m["weightsManifest"][0].update(paths=["../group1-shard1of1.bin"])
+    ),
+    "a missing weight": lambda files: {"model.json": files["model.json"]},
+    "short weights": lambda files: {**files, "group1-shard1of1.bin": files["group1-shard1of1.bin"][:-5]},
+    "cut JSON": lambda files: {**files, "model.json": files["model.json"][:-5]},
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damaged_models_are_told(tmp_path, kind):
+    files = DAMAGES[kind](sensenet.compile(typed(), "tfjs").files)
+    (tmp_path / "model").mkdir()
+    for name, content in files.items():
+        (tmp_path / "model" / name).write_bytes(content)
+    with pytest.raises(ArtifactError, match="model") as caught:
+        create_model(tmp_path / "model")
+    assert len(str(caught.value)) < 400
+
+
+def test_the_lock_file_names_no_host():
+    assert '"resolved"' not in LOCK.read_text("utf-8")
