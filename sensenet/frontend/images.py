@@ -5,6 +5,8 @@ The steps before the layers are those that `sensenet.ir.ops.image` lists.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from attrs import frozen
 
@@ -82,7 +84,7 @@ class ImageNetwork:
         return RescaleType(declared.choice(*(known.value for known in RescaleType)))
 
     def build_features(self, pixels: Node, pictures: int) -> list[Value]:
-        """The last layer's output for each of a row's pictures; the same ops, and so weights, for all."""
+        """The last layer's output for each of a row's pictures; equal ops with the same weights for all."""
         sources = [picture(pixels, index) for index in range(pictures)]
         first = self.build_outputs(sources[0])[-1]
         return [first, *(repeat_on(first, sources[0], source) for source in sources[1:])]
@@ -140,13 +142,17 @@ def picture(pixels: Node, index: int) -> Value:
 
 
 def repeat_on(value: Value, source: Value, replacement: Value) -> Value:
-    """The same computation of another source: the nodes from `source` to `value` again, with the same ops."""
+    """The same computation of another source: the nodes from `source` to `value` again, with equal ops.
+
+    They hold the same weights. As ops of their own they become layers of their own in Keras, as they are in
+    h5 files, until the pass share-weights.
+    """
     results = {source: replacement}
     for node in Graph((), {"result": value}, Signature()).nodes:
         inputs = tuple(results.get(operand, operand) for operand in node.inputs)
         if inputs != node.inputs:
-            copy = apply(node.op, *inputs, name=node.name)
-            results.update(zip(node.values, copy.values, strict=True))
+            again = apply(copy.copy(node.op), *inputs, name=node.name)
+            results.update(zip(node.values, again.values, strict=True))
     return results[value]
 
 

@@ -76,7 +76,7 @@ class _Builder:
         """
         tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
         if id(node.op) in self.layers:
-            results = [self.layers[id(node.op)](_one_or_list(tensors))]
+            results: Sequence[Any] = [self.layers[id(node.op)](_one_or_list(tensors))]
         else:
             results = self.add_layer(node, tensors, self.unique(node.name))
         self.tensors.update(zip(node.values, results, strict=True))
