@@ -63,9 +63,10 @@ def check_pass(
     after, (record,) = run_passes(graph, (current,))
     assert record.changed is (after is not graph)
     assert record.nodes_after == len(after.nodes)
-    assert_round_trip(after)
-    assert current.run(after) is after, f"{current.name} does not come to rest"
-    assert_same_answers(graph, after, exact=current.name in EXACT, inputs=inputs, near=near)
+    if after is not graph:
+        assert_round_trip(after)
+        assert current.run(after) is after, f"{current.name} does not come to rest"
+        assert_same_answers(graph, after, exact=current.name in EXACT, inputs=inputs, near=near)
     return after
 
 
