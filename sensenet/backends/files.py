@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +12,8 @@ from sensenet.errors import ArtifactError
 
 LARGEST_RATIO = 100
 """A member that claims to be this many times larger than the whole archive is a decompression bomb."""
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read_file(path: Path) -> bytes:
@@ -30,12 +33,24 @@ def read_members(content: bytes, where: str, names: list[str] | None = None) -> 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
-                if info.file_size > LARGEST_RATIO * len(content):
-                    raise ArtifactError(
-                        f"{where}: {info.filename} claims to hold {info.file_size} bytes in a file of "
-                        f"{len(content)}; sensenet writes no such file"
-                    )
+                _check_member(info, len(content), where)
             wanted = archive.namelist() if names is None else set(names) & set(archive.namelist())
             return {name: archive.read(name) for name in wanted}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise ArtifactError(f"{where} is truncated, damaged or no such file ({error})") from error
+
+
+def _check_member(info: zipfile.ZipInfo, size: int, where: str) -> None:
+    if info.compress_type not in METHODS or info.file_size > LARGEST_RATIO * size:
+        raise ArtifactError(
+            f"{where}: {info.filename} claims to hold {info.file_size} bytes, packed by method "
+            f"{info.compress_type}, in a file of {size} bytes; sensenet writes no such file"
+        )

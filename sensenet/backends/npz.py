@@ -49,7 +49,8 @@ def _read_array(member: bytes, where: str) -> Array:
     except (ValueError, KeyError, EOFError) as error:
         raise ArtifactError(f"{where} is no array ({error})") from error
     rest = len(member) - stream.tell()
-    if dtype.kind not in KINDS or fortran_order or math.prod(shape) * dtype.itemsize != rest:
+    fits = all(size >= 0 for size in shape) and math.prod(shape) * dtype.itemsize == rest
+    if dtype.kind not in KINDS or fortran_order or not fits:
         raise ArtifactError(
             f"{where} is declared {dtype}{list(shape)} and holds {rest} bytes; expected that many numbers"
         )

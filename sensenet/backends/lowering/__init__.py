@@ -47,8 +47,8 @@ SMALLEST_VARIABLE = 1 << 16
 class Variables:
     """Large weights as variables, each once however many ops use it, by digest.
 
-    TensorFlow copies a function's constants many times: with variables it converts a network of 100 MB in half
-    of the time. Whoever saves or converts a function keeps its variables alive that long.
+    TensorFlow copies a function's constants many times; with variables, a network of 100 MB is converted in
+    half of the time. Whoever saves or converts a function keeps its variables alive that long.
     """
 
     by_digest: Mapping[str, Any]

@@ -1,0 +1,433 @@
+"""The target tflite: answers of LiteRT, builtin ops only, metadata, and files that are damaged or foreign."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+from lowered import (
+    CONVOLUTION,
+    DENSE,
+    activations_in_context,
+    assert_agrees,
+    build,
+    every_activation,
+    graph_of,
+    graph_of_op,
+    has_inputs,
+    run,
+)
+from op_cases import ALL_CASES, CASES, case_name, floats, weights
+
+from sensenet.artifact import Report
+from sensenet.backends import load_backend
+from sensenet.backends.tflite import BACKEND
+from sensenet.backends.tflite import open as open_tflite
+from sensenet.backends.tflite.interpreter import find_interpreter
+from sensenet.backends.tflite.metadata import build_model_metadata
+from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops import basic, core, dense, detection, image, tabular
+from sensenet.ir.ops.image import RescaleType
+from sensenet.ir.signature import ModelKind, Signature
+from sensenet.ir.types import DType, Tensor, TensorType, f32
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("ai_edge_litert")
+pytestmark = pytest.mark.tensorflow
+
+CLASSES = ("one", "two\nlines", "drei")
+LAYER = dense.Dense(kernel=weights(4, 3), activation=ActivationFunction.SOFTMAX)
+FEED = {"numeric_inputs": floats(5, 4)}
+
+
+def classifier() -> Graph:
+    node = apply(core.Input(type=f32(None, 4)), name="numeric_inputs")
+    answer = apply(LAYER, node.value, name="layer_0")
+    signature = Signature(classes=CLASSES, name="Ärzte", description="A test.")
+    return Graph.create([node], {"predictions": answer.value}, signature)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return bytes(build(classifier(), "tflite"))
+
+
+def schema():
+    return pytest.importorskip("ai_edge_litert.schema_py_generated")
+
+
+def operator_names(content: bytes) -> set[str]:
+    """The ops of all subgraphs of a model."""
+    tables = schema()
+    names = {code: name for name, code in vars(tables.BuiltinOperator).items() if not name.startswith("_")}
+    model = tables.Model.GetRootAs(content, 0)
+    codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
+    assert all(code.CustomCode() is None for code in codes)
+    graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+    return {
+        names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        for graph in graphs
+        for code in [codes[graph.Operators(index).OpcodeIndex()] for index in range(graph.OperatorsLength())]
+    }
+
+
+@pytest.mark.parametrize("case", [*filter(has_inputs, ALL_CASES)], ids=case_name)
+def test_every_op_agrees_with_the_interpreter(case):
+    artifact = build(case.graph(), "tflite")
+    assert "CUSTOM" not in operator_names(bytes(artifact))
+    assert_agrees(BACKEND.load(artifact), case.graph(), case.feed)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(CONVOLUTION, (6, 7, 3)), (DENSE, (3,))])
+def test_activations_agree_wherever_they_stand(layer, shape):
+    graph, feed = activations_in_context(layer, shape)
+    assert_agrees(run(graph, "tflite"), graph, feed)
+
+
+def test_activations_agree_over_their_range():
+    graph = every_activation((8,))
+    numbers = np.concatenate([np.linspace(-30, 30, 40_000), np.linspace(-3, 3, 40_000)])
+    assert_agrees(run(graph, "tflite"), graph, {"x": numbers.astype(np.float32).reshape(-1, 8)})
+
+
+def test_activations_agree_on_special_numbers():
+    """Infinity, NaN, zeros, and numbers so large that e^x overflows."""
+    graph = every_activation((1,))
+    feed = {
+        "x": np.asarray([[np.nan], [np.inf], [-np.inf], [0.0], [88.0], [-104.0], [1e20], [-1e20]], np.float32)
+    }
+    assert_agrees(run(graph, "tflite"), graph, feed)
+
+
+def test_the_ops_of_activations_are_few():
+    """What TFLite has one op for is converted to it."""
+    for function, name in [
+        (ActivationFunction.GELU, "GELU"),
+        (ActivationFunction.LEAKY_RELU, "LEAKY_RELU"),
+        (ActivationFunction.ELU, "ELU"),
+        (ActivationFunction.LOG_SOFTMAX, "LOG_SOFTMAX"),
+    ]:
+        graph = graph_of_op(dense.Activation(function=function), f32(None, 4))
+        assert operator_names(bytes(build(graph, "tflite"))) == {name}
+
+
+def test_standardizing_divides_exactly():
+    """A product with the reciprocal would differ in half of these numbers."""
+    generator = np.random.default_rng(0)
+    mean, stdev = (Tensor.float32(generator.normal(size=8)) for _ in range(2))
+    graph = graph_of_op(tabular.Standardize(mean=mean, stdev=stdev), f32(None, 8))
+    x = generator.normal(size=(2000, 8)).astype(np.float32)
+    assert np.any(x / stdev.array != x * (1 / stdev.array))
+    assert_agrees(run(graph, "tflite"), graph, {"x0": x}, exactly=True)
+
+
+def test_dividing_by_a_constant_is_exact():
+    divisor = apply(core.Constant(value=Tensor.float32([3.0, 7.0, -0.3]))).value
+    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": apply(basic.Divide(), x, divisor).value})
+    assert_agrees(run(graph, "tflite"), graph, {"x": floats(500, 3)}, exactly=True)
+
+
+def test_missing_features_go_right_in_trees():
+    (case, _) = CASES[tabular.Forest]
+    x = np.asarray(
+        [[np.nan, 0, 0], [0, np.nan, 0], [0, 0, np.nan], [np.nan] * 3, [0.5, 0, -0.25]], np.float32
+    )
+    executable = run(case.graph(), "tflite")
+    for number in range(len(x)):  # one row at a time: no NaN reaches another row
+        assert_agrees(executable, case.graph(), {"x0": x[number : number + 1]})
+    assert_agrees(executable, case.graph(), {"x0": x})
+
+
+@pytest.mark.parametrize("method", RescaleType)
+@pytest.mark.parametrize(("height", "width"), [(24, 18), (64, 41), (7, 90)])
+def test_pictures_of_any_size_are_rescaled_exactly(method, height, width):
+    graph = graph_of_op(image.Rescale(height=height, width=width, method=method), f32(None, None, None, 3))
+    executable = run(graph, "tflite")
+    generator = np.random.default_rng(height)
+    sizes = [(112, 112), (64, 64), (30, 90), *generator.integers(12, 130, (20, 2))]
+    for rows, columns in sizes:
+        x = generator.integers(0, 256, (2, rows, columns, 3)).astype(np.float32)
+        assert_agrees(executable, graph, {"x0": x}, exactly=method is not RescaleType.PAD)
+
+
+@pytest.mark.parametrize(
+    ("score_threshold", "iou_threshold", "max_objects"), [(0.1, 0.5, 5), (0.001, 0.3, 40), (0.4, 1.0, 3)]
+)
+def test_boxes_are_suppressed_exactly(score_threshold, iou_threshold, max_objects):
+    op = detection.SuppressBoxes(
+        score_threshold=score_threshold, iou_threshold=iou_threshold, max_objects=max_objects
+    )
+    graph = graph_of_op(op, f32(None, None, 4), f32(None, None), TensorType(DType.INT32, (None, None)))
+    executable = run(graph, "tflite")
+    generator = np.random.default_rng(max_objects)
+    for batch, count in ((1, 1), (1, 60), (3, 90), (2, 200)):
+        centers, sides = (
+            generator.normal(40, 60, (batch, count, 2)),
+            generator.exponential(25, (batch, count, 2)),
+        )
+        boxes = np.concatenate([centers - sides, centers + sides], axis=-1)
+        scores = np.round(generator.random((batch, count)) ** 2, 2)  # with ties
+        scores[:, 0] = np.nan
+        feed = {
+            "x0": np.round(boxes, -1).astype(np.float32),  # boxes without area too
+            "x1": scores.astype(np.float32),
+            "x2": generator.integers(0, 9, (batch, count), np.int32),
+        }
+        assert_agrees(executable, graph, feed, exactly=True)
+
+
+def test_any_batch_size_in_any_order():
+    executable, graph = run(classifier(), "tflite"), classifier()
+    for rows in (1, 7, 1, 0, 300, 7):
+        assert_agrees(executable, graph, {"numeric_inputs": floats(rows, 4)})
+
+
+def test_outputs_may_be_inputs_constants_or_the_same():
+    constant = apply(core.Constant(value=weights(2, 2))).value
+    graph = graph_of(
+        {"a": f32(None, 3), "unused": f32(None, 2)},
+        lambda a, _: {"z": a, "b": apply(DENSE, a).value, "again": a, "constant": constant},
+    )
+    executable = run(graph, "tflite")
+    for rows in (2, 0):
+        assert_agrees(executable, graph, {"a": floats(rows, 3), "unused": floats(rows, 2)})
+
+
+def test_threads_may_share_an_executable():
+    executable, graph = run(classifier(), "tflite"), classifier()
+    failures = []
+
+    def predict(rows: int) -> None:
+        try:
+            for _ in range(50):
+                assert_agrees(executable, graph, {"numeric_inputs": floats(rows, 4, scale=rows)})
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=predict, args=(rows,)) for rows in (1, 2, 3, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [{}, {"numeric_inputs": np.zeros((1, 4))}, {"numeric_inputs": floats(1, 5)}],
+    ids=["absent", "float64", "too wide"],
+)
+def test_ill_typed_inputs_are_refused(content, tmp_path, feed):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    executable = open_tflite(path, threads=2)
+    with pytest.raises(InputError, match="numeric_inputs"):
+        executable.run(feed)
+    assert_agrees(executable, classifier(), FEED)
+
+
+def test_equal_graphs_give_equal_files(content):
+    assert bytes(build(classifier(), "tflite")) == content
+
+
+def test_nothing_is_written_on_the_terminal(content, capfd, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(bytes(build(classifier(), "tflite")))
+    open_tflite(path).run(FEED)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_fresh_process_runs_it_without_tensorflow(content, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    code = (
+        "import sys, pathlib, numpy, json; from sensenet.backends import load_backend; "
+        "executable = load_backend('tflite').open(pathlib.Path(sys.argv[1])); "
+        "x = numpy.asarray(json.loads(sys.argv[2]), numpy.float32); "
+        "print(json.dumps(executable.run({'numeric_inputs': x})['predictions'].tolist())); "
+        "print('tensorflow' in sys.modules)"
+    )
+    rows = json.dumps(FEED["numeric_inputs"].tolist())
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(path), rows], capture_output=True, text=True, check=True
+    )
+    answer, imported = result.stdout.splitlines()
+    assert imported == "False"
+    assert result.stderr == ""
+    expected = evaluate(classifier(), FEED)["predictions"]
+    np.testing.assert_allclose(json.loads(answer), expected, atol=2e-6, rtol=2e-5)
+
+
+def test_stock_tools_find_the_names_and_the_metadata(content):
+    """Without a line of ours: zipfile, and the flatbuffer tables that LiteRT ships."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        signature = Signature.from_json(json.loads(archive.read("sensenet.json")))
+        assert archive.read("labels.txt").decode().splitlines() == ["one", "two lines", "drei"]
+    assert signature == classifier().signature
+    model = schema().ModelT.InitFromPackedBuf(content, 0)
+    entries = {entry.name.decode(): entry.buffer for entry in model.metadata}
+    assert set(entries) == {"min_runtime_version", "TFLITE_METADATA"}
+    assert bytes(model.buffers[entries["min_runtime_version"]].data).rstrip(b"\0").decode().count(".") == 2
+    assert bytes(model.buffers[entries["TFLITE_METADATA"]].data)[4:8] == b"M001"
+    (definition,) = model.signatureDefs
+    assert definition.signatureKey == b"serving_default"
+    assert [each.name for each in definition.inputs] == [b"numeric_inputs"]
+    assert [each.name for each in definition.outputs] == [b"predictions"]
+    main = model.subgraphs[0]
+    assert [main.tensors[index].name for index in main.outputs] == [b"predictions"]
+    assert [list(main.tensors[index].shapeSignature) for index in main.inputs] == [[-1, 4]]
+
+
+def test_buffers_are_aligned(content):
+    """The schema's force_align: kernels may read weights in place."""
+    model = schema().Model.GetRootAs(content, 0)
+    tables = [model.Buffers(index) for index in range(model.BuffersLength())]
+    starts = [each._tab.Vector(each._tab.Offset(4)) for each in tables if each.DataLength()]
+    assert starts
+    assert all(start % 16 == 0 for start in starts)
+
+
+class Table:
+    """A flatbuffer table read by the numbers of its fields, as the metadata schema gives them."""
+
+    def __init__(self, content: bytes, position: int) -> None:
+        from flatbuffers.table import Table as Flatbuffer
+
+        self.table, self.content = Flatbuffer(content, position), content
+
+    @classmethod
+    def root(cls, content: bytes) -> Table:
+        return cls(content, int.from_bytes(content[:4], "little"))
+
+    def _place(self, slot: int) -> int:
+        offset = self.table.Offset(4 + 2 * slot)
+        assert offset, f"field {slot} is absent"
+        return int(offset)
+
+    def text(self, slot: int) -> str:
+        return str(self.table.String(self.table.Pos + self._place(slot)).decode())
+
+    def byte(self, slot: int) -> int:
+        offset = self.table.Offset(4 + 2 * slot)
+        return self.content[self.table.Pos + offset] if offset else 0
+
+    def tables(self, slot: int) -> list[Table]:
+        offset = self._place(slot)
+        start, length = self.table.Vector(offset), self.table.VectorLen(offset)
+        return [Table(self.content, self.table.Indirect(start + 4 * i)) for i in range(length)]
+
+
+def test_the_metadata_describes_the_model_and_its_tensors():
+    metadata = Table.root(build_model_metadata(classifier()))
+    assert (metadata.text(0), metadata.text(1), metadata.text(7)) == ("Ärzte", "A test.", "1.0.0")
+    assert [file.text(0) for file in metadata.tables(6)] == ["sensenet.json"]
+    (subgraph,) = metadata.tables(3)
+    (given,), (answer,) = subgraph.tables(2), subgraph.tables(3)
+    assert given.text(0) == "numeric_inputs"
+    assert given.tables(6) == []
+    assert answer.text(0) == "predictions"
+    assert [(file.text(0), file.byte(2)) for file in answer.tables(6)] == [("labels.txt", 2)]
+
+
+def test_the_labels_of_a_detector_belong_to_its_classes():
+    pictures = apply(core.Input(type=f32(None, 2, 2, 3)), name="image_pixel_inputs")
+    outputs = {"boxes": pictures.value, "classes": pictures.value}
+    signature = Signature(kind=ModelKind.DETECTOR, classes=("cat",))
+    metadata = Table.root(build_model_metadata(Graph.create([pictures], outputs, signature)))
+    boxes, classes = metadata.tables(3)[0].tables(3)
+    assert boxes.tables(6) == []
+    assert [(file.text(0), file.byte(2)) for file in classes.tables(6)] == [("labels.txt", 3)]
+
+
+def refuse(tmp_path, content: bytes, message: str) -> None:
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=message) as raised:
+        load_backend("tflite").open(path)
+    assert str(path) in str(raised.value)
+
+
+def test_truncated_files_are_refused(content, tmp_path):
+    for length in (0, 4, 8, 100, len(content) // 2, len(content) - 1):
+        refuse(tmp_path, content[:length], "no TensorFlow Lite model|truncated")
+
+
+def flatbuffer_size(content: bytes) -> int:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return min(info.header_offset for info in archive.infolist())
+
+
+def test_damaged_flatbuffers_are_refused(content, tmp_path):
+    """Before they reach the interpreter, which would crash on some."""
+    size = flatbuffer_size(content)
+    for position in [*range(0, 200), *range(200, size, 41)]:
+        damaged = bytearray(content)
+        damaged[position] ^= 0xFF
+        refuse(tmp_path, bytes(damaged), "no TensorFlow Lite model|is damaged")
+
+
+def test_damaged_archives_are_refused_or_without_effect(content, tmp_path):
+    """A file's date, say, does not matter."""
+    path = tmp_path / "damaged.tflite"
+    for position in range(flatbuffer_size(content), len(content), 3):
+        damaged = bytearray(content)
+        damaged[position] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            executable = open_tflite(path)
+        except ArtifactError as error:
+            assert str(path) in str(error)
+            continue
+        assert executable.signature == classifier().signature
+        assert_agrees(executable, classifier(), FEED)
+
+
+def test_foreign_files_are_refused(content, tmp_path):
+    flatbuffer = content[: flatbuffer_size(content)]
+    refuse(tmp_path, flatbuffer, "was not made by sensenet")
+    foreign = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(foreign, "a") as archive:
+        archive.writestr("labels.txt", "a\nb\n")
+    refuse(tmp_path, foreign.getvalue(), r"its metadata has no sensenet\.json")
+    refuse(tmp_path, b"not a model at all", "no TensorFlow Lite model")
+
+
+def test_a_model_that_the_interpreter_refuses_is_an_error(tmp_path):
+    """The checksum is right, the flatbuffer is not."""
+    from sensenet.backends.tflite.metadata import _pack_archive
+
+    flatbuffer = b"\x08\0\0\0TFL3" + bytes(8)
+    files = {"sensenet.json": json.dumps(Signature().to_json())}
+    refuse(tmp_path, flatbuffer + _pack_archive(flatbuffer, files), "cannot be run by TensorFlow Lite")
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(UnknownTargetError, match="tflite has no option 'quality'"):
+        BACKEND.build(classifier(), Report(target="tflite", level=0), {"quality": 1})
+
+
+def test_without_litert_tensorflow_runs_the_file(content, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.delitem(sys.modules, "ai_edge_litert.interpreter", raising=False)
+    assert find_interpreter().__module__.startswith("tensorflow")
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    assert_agrees(open_tflite(path), classifier(), FEED)
+
+
+def test_without_both_the_error_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.delitem(sys.modules, "ai_edge_litert.interpreter", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingPackageError, match=r"ai-edge-litert.*sensenet\[tflite\]"):
+        find_interpreter()
