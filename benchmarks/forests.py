@@ -55,7 +55,7 @@ CASES = (  # forests, trees in each, leaves of each, most levels
 
 
 def grow(rng: np.random.Generator, forests: int, trees: int, leaves: int, levels: int) -> Forest:
-    """Trees that grow by splitting a random leaf above the lowest level, or the newest one to reach so many."""
+    """Trees that grow by splitting a random leaf above the lowest level, or always the newest one."""
     left: list[int] = []
     right: list[int] = []
     roots = []

@@ -36,17 +36,18 @@ __all__ = ["ALL_PASSES", "PIPELINES", "legalize"]
 
 _EXACT: tuple[Pass, ...] = (
     remove_identities.PASS,  # first: dropout and linear activations stand between what others match
+    rewrite_thresholds.PASS,  # early: frees features and standardised columns of forests
     simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
     eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
     fold_constants.PASS,
     merge_padding.PASS,
     fuse_activations.PASS,
-    rewrite_thresholds.PASS,
     share_weights.PASS,  # last: others make new ops
 )
 
 _ROUNDING: tuple[Pass, ...] = (
     remove_identities.PASS,  # first: dropout and linear activations stand between what others match
+    rewrite_thresholds.PASS,  # early: frees features and standardised columns of forests
     simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
     eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
     fold_constants.PASS,
@@ -54,9 +55,8 @@ _ROUNDING: tuple[Pass, ...] = (
     fold_batch_normalization.PASS,  # before fusion: it needs layers that are still linear
     fuse_activations.PASS,  # takes activations that stood behind a batch normalization too
     fold_destandardization.PASS,
-    rewrite_thresholds.PASS,  # frees standardised columns of forests, which fold-standardization asks for
-    fold_gathers.PASS,  # brings standardised columns and forests into one flat concatenation
-    merge_forests.PASS,
+    merge_forests.PASS,  # before gathers are folded: slices of the tree features may then read forests alone
+    fold_gathers.PASS,  # brings standardised columns right before the layers that read them
     fold_standardization.PASS,  # once only layers read the standardised columns
     merge_dense.PASS,  # once narrow linear layers have taken in what folds into layers
     fold_channel_order.PASS,

@@ -9,11 +9,13 @@ becomes
     %4 = concatenate(%2, %1) {axis=-1} : f32[?,9]
 
 The merged op reads all that its forests read, each thing once, with the features renumbered. A model's many
-small forests then cost one op, or one lowering, instead of ten or more each.
+small forests then cost one op, or one lowering, instead of ten or more each. A slice of the concatenation
+that needs nothing but forests (a legacy residual) reads the merged one alone.
 
 Valid because a forest's answer depends on its own trees and features alone, and the op keeps the forests
-apart. Must not fire for a forest that something else reads too, which would be computed twice, nor for
-forests whose leaves hold different numbers of values.
+apart. One that stands there twice is computed twice, which costs less than another op. Must not fire for a
+forest that something else reads too, which would be computed twice, nor for forests whose leaves hold
+different numbers of values.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor
 from sensenet.passes.columns import join, joins_columns, parts, starts, width
 from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.simplify_rearrangements import select_from_part
 
 
 def merge_adjacent_forests(node: Node, uses: Uses) -> Value | None:
@@ -36,15 +39,15 @@ def merge_adjacent_forests(node: Node, uses: Uses) -> Value | None:
     if not isinstance(node.op, Concatenate) or not joins_columns(node.value):
         return None
     merged: list[Value] = []
-    for outputs, run in groupby(node.inputs, lambda value: _mergeable_outputs(value, uses)):
+    for outputs, run in groupby(node.inputs, lambda value: _mergeable_outputs(value, node, uses)):
         values = list(run)
         merged += [_merge(values)] if outputs is not None and len(values) > 1 else values
     return None if len(merged) == len(node.inputs) else join(merged, node.name)
 
 
-def _mergeable_outputs(value: Value, uses: Uses) -> int | None:
-    """The number of values in a leaf, for a forest on known columns that nothing else reads."""
-    if not isinstance(value.op, Forest) or not uses.only(value):
+def _mergeable_outputs(value: Value, node: Node, uses: Uses) -> int | None:
+    """The number of values in a leaf, for a forest on known columns that only this node reads."""
+    if not isinstance(value.op, Forest) or not uses.only(value, node.inputs.count(value)):
         return None
     known = all(width(part) is not None for part in parts(value.node.inputs[0]))
     return value.op.outputs if known else None
@@ -79,4 +82,4 @@ def _merge(values: Sequence[Value]) -> Value:
     return apply(merged, join(sources, "columns"), name=values[0].node.name).value
 
 
-PASS = rewriting_pass("merge-forests", merge_adjacent_forests)
+PASS = rewriting_pass("merge-forests", merge_adjacent_forests, select_from_part)

@@ -37,9 +37,9 @@ class Uses:
             for value in node.inputs:
                 self._readers[value].append(node)
 
-    def only(self, value: Value) -> bool:
-        """Whether exactly one node (or graph output) reads the value."""
-        return self._count.get(value, 2) == 1
+    def only(self, value: Value, times: int = 1) -> bool:
+        """Whether the value is read exactly once, by a node or graph output, or exactly so many times."""
+        return self._count.get(value) == times
 
     def only_by(self, value: Value, accept: Callable[[Node], bool]) -> bool:
         """Whether no graph output is this value, and `accept` holds for every node that reads it.

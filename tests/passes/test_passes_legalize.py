@@ -1,0 +1,76 @@
+"""legalize: what a target lacks is made of what it has, with the same answers to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from check import BASIC, assert_equal
+from op_cases import CASES, case_name
+
+from sensenet.errors import UnsupportedOpError
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops import OP_CLASSES
+from sensenet.ir.ops.basic import Average, Subtract
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Tensor, f32
+from sensenet.passes import legalize
+from sensenet.passes.legalize import LOWERINGS
+from sensenet.passes.manager import run_passes
+
+EXACT_CASES = [case for op in LOWERINGS if op is not Forest for case in CASES[op]]
+
+
+@pytest.mark.parametrize("case", EXACT_CASES, ids=case_name)
+def test_every_lowering_but_that_of_forests_is_exact(case):
+    graph = case.graph()
+    lowered, _ = run_passes(graph, (legalize(BASIC),))
+    assert lowered.ops <= BASIC
+    assert_equal(evaluate(graph, case.feed), evaluate(lowered, case.feed))
+
+
+@pytest.mark.parametrize("case", CASES[Forest], ids=case_name)
+def test_forests_are_lowered_up_to_rounding(case):
+    graph = case.graph()
+    lowered, _ = run_passes(graph, (legalize(BASIC),))
+    assert lowered.ops <= BASIC
+    for name, want in evaluate(graph, case.feed).items():
+        np.testing.assert_allclose(evaluate(lowered, case.feed)[name], want, atol=1e-6, rtol=1e-6)
+
+
+def test_legal_ops_stay():
+    for cases in CASES.values():
+        graph = cases[0].graph()
+        assert legalize(frozenset(OP_CLASSES)).run(graph) is graph
+
+
+def layer_graph() -> Graph:
+    x = apply(Input(type=f32(None, 2)), name="x")
+    y = apply(Dense(kernel=Tensor.float32(np.ones((2, 1)))), x.value, name="layer_3")
+    return Graph.create([x], {"y": y.value}, Signature())
+
+
+def test_an_op_that_is_neither_legal_nor_lowered_is_named_with_its_node():
+    with pytest.raises(UnsupportedOpError, match=r"no op dense \(node 'layer_3'\)"):
+        run_passes(layer_graph(), (legalize(BASIC - {Dense}),))
+
+
+def test_what_a_lowering_needs_is_asked_for_too():
+    x = apply(Input(type=f32(None, 2)), name="x")
+    op = Standardize(mean=Tensor.float32([1.0, 2.0]), stdev=Tensor.float32([1.0, 2.0]))
+    graph = Graph.create([x], {"y": apply(op, x.value, name="numbers").value}, Signature())
+    with pytest.raises(UnsupportedOpError, match=r"no op subtract \(node 'numbers_centered'\)"):
+        run_passes(graph, (legalize(BASIC - {Subtract}),))
+
+
+def test_only_what_a_target_lacks_is_lowered():
+    x = apply(Input(type=f32(None, 1)), name="x")
+    hot = apply(OneHot(depths=(3,)), x.value, name="hot")
+    mean = apply(Average(), hot.value, hot.value, name="mean")
+    graph = Graph.create([x], {"y": mean.value}, Signature())
+    lowered, _ = run_passes(graph, (legalize(BASIC | {OneHot}),))
+    assert OneHot in lowered.ops
+    assert Average not in lowered.ops
