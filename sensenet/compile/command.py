@@ -125,6 +125,11 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="rows, under a header of field names, that --verify uses besides its own",
     )
+    add(
+        "--calibration",
+        metavar="PATH",
+        help="rows as of --rows, or a folder of pictures, that quantize=int8 chooses its scales from",
+    )
     add("-f", "--force", action="store_true", help="replace what stands at the output path")
     add(
         "--print-ir", action="store_true", help="print the graph that the target is made from; writes -o only"
@@ -205,6 +210,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             optimize=options.level,
             verify=options.verify,
             rows=rows,
+            calibration=options.calibration or (),
             observe=_observe_all(observers),
             **dict(options.options),
         )

@@ -14,19 +14,23 @@ from sensenet.artifact import Artifact, Report
 from sensenet.backends import Backend, load_backend
 from sensenet.backends.h5 import load_weights
 from sensenet.compile.sources import find_target, read_saved_graph
-from sensenet.compile.verification import verify_artifact
+from sensenet.compile.verification import Check, given_checks, measure, verify_artifact
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify_ops
 from sensenet.passes import PIPELINES, legalize
 from sensenet.passes.manager import Observer, run_passes
+from sensenet.runtime.row_files import read_rows
 from sensenet.settings import Settings, ensure_settings
 
 DEFAULT_LEVEL = 2
 
 IMPORTED = "imported"
 """The name of the first stage; each later stage has the name of the pass that made it."""
+
+CALIBRATION = "calibration"
+"""The option by which a target gets the inputs that calibration rows are encoded as."""
 
 Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
 """A BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or a graph or its file."""
@@ -41,6 +45,7 @@ def compile(
     optimize: int = DEFAULT_LEVEL,
     verify: bool = False,
     rows: Sequence[Any] = (),
+    calibration: Sequence[Any] | str | os.PathLike[str] = (),
     observe: Observer = lambda _stage, _graph: None,
     **options: Any,
 ) -> Artifact:
@@ -53,7 +58,10 @@ def compile(
     0) or 2 (the same up to rounding); a target that has only one level is made at that. With `verify`, the
     artifact's files are run in a fresh process on generated rows, and on `rows` as a model would take them,
     and compared with the interpreter on the graph as imported; `artifact.report.verification` tells the
-    outcome. `observe` is called with the name of each stage and the graph that it leaves.
+    outcome. `calibration` is rows too, or the path of a CSV file or a folder of pictures: what the target
+    tflite chooses the scales of `quantize="int8"` from; unless verified, the artifact is run on them in this
+    process, and the report tells the largest difference. `observe` is called with the name of each stage and
+    the graph that it leaves.
 
     Raises UnknownTargetError for a target, level or option that there is not, SettingsError for a wrong
     setting, DocumentError for a document that means nothing, ArtifactError for a file that cannot be read or
@@ -69,6 +77,7 @@ def compile(
         optimize=optimize,
         verify=verify,
         rows=rows,
+        calibration=calibration,
         observe=observe,
         **options,
     )
@@ -84,6 +93,7 @@ def compile_targets(
     optimize: int = DEFAULT_LEVEL,
     verify: bool = False,
     rows: Sequence[Any] = (),
+    calibration: Sequence[Any] | str | os.PathLike[str] = (),
     observe: Observer = lambda _stage, _graph: None,
     **options: Any,
 ) -> Iterator[Artifact]:
@@ -105,6 +115,9 @@ def compile_targets(
     optimized = {
         level: run_passes(imported, PIPELINES[level], observe) for level in dict.fromkeys(levels.values())
     }
+    checks = _calibration_checks(imported, calibration)
+    if checks:
+        options = {**options, CALIBRATION: [check.inputs for check in checks]}
     for target, backend in backends.items():
         graph, records = optimized[levels[target]]
         graph, last = run_passes(graph, (legalize(backend.legal),), observe)
@@ -122,7 +135,15 @@ def compile_targets(
             quantize = str(options.get("quantize", "none"))
             outcome = verify_artifact(artifact, imported, rows, quantize=quantize)
             report = attrs.evolve(report, verification=outcome)
+        elif checks:
+            report = attrs.evolve(report, verification=measure(backend.load(artifact), checks))
         yield attrs.evolve(artifact, report=report)
+
+
+def _calibration_checks(imported: Graph, calibration: Sequence[Any] | str | os.PathLike[str]) -> list[Check]:
+    """Rows, or those of a file or folder, as inputs and expected answers; raises InputError."""
+    rows = read_rows(str(calibration)) if isinstance(calibration, str | os.PathLike) else calibration
+    return given_checks(imported, rows) if len(rows) else []
 
 
 def choose_level(backend: Backend, wanted: int) -> int:

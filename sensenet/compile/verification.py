@@ -88,6 +88,19 @@ def verify_artifact(
     return result
 
 
+def measure(executable: Executable, checks: Sequence[Check]) -> Verification:
+    """How far an executable's answers are from the expected ones, whatever the tolerance."""
+    found = [executable.run(check.inputs) for check in checks]
+    return Verification(
+        rows=sum(_rows(check.inputs) for check in checks),
+        difference=max(
+            compare(name, outputs[name], expected, check.expected)[0]
+            for check, outputs in zip(checks, found, strict=True)
+            for name, expected in check.expected.items()
+        ),
+    )
+
+
 def _rows(inputs: Feed) -> int:
     return len(next(iter(inputs.values())))
 

@@ -2,6 +2,9 @@
 
 Where inputs are NaN it answers as the interpreter of graphs does, except that `Maximum` and `Minimum` of two
 computed tensors may give the operand that is not NaN.
+
+Options: `quantize`, one of none, float16, dynamic and int8, is how layers are stored (see `quantize`);
+`calibration`, a sequence of {input name: array}, is what int8 chooses its scales from.
 """
 
 from __future__ import annotations
@@ -18,15 +21,21 @@ from sensenet.backends.options import check_options
 from sensenet.backends.tflite.convert import convert
 from sensenet.backends.tflite.interpreter import make_executable
 from sensenet.backends.tflite.metadata import read_signature, write_file
+from sensenet.backends.tflite.quantize import QUANTIZATIONS, quantize, require_quantization
 from sensenet.ir.graph import Graph
 
 FILE_NAME = "model.tflite"
 
+OPTIONS = ("quantize", "calibration")
+
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as one .tflite file; it is converted when its files are first asked for."""
-    check_options("tflite", options)
-    content = write_file(convert(graph), graph)
+    """The graph as one .tflite file; it is converted at once."""
+    check_options("tflite", options, OPTIONS)
+    mode, calibration = options.get("quantize", QUANTIZATIONS[0]), options.get("calibration", ())
+    require_quantization(mode, calibration)
+    model = quantize(convert(graph), mode, calibration, [node.name for node in graph.inputs])
+    content = write_file(model, graph)
     return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 
 

@@ -24,13 +24,13 @@ from typing import Any
 from attrs import frozen
 
 from sensenet.backends.files import read_members
+from sensenet.backends.tflite.flatbuffer import MODEL_IDENTIFIER, import_schema, pack, unpack
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, ModelKind, Signature
 
 ENTRY = "TFLITE_METADATA"
 METADATA_IDENTIFIER = b"M001"
-MODEL_IDENTIFIER = b"TFL3"
 PARSER_VERSION = "1.0.0"
 """Of the metadata convention: all that is used here was in its first version."""
 
@@ -40,8 +40,6 @@ AXIS_LABELS, VALUE_LABELS, UNKNOWN = 2, 3, 0
 """Kinds of associated files: one label for each position of the last axis, for each value, or neither."""
 
 SIGNATURE_KEY = "serving_default"
-BUFFER_ALIGNMENT = 16
-"""Of a model's buffers, in bytes: the schema's `force_align`, which Python's flatbuffers do not follow."""
 
 _COMMENT = "sensenet crc32 {checksum:08x} of {size} bytes"
 
@@ -125,25 +123,7 @@ def _is_intact(content: bytes) -> bool:
 
 def _edit_model(model: bytes, graph: Graph) -> bytes:
     """The flatbuffer with a signature and a metadata entry; what the converter wrote there is kept."""
-    import flatbuffers
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-        """A buffer whose data begins at a multiple of BUFFER_ALIGNMENT."""
-
-        def Pack(self, builder: Any) -> Any:  # noqa: N802
-            data = b"" if self.data is None else bytes(self.data)
-            if data:
-                builder.StartVector(1, len(data), BUFFER_ALIGNMENT)
-                builder.head = builder.head - len(data)
-                builder.Bytes[builder.head : builder.head + len(data)] = data
-                vector = builder.EndVector()
-            schema.BufferStart(builder)
-            if data:
-                schema.BufferAddData(builder, vector)
-            return schema.BufferEnd(builder)
-
-    tree = schema.ModelT.InitFromPackedBuf(model, 0)
+    schema, tree = import_schema(), unpack(model)
     main = tree.subgraphs[0]
     tree.signatureDefs = [_signature_def(schema, graph, main)]
     buffer, entry = schema.BufferT(), schema.MetadataT()
@@ -151,11 +131,7 @@ def _edit_model(model: bytes, graph: Graph) -> bytes:
     entry.name, entry.buffer = ENTRY, len(tree.buffers)
     tree.metadata = [*(tree.metadata or []), entry]
     tree.buffers = [*tree.buffers, buffer]
-    for each in tree.buffers:
-        each.__class__ = AlignedBuffer
-    builder = flatbuffers.Builder(len(model) + (1 << 16))
-    builder.Finish(tree.Pack(builder), file_identifier=MODEL_IDENTIFIER)
-    return bytes(builder.Output())
+    return pack(tree)
 
 
 def _signature_def(schema: Any, graph: Graph, main: Any) -> Any:

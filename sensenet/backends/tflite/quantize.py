@@ -1,0 +1,187 @@
+"""Storing a converted model's layers in fewer bits.
+
+- float16: kernels as float16, computed with in float32;
+- dynamic: kernels as int8, one scale for each channel; what they are multiplied with is rounded to 8 bits
+  too, at a scale that each call chooses;
+- int8: kernels, and all between layers, as int8 at scales chosen beforehand, from calibration rows.
+
+Inputs and outputs stay float32, and so does all that `layers` excepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.quiet import silence
+from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
+from sensenet.backends.tflite.layers import Layer, find_float_ops, find_layers, name_of
+from sensenet.errors import UnknownTargetError, UnsupportedOpError
+from sensenet.ir.types import Array
+
+Feed = Mapping[str, Array]
+
+SMALLEST_KERNEL = 1024
+"""Fewest weights of a kernel that float16 and dynamic store otherwise: with fewer there is little to save."""
+
+LARGEST_INT8 = 127
+
+DEQUANTIZE_VERSION = 3
+"""The op's version that takes float16."""
+
+
+def store_float16(model: bytes) -> bytes:
+    """The model with the kernels of layers as float16, where all of a kernel's weights are in its range."""
+    schema, tree = import_schema(), unpack(model)
+    main = tree.subgraphs[0]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    code.version = DEQUANTIZE_VERSION
+    number = len(tree.operatorCodes)
+    operators = []
+    for layer in _large_layers(tree):
+        if np.abs(layer.kernel).max() > np.finfo(np.float16).max:
+            continue
+        half = schema.TensorT()
+        half.name = f"{layer.operator.inputs[1]}_float16"
+        half.shape, half.type = layer.tensor.shape, schema.TensorType.FLOAT16
+        half.buffer = _add_buffer(tree, layer.kernel.astype(np.float16))
+        layer.tensor.buffer = 0
+        operator = schema.OperatorT()
+        operator.opcodeIndex = number
+        operator.inputs, operator.outputs = [len(main.tensors)], [layer.operator.inputs[1]]
+        main.tensors = [*main.tensors, half]
+        operators.append(operator)
+    if not operators:
+        return model
+    tree.operatorCodes = [*tree.operatorCodes, code]
+    main.operators = [*operators, *main.operators]
+    return _pack_without_unused(tree)
+
+
+def store_dynamic(model: bytes) -> bytes:
+    """The model with the kernels of layers as int8."""
+    schema, tree = import_schema(), unpack(model)
+    for layer in _large_layers(tree):
+        others = tuple(axis for axis in range(layer.kernel.ndim) if axis != layer.axis)
+        largest = np.abs(layer.kernel).max(axis=others, keepdims=True)
+        scale = np.where(largest > 0, largest, 1.0).astype(np.float64) / LARGEST_INT8
+        parameters = schema.QuantizationParametersT()
+        parameters.scale = scale.astype(np.float32).ravel()
+        parameters.zeroPoint = np.zeros(scale.size, np.int64)
+        parameters.quantizedDimension = layer.axis
+        layer.tensor.quantization, layer.tensor.type = parameters, schema.TensorType.INT8
+        layer.tensor.buffer = _add_buffer(tree, np.rint(layer.kernel / scale).astype(np.int8))
+        if hasattr(layer.operator.builtinOptions, "asymmetricQuantizeInputs"):
+            layer.operator.builtinOptions.asymmetricQuantizeInputs = True
+    return _pack_without_unused(tree)
+
+
+def store_int8(model: bytes, calibration: Sequence[Feed], names: Sequence[str]) -> bytes:
+    """The model with int8 layers; `names` are the inputs of a feed in the model's order.
+
+    Raises UnsupportedOpError where TensorFlow's quantizer refuses the model.
+    """
+    import_tensorflow("quantizing for the target tflite")
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    named, excepted = _name_ops(model)
+    try:
+        with silence("tensorflow", "absl"):
+            calibrator = Calibrator(named)
+            for feed in calibration:
+                arrays = [np.ascontiguousarray(feed[name]) for name in names]
+                # its own loop prepares for the shape of the first feed only, and pictures have many sizes
+                calibrator._calibrator.Prepare([list(array.shape) for array in arrays])
+                calibrator._calibrator.FeedTensor(arrays)
+            measured = _forget_ranges(bytes(calibrator._calibrator.Calibrate()), set(excepted))
+            return bytes(mlir_quantize(measured, denylisted_nodes=excepted))
+    except Exception as error:  # neither has a type of its own that is public
+        raise UnsupportedOpError(f"TensorFlow Lite cannot quantize this graph to int8: {error}") from error
+
+
+def _name_ops(model: bytes) -> tuple[bytes, list[str]]:
+    """The model with a plain name for each op's result, and the names of those to leave in float32.
+
+    The quantizer knows an op by the name of its result, but not by one that is joined of several with ';'.
+    """
+    tree = unpack(model)
+    excepted = []
+    floating = {id(operator) for operator in find_float_ops(tree)}
+    for number, graph in enumerate(tree.subgraphs):
+        for operator in graph.operators:
+            for index in operator.outputs:
+                graph.tensors[index].name = f"tensor_{number}_{index}"
+                if id(operator) in floating:
+                    excepted.append(f"tensor_{number}_{index}")
+    return pack(tree), excepted
+
+
+def _forget_ranges(model: bytes, excepted: set[str]) -> bytes:
+    """The calibrated model with the ranges of those tensors alone that an op not excepted reads or gives.
+
+    Where it knows a range, the quantizer rounds a tensor also before ops that it is told to leave.
+    """
+    tree = unpack(model)
+    for graph in tree.subgraphs:
+        kept = {
+            int(index)
+            for each in graph.operators
+            if not excepted & {name_of(graph.tensors[index]) for index in each.outputs}
+            for index in (*each.inputs, *each.outputs)
+        }
+        for index, tensor in enumerate(graph.tensors):
+            if index not in kept:
+                tensor.quantization = None
+    return pack(tree)
+
+
+def _large_layers(tree: Any) -> list[Layer]:
+    return [layer for layer in find_layers(tree) if layer.kernel.size >= SMALLEST_KERNEL]
+
+
+def _add_buffer(tree: Any, array: Array) -> int:
+    buffer = import_schema().BufferT()
+    buffer.data = np.frombuffer(array.tobytes(), np.uint8)
+    tree.buffers = [*tree.buffers, buffer]
+    return len(tree.buffers) - 1
+
+
+def _pack_without_unused(tree: Any) -> bytes:
+    """The model without the content of buffers that nothing refers to any more."""
+    used = {tensor.buffer for graph in tree.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in tree.metadata or ()}
+    for number, buffer in enumerate(tree.buffers):
+        if number not in used:
+            buffer.data = None
+    return pack(tree)
+
+
+_STORE: Mapping[str, Callable[[bytes], bytes]] = {
+    "none": lambda model: model,
+    "float16": store_float16,
+    "dynamic": store_dynamic,
+}
+
+CALIBRATED = "int8"
+QUANTIZATIONS = (*_STORE, CALIBRATED)
+
+
+def quantize(model: bytes, mode: str, calibration: Sequence[Feed], names: Sequence[str]) -> bytes:
+    """The converted model, stored as `mode` says."""
+    return store_int8(model, calibration, names) if mode == CALIBRATED else _STORE[mode](model)
+
+
+def require_quantization(mode: str, calibration: Sequence[Feed]) -> None:
+    """Raise UnknownTargetError for a mode that there is not, or int8 without calibration rows."""
+    if mode not in QUANTIZATIONS:
+        raise UnknownTargetError(f"quantize is {mode!r}; expected one of {', '.join(QUANTIZATIONS)}")
+    if mode == CALIBRATED and not calibration:
+        raise UnknownTargetError(
+            "quantize='int8' chooses its scales from calibration rows: give some as calibration= "
+            "(--calibration on the command line), such as the model is to predict"
+        )

@@ -1,0 +1,193 @@
+"""Quantized .tflite files: their size, how far off they are, and what is never rounded."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from documents import dense, ensemble, image, network
+from PIL import Image
+
+import sensenet
+from sensenet.backends.tflite.flatbuffer import import_schema, unpack
+from sensenet.backends.tflite.layers import KERNEL, find_float_ops, kind
+from sensenet.compile.command import main
+from sensenet.errors import InputError, UnknownTargetError
+from sensenet.models.wrappers import create_model
+
+pytestmark = pytest.mark.tensorflow
+pytest.importorskip("tensorflow")
+
+MODES = ("float16", "dynamic", "int8")
+COLUMNS, UNITS = 12, 64
+THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
+
+
+def wide():
+    """Two hidden layers on columns from 0.01 to 1,000 wide, and a small last one."""
+    random = np.random.default_rng(0)
+
+    def layer(inputs, units, activation):
+        kernel = random.normal(size=(inputs, units)) * np.sqrt(2 / inputs)
+        return {**dense(inputs, units, activation), "weights": kernel.tolist()}
+
+    scales = 10.0 ** (np.arange(COLUMNS) % 6 - 2)
+    document = network(
+        [layer(COLUMNS, UNITS, "relu"), layer(UNITS, UNITS, "relu"), layer(UNITS, 2, "softmax")]
+    )
+    document["preprocess"] = [
+        {"type": "numeric", "index": index, "mean": scale, "stdev": scale}
+        for index, scale in enumerate(scales.tolist())
+    ]
+    rows = scales + scales * random.normal(size=(100, COLUMNS))
+    return document, rows.tolist()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of pictures of two sizes."""
+    directory = tmp_path_factory.mktemp("pictures")
+    for number, size in enumerate([(8, 6), (30, 20), (8, 6)]):
+        pixels = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+        Image.fromarray(pixels).save(directory / f"{number}.png")
+    return directory
+
+
+def compiled(document, mode, rows):
+    return sensenet.compile(document, "tflite", quantize=mode, calibration=rows)
+
+
+def operators(model, *names):
+    """The main graph's ops of some kinds, with it."""
+    tree = unpack(model)
+    main_graph = tree.subgraphs[0]
+    return tree, main_graph, [each for each in main_graph.operators if kind(tree, each) in names]
+
+
+@pytest.mark.parametrize(
+    ("mode", "share", "difference"), [("float16", 0.8, 2e-3), ("dynamic", 0.6, 0.05), ("int8", 0.65, 0.05)]
+)
+def test_files_shrink_and_answers_stay_close(mode, share, difference):
+    document, rows = wide()
+    exact, artifact = compiled(document, "none", rows), compiled(document, mode, rows)
+    assert len(bytes(artifact)) < share * len(bytes(exact))
+    outcome = artifact.report.verification
+    assert outcome.rows == len(rows)
+    assert exact.report.verification.difference < 1e-5 < outcome.difference < difference
+    expected = create_model(document)(rows)
+    found = np.abs(create_model(artifact)(rows) - expected).max()
+    assert found == pytest.approx(outcome.difference, abs=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_layer_that_reads_columns_keeps_its_weights(mode):
+    document, rows = wide()
+    schema = import_schema()
+    kernels = []
+    for each in ("none", mode):
+        tree, graph, layers = operators(bytes(compiled(document, each, rows)), "FULLY_CONNECTED")
+        tensor = graph.tensors[layers[0].inputs[KERNEL]]
+        assert tensor.type == schema.TensorType.FLOAT32
+        kernels.append(bytes(tree.buffers[tensor.buffer].data))
+    assert kernels[0] == kernels[1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_forests_stay_exact(mode):
+    """Thresholds and all that a forest is made of, so that no row goes another way."""
+    schema = import_schema()
+    names = ("LESS_EQUAL", "GREATER", "BATCH_MATMUL")
+    contents = []
+    for each in ("none", mode):
+        tree, graph, forest = operators(bytes(compiled(ensemble(), each, THRESHOLD_ROWS)), *names)
+        assert {kind(tree, op) for op in forest} == set(names)
+        tensors = [graph.tensors[index] for op in forest for index in op.inputs]
+        assert {tensor.type for tensor in tensors} == {schema.TensorType.FLOAT32}
+        buffers = [tree.buffers[tensor.buffer].data for tensor in tensors]
+        contents.append([bytes(data) for data in buffers if data is not None])
+    assert contents[0] == contents[1]
+
+
+def test_int8_leaves_steep_functions_in_float(pictures):
+    """The document's mish is e^x, sums, products and a division."""
+    rows = [[str(path), 1.0] for path in sorted(pictures.iterdir())]
+    artifact = compiled(image(), "int8", rows)
+    schema = import_schema()
+    tree, graph, steep = operators(bytes(artifact), "EXP", "DIV")
+    assert any(kind(tree, each) == "EXP" for each in steep)
+    types = {graph.tensors[index].type for each in steep for index in (*each.inputs, *each.outputs)}
+    assert types <= {schema.TensorType.FLOAT32, schema.TensorType.INT32}
+    _, graph, layers = operators(bytes(artifact), "CONV_2D", "DEPTHWISE_CONV_2D")
+    kernels = [graph.tensors[each.inputs[KERNEL]] for each in layers]
+    assert {tensor.type for tensor in kernels} == {schema.TensorType.INT8}
+    assert artifact.report.verification.rows == len(rows)
+
+
+def test_all_graphs_beside_the_main_one_are_left_in_float():
+    document, rows = wide()
+    tree = unpack(bytes(compiled(document, "none", rows)))
+    softmax = [each for each in find_float_ops(tree) if kind(tree, each) == "SOFTMAX"]
+    assert len(softmax) == 1
+
+
+def test_inputs_and_outputs_stay_float32_and_the_file_keeps_its_metadata(tmp_path):
+    document, rows = wide()
+    path = compiled(document, "int8", rows).save(tmp_path / "m.tflite")
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    runner = litert.Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    details = [*runner.get_input_details().values(), *runner.get_output_details().values()]
+    assert {detail["dtype"] for detail in details} == {np.float32}
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("labels.txt").decode().split() == ["yes", "no"]
+        assert json.loads(archive.read("sensenet.json"))["classes"] == ["yes", "no"]
+    assert create_model(path)(rows).shape == (len(rows), 2)
+
+
+def test_the_metadata_tools_read_the_file():
+    """Where MediaPipe is installed: it is no dependency."""
+    metadata = pytest.importorskip("mediapipe.tasks.python.metadata.metadata")
+    importlib.import_module("mediapipe.tasks.python.metadata.metadata_schema_py_generated")
+    document, rows = wide()
+    displayer = metadata.MetadataDisplayer.with_model_buffer(bytes(compiled(document, "none", rows)))
+    described = json.loads(displayer.get_metadata_json())["subgraph_metadata"][0]
+    assert described["output_tensor_metadata"][0]["associated_files"][0]["name"] == "labels.txt"
+    assert sorted(displayer.get_packed_associated_file_list()) == ["labels.txt", "sensenet.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantize": "int4"}, "expected one of none, float16, dynamic, int8"),
+        ({"quantize": "int8"}, "calibration rows"),
+        ({"quantise": "int8"}, "there are: quantize, calibration"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(UnknownTargetError, match=message):
+        sensenet.compile(ensemble(), "tflite", **options)
+
+
+def test_calibration_rows_that_cannot_be_read_are_told():
+    with pytest.raises(InputError, match="row 0"):
+        compiled(ensemble(), "int8", [["x", "red", 1]])
+    with pytest.raises(UnknownTargetError, match="no option 'calibration'"):
+        sensenet.compile(ensemble(), "numpy", calibration=THRESHOLD_ROWS)
+
+
+def test_the_command_line_calibrates_from_a_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stream = io.StringIO()
+    csv.writer(stream).writerows([["width", "colour", "switch"], *THRESHOLD_ROWS])
+    (tmp_path / "rows.csv").write_text(stream.getvalue())
+    (tmp_path / "m.json").write_text(json.dumps(ensemble()))
+    arguments = ["m.json", "-t", "tflite", "--option", "quantize=int8"]
+    assert main(arguments) == 1
+    assert "--calibration" in capsys.readouterr().err
+    assert main([*arguments, "--calibration", "rows.csv"]) == 0
+    assert "tflite: largest difference" in capsys.readouterr().err
+    assert (tmp_path / "m.tflite").is_file()
