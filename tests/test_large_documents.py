@@ -1,0 +1,28 @@
+"""A network of the size that people have compiles in a bounded amount of memory."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from large_documents import write_document
+
+GIGABYTE = 2**30
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_resnet50_with_explicit_weights_compiles_within_8_gigabytes(tmp_path):
+    pytest.importorskip("tensorflow")
+    document = tmp_path / "resnet50.json"
+    write_document("resnet50", document)
+    assert document.stat().st_size > 200e6
+    command = [sys.executable, "-m", "sensenet.compile", str(document)]
+    targets = ["-t", "tflite", "-t", "keras", "-o", str(tmp_path / "made")]
+    subprocess.run([*command, *targets], check=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    assert peak < 8 * GIGABYTE
+    assert (tmp_path / "made" / "resnet50.tflite").stat().st_size == pytest.approx(102e6, rel=0.03)
+    assert (tmp_path / "made" / "resnet50.keras").stat().st_size == pytest.approx(102e6, rel=0.05)
