@@ -97,19 +97,18 @@ def make_layer_classes() -> LayerClasses:
         @without_autograph  # type: ignore[untyped-decorator]
         def drop(self, inputs: Any) -> Any:
             """The pictures with patches zeroed."""
+            known = [size for size in inputs.shape[1:3] if size is not None]
+            block = min([self.block_size, *known])
             sizes = tf.shape(inputs)[1:3]
-            block = tf.minimum(self.block_size, tf.reduce_min(sizes))
-            # patches lie inside the picture, so fewer places than pixels can begin one
-            places = tf.cast(tf.reduce_prod(sizes - block + 1), tf.float32)
-            share = self.rate * tf.cast(tf.reduce_prod(sizes), tf.float32)
-            share /= tf.cast(block**2, tf.float32) * places
-            random = tf.random.uniform(tf.shape(inputs))
-            before = (block - 1) // 2
-            after = sizes - (block - 1 - before)
+            # a patch lies inside the picture, so not every pixel can be the centre of one
+            first, after = block // 2, sizes - (block - 1) // 2
             rows, columns = tf.range(sizes[0])[:, None, None], tf.range(sizes[1])[None, :, None]
-            inside = (rows >= before) & (rows < after[0]) & (columns >= before) & (columns < after[1])
+            inside = (rows >= first) & (rows < after[0]) & (columns >= first) & (columns < after[1])
+            places = tf.cast(tf.reduce_prod(tf.maximum(sizes - block + 1, 1)), tf.float32)
+            share = self.rate * tf.cast(tf.reduce_prod(sizes), tf.float32) / (block**2 * places)
+            random = tf.random.uniform(tf.shape(inputs))
             centres = tf.cast((random < share) & inside, tf.float32)
-            kept = 1.0 - _spread(tf, centres, self.block_size)
+            kept = 1.0 - tf.nn.max_pool2d(centres, block, 1, "SAME")
             scale = tf.cast(tf.size(kept), tf.float32) / tf.maximum(tf.reduce_sum(kept), 1.0)
             return inputs * kept * scale
 
@@ -194,8 +193,3 @@ def _decode(record: Mapping[str, Any]) -> Array:
 
 def _without(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in names}
-
-
-def _spread(tf: Any, centres: Any, block_size: int) -> Any:
-    """1 in the patch around each centre that is 1, 0 elsewhere."""
-    return tf.nn.max_pool2d(centres, block_size, 1, "SAME")
