@@ -1,0 +1,179 @@
+"""Saving where the system itself fails: killed processes, full disks, directories that nobody may write to.
+
+tests/test_artifact.py has the failures that can be acted; here they are real.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from test_artifact import make_artifact
+
+import sensenet
+from sensenet.errors import ArtifactError
+from sensenet.models.wrappers import create_model
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
+
+IRIS = Path(__file__).parents[1] / "examples" / "iris.json"
+TESTS = Path(__file__).parent
+NOBODY = 65534
+LIMIT = 65536
+
+MADE = {
+    "file": "{'model.bin': b'x' * 300_000}",
+    "directory": "{f'part-{n}': b'x' * 100_000 for n in range(3)}",
+}
+
+
+def start(code, *arguments, **options):
+    """A Python that runs code beside the tests."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return out.strip()
+
+
+@pytest.mark.parametrize(
+    ("made", "place", "call"),
+    [
+        ("file", "os.fsync", 1),
+        ("file", "os.link", 1),
+        ("directory", "os.fsync", 1),
+        ("directory", "os.fsync", 3),
+        ("directory", "Path.rename", 1),
+    ],
+)
+def test_a_killed_save_leaves_nothing_at_its_path(tmp_path, made, place, call):
+    """The process hangs where it makes its first file sure, or its last, or renames, and is killed there."""
+    code = f"""if True:
+        import os, sys, time
+        from pathlib import Path
+        from test_artifact import make_artifact
+        calls = []
+        def hang(*arguments, **options):
+            calls.append(arguments)
+            if len(calls) == {call}:
+                print("hangs", flush=True)
+                time.sleep(600)
+        {place} = hang
+        make_artifact({MADE[made]}).save(sys.argv[1])
+    """
+    path = tmp_path / "saved"
+    process = start(code, str(path))
+    assert process.stdout.readline() == "hangs\n", process.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".sensenet-")
+    assert left.name.endswith(".partial")
+    make_artifact({"model.bin": b"new"}).save(path)
+    assert path.read_bytes() == b"new"
+    assert left.exists(), "what another process writes is not for a save to delete"
+
+
+@pytest.mark.slow
+def test_a_killed_command_leaves_a_whole_file_or_none(tmp_path):
+    """Killed at whatever it happens to do."""
+    path = tmp_path / "iris.npz"
+    code = "from sensenet.compile.command import main; print('starts', flush=True); main()"
+    for milliseconds in (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 500):
+        process = start(code, str(IRIS), "-t", "numpy", "-o", str(path))
+        assert process.stdout.readline() == "starts\n"
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        if path.exists():
+            assert create_model(path)([5.1, 3.5, 1.4, 0.2]).shape == (1, 3)
+            path.unlink()
+        others = [each.name for each in tmp_path.iterdir() if not each.name.endswith(".partial")]
+        assert others == []
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_a_limit_on_file_sizes(tmp_path, made):
+    code = f"""if True:
+        import resource, sys
+        from sensenet.errors import ArtifactError
+        from test_artifact import make_artifact
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT}, {LIMIT}))
+        try:
+            make_artifact({made}).save(sys.argv[1])
+        except ArtifactError as error:
+            print(error)
+    """
+    assert "cannot be written: File too large" in finish(start(code, str(tmp_path / "saved")))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB; skips where it cannot be mounted, which takes the superuser."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={LIMIT}", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("files", [{"model.bin": bytes(300_000)}, {"a": bytes(40_000), "b": bytes(40_000)}])
+def test_a_full_disk(small_disk, files):
+    with pytest.raises(ArtifactError, match="cannot be written: No space left on device"):
+        make_artifact(files).save(small_disk / "saved")
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_full_disk_keeps_what_was_to_be_replaced(small_disk):
+    make_artifact({"model.bin": b"old"}).save(small_disk / "saved")
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        make_artifact({"model.bin": bytes(300_000)}).save(small_disk / "saved", force=True)
+    assert (small_disk / "saved").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="test_artifact.py has it for others")
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_a_directory_of_someone_else(made):
+    """The superuser may write anywhere, so the process becomes nobody first."""
+    code = f"""if True:
+        import os, sys
+        from sensenet.errors import ArtifactError
+        from test_artifact import make_artifact
+        artifact = make_artifact({made})
+        os.setuid({NOBODY})
+        try:
+            artifact.save(sys.argv[1])
+        except ArtifactError as error:
+            print(error)
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o555)
+        assert "cannot be written: Permission denied" in finish(start(code, f"{directory}/saved"))
+        assert list(Path(directory).iterdir()) == []
+
+
+def test_a_path_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ArtifactError, match="there is no directory"):
+        sensenet.compile(IRIS, "numpy").save(tmp_path / "file" / "iris.npz")
+    assert (tmp_path / "file").read_text() == "mine"
