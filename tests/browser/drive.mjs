@@ -1,0 +1,25 @@
+// Opens a page in Chromium and calls its function `predict` with each of some requests.
+//
+//   stdin: {"executable": path, "page": url, "requests": [...]}; stdout: the list of answers
+
+import {createRequire} from 'node:module';
+import {text} from 'node:stream/consumers';
+
+const require = createRequire(new URL('../js/package.json', import.meta.url));
+const {chromium} = require('playwright-core');
+
+const {executable, page: address, requests} = JSON.parse(await text(process.stdin));
+const browser = await chromium.launch({
+  executablePath: executable,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+});
+try {
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => console.error(error));
+  await page.goto(address);
+  const answers = [];
+  for (const request of requests) answers.push(await page.evaluate((given) => predict(given), request));
+  process.stdout.write(JSON.stringify(answers));
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,125 @@
+"""Chromium, headless, on a page of localhost: trees, pictures and a detector, against the interpreter.
+
+Skipped, and says so, where Chromium or Node is missing.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from documents import detector, ensemble, image
+from javascript import install, method_of, needs_tensorflowjs
+from PIL import Image
+
+import sensenet
+from sensenet.frontend import import_graph
+from sensenet.ir.evaluate import evaluate
+from sensenet.models.wrappers import create_model
+from sensenet.runtime.rows import row_encoder
+from sensenet.runtime.tables import as_table
+from sensenet.settings import ensure_settings
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow, needs_tensorflowjs]
+
+HERE = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ROWS = [[2.5, "green", 3], [None, "purple", None], [-1, "blue", 10]]
+DETECTION = {"bounding_box_threshold": 0.01}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return found or pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A directory that is served, and its URL."""
+    root = tmp_path_factory.mktemp("site")
+    packages = install() / "@tensorflow"
+    wasm = packages / "tfjs-backend-wasm" / "dist"
+    scripts = [packages / "tfjs" / "dist" / "tf.min.js", wasm / "tf-backend-wasm.min.js"]
+    for path in (HERE / "page.html", *scripts, *wasm.glob("*.wasm")):
+        (root / path.name).symlink_to(path.resolve())
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(QuietHandler, directory=root)
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield root, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def picture(site):
+    """A picture that is served, as the tensor of its pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(site[0] / "picture.png")
+    return pixels[None].astype(np.float32)
+
+
+def test_chromium_predicts_as_the_interpreter_does(chromium, site, picture):
+    root, address = site
+    arrays = {
+        "trees": {"numeric_inputs": encode_rows(ensemble(), ROWS)},
+        "picture": {"numeric_inputs": encode_rows(image(), [[None, 2.0]]), "image_pixel_inputs": picture},
+        "detector": {"image_pixel_inputs": picture},
+    }
+    documents = {"trees": ensemble(), "picture": image(), "detector": detector()}
+    want = {}
+    for name, document in documents.items():
+        settings = DETECTION if name == "detector" else {}
+        sensenet.compile(document, "tfjs", settings=settings, shard_size=1000).save(root / name)
+        want[name] = evaluate(import_graph(document, ensure_settings(settings)), arrays[name])
+    runs = [(name, backend) for name in documents for backend in ("cpu", "wasm")]
+    requests = [
+        {
+            "url": f"/{name}/model.json",
+            "backend": backend,
+            "method": method_of(root / name),
+            "inputs": {given: as_input(array) for given, array in arrays[name].items()},
+        }
+        for name, backend in runs
+    ]
+    answers = drive(chromium, f"{address}/page.html", requests)
+    assert want["detector"]["valid"][0] > 1
+    for (name, backend), answer in zip(runs, answers, strict=True):
+        assert answer.pop("backend") == backend
+        assert set(answer) == set(want[name])
+        for output, array in want[name].items():
+            np.testing.assert_allclose(answer[output], array, atol=5e-6, rtol=5e-5)
+
+
+def encode_rows(document, rows):
+    """What the model's own encoder makes of rows."""
+    encoder = row_encoder(create_model(document).signature)
+    return encoder.encode(as_table(rows, encoder.layout))
+
+
+def as_input(array):
+    """An input as the page takes it: a picture from the server, or numbers."""
+    return {"picture": "/picture.png"} if array.ndim == 4 else {"values": array.tolist()}
+
+
+def drive(executable, page, requests):
+    """What the page's `predict` answers to each request."""
+    given = json.dumps({"executable": executable, "page": page, "requests": requests})
+    command = ["node", str(HERE / "drive.mjs")]
+    result = subprocess.run(
+        command, input=given, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
