@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
@@ -9,11 +10,33 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from sensenet.errors import SensenetError
+from sensenet.settings import setting_argument
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 STANDARD = "-"
 """As a file name: standard input or output."""
+
+
+def make_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser with what all commands of models have: help that ends with examples, and `--setting`."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-s",
+        "--setting",
+        dest="settings",
+        type=setting_argument,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the model; repeatable",
+    )
+    return parser
 
 
 def run(action: Callable[[], int | None]) -> int:

@@ -27,7 +27,6 @@ from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
 from sensenet.passes.manager import Observer
 from sensenet.runtime.row_files import read_rows
-from sensenet.settings import setting_argument
 
 PROGRAM = "python -m sensenet.compile"
 DEFAULT_TARGET = "keras"
@@ -58,12 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Compile a BigML deepnet for another runtime.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.make_parser(PROGRAM, "Compile a BigML deepnet for another runtime.", EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", nargs="?", help="a .json or .json.gz document, a saved .ir or .npz, or -")
     add(
@@ -89,16 +83,6 @@ def _make_parser() -> argparse.ArgumentParser:
         choices=PIPELINES,
         default=DEFAULT_LEVEL,
         help="0: as trained, 1: exactly the same answers, 2: the same up to rounding (default: %(default)s)",
-    )
-    add(
-        "-s",
-        "--setting",
-        dest="settings",
-        type=setting_argument,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting of the model; repeatable",
     )
     add(
         "--option",

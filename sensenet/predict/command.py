@@ -20,7 +20,6 @@ from sensenet.models.wrappers import create_model
 from sensenet.predict.pictures import predict_pictures
 from sensenet.predict.rows import BATCH_ROWS, predict_rows
 from sensenet.runtime.row_files import RowFile
-from sensenet.settings import setting_argument
 
 PROGRAM = "python -m sensenet.predict"
 
@@ -47,12 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Predict with a BigML deepnet, or with what it was compiled to.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Predict with a BigML deepnet, or with what it was compiled to."
+    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a .json or .json.gz document, or a saved artifact")
     add("inputs", metavar="INPUT", nargs="+", help="a CSV file or -, or pictures")
@@ -63,8 +58,6 @@ def _make_parser() -> argparse.ArgumentParser:
         default=STANDARD,
         help="the file to write (default: standard output)",
     )
-    add("-s", "--setting", dest="settings", type=setting_argument, action="append", default=[],
-        metavar="NAME=VALUE", help="a setting of the model; repeatable")  # fmt: skip
     add("-f", "--force", action="store_true", help="replace what stands at the output path")
     pictures = parser.add_argument_group("pictures")
     pictures.add_argument(
