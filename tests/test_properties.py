@@ -19,6 +19,7 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.tabular import Destandardize, Standardize
 from sensenet.ir.signature import NUMERIC_INPUT, PREDICTIONS
 from sensenet.ir.types import DType
+from sensenet.models.wrappers import create_model
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import run_passes
 from sensenet.runtime.rows import row_encoder
@@ -66,6 +67,18 @@ def test_imported_documents_mean_what_the_json_says(document, data):
     feed = encode(graph, table)
     answer = evaluate(graph, feed)[PREDICTIONS]
     assert_close(answer, predict(document, table), rounding(graph, feed))
+
+
+@given(documents(), st.data())
+def test_models_answer_what_the_json_says(document, data):
+    """From rows to answers through the front door, which optimizes; a single row, too."""
+    table = data.draw(rows(document))
+    graph = import_graph(document)
+    allowed = rounding(graph, encode(graph, table))
+    model = create_model(document)
+    assert_close(model(table), predict(document, table), allowed)
+    first = table[:1] if isinstance(table[0][0], list) else table[0]  # a list at first means several rows
+    assert_close(model(first), predict(document, table[:1]), allowed[:1])
 
 
 @given(documents(), st.data())
