@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import detector, ensemble, image
+from documents import detector, ensemble, image, typed
 from javascript import install, method_of, needs_tensorflowjs
 from PIL import Image
 
@@ -101,6 +102,19 @@ def test_chromium_predicts_as_the_interpreter_does(chromium, site, picture):
         assert set(answer) == set(want[name])
         for output, array in want[name].items():
             np.testing.assert_allclose(answer[output], array, atol=5e-6, rtol=5e-5)
+
+
+def test_the_page_of_the_documentation_predicts(chromium, site):
+    root, address = site
+    text = (HERE.parents[1] / "docs" / "tfjs.md").read_text("utf-8")
+    blocks = re.findall(r"^```(?:js|html)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
+    for name, block in zip(("encode-row.mjs", "documented.html"), blocks, strict=True):
+        (root / name).write_text(block, "utf-8")
+    sensenet.compile(typed(), "tfjs").save(root / "model")
+    answers = drive(chromium, f"{address}/documented.html", ROWS)
+    for answer, values in zip(answers, create_model(typed())(ROWS), strict=True):
+        assert list(answer) == ["yes", "no"]
+        np.testing.assert_allclose(list(answer.values()), values, atol=5e-6)
 
 
 def encode_rows(document, rows):
