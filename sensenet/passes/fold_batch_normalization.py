@@ -45,10 +45,13 @@ LARGEST_SHIFT_AFTER = 16.0
 """The same after a layer: 0.35 of the tolerance; 0.26 at length 0, 0.47 at 32, 1.8 at 128."""
 
 LARGEST_SHIFT_BEFORE_CONVOLUTION = 4.0
-"""Of the root mean square over the channels, of which a convolution may have thousands."""
+"""Root mean square over the channels, of which a convolution may have thousands. The worst of the random
+convolutions of benchmarks/folding_pictures.py moves by 0.63 of the tolerance of -O2, which is relative to the
+largest result; by 0.02 without a shift, 0.15 at 1, 2.0 at 16."""
 
-LARGEST_SHIFT_AFTER_CONVOLUTION = 64.0
-"""Of the largest channel."""
+LARGEST_SHIFT_AFTER_CONVOLUTION = 128.0
+"""Of the largest channel. The same after a convolution: 0.09 of the tolerance at 64, 0.37 at 256, all of it
+errors that the normalization makes and folding does away with."""
 
 
 def fold_after_layer(node: Node, uses: Uses) -> Value | None:

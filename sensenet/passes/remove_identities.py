@@ -8,7 +8,8 @@ becomes
 
 Dropout works in training only. Others that change nothing: a linear activation, an average or concatenation
 of one, a cast to the same dtype, a reshape or flattening to the same shape, a transposition in order, a slice
-of everything, a gather of all positions in order.
+of everything, a gather of all positions in order; a padding of nothing, a pool of single pixels, an
+enlargement to the same size.
 
 Valid because each result is its input bit for bit; -O0 keeps them all, so that a network can be trained
 further. Must not fire where a size is unknown, so that the positions might not be all of them, or where the
@@ -23,6 +24,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Average, Cast, Concatenate, Flatten, Gather, Reshape, Slice, Transpose
+from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D, Pad2D, Upsample2D, UpsampleMethod
 from sensenet.ir.ops.dense import Activation, Dropout
 from sensenet.ir.types import TensorType
 from sensenet.passes.rewrite import Uses, rewriting_pass
@@ -52,6 +54,12 @@ def _is_identity(op: Op, x: TensorType) -> bool:
         case Gather(axis=axis, indices=indices):
             size = x.shape[axis]
             return size is not None and np.array_equal(indices.array, np.arange(size))
+        case Pad2D(padding=padding):
+            return padding == ((0, 0), (0, 0))
+        case MaxPool2D(pool_size=size, strides=strides) | AveragePool2D(pool_size=size, strides=strides):
+            return size == strides == (1, 1)
+        case Upsample2D(size=size, method=UpsampleMethod.NEAREST):
+            return size == (1, 1)
     return False
 
 
