@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +175,19 @@ def test_truncated_bundles_are_refused(tmp_path):
     path.write_bytes(pack({name: files[name] for name in files if name != "saved_model.pb"}))
     with pytest.raises(ArtifactError, match=r"saved_model\.pb"):
         create_model(path)
+
+
+def test_tensorflows_own_command_shows_and_runs_it(tf, tmp_path):
+    path = saved(tmp_path, IRIS)
+    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+
+    model = ["--dir", str(path), "--tag_set", "serve", "--signature_def", "predict_row"]
+
+    def call(action, *options):
+        arguments = [*command, action, *model, *options]
+        return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+
+    assert "petal_width" in call("show")
+    cells = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+    expressions = ";".join(f"{name}=[{value}]" for name, value in cells.items())
+    assert "b'setosa'" in call("run", "--input_exprs", expressions)
