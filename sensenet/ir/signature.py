@@ -98,6 +98,7 @@ class ImageColumn:
 
 Column = NumericColumn | CategoricalColumn | ImageColumn
 
+
 def describe_column(column: Column) -> dict[str, Any]:
     """A column in the words of a document's `preprocess`, as far as a signature knows them."""
     match column:
