@@ -4,8 +4,8 @@
 
 One line a model and target: the size of all files in kB, and the largest difference from the interpreter on
 rows that nothing was calibrated on, beside the largest answer. Of detectors it compares the boxes that both
-find (same class, half the area
-shared): their scores and sides in pixels, and the share of the interpreter's boxes that are found.
+find (same class, half the area shared): their scores and sides in pixels, and the share of the interpreter's
+boxes that are found.
 
 - diabetes: examples/diabetes.json, forests and a small network; the rows are those of scikit-learn's data;
 - dense: three layers of 256, 256 and 3 units on 20 columns; seeded random weights and rows;
