@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import zipfile
@@ -151,7 +150,6 @@ def test_inputs_and_outputs_stay_float32_and_the_file_keeps_its_metadata(tmp_pat
 def test_the_metadata_tools_read_the_file():
     """Where MediaPipe is installed: it is no dependency."""
     metadata = pytest.importorskip("mediapipe.tasks.python.metadata.metadata")
-    importlib.import_module("mediapipe.tasks.python.metadata.metadata_schema_py_generated")
     document, rows = wide()
     displayer = metadata.MetadataDisplayer.with_model_buffer(bytes(compiled(document, "none", rows)))
     described = json.loads(displayer.get_metadata_json())["subgraph_metadata"][0]
