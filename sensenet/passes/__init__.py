@@ -1,7 +1,9 @@
 """The passes, and the pipelines that are made of them: tables to read from top to bottom.
 
 Level 0 is the network as trained, level 1 answers exactly as level 0 does under `evaluate`, level 2 up to
-float32 rounding: within 1e-6 + 1e-5 · |answer|. A target's own last pass is `legalize(…)`.
+float32 rounding: within 1e-6 + 1e-5 · |answer|, and where pictures are convolved, beside the largest answer.
+A network so deep that a change of each weight's last bit moves its answers more than that moves as much. A
+target's own last pass is `legalize(…)`.
 
 Dead code needs no pass: a graph is what its outputs reach (see `rewrite`).
 """
@@ -40,7 +42,7 @@ _EXACT: tuple[Pass, ...] = (
     simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
     eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
     fold_constants.PASS,
-    merge_padding.PASS,
+    merge_padding.PASS,  # after paddings of nothing are gone, and equal ones are one
     fuse_activations.PASS,
     share_weights.PASS,  # last: others make new ops
 )
@@ -59,8 +61,8 @@ _ROUNDING: tuple[Pass, ...] = (
     fold_gathers.PASS,  # brings standardised columns right before the layers that read them
     fold_standardization.PASS,  # once only layers read the standardised columns
     merge_dense.PASS,  # once narrow linear layers have taken in what folds into layers
-    fold_channel_order.PASS,
-    fold_pixel_standardization.PASS,
+    fold_channel_order.PASS,  # before standardisation of pixels: no gather is left between its steps
+    fold_pixel_standardization.PASS,  # once paddings that convolutions do by themselves are gone
     merge_convolutions.PASS,  # once linear convolutions have taken in what folds into them
     share_weights.PASS,  # last: others make new ops
 )
