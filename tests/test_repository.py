@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LARGEST_FILE = 400_000
 
-DISTRIBUTIONS = {"PIL": "pillow", "simdjson": "pysimdjson"}
+DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "simdjson": "pysimdjson"}
 """Of packages that are imported by another name."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
