@@ -22,6 +22,7 @@ from documents import (
     network,
     tree,
     typed,
+    weights,
 )
 from javascript import LOCK, Node, needs_tensorflowjs
 
@@ -61,6 +62,33 @@ def activated_image(function):
     return document
 
 
+def sparse_windows(layer):
+    """A convolution whose windows leave pixels out; the padding of one axis would be less than none."""
+    document = image_with(input_image_shape=[9, 12, 3])
+    members = {"strides": [4, 4], "padding": "same", "activation_function": "gelu"}
+    document["image_network"]["layers"] = [{**layer, **members}, {"type": "global_average_pool_2d"}]
+    document["layers"] = [dense(len(layer.get("bias") or [0] * 3) + 1, 2, "softmax")]
+    return document
+
+
+CONVOLUTIONS = {
+    "convolution": convolution(3, 4),
+    "depthwise": {
+        "type": "depthwise_convolution_2d",
+        "kernel": weights(3, 2, 3, 1),
+        "depth_multiplier": 1,
+        "bias": None,
+    },
+    "separable": {
+        "type": "separable_convolution_2d",
+        "depth_kernel": weights(2, 3, 3, 1),
+        "point_kernel": weights(1, 1, 3, 4),
+        "depth_multiplier": 1,
+        "bias": weights(4),
+    },
+}
+
+
 def forest(count, depth):
     trees = [[[0, FEATURES], [tree(depth, feature=number) for number in range(count)]]]
     return network([dense(FEATURES + 2, 2, "softmax")], trees=trees)
@@ -83,6 +111,7 @@ CASES = {
     "large forest": (lambda: forest(3, 7), {}),
     "regression, normalized": (ensemble, {"regression_normalize": True}),
     "extractor": (image, {"extract_image_features": True}),
+    **{f"sparse {name}": (lambda c=c: sparse_windows(c), {}) for name, c in CONVOLUTIONS.items()},
     "detector": (detector, DETECTION),
     "detector of many": (lambda: detector_of(3), {**DETECTION, "max_objects": 40, "iou_threshold": 0.9}),
     "detector, padded": (detector, {**DETECTION, "pad_bounding_box_output": True}),

@@ -16,6 +16,7 @@ from sensenet.backends.lowering.emit import Emit
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, dense, detection
+from sensenet.ir.ops.windows import Padding, same_padding
 
 
 def take_along(tf: Any, x: Any, positions: Any) -> Any:
@@ -49,18 +50,45 @@ def _with_gelu(emit: Emit, attribute: str) -> Emit:
     return emit_with_gelu
 
 
+def _with_explicit_padding(emit: Emit) -> Emit:
+    """The emit function of a convolution, with the pixels around the picture added by an op of their own.
+
+    Only where windows are smaller than the steps between them: there the WebAssembly backend answers 0 for
+    padding that it would have to find out to be less than none.
+    """
+
+    def emit_with_padding(tf: Any, op: Any, x: Any, *weights: Any) -> Any:
+        sizes, sparse = (
+            x.shape[1:3],
+            any(step > size for step, size in zip(op.strides, op.window, strict=True)),
+        )
+        if op.padding is Padding.VALID or not sparse or not sizes.is_fully_defined():
+            return emit(tf, op, x, *weights)
+        around = [same_padding(*axis) for axis in zip(sizes, op.window, op.strides, strict=True)]
+        padded = tf.pad(x, [(0, 0), *around, (0, 0)]) if any(map(any, around)) else x
+        return emit(tf, attrs.evolve(op, padding=Padding.VALID), padded, *weights)
+
+    return emit_with_padding
+
+
+CONVOLUTIONS: tuple[type[Op], ...] = (
+    convolution.Convolution2D,
+    convolution.DepthwiseConvolution2D,
+    convolution.SeparableConvolution2D,
+)
+
+PADDED: Table = {**SHARED, **{op: _with_explicit_padding(SHARED[op]) for op in CONVOLUTIONS}}
+
 ACTIVATIONS: Mapping[type[Op], str] = {
     dense.Activation: "function",
     dense.Dense: "activation",
-    convolution.Convolution2D: "activation",
-    convolution.DepthwiseConvolution2D: "activation",
-    convolution.SeparableConvolution2D: "activation",
+    **dict.fromkeys(CONVOLUTIONS, "activation"),
 }
 """The attribute of each op that is an activation function."""
 
 EMIT: Table = {
     **SHARED,
-    **{op: _with_gelu(SHARED[op], attribute) for op, attribute in ACTIVATIONS.items()},
+    **{op: _with_gelu(PADDED[op], attribute) for op, attribute in ACTIVATIONS.items()},
     basic.TakeAlong: lambda tf, _, x, positions: take_along(tf, x, positions),
     detection.SuppressBoxes: partial(suppress_boxes, take=take_along),
 }
