@@ -209,6 +209,14 @@ def test_an_op_of_pictures_is_the_layer_of_keras(op, layer):
     assert layer_types(model)["node"] == layer
 
 
+def test_any_batch_size(artifact):
+    executable = BACKEND.load(artifact)
+    for rows in (1, 0, 40):
+        assert_agrees(executable, network(), {"numeric_inputs": floats(rows, 4)})
+    executable = run(graph_of_op(CONVOLUTION, f32(None, 5, 6, 3)), "keras")
+    assert executable.run({"x0": floats(0, 5, 6, 3)})["y0"].shape == (0, 5, 6, 3)
+
+
 def test_names_that_keras_cannot_take_are_changed():
     graph = graph_of({"x": f32(None, 3)}, lambda x: {"_y": apply(DENSE, x, name="_hidden.1").value})
     executable = run(graph, "keras")

@@ -20,6 +20,7 @@ import numpy as np
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
+from sensenet.backends.batches import run_any_batch
 from sensenet.backends.files import read_file, read_members
 from sensenet.backends.keras.layers import PACKAGE, keras_major, make_layer_classes
 from sensenet.backends.keras.model import make_model
@@ -89,11 +90,16 @@ def make_executable(model: Any) -> Executable:
 
     concrete = tf.function(predict, autograph=False).get_concrete_function(*specs)
     function = silence_first_call(concrete)
+    outputs = concrete.structured_outputs
+    batched = [name for name in last.outputs if outputs[name].shape[:1] == [None]]
+
+    def run_rows(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        results = function(*(tf.constant(arrays[name]) for name in types))
+        return {name: results[name].numpy() for name in last.outputs}
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        arrays = [checked_input(inputs, name, declared) for name, declared in types.items()]
-        results = function(*map(tf.constant, arrays))
-        return {name: results[name].numpy() for name in last.outputs}
+        arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
+        return run_any_batch(run_rows, arrays, batched)
 
     return Executable(signature=Signature.from_json(json.loads(last.signature)), run=run, model=model)
 

@@ -1,8 +1,9 @@
 """The activation functions in TensorFlow ops that TFLite's builtins and TensorFlow.js have.
 
 TFLite has no softplus, selu, mish, expm1 or log1p, so those are spelled out here. The formulas are those of
-`sensenet.ir.activation`, in forms in which nothing overflows. Two faults of XNNPACK, which LiteRT runs on,
-stay: its sigmoid is NaN beyond ±4e26, and its e^x is infinite from 88.4 on instead of 88.7.
+`sensenet.ir.activation`, in forms in which nothing overflows. Faults of the kernels below stay: the sigmoid
+of XNNPACK, which LiteRT runs on, is NaN beyond ±4e26, and its e^x is infinite from 88.4 on instead of 88.7;
+the softmax of TensorFlow gives 0 beside a NaN, where NumPy and LiteRT give NaN for the whole row.
 """
 
 from __future__ import annotations

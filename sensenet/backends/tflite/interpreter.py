@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.backends.batches import run_any_batch
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY
@@ -42,26 +43,18 @@ class Runner:
         details = signature.get_input_details()
         self._indices = {name: detail["index"] for name, detail in details.items()}
         self._types = {name: _tensor_type(detail) for name, detail in details.items()}
+        self._batched = [name for name, d in outputs.items() if d["shape_signature"][:1] == [-1]]
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
         arrays = {name: checked_input(inputs, name, declared) for name, declared in self._types.items()}
-        empty = any(len(array) == 0 for array in arrays.values())
-        if empty:  # kernels do not take tensors without entries: answer for one row, and drop it
-            arrays = {name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in arrays.items()}
         with self._lock:
             try:
-                results = self._run(arrays)
+                return run_any_batch(self._run, arrays, self._batched)
             except (RuntimeError, ValueError) as error:
                 self._shapes = {}
                 raise InputError(f"the interpreter refused inputs of these shapes: {error}") from error
-        if not empty:
-            return results
-        return {
-            name: result[:0] if self._outputs[name]["shape_signature"][:1] == [-1] else result
-            for name, result in results.items()
-        }
 
     def _run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         shapes = {name: array.shape for name, array in arrays.items()}

@@ -1,0 +1,58 @@
+"""Random graphs in the targets' own runtimes: any ops in any order, any batch size, no rows too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from lowered import run
+from strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs
+
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph
+from sensenet.ir.ops import basic, detection, tabular
+from sensenet.ir.types import Array, DType
+
+pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.tensorflow
+
+JUMPING = {
+    basic.Equal,
+    basic.LessEqual,
+    basic.Greater,
+    basic.Cast,
+    basic.Select,
+    basic.Lookup,
+    basic.TakeAlong,
+    tabular.Forest,
+    tabular.OneHot,
+    detection.ScaleBoxes,
+    detection.SuppressBoxes,
+}
+"""Ops for which a rounding error may become any error: the tests of each target check these one by one."""
+
+LARGEST = 1e4
+"""Beyond, rounding errors say nothing."""
+
+
+def magnitude(graph: Graph, feed: dict[str, Array]) -> float:
+    """The largest number that the graph computes."""
+    values = {f"value_{index}": node.value for index, node in enumerate(graph.nodes)}
+    results = evaluate(Graph(graph.inputs, values, graph.signature), feed)
+    return max(np.abs(r).max(initial=1.0) for r in results.values() if r.dtype == DType.FLOAT32.numpy)
+
+
+@pytest.mark.parametrize("target", ["tflite", "keras"])
+@pytest.mark.parametrize("ops", [TABULAR_OPS - JUMPING, PICTURE_OPS - JUMPING], ids=["tables", "pictures"])
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_random_graphs_agree_with_the_interpreter(target, ops, data):
+    graph = data.draw(graphs(ops))
+    feed = data.draw(feeds(graph))
+    size = magnitude(graph, feed)
+    assume(size < LARGEST)
+    got, want = run(graph, target).run(feed), evaluate(graph, feed)
+    for name, expected in want.items():
+        assert (got[name].dtype, got[name].shape) == (expected.dtype, expected.shape)
+        np.testing.assert_allclose(got[name], expected, rtol=1e-3, atol=1e-4 * size, err_msg=name)
