@@ -100,6 +100,17 @@ def test_only_valid_boxes_are_compared():
     assert compare(SCORES, scores + 1, scores, outputs)[1] > 0
 
 
+def test_a_quantized_detector_is_compared_by_its_best_score():
+    scores = np.array([[0.9, 0.5], [0.8, 0.3]], np.float32)
+    outputs = {SCORES: scores, VALID: np.array([2, 2], np.int32)}
+    boxes = np.zeros((2, 2, 4), np.float32)
+    assert compare(BOXES, boxes + 50, boxes, outputs, "int8") == (0, 0)
+    assert compare(SCORES, scores[:, ::-1], scores, outputs, "int8")[1] > 0
+    swapped = scores.copy()
+    swapped[:, 1] = 0.1
+    assert compare(SCORES, swapped, scores, outputs, "int8") == (0, 0)
+
+
 def test_the_command_line_verifies(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.json").write_text(json.dumps(typed()))
