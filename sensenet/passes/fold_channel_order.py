@@ -49,6 +49,8 @@ def permute_later(node: Node, uses: Uses) -> Value | None:
     if found is None or not uses.only_by(node.value, _leads_to_convolution):
         return None
     source, order = found
+    if node.value.type.rank != 4 or node.value.type.shape[3] != len(order):
+        return None
     op = node.op
     match op:
         case Pad2D():
@@ -79,8 +81,10 @@ def _without_order(value: Value) -> tuple[Value, Array] | None:
     if not isinstance(value.op, Gather) or value.type.rank != 4 or value.op.axis % 4 != 3:
         return None
     indices = value.op.indices.array
+    if not len(indices):
+        return None
     source = value.node.inputs[0]
-    start = int(indices.min(initial=0))
+    start = int(indices.min())
     stop = start + len(indices)
     if not np.array_equal(np.sort(indices), np.arange(start, stop)):
         return None
