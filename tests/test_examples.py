@@ -168,6 +168,16 @@ def test_every_option_of_a_command_is_documented(command: str) -> None:
     assert options - set(re.findall(r"--[a-z][a-z-]*", (ROOT / "docs/cli.md").read_text())) == set()
 
 
+@pytest.mark.parametrize(
+    "page",
+    sorted(path.name for path in ROOT.glob("*.md"))
+    + sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+)
+def test_links_of_the_documentation_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
 def test_every_target_is_in_the_table_of_the_readme() -> None:
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert table == list(TARGETS)
