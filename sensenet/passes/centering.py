@@ -48,7 +48,7 @@ def find_centered(value: Value) -> Centered | None:
 
 
 def _by_channel(numbers: Weights, channels: int | None) -> Weights | None:
-    if channels is None:
+    if not channels or not numbers.size:
         return None
     pixels: Weights = np.broadcast_to(numbers, (*numbers.shape[:-1], channels)).reshape(-1, channels)
     return pixels[0] if np.array_equal(pixels, np.broadcast_to(pixels[0], pixels.shape)) else None

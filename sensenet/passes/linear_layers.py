@@ -61,7 +61,7 @@ def bias_of(layer: LinearLayer) -> Weights:
 def response(layer: LinearLayer, pixel: Weights) -> Weights:
     """What a layer makes, before its bias, of pictures in which every pixel is this one."""
     kernel = _kernel(layer, _first_kernel(layer)).float64
-    total = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
+    total = kernel.sum(axis=tuple(range(kernel.ndim - 2)))
     mixes = isinstance(layer, Dense | Convolution2D)
     result: Weights = pixel @ total if mixes else (pixel[:, None] * total).ravel()
     if isinstance(layer, SeparableConvolution2D):
