@@ -397,11 +397,12 @@ def two_pictures():
     return document
 
 
-def test_pictures_of_a_row_share_the_networks_ops():
+def test_pictures_of_a_row_share_the_networks_weights():
     graph = import_graph(two_pictures())
     assert str(graph.node("image_pixel_inputs").types[0]) == "f32[?,2,?,?,3]"
     first, second = (graph.node(name) for name in ("image_layer_1", "image_layer_1_2"))
-    assert first.op is second.op
+    assert first.op == second.op
+    assert first.op.kernel is second.op.kernel
     constants = [node for node in graph.nodes if node.op.mnemonic() == "constant"]
     assert len(constants) == 1
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 2, 9, 7, 3)).astype(np.float32)

@@ -386,13 +386,13 @@ CELLS = st.one_of(
 
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=4), min_size=1, max_size=6))
 def test_all_ways_of_encoding_agree(rows):
-    """Rows together, one by one, and as arrays of objects; or the same error of all."""
+    """Rows together, one by one, and as arrays of objects; or all refuse, maybe for different cells."""
 
     def attempt(function):
         try:
             return function().tobytes()
-        except InputError as error:
-            return str(error).split(":")[1]
+        except InputError:
+            return "refused"
 
     together = attempt(lambda: encode(rows))
     assert attempt(lambda: np.concatenate([ENCODER.encode_row(row) for row in rows])) == together
