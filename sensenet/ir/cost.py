@@ -1,0 +1,127 @@
+"""What a node costs: the numbers that it holds, and the multiplications that one row or picture takes.
+
+A size that is unknown until run time counts as 1. So the costs are those of one row, and of one picture where
+its height and width are known (a graph brings pictures to the network's size first, unless it takes any
+size); where they are not, a layer's cost is that of one pixel of its result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from sensenet.ir.graph import Graph, Node
+from sensenet.ir.op import Op
+from sensenet.ir.ops import basic, convolution, dense, detection, tabular
+from sensenet.ir.printer import tensors_of
+from sensenet.ir.types import DType, Tensor, TensorType
+
+
+def parameters(node: Node) -> int:
+    """How many float32 numbers the node's op holds: weights, statistics, thresholds, constants."""
+    return _count_floats(tensors_of(node.op))
+
+
+def graph_parameters(graph: Graph) -> int:
+    """How many float32 numbers the graph holds; a tensor that several nodes share counts once."""
+    tensors = {id(tensor): tensor for node in graph.nodes for tensor in tensors_of(node.op)}
+    return _count_floats(tensors.values())
+
+
+def multiply_adds(node: Node) -> int:
+    """Multiplications or divisions, each with the addition that goes with it, for one row or picture.
+
+    Nothing else counts: no addition alone, no comparison, no activation function, no copying.
+    """
+    count = MULTIPLY_ADDS.get(type(node.op))
+    return 0 if count is None else count(node)
+
+
+def graph_multiply_adds(graph: Graph) -> int:
+    """The sum over all nodes."""
+    return sum(map(multiply_adds, graph.nodes))
+
+
+def _count_floats(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.array.size for tensor in tensors if tensor.type.dtype is DType.FLOAT32)
+
+
+def _size(of: TensorType) -> int:
+    """The number of entries, unknown sizes as 1."""
+    return math.prod(1 if size is None else size for size in of.shape)
+
+
+def _one_each(node: Node) -> int:
+    """One for each entry of the result."""
+    return _size(node.types[0])
+
+
+def _dense(node: Node) -> int:
+    """Entries of the result · inputs of each."""
+    return _size(node.types[0]) * _kernel(node.op).shape[0]
+
+
+def _convolution(node: Node) -> int:
+    """Entries of the result · pixels of the window · input channels."""
+    return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:3])
+
+
+def _depthwise_convolution(node: Node) -> int:
+    """Entries of the result · pixels of the window."""
+    return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:2])
+
+
+def _separable_convolution(node: Node) -> int:
+    """Those of a depthwise convolution, then those of one of single pixels."""
+    op = node.op
+    assert isinstance(op, convolution.SeparableConvolution2D)
+    pixels = _size(node.types[0].with_last(1))
+    return pixels * (op.depth_kernel.array.size + op.point_kernel.array.size)
+
+
+def _mat_mul(node: Node) -> int:
+    """Entries of the result · inner size."""
+    inner = node.inputs[0].type.shape[-1]
+    return _size(node.types[0]) * (1 if inner is None else inner)
+
+
+def _upsample(node: Node) -> int:
+    """Bilinear: one for each pixel of the picture that is enlarged along the rows, then of the result."""
+    op, result = node.op, _size(node.types[0])
+    assert isinstance(op, convolution.Upsample2D)
+    return result // op.size[0] + result if op.method is convolution.UpsampleMethod.BILINEAR else 0
+
+
+def _decode_boxes(node: Node) -> int:
+    """For each box, its scores by class, 2 · 2 for the centre, 2 · 2 for the sides, 4 for the corners."""
+    op = node.op
+    assert isinstance(op, detection.DecodeBoxes)
+    return _size(node.types[1]) * (op.classes + 12)
+
+
+def _kernel(op: Op) -> Tensor:
+    kernel = getattr(op, "kernel")  # noqa: B009 - of several classes
+    assert isinstance(kernel, Tensor)
+    return kernel
+
+
+MULTIPLY_ADDS: dict[type[Op], Callable[[Node], int]] = {
+    tabular.Standardize: _one_each,
+    tabular.Destandardize: _one_each,
+    tabular.Forest: _one_each,  # the division of a mean
+    dense.Dense: _dense,
+    dense.BatchNormalization: _one_each,
+    convolution.Convolution2D: _convolution,
+    convolution.DepthwiseConvolution2D: _depthwise_convolution,
+    convolution.SeparableConvolution2D: _separable_convolution,
+    convolution.AveragePool2D: _one_each,
+    convolution.GlobalAveragePool2D: _one_each,
+    convolution.Upsample2D: _upsample,
+    detection.DecodeBoxes: _decode_boxes,
+    detection.ScaleBoxes: _one_each,
+    basic.Average: _one_each,
+    basic.Multiply: _one_each,
+    basic.Divide: _one_each,
+    basic.MatMul: _mat_mul,
+}
+"""Op → multiply-adds of a node of it. An op that is not here has none."""
