@@ -59,6 +59,10 @@ class UnknownTargetError(SensenetError, ValueError):
     """A target, level or option that `compile` does not have."""
 
 
+class UnknownPassError(SensenetError, ValueError):
+    """A name that no pass has, or none of those that run; names the nearest, or lists them."""
+
+
 class UnknownNetworkError(SensenetError, ValueError):
     """A name that no pretrained network has; the message lists the names."""
 

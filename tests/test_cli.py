@@ -109,10 +109,105 @@ def test_dump_ir_writes_the_stages_before_a_failure(monkeypatch, in_directory, c
 
     broken = [*PIPELINES[2][:2], type(PIPELINES[2][2])(name="broken", run=fail)]
     monkeypatch.setitem(PIPELINES, 2, tuple(broken))
+    monkeypatch.setitem(ALL_PASSES, "broken", broken[-1])
     assert main(["m.json", "-t", "numpy", "--dump-ir", "d"]) == 1
     assert "the pass broken failed: no" in capsys.readouterr().err
     names = sorted(path.name[:2] for path in (in_directory / "d").iterdir())
     assert names == ["00", "01", "02", "we"]
+
+
+@pytest.fixture
+def stages(capsys):
+    """What the command line prints, by the stage that stands in the comment above."""
+
+    def run(*arguments):
+        assert main(["m.json", "-t", "numpy", *arguments]) == 0
+        _, *parts = re.split(r"^// after (.+)\n", capsys.readouterr().out, flags=re.MULTILINE)
+        return dict(zip(parts[::2], parts[1::2], strict=True))
+
+    return run
+
+
+def test_print_after(stages, in_directory):
+    printed = stages(
+        "--print-after", "legalize", "--print-after", "remove-identities", "--print-after", "imported"
+    )
+    assert list(printed) == ["imported", "remove-identities", "legalize"]
+    dropouts = ["dropout" in {n.op.mnemonic() for n in parse_graph(text).nodes} for text in printed.values()]
+    assert dropouts == [True, False, False]
+    assert [path.name for path in in_directory.iterdir()] == ["m.json"]
+
+
+def test_print_after_goes_with_an_output(stages, in_directory):
+    assert list(stages("--print-after", "fold-constants", "-o", "n.npz")) == ["fold-constants"]
+    np.testing.assert_allclose(predictions("n.npz"), reference(), rtol=1e-6)
+
+
+def test_print_after_prints_before_a_later_failure(monkeypatch, capsys):
+    def fail(graph):
+        raise ValueError("no")
+
+    broken = type(PIPELINES[2][0])(name="broken", run=fail)
+    monkeypatch.setitem(ALL_PASSES, "broken", broken)
+    passes = ["--passes", "remove-identities,broken", "--print-after", "remove-identities"]
+    assert main(["m.json", "-t", "numpy", *passes]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("// after remove-identities\nsensenet graph\n")
+    assert "the pass broken failed: no (passes before it: remove-identities)" in err
+
+
+LEVEL_1 = [each.name for each in PIPELINES[1]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-O0"], []),
+        (["-O1"], LEVEL_1),
+        (
+            ["-O1", "--disable-pass", LEVEL_1[1], "--disable-pass", LEVEL_1[3]],
+            [LEVEL_1[0], LEVEL_1[2], *LEVEL_1[4:]],
+        ),
+        (["-O1", "--disable-pass", "merge-dense"], LEVEL_1),  # it is not there to begin with
+        (["-O1", "--stop-after", LEVEL_1[2]], LEVEL_1[:3]),
+        (
+            ["--passes", "merge-dense,fold-constants,merge-dense"],
+            ["merge-dense", "fold-constants", "merge-dense"],
+        ),
+        (["--passes", "merge-dense,fold-constants", "--stop-after", "merge-dense"], ["merge-dense"]),
+        (["--passes", ""], []),
+    ],
+)
+def test_choosing_passes(capsys, arguments, expected):
+    assert main(["m.json", "-t", "numpy", "--time-passes", *arguments]) == 0
+    told = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["frontend", *expected, "legalize", "backend"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--passes", "fold-constants,merge-dence"],
+            "no pass 'merge-dence' to choose; did you mean merge-dense?",
+        ),
+        (["--disable-pass", "fold-gather"], "did you mean fold-gathers?"),
+        (["--disable-pass", "zzz"], "no pass 'zzz' to choose; there are: remove-identities, "),
+        (["--stop-after", "merge-dense", "-O1"], "the pass merge-dense does not run here; there are: remove"),
+        (["--stop-after", "merge-dense", "-O0"], "the pass merge-dense does not run here; there are: none"),
+        (
+            ["--print-after", "merge-dense", "-O1"],
+            "merge-dense does not run here; there are: imported, remove-",
+        ),
+        (["--print-after", "import"], "did you mean imported?"),
+        (["--passes", "legalize"], "legalize is the target's own pass: it always runs, after all others"),
+    ],
+)
+def test_wrong_names_of_passes(capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        main(["m.json", "-t", "numpy", *arguments])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_dump_ir_replaces_only_its_own_files(capsys, in_directory):
@@ -189,6 +284,8 @@ def test_bad_input_is_one_line(capsys, monkeypatch, in_directory, arguments, mes
         ["m.json", "--option", "fast"],
         ["m.json", "--option", "settings=1"],
         ["m.json", "-o", "-", "--print-ir", "-t", "numpy"],
+        ["m.json", "-o", "-", "--print-after", "imported", "-t", "numpy"],
+        ["m.json", "--print-after", "imported", "-t", "numpy", "-t", "ir"],
         ["m.json", "--nonsense"],
     ],
 )

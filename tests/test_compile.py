@@ -15,6 +15,7 @@ from sensenet.errors import (
     ArtifactError,
     DocumentError,
     SettingsError,
+    UnknownPassError,
     UnknownTargetError,
     UnsupportedOpError,
 )
@@ -128,6 +129,23 @@ def test_the_report_tells_of_every_stage():
 def test_an_unknown_level(level):
     with pytest.raises(UnknownTargetError, match="there are: 0, 1, 2"):
         sensenet.compile(DOCUMENT, "numpy", optimize=level)
+
+
+def test_passes_are_chosen_by_name():
+    report = sensenet.compile(DOCUMENT, "numpy", passes=["fuse-activations", "remove-identities"]).report
+    assert [record.name for record in report.passes] == ["fuse-activations", "remove-identities", "legalize"]
+    assert len(sensenet.compile(DOCUMENT, "numpy", passes=[]).report.passes) == 1
+
+
+def test_targets_of_one_level_keep_it_whatever_passes_are_chosen():
+    report = sensenet.compile(DOCUMENT, "h5", passes=["remove-identities"]).report
+    assert [record.name for record in report.passes] == ["legalize"]
+
+
+@pytest.mark.parametrize("target", ["numpy", "h5"])
+def test_an_unknown_pass(target):
+    with pytest.raises(UnknownPassError, match="no pass 'fuse' to choose"):
+        sensenet.compile(DOCUMENT, target, passes=["fuse"])
 
 
 def test_an_unknown_target():

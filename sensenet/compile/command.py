@@ -9,7 +9,7 @@ import argparse
 import contextlib
 import gzip
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ from sensenet import command_line
 from sensenet.artifact import Artifact
 from sensenet.backends import TARGETS
 from sensenet.command_line import STANDARD
-from sensenet.compile.driver import compile_targets
+from sensenet.compile.driver import IMPORTED, compile_targets
 from sensenet.compile.options import DEFAULT_TARGET, make_parser
 from sensenet.compile.stages import StageWriter
+from sensenet.errors import UnknownPassError
 from sensenet.files import make_directory, require_free, require_replaceable, write_all
 from sensenet.frontend.strip import encode_document, strip_weights
+from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph
-from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import Observer
+from sensenet.passes.selection import LEGALIZE, require_names, select_passes
 from sensenet.runtime.row_files import read_rows
 
 STRIPPED_SUFFIX = ".stripped.json"
@@ -63,12 +66,12 @@ def _levels_by_pass() -> dict[str, str]:
         name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
         for name, current in ALL_PASSES.items()
     }
-    last = legalize(frozenset()).name
-    return table | {last: f"{' '.join(f'-O{level}' for level in PIPELINES)}, to the ops of the target"}
+    return table | {LEGALIZE: f"{' '.join(f'-O{level}' for level in PIPELINES)}, to the ops of the target"}
 
 
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     outputs = _choose_outputs(options, parser)
+    passes = _choose_passes(options, parser)
     if options.rows and not options.verify:
         parser.error("--rows is for --verify")
     for output in outputs.values():
@@ -77,7 +80,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
     rows = read_rows(options.rows) if options.rows else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
     with command_line.status_line() as show, contextlib.ExitStack() as stack:
-        observers = [lambda stage, _: show(f"after {stage}")]
+        observers = [_print_after(options.printed_stages, show), lambda stage, _: show(f"after {stage}")]
         if writer:
             stack.callback(writer.close)
             observers.append(writer)
@@ -88,6 +91,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             settings=dict(options.settings),
             weights=options.weights,
             optimize=options.level,
+            passes=passes,
             verify=options.verify,
             rows=rows,
             calibration=options.calibration or (),
@@ -101,11 +105,34 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
         _tell(artifact, written, options)
 
 
+def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
+    """The names of the passes to run; those of the stages to print are checked as well."""
+    only = None if options.passes is None else [name for name in options.passes.split(",") if name]
+    try:
+        chosen = select_passes(options.level, only, options.disabled_passes, options.stop_after)
+        names = [each.name for each in chosen]
+        require_names(options.printed_stages, [IMPORTED, *names, LEGALIZE])
+    except UnknownPassError as error:
+        parser.error(str(error))
+    return names
+
+
+def _print_after(stages: Collection[str], show: Callable[[str], None]) -> Observer:
+    """An observer that prints the graphs of these stages, each under a comment that names it."""
+
+    def observe(stage: str, graph: Graph) -> None:
+        if stage in stages:
+            show("")  # the line that a terminal shows is wiped
+            print(f"// after {stage}\n{print_graph(graph)}", flush=True)
+
+    return observe
+
+
 def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, str | None]:
     """Where each target goes: a path, standard output, or nowhere with --print-ir."""
     targets = list(dict.fromkeys(options.targets or [_target_by_suffix(options.output)]))
     if len(targets) > 1:
-        if STANDARD in (options.output, options.model) or options.print_ir:
+        if STANDARD in (options.output, options.model) or _prints(options):
             parser.error("several targets are files in a directory: give MODEL's path, and a directory as -o")
         directory = Path(options.output or ".")
         make_directory(directory)
@@ -115,9 +142,14 @@ def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser
     output = options.output or _default_output(options, TARGETS[target].suffix)
     if output == STANDARD and sys.stdout.isatty():
         parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
-    if output == STANDARD and options.print_ir:
-        parser.error("--print-ir and -o - both want standard output")
+    if output == STANDARD and _prints(options):
+        parser.error("a graph that is printed and -o - both want standard output")
     return {target: output}
+
+
+def _prints(options: argparse.Namespace) -> bool:
+    """Whether graphs go to standard output, and a file is only written with -o."""
+    return bool(options.print_ir or options.printed_stages)
 
 
 def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:
@@ -134,7 +166,7 @@ def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) 
 
 
 def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    if options.targets or options.weights or options.print_ir or options.dump_ir:
+    if options.targets or options.weights or _prints(options) or options.dump_ir:
         parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
     output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
     if output != STANDARD:
@@ -161,7 +193,7 @@ def _source(options: argparse.Namespace) -> str | bytes:
 
 
 def _default_output(options: argparse.Namespace, suffix: str) -> str | None:
-    if options.print_ir:
+    if _prints(options):
         return None
     if options.model == STANDARD:
         return STANDARD

@@ -21,6 +21,8 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify_ops
 from sensenet.passes import PIPELINES, legalize
 from sensenet.passes.manager import Observer, run_passes
+from sensenet.passes.rewrite import Pass
+from sensenet.passes.selection import select_passes
 from sensenet.runtime.row_files import read_rows
 from sensenet.settings import Settings, ensure_settings
 
@@ -43,6 +45,7 @@ def compile(
     settings: Settings | Mapping[str, Any] | None = None,
     weights: str | os.PathLike[str] | None = None,
     optimize: int = DEFAULT_LEVEL,
+    passes: Sequence[str] | None = None,
     verify: bool = False,
     rows: Sequence[Any] = (),
     calibration: Sequence[Any] | str | os.PathLike[str] = (),
@@ -55,19 +58,20 @@ def compile(
     the path of an artifact for the targets ir or numpy. `target` is one of `sensenet.backends.TARGETS`, and
     `options` what that target takes. `weights` is the path of an h5 file that has the weights of the source,
     which may be a document without any. `optimize` is 0 (the network as trained), 1 (exactly the answers of
-    0) or 2 (the same up to rounding); a target that has only one level is made at that. With `verify`, the
-    artifact's files are run in a fresh process on generated rows, and on `rows` as a model would take them,
-    and compared with the interpreter on the graph as imported; `artifact.report.verification` tells the
-    outcome. `calibration` is rows too, or the path of a CSV file or a folder of pictures: what the target
-    tflite chooses the scales of `quantize="int8"` from; unless verified, the artifact is run on them in this
-    process, and the report tells the largest difference. `observe` is called with the name of each stage and
-    the graph that it leaves.
+    0) or 2 (the same up to rounding); `passes` names others to run instead, in order (all are in
+    `sensenet.passes.ALL_PASSES`). A target that has only one level is made at that. The target's own pass,
+    legalize, always comes last. With `verify`, the artifact's files are run in a fresh process on generated
+    rows, and on `rows` as a model would take them, and compared with the interpreter on the graph as
+    imported; `artifact.report.verification` tells the outcome. `calibration` is rows too, or the path of a
+    CSV file or a folder of pictures: what the target tflite chooses the scales of `quantize="int8"` from;
+    unless verified, the artifact is run on them in this process, and the report tells the largest difference.
+    `observe` is called with the name of each stage and the graph that it leaves.
 
-    Raises UnknownTargetError for a target, level or option that there is not, SettingsError for a wrong
-    setting, DocumentError for a document that means nothing, ArtifactError for a file that cannot be read or
-    has the weights of another network, VerificationError where verified answers differ, and
-    MissingPackageError where the target needs a package that is not installed. All of them are
-    SensenetErrors.
+    Raises UnknownTargetError for a target, level or option that there is not, UnknownPassError for the name
+    of a pass that there is not, SettingsError for a wrong setting, DocumentError for a document that means
+    nothing, ArtifactError for a file that cannot be read or has the weights of another network,
+    VerificationError where verified answers differ, and MissingPackageError where the target needs a package
+    that is not installed. All of them are SensenetErrors.
     """
     (artifact,) = compile_targets(
         source,
@@ -75,6 +79,7 @@ def compile(
         settings=settings,
         weights=weights,
         optimize=optimize,
+        passes=passes,
         verify=verify,
         rows=rows,
         calibration=calibration,
@@ -91,6 +96,7 @@ def compile_targets(
     settings: Settings | Mapping[str, Any] | None = None,
     weights: str | os.PathLike[str] | None = None,
     optimize: int = DEFAULT_LEVEL,
+    passes: Sequence[str] | None = None,
     verify: bool = False,
     rows: Sequence[Any] = (),
     calibration: Sequence[Any] | str | os.PathLike[str] = (),
@@ -99,10 +105,13 @@ def compile_targets(
 ) -> Iterator[Artifact]:
     """As `compile`, for several targets, which take the same options: one artifact after the other.
 
-    The source is read once, and optimized once for each level that the targets are made at.
+    The source is read once, and optimized once by each sequence of passes that the targets are made with.
     """
     backends = {target: load_backend(target) for target in targets}
     levels = {target: choose_level(backend, optimize) for target, backend in backends.items()}
+    pipelines = {
+        target: choose_passes(backend, levels[target], passes) for target, backend in backends.items()
+    }
     start = time.perf_counter()
     for target, backend in backends.items():
         if backend.level is not None:
@@ -113,13 +122,13 @@ def compile_targets(
     frontend_seconds = time.perf_counter() - start
     observe(IMPORTED, imported)
     optimized = {
-        level: run_passes(imported, PIPELINES[level], observe) for level in dict.fromkeys(levels.values())
+        pipeline: run_passes(imported, pipeline, observe) for pipeline in dict.fromkeys(pipelines.values())
     }
     checks = _calibration_checks(imported, calibration)
     if checks:
         options = {**options, CALIBRATION: [check.inputs for check in checks]}
     for target, backend in backends.items():
-        graph, records = optimized[levels[target]]
+        graph, records = optimized[pipelines[target]]
         graph, last = run_passes(graph, (legalize(backend.legal),), observe)
         verify_ops(graph, backend.legal, f"the target {target}")
         report = Report(
@@ -152,6 +161,12 @@ def choose_level(backend: Backend, wanted: int) -> int:
         levels = ", ".join(map(str, PIPELINES))
         raise UnknownTargetError(f"there is no optimization level {wanted!r}; there are: {levels}")
     return wanted if backend.level is None else backend.level
+
+
+def choose_passes(backend: Backend, level: int, names: Sequence[str] | None) -> tuple[Pass, ...]:
+    """The passes of those names, or the level's; a backend with only one level has the passes of that."""
+    chosen = select_passes(level, names)
+    return chosen if backend.level is None else PIPELINES[backend.level]
 
 
 def _require_unoptimized(source: Source, target: str) -> None:

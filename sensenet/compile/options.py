@@ -61,6 +61,16 @@ def make_parser() -> argparse.ArgumentParser:
         default=DEFAULT_LEVEL,
         help="0: as trained, 1: exactly the same answers, 2: the same up to rounding (default: %(default)s)",
     )
+    add("--passes", metavar="NAMES", help="run these passes, separated by commas, in place of those of -O")
+    add(
+        "--disable-pass",
+        dest="disabled_passes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="leave out a pass; repeatable",
+    )
+    add("--stop-after", metavar="NAME", help="leave out all passes after this one, but for the target's own")
     add(
         "--option",
         dest="options",
@@ -94,6 +104,14 @@ def make_parser() -> argparse.ArgumentParser:
     add("-f", "--force", action="store_true", help="replace what stands at the output path")
     add(
         "--print-ir", action="store_true", help="print the graph that the target is made from; writes -o only"
+    )
+    add(
+        "--print-after",
+        dest="printed_stages",
+        action="append",
+        default=[],
+        metavar="STAGE",
+        help="print the graph after this pass, or `imported`; repeatable; writes -o only",
     )
     add(
         "--dump-ir", metavar="DIR", type=Path, help="write the graph after every stage there, and the weights"
