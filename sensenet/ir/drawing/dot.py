@@ -1,17 +1,17 @@
-"""Draws a graph: `to_dot` gives text for Graphviz, whose `dot -Tsvg` makes a picture of it."""
+"""Draws a graph in the language of Graphviz, whose `dot -Tsvg` makes a picture of it."""
 
 from __future__ import annotations
 
-import attrs
+from collections.abc import Iterator
 
+from sensenet.ir.drawing.blocks import Block, find_blocks
+from sensenet.ir.drawing.captions import changed_attributes, print_briefly, printable
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Input
-from sensenet.ir.printer import print_attribute
-from sensenet.ir.types import Tensor
 
 LONGEST_ATTRIBUTE = 40
-"""Characters of an attribute that are shown."""
+"""Columns of an attribute that are shown."""
 
 LINE_END = "\n"
 
@@ -25,14 +25,24 @@ def to_dot(graph: Graph) -> str:
     """The graph in Graphviz's dot language.
 
     A box is a node: its op, its name, and the attributes that are not the default, tensors by their type.
-    Ellipses are the graph's inputs and outputs; an edge bears the type of what flows along it.
+    Ellipses are the graph's inputs and outputs; an edge bears the type of what flows along it. The stages
+    of a network, if there are several, are frames around their boxes.
     """
     title = graph.signature.name or "sensenet graph"
-    nodes = [_box(node) for node in graph.nodes]
+    stages = find_blocks(graph)
+    nodes = map(_box, graph.nodes) if len(stages) < 2 else _clusters(stages)
     edges = [_edge(value, node.name) for node in graph.nodes for value in node.inputs]
     outputs = [_ellipse(_output_id(name), name) for name in graph.outputs]
     results = [_edge(value, _output_id(name)) for name, value in graph.outputs.items()]
     return "\n".join([f"digraph {_quote(title)} {{", *STYLE, *nodes, *edges, *outputs, *results, "}", ""])
+
+
+def _clusters(stages: tuple[Block, ...]) -> Iterator[str]:
+    for number, stage in enumerate(stages):
+        yield f"  subgraph cluster_{number} {{"
+        yield f"  graph [color=gray, label={_quote(stage.title)}];"
+        yield from map(_box, stage.nodes)
+        yield "  }"
 
 
 def _output_id(name: str) -> str:
@@ -57,20 +67,10 @@ def _box(node: Node) -> str:
 
 
 def _attribute_lines(op: Op) -> list[str]:
-    """`name=value`, one line each, for the attributes that differ from the default."""
-    lines = []
-    for field in attrs.fields(type(op)):  # type: ignore[arg-type]
-        value = getattr(op, field.name)
-        if value == field.default:
-            continue
-        text = str(value.type) if isinstance(value, Tensor) else print_attribute(value)
-        if len(text) > LONGEST_ATTRIBUTE:
-            text = f"{text[: LONGEST_ATTRIBUTE - 1]}…"
-        lines.append(f"{field.name}={text}")
-    return lines
+    return [f"{name}={print_briefly(value, LONGEST_ATTRIBUTE)}" for name, value in changed_attributes(op)]
 
 
 def _quote(text: str) -> str:
     """A quoted string of the dot language, in which a line end is a centred line break."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "\\n")
-    return f'"{escaped}"'
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\r", "")
+    return '"' + escaped.replace("\n", "\\n") + '"'

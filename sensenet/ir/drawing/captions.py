@@ -1,0 +1,123 @@
+"""What a drawing says of a node: short lines for its box, all of it for a tooltip."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from sensenet.ir.cost import multiply_adds, parameters
+from sensenet.ir.graph import Node
+from sensenet.ir.op import Op
+from sensenet.ir.ops.core import Constant
+from sensenet.ir.printer import print_attribute, print_value
+from sensenet.ir.types import Tensor
+
+LONGEST_TEXT = 120
+"""Characters of an attribute that a tooltip shows."""
+
+ELLIPSIS = "…"
+LAST_LATIN = "\u024f"
+
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
+"""What neither XML nor UTF-8 holds, and control characters."""
+
+
+@frozen
+class Caption:
+    """The texts of a box: op and type on the first line, the name, the attributes that matter."""
+
+    op: str
+    type: str
+    name: str
+    attributes: str
+
+
+def make_caption(node: Node) -> Caption:
+    """What the box of a node says."""
+    more = f" +{len(node.types) - 1}" if len(node.types) > 1 else ""
+    changed = () if isinstance(node.op, Constant) else changed_attributes(node.op)
+    shown = (_brief(name, value) for name, value in changed)
+    return Caption(
+        op=node.op.mnemonic(),
+        type=f"{node.types[0]}{more}",
+        name=node.name,
+        attributes=" · ".join(text for text in shown if text),
+    )
+
+
+def family(op: Op) -> str:
+    """The file in which an op is declared: tabular, dense, convolution, image, detection, basic or core."""
+    return type(op).__module__.rpartition(".")[2]
+
+
+def changed_attributes(op: Op) -> Iterator[tuple[str, Any]]:
+    """Name and value of the attributes that are not the default."""
+    for field in attrs.fields(type(op)):  # type: ignore[arg-type]
+        value = getattr(op, field.name)
+        if value != field.default:
+            yield field.name, value
+
+
+def print_briefly(value: Any, longest: int = LONGEST_TEXT) -> str:
+    """The text of an attribute, a tensor by its type, cut where it is long."""
+    return cut(str(value.type) if isinstance(value, Tensor) else print_attribute(value), longest)
+
+
+def describe(node: Node) -> str:
+    """All there is to say, a line each: op, inputs, attributes, types of the results, costs."""
+    inputs = ", ".join(map(print_value, node.inputs))
+    attributes = [f"{name} = {print_briefly(value)}" for name, value in changed_attributes(node.op)]
+    types = ", ".join(map(str, node.types))
+    costs = [f"{parameters(node):,} parameters"] if parameters(node) else []
+    costs += [f"{multiply_adds(node):,} multiply-adds"] if multiply_adds(node) else []
+    return "\n".join([node.name, f"{node.op.mnemonic()}({inputs}) : {types}", *attributes, *costs])
+
+
+def _brief(name: str, value: Any) -> str:
+    """A word or two for an attribute; nothing for a vector or number of weights, and the type of an input."""
+    match value:
+        case Tensor():
+            return f"{name} {_sizes(value.shape)}" if len(value.shape) > 1 else ""
+        case enum.Enum():
+            return str(value.value)
+        case int() | float() | str():
+            return f"{name} {value}"
+        case tuple() if value and all(isinstance(item, int) for item in value):
+            return f"{name} {_sizes(value)}"
+        case tuple():
+            return f"{name} {print_attribute(value)}"
+    return ""
+
+
+def _sizes(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def columns(text: str) -> int:
+    """How many Latin letters of a fixed width take the room of a text; others may be twice as wide."""
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    return 1 if character < LAST_LATIN or character == ELLIPSIS else 2
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, or its beginning and an ellipsis where it takes more columns."""
+    if columns(text) <= longest:
+        return text
+    kept, used = 0, 1
+    while used + _columns_of(text[kept]) <= longest:
+        used += _columns_of(text[kept])
+        kept += 1
+    return text[:kept] + ELLIPSIS
+
+
+def printable(text: str) -> str:
+    """The text with � for each character that a file of text or XML can't hold."""
+    return UNPRINTABLE.sub("�", text)
