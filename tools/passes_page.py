@@ -1,0 +1,108 @@
+"""Write docs/passes.md from the docstrings of the passes and the tables of their pipelines.
+
+    python tools/passes_page.py
+
+What benchmarks/passes.md tells, where it exists, stands at the end of the page. A test compares the page with
+what this makes, so run it after any change of a pass's docstring or place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from itertools import groupby
+from pathlib import Path
+from types import ModuleType
+
+import sensenet.passes
+from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes.selection import LEGALIZE
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "passes.md"
+WORTH = ROOT / "benchmarks" / "passes.md"
+
+INTRODUCTION = """\
+# The passes
+
+[Written by `tools/passes_page.py` from docstrings of `sensenet/passes`: change those, and run it again.]: #
+
+A pass takes a graph and gives one that answers the same. `-O0` runs none; those of `-O1` change no bit of any
+answer; those of `-O2` may round otherwise, within 1e-6 + 1e-5 · |answer|. After them a target's own last
+pass, `legalize`, leaves only ops that the target has. What an op means is in [ir.md](ir.md), how to run some
+passes and look at what they do in [cli.md](cli.md), and how to write one in
+[writing_a_pass.md](writing_a_pass.md).
+
+Below, each pass shows a graph before and after in the text form. `…` stands for what does not matter there,
+`K` or `b` for weights. What is said of validity and of when a pass must not fire is shown case by case in its
+folder of `tests/passes`, in which a file name that begins with `leaves_` is a graph that stays as it is.
+"""
+
+_ENTRY = re.compile(r"^ +(\w+)\.PASS,(?: +# (.*))?$", re.MULTILINE)
+
+
+def module_of(name: str) -> ModuleType:
+    """The module of a pass, which is named after it."""
+    return sys.modules[f"{sensenet.passes.__name__}.{name.replace('-', '_')}"]
+
+
+def read_reasons() -> dict[int, list[tuple[str, str]]]:
+    """The passes of each level in order, and why each stands where it does: the comments of the pipelines."""
+    entries = _ENTRY.findall(inspect.getsource(sensenet.passes))
+    remaining = iter((module.replace("_", "-"), reason) for module, reason in entries)
+    reasons = {level: [next(remaining) for _ in passes] for level, passes in PIPELINES.items()}
+    names = {level: [each.name for each in passes] for level, passes in PIPELINES.items()}
+    if names != {level: [name for name, _ in those] for level, those in reasons.items()}:
+        raise SystemExit("sensenet/passes/__init__.py: the lines of the pipelines are not those that run")
+    return reasons
+
+
+def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:
+    """What a pass is in a line, and the parts below: whether each is in the text form, and its text."""
+    text = inspect.getdoc(module_of(name)) or ""
+    title, _, rest = text.partition("\n")
+    summary = title.removeprefix(f"{name}: ")
+    parts = [
+        (shown, inspect.cleandoc("\n".join(lines)))
+        for shown, lines in groupby(rest.splitlines(), lambda line: line.startswith("    "))
+    ]
+    return summary, [(shown, part) for shown, part in parts if part]
+
+
+def describe(name: str, levels: str) -> str:
+    """The section of a pass."""
+    summary, parts = split_docstring(name)
+    source = Path(inspect.getfile(module_of(name))).name
+    lines = [
+        f"## {name}",
+        summary[0].upper() + summary[1:],
+        f"{levels} · [source](../sensenet/passes/{source}) · [cases](../tests/passes/{name})",
+        *(f"```text\n{part}\n```" if shown else part for shown, part in parts),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def describe_pipeline(level: int, reasons: list[tuple[str, str]]) -> str:
+    """The table of a level."""
+    rows = [
+        f"| {place} | [{name}](#{name}) | {reason} |" for place, (name, reason) in enumerate(reasons, start=1)
+    ]
+    return "\n".join([f"### -O{level}", "", "| | pass | why there |", "|---|---|---|", *rows, ""])
+
+
+def make_page() -> str:
+    """The text of docs/passes.md."""
+    pipelines = [describe_pipeline(level, reasons) for level, reasons in read_reasons().items() if reasons]
+    levels = {
+        name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
+        for name, current in ALL_PASSES.items()
+    }
+    levels[LEGALIZE] = "every level, to the ops of the target"
+    sections = [describe(name, where) for name, where in levels.items()]
+    worth = [f"## What each is worth\n\n{WORTH.read_text(encoding='utf-8')}"] if WORTH.exists() else []
+    return "\n".join([INTRODUCTION, "## The pipelines\n", *pipelines, *sections, *worth])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(make_page(), encoding="utf-8")
