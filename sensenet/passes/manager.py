@@ -6,16 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from sensenet.artifact import PassRecord
-from sensenet.errors import PassError, SensenetError, UnsupportedOpError
+from sensenet.errors import PassError, UnsupportedOpError
 from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify
-from sensenet.passes.rewrite import Pass
+from sensenet.passes.rewrite import FAULTS, Pass
 
 Observer = Callable[[str, Graph], None]
 """Called with a pass's name and the graph that it leaves."""
-
-FAULTS = (SensenetError, ArithmeticError, LookupError, TypeError, ValueError, AssertionError)
-"""What a pass that is wrong may raise; running out of memory, or an interrupt, is nobody's fault."""
 
 
 def run_passes(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
-from sensenet.errors import PassError
+from sensenet.errors import PassError, SensenetError, UnsupportedOpError
 from sensenet.ir.graph import Graph, Node, Value, rebuild
 
 REWRITES_PER_NODE = 50
@@ -19,6 +19,9 @@ REWRITES_PER_NODE = 50
 
 SWEEPS = 1000
 """A sweep goes bottom-up, so a handful does any chain of rewrites; rules that need this many are looping."""
+
+FAULTS = (SensenetError, ArithmeticError, LookupError, TypeError, ValueError, AssertionError)
+"""What a pass that is wrong may raise; running out of memory, or an interrupt, is nobody's fault."""
 
 
 class Uses:
@@ -65,40 +68,60 @@ The node's inputs are already rewritten. All legality conditions stand in the ru
 
 
 @frozen(kw_only=True)
+class Rewrite:
+    """A rule that fired: its number in the run, from 1, the name of the rule, and that of the node."""
+
+    number: int
+    rule: str
+    node: str
+
+
+@frozen(kw_only=True)
 class Pass:
-    """A named rewrite of a graph: `run` gives the same object where there was nothing to do."""
+    """A named rewrite of a graph: `run` gives the same object where there was nothing to do.
+
+    `rules` are those of a pass that does nothing but apply them.
+    """
 
     name: str
     run: Callable[[Graph], Graph]
+    rules: tuple[Rule, ...] = ()
 
 
 def rewriting_pass(name: str, *rules: Rule) -> Pass:
     """A pass that applies rules bottom-up to a fixed point."""
-    return Pass(name=name, run=lambda graph: apply_rules(graph, rules))
+    return Pass(name=name, run=lambda graph: apply_rules(graph, rules), rules=rules)
 
 
-def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
-    """The graph after as many sweeps as it takes until no rule fires.
+def apply_rules(
+    graph: Graph,
+    rules: Sequence[Rule],
+    *,
+    limit: int | None = None,
+    observe: Callable[[Rewrite], None] = lambda _: None,
+) -> Graph:
+    """The graph after as many sweeps as it takes until no rule fires, or after `limit` rewrites.
 
-    Raises PassError naming the rule that fired last when the rules don't come to an end.
+    `observe` hears of every rewrite. Raises PassError, naming rule and node, where a rule fails, and naming
+    the one that fired last when the rules don't come to an end.
     """
-    limit = REWRITES_PER_NODE * (len(graph.nodes) + 1)
-    fired: Counter[str] = Counter()
+    most = REWRITES_PER_NODE * (len(graph.nodes) + 1)
+    count = 0
     last = ""
     for _ in range(SWEEPS):
         uses = Uses(graph)
 
         def replace(node: Node, uses: Uses = uses) -> Sequence[Value]:
-            nonlocal last
-            for rule in rules:
-                found = rule(node, uses)
+            nonlocal count, last
+            for rule in rules if count != limit else ():
+                found = _try_rule(rule, node, uses)
                 if found is None:
                     continue
-                name = getattr(rule, "__name__", "rule")
-                fired[name] += 1
-                last = f"the rule {name} does not come to an end (last at node {node.name!r})"
-                if fired.total() > limit:
+                count += 1
+                last = f"the rule {_name(rule)} does not come to an end (last at node {node.name!r})"
+                if count > most:
                     raise PassError(last)
+                observe(Rewrite(number=count, rule=_name(rule), node=node.name))
                 return (found,) if isinstance(found, Value) else tuple(found)
             return node.values
 
@@ -107,3 +130,17 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
             return graph
         graph = changed
     raise PassError(last)
+
+
+def _try_rule(rule: Rule, node: Node, uses: Uses) -> Value | Sequence[Value] | None:
+    """What a rule gives; a fault of it names rule and node. An UnsupportedOpError is no fault of a rule."""
+    try:
+        return rule(node, uses)
+    except UnsupportedOpError:
+        raise
+    except FAULTS as error:
+        raise PassError(f"the rule {_name(rule)} failed at node {node.name!r}: {error}") from error
+
+
+def _name(rule: Rule) -> str:
+    return getattr(rule, "__name__", "rule")

@@ -21,7 +21,7 @@ from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import run_passes
-from sensenet.passes.rewrite import Pass, Uses, rewriting_pass
+from sensenet.passes.rewrite import Pass, Uses, apply_rules, rewriting_pass
 
 RELU, TANH = (Activation(function=ActivationFunction(name)) for name in ("relu", "tanh"))
 DROPOUT = Dropout(kind=DropoutKind.ZERO, rate=0.5)
@@ -58,6 +58,32 @@ def relu_to_tanh(node, uses):
 def test_a_looping_rule_is_named(rule):
     with pytest.raises(PassError, match=f"rule {rule.__name__} does not come to an end .*node 'activation"):
         rewriting_pass("loop", rule).run(chain(RELU))
+
+
+def fail_at_tanh(node, uses):
+    return node.inputs[1] if node.op == TANH else None
+
+
+def test_a_failing_rule_is_named_with_its_node():
+    with pytest.raises(PassError, match="rule fail_at_tanh failed at node 'activation_2': tuple index"):
+        rewriting_pass("failing", fail_at_tanh).run(chain(RELU, TANH))
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, None])
+def test_rules_stop_at_a_limit(limit):
+    heard = []
+    graph = chain(RELU, TANH, RELU, RELU)
+    after = apply_rules(graph, [relu_to_tanh], limit=limit, observe=heard.append)
+    names = ["activation", "activation_3", "activation_4"][:limit]
+    assert [(rewrite.number, rewrite.rule, rewrite.node) for rewrite in heard] == [
+        (number, "relu_to_tanh", name) for number, name in enumerate(names, start=1)
+    ]
+    assert [node.op for node in after.nodes].count(RELU) == 3 - len(names)
+    assert (after is graph) is (limit == 0)
+
+
+def test_a_pass_of_rules_has_them():
+    assert rewriting_pass("both", relu_to_tanh, flip_functions).rules == (relu_to_tanh, flip_functions)
 
 
 def test_a_looping_rule_is_named_with_its_pass():
