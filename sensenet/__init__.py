@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sensenet.artifact import Artifact
     from sensenet.compile.driver import (
         compile,
-    )  # the module sensenet.compile is callable: it is this function
+    )  # the module sensenet.compile is callable: it is this function; sensenet.decompile likewise
+    from sensenet.decompile.driver import decompile
     from sensenet.errors import SensenetError
     from sensenet.models.wrappers import create_image_feature_extractor, create_model
     from sensenet.settings import Settings
@@ -33,6 +34,7 @@ __all__ = [
     "compile",
     "create_image_feature_extractor",
     "create_model",
+    "decompile",
 ]
 
 _HOMES = {
@@ -46,8 +48,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "compile":
-        return importlib.import_module("sensenet.compile")
+    if name in ("compile", "decompile"):
+        return importlib.import_module(f"sensenet.{name}")
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("sensenet")
     elif name in _HOMES:

@@ -28,12 +28,11 @@ from sensenet.backends import Backend
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_package
 from sensenet.backends.text import make_executable
-from sensenet.backends.weights import get_weights, replace_ops, set_weights, weighted_nodes
+from sensenet.backends.weights import get_weights, replace_ops, require_roots, set_weights, weighted_nodes
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.op import Op
 from sensenet.ir.ops import OP_CLASSES
-from sensenet.ir.ops.dense import BatchNormalization
 from sensenet.ir.types import Tensor
 
 FILE_NAME = "model.h5"
@@ -245,8 +244,7 @@ def _read_op(node: Node, layer: StoredLayer, where: str) -> Op:
         for name, (stored, dataset) in zip(names, layer.datasets.items(), strict=True)
     }
     op = set_weights(node.op, weights)
-    if isinstance(op, BatchNormalization) and not (op.variance.float64 + op.epsilon > 0).all():
-        raise ArtifactError(f"{where}: the layer {layer.name!r} has a variance below 0")
+    require_roots(op, f"{where}: the layer {layer.name!r}")
     return op
 
 

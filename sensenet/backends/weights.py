@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.op import Op
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
@@ -80,6 +81,12 @@ def set_weights(op: Op, weights: Mapping[str, Tensor]) -> Op:
         del changes["bias"]
     changed: Op = attrs.evolve(op, **changes)  # type: ignore[misc]  # every op is an attrs class
     return changed
+
+
+def require_roots(op: Op, where: str) -> None:
+    """Raise ArtifactError for a batch normalization whose variance and epsilon have no positive sum."""
+    if isinstance(op, BatchNormalization) and not (op.variance.float64 + op.epsilon > 0).all():
+        raise ArtifactError(f"{where} has a variance below 0")
 
 
 def replace_ops(graph: Graph, ops: Mapping[str, Op]) -> Graph:

@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.arrays import Float32Array, NotAnArrayError, is_list, pack_array
+
+if TYPE_CHECKING:
+    from sensenet.frontend.places import Place
 
 LONGEST_QUOTE = 40
 MOST_KEYS = 12
@@ -31,6 +34,8 @@ class Cursor:
 
     value: Any
     path: str = ""
+    places: list[Place] = field(factory=list)
+    """The weights that have been read, wherever they stand: one list for all cursors of a document."""
 
     @property
     def present(self) -> bool:
@@ -49,7 +54,7 @@ class Cursor:
         """An object's member, present or not; raises DocumentError where this is no object."""
         if not isinstance(self.value, dict):
             raise self.expected(f"an object with {key!r}")
-        return Cursor(self.value.get(key), f"{self.path}.{key}" if self.path else key)
+        return Cursor(self.value.get(key), f"{self.path}.{key}" if self.path else key, self.places)
 
     def require(self, key: str) -> Cursor:
         """A member that must be there; null will do."""
@@ -60,7 +65,8 @@ class Cursor:
 
     def items(self) -> list[Cursor]:
         """The entries of a list."""
-        return [Cursor(entry, f"{self.path}[{index}]") for index, entry in enumerate(self.sequence())]
+        entries = enumerate(self.sequence())
+        return [Cursor(entry, f"{self.path}[{index}]", self.places) for index, entry in entries]
 
     def sequence(self) -> Sequence[Any]:
         """The list itself, without paths."""

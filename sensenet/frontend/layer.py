@@ -10,6 +10,7 @@ from attrs import frozen
 from sensenet.frontend.cursor import Cursor, quote
 from sensenet.frontend.emit import emit, width_of
 from sensenet.frontend.initializers import INITIALIZERS, Shape, initial_values
+from sensenet.frontend.places import AS_GIVEN, Form, Place
 from sensenet.ir.activation import ActivationFunction, activation_function
 from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
@@ -55,11 +56,20 @@ class Layer:
             raise cursor.error(f"there is no activation function {quote(cursor.text())}; there are: {names}")
         return function
 
-    def weight(self, key: str, rank: int, shape: Callable[[], Shape]) -> Tensor:
-        """The weight of this rank; `shape` tells an initializer's from the rest of the layer."""
+    def weight(self, key: str, rank: int, shape: Callable[[], Shape], form: Form = AS_GIVEN) -> Tensor:
+        """The weight of this rank, which stands in the document in some form, as an op has it.
+
+        `shape` tells that of an initializer from the rest of the layer. Where the weight stands is noted.
+        """
         cursor = self.cursor.require(key)
+        tensor = form.read(self._initialize(cursor, rank, shape) or Tensor(cursor.array(rank)))
+        self.cursor.places.append(Place(layer=self.cursor, key=key, form=form, tensor=tensor))
+        return tensor
+
+    def _initialize(self, cursor: Cursor, rank: int, shape: Callable[[], Shape]) -> Tensor | None:
+        """The values that an initializer stands for; None where there is none."""
         if not isinstance(cursor.value, str):
-            return Tensor(cursor.array(rank))
+            return None
         if cursor.value not in INITIALIZERS:
             raise cursor.expected(f"{rank}-D numbers, or one of {', '.join(INITIALIZERS)}")
         sizes = shape()

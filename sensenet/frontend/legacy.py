@@ -6,6 +6,7 @@ import numpy as np
 
 from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.layer import Layer
+from sensenet.frontend.places import Form
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add, Gather
@@ -16,6 +17,24 @@ EPSILON = 1e-3
 """Of the batch normalization that a layer becomes. It is part of stdev², so the variance is stdev² less this.
 
 The published package splits stdev² alike, and h5 files hold the variance."""
+
+
+def _transpose(tensor: Tensor) -> Tensor:
+    return Tensor.owning(tensor.array.T.copy())
+
+
+def _variance(stdev: Tensor) -> Tensor:
+    return Tensor.float32(stdev.float64**2 - EPSILON)
+
+
+def _stdev(variance: Tensor) -> Tensor:
+    """NaN where there is none."""
+    with np.errstate(invalid="ignore"):
+        return Tensor.float32(np.sqrt(variance.float64 + EPSILON))
+
+
+TRANSPOSED = Form(read=_transpose, write=_transpose)
+STANDARD_DEVIATIONS = Form(read=_variance, write=_stdev)
 
 
 def is_legacy(layers: Cursor) -> bool:
@@ -79,8 +98,7 @@ def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -
 def _kernel(layer: Layer) -> Tensor:
     """f32[in, units]; a document has them the other way round."""
     nodes = layer.cursor["number_of_nodes"]
-    transposed = layer.weight("weights", 2, lambda: (nodes.positive(), layer.channels))
-    return Tensor(np.ascontiguousarray(transposed.array.T))
+    return layer.weight("weights", 2, lambda: (nodes.positive(), layer.channels), TRANSPOSED)
 
 
 def _build_normalized(layer: Layer) -> Value:
@@ -88,11 +106,11 @@ def _build_normalized(layer: Layer) -> Value:
     kernel = _kernel(layer)
     units = kernel.shape[1]
     dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
-    gamma, mean, stdev = (layer.weight(key, 1, lambda: (units,)) for key in ("scale", "mean", "stdev"))
+    gamma, mean = (layer.weight(key, 1, lambda: (units,)) for key in ("scale", "mean"))
+    variance = layer.weight("stdev", 1, lambda: (units,), STANDARD_DEVIATIONS)
     beta = layer.optional_weight("offset", units) or Tensor.float32(np.zeros(units))
     given = layer.cursor["epsilon"]
     epsilon = given.number() if given.present else EPSILON
-    variance = Tensor.float32(stdev.float64**2 - EPSILON)
     if not (variance.finite and (variance.float64 + epsilon > 0).all()):
         raise layer.cursor["stdev"].error("a standard deviation is 0, or too close to it, or above 1e19")
     return layer.apply(

@@ -15,12 +15,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from sensenet.errors import DocumentError
 from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.envelope import find_network, read_source
 from sensenet.frontend.legacy import is_legacy
+from sensenet.frontend.plain import as_plain, put
 
 WEIGHTS: Mapping[str, Sequence[str]] = {
     "dense": ("weights", "offset"),
@@ -60,9 +59,6 @@ KERNELS: Mapping[str, tuple[int, Sizes]] = {
 VECTOR: tuple[int, Sizes] = (1, lambda _: {})
 """The same for all other weights, whose size follows from the layer's kernel or its input."""
 
-DEEPEST_ARRAY = 32
-"""No member of a document that was read as an array stands deeper than this."""
-
 
 def strip_weights(source: Any) -> dict[str, Any]:
     """A document without its weights, envelope and all; a source is what `read_document` takes.
@@ -72,8 +68,7 @@ def strip_weights(source: Any) -> dict[str, Any]:
     """
     root = read_source(source)
     network = find_network(root).network
-    keys = network.path.split(".") if network.path else []
-    stripped: dict[str, Any] = _plain(_put(root, keys, _strip_network(network)))
+    stripped: dict[str, Any] = as_plain(put(root, network.path, _strip_network(network)))
     return stripped
 
 
@@ -83,11 +78,6 @@ def encode_document(document: Mapping[str, Any]) -> bytes:
         return json.dumps(document).encode()
     except RecursionError as error:
         raise DocumentError("lists and objects are nested too deep to be written as text") from error
-
-
-def _put(root: dict[str, Any], keys: Sequence[str], value: dict[str, Any]) -> dict[str, Any]:
-    """The objects from the root down to these keys, with another value there."""
-    return {**root, keys[0]: _put(root[keys[0]], keys[1:], value)} if keys else value
 
 
 def _strip_network(network: Cursor) -> dict[str, Any]:
@@ -131,15 +121,3 @@ def _strip_members(layer: Cursor, keys: Sequence[str]) -> tuple[dict[str, Any], 
         rank, tell_sizes = KERNELS.get(key, VECTOR)
         sizes |= tell_sizes(layer[key].array(rank).shape)
     return sizes, {key: INITIALIZERS[key] for key in given}
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """The value with lists of the shortest decimals for the float32 arrays that the reader makes."""
-    if isinstance(value, np.ndarray):
-        return value.astype(str).astype(np.float64).tolist()
-    if depth < DEEPEST_ARRAY:
-        if isinstance(value, dict):
-            return {key: _plain(member, depth + 1) for key, member in value.items()}
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return [_plain(entry, depth + 1) for entry in value]
-    return value

@@ -402,7 +402,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
 
 
 def test_unknown_options_are_refused():
-    with pytest.raises(UnknownTargetError, match="keras has no option 'quantize'; it has none"):
+    with pytest.raises(UnknownTargetError, match="keras has no option 'quantize'; there are: share_weights"):
         BACKEND.build(network(), Report(target="keras", level=0), {"quantize": "float16"})
 
 

@@ -6,6 +6,9 @@ a dict by name; likewise its outputs. Made at -O0 it is the network as trained, 
 
 A `.keras` file can be loaded by the Keras that saved it. The signature travels in the configuration of the
 model's last layer, so a model that was trained further and saved by Keras itself can be opened as well.
+
+With the option `share_weights`, the pictures of a row go through layers that they share, as in the document;
+without it through layers of their own, as in h5 files, which training makes differ.
 """
 
 from __future__ import annotations
@@ -22,13 +25,13 @@ from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.files import read_file, read_members
-from sensenet.backends.keras.layers import PACKAGE, keras_major, make_layer_classes
-from sensenet.backends.keras.model import make_model
+from sensenet.backends.keras.layers import PACKAGE, keras_major, make_layer_classes, signature_layer
+from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence, silence_first_call
-from sensenet.errors import ArtifactError
+from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import Signature
@@ -39,13 +42,19 @@ FILE_NAME = f"model{SUFFIX}"
 CONFIGURATION, VERSIONS = "config.json", "metadata.json"
 """Members of a .keras file."""
 
+SHARE_WEIGHTS = "share_weights"
+"""The name of the option."""
+
 PURPOSE = "the target keras"
 
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     """The graph as a model, in `artifact.model`. The file is written when it is first asked for."""
-    check_options("keras", options)
-    model = make_model(graph)
+    check_options("keras", options, (SHARE_WEIGHTS,))
+    share_weights = options.get(SHARE_WEIGHTS, False)
+    if not isinstance(share_weights, bool):
+        raise UnknownTargetError(f"the option {SHARE_WEIGHTS} is true or false, not {share_weights!r}")
+    model = build_model(graph, Making(level=report.level, share_weights=share_weights)).model
     return Artifact(
         target="keras",
         graph=graph,
@@ -77,9 +86,9 @@ def open(path: Path) -> Executable:
 
 
 def make_executable(model: Any) -> Executable:
-    """Run a model that `make_model` made, now or before it was saved."""
+    """Run a model that `build` made, now or before it was saved."""
     tf = import_tensorflow(PURPOSE)
-    last = next(layer for layer in model.layers if isinstance(layer, make_layer_classes().signature))
+    last = signature_layer(model)
     types = {tensor.name: _tensor_type(tensor) for tensor in model.inputs}
     specs = [tf.TensorSpec(declared.shape, declared.dtype.numpy, name) for name, declared in types.items()]
 

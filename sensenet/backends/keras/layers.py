@@ -119,18 +119,22 @@ def make_layer_classes() -> LayerClasses:
     class SignatureLayer(Layer):  # type: ignore[misc]
         """The identity on the model's first output; carries what a caller must know through saving.
 
-        `signature` is `Signature.to_json()` as text, `outputs` the names of the model's outputs.
+        `signature` is `Signature.to_json()` as text, `outputs` the names of the model's outputs, `making`
+        how it was made.
         """
 
-        def __init__(self, signature: str, outputs: Sequence[str], **settings: Any) -> None:
+        def __init__(
+            self, signature: str, outputs: Sequence[str], making: Mapping[str, Any], **settings: Any
+        ) -> None:
             super().__init__(dtype="float32", **_without(settings, "dtype"))
-            self.signature, self.outputs = signature, list(outputs)
+            self.signature, self.outputs, self.making = signature, list(outputs), making
 
         def call(self, inputs: Any) -> Any:
             return tf.identity(inputs)
 
         def get_config(self) -> dict[str, Any]:
-            return {**super().get_config(), "signature": self.signature, "outputs": self.outputs}
+            own = {"signature": self.signature, "outputs": self.outputs, "making": dict(self.making)}
+            return {**super().get_config(), **own}
 
     @register
     class UnfusedBatchNormalization(tf.keras.layers.BatchNormalization):  # type: ignore[misc, name-defined]
@@ -160,6 +164,12 @@ def _make_activation(tf: Any, function: ActivationFunction) -> Any:
     applied = without_autograph(lambda x: activate(tf, function, x))
     applied.__name__ = f"{PACKAGE}_{function.value}"
     return tf.keras.utils.register_keras_serializable(package=PACKAGE)(applied)
+
+
+def signature_layer(model: Any) -> Any:
+    """The layer of a model that carries its signature; None for a model that is not ours."""
+    kind = make_layer_classes().signature
+    return next((layer for layer in getattr(model, "layers", ()) if isinstance(layer, kind)), None)
 
 
 def keras_major(tf: Any) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 import numpy as np
+from attrs import frozen
 
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
 from sensenet.backends.keras.table import MAKERS
@@ -17,24 +19,42 @@ from sensenet.ir.ops import core
 from sensenet.ir.types import Array, Tensor
 
 
-def make_model(graph: Graph) -> Any:
+@frozen(kw_only=True)
+class Making:
+    """What a model keeps of how it was made: the level of optimization, and whether nodes that hold the same
+    weights, not equal ones, are one layer."""
+
+    level: int
+    share_weights: bool
+
+
+@frozen(kw_only=True, eq=False)
+class BuiltModel:
+    """A `tf.keras.Model`, and which of its layers has the weights of a node: names of both."""
+
+    model: Any
+    weighted: Mapping[str, str]
+
+
+def build_model(graph: Graph, making: Making) -> BuiltModel:
     """The graph as a `tf.keras.Model`; raises MissingPackageError where TensorFlow is not installed."""
     tf = import_tensorflow("the target keras")
-    return _Builder(tf, graph).build()
+    return _Builder(tf, graph, making).build()
 
 
 class _Builder:
     """Applies one layer after the other to symbolic tensors; values that are constant stay arrays."""
 
-    def __init__(self, tf: Any, graph: Graph) -> None:
-        self.keras, self.graph = tf.keras, graph
+    def __init__(self, tf: Any, graph: Graph, making: Making) -> None:
+        self.keras, self.graph, self.making = tf.keras, graph, making
         self.classes: LayerClasses = make_layer_classes()
         self.names: set[str] = set()
         self.tensors: dict[Value, Any] = {}
         self.constants: dict[Value, Array] = {}
-        self.layers: dict[int, Any] = {}
+        self.layers: dict[object, Any] = {}
+        self.weighted: dict[str, str] = {}
 
-    def build(self) -> Any:
+    def build(self) -> BuiltModel:
         inputs = {node.name: self.add_input(node) for node in self.graph.inputs}
         for node in self.graph.nodes:
             if isinstance(node.op, core.Input):
@@ -46,13 +66,19 @@ class _Builder:
         results = {name: self.output(value) for name, value in self.graph.outputs.items()}
         first, *_ = results
         signature = json.dumps(self.graph.signature.to_json(), ensure_ascii=False)
-        carrier = self.classes.signature(signature=signature, outputs=list(results), name=self.unique(first))
+        carrier = self.classes.signature(
+            signature=signature,
+            outputs=list(results),
+            making=attrs.asdict(self.making),
+            name=self.unique(first),
+        )
         results[first] = carrier(results[first])
-        return self.keras.Model(
+        model = self.keras.Model(
             inputs=inputs if len(inputs) > 1 else next(iter(inputs.values())),
             outputs=results if len(results) > 1 else results[first],
             name=self.graph.signature.kind.value,
         )
+        return BuiltModel(model=model, weighted=self.weighted)
 
     def add_input(self, node: Node) -> Any:
         declared = node.types[0]
@@ -75,11 +101,21 @@ class _Builder:
         Nodes that hold the same op, not an equal one, share its layer if it has weights.
         """
         tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
-        if id(node.op) in self.layers:
-            results: Sequence[Any] = [self.layers[id(node.op)](_one_or_list(tensors))]
+        key = self.identity(node.op)
+        if key in self.layers:
+            results: Sequence[Any] = [self.layers[key](_one_or_list(tensors))]
         else:
             results = self.add_layer(node, tensors, self.unique(node.name))
+        if key in self.layers:
+            self.weighted[node.name] = self.layers[key].name
         self.tensors.update(zip(node.values, results, strict=True))
+
+    def identity(self, op: Op) -> object:
+        """What ops of one layer have in common."""
+        if not self.making.share_weights:
+            return id(op)
+        values = attrs.astuple(op, recurse=False)  # type: ignore[arg-type]  # every op is an attrs class
+        return type(op), tuple(id(value) if isinstance(value, Tensor) else value for value in values)
 
     def add_layer(self, node: Node, tensors: Sequence[Any], name: str) -> Sequence[Any]:
         """The results of a new layer."""
@@ -91,7 +127,7 @@ class _Builder:
         results = [made.layer(_one_or_list(tensors))]
         made.layer.set_weights(list(made.weights))
         if made.weights:
-            self.layers[id(node.op)] = made.layer
+            self.layers[self.identity(node.op)] = made.layer
         return results
 
     def add_op(

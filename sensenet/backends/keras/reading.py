@@ -1,0 +1,144 @@
+"""Reads the weights of a Keras model, which may have been trained further, back into its graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sensenet.backends.keras.layers import signature_layer
+from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.weights import get_weights, replace_ops, require_roots, set_weights
+from sensenet.errors import ArtifactError
+from sensenet.ir.graph import Graph
+from sensenet.ir.op import Op
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Tensor
+
+WAY_OUT = "sensenet.compile(document, 'keras', optimize=0) makes the model to train"
+
+TRAINING = ("trainable", "momentum", "rate", "block_size", "seed", "noise_shape", "dtype", "synchronized")
+"""Members of a layer's configuration that training alone depends on."""
+
+TRAINING_KINDS = ("_initializer", "_regularizer", "_constraint")
+"""The same, by the end of their names."""
+
+LONGEST_QUOTE = 60
+
+
+def read_signature(model: Any) -> Signature:
+    """The signature of a model that was compiled at level 0; raises ArtifactError for any other."""
+    tf = import_tensorflow("reading a Keras model")
+    if not isinstance(model, tf.keras.Model):
+        raise ArtifactError(f"expected a tf.keras.Model, found a {type(model).__name__}")
+    carrier = signature_layer(model)
+    if carrier is None:
+        raise ArtifactError(
+            f"the Keras model {model.name!r} was not made by sensenet: it has no layer with a signature. "
+            f"{WAY_OUT}; around it, other models may train it"
+        )
+    level = carrier.making["level"]
+    if level:
+        raise ArtifactError(
+            f"the Keras model was optimized at level {level}: its layers are merged and folded into each "
+            f"other, and their weights are none of the document. {WAY_OUT}"
+        )
+    return Signature.from_json(json.loads(carrier.signature))
+
+
+def read_weights(graph: Graph, legal: Graph, model: Any) -> Graph:
+    """A graph as imported, with the weights of a model that was made of it at level 0 in place of its own.
+
+    `legal` is the graph made legal for the target keras, of which the model was built. Raises ArtifactError,
+    naming the layer, where it is another model: layers were added, taken away or renamed, have weights of
+    other shapes, compute something else or read something else.
+    """
+    built = build_model(legal, Making(**signature_layer(model).making))
+    _require_layers(built.model, model)
+    ops = {
+        node.name: _read_op(node.op, model.get_layer(built.weighted[node.name]))
+        for node in graph.nodes
+        if node.name in built.weighted
+    }
+    return replace_ops(graph, ops)
+
+
+def _read_op(op: Op, layer: Any) -> Op:
+    """The op with a layer's weights, whose shapes are known to be right."""
+    arrays = zip(get_weights(op), layer.get_weights(), strict=True)
+    trained = set_weights(op, {name: Tensor.float32(array) for name, array in arrays})
+    require_roots(trained, f"the layer {layer.name!r}")
+    return trained
+
+
+def _require_layers(expected: Any, found: Any) -> None:
+    """Raise ArtifactError about the first layer in which a model differs from what it was made as."""
+    configurations = _plain_config(expected), _plain_config(found)
+    wanted, given = (_describe_layers(configuration) for configuration in configurations)
+    for name in [*wanted, *given]:
+        if name not in given:
+            raise _refuse(f"the layer {name!r} ({_describe(expected.get_layer(name))}) is missing")
+        if name not in wanted:
+            raise _refuse(f"there is a layer {name!r} ({_describe(found.get_layer(name))}) besides")
+        one, other = (_describe(model.get_layer(name)) for model in (found, expected))
+        if one != other:
+            raise _refuse(f"the layer {name!r} is {one}, expected {other}")
+        for place, value, expected_value in _differences(given[name], wanted[name]):
+            raise _refuse(
+                f"the layer {name!r} has {place} {_quote(value)}, expected {_quote(expected_value)}"
+            )
+    for ends in ("input_layers", "output_layers"):
+        for _, value, expected_value in _differences(*(config[ends] for config in configurations[::-1])):
+            raise _refuse(f"it has {ends} {_quote(value)}, expected {_quote(expected_value)}")
+
+
+def _refuse(difference: str) -> ArtifactError:
+    return ArtifactError(f"the Keras model is not as the document makes it: {difference}. {WAY_OUT}")
+
+
+def _plain_config(model: Any) -> Any:
+    """A model's configuration as plain JSON, without that of compiling it for training."""
+    return json.loads(json.dumps(model.get_config(), default=str))
+
+
+def _describe_layers(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What each layer computes, and of what, by its name."""
+    return {
+        layer["name"]: {"config": _of_prediction(layer["config"]), "inputs": layer["inbound_nodes"]}
+        for layer in configuration["layers"]
+    }
+
+
+def _of_prediction(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's configuration without what only training depends on, and without what the signature says."""
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in TRAINING and not key.endswith(TRAINING_KINDS) and key != "signature"
+    }
+
+
+def _describe(layer: Any) -> str:
+    """Class and weights of a layer: `Dense with kernel [4, 6], bias [6]`."""
+    shapes = ", ".join(f"{_short_name(weight)} {list(weight.shape)}" for weight in layer.weights)
+    return f"{type(layer).__name__} with {shapes}" if shapes else type(layer).__name__
+
+
+def _short_name(weight: Any) -> str:
+    """`kernel`, of `layer_0/kernel:0` too."""
+    return str(weight.name).rpartition("/")[2].partition(":")[0]
+
+
+def _differences(one: Any, other: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The JSON paths at which two values differ, and what stands there."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in [*other, *(key for key in one if key not in other)]:
+            yield from _differences(one.get(key), other.get(key), f"{place}.{key}" if place else key)
+    elif one != other:
+        yield place, one, other
+
+
+def _quote(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"

@@ -1,0 +1,58 @@
+"""The command line of `python -m sensenet.decompile`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from sensenet import command_line
+from sensenet.command_line import STANDARD
+from sensenet.compile.document_files import require_writable, write_document
+from sensenet.decompile.driver import decompile
+
+PROGRAM = "python -m sensenet.decompile"
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} trained.keras --like deepnet.json -o trained.json
+  {PROGRAM} weights.h5 --like bare.json > deepnet.json
+
+exit status: 0, 1 for input that cannot be decompiled, 2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    options = _make_parser().parse_args(arguments)
+    return command_line.run(lambda: _decompile(options))
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Write a trained network as a BigML document.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("trained", metavar="TRAINED", help="a .keras file of level 0, or an h5 file of weights")
+    add(
+        "--like",
+        metavar="DOCUMENT",
+        required=True,
+        help="the document that it was compiled from, or a pretrained network's name",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        default=STANDARD,
+        help="the file to write; compressed where it ends in .gz (default: standard output)",
+    )
+    add("-f", "--force", action="store_true", help="replace what stands there")
+    return parser
+
+
+def _decompile(options: argparse.Namespace) -> None:
+    require_writable(options.output, options.force)
+    write_document(decompile(options.trained, options.like), options.output, options.force)
