@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +19,13 @@ from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Verification
 from sensenet.backends import TARGETS
+from sensenet.compile.inputs import Feed, generated_inputs, given_inputs
 from sensenet.errors import ArtifactError, VerificationError
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops.basic import Gather
-from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.printer import print_graph, weights
-from sensenet.ir.signature import (
-    BOXES,
-    NUMERIC_INPUT,
-    SCORES,
-    VALID,
-    CategoricalColumn,
-    Column,
-    ImageColumn,
-    ModelKind,
-    NumericColumn,
-)
+from sensenet.ir.signature import BOXES, SCORES, VALID
 from sensenet.ir.types import Array
-from sensenet.runtime.detections import make_detector
-from sensenet.runtime.predictor import make_predictor
-
-GENERATED_ROWS = 64
-GENERATED_PICTURES = 2
-OTHER_SIZE = (37, 53)
-"""Height and width of generated pictures that have to be rescaled."""
 
 ABSOLUTE, RELATIVE = 1e-5, 1e-4
 """An answer may differ by ABSOLUTE + RELATIVE · |answer|: float32 rounding, summed in another order."""
@@ -53,8 +35,6 @@ QUANTIZED = {"float16": 1e-2, "uint16": 1e-2, "dynamic": 0.1, "uint8": 0.1, "int
 
 PIXEL = 1.0
 """What a side of a detector's box may differ by: it is rounded to whole pixels."""
-
-Feed = Mapping[str, Array]
 
 
 @frozen
@@ -136,79 +116,18 @@ def compare(
 
 
 def generated_checks(graph: Graph) -> list[Check]:
-    """Random inputs of every kind that the graph takes, always the same."""
-    random = np.random.default_rng(0)
-    program = prepare(graph)
-    feeds = [
-        {node.name: _generate(graph, node.name, node.types[0].shape, size, random) for node in graph.inputs}
-        for size in _sizes(graph)
-    ]
-    return [Check(feed, program(feed)) for feed in feeds]
-
-
-def _sizes(graph: Graph) -> list[tuple[int, int]]:
-    """Heights and widths of pictures to generate: the network's own, and another."""
-    image = graph.signature.image
-    return (
-        [OTHER_SIZE] if image is None or not image.size_known else [(image.height, image.width), OTHER_SIZE]
-    )
-
-
-def _generate(
-    graph: Graph, name: str, shape: Sequence[int | None], size: tuple[int, int], random: np.random.Generator
-) -> Array:
-    columns = graph.signature.columns
-    pictures = any(isinstance(column, ImageColumn) for column in columns)
-    rows = GENERATED_PICTURES if pictures or graph.signature.kind is not ModelKind.DEEPNET else GENERATED_ROWS
-    if name == NUMERIC_INPUT:
-        spreads = _spreads(graph, len(columns))
-        cells = [_cells(c, rows, spread, random) for c, spread in zip(columns, spreads, strict=True)]
-        return np.stack(cells, axis=1).astype(np.float32) if cells else np.zeros((rows, 0), np.float32)
-    known = [rows if axis == 0 else length for axis, length in enumerate(shape)]
-    known[-3:-1] = size
-    return random.integers(0, 256, [length or 1 for length in known]).astype(np.float32)
-
-
-def _cells(column: Column, rows: int, spread: float, random: np.random.Generator) -> Array:
-    """Numbers around the column's mean, the first of them missing; categories, known ones and others."""
-    match column:
-        case NumericColumn():
-            cells = column.missing + spread * random.normal(size=rows)
-            cells[0] = column.missing
-            return cells
-        case CategoricalColumn():
-            return random.integers(-1, max(len(column.values), 1), rows).astype(np.float64)
-    return np.zeros(rows)
-
-
-def _spreads(graph: Graph, columns: int) -> Array:
-    """The standard deviation of each column that the graph standardizes; 1 for the others."""
-    spreads = np.ones(columns)
-    for node in graph.nodes:
-        if not isinstance(node.op, Standardize):
-            continue
-        source, chosen, gather = node.inputs[0].node, np.arange(columns), node.inputs[0].op
-        if isinstance(gather, Gather):
-            source, chosen = source.inputs[0].node, gather.indices.array
-        if source.name == NUMERIC_INPUT:
-            spreads[chosen] = np.broadcast_to(node.op.stdev.float64, len(chosen))
-    return spreads
+    """Random inputs of every kind that the graph takes, always the same, and its answers."""
+    return _answered(graph, generated_inputs(graph))
 
 
 def given_checks(graph: Graph, rows: Iterable[Any]) -> list[Check]:
-    """The inputs that rows, or a detector's pictures, are encoded as; raises InputError."""
+    """The inputs that rows, or a detector's pictures, are encoded as, and answers; raises InputError."""
+    return _answered(graph, given_inputs(graph.signature, rows))
+
+
+def _answered(graph: Graph, feeds: Iterable[Feed]) -> list[Check]:
     program = prepare(graph)
-    checks: list[Check] = []
-
-    def run(inputs: Feed) -> Feed:
-        checks.append(Check(dict(inputs), program(inputs)))
-        return checks[-1].expected
-
-    executable = Executable(signature=graph.signature, run=run)
-    prefix = graph.signature.settings.get("image_path_prefix")
-    make = make_detector if graph.signature.kind is ModelKind.DETECTOR else make_predictor
-    make(executable, str(prefix) if prefix else None)(list(rows))
-    return checks
+    return [Check(feed, program(feed)) for feed in feeds]
 
 
 def _run_elsewhere(
