@@ -7,11 +7,14 @@ import shutil
 import subprocess
 
 import pytest
+from documents import image
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import ALL_CASES, CASES, OpCase, case_name, floats
 
+from sensenet.frontend import import_graph
 from sensenet.ir.drawing import to_dot
+from sensenet.ir.drawing.blocks import find_blocks
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Dense
@@ -21,7 +24,8 @@ from sensenet.ir.types import Tensor, f32
 
 STRING = r'"(?:[^"\\]|\\.)*"'
 ATTRIBUTES = rf"\[\w+=(?:{STRING}|\w+)(?:, \w+=(?:{STRING}|\w+))*\]"
-STATEMENT = re.compile(rf"  (?:node|edge|{STRING}(?: -> {STRING})?) {ATTRIBUTES};", re.DOTALL)
+STATEMENT = re.compile(rf"  (?:node|edge|graph|{STRING}(?: -> {STRING})?) {ATTRIBUTES};", re.DOTALL)
+FRAME = re.compile(r"  (?:subgraph cluster_\d+ \{|\})\n")
 
 
 def statements(dot: str) -> list[str]:
@@ -31,6 +35,9 @@ def statements(dot: str) -> list[str]:
     assert dot.endswith("\n}\n")
     position, found = head.end(), []
     while dot[position:] != "}\n":
+        if frame := FRAME.match(dot, position):
+            position = frame.end()
+            continue
         statement = STATEMENT.match(dot, position)
         assert statement, dot[position:]
         found.append(statement.group())
@@ -65,9 +72,21 @@ def test_drawing_of_a_graph():
 def test_drawings_of_every_op_are_well_formed(case):
     graph = case.graph()
     edges = sum(len(node.inputs) for node in graph.nodes) + len(graph.outputs)
-    found = statements(to_dot(graph))
+    dot = to_dot(graph)
+    found = statements(dot)
     assert sum(" -> " in statement for statement in found) == edges
-    assert len(found) == 2 + len(graph.nodes) + len(graph.outputs) + edges
+    assert len(found) == 2 + len(graph.nodes) + len(graph.outputs) + edges + dot.count("subgraph")
+
+
+def test_stages_are_framed():
+    dot = to_dot(import_graph(image()))
+    assert (
+        dot.count("  subgraph cluster_")
+        == dot.count("\n  }\n")
+        == len(find_blocks(import_graph(image())))
+        > 1
+    )
+    assert statements(dot)
 
 
 def test_other_results_are_numbered():

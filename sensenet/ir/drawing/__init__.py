@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sensenet.ir.drawing.dot import to_dot
+from sensenet.ir.drawing.html import to_html
 from sensenet.ir.drawing.svg import to_svg
 from sensenet.ir.graph import Graph
 
-__all__ = ["FORMS", "draw", "to_dot", "to_svg"]
+__all__ = ["FORMS", "draw", "to_dot", "to_html", "to_svg"]
 
-FORMS: dict[str, Callable[[Graph], str]] = {"svg": to_svg, "dot": to_dot}
+FORMS: dict[str, Callable[[Graph], str]] = {"svg": to_svg, "dot": to_dot, "html": to_html}
 """The name of each form and what draws it; the name is the suffix of its files too."""
 
 

@@ -1,9 +1,9 @@
 """Groups the nodes of a graph as people think of a network: stages, and blocks within them.
 
-A stage is a run of nodes that belong together: pictures of one size, the networks of an ensemble, features,
-trees, dense layers, detection. A long stage is cut where the fewest values cross, which is between residual
-blocks or the layers of a chain; short pieces of a chain stay together. Every node is in one place, after
-what it reads.
+A stage is a run of nodes that belong together: pictures of one height and width, the networks of an ensemble,
+features, trees, dense layers, detection. A long stage is cut where the fewest values cross, which is between
+residual blocks or the layers of a chain; short pieces of a chain stay together. Every node is in one place,
+after what it reads.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ class Block:
 
 
 def find_blocks(graph: Graph) -> tuple[Block, ...]:
-    """The stages of a graph, in order; those of one title are numbered."""
+    """The stages of a graph, in order; a second one of a title has a number."""
     order = _sources_late(graph)
     stages = _stages(order)
     runs = [(title, tuple(run)) for title, run in groupby(order, key=stages.__getitem__)]
-    totals, seen = Counter(title for title, _ in runs), Counter[str]()
+    seen: Counter[str] = Counter()
     blocks = []
     for title, nodes in runs:
         seen[title] += 1
-        numbered = f"{title}, part {seen[title]}" if totals[title] > 1 else title
+        numbered = f"{title} ({seen[title]})" if seen[title] > 1 else title
         blocks.append(Block(numbered, _parts(nodes)))
     return tuple(blocks)
 
@@ -105,7 +105,7 @@ def _stage(node: Node, inherited: str) -> str:
     result, network = node.types[0], NETWORK.match(node.name)
     if result.rank == 4 and result.dtype is DType.FLOAT32 and result.shape[3] is not None:
         height, width = ("?" if size is None else str(size) for size in result.shape[1:3])
-        return f"{height} × {width} pixels"
+        return f"{height} × {width}"
     if family(node.op) == "detection":
         return "Detection"
     if network and type(node.op) not in (tabular.Standardize, tabular.OneHot, tabular.Forest):

@@ -118,6 +118,11 @@ def cut(text: str, longest: int) -> str:
     return text[:kept] + ELLIPSIS
 
 
+def count(number: int, what: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """The text with � for each character that a file of text or XML can't hold."""
     return UNPRINTABLE.sub("�", text)

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+import attrs
 from attrs import frozen
 
-from sensenet.ir.drawing.captions import Caption, columns, cut, describe, family, make_caption, printable
+from sensenet.ir.drawing.captions import (
+    Caption,
+    columns,
+    count,
+    cut,
+    describe,
+    family,
+    make_caption,
+    printable,
+)
 from sensenet.ir.drawing.layout import Edge, Layout, Point, arrange
 from sensenet.ir.graph import Graph, Node
 
 STYLE = (Path(__file__).parent / "boxes.css").read_text("utf-8")
 """The colors of the boxes by family, light and dark, and the fonts that the sizes below go by."""
+
+PAPER = '<rect class="paper" width="100%" height="100%"/>'
 
 COLUMN = 6.7
 """Pixels of a letter, a little more than of the 11 pixel fonts of fixed width that STYLE names."""
@@ -26,6 +38,13 @@ BETWEEN = 2
 """Columns between op and type."""
 
 
+Line = tuple[str, ...]
+
+
+def _as_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
+    return tuple(tuple(map(printable, line)) for line in lines)
+
+
 @frozen
 class Box:
     """A node as it is drawn, or a pill that stands for a value's way in or out.
@@ -34,7 +53,7 @@ class Box:
     """
 
     kind: str
-    lines: tuple[tuple[str, ...], ...]
+    lines: tuple[Line, ...] = attrs.field(converter=_as_lines)
     tooltip: str = ""
     attributes: str = ""
 
@@ -45,7 +64,7 @@ def node_box(node: Node, attributes: str = "") -> Box:
     return Box(f"node {family(node.op)}", _lines(caption), describe(node), attributes)
 
 
-def _lines(caption: Caption) -> tuple[tuple[str, ...], ...]:
+def _lines(caption: Caption) -> tuple[Line, ...]:
     lines = ((caption.op, caption.type), (caption.name,), (caption.attributes,))
     return lines if caption.attributes else lines[:2]
 
@@ -69,8 +88,8 @@ def to_svg(graph: Graph) -> str:
         (position[value.node], len(graph.nodes) + index) for index, value in enumerate(graph.outputs.values())
     }
     title = graph.signature.name or "A network"
-    summary = f"The graph of a {graph.signature.kind.value}: {len(graph.nodes)} nodes."
-    head = f"<title>{_text(title)}</title><desc>{_text(summary)}</desc><style>\n{STYLE}</style>"
+    summary = f"The graph of a {graph.signature.kind.value}: {count(len(graph.nodes), 'node')}."
+    head = f"<title>{_text(title)}</title><desc>{_text(summary)}</desc><style>\n{STYLE}</style>{PAPER}"
     return draw_boxes(boxes, sorted(edges), f'role="img" aria-label="{_text(title)}"', head) + "\n"
 
 

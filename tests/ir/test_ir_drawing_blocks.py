@@ -1,0 +1,64 @@
+"""The grouping into stages and blocks."""
+
+from __future__ import annotations
+
+import pytest
+from documents import detector, ensemble, image
+from hypothesis import given
+from strategies import PICTURE_OPS, TABULAR_OPS, graphs
+
+from sensenet.frontend import import_graph
+from sensenet.ir.drawing.blocks import MOST_NODES, find_blocks
+from sensenet.ir.ops.basic import Add
+from sensenet.pretrained import get_pretrained_network
+
+
+@given(graphs(TABULAR_OPS | PICTURE_OPS))
+def test_every_node_is_in_one_place_after_what_it_reads(graph):
+    nodes = [node for stage in find_blocks(graph) for node in stage.nodes]
+    assert len(nodes) == len(graph.nodes)
+    assert set(nodes) == set(graph.nodes)
+    position = {node: index for index, node in enumerate(nodes)}
+    assert all(position[v.node] < position[node] for node in nodes for v in node.inputs)
+
+
+@given(graphs(TABULAR_OPS | PICTURE_OPS))
+def test_titles_of_stages_differ(graph):
+    titles = [stage.title for stage in find_blocks(graph)]
+    assert len(set(titles)) == len(titles)
+
+
+STAGES = (
+    (ensemble(), ["Features", "Trees", "Network 0", "Network 1", "Answer"]),
+    (image(), ["Features", "6 × 8", "3 × 4", "2 × 2", "4 × 4", "3 × 3", "Features (2)", "Dense layers"]),
+    (detector(), ["16 × 16", "4 × 4", "Detection", "2 × 2", "Detection (2)"]),
+)
+
+
+@pytest.mark.parametrize(("document", "titles"), STAGES)
+def test_stages_of_small_models(document, titles):
+    assert [stage.title for stage in find_blocks(import_graph(document))] == titles
+
+
+@pytest.mark.slow
+def test_a_residual_network_is_cut_between_its_residual_blocks():
+    graph = import_graph(get_pretrained_network("resnet50"))
+    stages = {stage.title: stage for stage in find_blocks(graph)}
+    sizes = ["224 × 224", "112 × 112", "55 × 55", "28 × 28", "14 × 14", "7 × 7", "Dense layers"]
+    assert list(stages) == sizes
+    assert [len(stages[size].blocks) for size in sizes] == [0, 0, 3, 4, 6, 3, 0]
+    for stage in stages.values():
+        for block in stage.blocks:
+            assert sum(isinstance(node.op, Add) for node in block.nodes) == 1
+            assert not block.blocks
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "tinyyolov4", pytest.param("yolov4", marks=pytest.mark.slow)])
+def test_blocks_are_small_enough_to_read(name):
+    def leaves(block):
+        return [leaf for part in block.blocks for leaf in leaves(part)] or [block]
+
+    graph = import_graph(get_pretrained_network(name))
+    sizes = [len(leaf.nodes) for stage in find_blocks(graph) for leaf in leaves(stage)]
+    assert max(sizes) <= 2 * MOST_NODES
+    assert sum(sizes) == len(graph.nodes)
