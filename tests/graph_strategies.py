@@ -157,6 +157,11 @@ def make_one_hot(pool: Pool, n: int) -> Op:
     return tabular.OneHot(depths=tuple(pool.count(0, 3) for _ in range(n)))
 
 
+def make_embedding_sum(pool: Pool, n: int) -> Op:
+    depths = tuple(pool.count(1, 3) for _ in range(n))
+    return tabular.EmbeddingSum(table=pool.weight(sum(depths), pool.count(1, 3)), depths=depths)
+
+
 def make_forest(pool: Pool, n: int) -> Op:
     """Ragged trees, made by splitting leaves that are drawn; thresholds are simple, so that ties occur."""
     outputs, sizes = pool.count(1, 2), tuple(pool.count(1, 3) for _ in range(pool.count(1, 2)))
@@ -356,6 +361,7 @@ BUILDERS: dict[type[Op], Builder] = {
     tabular.Standardize: on_rows(make_standardize),
     tabular.Destandardize: on_rows(make_destandardize),
     tabular.OneHot: on_rows(make_one_hot),
+    tabular.EmbeddingSum: on_rows(make_embedding_sum),
     tabular.Forest: on_rows(make_forest),
     dense.Dense: on_rows(make_dense),
     dense.BatchNormalization: on_rows(make_normalization),

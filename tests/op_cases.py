@@ -103,6 +103,17 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
         ),
         OpCase(tabular.OneHot(depths=()), (floats(2, 0),)),
     ),
+    tabular.EmbeddingSum: (
+        OpCase(
+            tabular.EmbeddingSum(table=weights(6, 2), depths=(3, 1, 2)),
+            (
+                np.asarray(
+                    [[0, 0, 0], [2, 0, 1], [-1, -1, -1], [3, np.nan, 0.5], [np.inf, -0.0, 1]], np.float32
+                ),
+            ),
+        ),
+        OpCase(tabular.EmbeddingSum(table=weights(4, 3), depths=(4,)), (np.float32([[2], [1e10], [-1e10]]),)),
+    ),
     tabular.Forest: (
         OpCase(TWO_FORESTS, (floats(6, 3),)),
         OpCase(TWO_FORESTS, (np.asarray([[0.5, 0, -0.25], [np.nan] * 3, [np.inf] * 3], np.float32),)),

@@ -22,6 +22,7 @@ from sensenet.passes import (
     fold_pixel_standardization,
     fold_standardization,
     fuse_activations,
+    look_up_categories,
     merge_convolutions,
     merge_dense,
     merge_forests,
@@ -64,6 +65,7 @@ _ROUNDING: tuple[Pass, ...] = (
     fold_channel_order.PASS,  # before standardisation of pixels: no gather is left between its steps
     fold_pixel_standardization.PASS,  # once paddings that convolutions do by themselves are gone
     merge_convolutions.PASS,  # once linear convolutions have taken in what folds into them
+    look_up_categories.PASS,  # once layers have taken in all that folds into their kernels
     share_weights.PASS,  # last: others make new ops
 )
 

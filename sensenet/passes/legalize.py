@@ -21,7 +21,7 @@ from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Average
 from sensenet.ir.ops.dense import BatchNormalization, Dropout
-from sensenet.ir.ops.tabular import Destandardize, Forest, OneHot, Standardize
+from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
 from sensenet.passes.lower_arithmetic import (
     lower_average,
@@ -31,6 +31,7 @@ from sensenet.passes.lower_arithmetic import (
     lower_one_hot,
     lower_standardize,
 )
+from sensenet.passes.lower_embedding import lower_embedding_sum
 from sensenet.passes.lower_forest import lower_forest
 from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
 
@@ -38,6 +39,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     Standardize: lower_standardize,
     Destandardize: lower_destandardize,
     OneHot: lower_one_hot,
+    EmbeddingSum: lower_embedding_sum,
     Forest: lower_forest,
     BatchNormalization: lower_batch_normalization,
     Dropout: lower_dropout,

@@ -27,6 +27,7 @@ JUMPING = {
     basic.TakeAlong,
     tabular.Forest,
     tabular.OneHot,
+    tabular.EmbeddingSum,
     detection.ScaleBoxes,
     detection.SuppressBoxes,
 }

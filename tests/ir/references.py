@@ -95,6 +95,18 @@ def one_hot(op: tabular.OneHot, x: np.ndarray) -> np.ndarray:
     return np.asarray(rows).reshape(len(x), -1) if rows and rows[0] else np.zeros((len(x), 0))
 
 
+def embedding_sum(op: tabular.EmbeddingSum, x: np.ndarray) -> np.ndarray:
+    result = np.zeros((len(x), op.table.shape[1]))
+    for row, codes in zip(result, x, strict=True):
+        start = 0
+        for code, depth in zip(codes, op.depths, strict=True):
+            for j in range(depth):
+                if code == j:
+                    row += op.table.array[start + j]
+            start += depth
+    return result
+
+
 def dense_layer(op: dense.Dense, x: np.ndarray) -> np.ndarray:
     kernel = op.kernel.array.astype(np.float64)
     result = np.empty((*x.shape[:-1], kernel.shape[1]))
@@ -351,6 +363,7 @@ REFERENCES: dict[type[Op], Callable[..., Any]] = {
     tabular.Standardize: lambda op, x: (x - op.mean.float64) / op.stdev.float64,
     tabular.Destandardize: lambda op, x: x * op.stdev.float64 + op.mean.float64,
     tabular.OneHot: one_hot,
+    tabular.EmbeddingSum: embedding_sum,
     tabular.Forest: forest,
     dense.Dense: dense_layer,
     dense.BatchNormalization: batch_normalization,

@@ -145,6 +145,14 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
     (tabular.OneHot(depths=(2, 2, -1)), (ROWS,)),
     (tabular.OneHot(depths=(2, 2, 2)), (INT,)),
     (tabular.OneHot(depths=(2, 2, 2)), (f32(3),)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 4)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 1, 4)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 0, 4)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(6), depths=(2, 1, 3)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(0, 2), depths=()), (f32(None, 0),)),
+    (tabular.EmbeddingSum(table=Tensor.int32([[1]]), depths=(1,)), (f32(None, 1),)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 1, 3)), (INT,)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 1, 3)), (f32(3),)),
     (forest(), (f32(None, 1),)),
     (forest(), (INT,)),
     (forest(), (f32(3),)),
@@ -343,6 +351,15 @@ def test_one_hot_says_which_column_is_which():
     op = tabular.OneHot(depths=(2, 0, 3))
     assert op.groups.tolist() == [0, 0, 2, 2, 2]
     assert op.codes.tolist() == [0, 1, 0, 1, 2]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3000])
+def test_embedding_sum_is_one_hot_times_the_table(rows):
+    depths = (5, 1, 40)
+    op = tabular.EmbeddingSum(table=weights(46, 9), depths=depths)
+    x = np.random.default_rng(0).integers(-1, 41, (rows, 3)).astype(np.float32)
+    product = tabular.OneHot(depths=depths).evaluate(x) @ op.table.array
+    np.testing.assert_allclose(op.evaluate(x), product, rtol=1e-6, atol=1e-6, strict=True)
 
 
 def test_lookup_of_ints_stays_int():

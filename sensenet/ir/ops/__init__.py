@@ -11,6 +11,7 @@ OP_CLASSES: tuple[type[Op], ...] = (
     tabular.Standardize,
     tabular.Destandardize,
     tabular.OneHot,
+    tabular.EmbeddingSum,
     tabular.Forest,
     dense.Dense,
     dense.BatchNormalization,

@@ -1,6 +1,8 @@
-"""Ops on the columns of a row: standardising, one-hot encoding, and forests of decision trees."""
+"""Ops on the columns of a row: standardising, encoding of categories, and forests of decision trees."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 from attrs import frozen
@@ -8,6 +10,9 @@ from attrs import frozen
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32, matches
+
+LARGEST_BLOCK = 1 << 16
+"""Numbers that `EmbeddingSum` looks up at a time, so that they stay in the processor's cache."""
 
 
 @frozen(kw_only=True)
@@ -82,6 +87,55 @@ class OneHot(Op):
         """float32[Σ depths]: the code that each output column stands for."""
         ranges = [np.arange(depth, dtype=np.float32) for depth in self.depths]
         return np.concatenate([np.zeros(0, np.float32), *ranges])
+
+
+@frozen(kw_only=True, slots=False)
+class EmbeddingSum(Op):
+    """The sum of one row of a table for each category code; x: f32[b, k] → f32[b, units].
+
+    The table, f32[Σ depths, units], holds one group of rows for each column of codes, one after another:
+    y = Σ_i table[start_i + x[:, i]], where start_i is where group i begins. A code outside [0, depth_i), or
+    that is no whole number, adds nothing. So y = one_hot(x) @ table, for a table without NaN and infinities.
+    """
+
+    table: Tensor
+    depths: tuple[int, ...]
+
+    @property
+    def units(self) -> int:
+        return self.table.shape[1]
+
+    @functools.cached_property
+    def starts(self) -> Array:
+        """int64[k]: the first row of each group."""
+        return np.cumsum((0, *self.depths[:-1]))
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(
+            x.dtype is DType.FLOAT32 and x.rank == 2 and x.shape[1] == len(self.depths),
+            f"expected f32[?,{len(self.depths)}], found {x}",
+        )
+        require(min(self.depths, default=0) >= 1, f"depths are {self.depths}, expected positive ones")
+        require_float(self.table.type)
+        rows = sum(self.depths)
+        require(
+            len(self.table.shape) == 2 and self.table.shape[0] == rows,
+            f"the table is {self.table.type}, expected f32[{rows},units]",
+        )
+        return x.with_last(self.units)
+
+    def evaluate(self, x: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            codes = x.astype(np.int64)
+        known = (codes == x) & (codes >= 0) & (codes < self.depths)
+        rows = np.where(known, codes + self.starts, 0)
+        factors = known.astype(np.float32)[:, None, :]
+        y = np.empty((len(x), 1, self.units), np.float32)
+        step = max(1, LARGEST_BLOCK // max(1, len(self.depths) * self.units))
+        for start in range(0, len(x), step):
+            block = slice(start, start + step)
+            np.matmul(factors[block], self.table.array.take(rows[block], axis=0), out=y[block])
+        return y.reshape(len(x), self.units)
 
 
 @frozen(kw_only=True)
