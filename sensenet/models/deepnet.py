@@ -170,6 +170,14 @@ class Deepnet(Model):
         """
         return self._predict(x)
 
+    def encode(self, x: Any) -> dict[str, Array]:
+        """What the network reads for those rows, by the names of its inputs: what its Keras model trains on.
+
+        `numeric_inputs` is f32[rows, columns], a category its position or -1; `image_pixel_inputs` is
+        f32[rows, height, width, channels]. Takes what the model itself takes, and raises InputError likewise.
+        """
+        return self._predict.encode(x)
+
 
 class ObjectDetector(Model):
     """Finds objects on pictures."""

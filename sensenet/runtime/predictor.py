@@ -9,6 +9,7 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.artifact import Executable
+from sensenet.errors import InputError
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 from sensenet.ir.types import Array
 from sensenet.runtime.pictures import PictureReader, picture_reader
@@ -42,6 +43,16 @@ class Predictor:
         if not results:
             return self._predict(self._blank())[:0]
         return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def encode(self, x: Any) -> dict[str, Array]:
+        """The tensors that the network reads for all rows together, by the names of its inputs.
+
+        Raises InputError, also where pictures of different sizes share no tensor.
+        """
+        batches = list(self._batches(x)) or [{name: part[:0] for name, part in self._blank().items()}]
+        if len({batch[PIXEL_INPUT].shape[1:] for batch in batches if PIXEL_INPUT in batch}) > 1:
+            raise InputError("the pictures have different sizes, and the network takes them as they are")
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _predict(self, inputs: Inputs) -> Array:
         return np.array(self.run(inputs)[PREDICTIONS], np.float32)  # a copy: the caller may write to it
