@@ -9,7 +9,6 @@ import functools
 import http.server
 import json
 import re
-import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -31,15 +30,8 @@ from sensenet.settings import ensure_settings
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow, needs_tensorflowjs]
 
 HERE = Path(__file__).parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ROWS = [[2.5, "green", 3], [None, "purple", None], [-1, "blue", 10]]
 DETECTION = {"bounding_box_threshold": 0.01}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    return found or pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
 
 
 @pytest.fixture(scope="module")

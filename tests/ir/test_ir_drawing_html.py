@@ -9,6 +9,7 @@ import re
 from html.parser import HTMLParser
 
 from documents import image
+from drawings import HOSTILE, small_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import floats
@@ -22,10 +23,6 @@ from sensenet.ir.ops import core, dense
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 
-HOSTILE = (
-    "</script></title></svg><script>window.hacked=1</script>"
-    "<img src=x onerror='window.hacked=1'>\" onclick=\"window.hacked=1"
-)
 VOID = {"meta", "link", "input", "img", "br"}
 
 
@@ -67,12 +64,6 @@ class Page(HTMLParser):
     def record(self) -> dict:
         """What the script reads."""
         return json.loads(self.raw[1][1])
-
-
-def small_graph(name: str = "Iris", output: str = "predictions", layer: str = "layer_0") -> Graph:
-    x = apply(core.Input(type=f32(None, 20)), name="numeric_inputs")
-    y = apply(dense.Dense(kernel=Tensor(floats(20, 3)), bias=Tensor.float32([1, 2, 3])), x.value, name=layer)
-    return Graph.create([x], {output: y.value}, Signature(name=name))
 
 
 @given(graphs(TABULAR_OPS | PICTURE_OPS))
