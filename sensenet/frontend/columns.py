@@ -8,7 +8,8 @@ from typing import Any
 from attrs import frozen
 
 from sensenet.frontend.cursor import FLOAT32_MAX, Cursor, checked_text
-from sensenet.ir.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn
+from sensenet.ir.fields import Field
+from sensenet.ir.signature import CategoricalColumn, Column, ImageColumn, NumericColumn
 
 STATISTICS = (("mean", "stdev"), ("zero_value", "one_value"))
 """The two pairs that describe a numeric column; the first that is there counts."""
@@ -69,21 +70,19 @@ COLUMN_TYPES: dict[str, Callable[[Cursor], ColumnEncoding]] = {
     "image": _image,
 }
 
-OPTYPES: dict[type[Any], str] = {
+CELL_TYPES: dict[type[Any], str] = {
     NumericColumn: "numeric",
     CategoricalColumn: "categorical",
     ImageColumn: "image",
 }
-"""The type that the field of a column has in a resource."""
+"""What the cell of a column is, in the words of fields."""
 
 
 def match_fields(columns: Sequence[ColumnEncoding], input_fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """The fields of a row's cells in order, or none where the resource's don't correspond to its cells.
-
-    They don't where text is expanded to several columns, or a field has another that says it is missing.
-    """
+    """The fields whose values make a row's cells, or none where the resource's make other cells."""
+    cell_types = [field.cell_type for field in input_fields for _ in field.cell_names]
     indices = [encoding.column.index for encoding in columns]
-    if min(indices) < 0 or max(indices) + 1 != len(input_fields):
+    if min(indices) < 0 or max(indices) + 1 != len(cell_types):
         return ()
-    same = all(input_fields[e.column.index].optype == OPTYPES[type(e.column)] for e in columns)
+    same = all(cell_types[e.column.index] == CELL_TYPES[type(e.column)] for e in columns)
     return input_fields if same else ()

@@ -9,8 +9,9 @@ from attrs import frozen
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.cursor import Cursor, describe, list_keys
+from sensenet.frontend.fields import member, read_conventions, read_field
 from sensenet.frontend.reader import read_bytes, read_file
-from sensenet.ir.signature import Field
+from sensenet.ir.fields import Field
 
 ENVELOPES = (("object", "deepnet", "network"), ("deepnet", "network"), ("model", "network"), ("network",))
 """Where a network is looked for, in this order; then the document itself."""
@@ -23,8 +24,8 @@ NETWORK_KEYS = ("layers", "networks")
 class Document:
     """A document whose network has been found.
 
-    `network` points to it. `input_fields` are the fields that a row's cells stand for, in order, as far as
-    the resource names them.
+    `network` points to it. `input_fields` are the fields whose values make a row's cells, in order, if the
+    resource describes all of them; `missing_tokens` are the texts that stand for missing values.
     """
 
     network: Cursor
@@ -32,6 +33,7 @@ class Document:
     description: str = ""
     input_fields: tuple[Field, ...] = ()
     objective: Field | None = None
+    missing_tokens: tuple[str, ...] = ()
 
 
 def read_document(source: Any) -> Document:
@@ -98,28 +100,16 @@ def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
 def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
     """What the resource around a network says besides. No answer depends on it, so faults are let be."""
     resource = root["object"] if network.path.startswith("object.") else root
-    model = _member(resource, "deepnet", dict) or _member(resource, "model", dict) or {}
-    fields = _member(resource, "fields", dict) or _member(model, "fields", dict) or {}
-    named: list[Field | None] = [_field(fields, id_) for id_ in _member(resource, "input_fields", list) or []]
-    objectives = _member(resource, "objective_fields", list) or [None]
+    model = member(resource, "deepnet", dict) or member(resource, "model", dict) or {}
+    fields = member(resource, "fields", dict) or member(model, "fields", dict) or {}
+    conventions = read_conventions(resource, model)
+    inputs = [read_field(fields, id_, conventions) for id_ in member(resource, "input_fields", list) or []]
+    objectives = member(resource, "objective_fields", list) or [None]
     return Document(
         network=network,
-        name=_member(resource, "name", str) or "",
-        description=_member(resource, "description", str) or "",
-        input_fields=tuple(field for field in named if field) if all(named) else (),
-        objective=_field(fields, _member(resource, "objective_field", str) or objectives[0]),
+        name=member(resource, "name", str) or "",
+        description=member(resource, "description", str) or "",
+        input_fields=tuple(field for field in inputs if field) if all(inputs) else (),
+        objective=read_field(fields, member(resource, "objective_field", str) or objectives[0]),
+        missing_tokens=conventions.missing_tokens,
     )
-
-
-def _member(record: dict[str, Any], key: str, kind: type) -> Any:
-    """A member of this type, else None; text that no file can hold is none."""
-    value = record.get(key)
-    if isinstance(value, str) and value != value.encode(errors="ignore").decode():
-        return None
-    return value if isinstance(value, kind) else None
-
-
-def _field(fields: dict[str, Any], id_: Any) -> Field | None:
-    record = _member(fields, id_, dict) if isinstance(id_, str) else None
-    name, optype = (_member(record or {}, key, str) for key in ("name", "optype"))
-    return Field(id=id_, name=name, optype=optype) if name is not None and optype is not None else None

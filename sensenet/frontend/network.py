@@ -64,7 +64,7 @@ def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
         document,
         images.settings,
         columns=tuple(encoding.column for encoding in encoder.encodings),
-        fields=match_fields(encoder.encodings, document.input_fields),
+        **_describe_fields(document, encoder),
         classes=exposition.classes,
         image=image,
     )
@@ -84,7 +84,7 @@ def _build_detector(document: Document, images: ImageNetwork) -> Graph:
         images.settings,
         kind=ModelKind.DETECTOR,
         columns=(encoder.encodings[0].column,),
-        fields=match_fields(encoder.encodings, document.input_fields),
+        **_describe_fields(document, encoder),
         classes=classes,
         image=image,
     )
@@ -115,6 +115,11 @@ def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
 def _read_encoder(network: Cursor) -> ColumnEncoder:
     preprocess = network.require("preprocess")
     return ColumnEncoder(preprocess=preprocess, encodings=read_columns(preprocess))
+
+
+def _describe_fields(document: Document, encoder: ColumnEncoder) -> dict[str, Any]:
+    fields = match_fields(encoder.encodings, document.input_fields)
+    return {"fields": fields, "missing_tokens": document.missing_tokens if fields else ()}
 
 
 def _describe(document: Document, settings: Settings, **parts: Any) -> Signature:

@@ -14,6 +14,8 @@ import attrs
 from attrs import frozen
 
 from sensenet.errors import ArtifactError
+from sensenet.ir.fields import Field, read_field
+from sensenet.ir.validators import as_items, each, is_a
 
 NUMERIC_INPUT = "numeric_inputs"
 PIXEL_INPUT = "image_pixel_inputs"
@@ -28,30 +30,6 @@ VALID = "valid"
 
 FORMAT_VERSION = 1
 """Of the JSON form; a reader refuses a newer one."""
-
-
-Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
-
-
-def _is(*expected: type) -> Validator:
-    """The value is of one of these types; raises TypeError. A bool is no int."""
-
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
-            names = " or ".join("null" if part is type(None) else part.__name__ for part in expected)
-            raise TypeError(f"{attribute.name} is {value!r}, expected {names}")
-
-    return check
-
-
-def _each(check_item: Validator) -> Validator:
-    """Every item, or every key of a mapping, passes the check."""
-
-    def check(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
-        for item in value:
-            check_item(instance, attribute, item)
-
-    return check
 
 
 class ModelKind(enum.Enum):
@@ -69,8 +47,8 @@ class ModelKind(enum.Enum):
 class NumericColumn:
     """A number. `index` says which cell of the row; `missing` is what None stands for."""
 
-    index: int = attrs.field(validator=_is(int))
-    missing: float = attrs.field(default=0.0, validator=_is(float, int))
+    index: int = attrs.field(validator=is_a(int))
+    missing: float = attrs.field(default=0.0, validator=is_a(float, int))
 
 
 def _as_values(values: Iterable[str | None]) -> tuple[str | None, ...]:
@@ -85,15 +63,15 @@ class CategoricalColumn:
     and so never matches.
     """
 
-    index: int = attrs.field(validator=_is(int))
-    values: tuple[str | None, ...] = attrs.field(converter=_as_values, validator=_each(_is(str, type(None))))
+    index: int = attrs.field(validator=is_a(int))
+    values: tuple[str | None, ...] = attrs.field(converter=_as_values, validator=each(is_a(str, type(None))))
 
 
 @frozen(kw_only=True)
 class ImageColumn:
     """A picture: path, encoded bytes or pixels."""
 
-    index: int = attrs.field(validator=_is(int))
+    index: int = attrs.field(validator=is_a(int))
 
 
 Column = NumericColumn | CategoricalColumn | ImageColumn
@@ -118,15 +96,6 @@ _COLUMN_TYPES: dict[str, type[Any]] = {
 
 
 @frozen(kw_only=True)
-class Field:
-    """A field of the resource: its id (`000001`), the name people know, and its type there."""
-
-    id: str = attrs.field(validator=_is(str))
-    name: str = attrs.field(validator=_is(str))
-    optype: str = attrs.field(validator=_is(str))
-
-
-@frozen(kw_only=True)
 class ImageInput:
     """How pictures reach the graph: the network's size, and how others are brought to it.
 
@@ -134,10 +103,10 @@ class ImageInput:
     Height and width are 0 where nobody knows them but the graph, which then scales every picture itself.
     """
 
-    height: int = attrs.field(validator=_is(int))
-    width: int = attrs.field(validator=_is(int))
-    channels: int = attrs.field(validator=_is(int))
-    rescale_type: str = attrs.field(validator=_is(str))
+    height: int = attrs.field(validator=is_a(int))
+    width: int = attrs.field(validator=is_a(int))
+    channels: int = attrs.field(validator=is_a(int))
+    rescale_type: str = attrs.field(validator=is_a(str))
 
     @property
     def size_known(self) -> bool:
@@ -168,28 +137,37 @@ def _as_settings(settings: Mapping[str, Scalar]) -> dict[str, Scalar]:
 class Signature:
     """See the module. `columns` are in feature order; `fields` in the order of a row's cells, where known.
 
-    `classes` is empty for a regression. `settings` holds those given when the graph was made, by name.
+    `classes` is empty for a regression. `settings` holds those given when the graph was made, by name. A
+    value given by its field's name counts as missing where it is one of `missing_tokens`.
     """
 
     kind: ModelKind = ModelKind.DEEPNET
     columns: tuple[Column, ...] = attrs.field(default=(), converter=_as_columns)
-    classes: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=_each(_is(str)))
+    classes: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=each(is_a(str)))
     fields: tuple[Field, ...] = attrs.field(default=(), converter=_as_fields)
     objective: Field | None = None
     image: ImageInput | None = None
-    name: str = attrs.field(default="", validator=_is(str))
-    description: str = attrs.field(default="", validator=_is(str))
+    name: str = attrs.field(default="", validator=is_a(str))
+    description: str = attrs.field(default="", validator=is_a(str))
     settings: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_as_settings)
+    missing_tokens: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=each(is_a(str)))
 
     @property
     def image_columns(self) -> tuple[ImageColumn, ...]:
         return tuple(column for column in self.columns if isinstance(column, ImageColumn))
+
+    @property
+    def cell_names(self) -> tuple[str, ...]:
+        """Names of a row's cells, in order, where the fields are known."""
+        return tuple(name for field in self.fields for name in field.cell_names)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; `from_json` gives the signature back."""
         tags = {column_type: tag for tag, column_type in _COLUMN_TYPES.items()}
         tagged = [{"type": tags[type(column)], **attrs.asdict(column)} for column in self.columns]
         record = attrs.asdict(self) | {"kind": self.kind.value, "columns": tagged}
+        record["fields"] = [field.to_json() for field in self.fields]
+        record["objective"] = self.objective.to_json() if self.objective else None
         return {"format_version": FORMAT_VERSION, **record}
 
     @classmethod
@@ -216,33 +194,28 @@ def _read(record: Any) -> Signature:
             raise TypeError(f"the setting {name} is {value!r}")
     return Signature(
         kind=ModelKind(record["kind"]),
-        columns=tuple(_read_column(column) for column in _items(record["columns"])),
-        classes=_items(record["classes"]),
-        fields=tuple(Field(**field) for field in _items(record["fields"])),
-        objective=_optional(Field, record["objective"]),
-        image=_optional(ImageInput, record["image"]),
+        columns=tuple(_read_column(column) for column in as_items(record["columns"])),
+        classes=as_items(record["classes"]),
+        fields=tuple(map(read_field, as_items(record["fields"]))),
+        objective=_optional(read_field, record["objective"]),
+        image=_optional(lambda image: ImageInput(**image), record["image"]),
         name=record["name"],
         description=record["description"],
         settings=settings,
+        missing_tokens=as_items(record.get("missing_tokens", ())),  # younger than the first files
     )
 
 
 def _read_column(record: Any) -> Column:
     parameters = {name: value for name, value in record.items() if name != "type"}
     if "values" in parameters:
-        parameters["values"] = _items(parameters["values"])
+        parameters["values"] = as_items(parameters["values"])
     column: Column = _COLUMN_TYPES[record["type"]](**parameters)
     return column
-
-
-def _items(record: Any) -> tuple[Any, ...]:
-    if not isinstance(record, list | tuple):
-        raise TypeError(f"expected a list, found {record!r}")
-    return tuple(record)
 
 
 Part = TypeVar("Part")
 
 
-def _optional(part: type[Part], record: Any) -> Part | None:
-    return None if record is None else part(**record)
+def _optional(read: Callable[[Any], Part], record: Any) -> Part | None:
+    return None if record is None else read(record)

@@ -10,10 +10,9 @@ from typing import Any
 from attrs import frozen
 
 from sensenet.errors import InputError
-from sensenet.ir.signature import Field, Signature
-
-EXPANDED_TYPES = frozenset({"text", "items"})
-"""Fields of these types become one column a term, which a name can't stand for."""
+from sensenet.ir.fields import Field
+from sensenet.ir.signature import Signature
+from sensenet.runtime.field_cells import FieldEncoder, field_encoder
 
 MOST_NAMES = 12
 """As many names are listed in an error message."""
@@ -23,26 +22,29 @@ MOST_NAMES = 12
 class RowLayout:
     """The cells of a row; made by `row_layout`.
 
-    A row has at least `width` cells. `fields` are their fields, in order, where the document tells them.
-    `cells` maps ids, and names that only one field has, to the cell's position; `others` are names that a row
-    may have besides (the objective's), and `ambiguous` those of several fields. `refusal`, where not empty,
-    says why no row can be given by name.
+    A row has at least `width` cells. `fields` are what their values may be given by, where the document tells
+    them: `encoders` make the columns of cells of each, and `owners` says of each cell which field it belongs
+    to, and which of the field's cells it is. `positions` maps ids, and names that only one field has, to the
+    field's position; `others` are names that a row may have besides (the objective's), and `ambiguous` those
+    of several fields. `refusal`, where not empty, says why no row can be given by name.
     """
 
     width: int
     fields: tuple[Field, ...]
-    cells: Mapping[str, int]
+    encoders: tuple[FieldEncoder, ...]
+    owners: tuple[tuple[int, int], ...]
+    positions: Mapping[str, int]
     others: frozenset[str]
     ambiguous: frozenset[str]
     refusal: str
 
     def describe(self, index: int) -> str:
         """`column 1 ("petal length")`, or without the name where it has none."""
-        named = not self.refusal and -len(self.fields) <= index < len(self.fields)
-        return f"column {index}" + (f' ("{self.fields[index].name}")' if named else "")
+        named = not self.refusal and -len(self.owners) <= index < len(self.owners)
+        return f"column {index}" + (f' ("{self.fields[self.owners[index][0]].name}")' if named else "")
 
     def find(self, keys: Iterable[Any]) -> dict[int, list[Any]]:
-        """For each cell that is given, its key; two where both id and name are there, the id first.
+        """For each field that is given, its key; two where both id and name are there, the id first.
 
         Raises InputError for a key that no field has, with the names that are close to it.
         """
@@ -50,9 +52,10 @@ class RowLayout:
             raise InputError(self.refusal)
         found: dict[int, list[Any]] = {}
         for key in keys:
-            if key in self.cells:
-                given = found.setdefault(self.cells[key], [])
-                given.insert(0 if key == self.fields[self.cells[key]].id else len(given), key)
+            if key in self.positions:
+                position = self.positions[key]
+                given = found.setdefault(position, [])
+                given.insert(0 if key == self.fields[position].id else len(given), key)
             elif key not in self.others:
                 raise self._unknown(key)
         return found
@@ -62,7 +65,11 @@ class RowLayout:
             ids = ", ".join(field.id for field in self.fields if field.name == key)
             return InputError(f"several fields are named {key!r}: give the field's id ({ids})")
         names = [field.name for field in self.fields]
-        close = difflib.get_close_matches(str(key), {*names, *self.cells}, n=3)
+        parts = [name for name in names if name.startswith(f"{key}.")]
+        if parts:
+            listed = ", ".join(map(repr, parts[:MOST_NAMES]))
+            return InputError(f"there is no field {key!r}, but what was made of it: give {listed}")
+        close = difflib.get_close_matches(str(key), {*names, *self.positions}, n=3)
         if close:
             return InputError(f"there is no field {key!r}: did you mean {' or '.join(map(repr, close))}?")
         listed = ", ".join(map(repr, names[:MOST_NAMES])) + (", …" if len(names) > MOST_NAMES else "")
@@ -73,17 +80,22 @@ def row_layout(signature: Signature) -> RowLayout:
     """The layout of a model's rows."""
     fields = signature.fields
     count = Counter(field.name for field in fields)
-    cells = {field.name: index for index, field in enumerate(fields) if count[field.name] == 1}
-    cells |= {field.id: index for index, field in enumerate(fields)}
+    positions = {field.name: position for position, field in enumerate(fields) if count[field.name] == 1}
+    positions |= {field.id: position for position, field in enumerate(fields)}
     objective = signature.objective
     others = {objective.id, objective.name} if objective else set()
+    owners = tuple(
+        (position, offset) for position, field in enumerate(fields) for offset in range(len(field.cell_names))
+    )
     return RowLayout(
         width=max((_needed_cells(column.index) for column in signature.columns), default=0),
         fields=fields,
-        cells=cells,
-        others=frozenset(others - cells.keys()),
+        encoders=tuple(field_encoder(field, frozenset(signature.missing_tokens)) for field in fields),
+        owners=owners,
+        positions=positions,
+        others=frozenset(others - positions.keys()),
         ambiguous=frozenset(name for name, times in count.items() if times > 1),
-        refusal=_refusal(signature),
+        refusal=_refusal(signature, len(owners)),
     )
 
 
@@ -92,16 +104,11 @@ def _needed_cells(index: int) -> int:
     return index + 1 if index >= 0 else -index
 
 
-def _refusal(signature: Signature) -> str:
-    fields = signature.fields
-    if not fields:
-        return "this model's document names no fields: give a row as a list of cells"
-    spread = next((field for field in fields if field.optype in EXPANDED_TYPES), None)
-    if spread:
+def _refusal(signature: Signature, cells: int) -> str:
+    if not signature.fields:
         return (
-            f'the field "{spread.name}" ({spread.optype}) stands for many columns, one a term: '
-            "give a row as a list of cells"
+            "this model's document does not name the fields of all its cells: give a row as a list of cells"
         )
-    if any(not -len(fields) <= column.index < len(fields) for column in signature.columns):
+    if any(not -cells <= column.index < cells for column in signature.columns):
         return "this model's columns are not its fields, one by one: give a row as a list of cells"
     return ""

@@ -16,9 +16,10 @@ from attrs import frozen
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.signature import ImageInput, Signature
 from sensenet.ir.types import Array
+from sensenet.runtime.field_cells import Cells
 from sensenet.runtime.images import convert_batch, fit_image, read_image
 from sensenet.runtime.layout import RowLayout
-from sensenet.runtime.tables import Cells, Table, as_table, table_of_rows
+from sensenet.runtime.tables import Table, as_table, table_of_rows
 
 NUMBER_KINDS = "biuf"
 """The kinds of dtype that pixels have."""

@@ -20,8 +20,9 @@ from attrs import frozen
 from sensenet.errors import InputError
 from sensenet.ir.signature import CategoricalColumn, Column, NumericColumn, Signature
 from sensenet.ir.types import Array
+from sensenet.runtime.field_cells import Cells
 from sensenet.runtime.layout import RowLayout, row_layout
-from sensenet.runtime.tables import Cells, Table, describe, table_of_rows
+from sensenet.runtime.tables import Table, describe, table_of_rows
 
 UNKNOWN = -1
 """The code of a category that is none of a column's values."""

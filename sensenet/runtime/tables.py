@@ -20,10 +20,8 @@ from attrs import frozen
 
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.types import Array
+from sensenet.runtime.field_cells import Cells
 from sensenet.runtime.layout import RowLayout
-
-Cells = list[Any] | Array
-"""A column: a list, or a 1-D array."""
 
 CELL_KINDS = "biufOUST"
 """The kinds of dtype that cells may have: numbers, objects, text."""
@@ -136,15 +134,28 @@ def _as_mapping(number: int, row: Any) -> Mapping[Any, Any]:
 def _table_of_mappings(rows: Sequence[Mapping[Any, Any]], layout: RowLayout) -> Table:
     found = layout.find(dict.fromkeys(key for row in rows for key in row))
 
-    def cells(index: int) -> list[Any]:
-        match found.get(index % len(layout.fields), ()):
+    def values(position: int) -> Cells:
+        match found.get(position, ()):
             case [key]:
                 return [row.get(key) for row in rows]
             case [id_, name]:
                 return [row.get(id_, row.get(name)) for row in rows]
         return [None] * len(rows)
 
-    return Table(length=len(rows), cells=cells)
+    return _table_of_fields(len(rows), values, layout)
+
+
+def _table_of_fields(length: int, values: Callable[[int], Cells], layout: RowLayout) -> Table:
+    """Rows whose values are given field by field: `values` gives those of a field, None where missing."""
+    columns: dict[int, Sequence[Cells]] = {}
+
+    def cells(index: int) -> Cells:
+        position, offset = layout.owners[index]
+        if position not in columns:
+            columns[position] = layout.encoders[position](values(position))
+        return columns[position][offset]
+
+    return Table(length=length, cells=cells)
 
 
 def _table_of_array(x: Array, layout: RowLayout) -> Table:
@@ -176,11 +187,11 @@ def _table_of_frame(frame: Any, layout: RowLayout) -> Table:
         return _frame_by_position(frame, keys, layout)
     found = layout.find(keys)
 
-    def cells(index: int) -> Cells:
-        given = found.get(index % len(layout.fields))
+    def values(position: int) -> Cells:
+        given = found.get(position)
         return _cells_of_series(frame[given[0]]) if given else [None] * len(frame)
 
-    return Table(length=len(frame), cells=cells)
+    return _table_of_fields(len(frame), values, layout)
 
 
 def _frame_by_position(frame: Any, keys: list[Any], layout: RowLayout) -> Table:

@@ -29,6 +29,7 @@ from feeding import feed
 from sensenet.errors import DocumentError
 from sensenet.frontend import build_graph, import_graph, read_document
 from sensenet.ir.evaluate import evaluate
+from sensenet.ir.fields import Field
 from sensenet.ir.graph import same_graph
 from sensenet.ir.ops.basic import Gather, Slice
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D
@@ -38,7 +39,6 @@ from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
 from sensenet.ir.ops.windows import Padding, convolve, convolve_depthwise
 from sensenet.ir.signature import (
     CategoricalColumn,
-    Field,
     ImageColumn,
     ImageInput,
     ModelKind,

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from sensenet.errors import ArtifactError
+from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
 from sensenet.ir.signature import (
     CategoricalColumn,
-    Field,
     ImageColumn,
     ImageInput,
     ModelKind,
@@ -25,11 +25,17 @@ FULL = Signature(
         ImageColumn(index=0),
     ],
     classes=["yes", "no"],
-    fields=[Field(id="000001", name="height", optype="numeric")],
+    fields=[
+        Field(id="000001", name="height", optype="numeric", encoding=Number(default=1.5, flags_missing=True)),
+        Field(id="000003", name="text", optype="text", encoding=Terms(terms=["a", "ñ"], forms={"b": 1})),
+        Field(id="000004", name="list", optype="items", encoding=Items(items=["x"], separator_regexp="[,;]")),
+        Field(id="000005", name="flag", optype="categorical", encoding=Booleans(true="1", false="0")),
+    ],
     objective=Field(id="000002", name="class", optype="categorical"),
     image=ImageInput(height=32, width=64, channels=3, rescale_type="warp"),
     name="model",
     description="of\nsomething",
+    missing_tokens=["", "NA"],
     settings={"max_objects": 3, "regression_normalize": True, "iou_threshold": 0.25},
 )
 
@@ -47,12 +53,27 @@ def test_sequences_are_tuples():
     assert FULL.image_columns == (ImageColumn(index=0),)
 
 
+def test_cells_of_fields():
+    assert FULL.cell_names == ("height", "height is missing", "text a", "text ñ", "list x", "flag")
+    assert [field.cell_type for field in FULL.fields] == ["numeric"] * 3 + ["categorical"]
+
+
+def test_files_without_missing_tokens_have_none():
+    record = FULL.to_json()
+    del record["missing_tokens"]
+    assert Signature.from_json(record).missing_tokens == ()
+
+
 def test_keys_of_later_releases_are_ignored():
     assert Signature.from_json({**FULL.to_json(), "future": 1}) == FULL
 
 
 def changed(**changes: object) -> dict[str, object]:
     return {**FULL.to_json(), **changes}
+
+
+def encoded(encoding: object) -> dict[str, object]:
+    return {"id": "1", "name": "a", "optype": "text", "encoding": encoding}
 
 
 COLUMN = {"type": "numeric", "index": 0, "missing": 0.0}
@@ -83,6 +104,19 @@ COLUMN = {"type": "numeric", "index": 0, "missing": 0.0}
         changed(classes=[1]),
         changed(fields=[{"id": "1", "name": "a"}]),
         changed(fields=[{"id": "1", "name": 1, "optype": "numeric"}]),
+        changed(fields=[encoded({"type": "words"})]),
+        changed(fields=[encoded({"type": "terms"})]),
+        changed(fields=[encoded({"type": "terms", "terms": "abc"})]),
+        changed(fields=[encoded({"type": "terms", "terms": [1]})]),
+        changed(fields=[encoded({"type": "terms", "terms": ["a"], "forms": {"b": 1}})]),
+        changed(fields=[encoded({"type": "terms", "terms": ["a"], "forms": {"b": True}})]),
+        changed(fields=[encoded({"type": "terms", "terms": ["a"], "forms": ["b"]})]),
+        changed(fields=[encoded({"type": "terms", "terms": ["a"], "token_mode": "some"})]),
+        changed(fields=[encoded({"type": "items", "items": ["a"], "separator": None})]),
+        changed(fields=[encoded({"type": "number", "default": "1"})]),
+        changed(fields=[encoded({"type": "booleans", "true": "1"})]),
+        changed(fields=[encoded([])]),
+        changed(missing_tokens="NA"),
         changed(objective=[]),
         changed(image={"height": 1.5, "width": 2, "channels": 3, "rescale_type": "warp"}),
         changed(name=None),

@@ -55,11 +55,12 @@ class RowInput:
 
 def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
     """The inputs of a model's rows; a cell that columns of two types read becomes two inputs."""
+    cell_names = signature.cell_names
     cells: dict[tuple[int, type[Column]], list[Column]] = {}
     width = _row_width(signature)
     for column in signature.columns:
         cells.setdefault((column.index % width, type(column)), []).append(column)
-    names = _unique(_cell_name(signature, index) for index, _ in sorted(cells, key=lambda cell: cell[0]))
+    names = _unique(_cell_name(cell_names, index) for index, _ in sorted(cells, key=lambda cell: cell[0]))
     ordered = sorted(cells.items(), key=lambda item: item[0][0])
     return tuple(RowInput(name, tuple(cell[1])) for name, cell in zip(names, ordered, strict=True))
 
@@ -67,13 +68,13 @@ def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
 def _row_width(signature: Signature) -> int:
     """The number of cells of a row, from whose end negative indices count."""
     indices = [column.index for column in signature.columns]
-    return len(signature.fields) or max((i + 1 if i >= 0 else -i for i in indices), default=1)
+    return len(signature.cell_names) or max((i + 1 if i >= 0 else -i for i in indices), default=1)
 
 
-def _cell_name(signature: Signature, index: int) -> str:
+def _cell_name(cell_names: tuple[str, ...], index: int) -> str:
     """A name that TensorFlow allows, and that can be a keyword argument."""
-    field = signature.fields[index].name if index < len(signature.fields) else ""
-    name = re.sub(r"\W+", "_", field, flags=re.ASCII).strip("_")
+    name = cell_names[index] if index < len(cell_names) else ""
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
     return name if name[:1].isalpha() else f"column_{index}"
 
 

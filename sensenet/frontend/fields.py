@@ -1,0 +1,161 @@
+"""The fields of a resource, and how their values become cells: the rules of BigML's bindings.
+
+No answer to a row of cells depends on them. So a field that is not described as it should be is none, and a
+model without all its fields just takes no rows by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from sensenet.ir.fields import ALL, TOKEN_MODES, TOKENS_ONLY, Booleans, Encoding, Field, Items, Number, Terms
+
+MISSING_TOKENS = (
+    *("", "NaN", "NULL", "null", "N/A", "n/a", "#N/A", "NA", "na", "NIL", "nil", "-", "?"),
+    *("#DIV/0", "#REF!", "#NAME?", "#VALUE!", "#NULL!", "#NUM!"),
+)
+"""Texts that count as missing, where a resource names none."""
+
+BOOLEAN_WORDS = ({"true": True, "false": False}, {"1": True, "0": False})
+"""Pairs of categories that mean True and False."""
+
+Json = Mapping[str, Any]
+
+
+@frozen(kw_only=True)
+class Conventions:
+    """What a resource says of all its fields."""
+
+    missing_numerics: bool
+    """Whether a number that was missing in training has a cell beside it that says so."""
+    default_number: str | None
+    """The statistic that stands for missing numbers."""
+    missing_tokens: tuple[str, ...]
+
+
+def read_conventions(resource: Json, model: Json) -> Conventions:
+    """Those of a resource and of the model in it."""
+
+    def find(key: str, kind: type) -> Any:
+        found = member(model, key, kind)
+        return member(resource, key, kind) if found is None else found
+
+    tokens = find("missing_tokens", list)
+    return Conventions(
+        missing_numerics=find("missing_numerics", bool) or False,
+        default_number=find("default_numeric_value", str),
+        missing_tokens=MISSING_TOKENS if tokens is None else tuple(filter(is_text, tokens)),
+    )
+
+
+def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -> Field | None:
+    """The field with this id; with its encoding where there are conventions. None where there is no such."""
+    record = member(fields, id_, dict) if is_text(id_) else None
+    name, optype = (member(record or {}, key, str) for key in ("name", "optype"))
+    if name is None or optype is None:
+        return None
+    field = Field(id=id_, name=name, optype=optype)
+    if conventions is None or optype not in ENCODERS:
+        return field
+    try:
+        return attrs.evolve(field, encoding=ENCODERS[optype](record or {}, conventions))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def member(record: Json, key: str, kind: type) -> Any:
+    """A member of this type, else None; text that no file can hold is none."""
+    value = record.get(key)
+    return value if isinstance(value, kind) and (kind is not str or is_text(value)) else None
+
+
+def is_text(value: object) -> bool:
+    """Whether this is text that a file can hold: without half surrogate pairs."""
+    return isinstance(value, str) and value == value.encode(errors="ignore").decode()
+
+
+def _texts(entries: Any) -> tuple[str, ...]:
+    """The texts of a list of pairs [text, count]; raises TypeError or ValueError for another."""
+    texts = tuple(text for text, _ in entries)
+    if not all(map(is_text, texts)):
+        raise TypeError("expected texts")
+    return texts
+
+
+def _summary(record: Json) -> Json:
+    return member(record, "summary", dict) or {}
+
+
+def _terms(record: Json, _: Conventions) -> Terms | None:
+    """None without a tag cloud: such a text has one cell."""
+    summary = _summary(record)
+    terms = _texts(summary.get("tag_cloud") or ())
+    analysis = member(record, "term_analysis", dict) or {}
+    mode = analysis.get("token_mode", ALL)
+    if not terms:
+        return None
+    return Terms(
+        terms=terms,
+        forms=_forms(summary.get("term_forms") or {}, terms),
+        case_sensitive=bool(analysis.get("case_sensitive", True)),
+        token_mode=mode if mode in TOKEN_MODES else TOKENS_ONLY,
+    )
+
+
+def _forms(term_forms: Mapping[str, list[str]], terms: tuple[str, ...]) -> dict[str, int]:
+    """The position of the term that each other form counts as; a later term takes a form from an earlier."""
+    positions = {term: position for position, term in reversed(list(enumerate(terms)))}
+    owners: dict[str, str] = {}
+    for term, forms in term_forms.items():
+        owners |= {form: term for form in forms if is_text(form)} | {term: term}
+    return {
+        form: positions[term] for form, term in owners.items() if term in positions and form not in positions
+    }
+
+
+def _items(record: Json, _: Conventions) -> Items | None:
+    """None without items: such a field has one cell."""
+    items = _texts(_summary(record).get("items") or ())
+    analysis = member(record, "item_analysis", dict) or {}
+    if not items:
+        return None
+    return Items(
+        items=items,
+        separator=" " if analysis.get("separator") is None else analysis["separator"],
+        separator_regexp=analysis.get("separator_regexp"),
+    )
+
+
+def _number(record: Json, conventions: Conventions) -> Number | None:
+    summary = _summary(record)
+    default = conventions.default_number
+    number = Number(
+        prefix=record.get("prefix") or "",
+        suffix=record.get("suffix") or "",
+        default=None if default is None else summary.get(default, 0),
+        flags_missing=conventions.missing_numerics and summary.get("missing_count", 0) > 0,
+    )
+    return None if number == Number() else number
+
+
+def _booleans(record: Json, _: Conventions) -> Booleans | None:
+    """Only of two categories that are read as booleans."""
+    categories = _texts(_summary(record).get("categories") or ())
+    for words in BOOLEAN_WORDS:
+        meanings = {words[category.lower()]: category for category in categories if category.lower() in words}
+        if len(meanings) == len(categories) == 2:
+            return Booleans(true=meanings[True], false=meanings[False])
+    return None
+
+
+ENCODERS: Mapping[str, Callable[[Json, Conventions], Encoding | None]] = {
+    "text": _terms,
+    "items": _items,
+    "numeric": _number,
+    "categorical": _booleans,
+}
+"""By the type of a field. They raise KeyError, TypeError, ValueError or AttributeError for another record."""
