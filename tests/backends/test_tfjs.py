@@ -31,7 +31,7 @@ from sensenet.errors import ArtifactError, InputError, MissingPackageError, Unkn
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.ops.basic import TakeAlong
+from sensenet.ir.ops.basic import Lookup, TakeAlong
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.settings import ensure_settings
 
@@ -94,6 +94,14 @@ def forest(count, depth):
     return network([dense(FEATURES + 2, 2, "softmax")], trees=trees)
 
 
+def categories(columns, depth, units):
+    """A network on a number and columns of so many categories."""
+    values = [str(number) for number in range(depth)]
+    preprocess = [{"type": "categorical", "index": index + 1, "values": values} for index in range(columns)]
+    layers = [dense(1 + columns * depth, units, "relu"), dense(units, 2, "softmax")]
+    return network(layers, preprocess=[{"type": "numeric", "index": 0, "mean": 1, "stdev": 2}, *preprocess])
+
+
 def detector_of(seed):
     document = detector()
     for number in (1, 3):
@@ -109,6 +117,9 @@ CASES = {
     "structure": (DOCUMENTS["structure"], {}),
     "small forest": (lambda: forest(2, 2), {}),
     "large forest": (lambda: forest(3, 7), {}),
+    "a column of categories": (lambda: categories(1, 300, 4), {}),
+    "columns looked up at once": (lambda: categories(3, 100, 4), {}),
+    "columns looked up one by one": (lambda: categories(3, 100, 601), {}),
     "regression, normalized": (ensemble, {"regression_normalize": True}),
     "extractor": (image, {"extract_image_features": True}),
     **{f"sparse {name}": (lambda c=c: sparse_windows(c), {}) for name, c in CONVOLUTIONS.items()},
@@ -176,6 +187,15 @@ def test_models_answer_as_the_interpreter_does(node, tmp_path, case):
         want = evaluate(imported, inputs)
         for backend in BACKENDS:
             assert_alike(node.run(directory, backend, inputs), want)
+
+
+def test_several_ways_to_look_categories_up_are_among_the_cases():
+    lookups = {
+        case: sum(isinstance(n.op, Lookup) for n in sensenet.compile(make(), "tfjs").graph.nodes)
+        for case, (make, _) in CASES.items()
+        if "column" in case
+    }
+    assert list(lookups.values()) == [1, 1, 3]
 
 
 def test_both_ways_of_walking_trees_are_among_the_cases():

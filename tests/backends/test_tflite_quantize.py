@@ -27,18 +27,21 @@ COLUMNS, UNITS = 12, 64
 THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
 
 
-def wide():
-    """Two hidden layers on columns from 0.01 to 1,000 wide, and a small last one."""
-    random = np.random.default_rng(0)
+def perceptron(random, inputs):
+    """Two hidden layers and a small last one."""
 
     def layer(inputs, units, activation):
         kernel = random.normal(size=(inputs, units)) * np.sqrt(2 / inputs)
         return {**dense(inputs, units, activation), "weights": kernel.tolist()}
 
+    return network([layer(inputs, UNITS, "relu"), layer(UNITS, UNITS, "relu"), layer(UNITS, 2, "softmax")])
+
+
+def wide():
+    """A network on columns from 0.01 to 1,000 wide."""
+    random = np.random.default_rng(0)
     scales = 10.0 ** (np.arange(COLUMNS) % 6 - 2)
-    document = network(
-        [layer(COLUMNS, UNITS, "relu"), layer(UNITS, UNITS, "relu"), layer(UNITS, 2, "softmax")]
-    )
+    document = perceptron(random, COLUMNS)
     document["preprocess"] = [
         {"type": "numeric", "index": index, "mean": scale, "stdev": scale}
         for index, scale in enumerate(scales.tolist())
@@ -94,6 +97,29 @@ def test_a_layer_that_reads_columns_keeps_its_weights(mode):
         assert tensor.type == schema.TensorType.FLOAT32
         kernels.append(bytes(tree.buffers[tensor.buffer].data))
     assert kernels[0] == kernels[1]
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("mode", MODES)
+def test_layers_behind_a_table_are_stored_in_fewer_bits(mode, columns):
+    """The table itself, in which categories are looked up, keeps its weights."""
+    random = np.random.default_rng(0)
+    values = [f"value {number}" for number in range(300)]
+    document = perceptron(random, 300 * columns)
+    document["preprocess"] = [
+        {"type": "categorical", "index": index, "values": values} for index in range(columns)
+    ]
+    rows = random.choice(values, size=(50, columns)).tolist()
+    schema, artifact = import_schema(), compiled(document, mode, rows)
+    tree, graph, tables = operators(bytes(artifact), "GATHER")
+    assert [graph.tensors[op.inputs[0]].type for op in tables] == [schema.TensorType.FLOAT32]
+    assert (
+        len(bytes(tree.buffers[graph.tensors[tables[0].inputs[0]].buffer].data)) > 300 * columns * UNITS * 4
+    )
+    tree, graph, layers = operators(bytes(artifact), "FULLY_CONNECTED")
+    kernel = graph.tensors[layers[0].inputs[KERNEL]]
+    assert tree.buffers[kernel.buffer].data is None or kernel.type == schema.TensorType.INT8
+    np.testing.assert_allclose(create_model(artifact)(rows), create_model(document)(rows), atol=0.05)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,6 +1,8 @@
 """Which ops of a converted model are layers that may be quantized.
 
 A layer is an op that multiplies by a constant kernel: fully connected, convolution or depthwise convolution.
+Rows that are looked up in a table of weights are the answers of a layer too (see `lower_embedding`), but the
+table stays as it is.
 It takes weights and answers of another precision well where it reads what another layer, or a picture, gives:
 numbers of one magnitude. It is left in float32 where it reads
 
@@ -145,12 +147,25 @@ def _trace(tree: Any, main: Any) -> dict[int, Origin]:
     for operator in main.operators:
         worst = max((origins[int(index)] for index in operator.inputs), default=Origin.FREE)
         name = kind(tree, operator)
-        if name in CHANNELS:
+        if name in CHANNELS or _looks_up_rows(tree, main, operator, name):
             worst = Origin.LAYER
         elif name in COMPARISONS and worst is not Origin.FREE:
             worst = Origin.RAW
         origins.update(dict.fromkeys(map(int, operator.outputs), worst))
     return origins
+
+
+def _looks_up_rows(tree: Any, main: Any, operator: Any, name: str) -> bool:
+    """Whether an op picks rows of a table of weights: one row each. Forests pick one for each tree."""
+    if name != "GATHER":
+        return False
+    table, result = main.tensors[operator.inputs[0]], main.tensors[operator.outputs[0]]
+    constant = tree.buffers[table.buffer].data is not None
+    return constant and table.type == import_schema().TensorType.FLOAT32 and _ranks(table, result) == (2, 2)
+
+
+def _ranks(*tensors: Any) -> tuple[int, ...]:
+    return tuple(len(tensor.shape) for tensor in tensors)
 
 
 def name_of(tensor: Any) -> str:
