@@ -1,0 +1,66 @@
+"""This package side by side with the published one: the table of docs/benchmarks.md.
+
+    python -m benchmarks [--rounds 3] [--json results.json] [WORD…]
+
+Works whose names have one of the words in them are measured, all without any. The Python that has the
+published package is named by SENSENET_PEER_PYTHON; without it, only our own figures are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.published.measure import Result, measure
+from benchmarks.published.works import WORKS
+
+PUBLISHED_PYTHON = "SENSENET_PEER_PYTHON"
+HEADER = "| work | ours | memory | times faster | aim | share of memory |\n|---|---|---|---|---|---|"
+
+
+def describe(result: Result) -> str:
+    """A line of the table."""
+    work = result.work
+    seconds = f"{result.seconds * 1e3:,.3g} ms" if result.seconds < 1 else f"{result.seconds:,.1f} s"
+    if work.calls > 1:
+        seconds += f" ({work.calls / result.seconds:,.0f}/s)"
+    faster = "–" if result.faster is None else f"{result.faster:,.2f}"
+    memory = "–" if result.memory is None else f"{result.memory:.2f}"
+    aims = f"{work.faster:,.2f}" + (f", memory {work.memory}" if work.memory else "")
+    return f"| {work.name} | {seconds} | {result.megabytes:,.0f} MB | {faster} | {aims} | {memory} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("words", nargs="*", metavar="WORD", help="measure works with this in their names")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="of both packages in turns (default: %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there")
+    options = parser.parse_args()
+    chosen = [work for work in WORKS if not options.words or any(word in work.name for word in options.words)]
+    if not chosen:
+        names = ", ".join(work.name for work in WORKS)
+        parser.error(f"no work has {' or '.join(options.words)} in its name; there are: {names}")
+    published = os.environ.get(PUBLISHED_PYTHON)
+    if not published:
+        print(f"{PUBLISHED_PYTHON} is not set: our figures alone", file=sys.stderr)
+    print(HEADER)
+    results = []
+    with tempfile.TemporaryDirectory() as directory:
+        for work in chosen:
+            results.append(measure(work, Path(directory), options.rounds, published))
+            print(describe(results[-1]), flush=True)
+    if options.json:
+        machine = {"machine": platform.platform(), "processors": os.cpu_count(), "rounds": options.rounds}
+        record = machine | {"works": [result.to_json() for result in results]}
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

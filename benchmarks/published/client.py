@@ -1,0 +1,179 @@
+"""What a client of either package does, timed from inside; run by the Python that has the package.
+
+    python client.py WORK '{"parameter": …}'
+
+It prints one line of JSON: the median of the calls' seconds, and the process's largest resident size. The
+answer of the last call goes to `answer`, so that what was timed can be compared. All works but those named
+for one package use only names that both have.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import runpy
+import statistics
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+
+def read_input(path):
+    """Rows, a row or a path: an array, or what JSON holds."""
+    return np.load(path) if path.endswith(".npy") else json.loads(Path(path).read_text())
+
+
+def time_calls(call, repeats, warm_up):
+    """Seconds of each call, and what the last one gave."""
+    for _ in range(warm_up):
+        call()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        answer = call()
+        seconds.append(time.perf_counter() - start)
+    return seconds, answer
+
+
+def predict(model, x, repeats, warm_up=1, engine=None):
+    """Calls of a model that is loaded."""
+    from sensenet.models.wrappers import create_model
+
+    deepnet = create_model(model, **({"engine": engine} if engine else {}))
+    rows = read_input(x)
+    return time_calls(lambda: deepnet(rows), repeats, warm_up)
+
+
+def published_array(model, x, repeats, warm_up):
+    """The published package's Keras model on an array, as its wrapper would call it if it took arrays."""
+    from sensenet.models.wrappers import create_model
+
+    deepnet = create_model(model)
+    rows = np.load(x)
+    return time_calls(lambda: deepnet._model.predict(rows, verbose=0), repeats, warm_up)
+
+
+def first_prediction(model, x):
+    """A document to its first prediction; the parent times the process."""
+    return predict(model, x, 1, 0)
+
+
+def load(model):
+    """A document to a model that is ready."""
+    from sensenet.models.wrappers import create_model
+
+    start = time.perf_counter()
+    create_model(model)
+    return [time.perf_counter() - start], None
+
+
+def convert(model, output):
+    """A document to a TensorFlow Lite file."""
+    from sensenet.models import wrappers
+
+    start = time.perf_counter()
+    wrappers.convert(model, None, output, "tflite")
+    return [time.perf_counter() - start], None
+
+
+def run_module(module, arguments):
+    """A command line of ours, as `python -m` runs it."""
+    sys.argv = [module, *arguments]
+    with contextlib.suppress(SystemExit):
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return [0.0], None
+
+
+def published_forest(model, x, repeats, compiled):
+    """The published package's forests, called as it calls them or compiled into one function."""
+    import tensorflow as tf
+    from sensenet.layers.tree import ForestPreprocessor
+
+    forests = ForestPreprocessor(json.loads(Path(model).read_text())["trees"])
+    rows = tf.constant(np.load(x))
+    call = tf.function(forests) if compiled else forests
+    return time_calls(lambda: call(rows).numpy(), repeats, 2)
+
+
+def forest(model, x, repeats, target):
+    """The forests of a document alone, with the features behind them, compiled for a target."""
+    from sensenet.backends import load_backend
+    from sensenet.compile.driver import compile
+    from sensenet.frontend import import_graph
+    from sensenet.ir.graph import Graph
+    from sensenet.ir.signature import NUMERIC_INPUT
+
+    graph = import_graph(model)
+    node = next(node for node in graph.nodes if node.op.mnemonic() == "dense")
+    forests = Graph.create(graph.inputs, {"predictions": node.inputs[0]}, graph.signature)
+    run = load_backend(target).load(compile(forests, target)).run
+    rows = {NUMERIC_INPUT: np.load(x)}
+    return time_calls(lambda: run(rows)["predictions"], repeats, 2)
+
+
+def latency(model, x, repeats):
+    """One call of a TensorFlow Lite file in LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=model, num_threads=1)
+    rows = np.load(x)
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, rows.shape)
+    interpreter.allocate_tensors()
+
+    def call():
+        interpreter.set_tensor(index, rows)
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+    return time_calls(call, repeats, 5)
+
+
+def multiply(size, repeats):
+    """Products of two square float32 matrices: what NumPy gets out of this machine."""
+    random = np.random.default_rng(0)
+    a, b = (random.normal(size=(size, size)).astype(np.float32) for _ in range(2))
+    return time_calls(lambda: a @ b, repeats, 2)
+
+
+WORKS = {
+    work.__name__: work
+    for work in (
+        *(predict, published_array, first_prediction, load, convert, run_module),
+        *(published_forest, forest, latency, multiply),
+    )
+}
+
+
+def peak_megabytes():
+    """The largest resident size of this program; of Linux' `resource`, the parent's would be the least."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def main(name, parameters):
+    """Run one work and print its record."""
+    given = json.loads(parameters)
+    output = given.pop("answer", None)
+    seconds, answer = WORKS[name](**given)
+    if output and isinstance(answer, np.ndarray):
+        np.save(output, answer)
+    elif output and answer is not None:
+        boxes = [
+            {**found, "box": [int(side) for side in found["box"]], "score": float(found["score"])}
+            for found in answer
+        ]
+        Path(output).write_text(json.dumps(boxes))
+    print()  # the published package leaves a progress bar on its line
+    print(json.dumps({"seconds": statistics.median(seconds), "megabytes": peak_megabytes()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

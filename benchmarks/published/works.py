@@ -1,0 +1,157 @@
+"""What is measured: a table. A work is one thing that a client does, in either package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from benchmarks.published import inputs
+
+
+@frozen
+class Run:
+    """A work of client.py and its parameters; `{}` in text stands for the directory of the inputs.
+
+    `whole` is for works of which the whole process counts, from its start.
+    """
+
+    work: str
+    parameters: Mapping[str, Any]
+    whole: bool = False
+
+
+@frozen
+class Work:
+    """A line of the table: ours against the published package's, and how many times faster it should be.
+
+    `memory` is the most of the other's memory that ours may take; `calls` is how many answers a call gives,
+    for a rate beside the ratio.
+    """
+
+    name: str
+    prepare: tuple[Callable[[Path], None], ...]
+    ours: Run
+    published: Run | None
+    faster: float
+    memory: float | None = None
+    calls: int = 1
+
+
+def _call(model: str, x: str, repeats: int, warm_up: int = 1, **more: Any) -> Run:
+    given = {"model": f"{{}}/{model}.json", "x": f"{{}}/{x}", "repeats": repeats, "warm_up": warm_up}
+    return Run("predict", given | more)
+
+
+def _network(name: str) -> Callable[[Path], None]:
+    def write(directory: Path) -> None:
+        inputs.write_network(directory, name)
+
+    return write
+
+
+def _forest(depth: str, target: str) -> Run:
+    given = {"model": f"{{}}/{depth}.json", "x": "{}/features.npy", "repeats": 7, "target": target}
+    return Run("forest", given)
+
+
+def _published_forest(depth: str, compiled: bool) -> Run:
+    given = {"model": f"{{}}/{depth}.json", "x": "{}/features.npy", "repeats": 7, "compiled": compiled}
+    return Run("published_forest", given)
+
+
+def _photographs(network: str, engine: str | None = None) -> tuple[Run, Run]:
+    more = {"engine": engine} if engine else {}
+    x = "photo_path.json" if "yolo" in network else "photo.json"
+    return _call(network, x, 15, 3, **more), _call(network, x, 9, 3)
+
+
+def _many_photographs(network: str) -> tuple[Run, Run]:
+    return _call(network, "photos.json", 3, 1), _call(network, "photos.json", 2, 1)
+
+
+def _convert(model: str) -> tuple[Run, Run]:
+    arguments = (f"{{}}/{model}.json", "-o", f"{{}}/{model}.tflite", "-f")
+    ours = Run("run_module", {"module": "sensenet.compile", "arguments": arguments}, whole=True)
+    given = {"model": f"{{}}/{model}.json", "output": f"{{}}/{model}-published.tflite"}
+    return ours, Run("convert", given, whole=True)
+
+
+TABLE, PICTURES = (inputs.write_mixed_table,), (inputs.write_photographs,)
+NUMERIC = (inputs.write_numeric_table, inputs.write_million_rows)
+FORESTS = (inputs.write_forests,)
+
+FIRST = {"model": "{}/mixed.json", "x": "{}/row.json"}
+
+WORKS = (
+    Work("one row", TABLE, _call("mixed", "row.json", 2000, 100), _call("mixed", "row.json", 30, 3), 1000),
+    Work(
+        "20,000 rows as lists", TABLE, _call("mixed", "rows.json", 5), _call("mixed", "rows.json", 1, 0), 30
+    ),
+    Work(
+        "1,000,000 rows as an array",
+        NUMERIC,
+        _call("numeric", "million.npy", 5),
+        Run(
+            "published_array",
+            {"model": "{}/numeric.json", "x": "{}/million.npy", "repeats": 1, "warm_up": 0},
+        ),
+        10,
+        calls=1_000_000,
+    ),
+    Work(
+        "fresh process to first row",
+        TABLE,
+        Run("first_prediction", FIRST, whole=True),
+        Run("first_prediction", FIRST, whole=True),
+        15,
+        memory=0.25,
+    ),
+    Work(
+        "100 MB of JSON to a model",
+        (inputs.write_convolutions,),
+        Run("load", {"model": "{}/convolutions.json"}),
+        Run("load", {"model": "{}/convolutions.json"}),
+        8,
+    ),
+    Work("resnet50 JSON to tflite", (_network("resnet50"),), *_convert("resnet50"), 3),
+    Work("small JSON to tflite", TABLE, *_convert("mixed"), 1 / 0.6),
+    *(
+        Work(
+            f"{depth} forest, {target} against the {'op' if compiled else 'call'}",
+            FORESTS,
+            _forest(depth, target),
+            _published_forest(depth, compiled),
+            faster,
+            calls=inputs.FOREST_ROWS,
+        )
+        for depth, target, compiled, faster in (
+            ("shallow", "numpy", False, 2),
+            ("shallow", "keras", False, 2),
+            ("shallow", "tflite", False, 2),
+            ("shallow", "numpy", True, 1),
+            ("shallow", "keras", True, 1),
+            ("deep", "numpy", True, 1),
+            ("deep", "keras", True, 0.5),
+        )
+    ),
+    Work("a photograph, mobilenetv2", (*PICTURES, _network("mobilenetv2")), *_photographs("mobilenetv2"), 3),
+    Work("a photograph, resnet50", (*PICTURES, _network("resnet50")), *_photographs("resnet50"), 1.3),
+    Work("a photograph, tinyyolov4", (*PICTURES, _network("tinyyolov4")), *_photographs("tinyyolov4"), 2),
+    Work(
+        "64 photographs, mobilenetv2",
+        (*PICTURES, _network("mobilenetv2")),
+        *_many_photographs("mobilenetv2"),
+        1.5,
+        calls=inputs.PHOTOGRAPHS,
+    ),
+    Work(
+        "64 photographs, resnet50",
+        (*PICTURES, _network("resnet50")),
+        *_many_photographs("resnet50"),
+        1,
+        calls=inputs.PHOTOGRAPHS,
+    ),
+)

@@ -1,0 +1,34 @@
+"""The comparison with the published package runs, and without that package gives our own figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "SENSENET_PEER_PYTHON"}
+    command = [sys.executable, "-m", "benchmarks", "--rounds", "1", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_our_figures_are_printed_without_the_published_package(tmp_path: Path) -> None:
+    result = run_benchmarks("one row", "fresh", "--json", str(tmp_path / "figures.json"))
+    assert result.returncode == 0, result.stderr
+    assert "SENSENET_PEER_PYTHON is not set" in result.stderr
+    header, ruler, *lines = result.stdout.splitlines()
+    assert {line.count("|") for line in (header, ruler, *lines)} == {7}
+    record = json.loads((tmp_path / "figures.json").read_text())
+    assert [work["work"] for work in record["works"]] == ["one row", "fresh process to first row"]
+    assert all(0 < work["seconds"] < 60 and work["times_faster"] is None for work in record["works"])
+
+
+def test_a_word_that_no_work_has_is_an_error() -> None:
+    result = run_benchmarks("no such work")
+    assert result.returncode == 2
+    assert "no such work" in result.stderr
