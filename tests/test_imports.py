@@ -31,9 +31,10 @@ ARROWS = {
     "backends": BASE,
     "runtime": BASE,
     "pretrained": BASE | {"command_line"},
-    "compile": BASE | {"callable_module", "command_line", "frontend", "passes", "backends", "runtime"},
+    "compile": BASE
+    | {"callable_module", "command_line", "frontend", "passes", "backends", "runtime", "pretrained"},
     "decompile": BASE | {"callable_module", "command_line", "compile", "frontend", "passes", "backends"},
-    "models": BASE | {"compile", "frontend", "backends", "runtime", "pretrained"},
+    "models": BASE | {"compile", "frontend", "backends", "runtime"},
     "predict": BASE | {"command_line", "models", "runtime"},
 }
 """Each room, and the other rooms that it may import from."""

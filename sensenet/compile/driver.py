@@ -13,10 +13,10 @@ import attrs
 from sensenet.artifact import Artifact, Report
 from sensenet.backends import Backend, load_backend
 from sensenet.backends.h5 import load_weights
+from sensenet.compile.documents import import_document
 from sensenet.compile.sources import find_target, read_saved_graph
 from sensenet.compile.verification import Check, given_checks, measure, verify_artifact
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
-from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify_ops
 from sensenet.passes import PIPELINES, legalize
@@ -35,7 +35,8 @@ CALIBRATION = "calibration"
 """The option by which a target gets the inputs that calibration rows are encoded as."""
 
 Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
-"""A BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or a graph or its file."""
+"""A BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a pretrained
+network, or a graph or its file."""
 
 
 def compile(
@@ -54,22 +55,23 @@ def compile(
 ) -> Artifact:
     """A deepnet compiled for a target.
 
-    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), a graph, or
-    the path of an artifact for the targets ir or numpy. `target` is one of `sensenet.backends.TARGETS`, and
-    `options` what that target takes. `weights` is the path of an h5 file that has the weights of the source,
-    which may be a document without any. `optimize` is 0 (the network as trained), 1 (exactly the answers of
-    0) or 2 (the same up to rounding); `passes` names others to run instead, in order (all are in
-    `sensenet.passes.ALL_PASSES`). A target that has only one level is made at that. The target's own pass,
-    legalize, always comes last. With `verify`, the artifact's files are run in a fresh process on generated
-    rows, and on `rows` as a model would take them, and compared with the interpreter on the graph as
-    imported; `artifact.report.verification` tells the outcome. `calibration` is rows too, or the path of a
-    CSV file or a folder of pictures: what the target tflite chooses the scales of `quantize="int8"` from;
-    unless verified, the artifact is run on them in this process, and the report tells the largest difference.
-    `observe` is called with the name of each stage and the graph that it leaves.
+    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a
+    pretrained network, a graph, or the path of an artifact for the targets ir or numpy. `target` is one of
+    `sensenet.backends.TARGETS`, and `options` what that target takes. `weights` is the path of an h5 file
+    that has the weights of the source, which may be a document without any. `optimize` is 0 (the network as
+    trained), 1 (exactly the answers of 0) or 2 (the same up to rounding); `passes` names others to run
+    instead, in order (all are in `sensenet.passes.ALL_PASSES`). A target that has only one level is made at
+    that. The target's own pass, legalize, always comes last. With `verify`, the artifact's files are run in a
+    fresh process on generated rows, and on `rows` as a model would take them, and compared with the
+    interpreter on the graph as imported; `artifact.report.verification` tells the outcome. `calibration` is
+    rows too, or the path of a CSV file or a folder of pictures: what the target tflite chooses the scales of
+    `quantize="int8"` from; unless verified, the artifact is run on them in this process, and the report tells
+    the largest difference. `observe` is called with the name of each stage and the graph that it leaves.
 
     Raises UnknownTargetError for a target, level or option that there is not, UnknownPassError for the name
     of a pass that there is not, SettingsError for a wrong setting, DocumentError for a document that means
-    nothing, ArtifactError for a file that cannot be read or has the weights of another network,
+    nothing, UnknownNetworkError for a name that there is not, DownloadError for pretrained weights that
+    cannot be had, ArtifactError for a file that cannot be read or has the weights of another network,
     VerificationError where verified answers differ, and MissingPackageError where the target needs a package
     that is not installed. All of them are SensenetErrors.
     """
@@ -116,9 +118,7 @@ def compile_targets(
     for target, backend in backends.items():
         if backend.level is not None:
             _require_unoptimized(source, target)
-    imported = _read(source, settings)
-    if weights is not None:
-        imported = load_weights(imported, Path(weights))
+    imported = _read(source, settings, weights)
     frontend_seconds = time.perf_counter() - start
     observe(IMPORTED, imported)
     optimized = {
@@ -178,13 +178,17 @@ def _require_unoptimized(source: Source, target: str) -> None:
         )
 
 
-def _read(source: Source, settings: Settings | Mapping[str, Any] | None) -> Graph:
+def _read(
+    source: Source,
+    settings: Settings | Mapping[str, Any] | None,
+    weights: str | os.PathLike[str] | None,
+) -> Graph:
     given = ensure_settings(settings)
     graph = source if isinstance(source, Graph) else read_saved_graph(source)
     if graph is None:
-        return import_graph(source, given)
+        return import_document(source, given, weights).graph
     if given.given():
         raise SettingsError(
             f"a graph keeps the settings that it was made with; it takes no {', '.join(given.given())}"
         )
-    return graph
+    return graph if weights is None else load_weights(graph, Path(weights))

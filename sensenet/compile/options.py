@@ -11,6 +11,7 @@ from typing import Any
 from sensenet import command_line
 from sensenet.backends import TARGETS
 from sensenet.compile.driver import DEFAULT_LEVEL, compile
+from sensenet.ir.drawing import FORMS
 from sensenet.passes import PIPELINES
 
 PROGRAM = "python -m sensenet.compile"
@@ -22,11 +23,13 @@ examples:
   {PROGRAM} deepnet.json.gz -t numpy            writes deepnet.npz
   curl … | {PROGRAM} - -t tflite -o - | …       from standard input, to standard output
   {PROGRAM} deepnet.json --print-ir -O1         shows the graph, writes no file
+  {PROGRAM} deepnet.json --emit html            writes deepnet.html, a drawing of the graph
   {PROGRAM} deepnet.json -t tflite --setting regression_normalize=true
   {PROGRAM} deepnet.json -t tflite --dump-ir stages --time-passes
   {PROGRAM} deepnet.json -t tflite -t tfjs -o made --verify --rows rows.csv
   {PROGRAM} deepnet.json --strip-weights -o bare.json
   {PROGRAM} bare.json --weights deepnet.h5 -t tflite
+  {PROGRAM} mobilenetv2 -t tflite               downloads its weights, once
 
 exit status: 0, 1 for input that cannot be compiled, 2 for a wrong command line.
 """
@@ -36,7 +39,12 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = command_line.make_parser(PROGRAM, "Compile a BigML deepnet for another runtime.", EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", nargs="?", help="a .json or .json.gz document, a saved .ir or .npz, or -")
+    add(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="a document, a saved .ir or .npz, -, or a pretrained network's name",
+    )
     add(
         "-t",
         "--target",
@@ -115,6 +123,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add(
         "--dump-ir", metavar="DIR", type=Path, help="write the graph after every stage there, and the weights"
+    )
+    add(
+        "--emit",
+        dest="form",
+        choices=FORMS,
+        metavar="FORM",
+        help="draw the graph, as svg, dot or html, in place of making what the target makes of it; "
+        "without -t, the graph of the level",
     )
     add("--time-passes", action="store_true", help="tell how long each stage took")
     add("--list-targets", action="store_true", help="list the targets and exit")

@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from sensenet.artifact import Artifact, Executable
 from sensenet.backends import load_backend
+from sensenet.compile.documents import import_document
 from sensenet.compile.sources import find_target, open_saved
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
-from sensenet.frontend import build_graph, import_graph, read_document
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
 from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model, run_graph
-from sensenet.pretrained import NETWORKS, get_extractor_bundle
 from sensenet.runtime.images import read_image
 from sensenet.settings import DEFAULTS, Settings, ensure_settings
 
@@ -38,7 +37,8 @@ CALL_SETTINGS = frozenset({"image_path_prefix"})
 """Settings of calling a model, which no artifact fixes."""
 
 Source = Artifact | Mapping[str, Any] | str | bytes | os.PathLike[str]
-"""A document (dict, path, JSON text or bytes), an artifact, or the path of a saved one."""
+"""A document (dict, path, JSON text or bytes), the name of a pretrained network, an artifact, or the path of
+a saved one."""
 
 
 def create_model(
@@ -46,19 +46,19 @@ def create_model(
 ) -> Deepnet | ObjectDetector:
     """A model that predicts.
 
-    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), which NumPy
-    runs; an artifact of `sensenet.compile`, or the path of a saved one, which runs in its target's own
-    runtime. An artifact keeps the settings that it was compiled with.
+    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or the name of
+    a pretrained network, which NumPy runs; an artifact of `sensenet.compile`, or the path of a saved one,
+    which runs in its target's own runtime. An artifact keeps the settings that it was compiled with.
 
-    Raises DocumentError, SettingsError, ArtifactError or MissingPackageError, which are SensenetErrors.
+    Raises DocumentError, UnknownNetworkError, SettingsError, ArtifactError, DownloadError or
+    MissingPackageError, which are SensenetErrors.
     """
     given = ensure_settings(settings)
     executable = _open(source)
     if executable is not None:
         return make_model(executable, _fixed_settings(executable.signature, given))
-    document = read_document(source)
-    executable = run_graph(build_graph(document, given))
-    return make_model(executable, given, document.network.value.get("preprocess"))
+    imported = import_document(source, given)
+    return make_model(run_graph(imported.graph), imported.settings, imported.preprocess)
 
 
 def create_image_feature_extractor(
@@ -68,16 +68,13 @@ def create_image_feature_extractor(
 
     `source` is the document of any model that reads pictures; the name of a pretrained network; or an
     artifact that was compiled with the setting `extract_image_features`, or its path. The model takes the
-    picture alone, whatever the rows of its document are. Raises as `create_model` does, and DownloadError.
+    picture alone, whatever the rows of its document are. Raises as `create_model` does.
     """
     given = ensure_settings(settings)
-    if isinstance(source, str) and source in NETWORKS:
-        extractor = open_saved(get_extractor_bundle(source), "smbundle")
-        return Deepnet(extractor, _fixed_settings(extractor.signature, given))
     executable = _open(source)
     if executable is None:
-        wanted = given.override(Settings(extract_image_features=True))
-        return Deepnet(run_graph(import_graph(source, wanted)), wanted)
+        imported = import_document(source, given.override(Settings(extract_image_features=True)))
+        return Deepnet(run_graph(imported.graph), imported.settings)
     if executable.signature.kind is not ModelKind.EXTRACTOR:
         raise ArtifactError(
             "this artifact is no feature extractor: compile its document with extract_image_features=True"

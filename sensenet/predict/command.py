@@ -28,7 +28,7 @@ examples:
   {PROGRAM} deepnet.json rows.csv -o predictions.csv
   {PROGRAM} deepnet.tflite - < rows.csv          from standard input, to standard output
   {PROGRAM} detector.json photo.jpg --draw found.png
-  {PROGRAM} mobilenet.json *.jpg -o answers.jsonl
+  {PROGRAM} mobilenetv2 *.jpg -o answers.jsonl   a pretrained network, by name
 
 A model that reads pictures alone takes pictures, and prints a line of JSON for each. Any other takes one CSV
 file: its header names fields (--no-header: cells stand in the model's order), an empty cell is missing; the
@@ -49,7 +49,7 @@ def _make_parser() -> argparse.ArgumentParser:
     description = "Predict with a BigML deepnet, or with what it was compiled to."
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a .json or .json.gz document, or a saved artifact")
+    add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
     add("inputs", metavar="INPUT", nargs="+", help="a CSV file or -, or pictures")
     add(
         "-o",

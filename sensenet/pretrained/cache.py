@@ -51,6 +51,12 @@ def file_url(file_name: str) -> str:
     return f"{base.rstrip('/')}/{file_name}"
 
 
+def describe_remedy(path: str) -> str:
+    """What to do about a file of the cache that turns out to be damaged or another one, as a sentence."""
+    url = file_url(Path(path).name)
+    return f"Remove that file, and it is downloaded again from {url}; or put the right one at {path}"
+
+
 def is_cached(file_name: str) -> bool:
     """Whether the cache has the file, and it is large enough for a network."""
     place = cache_place(file_name)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sensenet.errors import DocumentError, InputTypeError
-from sensenet.pretrained.cache import cache_resource_path
+from sensenet.errors import ArtifactError, DocumentError, InputTypeError
+from sensenet.pretrained.cache import cache_resource_path, describe_remedy
 from sensenet.pretrained.networks import extractor_file_name, find_network, weights_file_name
 
 
 class LoadsWeights(Protocol):
-    """What a `tf.keras.Model` can do, and all that is asked of a model here."""
+    """What a `tf.keras.Model` and our own models can do, and all that is asked of a model here."""
 
     def load_weights(self, path: str) -> object:
         """Take the weights of an h5 file, by order."""
@@ -38,15 +38,23 @@ def get_extractor_bundle(name: str) -> str:
 
 
 def load_pretrained_weights(model: LoadsWeights, network: str | Mapping[str, Any]) -> None:
-    """Fill a Keras model of a whole pretrained network with its weights; `network` as in `get_weights_path`.
+    """Fill a model of a whole pretrained network with its weights; `network` as in `get_weights_path`.
 
-    Raises InputTypeError for something that has no `load_weights`, and what `get_weights_path` raises.
+    `model` is a `tf.keras.Model` whose layers are those of the document, or what `create_model` makes of it.
+    Raises InputTypeError for something that has no `load_weights`, what `get_weights_path` raises, and
+    ArtifactError where the weights do not fit the model.
     """
     if not callable(getattr(model, "load_weights", None)):
         raise InputTypeError(
-            f"a {type(model).__name__} cannot load weights; expected a tf.keras.Model of the whole network"
+            f"a {type(model).__name__} cannot load weights; expected a model of the whole network"
         )
-    model.load_weights(get_weights_path(network))
+    path = get_weights_path(network)
+    try:
+        model.load_weights(path)
+    except (ArtifactError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{path} does not fit the model, or is damaged: {error}. {describe_remedy(path)}"
+        ) from error
 
 
 def _weights_of_document(document: Mapping[str, Any]) -> str:
