@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.envelope import Document
@@ -57,7 +58,8 @@ def write_weights(
 
 
 def _find_weights(op: Op, trained: Op, places: Places) -> Iterator[tuple[Place, Tensor]]:
-    """The op's weights, and a bias that the document leaves out, as they were trained, with their places."""
+    """The op's weights, and a bias that the document leaves out since it is 0, as they were trained, with
+    their places."""
     known = [places[id(tensor)] for tensor in tensors_of(op) if id(tensor) in places]
     if not known:
         return
@@ -66,7 +68,8 @@ def _find_weights(op: Op, trained: Op, places: Places) -> Iterator[tuple[Place, 
         if id(given) in places:
             yield places[id(given)], tensor
         elif tensor != given:
-            yield Place(layer=known[0].layer, key=OFFSET, form=AS_GIVEN, tensor=tensor), tensor
+            zeros = Tensor.float32(np.zeros(tensor.shape))
+            yield Place(layer=known[0].layer, key=OFFSET, form=AS_GIVEN, tensor=zeros), tensor
 
 
 def _without_inner_biases(graph: Graph, ops: Mapping[str, Op], places: Places) -> Mapping[str, Op]:
