@@ -35,6 +35,10 @@ ARROWS = {
     | {"callable_module", "command_line", "frontend", "passes", "backends", "runtime", "pretrained"},
     "decompile": BASE | {"callable_module", "command_line", "compile", "frontend", "passes", "backends"},
     "models": BASE | {"compile", "frontend", "backends", "runtime"},
+    "constants": BASE,
+    "accessors": BASE | {"constants"},
+    "load": BASE | {"frontend", "runtime"},
+    "bisect": BASE | {"command_line", "compile", "passes", "backends", "runtime"},
     "predict": BASE | {"command_line", "models", "runtime"},
 }
 """Each room, and the other rooms that it may import from."""

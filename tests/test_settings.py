@@ -51,7 +51,7 @@ def test_none_is_the_default():
 def test_settings_pass_through():
     settings = Settings(max_objects=3)
     assert ensure_settings(settings) is settings
-    assert settings_of_models.ensure_settings is ensure_settings
+    assert settings_of_models.ensure_settings(settings) is settings
 
 
 def test_override():
