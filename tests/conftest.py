@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import profiles
 import pytest
 from conformance import DATA
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-settings.register_profile("default", max_examples=100, deadline=None, derandomize=True)
-settings.register_profile(
-    "nightly", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+profiles.register()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

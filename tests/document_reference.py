@@ -1,4 +1,4 @@
-"""What a document about a table means: predictions straight from its JSON, one row and one layer at a time.
+"""What a document means: predictions straight from its JSON, one row and one layer at a time.
 
 Independent of the frontend and of the ops: the encoding in float32, as it has to be, the layers in float64.
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from document_strategies import network_of
+from picture_reference import load, run_picture_layer
 
 ERF_TERMS = 60
 SELU_ALPHA, SELU_SCALE = 1.67326324235437728, 1.05070098735548049
@@ -25,8 +26,8 @@ def erf(x: np.ndarray) -> np.ndarray:
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(x - x.max())
-    return exponentials / exponentials.sum()
+    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 FUNCTIONS = {
@@ -82,6 +83,11 @@ def array(layer: dict[str, Any], key: str) -> np.ndarray:
     return np.asarray(layer[key], np.float32).astype(np.float64)
 
 
+def epsilon_of(layer: dict[str, Any]) -> float:
+    epsilon = layer.get("epsilon", 1e-3)
+    return 1e-4 if epsilon is None else epsilon
+
+
 def run_layer(layer: dict[str, Any], xs: list[np.ndarray]) -> np.ndarray:
     x = xs[0]
     match layer["type"]:
@@ -90,21 +96,23 @@ def run_layer(layer: dict[str, Any], xs: list[np.ndarray]) -> np.ndarray:
             return FUNCTIONS[layer["activation_function"]](x @ array(layer, "weights") + offset)
         case "batch_normalization":
             gamma, beta, mean, variance = (array(layer, key) for key in ("gamma", "beta", "mean", "variance"))
-            return gamma * (x - mean) / np.sqrt(variance + layer.get("epsilon", 1e-3)) + beta
+            return gamma * (x - mean) / np.sqrt(variance + epsilon_of(layer)) + beta
         case "activation":
             return FUNCTIONS[layer["activation_function"]](x)
-        case "dropout" | "flatten":
+        case "dropout":
             return x
-        case "dense_residual_block":
-            paths = (run_layers(layer[key], x) for key in ("dense_path", "identity_path"))
+        case "flatten":
+            return x.ravel()
+        case block if block.endswith("_block"):
+            paths = (run_layers(layer[key], x) for key in layer if key.endswith("_path"))
             return FUNCTIONS[layer["activation_function"]](sum(paths))
         case "add":
             return sum(xs)
         case "concatenate":
-            return np.concatenate(xs)
+            return np.concatenate(xs, axis=-1)
         case "split_channels":
-            return np.split(x, layer["number_of_splits"])[layer["group_index"]]
-    raise AssertionError(layer["type"])
+            return np.split(x, layer["number_of_splits"], axis=-1)[layer["group_index"]]
+    return FUNCTIONS[layer.get("activation_function")](run_picture_layer(layer, x))
 
 
 def run_layers(layers: list[dict[str, Any]], x: np.ndarray) -> np.ndarray:
@@ -137,8 +145,23 @@ def run_legacy_layers(layers: list[dict[str, Any]], x: np.ndarray) -> np.ndarray
     return x
 
 
+def image_features(image_network: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
+    """What the image network makes of a picture of its own size."""
+    return run_layers(image_network["layers"], load(image_network["metadata"], pixels))
+
+
+def features_of(network: dict[str, Any], row: list[Any]) -> np.ndarray:
+    parts = [
+        image_features(network["image_network"], row[column["index"]])
+        if column["type"] == "image"
+        else encode(column, row)
+        for column in network["preprocess"]
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
 def predict_row(network: dict[str, Any], row: list[Any]) -> np.ndarray:
-    features = np.asarray([f for column in network["preprocess"] for f in encode(column, row)], np.float32)
+    features = features_of(network, row)
     answers = [forest_answer(entry, features) for entry in network.get("trees") or []]
     with_trees = np.concatenate([*answers, features]).astype(np.float64)
     parts = network.get("networks") or [{"layers": network["layers"], "trees": bool(answers)}]

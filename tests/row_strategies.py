@@ -7,9 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from document_pictures import picture_arrays
 from document_strategies import CATEGORIES, STEPS, Json, network_of, row_width
 from hypothesis import strategies as st
 from seeds import SEEDS, seeded
+
+from sensenet.ir.graph import Graph
+from sensenet.ir.signature import PIXEL_INPUT
+
+ODD_PIXELS = (math.nan, math.inf, -math.inf, -1.0, 1e30)
 
 
 def scale_of(column: Json) -> tuple[float, float]:
@@ -37,6 +43,12 @@ def categorical_cells(column: Json) -> st.SearchStrategy[Any]:
     return st.sampled_from([*column["values"], *CATEGORIES, None, 1, 1.0, True, "unknown", ["a"]])
 
 
+def image_cells(network: Json) -> st.SearchStrategy[Any]:
+    """Pictures of the image network's own size."""
+    width, height, *_ = network["image_network"]["metadata"]["input_image_shape"]
+    return picture_arrays(height, width)
+
+
 CELLS: dict[str, Callable[[Json], st.SearchStrategy[Any]]] = {
     "numeric": numeric_cells,
     "categorical": categorical_cells,
@@ -55,7 +67,10 @@ def readers_of(network: Json) -> list[Json | None]:
 def cells_of(network: Json) -> Iterator[st.SearchStrategy[Any]]:
     """For each cell of a row, what fits the column that reads it."""
     for column in readers_of(network):
-        yield CELLS[column["type"]](column) if column else st.none()
+        if column is not None and column["type"] == "image":
+            yield image_cells(network)
+        else:
+            yield CELLS[column["type"]](column) if column else st.none()
 
 
 def rows(document: Json, max_size: int = 5) -> st.SearchStrategy[list[list[Any]]]:
@@ -84,3 +99,24 @@ def odd_rows(document: Json) -> st.SearchStrategy[list[list[Any]]]:
     odd = st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e-300, "nan", "inf"])
     cells = [st.one_of(cell, odd) for cell in cells_of(network_of(document))]
     return st.lists(st.tuples(*cells).map(list), min_size=1, max_size=5)
+
+
+@st.composite
+def pixels(draw: st.DrawFn, graph: Graph) -> np.ndarray:
+    """Two rows of pictures for a graph's input of pixels: of the network's size, or of another."""
+    declared = next(node for node in graph.inputs if node.name == PIXEL_INPUT).types[0]
+    assert graph.signature.image is not None
+    image = graph.signature.image
+    own = (image.height, image.width)
+    height, width = draw(st.sampled_from([own, (7, 5), (9, 12), (image.height + 1, 2 * image.width)]))
+    shape = (2, *(declared.shape[1:2] if declared.rank == 5 else ()), height, width, declared.shape[-1])
+    return np.floor(127.5 + 127.4 * seeded(draw(SEEDS), *shape)).astype(np.float32)
+
+
+@st.composite
+def odd_pixels(draw: st.DrawFn, graph: Graph) -> np.ndarray:
+    """The same with numbers that are no pixels."""
+    array = draw(pixels(graph))
+    for _ in range(draw(st.integers(0, 2))):
+        array.flat[draw(st.integers(0, array.size - 1))] = draw(st.sampled_from(ODD_PIXELS))
+    return array

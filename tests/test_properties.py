@@ -1,11 +1,10 @@
-"""The whole compiler on random documents: levels agree, answers are right, faults are reported."""
+"""The whole compiler on random documents about tables: levels agree, answers are right, faults are told."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from agreement import assert_close, encode, optimized, rounding
 from document_reference import predict
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,50 +13,9 @@ from strategies import PICTURE_OPS, TABULAR_OPS, documents, feeds, graphs, mutat
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.graph import Graph
-from sensenet.ir.ops.core import Constant, Input
-from sensenet.ir.ops.tabular import Destandardize, Standardize
 from sensenet.ir.signature import NUMERIC_INPUT, PREDICTIONS
-from sensenet.ir.types import DType
 from sensenet.models.wrappers import create_model
 from sensenet.passes import ALL_PASSES, PIPELINES
-from sensenet.passes.manager import run_passes
-from sensenet.runtime.rows import row_encoder
-from sensenet.runtime.tables import table_of_rows
-
-RELATIVE, ABSOLUTE = 1e-5, 1e-6
-
-
-def optimized(graph: Graph, level: int) -> Graph:
-    return run_passes(graph, PIPELINES[level])[0]
-
-
-def encode(graph: Graph, table: list[list[Any]]) -> dict[str, np.ndarray]:
-    encoder = row_encoder(graph.signature)
-    return {NUMERIC_INPUT: encoder.encode(table_of_rows(table, encoder.layout))}
-
-
-def rounding(graph: Graph, feed: dict[str, np.ndarray]) -> np.ndarray:
-    """f64[rows, 1]: what float32 may round away in an answer.
-
-    It grows with the numbers between the encoding and the answer, and with the objective's deviation.
-    """
-    between = {
-        node.name: node.value
-        for node in graph.nodes
-        if not isinstance(node.op, Standardize | Destandardize | Input | Constant)
-        and node.value.type.dtype is DType.FLOAT32
-    }
-    results = evaluate(Graph(graph.inputs, {**graph.outputs, **between}, graph.signature), feed)
-    largest = [np.abs(results[name]).max(axis=1, initial=1.0) for name in between]
-    deviations = [abs(float(n.op.stdev.array)) for n in graph.nodes if isinstance(n.op, Destandardize)]
-    return ABSOLUTE * np.max(largest, axis=0)[:, None].astype(float) * max([1.0, *deviations])
-
-
-def assert_close(answer: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> None:
-    """Within RELATIVE, and what may be rounded away in each row."""
-    difference = np.abs(answer.astype(float) - expected)
-    assert (difference <= allowed + RELATIVE * np.abs(expected)).all(), (answer, expected, allowed)
 
 
 @given(documents(), st.data())

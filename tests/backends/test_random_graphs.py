@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from lowered import run
+from profiles import examples
 from strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs
 
 from sensenet.ir.evaluate import evaluate
@@ -46,7 +47,7 @@ def magnitude(graph: Graph, feed: dict[str, Array]) -> float:
 
 @pytest.mark.parametrize("target", ["tflite", "keras"])
 @pytest.mark.parametrize("ops", [TABULAR_OPS - JUMPING, PICTURE_OPS - JUMPING], ids=["tables", "pictures"])
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@examples(12, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_graphs_agree_with_the_interpreter(target, ops, data):
     graph = data.draw(graphs(ops))
