@@ -16,6 +16,7 @@ from sensenet.passes import (
     eliminate_common_subexpressions,
     fold_batch_normalization,
     fold_channel_order,
+    fold_constant_columns,
     fold_constants,
     fold_destandardization,
     fold_gathers,
@@ -58,6 +59,7 @@ _ROUNDING: tuple[Pass, ...] = (
     fold_batch_normalization.PASS,  # before fusion: it needs layers that are still linear
     fuse_activations.PASS,  # takes activations that stood behind a batch normalization too
     fold_destandardization.PASS,
+    fold_constant_columns.PASS,  # before forests are merged: a whole forest is constant, or none of it
     merge_forests.PASS,  # before gathers are folded: slices of the tree features may then read forests alone
     fold_gathers.PASS,  # brings standardised columns right before the layers that read them
     fold_standardization.PASS,  # once only layers read the standardised columns

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from attrs import frozen
 
-from sensenet.ir.graph import Value, apply
+from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Concatenate, Gather, Slice
 from sensenet.ir.types import Array
+from sensenet.passes.rewrite import Uses
 
 
 def width(value: Value) -> int | None:
@@ -41,6 +42,15 @@ def parts(value: Value) -> tuple[Value, ...]:
 def join(values: Sequence[Value], name: str) -> Value:
     """The values side by side on the last axis."""
     return values[0] if len(values) == 1 else apply(Concatenate(), *values, name=name).value
+
+
+def reaches_only(value: Value, uses: Uses, accept: Callable[[Node], bool]) -> bool:
+    """Whether `accept` holds for all that reads a value, by itself or in a concatenation of columns."""
+
+    def reads(node: Node) -> bool:
+        return accept(node) or (joins_columns(node.value) and uses.only_by(node.value, accept))
+
+    return uses.only_by(value, reads)
 
 
 def selected_positions(op: Op) -> Array | None:

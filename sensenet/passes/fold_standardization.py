@@ -31,7 +31,7 @@ from sensenet.ir.ops.basic import Subtract
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import join, joins_columns, width
+from sensenet.passes.columns import join, joins_columns, reaches_only, width
 from sensenet.passes.rewrite import Uses, rewriting_pass
 from sensenet.passes.weights import apply_changed
 
@@ -97,11 +97,7 @@ def _folds(value: Value, uses: Uses) -> bool:
     deviation = np.abs(op.stdev.float64)
     if not np.all((smallest <= deviation) & (deviation <= largest)):
         return False
-
-    def reads(node: Node) -> bool:
-        return _is_dense(node) or (joins_columns(node.value) and uses.only_by(node.value, _is_dense))
-
-    return uses.only_by(value, reads)
+    return reaches_only(value, uses, _is_dense)
 
 
 def _parameters(part: Value, fold: bool) -> tuple[Array, Array]:

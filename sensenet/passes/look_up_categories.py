@@ -18,11 +18,9 @@ layer's products are summed; a code that is no category names none in both forms
 
 Pays where columns have many categories: a product takes a step for each category, a lookup one for each
 column. So it fires for columns of `SMALLEST_DEPTH` categories or more that have `SMALLEST_TABLE` together.
-At these limits, 20 columns of 32 for 64 units, benchmarks/one_hot.py measures for 1,000 rows 2.5 → 0.5 ms in
-NumPy, 5.7 → 0.8 in Keras and 2.7 → 0.4 in LiteRT; beyond, 20 columns of 500 for 256 units, 133 → 7, 113 → 7
-and 83 → 9. The ops around the lookup cost 6 µs in NumPy and 50 in Keras at most, which a single row of a
-small table does not win back (256 categories of one column: 21 → 27 µs); with 20 columns of 500 it takes
-282 → 46 µs in NumPy, 747 → 288 in Keras and 165 → 3 in LiteRT.
+Of 20 columns of 32 for 64 units, 1,000 rows take 2.5 → 0.5 ms in NumPy, 5.7 → 0.8 in Keras, 2.7 → 0.4 in
+LiteRT (benchmarks/one_hot.py); of 20 columns of 500 for 256 units, 133 → 7, 113 → 7 and 83 → 9, and one row
+282 → 46, 747 → 288 and 165 → 3 µs. At the limits, one row may cost 6 µs more in NumPy and 60 in Keras.
 
 Must not fire where something else than layers reads the one-hot encoding, or a concatenation of it: it would
 be computed all the same. Nor for weights that are not finite: 0 · ∞ is NaN.
@@ -41,7 +39,7 @@ from sensenet.ir.ops.basic import Add, Gather, Reshape, Transpose
 from sensenet.ir.ops.dense import Activation, BatchedDense, Dense
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import join, joins_columns, parts, starts, width
+from sensenet.passes.columns import join, parts, reaches_only, starts, width
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
 from sensenet.passes.remove_identities import remove_identity
 from sensenet.passes.rewrite import Pass, Uses, apply_rules
@@ -69,7 +67,11 @@ def look_up_categories(smallest_depth: int, smallest_table: int) -> Pass:
         for part, start in zip(inputs, starts(inputs), strict=True):
             rows = start + np.arange(width(part) or 0)
             large = _large(part, smallest_depth, smallest_table)
-            if not isinstance(part.op, OneHot) or not np.any(large) or not _only_layers_read(part, uses):
+            if (
+                not isinstance(part.op, OneHot)
+                or not np.any(large)
+                or not reaches_only(part, uses, _is_layer)
+            ):
                 kept.append((part, rows))
                 continue
             in_table = large[part.op.groups]
@@ -91,15 +93,6 @@ def _large(part: Value, smallest_depth: int, smallest_table: int) -> Array:
     depths = np.asarray(part.op.depths if isinstance(part.op, OneHot) else (), np.int64)
     large = np.greater_equal(depths, smallest_depth)
     return large if depths[large].sum() >= smallest_table else np.zeros_like(large)
-
-
-def _only_layers_read(encoded: Value, uses: Uses) -> bool:
-    """Whether layers alone read a one-hot encoding, by itself or in a concatenation."""
-
-    def leads_to_layers(node: Node) -> bool:
-        return _is_layer(node) or (joins_columns(node.value) and uses.only_by(node.value, _is_layer))
-
-    return uses.only_by(encoded, leads_to_layers)
 
 
 def _is_layer(node: Node) -> bool:
