@@ -197,6 +197,34 @@ def make_dense(pool: Pool, n: int) -> Op:
     return dense.Dense(kernel=kernel, bias=bias, activation=pool.activation())
 
 
+def make_batched_dense(pool: Pool, n: int) -> Op:
+    networks, units = pool.count(1, 3), pool.count(1, 3)
+    bias = pool.weight(networks, units) if pool.count(0, 1) else None
+    kernel = pool.weight(networks, n, units, scale=1.5 / np.sqrt(n))
+    return dense.BatchedDense(kernel=kernel, bias=bias, activation=pool.activation())
+
+
+def is_stack(t: TensorType) -> bool:
+    """Rows of some networks each."""
+    return is_float(t) and t.rank == 3 and t.shape[1] is None
+
+
+def build_batched_dense(pool: Pool) -> Node:
+    """On rows, or on what another gives."""
+    x = pool.pick(is_stack) if pool.count(0, 1) else None
+    if x is None:
+        return on_rows(make_batched_dense)(pool)
+    networks, _, n = x.type.shape
+    kernel = pool.weight(networks, n, pool.count(1, 3), scale=1.5 / np.sqrt(n))
+    return apply(dense.BatchedDense(kernel=kernel, activation=pool.activation()), x)
+
+
+def build_mean(pool: Pool) -> Node:
+    """Of some networks' rows, or of a row."""
+    x = pool.pick(is_stack)
+    return apply(basic.Mean(axis=1), pool.rows()) if x is None else apply(basic.Mean(axis=0), x)
+
+
 def make_normalization(pool: Pool, n: int) -> Op:
     variance = np.abs(seeded(pool.draw(SEEDS), n)) + 0.25
     gamma, beta, mean = (pool.weight(n) for _ in range(3))
@@ -364,6 +392,7 @@ BUILDERS: dict[type[Op], Builder] = {
     tabular.EmbeddingSum: on_rows(make_embedding_sum),
     tabular.Forest: on_rows(make_forest),
     dense.Dense: on_rows(make_dense),
+    dense.BatchedDense: build_batched_dense,
     dense.BatchNormalization: on_rows(make_normalization),
     dense.Activation: on_rows(lambda pool, _: dense.Activation(function=pool.activation())),
     dense.Dropout: on_rows(make_dropout),
@@ -383,6 +412,7 @@ BUILDERS: dict[type[Op], Builder] = {
     detection.SuppressBoxes: build_suppress_boxes,
     basic.Add: binary(basic.Add),
     basic.Average: several(basic.Average),
+    basic.Mean: build_mean,
     basic.Subtract: binary(basic.Subtract),
     basic.Multiply: binary(basic.Multiply),
     basic.Divide: binary(basic.Divide),

@@ -122,6 +122,19 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
         OpCase(dense.Dense(kernel=weights(3, 5), bias=weights(5)), (floats(4, 3),)),
         OpCase(dense.Dense(kernel=weights(3, 2), activation=ActivationFunction.SOFTMAX), (floats(4, 2, 3),)),
     ),
+    dense.BatchedDense: (
+        OpCase(dense.BatchedDense(kernel=weights(2, 3, 5), bias=weights(2, 5)), (floats(4, 3),)),
+        OpCase(
+            dense.BatchedDense(
+                kernel=weights(2, 3, 2), bias=weights(2, 2), activation=ActivationFunction.SOFTMAX
+            ),
+            (floats(2, 4, 3),),
+            batch=False,
+        ),
+        OpCase(
+            dense.BatchedDense(kernel=weights(2, 3, 1), activation=ActivationFunction.GELU), (floats(4, 3),)
+        ),
+    ),
     dense.BatchNormalization: (
         OpCase(
             dense.BatchNormalization(
@@ -246,6 +259,11 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
         OpCase(basic.Add(), (ints([[1, 2]]), ints([[3, -4]]))),
     ),
     basic.Average: (OpCase(basic.Average(), (floats(2, 3), -floats(2, 3), floats(2, 3))),),
+    basic.Mean: (
+        OpCase(basic.Mean(axis=0), (floats(3, 2, 4),), batch=False),
+        OpCase(basic.Mean(axis=1), (floats(2, 5),)),
+        OpCase(basic.Mean(axis=0), (floats(40, 1, 1),), batch=False),
+    ),
     basic.Subtract: (OpCase(basic.Subtract(), (floats(2, 3), floats(1, 3)), batch=False),),
     basic.Multiply: (OpCase(basic.Multiply(), (floats(2, 3), floats(2, 1))),),
     basic.Divide: (

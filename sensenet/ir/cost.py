@@ -61,6 +61,11 @@ def _dense(node: Node) -> int:
     return _size(node.types[0]) * _kernel(node.op).shape[0]
 
 
+def _batched_dense(node: Node) -> int:
+    """Entries of the result · inputs of each."""
+    return _size(node.types[0]) * _kernel(node.op).shape[1]
+
+
 def _convolution(node: Node) -> int:
     """Entries of the result · pixels of the window · input channels."""
     return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:3])
@@ -110,6 +115,7 @@ MULTIPLY_ADDS: dict[type[Op], Callable[[Node], int]] = {
     tabular.Destandardize: _one_each,
     tabular.Forest: _one_each,  # the division of a mean
     dense.Dense: _dense,
+    dense.BatchedDense: _batched_dense,
     dense.BatchNormalization: _one_each,
     convolution.Convolution2D: _convolution,
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
@@ -120,6 +126,7 @@ MULTIPLY_ADDS: dict[type[Op], Callable[[Node], int]] = {
     detection.DecodeBoxes: _decode_boxes,
     detection.ScaleBoxes: _one_each,
     basic.Average: _one_each,
+    basic.Mean: _one_each,
     basic.Multiply: _one_each,
     basic.Divide: _one_each,
     basic.MatMul: _mat_mul,

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensenet.passes import (
+    batch_networks,
     eliminate_common_subexpressions,
+    fold_average,
     fold_batch_normalization,
     fold_channel_order,
     fold_constant_columns,
@@ -28,6 +30,7 @@ from sensenet.passes import (
     merge_dense,
     merge_forests,
     merge_padding,
+    merge_parallel_dense,
     remove_identities,
     rewrite_thresholds,
     share_weights,
@@ -64,6 +67,9 @@ _ROUNDING: tuple[Pass, ...] = (
     fold_gathers.PASS,  # brings standardised columns right before the layers that read them
     fold_standardization.PASS,  # once only layers read the standardised columns
     merge_dense.PASS,  # once narrow linear layers have taken in what folds into layers
+    batch_networks.PASS,  # once layers are as few as they get, before others join their results
+    fold_average.PASS,  # once destandardisation is in the last layers, and batches are out
+    merge_parallel_dense.PASS,  # from the layers that fold-average puts side by side down to the first
     fold_channel_order.PASS,  # before standardisation of pixels: no gather is left between its steps
     fold_pixel_standardization.PASS,  # once paddings that convolutions do by themselves are gone
     merge_convolutions.PASS,  # once linear convolutions have taken in what folds into them

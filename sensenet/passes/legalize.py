@@ -20,7 +20,7 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Average
-from sensenet.ir.ops.dense import BatchNormalization, Dropout
+from sensenet.ir.ops.dense import BatchedDense, BatchNormalization, Dropout
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
 from sensenet.passes.lower_arithmetic import (
@@ -31,6 +31,7 @@ from sensenet.passes.lower_arithmetic import (
     lower_one_hot,
     lower_standardize,
 )
+from sensenet.passes.lower_batched_dense import lower_batched_dense
 from sensenet.passes.lower_embedding import lower_embedding_sum
 from sensenet.passes.lower_forest import lower_forest
 from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
@@ -41,6 +42,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     OneHot: lower_one_hot,
     EmbeddingSum: lower_embedding_sum,
     Forest: lower_forest,
+    BatchedDense: lower_batched_dense,
     BatchNormalization: lower_batch_normalization,
     Dropout: lower_dropout,
     Average: lower_average,

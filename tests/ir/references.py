@@ -16,6 +16,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, core, dense, detection, image, tabular
 from sensenet.ir.ops.windows import Padding
+from sensenet.ir.types import Tensor
 
 
 def sigmoid(x: float) -> float:
@@ -114,6 +115,15 @@ def dense_layer(op: dense.Dense, x: np.ndarray) -> np.ndarray:
         products = [float(a) * float(b) for a, b in zip(x[index[:-1]], kernel[:, index[-1]], strict=True)]
         result[index] = math.fsum(products) + (float(op.bias.array[index[-1]]) if op.bias else 0.0)
     return activate(op.activation, result)
+
+
+def batched_dense(op: dense.BatchedDense, x: np.ndarray) -> np.ndarray:
+    parts = []
+    for i in range(op.networks):
+        bias = Tensor.float32(op.bias.array[i]) if op.bias else None
+        layer = dense.Dense(kernel=Tensor.float32(op.kernel.array[i]), bias=bias, activation=op.activation)
+        parts.append(dense_layer(layer, x if x.ndim == 2 else x[i]))
+    return np.asarray(parts)
 
 
 def batch_normalization(op: dense.BatchNormalization, x: np.ndarray) -> np.ndarray:
@@ -366,6 +376,7 @@ REFERENCES: dict[type[Op], Callable[..., Any]] = {
     tabular.EmbeddingSum: embedding_sum,
     tabular.Forest: forest,
     dense.Dense: dense_layer,
+    dense.BatchedDense: batched_dense,
     dense.BatchNormalization: batch_normalization,
     dense.Activation: lambda op, x: activate(op.function, x),
     dense.Dropout: lambda op, x: x,
@@ -385,6 +396,7 @@ REFERENCES: dict[type[Op], Callable[..., Any]] = {
     detection.SuppressBoxes: suppress_boxes,
     basic.Add: total,
     basic.Average: lambda op, *xs: total(op, *xs) / len(xs),
+    basic.Mean: lambda op, x: np.apply_along_axis(lambda y: math.fsum(y) / len(y), op.axis, x),
     basic.Subtract: elementwise(lambda a, b: a - b),
     basic.Multiply: elementwise(lambda a, b: a * b),
     basic.Divide: elementwise(lambda a, b: a / b),

@@ -29,6 +29,9 @@ COUNTED = (
     (dense.Dense(kernel=weights(3, 5), bias=weights(5)), f32(None, 3), 20, 15),
     (dense.Dense(kernel=weights(3, 5)), f32(None, 7, 3), 15, 7 * 15),
     (dense.Dense(kernel=weights(3, 5)), f32(2, 3), 15, 2 * 15),
+    (dense.BatchedDense(kernel=weights(2, 3, 5), bias=weights(2, 5)), f32(None, 3), 40, 30),
+    (dense.BatchedDense(kernel=weights(2, 3, 5)), f32(2, None, 3), 30, 30),
+    (basic.Mean(axis=1), f32(None, 4, 3), 0, 3),
     (convolution.Convolution2D(kernel=weights(3, 2, 3, 4), bias=weights(4)), PICTURE, 76, 6 * 5 * 72),
     (
         convolution.Convolution2D(kernel=weights(3, 2, 3, 4), strides=(2, 2), padding=Padding.SAME),

@@ -81,6 +81,18 @@ class Builder:
             values.append(self.step(step, values))
         return self.dense(values[-1], 2, ActivationFunction.LINEAR)
 
+    def equal_networks(self, x: Value) -> list[Value]:
+        """The answers of networks of one shape; wide ones too, whose layers are too large to be joined."""
+        hidden = self.draw(st.lists(st.sampled_from([1, 3, 50]), min_size=1, max_size=2))
+        functions = [*(self.function() for _ in hidden), self.function()]
+        answers = []
+        for _ in range(self.draw(st.integers(2, 4))):
+            value = x
+            for units, function in zip((*hidden, 2), functions, strict=True):
+                value = self.dense(value, units, function)
+            answers.append(value)
+        return answers
+
     def step(self, step: str, values: list[Value]) -> Value:
         x = values[-1]
         size = width(x)
@@ -124,7 +136,7 @@ class Builder:
 
 @st.composite
 def graphs(draw):
-    """A graph like a document's, and its inputs: one or two networks, with or without trees."""
+    """A graph like a document's, and its inputs: one or more networks, with or without trees."""
     builder = Builder(draw)
     x, features, rows = builder.columns()
     answers = []
@@ -135,6 +147,8 @@ def graphs(draw):
                 Destandardize(mean=builder.normal(scale=5), stdev=Tensor.float32(2.5)), answer
             )
         answers.append(answer)
+    if builder.flip():
+        answers = [*builder.equal_networks(features), *(answers if builder.flip() else ())]
     outputs = {"predictions": builder.apply(Average(), *answers)}
     if builder.flip():
         outputs["features"] = features

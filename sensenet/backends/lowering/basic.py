@@ -72,6 +72,7 @@ EMIT: Mapping[type[Op], Emit] = {
     dense.Dropout: lambda tf, op, x: x,
     basic.Add: lambda tf, op, *xs: reduce(tf.add, xs),
     basic.Average: lambda tf, op, *xs: reduce(tf.add, xs) / len(xs),
+    basic.Mean: lambda tf, op, x: tf.reduce_mean(x, axis=op.axis),
     basic.Subtract: lambda tf, op, a, b: a - b,
     basic.Multiply: lambda tf, op, a, b: a * b,
     basic.Divide: lambda tf, op, a, b: divide(tf, a, b),

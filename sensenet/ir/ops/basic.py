@@ -67,6 +67,27 @@ class Average(Op):
 
 
 @frozen(kw_only=True)
+class Mean(Op):
+    """The mean along an axis of known size, counted from the first, which is dropped; summed from its start.
+
+    So it is the `Average` of the positions on that axis.
+    """
+
+    axis: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
+        require(0 <= self.axis < x.rank and bool(x.shape[self.axis]), f"no known axis {self.axis} in {x}")
+        return x.with_shape((*x.shape[: self.axis], *x.shape[self.axis + 1 :]))
+
+    def evaluate(self, x: Array) -> Array:
+        # one after the other, which a reduction does not promise
+        total = np.add.accumulate(x, axis=self.axis).take(-1, axis=self.axis)
+        result: Array = total / np.float32(x.shape[self.axis])
+        return result
+
+
+@frozen(kw_only=True)
 class Subtract(Elementwise):
     """y = a - b."""
 

@@ -63,6 +63,48 @@ class Dense(Op):
 
 
 @frozen(kw_only=True)
+class BatchedDense(Op):
+    """y[i] = activation(x[i] @ kernel[i] + bias[i]): a layer of n networks at once, of one shape.
+
+    kernel: f32[n, in, units], bias: f32[n, units] or none; x: f32[n, b, in], or f32[b, in], which all n read.
+    The result is f32[n, b, units]: the network comes before the row, as products of stacked matrices have it.
+    """
+
+    kernel: Tensor
+    bias: Tensor | None = None
+    activation: ActivationFunction = ActivationFunction.LINEAR
+
+    @property
+    def networks(self) -> int:
+        return self.kernel.shape[0]
+
+    @property
+    def units(self) -> int:
+        return self.kernel.shape[2]
+
+    def infer(self, x: TensorType) -> TensorType:
+        require_float(self.kernel.type)
+        require(len(self.kernel.shape) == 3, f"the kernel is {self.kernel.type}, expected rank 3")
+        require(x.rank in (2, 3), f"expected rank 2 or 3, found {x}")
+        require_channels(x, self.kernel.shape[1], "the kernel")
+        require(
+            x.rank == 2 or x.shape[0] in (None, self.networks),
+            f"the kernel is of {self.networks} networks, the input is {x}",
+        )
+        if self.bias is not None:
+            require_float(self.bias.type)
+            require(
+                self.bias.shape == (self.networks, self.units),
+                f"bias {self.bias.type} for {self.networks} networks of {self.units} units",
+            )
+        return x.with_shape((self.networks, x.shape[-2], self.units))
+
+    def evaluate(self, x: Array) -> Array:
+        y = np.matmul(np.ascontiguousarray(x), self.kernel.array)
+        return self.activation(y if self.bias is None else y + self.bias.array[:, None])
+
+
+@frozen(kw_only=True)
 class BatchNormalization(Op):
     """y = gamma · (x - mean) / √(variance + epsilon) + beta, along the last axis; x: f32[..., n].
 

@@ -1,0 +1,87 @@
+"""fold-average: an ensemble's last layers and their average become one.
+
+    %3 = dense(%1) {kernel=#…:f32[8,1], bias=…, activation=linear} : f32[?,1]
+    %4 = dense(%2) {kernel=#…:f32[4,1], bias=…, activation=linear} : f32[?,1]
+    %5 = average(%3, %4) {} : f32[?,1]
+becomes
+    %6 = concatenate(%1, %2) {axis=-1} : f32[?,12]
+    %5 = dense(%6) {kernel=#…:f32[12,1], bias=…, activation=linear} : f32[?,1]
+and
+    %3 = dense(%1) {kernel=#…:f32[8,3], bias=…, activation=softmax} : f32[?,3]
+    %4 = dense(%2) {kernel=#…:f32[4,3], bias=…, activation=softmax} : f32[?,3]
+    %5 = average(%3, %4) {} : f32[?,3]
+becomes
+    %3 = dense(%1) {kernel=#…:f32[8,3], bias=…, activation=linear} : f32[?,3]
+    %4 = dense(%2) {kernel=#…:f32[4,3], bias=…, activation=linear} : f32[?,3]
+    %6 = concatenate(%3, %4) {axis=-1} : f32[?,6]
+    %7 = reshape(%6) {shape=(none, 2, 3)} : f32[?,2,3]
+    %8 = activation(%7) {function=softmax} : f32[?,2,3]
+    %5 = mean(%8) {axis=1} : f32[?,3]
+
+Valid because the mean of linear functions is linear, up to rounding, and a softmax looks at one network's
+classes alone. The layers that are then side by side are merge-parallel-dense's. What the networks read last
+is joined with equal activations together, so that more of their layers may be merged.
+
+Must not fire where something else reads a layer, where the activations differ or are others than these, nor
+for softmax where the layers could not be merged afterwards (see there).
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import Average, Mean, Reshape
+from sensenet.ir.ops.dense import Activation, Dense
+from sensenet.passes.columns import join
+from sensenet.passes.linear_layers import apply_layer
+from sensenet.passes.parallel_layers import ParallelLayers
+from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.weights import with_weights
+
+
+def average_linear_layers(node: Node, uses: Uses) -> Value | None:
+    """One linear layer on what all the linear layers read."""
+    last = _last_layers(node, uses)
+    if last is None or last.layers[0].activation is not ActivationFunction.LINEAR:
+        return None
+    kernel, bias = last.sum()
+    layer = with_weights(last.layers[0], {"kernel": kernel / len(last.values)}, bias / len(last.values))
+    return apply_layer(layer, join(last.sources, f"{node.name}_inputs"), node.name)
+
+
+def average_softmax_layers(node: Node, uses: Uses) -> Value | None:
+    """The mean over networks of one softmax on the results of linear layers side by side."""
+    last = _last_layers(node, uses)
+    if last is None or last.layers[0].activation is not ActivationFunction.SOFTMAX or not last.pays:
+        return None
+    linear = [
+        apply(evolve(layer, activation=ActivationFunction.LINEAR), *value.node.inputs, name=value.node.name)
+        for layer, value in zip(last.layers, last.values, strict=True)
+    ]
+    joined = join([each.value for each in linear], f"{node.name}_inputs")
+    shape = (None, len(linear), last.layers[0].units)
+    networks = apply(Reshape(shape=shape), joined, name=f"{node.name}_networks")
+    softmax = Activation(function=ActivationFunction.SOFTMAX)
+    classes = apply(softmax, networks.value, name=f"{node.name}_softmax")
+    return apply(Mean(axis=1), classes.value, name=node.name).value
+
+
+def _last_layers(node: Node, uses: Uses) -> ParallelLayers | None:
+    """The layers whose average a node is, those on equal activations together; None where it is of others."""
+    if not isinstance(node.op, Average) or len(node.inputs) < 2 or node.types[0].rank != 2:
+        return None
+    activations = {value.op.activation for value in node.inputs if isinstance(value.op, Dense)}
+    if not all(isinstance(value.op, Dense) and uses.only(value) for value in node.inputs):
+        return None
+    return ParallelLayers(values=tuple(sorted(node.inputs, key=_below))) if len(activations) == 1 else None
+
+
+def _below(value: Value) -> str:
+    """The activation of the layer below a layer, by name."""
+    below = value.node.inputs[0].op
+    return below.activation.value if isinstance(below, Dense) else ""
+
+
+PASS = rewriting_pass("fold-average", average_linear_layers, average_softmax_layers)
