@@ -24,7 +24,7 @@ from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PAGES = ("README.md", "docs/cli.md", "docs/images.md")
+PAGES = ("README.md", "docs/cli.md", "docs/drawing.md", "docs/images.md")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

@@ -17,6 +17,7 @@ from sensenet import command_line
 from sensenet.artifact import Artifact
 from sensenet.backends import TARGETS
 from sensenet.command_line import STANDARD
+from sensenet.compile.drawings import draw_instead
 from sensenet.compile.driver import IMPORTED, compile_targets
 from sensenet.compile.options import DEFAULT_TARGET, make_parser
 from sensenet.compile.stages import StageWriter
@@ -99,7 +100,8 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             **dict(options.options),
         )
         finished = [
-            (artifact, _write(artifact, outputs[artifact.target], options.force)) for artifact in artifacts
+            (artifact, _write(artifact, outputs[artifact.target], options.force))
+            for artifact in draw_instead(artifacts, options.form)
         ]
     for artifact, written in finished:
         _tell(artifact, written, options)
@@ -130,8 +132,10 @@ def _print_after(stages: Collection[str], show: Callable[[str], None]) -> Observ
 
 def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, str | None]:
     """Where each target goes: a path, standard output, or nowhere with --print-ir."""
-    targets = list(dict.fromkeys(options.targets or [_target_by_suffix(options.output)]))
+    targets = list(dict.fromkeys(options.targets or [_default_target(options)]))
     if len(targets) > 1:
+        if options.form:
+            parser.error("--emit draws one graph: give one target")
         if STANDARD in (options.output, options.model) or _prints(options):
             parser.error("several targets are files in a directory: give MODEL's path, and a directory as -o")
         directory = Path(options.output or ".")
@@ -139,7 +143,8 @@ def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser
         name = _default_output(options, "")
         return {target: str(directory / f"{name}{TARGETS[target].suffix}") for target in targets}
     (target,) = targets
-    output = options.output or _default_output(options, TARGETS[target].suffix)
+    suffix = f".{options.form}" if options.form else TARGETS[target].suffix
+    output = options.output or _default_output(options, suffix)
     if output == STANDARD and sys.stdout.isatty():
         parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
     if output == STANDARD and _prints(options):
@@ -166,7 +171,7 @@ def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) 
 
 
 def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    if options.targets or options.weights or _prints(options) or options.dump_ir:
+    if options.targets or options.weights or _prints(options) or options.dump_ir or options.form:
         parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
     output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
     if output != STANDARD:
@@ -182,9 +187,12 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
         print(f"{output}: {len(packed) / 1e3:,.1f} kB without weights", file=sys.stderr)
 
 
-def _target_by_suffix(output: str | None) -> str:
-    found = (name for name, target in TARGETS.items() if (output or "").endswith(target.suffix))
-    return next(found, DEFAULT_TARGET)
+def _default_target(options: argparse.Namespace) -> str:
+    """What the suffix of -o says; a drawing without a target is of the graph of the level."""
+    if options.form:
+        return "ir"
+    output = options.output or ""
+    return next((name for name, target in TARGETS.items() if output.endswith(target.suffix)), DEFAULT_TARGET)
 
 
 def _source(options: argparse.Namespace) -> str | bytes:
@@ -193,7 +201,7 @@ def _source(options: argparse.Namespace) -> str | bytes:
 
 
 def _default_output(options: argparse.Namespace, suffix: str) -> str | None:
-    if _prints(options):
+    if _prints(options) and not options.form:
         return None
     if options.model == STANDARD:
         return STANDARD

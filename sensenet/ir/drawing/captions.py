@@ -11,7 +11,7 @@ import attrs
 from attrs import frozen
 
 from sensenet.ir.cost import multiply_adds, parameters
-from sensenet.ir.graph import Node
+from sensenet.ir.graph import Graph, Node
 from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.printer import print_attribute, print_value
@@ -48,6 +48,11 @@ def make_caption(node: Node) -> Caption:
         name=node.name,
         attributes=" · ".join(text for text in shown if text),
     )
+
+
+def make_title(graph: Graph) -> str:
+    """The name of the model, where it has one."""
+    return graph.signature.name or f"Unnamed {graph.signature.kind.value}"
 
 
 def family(op: Op) -> str:

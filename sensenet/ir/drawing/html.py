@@ -22,7 +22,7 @@ from attrs import frozen
 
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters, multiply_adds, parameters
 from sensenet.ir.drawing.blocks import Block, find_blocks
-from sensenet.ir.drawing.captions import count, cut, family, print_briefly, printable
+from sensenet.ir.drawing.captions import count, cut, family, make_title, print_briefly, printable
 from sensenet.ir.drawing.svg import STYLE, Box, draw_boxes, node_box, pill
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.printer import is_inline, print_tensor, print_value
@@ -54,7 +54,7 @@ def to_html(graph: Graph) -> str:
     """The graph as a page: a summary, the stages as a map, and their blocks, each with its picture."""
     scene = _make_scene(graph)
     stages = find_blocks(graph)
-    title = graph.signature.name or "A network"
+    title = make_title(graph)
     return "\n".join(
         [
             "<!doctype html>",
@@ -145,7 +145,11 @@ def _draw_map(stages: Sequence[Block]) -> str:
 
 
 def _main_family(block: Block) -> str:
-    return Counter(family(node.op) for node in block.nodes).most_common(1)[0][0]
+    """The family that most of the work is of."""
+    work: Counter[str] = Counter()
+    for node in block.nodes:
+        work[family(node.op)] += 1 + multiply_adds(node)
+    return work.most_common(1)[0][0]
 
 
 def _fold(block: Block, scene: _Scene, identity: str = "") -> Iterator[str]:

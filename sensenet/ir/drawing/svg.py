@@ -19,6 +19,7 @@ from sensenet.ir.drawing.captions import (
     describe,
     family,
     make_caption,
+    make_title,
     printable,
 )
 from sensenet.ir.drawing.layout import Edge, Layout, Point, arrange
@@ -87,7 +88,7 @@ def to_svg(graph: Graph) -> str:
     edges |= {
         (position[value.node], len(graph.nodes) + index) for index, value in enumerate(graph.outputs.values())
     }
-    title = graph.signature.name or "A network"
+    title = make_title(graph)
     summary = f"The graph of a {graph.signature.kind.value}: {count(len(graph.nodes), 'node')}."
     head = f"<title>{_text(title)}</title><desc>{_text(summary)}</desc><style>\n{STYLE}</style>{PAPER}"
     return draw_boxes(boxes, sorted(edges), f'role="img" aria-label="{_text(title)}"', head) + "\n"
