@@ -161,7 +161,7 @@ def test_commands_of_the_documentation_print_what_they_show(page: str, copied_ex
         assert checker.check_output(expected, result, OPTIONS), f"$ {command}\n{result}"
 
 
-@pytest.mark.parametrize("command", ["compile", "predict"])
+@pytest.mark.parametrize("command", ["bisect", "compile", "predict"])
 def test_every_option_of_a_command_is_documented(command: str) -> None:
     options = set(re.findall(r"--[a-z][a-z-]*", run_shell(f"python -m sensenet.{command} --help")))
     assert "--setting" in options

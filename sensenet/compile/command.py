@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -17,18 +16,21 @@ from sensenet import command_line
 from sensenet.artifact import Artifact
 from sensenet.backends import TARGETS
 from sensenet.command_line import STANDARD
+from sensenet.compile.document_files import require_writable, write_document
+from sensenet.compile.documents import as_document
 from sensenet.compile.drawings import draw_instead
 from sensenet.compile.driver import IMPORTED, compile_targets
 from sensenet.compile.options import DEFAULT_TARGET, make_parser
+from sensenet.compile.pass_options import choose_passes
 from sensenet.compile.stages import StageWriter
 from sensenet.errors import UnknownPassError
-from sensenet.files import make_directory, require_free, require_replaceable, write_all
-from sensenet.frontend.strip import encode_document, strip_weights
+from sensenet.files import make_directory, require_free
+from sensenet.frontend.strip import strip_weights
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import Observer
-from sensenet.passes.selection import LEGALIZE, require_names, select_passes
+from sensenet.passes.selection import LEGALIZE, require_names
 from sensenet.runtime.row_files import read_rows
 
 STRIPPED_SUFFIX = ".stripped.json"
@@ -109,10 +111,8 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
 
 def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
     """The names of the passes to run; those of the stages to print are checked as well."""
-    only = None if options.passes is None else [name for name in options.passes.split(",") if name]
+    names = [each.name for each in choose_passes(options, parser)]
     try:
-        chosen = select_passes(options.level, only, options.disabled_passes, options.stop_after)
-        names = [each.name for each in chosen]
         require_names(options.printed_stages, [IMPORTED, *names, LEGALIZE])
     except UnknownPassError as error:
         parser.error(str(error))
@@ -174,17 +174,10 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
     if options.targets or options.weights or _prints(options) or options.dump_ir or options.form:
         parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
     output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
-    if output != STANDARD:
-        require_free(Path(output), options.force)
-    content = encode_document(strip_weights(_source(options)))
-    if output == STANDARD:
-        sys.stdout.buffer.write(content)
-        return
-    packed = gzip.compress(content, mtime=0) if output.endswith(".gz") else content
-    require_replaceable(Path(output), packed)
-    write_all({Path(output): packed}, options.force)
-    if sys.stderr.isatty():
-        print(f"{output}: {len(packed) / 1e3:,.1f} kB without weights", file=sys.stderr)
+    require_writable(output, options.force)
+    size = write_document(strip_weights(as_document(_source(options))), output, options.force)
+    if output != STANDARD and sys.stderr.isatty():
+        print(f"{output}: {size / 1e3:,.1f} kB without weights", file=sys.stderr)
 
 
 def _default_target(options: argparse.Namespace) -> str:

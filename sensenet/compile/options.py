@@ -10,9 +10,9 @@ from typing import Any
 
 from sensenet import command_line
 from sensenet.backends import TARGETS
-from sensenet.compile.driver import DEFAULT_LEVEL, compile
+from sensenet.compile.driver import compile
+from sensenet.compile.pass_options import add_pass_options
 from sensenet.ir.drawing import FORMS
-from sensenet.passes import PIPELINES
 
 PROGRAM = "python -m sensenet.compile"
 DEFAULT_TARGET = "keras"
@@ -61,24 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="the file or directory to write, or - (default: MODEL's name with the target's suffix)",
     )
-    add(
-        "-O",
-        dest="level",
-        type=int,
-        choices=PIPELINES,
-        default=DEFAULT_LEVEL,
-        help="0: as trained, 1: exactly the same answers, 2: the same up to rounding (default: %(default)s)",
-    )
-    add("--passes", metavar="NAMES", help="run these passes, separated by commas, in place of those of -O")
-    add(
-        "--disable-pass",
-        dest="disabled_passes",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="leave out a pass; repeatable",
-    )
-    add("--stop-after", metavar="NAME", help="leave out all passes after this one, but for the target's own")
+    add_pass_options(parser)
     add(
         "--option",
         dest="options",
