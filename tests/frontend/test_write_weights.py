@@ -8,6 +8,7 @@ import json
 import attrs
 import numpy as np
 import pytest
+from conformance import recorded_cases
 from document_strategies import documents
 from documents import (
     DOCUMENTS,
@@ -25,14 +26,15 @@ from seeds import SEEDS
 
 from sensenet.backends.weights import get_weights, replace_ops, set_weights, weighted_nodes
 from sensenet.compile.inputs import generated_inputs
-from sensenet.errors import DocumentError
+from sensenet.errors import DocumentError, SensenetError
 from sensenet.frontend.envelope import find_network, read_source
 from sensenet.frontend.network import build_graph, import_graph
+from sensenet.frontend.strip import strip_weights
 from sensenet.frontend.weights import write_weights
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import same_graph
 from sensenet.ir.types import Tensor
-from sensenet.settings import Settings
+from sensenet.settings import Settings, ensure_settings
 
 
 def write(source, change=lambda graph: graph, settings=None):
@@ -45,18 +47,23 @@ def write(source, change=lambda graph: graph, settings=None):
 
 
 def randomize(seed):
-    """Other weights of the same shapes everywhere, variances above 0; biases where Keras has them."""
+    """Other weights of the same shapes everywhere, variances above 0; biases where Keras has them.
+
+    Weights that several nodes read from one place stay the same ones.
+    """
+
+    def draw(random, op):
+        scale = random.choice([0.3, 1e-3, 0.7])
+        shapes = {name: weight.shape for name, weight in get_weights(op).items()}
+        arrays = {name: scale * random.uniform(0.1, 1.5, shape) for name, shape in shapes.items()}
+        return set_weights(op, {name: Tensor.float32(array) for name, array in arrays.items()})
 
     def change(graph):
         random = np.random.default_rng(seed)
-        ops = {}
+        drawn, ops = {}, {}
         for node in weighted_nodes(graph):
-            arrays = {
-                name: random.uniform(0.1, 1.5, weight.shape) * random.choice([0.3, 1e-3, 0.7])
-                for name, weight in get_weights(node.op).items()
-            }
-            weights = {name: Tensor.float32(array) for name, array in arrays.items()}
-            ops[node.name] = set_weights(node.op, weights)
+            place = id(next(iter(get_weights(node.op).values())))
+            ops[node.name] = drawn.setdefault(place, draw(random, node.op))
         return replace_ops(graph, ops)
 
     return change
@@ -109,6 +116,22 @@ def test_documents_of_every_kind(make):
         assert same_graph(import_graph(write(source)[0]), import_graph(make()))
         written, trained = write(source, randomize(3))
         assert_same_answers(import_graph(written), trained)
+
+
+@pytest.mark.parametrize("case", recorded_cases("tabular", "image", "detector", "h5"))
+def test_recorded_documents(case):
+    record = case.read()
+    try:
+        settings = ensure_settings(record.get("settings"))
+        graph = import_graph(record["model"], settings)
+    except SensenetError as error:
+        pytest.skip(f"it cannot be imported: {error}")
+    if strip_weights(record["model"]) != record["model"]:
+        assert write(record["model"], settings=settings)[0] == record["model"]
+    written, trained = write(record["model"], randomize(0), settings)
+    again, _ = write(written, settings=settings)
+    assert again == written
+    assert len(import_graph(written, settings).nodes) == len(graph.nodes) == len(trained.nodes)
 
 
 def test_everything_else_stays_in_its_order():
