@@ -57,6 +57,7 @@ def test_drawing_of_a_graph():
     graph = Graph.create([x], {"predictions": layer.value}, Signature(name="My model"))
     assert to_dot(graph).splitlines() == [
         'digraph "My model" {',
+        '  graph [fontname="Helvetica", fontsize=10];',
         '  node [shape=box, fontname="Helvetica", fontsize=10];',
         '  edge [fontname="Helvetica", fontsize=8];',
         '  "numeric_inputs" [shape=ellipse, label="numeric_inputs"];',
@@ -75,7 +76,7 @@ def test_drawings_of_every_op_are_well_formed(case):
     dot = to_dot(graph)
     found = statements(dot)
     assert sum(" -> " in statement for statement in found) == edges
-    assert len(found) == 2 + len(graph.nodes) + len(graph.outputs) + edges + dot.count("subgraph")
+    assert len(found) == 3 + len(graph.nodes) + len(graph.outputs) + edges + dot.count("subgraph")
 
 
 def test_stages_are_framed():
@@ -103,7 +104,7 @@ def test_long_attributes_are_cut():
 def test_names_are_escaped(name):
     x = apply(Input(type=f32(1)), name="x")
     graph = Graph.create([x], {name: x.value}, Signature(name=name))
-    assert len(statements(to_dot(graph))) == 5
+    assert len(statements(to_dot(graph))) == 6
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")

@@ -101,6 +101,13 @@ def test_what_reads_nothing_stands_right_above_its_reader():
     assert layout.corners[4][0] == layout.corners[2][0], "and does not push it aside"
 
 
+def test_constants_beside_a_chain_leave_it_straight():
+    constants = [(number, 7 + 3 * number) for number in range(5)]
+    chain = [(node, node + 1) for node in range(5, 24)]
+    layout = arrange([(100, 30)] * 25, constants + chain)
+    assert len({left for left, _ in layout.corners[5:]}) == 1
+
+
 def test_edges_cross_only_if_they_must():
     layout = arrange([(20, 20)] * 4, [(0, 3), (1, 2)])
     ends = sorted((route[0][0], route[-1][0]) for route in layout.routes)

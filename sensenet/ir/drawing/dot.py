@@ -16,6 +16,7 @@ LONGEST_ATTRIBUTE = 40
 LINE_END = "\n"
 
 STYLE = (
+    '  graph [fontname="Helvetica", fontsize=10];',
     '  node [shape=box, fontname="Helvetica", fontsize=10];',
     '  edge [fontname="Helvetica", fontsize=8];',
 )

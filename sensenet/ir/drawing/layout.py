@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -23,6 +24,9 @@ MARGIN = 8
 
 HEAVY, LIGHT = 10_000, 1
 """How much items insist on their place: lanes, and boxes that read nothing, yield to the others."""
+
+ROUNDING = 0.3
+"""What is added before rounding down: halves, of two neighbors' mean, are not near where it turns over."""
 
 Point = tuple[int, int]
 Edge = tuple[int, int]
@@ -58,7 +62,7 @@ def arrange(sizes: Sequence[tuple[int, int]], edges: Sequence[Edge]) -> Layout:
     widths = [width for width, _ in sizes] + [LANE_WIDTH] * (items - len(sizes))
     centers = _place(_order(grid), grid, widths, boxes=len(sizes))
     left = min((centers[i] - widths[i] / 2 for i in range(items)), default=0) - MARGIN
-    middles = [round(center - left) for center in centers]
+    middles = [math.floor(center + ROUNDING) - math.floor(left) for center in centers]
     tops, bottoms = _heights(grid.rows, sizes)
     row_of = {item: row for row, members in enumerate(grid.rows) for item in members}
     corners = tuple((middles[i] - width // 2, tops[row_of[i]]) for i, (width, _) in enumerate(sizes))
