@@ -1,4 +1,4 @@
-"""simplify-rearrangements: slices, gathers and concatenations of each other become one.
+"""simplify-rearrangements: ops that only move numbers, one on the results of another, become one.
 
     %2 = concatenate(%0, %1) {axis=-1} : f32[?,5]
     %3 = gather(%2) {axis=-1, indices=i32[3]{2, 1, 0}} : f32[?,3]
@@ -10,11 +10,14 @@ becomes, where %0 is f32[?,3],
 
 A selection of a selection is one selection of what the first selects from; a selection of a concatenation
 that falls into one part is a selection of that part; a concatenation of concatenations is one of all their
-parts; a gather of consecutive positions is a slice. What then gives back its input goes.
+parts; neighbors in one that are slices of one value, each from where the last ended, are one slice; a gather
+of consecutive positions is a slice. A reshape or flattening of another is one reshape, a transposition of a
+transposition is one. What then gives back its input goes.
 
 Valid because only the way that numbers are moved changes, not their values. Pays even where the inner op is
 read by others too: nothing is moved that was not moved before. Must not fire across different axes, nor for a
-selection that needs several parts, which would take more ops.
+selection that needs several parts, which would take more ops; nor where a shape has two unknown sizes, or no
+entries, so that it would not follow from their number.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import selected_positions
 from sensenet.passes.remove_identities import remove_identity
 from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.shapes import compose_shapes, compose_transpositions
 
 
 def compose_selections(node: Node, _: Uses) -> Value | None:
@@ -80,6 +84,30 @@ def slice_consecutive(node: Node, _: Uses) -> Value | None:
     return _select(node.inputs[0], _axis(node.value), node.op.indices.array, node.name)
 
 
+def join_neighboring_slices(node: Node, _: Uses) -> Value | None:
+    """Concatenation of slices of one value, each from where the last ended: of one slice."""
+    if not isinstance(node.op, Concatenate):
+        return None
+    axis = _axis(node.value)
+    joined: list[Value] = []
+    for part in node.inputs:
+        last = joined[-1] if joined else None
+        if last is not None and _goes_on(last, part, axis):
+            positions = np.arange(last.op.start, part.op.stop)  # type: ignore[attr-defined]
+            joined[-1] = _select(part.node.inputs[0], axis, positions, last.node.name)
+        else:
+            joined.append(part)
+    return None if len(joined) == len(node.inputs) else apply(node.op, *joined, name=node.name).value
+
+
+def _goes_on(first: Value, second: Value, axis: int) -> bool:
+    """Whether two values are slices on an axis, of one value, and the second begins where the first ends."""
+    match first.op, second.op:
+        case Slice(stop=stop), Slice(start=start) if stop == start:
+            return first.node.inputs == second.node.inputs and _axis(first) == _axis(second) == axis
+    return False
+
+
 def _axis(value: Value) -> int:
     """The axis, counted from the first, on which a value's op (slice, gather or concatenation) works."""
     axis: int = value.op.axis  # type: ignore[attr-defined]
@@ -106,4 +134,7 @@ PASS = rewriting_pass(
     select_from_part,
     flatten_concatenation,
     slice_consecutive,
+    join_neighboring_slices,
+    compose_shapes,
+    compose_transpositions,
 )
