@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write constraints.txt: the newest versions that pyproject.toml allows, resolved once for each Python.
 
-    python .ci/lock.py python3.10 python3.11 python3.12 python3.13:dev
+    python .ci/lock.py python3.10 python3.11 python3.12 python3.13:bindings,dev
 
 Each interpreter gets a temporary virtual environment with every extra in it (about 3 GB), or with those named
 after a colon, and its packages are listed. A package that resolved differently has one line for each version,
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-ALL_EXTRAS = "all,dev"
+ALL_EXTRAS = "all,bindings,dev"
 TOOLS = ("pip",)
 """Listed by pip and no dependency of ours."""
 

@@ -1,0 +1,165 @@
+"""BigML's own bindings on sensenet: they predict with it, and answer what it answers by field name itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from documents import image
+from PIL import Image
+from random_rows import draw_rows
+from resources import LAMINAR, RESOURCES, picture_resource, region_resource
+
+from sensenet.models.wrappers import create_image_feature_extractor, create_model
+from sensenet.runtime.rows import row_encoder
+from sensenet.runtime.tables import as_table
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("bigml") is None, reason="bigml is not installed: pip install '.[bindings]'"
+    ),
+]
+
+CLIENT = Path(__file__).parent / "client.py"
+ROWS = 100
+DECIMALS = 5
+"""The bindings round answers to so many."""
+
+DETECTION = {"region_score_threshold": 0.01, "iou_threshold": 0.2, "max_objects": 5}
+PICTURES = 3
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(3)
+    paths = [folder / f"{number}.png" for number in range(PICTURES)]
+    for number, path in enumerate(paths):
+        pixels = generator.integers(0, 256, (20 + 9 * number, 31, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def extractor(tmp_path_factory):
+    path = tmp_path_factory.mktemp("extractor") / "network.json"
+    path.write_text(json.dumps(image()))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def image_fields(extractor):
+    """A picture, and the features that a network makes of it, in the bindings' words."""
+    names = [f"00000{number}" for number in range(1, 4)]
+    analysis = {"extracted_features": [["pretrained_cnn", extractor]]}
+    parent = {"name": "photo", "optype": "image", "image_analysis": analysis, "child_ids": names}
+    child = {"optype": "numeric", "provenance": "pretrained_cnn", "parent_ids": ["000000"], "datatype": "x"}
+    return {"000000": parent, **{name: {**child, "name": f"photo {name}"} for name in names}}
+
+
+@pytest.fixture(scope="module")
+def picture_rows(pictures):
+    return [{"photo": path, "width": number} for number, path in enumerate(pictures)]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory, pictures, picture_rows, image_fields):
+    """What a client's process answers to all jobs, by their names."""
+    jobs = {
+        name: {"kind": "predict", "resource": make(), "rows": draw_rows(make(), ROWS)}
+        for name, make in RESOURCES.items()
+    }
+    jobs |= {f"{name}, numpy": {**jobs[name], "kind": "numpy"} for name in LAMINAR}
+    jobs["picture"] = {"kind": "predict", "resource": picture_resource(), "rows": picture_rows}
+    jobs["regions"] = {
+        "kind": "detect",
+        "resource": region_resource(),
+        "rows": pictures,
+        "settings": DETECTION,
+    }
+    jobs["features"] = {
+        "kind": "featurize",
+        "fields": image_fields,
+        "rows": [{"000000": path} for path in pictures],
+    }
+    folder = tmp_path_factory.mktemp("jobs")
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    command = [sys.executable, CLIENT, folder / "jobs.json", folder / "answers.json"]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=folder)
+    assert outcome.returncode == 0, outcome.stderr
+    return json.loads((folder / "answers.json").read_text())
+
+
+def assert_same_prediction(found, expected, classes):
+    """One prediction of the bindings, and our numbers for the same row."""
+    if not classes:
+        assert found["prediction"] == pytest.approx(float(expected[0]), abs=2e-5)
+        return
+    probabilities = {entry["category"]: entry["probability"] for entry in found["distribution"]}
+    assert probabilities == pytest.approx(dict(zip(classes, expected.tolist(), strict=True)), abs=2e-5)
+    assert found["prediction"] == max(probabilities, key=probabilities.get)
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_answers_by_name_are_those_of_the_bindings(answers, name):
+    model = create_model(RESOURCES[name]())
+    rows = draw_rows(RESOURCES[name](), ROWS)
+    assert len(answers[name]) == ROWS
+    for answer, expected in zip(answers[name], model(rows), strict=True):
+        assert_same_prediction(answer["prediction"], expected, model.classes)
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_cells_by_name_are_those_of_the_bindings(answers, name):
+    encoder = row_encoder(create_model(RESOURCES[name]()).signature)
+    rows = draw_rows(RESOURCES[name](), ROWS)
+    by_name = encoder.encode(as_table(rows, encoder.layout))
+    by_position = encoder.encode(as_table([answer["cells"] for answer in answers[name]], encoder.layout))
+    np.testing.assert_array_equal(by_name, by_position)
+    assert len(np.unique(by_name, axis=0)) >= 10
+
+
+@pytest.mark.parametrize("name", LAMINAR)
+def test_answers_are_those_of_the_numpy_path_of_the_bindings(answers, name):
+    model = create_model(RESOURCES[name]())
+    rows = draw_rows(RESOURCES[name](), ROWS)
+    for answer, expected in zip(answers[f"{name}, numpy"], model(rows), strict=True):
+        assert_same_prediction(answer["prediction"], expected, model.classes)
+
+
+def test_models_of_pictures(answers, picture_rows):
+    model = create_model(picture_resource())
+    expected = model(picture_rows)
+    assert len(np.unique(expected, axis=0)) == PICTURES
+    for answer, numbers in zip(answers["picture"], expected, strict=True):
+        assert_same_prediction(answer["prediction"], numbers, model.classes)
+
+
+def test_regions(answers, pictures):
+    settings = {"bounding_box_threshold": 0.01, "iou_threshold": 0.2, "max_objects": 5}
+    model = create_model(region_resource(), settings)
+    for found, path, objects in zip(answers["regions"], pictures, model(pictures), strict=True):
+        with Image.open(path) as picture:
+            sides = np.array(picture.size * 2)
+        assert objects
+        assert [(each["label"], each["box"], each["score"]) for each in found] == [
+            (
+                each["label"],
+                pytest.approx(each["box"] / sides, abs=1e-5),
+                pytest.approx(each["score"], abs=1e-5),
+            )
+            for each in objects
+        ]
+
+
+def test_features_of_pictures(answers, pictures, extractor):
+    features = create_image_feature_extractor(extractor, None)([[path] for path in pictures])
+    assert features.shape == (PICTURES, 3)
+    for answer, expected in zip(answers["features"], features, strict=True):
+        assert list(answer.values()) == pytest.approx(expected.tolist(), abs=1e-5)
