@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from conformance import DATA, as_cell, recorded_cases
 
-from sensenet.models.wrappers import create_model
+from sensenet.backends.bundle import pack, unpack
+from sensenet.models.wrappers import create_image_feature_extractor, create_model
 
 pytestmark = pytest.mark.tensorflow
 
@@ -26,3 +29,16 @@ def test_a_published_bundle_predicts_what_was_recorded(case):
             assert np.allclose(*scores, atol=1e-4)
         else:
             assert np.allclose(model([cells])[0], expected, atol=2e-6, rtol=2e-5)
+
+
+def test_a_published_feature_extractor_has_no_classes(conformance, tmp_path):
+    files = dict(unpack((conformance / "smbundle" / "conv.smbundle").read_bytes()))
+    recorded = json.loads(files["assets/settings.json"])
+    del recorded["_classes"]
+    files["assets/settings.json"] = json.dumps({**recorded, "extract_image_features": True}).encode()
+    (tmp_path / "extractor.smbundle").write_bytes(pack(files))
+    picture = np.zeros((30, 30, 3), np.uint8)
+    expected = create_model(conformance / "smbundle" / "conv.smbundle")(picture)
+    extract = create_image_feature_extractor(tmp_path / "extractor.smbundle", None)
+    assert extract.classes == ()
+    assert extract(picture).tolist() == expected.tolist()

@@ -76,18 +76,25 @@ def _read_settings(recorded: Mapping[str, Any], channels: int | None) -> Signatu
     given = {name: value for name, value in recorded.items() if name in names and value is not None}
     if recorded.get("_unfiltered"):
         given["output_unfiltered_boxes"] = True
-    detector = recorded["deepnet_type"] == "ObjectDetector"
-    warp = given.get("rescale_type") or ("pad" if detector else "warp")
+    kind = _read_kind(recorded)
+    warp = given.get("rescale_type") or ("pad" if kind is ModelKind.DETECTOR else "warp")
     has_pictures = any(isinstance(column, ImageColumn) for column in columns)
     return Signature(
-        kind=ModelKind.DETECTOR if detector else ModelKind.DEEPNET,
+        kind=kind,
         columns=columns,
-        classes=tuple(recorded["_classes"] or ()),
+        classes=() if kind is ModelKind.EXTRACTOR else tuple(recorded["_classes"] or ()),
         image=ImageInput(height=0, width=0, channels=channels or 3, rescale_type=warp)
         if has_pictures
         else None,
         settings=Settings(**given).given(),
     )
+
+
+def _read_kind(recorded: Mapping[str, Any]) -> ModelKind:
+    """The kind of model; extractors are saved without classes, as deepnets with a setting."""
+    if recorded["deepnet_type"] == "ObjectDetector":
+        return ModelKind.DETECTOR
+    return ModelKind.EXTRACTOR if recorded.get("extract_image_features") else ModelKind.DEEPNET
 
 
 def _read_column(column: Mapping[str, Any]) -> Column:
