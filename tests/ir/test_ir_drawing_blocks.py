@@ -8,8 +8,11 @@ from hypothesis import given
 from strategies import PICTURE_OPS, TABULAR_OPS, graphs
 
 from sensenet.frontend import import_graph
-from sensenet.ir.drawing.blocks import MOST_NODES, find_blocks
-from sensenet.ir.ops.basic import Add
+from sensenet.ir.drawing.blocks import MOST_LEVELS, MOST_NODES, find_blocks
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops import basic, core
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import f32
 from sensenet.pretrained import get_pretrained_network
 
 
@@ -49,8 +52,27 @@ def test_a_residual_network_is_cut_between_its_residual_blocks():
     assert [len(stages[size].blocks) for size in sizes] == [0, 0, 3, 4, 6, 3, 0]
     for stage in stages.values():
         for block in stage.blocks:
-            assert sum(isinstance(node.op, Add) for node in block.nodes) == 1
+            assert sum(isinstance(node.op, basic.Add) for node in block.nodes) == 1
             assert not block.blocks
+
+
+def depth(block):
+    return 1 + max(map(depth, block.blocks), default=0)
+
+
+def test_thousands_of_nested_skips_do_not_nest_as_deep():
+    """Two layers down, two layers up, as often as this: an hourglass with a skip at every height."""
+    x = apply(core.Input(type=f32(None, 3)), name="x")
+    value, skipped = x.value, []
+    for _ in range(1200):
+        value = apply(basic.Add(), value, value).value
+        value = apply(basic.Maximum(), value, value).value
+        skipped.append(value)
+    for skip in reversed(skipped):
+        value = apply(basic.Minimum(), value, value).value
+        value = apply(basic.Add(), value, skip).value
+    graph = Graph.create([x], {"y": value}, Signature())
+    assert max(map(depth, find_blocks(graph))) <= 1 + MOST_LEVELS
 
 
 @pytest.mark.parametrize("name", ["mobilenet", "tinyyolov4", pytest.param("yolov4", marks=pytest.mark.slow)])

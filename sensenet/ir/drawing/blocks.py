@@ -24,6 +24,9 @@ from sensenet.ir.types import DType
 MOST_NODES = 12
 """A block with more nodes is cut, where it can be."""
 
+MOST_LEVELS = 3
+"""Blocks within blocks end there."""
+
 FEATURES, LAYERS = "Features", "Dense layers"
 
 STAGES: dict[type[Op], str] = {
@@ -122,12 +125,12 @@ def _readers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
     return readers
 
 
-def _parts(nodes: tuple[Node, ...]) -> tuple[Block, ...] | tuple[Node, ...]:
+def _parts(nodes: tuple[Node, ...], levels: int = MOST_LEVELS) -> tuple[Block, ...] | tuple[Node, ...]:
     """The blocks that a run of nodes is cut into, or the nodes where it is short or has no narrow place."""
-    groups = _join_single(_join_chains(_cut(nodes))) if len(nodes) > MOST_NODES else []
+    groups = _join_single(_join_chains(_cut(nodes))) if levels and len(nodes) > MOST_NODES else []
     if len(groups) < 2:
         return nodes
-    return tuple(Block(_title(group), _parts(group)) for group in groups)
+    return tuple(Block(_title(group), _parts(group, levels - 1)) for group in groups)
 
 
 def _title(nodes: Sequence[Node]) -> str:
