@@ -155,7 +155,7 @@ def test_means_of_large_values_are_as_accurate_as_a_sum_and_a_division():
     large = Tensor.float32(forest.values.float64 * 1e6 + 1e7)
     parts = {name: getattr(forest, name) for name in ("feature", "threshold", "left", "right", "roots")}
     forest = Forest(**parts, values=large, sizes=forest.sizes)
-    exact = large.float64[forest.find_leaves(ROWS)].mean(axis=1)
+    exact = large.float64[forest.find_leaves(ROWS, forest.roots.array)].mean(axis=1)
     for strategy in STRATEGIES:
         got = evaluate(lowered(forest, strategy), {"x": ROWS})["y"]
         np.testing.assert_allclose(got, exact, rtol=1e-6)

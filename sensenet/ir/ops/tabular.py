@@ -7,12 +7,16 @@ import functools
 import numpy as np
 from attrs import frozen
 
+from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32, matches
 
 LARGEST_BLOCK = 1 << 16
 """Numbers that `EmbeddingSum` looks up at a time, so that they stay in the processor's cache."""
+
+MANY_ROWS = 2048
+"""From here on forests are looked up in tables, which take some milliseconds to make."""
 
 
 @frozen(kw_only=True)
@@ -203,7 +207,26 @@ class Forest(Op):
         return np.equal(self.left.array, np.arange(len(self.left.array)))
 
     def evaluate(self, x: Array) -> Array:
-        values = self.values.array[self.find_leaves(x)]
+        return self.walk(x) if len(x) < MANY_ROWS else self.look_up(x)
+
+    def look_up(self, x: Array) -> Array:
+        """As `walk`, to the last bit: by tables, or by walking for forests that are too large for them."""
+        tables = forest_grids(self)
+        if not any(tables):
+            return self.walk(x)
+        answers = np.empty((len(x), len(tables), self.outputs), np.float32)
+        columns = np.ascontiguousarray(x.T)
+        for number, table in enumerate(tables):
+            if table is not None:
+                answers[:, number] = table(columns)
+        large = [number for number, table in enumerate(tables) if table is None]
+        if large:
+            answers[:, large] = self.walk(x).reshape(answers.shape)[:, large]
+        return answers.reshape(len(x), len(tables) * self.outputs)
+
+    def walk(self, x: Array) -> Array:
+        """f32[b, forests · outputs], by walking the trees."""
+        values = self.values.array[self.find_leaves(x, self.roots.array)]
         sizes = np.asarray(self.sizes)
         starts = np.cumsum(sizes) - sizes
         total = values[:, starts]
@@ -213,10 +236,13 @@ class Forest(Op):
         means: Array = total / sizes.astype(np.float32)[:, None]
         return means.reshape(len(x), len(sizes) * self.outputs)
 
-    def find_leaves(self, x: Array) -> Array:
-        """int[b, trees]: the leaf that each tree sends each row to. Steps all undecided pairs at once."""
-        trees = self.roots.shape[0]
-        nodes = np.tile(self.roots.array, len(x))
+    def find_leaves(self, x: Array, roots: Array) -> Array:
+        """int[b, trees]: the leaf that the tree at each root sends each row to.
+
+        Steps all undecided pairs at once.
+        """
+        trees = len(roots)
+        nodes = np.tile(roots, len(x))
         rows = np.repeat(np.arange(len(x)), trees)
         active = np.flatnonzero(self.left.array[nodes] != nodes)
         while active.size:
