@@ -11,6 +11,7 @@ from sensenet.artifact import Artifact
 from sensenet.backends.h5 import load_weights
 from sensenet.backends.keras.reading import read_signature, read_weights
 from sensenet.backends.lowering import LEGAL
+from sensenet.compile.documents import as_document
 from sensenet.compile.sources import find_target, open_saved
 from sensenet.errors import ArtifactError
 from sensenet.frontend.envelope import find_network, read_source
@@ -43,7 +44,7 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
     network; and for what is no model. Raises DocumentError for a document that means nothing, and for weights
     that it has no place for; MissingPackageError where a package is missing. All are SensenetErrors.
     """
-    root = read_source(like)
+    root = read_source(as_document(like))
     document = find_network(root)
     model, weights = _open(trained)
     if weights is not None:

@@ -320,7 +320,7 @@ def test_all_of_this_under_keras_2():
     """In a process of its own: which Keras `tf.keras` is, is decided when TensorFlow is imported."""
     pytest.importorskip("tf_keras")
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", __file__],
         env=os.environ | {LEGACY: "1"},
         cwd=Path(__file__).parents[2],
         capture_output=True,
