@@ -22,6 +22,7 @@ import numpy as np
 
 from sensenet.errors import SensenetError
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
+from sensenet.ir.op import require
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.signature import Signature
@@ -81,7 +82,7 @@ def cut_outputs(graph: Graph, shows: Shows) -> Graph:
             graph = alone
             break
     values = [value for node in graph.nodes for value in node.values]
-    hidden, shown = -1, len(values) - 1
+    hidden, shown = -1, max(values.index(value) for value in graph.outputs.values())
     while shown - hidden > 1:
         middle = (hidden + shown) // 2
         cut = _try(shows, _with_output, graph, CUT, values[middle])
@@ -161,6 +162,11 @@ def shrink_sizes(graph: Graph, shows: Shows) -> Graph:
     return graph
 
 
+def _extent(graph: Graph) -> int:
+    """The sum of all known sizes, which shrinking lowers."""
+    return sum(size or 0 for node in graph.nodes for each in node.types for size in each.shape)
+
+
 def _resized(graph: Graph, size: int, smaller: int) -> Graph:
     def resize_tensor(tensor: Tensor) -> Tensor:
         kept = tuple(slice(smaller if length == size else None) for length in tensor.shape)
@@ -185,7 +191,9 @@ def _resized(graph: Graph, size: int, smaller: int) -> Graph:
         inputs = [Value(made[value.node], value.index) for value in node.inputs]
         made[node] = apply(_map_attributes(node.op, resize), *inputs, name=node.name)
     outputs = {name: Value(made[value.node], value.index) for name, value in graph.outputs.items()}
-    return Graph.create([made[node] for node in graph.inputs], outputs, graph.signature)
+    resized = Graph.create([made[node] for node in graph.inputs], outputs, graph.signature)
+    require(_extent(resized) < _extent(graph), "the size follows from others")
+    return resized
 
 
 def _map_attributes(owner: Any, change: Callable[[Any], Any]) -> Any:

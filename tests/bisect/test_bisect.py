@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pytest
-from documents import detector, image, legacy_network, typed
+from documents import detector, ensemble, image, legacy_network, typed
 
 from sensenet.backends import load_backend
 from sensenet.bisect.reduction import reduce_graph
@@ -335,6 +335,24 @@ def test_what_always_holds_leaves_next_to_nothing():
     smallest = reduce_graph(import_graph(typed()), lambda graph: "one_hot" in ops_of(graph))
     assert ops_of(smallest) == ["input", "one_hot"]
     assert smallest.signature == Signature()
+
+
+@pytest.mark.parametrize("make", [typed, legacy_network, image, detector, ensemble])
+def test_any_op_is_left_alone_with_its_inputs(make):
+    graph = import_graph(make())
+    for op in {node.op.mnemonic() for node in graph.nodes} - {"input", "constant"}:
+        asked = []
+
+        def shows(candidate, op=op, asked=asked):
+            asked.append(candidate)
+            return op in ops_of(candidate)
+
+        smallest = reduce_graph(graph, shows)
+        verify(smallest)
+        assert set(ops_of(smallest)) - {"constant"} == {"input", op}
+        assert ops_of(smallest).count(op) == 1
+        assert all(node.value in smallest.uses for node in smallest.inputs)
+        assert len(asked) < 300
 
 
 def test_the_reduction_stops(monkeypatch):
