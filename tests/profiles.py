@@ -1,4 +1,4 @@
-"""How many examples hypothesis tries: HYPOTHESIS_PROFILE=nightly for many more than every commit's."""
+"""How many examples hypothesis tries: HYPOTHESIS_PROFILE=nightly for many more than usual, quick for less."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
+QUICK = 10
 USUAL = 100
 NIGHTLY = 5000
 
@@ -14,7 +15,8 @@ SLOW_EXAMPLES = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.l
 
 
 def register() -> None:
-    """The profiles. `default` tries the same examples each time; `nightly` others each night."""
+    """The profiles. `default` and `quick` try the same examples each time, `nightly` others each night."""
+    settings.register_profile("quick", max_examples=QUICK, deadline=None, derandomize=True)
     settings.register_profile("default", max_examples=USUAL, deadline=None, derandomize=True)
     settings.register_profile(
         "nightly",

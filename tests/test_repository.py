@@ -63,6 +63,13 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert script.rstrip().endswith("run_readme_command 2")  # its summary is the last line
 
 
+def test_ci_fails_where_graph_and_passes_are_not_covered() -> None:
+    assert "\n.ci/coverage\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    script = (ROOT / ".ci" / "coverage").read_text(encoding="utf-8")
+    for option in ("--cov=sensenet/ir", "--cov=sensenet/passes", "--cov-fail-under=95"):
+        assert option in script
+
+
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_requirement_is_pinned_to_a_version_that_it_allows(python: str) -> None:
     environment = {"python_version": python, "python_full_version": f"{python}.0"}

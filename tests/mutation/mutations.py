@@ -12,8 +12,8 @@ from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
 
-SOONEST = ("tests/passes/test_passes_golden.py", "tests/passes/test_passes_driver.py")
-"""Files of tests that take less than a second."""
+SOONEST = ("tests/passes/test_passes_golden.py", "tests/passes/test_passes_precision.py")
+"""Files of tests that take a second."""
 
 DEFAULT_TESTS = (
     *SOONEST,
