@@ -355,6 +355,11 @@ def test_any_op_is_left_alone_with_its_inputs(make):
         assert len(asked) < 300
 
 
+def test_nodes_between_those_that_matter_are_bypassed():
+    smallest = reduce_graph(import_graph(typed()), lambda graph: ops_of(graph).count("dense") > 1)
+    assert ops_of(smallest) == ["input", "dense", "dense"]
+
+
 def test_the_reduction_stops(monkeypatch):
     monkeypatch.setattr("sensenet.bisect.reduction.MOST_TRIES", 3)
     asked = []
