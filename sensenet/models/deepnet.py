@@ -165,8 +165,11 @@ class Deepnet(Model):
 
         A row is a list or tuple of cells, a 1-D array, or a dict by field name or id; rows are a list of
         those, a 2-D array, or a data frame. A cell is a number or text that is one, the text of a category, a
-        picture (path, encoded bytes, array), or None where it is missing. A model of one picture also takes
-        that alone, and a 4-D array of them. Raises InputError, naming row and column, for what it can't read.
+        picture (path, encoded bytes, array), or None where it is missing. By name, texts and lists of items
+        are given whole: see docs/fields.md.
+
+        A model of one picture also takes that alone, and a 4-D array of them. Raises InputError, naming row
+        and column, for what it can't read.
         """
         return self._predict(x)
 

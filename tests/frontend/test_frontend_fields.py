@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import json
 
 import pytest
 from documents import dense
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sensenet.errors import InputError
 from sensenet.frontend import import_graph
 from sensenet.frontend.fields import MISSING_TOKENS
 from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
+from sensenet.ir.signature import Signature
+from sensenet.models.wrappers import create_model
 
 NUMERIC = {"type": "numeric", "mean": 0.0, "stdev": 1.0}
 TEXT = {
@@ -162,3 +169,45 @@ def test_fields_whose_cells_are_others_are_left_out(field):
     signature = read(field, missing_numerics=True)
     assert signature.fields == ()
     assert signature.missing_tokens == ()
+
+
+WORDS = st.sampled_from(["a", "b", "free", "", "\ud800", "(a+)+", "[", ",", "all", "mean", "é"])
+LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | WORDS
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=2),
+    max_leaves=6,
+)
+PAIRS = st.lists(st.tuples(WORDS, st.integers(0, 9)).map(list) | VALUES, min_size=1, max_size=3)
+SUMMARIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "tag_cloud": PAIRS | VALUES,
+        "term_forms": st.dictionaries(WORDS, st.lists(WORDS, max_size=2) | VALUES, max_size=2) | VALUES,
+        "items": PAIRS | VALUES,
+        "categories": PAIRS | VALUES,
+        "missing_count": VALUES,
+        "mean": VALUES,
+    },
+)
+RECORDS = st.fixed_dictionaries(
+    {"name": st.just("field"), "optype": st.sampled_from(["text", "items", "numeric", "categorical"])},
+    optional={
+        "summary": SUMMARIES | VALUES,
+        "term_analysis": st.dictionaries(st.sampled_from(["token_mode", "case_sensitive"]), VALUES) | VALUES,
+        "item_analysis": st.dictionaries(st.sampled_from(["separator", "separator_regexp"]), VALUES) | VALUES,
+        "prefix": VALUES,
+        "suffix": VALUES,
+    },
+)
+MEMBERS = st.fixed_dictionaries({}, optional={"missing_numerics": VALUES, "missing_tokens": VALUES})
+
+
+@given(RECORDS, MEMBERS, st.integers(1, 3), VALUES)
+def test_whatever_a_resource_says_of_its_fields_its_network_is_read(record, members, cells, value):
+    model = create_model(resource(record, columns=[NUMERIC] * cells, **members))
+    assert model([1.0] * cells).shape == (1, 1)
+    record = json.loads(json.dumps(model.signature.to_json()))
+    assert Signature.from_json(record) == model.signature
+    with contextlib.suppress(InputError):
+        model({"field": value})
