@@ -33,7 +33,7 @@ def lower_batched_dense(node: Node, _: Uses) -> Value | None:
         return None
     (x,) = node.inputs
     shared = x.type.rank == 2
-    sources = [x] * op.networks if shared else unstack(x, f"{node.name}_input")
+    sources = [x] * op.networks if shared else unstack(x)
     return stack(
         [
             apply(_layer(op, index), source, name=f"{node.name}_{index}").value

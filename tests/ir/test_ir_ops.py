@@ -181,6 +181,7 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
     (dense.BatchedDense(kernel=weights(3, 2)), (ROWS,)),
     (dense.BatchedDense(kernel=weights(2, 4, 2)), (ROWS,)),
     (dense.BatchedDense(kernel=weights(2, 3, 4)), (f32(3, None, 3),)),
+    (dense.BatchedDense(kernel=weights(2, 3, 4)), (f32(None, 5, 3),)),
     (dense.BatchedDense(kernel=weights(2, 3, 4)), (f32(3),)),
     (dense.BatchedDense(kernel=weights(2, 3, 4)), (INT,)),
     (dense.BatchedDense(kernel=weights(2, 3, 4), bias=weights(4)), (ROWS,)),

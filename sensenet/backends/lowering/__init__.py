@@ -24,7 +24,7 @@ from sensenet.ir.types import Tensor
 Table = Mapping[type[Op], Emit]
 
 EMIT: Table = {**basic.EMIT, **convolution.EMIT, **image.EMIT, **detection.EMIT}
-"""Every op that the lowering takes. Forests, encodings and batched layers become other ops in the IR first."""
+"""Every op that the lowering takes. Forests, encodings and batched layers become others in the IR first."""
 
 LEGAL: frozenset[type[Op]] = frozenset(EMIT) | {Input}
 """The ops that a graph may hold when it is lowered."""

@@ -54,12 +54,18 @@ class Dense(Op):
         return x.with_last(self.units)
 
     def evaluate(self, x: Array) -> Array:
-        # One product: many small ones take several times as long. Of numbers that are side by side in
-        # memory: of others, NumPy gives another result in the last bit.
-        outer = x.shape[:-1]
-        rows = np.ascontiguousarray(x).reshape(math.prod(outer), x.shape[-1])
-        y = np.matmul(rows, self.kernel.array).reshape(*outer, self.units)
-        return self.activation(y if self.bias is None else y + self.bias.array)
+        # Of numbers that are side by side in memory: of others, NumPy gives another result in the last bit.
+        rows = np.ascontiguousarray(x)
+        if rows.ndim > 2:  # one product: many small ones take several times as long
+            y = self._multiply(rows.reshape(math.prod(x.shape[:-1]), x.shape[-1]))
+            return self.activation(y).reshape(*x.shape[:-1], self.units)
+        return self.activation(self._multiply(rows))
+
+    def _multiply(self, rows: Array) -> Array:
+        y: Array = np.matmul(rows, self.kernel.array)
+        if self.bias is not None:
+            y += self.bias.array
+        return y
 
 
 @frozen(kw_only=True)
@@ -88,7 +94,7 @@ class BatchedDense(Op):
         require(x.rank in (2, 3), f"expected rank 2 or 3, found {x}")
         require_channels(x, self.kernel.shape[1], "the kernel")
         require(
-            x.rank == 2 or x.shape[0] in (None, self.networks),
+            x.rank == 2 or x.shape[0] == self.networks,
             f"the kernel is of {self.networks} networks, the input is {x}",
         )
         if self.bias is not None:
