@@ -65,14 +65,14 @@ def activation_function(name: str | None) -> ActivationFunction | None:
 
 def _below_maximum(x: Array) -> Array:
     """x - max(x) along the last axis, so that no exponential overflows."""
-    result: Array = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
+    result: Array = x - np.maximum.reduce(x, axis=-1, keepdims=True, initial=-np.inf)
     return result
 
 
 def _softmax(x: Array) -> Array:
     """exp(x - max) / sum(exp(x - max))."""
     exponentials = np.exp(_below_maximum(x))
-    result: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    result: Array = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
     return result
 
 

@@ -61,7 +61,7 @@ class Destandardize(Op):
         return result
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class OneHot(Op):
     """One group of columns for each category code; x: f32[b, k] → f32[b, Σ depths].
 
@@ -81,12 +81,12 @@ class OneHot(Op):
     def evaluate(self, x: Array) -> Array:
         return np.equal(x[:, self.groups], self.codes).astype(np.float32)
 
-    @property
+    @functools.cached_property
     def groups(self) -> Array:
         """int32[Σ depths]: the input column that each output column tests."""
         return np.repeat(np.arange(len(self.depths), dtype=np.int32), self.depths)
 
-    @property
+    @functools.cached_property
     def codes(self) -> Array:
         """float32[Σ depths]: the code that each output column stands for."""
         ranges = [np.arange(depth, dtype=np.float32) for depth in self.depths]
