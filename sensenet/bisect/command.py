@@ -83,7 +83,12 @@ def _run(options: argparse.Namespace, passes: Sequence[Pass]) -> int:
             return 0
         smallest = find_smallest(imported, found, trial, show)
     path = compile(smallest.graph, "ir", passes=()).save(options.output, force=options.force)
-    print("\n".join([*_tell_culprit(found), *_tell_smallest(smallest, str(path), options)]))
+    lines = _tell_culprit(found)
+    if found.passes and not smallest.passes:
+        lines.append(
+            f"the interpreter is right about the graph that it leaves: what is wrong is {options.target}"
+        )
+    print("\n".join([*lines, *_tell_smallest(smallest, str(path), options)]))
     return EXIT_FOUND
 
 

@@ -121,4 +121,5 @@ def _raised(error: Exception) -> Outcome:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     where = traceback.extract_tb(cause.__traceback__)[-1].name
-    return Outcome(difference=np.inf, fault=f"{type(cause).__name__} in {where}", message=str(error))
+    message = " ".join(str(error).split())
+    return Outcome(difference=np.inf, fault=f"{type(cause).__name__} in {where}", message=message)

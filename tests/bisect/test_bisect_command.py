@@ -15,10 +15,11 @@ import pytest
 from documents import typed
 
 import sensenet
+from sensenet.backends import load_backend
 from sensenet.bisect.command import main
 from sensenet.compile.command import main as compile_main
 from sensenet.ir.graph import apply
-from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.dense import Dense, Dropout
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.rewrite import rewriting_pass
 
@@ -87,6 +88,26 @@ def test_a_planted_pass_is_found(planted, capsys, in_directory, arguments):
     capsys.readouterr()
     assert compile_main(see) == 0
     assert "bias=none" in capsys.readouterr().out
+
+
+def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
+    """It answers nothing but zeros for networks without dropout."""
+    backend = load_backend("numpy")
+
+    def load(artifact):
+        executable = backend.load(artifact)
+        if any(isinstance(node.op, Dropout) for node in artifact.graph.nodes):
+            return executable
+        return attrs.evolve(executable, run=lambda x: {n: 0 * y for n, y in executable.run(x).items()})
+
+    monkeypatch.setattr("sensenet.bisect.trial.load_backend", lambda _: attrs.evolve(backend, load=load))
+    assert main(["m.json", "-t", "numpy"]) == 3
+    out = capsys.readouterr().out
+    assert out.startswith("after the pass remove-identities: answers differ by up to ")
+    assert "\nthe interpreter is right about the graph that it leaves: what is wrong is numpy\n" in out
+    assert "\nto find it again: python -m sensenet.bisect smallest.ir -O0 -t numpy\n" in out
+    assert main(["smallest.ir", "-O0", "-t", "numpy", "-f"]) == 3
+    assert capsys.readouterr().out.startswith("in numpy: answers differ by up to ")
 
 
 def test_the_smallest_graph_compiles_again(planted):
