@@ -34,8 +34,8 @@ def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = 
     """What is left of the graph that the culprit was given.
 
     Where that does not show the fault by itself, because errors add up over several passes, it is what is
-    left of the imported graph, with all passes up to the culprit. A target that fails on what a pass leaves
-    needs no pass.
+    left of the imported graph, with those of the passes up to the culprit that it takes. A target that fails
+    on what a pass leaves needs no pass.
     """
     trial, graph, passes = _choose_start(imported, culprit, trial)
     finite = _is_finite(trial.checks(graph))
@@ -71,7 +71,17 @@ def _choose_start(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Tria
             fault = tried.try_passes(graph, passes, tried.checks(graph))[1].fault
             if fault == culprit.outcome.fault:
                 return tried, graph, passes
-    return trial, imported, culprit.passes
+    return trial, imported, _choose_needed(imported, culprit, trial)
+
+
+def _choose_needed(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Pass, ...]:
+    """The passes up to the culprit without those that the fault does not need."""
+    checks, passes = trial.checks(imported), culprit.passes
+    for place in reversed(range(len(passes))):
+        fewer = (*passes[:place], *passes[place + 1 :])
+        if trial.try_passes(imported, fewer, checks)[1].fault == culprit.outcome.fault:
+            passes = fewer
+    return passes
 
 
 def _is_finite(checks: Sequence[Check]) -> bool:

@@ -177,10 +177,11 @@ def test_errors_that_add_up_are_found_where_they_pass_the_tolerance():
             graph.inputs, {"predictions": apply(layer, *value.node.inputs).value}, graph.signature
         )
 
-    passes = tuple(Pass(name=f"nudge-{n}", run=nudge) for n in range(3))
-    culprit, smallest = bisect(linear_graph(np.zeros((2, 1)), [0]), passes)
+    first, second, third = (Pass(name=f"nudge-{n}", run=nudge) for n in range(3))
+    pipeline = (GOOD[0], first, *GOOD[1:3], second, third)
+    culprit, smallest = bisect(linear_graph(np.zeros((2, 1)), [0]), pipeline)
     assert culprit.stage == "nudge-1"
-    assert smallest.passes == passes[:2]
+    assert smallest.passes == (first, second)
 
 
 FAULTY = {
