@@ -8,7 +8,7 @@ none lacks any.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def fill_weights(document: Document) -> Document:
     `sensenet.compile.documents.import_document` does.
     """
     network, images = document.network, document.network["image_network"]
-    if not images.present or not any(map(_lacks_weights, images.require("layers").items())):
+    if not images.present or not any(map(_lacks_weights, _all_layers(images.require("layers")))):
         return document
     base = images.require("metadata").require("base_image_network")
     name = base.text()
@@ -55,10 +55,18 @@ def fill_weights(document: Document) -> Document:
     return attrs.evolve(document, network=Cursor(filled, network.path))
 
 
+def _all_layers(layers: Cursor) -> Iterator[Cursor]:
+    """The layers of a list, and those in its blocks, which hold no blocks themselves."""
+    for layer in layers.items():
+        yield layer
+        for path in PATHS:
+            if layer[path].present:
+                yield from layer[path].items()
+
+
 def _lacks_weights(layer: Cursor) -> bool:
-    """Whether all weights of a layer are initializers, or all of one of the layers in a block."""
-    inner = [each for path in PATHS if layer[path].present for each in layer[path].items()]
-    return any(map(_lacks_weights, inner)) or (bool(_weight_keys(layer)) and not _has_values(layer))
+    """Whether a layer has weights, and all of them are initializers."""
+    return bool(_weight_keys(layer)) and not _has_values(layer)
 
 
 def _has_values(layer: Cursor) -> bool:

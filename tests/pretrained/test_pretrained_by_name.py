@@ -393,6 +393,13 @@ BLOCK = {
 }
 
 
+def nest(block, depth):
+    """The block inside blocks, that many."""
+    for _ in range(depth):
+        block = {**BLOCK, "convolution_path": [block]}
+    return block
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -402,6 +409,7 @@ BLOCK = {
         (change(["layers", -1], None), r"image_network\.layers: expected the 160 layers of mobilenetv2"),
         (change(["layers", 0, "type"], "flatten"), r'layers\[0\]\.type: expected "convolution_2d" as in'),
         (change(["layers", 0], BLOCK), r'layers\[0\]\.type: expected "convolution_2d" as in'),
+        (change(["layers", 0], nest(BLOCK, 5000)), r'layers\[0\]\.type: expected "convolution_2d" as in'),
         (
             change(["layers", 0, "number_of_filters"], 16),
             r"layers\[0\]\.number_of_filters: expected 32 as in",
