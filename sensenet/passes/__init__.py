@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from sensenet.passes import (
     batch_networks,
     eliminate_common_subexpressions,
+    flatten_before_scaling,
     fold_average,
     fold_batch_normalization,
     fold_channel_order,
@@ -59,6 +60,7 @@ _ROUNDING: tuple[Pass, ...] = (
     eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
     fold_constants.PASS,
     merge_padding.PASS,  # before folding, which goes by what convolutions pad
+    flatten_before_scaling.PASS,  # before folding: dense layers then read what is scaled
     fold_batch_normalization.PASS,  # before fusion: it needs layers that are still linear
     fuse_activations.PASS,  # takes activations that stood behind a batch normalization too
     fold_destandardization.PASS,

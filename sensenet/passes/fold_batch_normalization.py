@@ -100,7 +100,7 @@ def merge_normalizations(node: Node, uses: Uses) -> Value | None:
 def _takes_in(reader: Node, normalization: BatchNormalization) -> bool:
     """Whether what reads a normalization is a layer that it can go into."""
     layer = reader.op
-    if not isinstance(layer, LINEAR_LAYERS) or not _is_mild_before(normalization, layer):
+    if not isinstance(layer, LINEAR_LAYERS) or not is_mild_before(normalization, layer):
         return False
     shift = normalization.scale_and_shift()[1]
     return not np.any(shift) or not reads_padding(layer, reader.inputs[0].type)
@@ -113,7 +113,8 @@ def _is_mild_after(op: BatchNormalization, layer: LinearLayer) -> bool:
     return bool(np.max(shifts, initial=0.0) <= LARGEST_SHIFT_AFTER_CONVOLUTION)
 
 
-def _is_mild_before(op: BatchNormalization, layer: LinearLayer) -> bool:
+def is_mild_before(op: BatchNormalization, layer: LinearLayer) -> bool:
+    """Whether the means of a normalization are small enough for the bias of a layer that reads it."""
     length = np.linalg.norm(_shifts(op))
     if isinstance(layer, Dense):
         return bool(length <= LARGEST_SHIFT_BEFORE)

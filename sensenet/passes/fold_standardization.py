@@ -91,13 +91,16 @@ def _folds(value: Value, uses: Uses) -> bool:
     op = value.op
     if not isinstance(op, Standardize) or width(value) is None:
         return False
-    if max(len(op.mean.shape), len(op.stdev.shape)) > 1:
-        return False
-    smallest, largest = STDEV_RANGE
-    deviation = np.abs(op.stdev.float64)
-    if not np.all((smallest <= deviation) & (deviation <= largest)):
+    if max(len(op.mean.shape), len(op.stdev.shape)) > 1 or not is_in_range(op):
         return False
     return reaches_only(value, uses, _is_dense)
+
+
+def is_in_range(op: Standardize) -> bool:
+    """Whether every deviation is inside `STDEV_RANGE`."""
+    smallest, largest = STDEV_RANGE
+    deviation = np.abs(op.stdev.float64)
+    return bool(np.all((smallest <= deviation) & (deviation <= largest)))
 
 
 def _parameters(part: Value, fold: bool) -> tuple[Array, Array]:

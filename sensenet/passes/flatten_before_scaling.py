@@ -1,0 +1,83 @@
+"""flatten-before-scaling: pictures are flattened first, where dense layers can take in what scales them.
+
+    %1 = batch_normalization(%0) {gamma=f32[2]{…}, beta=…, mean=…, variance=…, epsilon=0.001} : f32[?,3,3,2]
+    %2 = flatten(%1) {} : f32[?,18]
+    %3 = dense(%2) {kernel=#…:f32[18,4], bias=…, activation=relu} : f32[?,4]
+becomes
+    %2 = flatten(%0) {} : f32[?,18]
+    %1 = batch_normalization(%2) {gamma=#…:f32[18], beta=…, mean=…, variance=…, epsilon=0.001} : f32[?,18]
+    %3 = dense(%1) {kernel=#…:f32[18,4], bias=…, activation=relu} : f32[?,4]
+
+What was one number a channel is one a column then, until the layer takes it in (see fold-batch-normalization
+and fold-standardization). A standardisation of pixels moves like a normalization.
+
+Valid, and exact, because both work number by number. Must not fire where something else than dense layers
+reads the columns, or something else the picture: it would be scaled twice. Nor where its size is unknown, nor
+where the layers would not take the scaling in, for what they may say of its means or deviations.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import evolve
+
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import Flatten
+from sensenet.ir.ops.dense import BatchNormalization, Dense
+from sensenet.ir.ops.tabular import Standardize
+from sensenet.ir.types import Tensor
+from sensenet.passes.columns import reaches_only
+from sensenet.passes.fold_batch_normalization import is_mild_before
+from sensenet.passes.fold_standardization import is_in_range
+from sensenet.passes.rewrite import Uses, rewriting_pass
+
+
+def normalize_columns(node: Node, uses: Uses) -> Value | None:
+    """The normalization of a flattened picture."""
+    found = _flattened(node, uses)
+    if found is None or not isinstance(found.op, BatchNormalization):
+        return None
+    gamma, beta, mean, variance = (
+        _by_column(tensor, found)
+        for tensor in (found.op.gamma, found.op.beta, found.op.mean, found.op.variance)
+    )
+    op = evolve(found.op, gamma=gamma, beta=beta, mean=mean, variance=variance)
+
+    def takes_in(reader: Node) -> bool:
+        return isinstance(reader.op, Dense) and is_mild_before(op, reader.op)
+
+    if not uses.only_by(node.value, takes_in):
+        return None
+    return apply(op, _flatten_input(found, node), name=found.node.name).value
+
+
+def standardize_columns(node: Node, uses: Uses) -> Value | None:
+    """The standardisation of a flattened picture."""
+    found = _flattened(node, uses)
+    if found is None or not isinstance(found.op, Standardize) or not is_in_range(found.op):
+        return None
+    if not reaches_only(node.value, uses, lambda reader: isinstance(reader.op, Dense)):
+        return None
+    op = Standardize(mean=_by_column(found.op.mean, found), stdev=_by_column(found.op.stdev, found))
+    return apply(op, _flatten_input(found, node), name=found.node.name).value
+
+
+def _flattened(node: Node, uses: Uses) -> Value | None:
+    """The picture, of a known size, that a node alone flattens."""
+    if not isinstance(node.op, Flatten) or not uses.only(node.inputs[0]):
+        return None
+    (x,) = node.inputs
+    return None if x.type.rank < 3 or None in x.type.shape[1:] else x
+
+
+def _by_column(parameter: Tensor, picture: Value) -> Tensor:
+    """The number for each pixel and channel, in the order in which they are flattened."""
+    sizes = tuple(size or 0 for size in picture.type.shape[1:])
+    return Tensor.float32(np.broadcast_to(parameter.array, sizes).ravel())
+
+
+def _flatten_input(scaled: Value, node: Node) -> Value:
+    return apply(Flatten(), scaled.node.inputs[0], name=node.name).value
+
+
+PASS = rewriting_pass("flatten-before-scaling", normalize_columns, standardize_columns)
