@@ -11,7 +11,7 @@ Each line is an ensemble of so many random networks on the same columns, with so
 - joined: all layers side by side in block-diagonal kernels.
 
 It tells the time for one row (µs) and for 10,000 (ms) in the target numpy, in a function of TensorFlow and in
-LiteRT on one thread. A star marks what -O2 makes of the networks. Hidden widths that differ (8+) are one
+LiteRT on one thread. A star marks what -O2 makes of the networks, where it is one of these. Hidden widths that differ (8+) are one
 larger in each network than in the one before; these can't be batched.
 """
 
@@ -164,7 +164,9 @@ def chosen_form(networks: Sequence[Layers]) -> str:
     ops = [type(node.op) for node in run_passes(graph_of(apart, networks), PIPELINES[2])[0].nodes]
     if BatchedDense in ops:
         return "batched"
-    return "joined" if ops.count(Dense) == len(networks[0]) else "apart"
+    if ops.count(Dense) == sum(map(len, networks)):
+        return "apart"
+    return "joined" if ops.count(Dense) == len(networks[0]) else "joined in part"
 
 
 def as_products(graph: Graph) -> Graph:

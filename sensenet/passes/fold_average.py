@@ -19,8 +19,8 @@ becomes
     %5 = mean(%8) {axis=1} : f32[?,3]
 
 Valid because the mean of linear functions is linear, up to rounding, and a softmax looks at one network's
-classes alone. The layers that are then side by side are merge-parallel-dense's. What the networks read last
-is joined with equal activations together, so that more of their layers may be merged.
+classes alone. The layers that are then side by side are merge-parallel-dense's. They are joined by activation
+and size, so that more of those below may be merged.
 
 Must not fire where something else reads a layer, where the activations differ or are others than these, nor
 for softmax where the layers could not be merged afterwards (see there).
@@ -69,7 +69,7 @@ def average_softmax_layers(node: Node, uses: Uses) -> Value | None:
 
 
 def _last_layers(node: Node, uses: Uses) -> ParallelLayers | None:
-    """The layers whose average a node is, those on equal activations together; None where it is of others."""
+    """The layers whose average a node is, by what they read; None where it is of others."""
     if not isinstance(node.op, Average) or len(node.inputs) < 2 or node.types[0].rank != 2:
         return None
     activations = {value.op.activation for value in node.inputs if isinstance(value.op, Dense)}
@@ -78,10 +78,10 @@ def _last_layers(node: Node, uses: Uses) -> ParallelLayers | None:
     return ParallelLayers(values=tuple(sorted(node.inputs, key=_below))) if len(activations) == 1 else None
 
 
-def _below(value: Value) -> str:
-    """The activation of the layer below a layer, by name."""
+def _below(value: Value) -> tuple[str, int]:
+    """The activation of the layer below a layer, by name, and how many weights it has."""
     below = value.node.inputs[0].op
-    return below.activation.value if isinstance(below, Dense) else ""
+    return (below.activation.value, below.kernel.array.size) if isinstance(below, Dense) else ("", 0)
 
 
 PASS = rewriting_pass("fold-average", average_linear_layers, average_softmax_layers)

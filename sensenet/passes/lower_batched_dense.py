@@ -10,9 +10,9 @@ becomes
     %2 = concatenate(reshape(%2_0), reshape(%2_1)) {axis=0} : f32[2,?,3]
 
 So for all targets that are made through TensorFlow. They could multiply stacked matrices, and a row through
-eight networks or more is quicker so (in TensorFlow by half, in LiteRT by a tenth); but 10,000 rows take up to
-1.9 times as long in TensorFlow and 3.2 times in LiteRT (benchmarks/ensembles.py), and TensorFlow Lite would
-not store such kernels in fewer bits.
+eight networks or more is quicker so (in TensorFlow by a third to a half, in LiteRT by a tenth to a third);
+but 10,000 rows take up to 1.9 times as long in TensorFlow and 3.2 times in LiteRT (benchmarks/ensembles.py),
+and TensorFlow Lite would not store such kernels in fewer bits.
 
 Valid because these are the op's own products: the results are the same, bit for bit.
 """
