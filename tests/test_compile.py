@@ -11,6 +11,7 @@ import pytest
 
 import sensenet
 from sensenet.backends import TARGETS, load_backend
+from sensenet.compile.driver import compile_targets
 from sensenet.errors import (
     ArtifactError,
     DocumentError,
@@ -115,6 +116,15 @@ def test_stages_are_observed():
     passes = [current.name for current in PIPELINES[2]]
     assert [stage for stage, _ in stages] == ["imported", *passes, "legalize"]
     assert stages[0][1] > stages[-1][1]
+
+
+def test_stages_of_several_targets_are_told_apart():
+    stages = []
+    targets = compile_targets(
+        DOCUMENT, ["numpy", "ir"], passes=[], observe=lambda stage, _: stages.append(stage)
+    )
+    assert len(list(targets)) == 2
+    assert stages == ["imported", "legalize-numpy", "legalize-ir"]
 
 
 def test_the_report_tells_of_every_stage():

@@ -129,7 +129,8 @@ def compile_targets(
         options = {**options, CALIBRATION: [check.inputs for check in checks]}
     for target, backend in backends.items():
         graph, records = optimized[pipelines[target]]
-        graph, last = run_passes(graph, (legalize(backend.legal),), observe)
+        told = observe if len(backends) == 1 else _observe_for(target, observe)
+        graph, last = run_passes(graph, (legalize(backend.legal),), told)
         verify_ops(graph, backend.legal, f"the target {target}")
         report = Report(
             target=target,
@@ -147,6 +148,11 @@ def compile_targets(
         elif checks:
             report = attrs.evolve(report, verification=measure(backend.load(artifact), checks))
         yield attrs.evolve(artifact, report=report)
+
+
+def _observe_for(target: str, observe: Observer) -> Observer:
+    """An observer that hears for which of several targets a stage is."""
+    return lambda stage, graph: observe(f"{stage}-{target}", graph)
 
 
 def _calibration_checks(imported: Graph, calibration: Sequence[Any] | str | os.PathLike[str]) -> list[Check]:
