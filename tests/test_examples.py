@@ -24,7 +24,7 @@ from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PAGES = ("README.md", "docs/cli.md", "docs/drawing.md", "docs/images.md")
+PAGES = ("README.md", "docs/cli.md", "docs/drawing.md", "docs/fine_tuning.md", "docs/images.md")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -161,10 +161,10 @@ def test_commands_of_the_documentation_print_what_they_show(page: str, copied_ex
         assert checker.check_output(expected, result, OPTIONS), f"$ {command}\n{result}"
 
 
-@pytest.mark.parametrize("command", ["bisect", "compile", "predict"])
+@pytest.mark.parametrize("command", ["bisect", "compile", "decompile", "predict"])
 def test_every_option_of_a_command_is_documented(command: str) -> None:
     options = set(re.findall(r"--[a-z][a-z-]*", run_shell(f"python -m sensenet.{command} --help")))
-    assert "--setting" in options
+    assert {"--help", "--force"} <= options
     assert options - set(re.findall(r"--[a-z][a-z-]*", (ROOT / "docs/cli.md").read_text())) == set()
 
 
