@@ -132,6 +132,7 @@ MIXED = (
     number("cost", prefix="$", suffix=" each"),
     text("title", *WORDS, case_sensitive=True, token_mode="full_terms_only"),
     text("body", *WORDS, forms={"don": ["dont"]}, token_mode="tokens_only", language="en"),
+    number("when.year", parent_optype="datetime", parent_ids=["0000ff"], datatype="year"),
     items("codes", "x", "y", "z z", separator=",", separator_regexp=r"[,;|]|\s+and\s+"),
 )
 TABULAR = (number("width"), category("color", "red", "green", "blue"), number("height", missing_count=1))

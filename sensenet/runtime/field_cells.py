@@ -35,9 +35,9 @@ def field_encoder(field: Field, missing_tokens: frozenset[str]) -> FieldEncoder:
 def _encoder(field: Field) -> FieldEncoder:
     match field.encoding:
         case Terms() as terms:
-            return partial(_encode_texts, cache(partial(count_terms, terms)), field)
+            return partial(_encode_texts, cache(partial(count_terms, terms)), len(terms.terms), field)
         case Items() as items:
-            return partial(_encode_texts, cache(partial(count_items, items)), field)
+            return partial(_encode_texts, cache(partial(count_items, items)), len(items.items), field)
         case Number() as number:
             return partial(_encode_numbers, number)
         case Booleans() as booleans:
@@ -52,9 +52,11 @@ def _without_tokens(values: Cells, tokens: frozenset[str]) -> Cells:
     return [None if isinstance(value, str) and value in tokens else value for value in values]
 
 
-def _encode_texts(make_counter: Callable[[], Counter], field: Field, values: Cells) -> Sequence[Cells]:
+def _encode_texts(
+    make_counter: Callable[[], Counter], width: int, field: Field, values: Cells
+) -> Sequence[Cells]:
     """f32[rows] of each term; nothing occurs in a text that is missing."""
-    counts = np.zeros((len(values), len(field.cell_names)), np.float32)
+    counts = np.zeros((len(values), width), np.float32)
     for row, value in enumerate(values):
         if value is None:
             continue

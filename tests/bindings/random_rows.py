@@ -65,3 +65,16 @@ def draw_value(field, generator):
 def draw_rows(resource, count):
     generator = random.Random(count)
     return [draw_row(resource, generator) for _ in range(count)]
+
+
+def draw_words(words, count):
+    """Texts of some words, in any case, with anything between them."""
+    generator = random.Random(count)
+    change = (str, str.upper, str.capitalize)
+    return [
+        "".join(
+            generator.choice(change)(generator.choice(words)) + generator.choice(MARKS)
+            for _ in range(generator.randint(0, 30))
+        )
+        for _ in range(count)
+    ]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance import read_recorded
 from documents import image
 from PIL import Image
-from random_rows import draw_rows
+from random_rows import draw_rows, draw_words
 from resources import LAMINAR, RESOURCES, picture_resource, region_resource
 
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
@@ -28,9 +29,6 @@ pytestmark = [
 
 CLIENT = Path(__file__).parent / "client.py"
 ROWS = 100
-DECIMALS = 5
-"""The bindings round answers to so many."""
-
 DETECTION = {"region_score_threshold": 0.01, "iou_threshold": 0.2, "max_objects": 5}
 PICTURES = 3
 
@@ -88,7 +86,11 @@ def answers(tmp_path_factory, pictures, picture_rows, image_fields):
         "fields": image_fields,
         "rows": [{"000000": path} for path in pictures],
     }
-    folder = tmp_path_factory.mktemp("jobs")
+    return run_client(jobs, tmp_path_factory.mktemp("jobs"))
+
+
+def run_client(jobs, folder):
+    """What a fresh process answers to some jobs."""
     (folder / "jobs.json").write_text(json.dumps(jobs))
     command = [sys.executable, CLIENT, folder / "jobs.json", folder / "answers.json"]
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=folder)
@@ -163,3 +165,22 @@ def test_features_of_pictures(answers, pictures, extractor):
     assert features.shape == (PICTURES, 3)
     for answer, expected in zip(answers["features"], features, strict=True):
         assert list(answer.values()) == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_a_recorded_resource_about_texts(tmp_path):
+    resource = read_recorded("real/resource_text.json.gz")["model"]
+    (field,) = (field for field in resource["deepnet"]["fields"].values() if field["optype"] == "text")
+    forms = field["summary"]["term_forms"]
+    words = [
+        *(term for term, _ in field["summary"]["tag_cloud"]),
+        *(form for all_ in forms.values() for form in all_),
+    ]
+    rows = [{field["name"]: text} for text in draw_words(words, ROWS)]
+    found = run_client({"texts": {"kind": "predict", "resource": resource, "rows": rows}}, tmp_path)
+    model = create_model(resource)
+    encoder = row_encoder(model.signature)
+    cells = [answer["cells"] for answer in found["texts"]]
+    assert np.count_nonzero(np.any(cells, axis=0)) > 500
+    np.testing.assert_array_equal(encoder.encode(as_table(rows, encoder.layout)), np.float32(cells))
+    for answer, expected in zip(found["texts"], model(rows), strict=True):
+        assert_same_prediction(answer["prediction"], expected, model.classes)

@@ -24,7 +24,14 @@ ROWS = (
         "tags": "a; b c",
         "member": True,
     },
-    {"Message": None, "cost": "$2.5 each", "title": "free", "body": "dont DON 50", "codes": "x and y|x"},
+    {
+        "Message": None,
+        "when.year": 2001,
+        "cost": "$2.5 each",
+        "title": "free",
+        "body": "dont DON 50",
+        "codes": "x and y|x",
+    },
     {"000000": "FREE FREE", "age": "N/A", "color": "NA", "member": "false"},
     {},
 )
