@@ -23,7 +23,7 @@ from attrs import frozen
 from sensenet.errors import InputError
 
 LONGEST_EXPRESSION = 200
-MOST_STEPS = 100_000_000
+MOST_STEPS = 20_000_000
 """A second or less."""
 
 CLASS = r"\[\^?\]?(?:\\.|(?!--|&&|~~|\|\|)[^\[\]\\])*\]"

@@ -128,10 +128,10 @@ def test_separators_that_are_refused(regexp, reason):
 @pytest.mark.parametrize(
     ("regexp", "text"),
     [
-        (r"\s*,\s*", " " * 9_000),
-        (r"a?a?a?a?a?a?a?aaaaaaa$", "a" * 9_000),
-        (r"(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)b", "a" * 9_000),
-        (r"[^a]{5000,}", "b" * 4_999 + "a"),
+        (r"\s*,\s*", " " * 4_000),
+        (r"a?a?a?a?a?a?a?aaaaaaa$", "a" * 4_000),
+        (r"(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)b", "a" * 4_000),
+        (r"[^a]{3000,}", "b" * 2_999 + "a"),
         (r",|;|\band\b", "x" * 1_000_000),
         (r"\s+", " " * 1_000_000),
     ],
