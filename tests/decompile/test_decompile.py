@@ -15,7 +15,8 @@ import pytest
 from conformance import recorded_cases
 from document_strategies import documents
 from documents import DOCUMENTS, FEATURES, dense, image, legacy_network, network, typed
-from hypothesis import given, settings
+from hypothesis import given
+from profiles import examples
 
 import sensenet
 from sensenet.backends.keras import make_executable
@@ -69,7 +70,7 @@ def test_documents_of_every_kind(make):
     assert_predicts_as(model, document)
 
 
-@settings(max_examples=15)
+@examples(12)
 @given(documents())
 def test_any_document(document):
     before = copy.deepcopy(document)
@@ -312,6 +313,23 @@ def test_the_command_writes_to_standard_output(tmp_path):
     )
     assert same_graph(import_graph(json.loads(result.stdout)), import_graph(typed()))
     assert result.stderr == b""
+
+
+def test_decompile_is_a_function_that_needs_tensorflow_for_its_models_alone(tmp_path):
+    path = sensenet.compile(typed(), "h5").save(tmp_path / "weights.h5")
+    (tmp_path / "deepnet.json").write_text(json.dumps(typed()))
+    code = """if True:
+        import inspect, sys, sensenet.decompile.driver, sensenet
+        document = sensenet.decompile(sys.argv[1], like=sys.argv[2])
+        print(*document, *inspect.signature(sensenet.decompile).parameters, "tensorflow" in sys.modules)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", code, path, tmp_path / "deepnet.json"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert result.stdout.split() == [*typed(), "trained", "like", "False"]
 
 
 @pytest.mark.slow
