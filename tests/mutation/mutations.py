@@ -292,5 +292,47 @@ MUTATIONS = (
         old="Tensor.int32(node.op.groups)",
         new="Tensor.int32(node.op.groups * 0)",
     ),
+    Mutation(
+        name="columns-of-one-channel",
+        reason="flattened numbers are scaled as if all pixels of a channel stood together",
+        file="sensenet/passes/flatten_before_scaling.py",
+        old="np.broadcast_to(parameter.array, sizes).ravel()",
+        new="np.broadcast_to(parameter.array, sizes).T.ravel()",
+    ),
+    Mutation(
+        name="constant-columns-lost",
+        reason="columns that are the same for every row leave no trace in the bias",
+        file="sensenet/passes/fold_constant_columns.py",
+        old="return kernel[is_kept], bias + values @ kernel[~is_kept]",
+        new="return kernel[is_kept], bias",
+    ),
+    Mutation(
+        name="average-of-biases",
+        reason="the biases of averaged layers are summed",
+        file="sensenet/passes/fold_average.py",
+        old="bias / len(last.values)",
+        new="bias",
+    ),
+    Mutation(
+        name="softmax-over-all",
+        reason="layers whose softmax is over their own classes get one over those of all",
+        file="sensenet/passes/merge_parallel_dense.py",
+        old="if not isinstance(op, Dense) or not op.activation.elementwise:",
+        new="if not isinstance(op, Dense):",
+    ),
+    Mutation(
+        name="batched-activations",
+        reason="networks are computed together whose activations differ",
+        file="sensenet/passes/batch_networks.py",
+        old="tuple((layer.kernel.shape, layer.activation) for layer in self.layers)",
+        new="tuple(layer.kernel.shape for layer in self.layers)",
+    ),
+    Mutation(
+        name="table-of-other-columns",
+        reason="the table of categories holds the kernel's first rows, wherever the categories stand",
+        file="sensenet/passes/look_up_categories.py",
+        old="rows = start + np.arange(width(part) or 0)",
+        new="rows = np.arange(width(part) or 0)",
+    ),
 )
 """By what they break: axes, epsilon, uses, padding, precision, activations, order, trees, the rest."""
