@@ -11,8 +11,8 @@ Each line is an ensemble of so many random networks on the same columns, with so
 - joined: all layers side by side in block-diagonal kernels.
 
 It tells the time for one row (µs) and for 10,000 (ms) in the target numpy, in a function of TensorFlow and in
-LiteRT on one thread. A star marks what -O2 makes of the networks, where it is one of these. Hidden widths that differ (8+) are one
-larger in each network than in the one before; these can't be batched.
+LiteRT on one thread. A star marks what -O2 makes of the networks, where it is one of these. Hidden widths
+that differ (8+) are one larger in each network than in the one before; these can't be batched.
 """
 
 from __future__ import annotations
