@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conformance import recorded_cases
-from document_strategies import documents
+from document_strategies import documents, image_documents
 from documents import DOCUMENTS, FEATURES, dense, image, legacy_network, network, typed
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from profiles import examples
 
 import sensenet
@@ -70,11 +70,11 @@ def test_documents_of_every_kind(make):
     assert_predicts_as(model, document)
 
 
-@examples(12)
-@given(documents())
+@examples(12, suppress_health_check=list(HealthCheck))
+@given(documents() | image_documents())
 def test_any_document(document):
     before = copy.deepcopy(document)
-    model = compile_keras(document)
+    model = compile_keras(document, share_weights=True)
     assert sensenet.decompile(model, like=document) == document
     written = sensenet.decompile(randomize(model), like=document)
     assert document == before

@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 import pytest
 from conformance import recorded_cases
-from document_strategies import documents
+from document_pictures import detectors
+from document_strategies import documents, image_documents
 from documents import (
     DOCUMENTS,
     FEATURES,
@@ -83,14 +84,14 @@ def assert_same_answers(one, other):
             np.testing.assert_allclose(got[name] / scale, expected / scale, atol=1e-5, err_msg=name)
 
 
-@given(documents())
+@given(documents() | image_documents() | detectors())
 def test_weights_that_did_not_change_are_left_as_they_are(document):
     before = copy.deepcopy(document)
     assert write(document)[0] == document == before
     assert same_graph(import_graph(write(json.dumps(document))[0]), import_graph(document))
 
 
-@given(documents(), SEEDS)
+@given(documents() | image_documents(), SEEDS)
 def test_other_weights_are_read_again(document, seed):
     before = copy.deepcopy(document)
     written, trained = write(document, randomize(seed))
