@@ -66,6 +66,7 @@ def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
         **os.environ,
         "PYTHONPATH": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_PROFILE": "default",
         "SENSENET_SHARED": str(folder / "absent"),
     }
     check_import(folder, environment)
