@@ -13,7 +13,9 @@ from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 from sensenet.ir.types import Array
 from sensenet.runtime.images import read_image
+from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.pictures import is_pixels
+from sensenet.runtime.tables import as_table
 
 PICTURES_AT_ONCE = 16
 """Pictures that are held in memory together; those of one size among them are run together."""
@@ -30,6 +32,7 @@ class Detector:
 
     run: Callable[[Inputs], Inputs]
     labels: tuple[str, ...]
+    layout: RowLayout
     channels: int
     raw: bool
     """Whether answers are arrays, because all boxes are wanted, or boxes padded to a fixed number."""
@@ -38,8 +41,9 @@ class Detector:
     def __call__(self, x: Any) -> Any:
         """The objects on a picture; for a list or 4-D array of several, a list of such answers.
 
-        A picture is a path, encoded bytes, pixels [h, w] or [h, w, c], or None. A list of one picture is that
-        picture; lists within lists give lists within lists. Raises InputError.
+        A picture is a path, encoded bytes, pixels [h, w] or [h, w, c], None, or a dict with one of these by
+        field name. A list of one picture is that picture; lists within lists give lists within lists.
+        Raises InputError.
         """
         pictures: list[Any] = []
         shape = _flatten(x, pictures)
@@ -53,7 +57,7 @@ class Detector:
     def _detect(self, cells: Sequence[Any], first: int) -> list[Any]:
         """The answer for each picture; those of one size share a run."""
         pictures = [
-            read_image(cell, f"picture {number}", self.channels, self.path_prefix)
+            read_image(self._find_cell(cell), f"picture {number}", self.channels, self.path_prefix)
             for number, cell in enumerate(cells, first)
         ]
         groups: dict[tuple[int, ...], list[int]] = {}
@@ -65,6 +69,11 @@ class Detector:
             outputs = self.run({PIXEL_INPUT: pixels})
             answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
         return [answers[number] for number in range(len(pictures))]
+
+    def _find_cell(self, given: Any) -> Any:
+        """The cell of a row, which may be given by field name, if the model has names."""
+        by_name = isinstance(given, Mapping) and not self.layout.refusal
+        return as_table(given, self.layout).cells(0)[0] if by_name else given
 
     def _read(self, outputs: Inputs, row: int) -> Any:
         if not self.raw:
@@ -121,6 +130,7 @@ def make_detector(executable: Executable, path_prefix: str | None = None) -> Det
     return Detector(
         run=executable.run,
         labels=signature.classes,
+        layout=row_layout(signature),
         channels=signature.image.channels,
         raw=bool(settings.get("output_unfiltered_boxes") or settings.get("pad_bounding_box_output")),
         path_prefix=path_prefix,

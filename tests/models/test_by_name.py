@@ -8,7 +8,8 @@ import io
 import numpy as np
 import pytest
 from javascript import needs_tensorflowjs
-from resources import RESOURCES, picture_resource
+from PIL import Image
+from resources import RESOURCES, picture_resource, region_resource
 
 import sensenet
 from sensenet.backends import TARGETS
@@ -116,9 +117,18 @@ def test_a_text_that_cannot_be_read_is_told_with_its_line(tmp_path, capsys):
 
 
 def test_pictures_by_name(tmp_path):
-    from PIL import Image
-
     Image.new("RGB", (9, 7), (200, 30, 90)).save(tmp_path / "picture.png")
     model = create_model(picture_resource(), {"image_path_prefix": str(tmp_path)})
     np.testing.assert_array_equal(model({"photo": "picture.png", "width": 2}), model([["picture.png", 2]]))
     assert not np.array_equal(model({"photo": "picture.png"}), model({"width": None}))
+
+
+def test_objects_on_pictures_by_name(tmp_path):
+    paths = [str(tmp_path / f"{size}.png") for size in (8, 20)]
+    for path, size in zip(paths, (8, 20), strict=True):
+        Image.effect_noise((size, 16), 90).convert("RGB").save(path)
+    model = create_model(region_resource(), {"bounding_box_threshold": 0.01})
+    assert model({"photo": paths[0]}) == model(paths[0]) != []
+    assert model([{"photo": paths[0]}, {"000000": paths[1]}]) == model(paths)
+    with pytest.raises(InputError, match="there is no field 'foto': did you mean 'photo'"):
+        model({"foto": paths[0]})
