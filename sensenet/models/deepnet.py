@@ -193,8 +193,9 @@ class ObjectDetector(Model):
         """`[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for a picture, best first.
 
         A picture is a path, encoded bytes or an array of pixels, maybe in a dict by field name; for several,
-        as a list or a 4-D array, there is a list of such answers. With the settings `output_unfiltered_boxes` or `pad_bounding_box_output`
-        an answer is a dict of arrays instead. Raises InputError for a picture that can't be read.
+        as a list or a 4-D array, there is a list of such answers. With the settings `output_unfiltered_boxes`
+        or `pad_bounding_box_output` an answer is a dict of arrays instead. Raises InputError for a picture
+        that can't be read.
         """
         return self._detect(x)
 
