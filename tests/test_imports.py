@@ -44,7 +44,7 @@ ARROWS = {
 """Each room, and the other rooms that it may import from."""
 
 OPTIONAL_PACKAGES = frozenset(
-    {"tensorflow", "keras", "tf_keras", "ai_edge_litert", "h5py", "tensorflowjs", "pandas"}
+    {"tensorflow", "keras", "tf_keras", "ai_edge_litert", "h5py", "tensorflowjs", "pandas", "numba"}
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensenet.artifact import Executable
+from sensenet.backends.native import find_kernels
 from sensenet.errors import ArtifactError, TextFormError, VerifyError
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph
@@ -15,7 +16,7 @@ from sensenet.ir.verify import verify
 
 def make_executable(graph: Graph) -> Executable:
     """The graph in the interpreter."""
-    return Executable(signature=graph.signature, run=prepare(graph), graph=graph)
+    return Executable(signature=graph.signature, run=prepare(graph, find_kernels()), graph=graph)
 
 
 def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:

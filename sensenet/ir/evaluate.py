@@ -7,6 +7,7 @@ intermediate array is dropped after its last use.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,14 @@ from attrs import frozen
 
 from sensenet.errors import InputError, SensenetError
 from sensenet.ir.graph import Graph, Value
+from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, TensorType
+
+Kernels = Mapping[type[Op], Callable[[Any], Callable[..., Any]]]
+"""Op class → what gives, for an op, a function that stands for its `evaluate`."""
+
+NO_KERNELS: Kernels = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -93,8 +100,8 @@ def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) 
     return array
 
 
-def prepare(graph: Graph) -> Program:
-    """The graph as a program."""
+def prepare(graph: Graph, kernels: Kernels = NO_KERNELS) -> Program:
+    """The graph as a program; `kernels` has faster functions for some ops, which answer the same."""
     slot_of: dict[Value, int] = {}
     constants: list[Array | None] = []
     for node in graph.nodes:
@@ -105,7 +112,7 @@ def prepare(graph: Graph) -> Program:
     kept = {value for value in slot_of if isinstance(value.op, Constant)} | set(graph.outputs.values())
     steps = tuple(
         Step(
-            evaluate=node.op.evaluate,
+            evaluate=kernels[type(node.op)](node.op) if type(node.op) in kernels else node.op.evaluate,
             inputs=tuple(slot_of[value] for value in node.inputs),
             results=tuple(slot_of[value] for value in node.values),
             drop=tuple(
