@@ -114,6 +114,11 @@ class EmbeddingSum(Op):
         """int64[k]: the first row of each group."""
         return np.cumsum((0, *self.depths[:-1]))
 
+    @functools.cached_property
+    def limits(self) -> Array:
+        """float32[k]: the depths, which codes are below."""
+        return np.asarray(self.depths, np.float32)
+
     def infer(self, x: TensorType) -> TensorType:
         require(
             x.dtype is DType.FLOAT32 and x.rank == 2 and x.shape[1] == len(self.depths),
@@ -129,13 +134,14 @@ class EmbeddingSum(Op):
         return x.with_last(self.units)
 
     def evaluate(self, x: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            codes = x.astype(np.int64)
-        known = (codes == x) & (codes >= 0) & (codes < self.depths)
-        rows = np.where(known, codes + self.starts, 0)
+        known = (x >= 0) & (x < self.limits) & (np.floor(x) == x)
+        rows = np.where(known, x, 0).astype(np.intp) + self.starts
         factors = known.astype(np.float32)[:, None, :]
-        y = np.empty((len(x), 1, self.units), np.float32)
         step = max(1, LARGEST_BLOCK // max(1, len(self.depths) * self.units))
+        if len(x) <= step:
+            sums: Array = np.matmul(factors, self.table.array.take(rows, axis=0))
+            return sums.reshape(len(x), self.units)
+        y = np.empty((len(x), 1, self.units), np.float32)
         for start in range(0, len(x), step):
             block = slice(start, start + step)
             np.matmul(factors[block], self.table.array.take(rows[block], axis=0), out=y[block])
