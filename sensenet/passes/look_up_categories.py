@@ -18,9 +18,9 @@ layer's products are summed; a code that is no category names none in both forms
 
 Pays where columns have many categories: a product takes a step for each category, a lookup one for each
 column. So it fires for columns of `SMALLEST_DEPTH` categories or more that have `SMALLEST_TABLE` together.
-Of 20 columns of 32 for 64 units, 1,000 rows take 2.5 → 0.5 ms in NumPy, 5.7 → 0.8 in Keras, 2.7 → 0.4 in
-LiteRT (benchmarks/one_hot.py); of 20 columns of 500 for 256 units, 133 → 7, 113 → 7 and 83 → 9, and one row
-282 → 46, 747 → 288 and 165 → 3 µs. At the limits, one row may cost 6 µs more in NumPy and 60 in Keras.
+Of 20 columns of 32 for 64 units, 1,000 rows take 5.8 → 0.4 ms in NumPy, 5.8 → 1.0 in Keras, 2.5 → 0.6 in
+LiteRT (benchmarks/one_hot.py); of 20 columns of 500 for 256 units, 125 → 2, 109 → 10 and 93 → 10, and one row
+411 → 23, 535 → 347 and 198 → 3 µs. At the limits, one row costs up to 7 µs more in NumPy and 40 in Keras.
 
 Must not fire where something else than layers reads the one-hot encoding, or a concatenation of it: it would
 be computed all the same. Nor for weights that are not finite: 0 · ∞ is NaN.
