@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 from sensenet.ir.types import Array
+from sensenet.runtime.ahead import map_ahead
 from sensenet.runtime.images import read_image
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.pictures import is_pixels
 from sensenet.runtime.tables import as_table
 
-PICTURES_AT_ONCE = 16
-"""Pictures that are held in memory together; those of one size among them are run together."""
+PICTURES_AT_ONCE = 4
+"""Pictures that are run together, as far as they have one size, while threads read as many more.
+
+It bounds the memory: pictures are held in their own size. More at once take no less time a picture (see
+docs/benchmarks.md)."""
 
 NUMBER_OF_VALID = "num_valid"
 """The name that callers know the output `valid` by."""
@@ -47,25 +52,24 @@ class Detector:
         """
         pictures: list[Any] = []
         shape = _flatten(x, pictures)
-        answers = [
-            answer
-            for start in range(0, len(pictures), PICTURES_AT_ONCE)
-            for answer in self._detect(pictures[start : start + PICTURES_AT_ONCE], start)
-        ]
+        read = map_ahead(self._read_picture, list(enumerate(pictures)), PICTURES_AT_ONCE)
+        answers: list[Any] = []
+        while part := list(islice(read, PICTURES_AT_ONCE)):
+            answers += self._detect(part)
         return _unflatten(shape, answers)
 
-    def _detect(self, cells: Sequence[Any], first: int) -> list[Any]:
+    def _read_picture(self, picture: tuple[int, Any]) -> Array:
+        number, cell = picture
+        return read_image(self._find_cell(cell), f"picture {number}", self.channels, self.path_prefix)
+
+    def _detect(self, pictures: Sequence[Array]) -> list[Any]:
         """The answer for each picture; those of one size share a run."""
-        pictures = [
-            read_image(self._find_cell(cell), f"picture {number}", self.channels, self.path_prefix)
-            for number, cell in enumerate(cells, first)
-        ]
         groups: dict[tuple[int, ...], list[int]] = {}
         for number, picture in enumerate(pictures):
             groups.setdefault(picture.shape, []).append(number)
         answers: dict[int, Any] = {}
         for numbers in groups.values():
-            pixels = np.stack([pictures[number] for number in numbers]).astype(np.float32)
+            pixels = np.stack([pictures[number] for number in numbers], dtype=np.float32)
             outputs = self.run({PIXEL_INPUT: pixels})
             answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
         return [answers[number] for number in range(len(pictures))]

@@ -80,7 +80,7 @@ def _to_rgb(image: Image.Image) -> Array:
     if image.format == "PNG" and image.mode.startswith("I"):  # 16 bits of grey
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return _repeat_channel(grey[..., None])
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _repeat_channel(grey: Array) -> Array:

@@ -8,6 +8,7 @@ whole batches stay as they are.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from attrs import frozen
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.signature import ImageInput, Signature
 from sensenet.ir.types import Array
-from sensenet.runtime.field_cells import Cells
+from sensenet.runtime.ahead import map_ahead
 from sensenet.runtime.images import convert_batch, fit_image, read_image
 from sensenet.runtime.layout import RowLayout
 from sensenet.runtime.tables import Table, as_table, table_of_rows
@@ -36,22 +37,21 @@ class PictureReader:
     layout: RowLayout
     path_prefix: str | None
 
-    def cells(self, table: Table) -> list[Cells]:
-        """The columns of cells that hold pictures."""
-        return [table.cells(index) for index in self.indices]
+    def read(self, table: Table, most_ahead: int) -> Iterator[Array]:
+        """The tensor of each row, f32[h, w, channels] or f32[pictures, h, w, channels], one after the other.
 
-    def read(self, columns: list[Cells], start: int, stop: int) -> Array:
-        """The tensor of the rows from `start` to `stop` of those columns."""
-        parts = [cells[start:stop] for cells in columns]
-        rows = [
-            [
-                self._read_cell(cell, f"row {number}, {self.layout.describe(index)}")
-                for cell, index in zip(cells, self.indices, strict=True)
-            ]
-            for number, cells in enumerate(zip(*parts, strict=True), start)
+        Threads read up to `most_ahead` rows while the caller is busy with one.
+        """
+        columns = [table.cells(index) for index in self.indices]
+        return map_ahead(self._read_row, list(enumerate(zip(*columns, strict=True))), most_ahead)
+
+    def _read_row(self, row: tuple[int, tuple[Any, ...]]) -> Array:
+        number, cells = row
+        pictures = [
+            self._read_cell(cell, f"row {number}, {self.layout.describe(index)}")
+            for cell, index in zip(cells, self.indices, strict=True)
         ]
-        pixels = np.asarray(rows, np.float32)
-        return pixels if len(self.indices) > 1 else pixels[:, 0]
+        return pictures[0] if len(pictures) == 1 else np.stack(pictures)
 
     def _read_cell(self, cell: Any, where: str) -> Array:
         pixels = read_image(cell, where, self.image.channels, self.path_prefix)

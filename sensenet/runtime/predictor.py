@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ ROWS_AT_ONCE = 4096
 """Rows without pictures that are run together: bounds the memory, and is quicker than more."""
 
 PICTURES_AT_ONCE = 16
-"""Rows with pictures that are run together: bounds the memory."""
+"""Rows with pictures that are run together, while threads read the pictures of as many more.
+
+It bounds the memory; more at once take no less time a picture (see docs/benchmarks.md)."""
 
 Inputs = Mapping[str, Array]
 
@@ -71,12 +74,13 @@ class Predictor:
 
     def _batches_with_pictures(self, pictures: PictureReader, table: Table) -> Iterator[Inputs]:
         numbers = {NUMERIC_INPUT: self.rows.encode(table)} if self.has_numbers else {}
-        cells = pictures.cells(table)
+        rows = pictures.read(table, PICTURES_AT_ONCE)
         at_once = PICTURES_AT_ONCE if pictures.image.size_known else 1  # else they share no tensor
         for start in range(0, table.length, at_once):
-            stop = min(start + at_once, table.length)
-            pixels = pictures.read(cells, start, stop)
-            yield {name: array[start:stop] for name, array in numbers.items()} | {PIXEL_INPUT: pixels}
+            part = list(islice(rows, at_once))
+            pixels = np.stack(part) if len(part) > 1 else part[0][None]
+            batch = {name: array[start : start + at_once] for name, array in numbers.items()}
+            yield batch | {PIXEL_INPUT: pixels}
 
     def _blank(self) -> Inputs:
         """One row of inputs: no rows at all are more than some engines take."""

@@ -87,6 +87,8 @@ class Rescale(Op):
 
 def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
     """Pictures [b, h, w, c] of any dtype as f32[b, *size, c]: what `Rescale` means."""
+    if x.shape[1:3] == size:  # each method leaves it as it is
+        return x.astype(np.float32, copy=False)
     if 0 in x.shape[1:3]:
         raise InputError(f"a picture of {x.shape[1]} × {x.shape[2]} pixels is empty")
     scaled_size, firsts = placement((x.shape[1], x.shape[2]), size, method)
@@ -99,7 +101,7 @@ def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
         nearest_indices(source, scaled, first, min(first + target, scaled))
         for source, scaled, first, target in zip(x.shape[1:3], scaled_size, firsts, size, strict=True)
     )
-    scaled = x[:, rows[:, None], columns].astype(np.float32)
+    scaled = x.take(rows, axis=1).take(columns, axis=2).astype(np.float32)
     if scaled.shape[1:3] == size:
         return scaled
     result = np.empty((len(x), *size, x.shape[3]), np.float32)
