@@ -128,6 +128,7 @@ class Executable:
 
     `model` is the `tf.keras.Model` behind it where there is one, `graph` the graph where it is known, and
     `as_imported` says whether that is the one that the frontend made, with the weights of the document.
+    `engine` is the target whose runtime it is, where whoever made it said so.
     """
 
     signature: Signature
@@ -135,3 +136,4 @@ class Executable:
     model: Any = None
     graph: Graph | None = None
     as_imported: bool = False
+    engine: str | None = None

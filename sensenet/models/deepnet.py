@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
 from sensenet.backends.h5 import load_weights
@@ -18,12 +16,10 @@ from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
+from sensenet.models.engines import run_imported
 from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
 from sensenet.settings import Settings
-
-ENGINE = "numpy"
-"""The target that runs documents: it needs no other package."""
 
 BUNDLE_SUFFIX = TARGETS["smbundle"].suffix
 
@@ -54,6 +50,11 @@ class Model:
     def signature(self) -> Signature:
         """What the model reads and answers: columns, fields, classes, the size of its pictures."""
         return self._executable.signature
+
+    @property
+    def engine(self) -> str | None:
+        """The target whose runtime answers calls: see `sensenet.models.engines`."""
+        return self._executable.engine
 
     @property
     def settings(self) -> Settings:
@@ -100,7 +101,7 @@ class Model:
         Raises ArtifactError for a file with the weights of another network, or for a model that was not made
         from a document; MissingPackageError without h5py.
         """
-        self._use(run_graph(load_weights(self._trained_graph(), Path(path))))
+        self._use(run_imported(load_weights(self._trained_graph(), Path(path)), self.engine))
 
     def save_as(self, target: str, path: str | os.PathLike[str]) -> None:
         """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
@@ -136,14 +137,17 @@ class Model:
 
     @property
     def _classes(self) -> list[str] | None:
+        """The classes as a list; None for a regression."""
         return list(self.classes) or None
 
     @property
     def _ncolumns(self) -> int:
+        """The number of columns, pictures among them."""
         return len(self.signature.columns)
 
     @property
     def _nimages(self) -> int:
+        """The number of columns that are pictures."""
         return len(self.signature.image_columns)
 
     def __repr__(self) -> str:
@@ -177,7 +181,8 @@ class Deepnet(Model):
         """What the network reads for those rows, by the names of its inputs: what its Keras model trains on.
 
         `numeric_inputs` is f32[rows, columns], a category its position or -1; `image_pixel_inputs` is
-        f32[rows, height, width, channels]. Takes what the model itself takes, and raises InputError likewise.
+        f32[rows, height, width, channels], or f32[rows, pictures, height, width, channels] where a row has
+        several, and holds 0 to 255. Takes what the model itself takes, and raises InputError likewise.
         """
         return self._predict.encode(x)
 
@@ -192,18 +197,18 @@ class ObjectDetector(Model):
     def __call__(self, x: Any) -> Any:
         """`[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for a picture, best first.
 
-        A picture is a path, encoded bytes or an array of pixels, maybe in a dict by field name; for several,
-        as a list or a 4-D array, there is a list of such answers. With the settings `output_unfiltered_boxes`
-        or `pad_bounding_box_output` an answer is a dict of arrays instead. Raises InputError for a picture
-        that can't be read.
+        A box is its upper left and lower right corner in pixels of the picture, four ints, which may lie
+        beyond its edges; a score is a float from 0 to 1. A picture is a path, encoded bytes or an array of
+        pixels, maybe in a dict by field name; for several, as a list or a 4-D array, there is a list of such
+        answers.
+
+        With the settings `output_unfiltered_boxes` or `pad_bounding_box_output` an answer is a dict of arrays
+        instead: `boxes` f32[1, boxes, 4], `scores` f32[1, boxes], `classes` i32[1, boxes], which are
+        positions in the model's `classes`, and of padded boxes `num_valid`, an int: how many count.
+
+        Raises InputError for a picture that can't be read.
         """
         return self._detect(x)
-
-
-def run_graph(graph: Graph) -> Executable:
-    """A graph as imported, run by NumPy at the default level."""
-    backend = load_backend(ENGINE)
-    return attrs.evolve(backend.load(compile(graph, ENGINE)), graph=graph, as_imported=True)
 
 
 def make_model(

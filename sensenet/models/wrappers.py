@@ -13,10 +13,11 @@ import numpy.typing as npt
 from sensenet.artifact import Artifact, Executable
 from sensenet.backends import load_backend
 from sensenet.compile.documents import import_document
-from sensenet.compile.sources import find_target, open_saved
+from sensenet.compile.sources import find_target, open_saved, read_saved_graph
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
-from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model, run_graph
+from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
+from sensenet.models.engines import require_engine, run_graph, run_imported
 from sensenet.runtime.images import read_image
 from sensenet.settings import DEFAULTS, Settings, ensure_settings
 
@@ -42,39 +43,44 @@ a saved one."""
 
 
 def create_model(
-    source: Source, settings: Settings | Mapping[str, Any] | None = None
+    source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet | ObjectDetector:
     """A model that predicts.
 
     `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or the name of
-    a pretrained network, which NumPy runs; an artifact of `sensenet.compile`, or the path of a saved one,
-    which runs in its target's own runtime. An artifact keeps the settings that it was compiled with.
+    a pretrained network; an artifact of `sensenet.compile`, or the path of a saved one. An artifact keeps
+    the settings that it was compiled with.
 
-    Raises DocumentError, UnknownNetworkError, SettingsError, ArtifactError, DownloadError or
-    MissingPackageError, which are SensenetErrors.
+    `engine` is the target in whose runtime the model answers calls (`sensenet.models.engines.ENGINES`), at
+    the default level. Without it, an artifact runs in its own target's; for a document NumPy, or for networks
+    of pictures that take long in it TensorFlow, where that is installed: the first call makes it ready.
+
+    Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
+    or MissingPackageError, which are SensenetErrors.
     """
     given = ensure_settings(settings)
-    executable = _open(source)
+    executable = _open(source, engine)
     if executable is not None:
         return make_model(executable, _fixed_settings(executable.signature, given))
     imported = import_document(source, given)
-    return make_model(run_graph(imported.graph), imported.settings, imported.preprocess)
+    return make_model(run_imported(imported.graph, engine), imported.settings, imported.preprocess)
 
 
 def create_image_feature_extractor(
-    source: Source, settings: Settings | Mapping[str, Any] | None = None
+    source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet:
     """A model that gives the features of a picture: the output of the last global pooling or convolution.
 
     `source` is the document of any model that reads pictures; the name of a pretrained network; or an
     artifact that was compiled with the setting `extract_image_features`, or its path. The model takes the
-    picture alone, whatever the rows of its document are. Raises as `create_model` does.
+    picture alone, whatever the rows of its document are. `engine` is as for `create_model`, and so are the
+    errors raised.
     """
     given = ensure_settings(settings)
-    executable = _open(source)
+    executable = _open(source, engine)
     if executable is None:
         imported = import_document(source, given.override(Settings(extract_image_features=True)))
-        return Deepnet(run_graph(imported.graph), imported.settings)
+        return Deepnet(run_imported(imported.graph, engine), imported.settings)
     if executable.signature.kind is not ModelKind.EXTRACTOR:
         raise ArtifactError(
             "this artifact is no feature extractor: compile its document with extract_image_features=True"
@@ -119,12 +125,23 @@ def tflite_predict(
     return list(executable.run({PIXEL_INPUT: pixels[None].astype(np.float32)}).values())
 
 
-def _open(source: Any) -> Executable | None:
-    """An artifact, or a saved one, in its own runtime; None for what is neither."""
-    if isinstance(source, Artifact):
-        return attrs.evolve(load_backend(source.target).load(source), graph=source.graph)
-    target = find_target(source)
-    return open_saved(source, target) if target else None
+def _open(source: Any, engine: str | None) -> Executable | None:
+    """An artifact, or a saved one, in an engine, or in its own runtime; None for what is neither.
+
+    Raises ArtifactError where an engine is wanted for a saved one that keeps no graph.
+    """
+    require_engine(engine)
+    artifact = source if isinstance(source, Artifact) else None
+    target = artifact.target if artifact else find_target(source)
+    if target is None:
+        return None
+    if engine not in (None, target):
+        graph = artifact.graph if artifact else read_saved_graph(source)
+        assert graph is not None  # it is an artifact
+        return run_graph(graph, engine)
+    if artifact:
+        return attrs.evolve(load_backend(target).load(artifact), graph=artifact.graph, engine=target)
+    return attrs.evolve(open_saved(source, target), engine=target)
 
 
 def _fixed_settings(signature: Signature, given: Settings) -> Settings:

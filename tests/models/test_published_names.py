@@ -18,8 +18,8 @@ from sensenet.models.settings import Settings, ensure_settings
 from sensenet.models.wrappers import create_model
 
 SIGNATURES = {
-    "sensenet.models.wrappers.create_model": "(source, settings=None)",
-    "sensenet.models.wrappers.create_image_feature_extractor": "(source, settings=None)",
+    "sensenet.models.wrappers.create_model": "(source, settings=None, engine=None)",
+    "sensenet.models.wrappers.create_image_feature_extractor": "(source, settings=None, engine=None)",
     "sensenet.models.wrappers.convert": "(model, settings, output_path, to_format)",
     "sensenet.models.wrappers.tflite_predict": "(tflite_model, image_file)",
     "sensenet.models.wrappers.Deepnet.__call__": "(self, x)",

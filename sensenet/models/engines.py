@@ -1,0 +1,93 @@
+"""The engines: which target's runtime answers the calls of a model.
+
+An engine has the name of its target. Without one, `choose_engine` chooses by the graph:
+
+| model | engine | why |
+|---|---|---|
+| of columns, or of pictures with few multiplications | numpy | answers soonest, starts at once |
+| of pictures with many, where TensorFlow is installed | keras | at -O2 the graph runs in half of the time |
+| the same without TensorFlow | numpy | all that there is: LiteRT's files are made by TensorFlow |
+
+Engines differ in rounding alone. docs/benchmarks.md has the measurements, "Which engine".
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from sensenet.artifact import Executable
+from sensenet.backends import TARGETS, load_backend
+from sensenet.compile.driver import compile
+from sensenet.errors import UnknownTargetError
+from sensenet.ir.cost import graph_multiply_adds
+from sensenet.ir.graph import Graph
+from sensenet.ir.types import Array
+
+INTERPRETER, GRAPH_ENGINE = "numpy", "keras"
+
+ENGINES = tuple(target for target in TARGETS if target != "h5")
+"""Every target but the weights alone, which don't run."""
+
+MANY_MULTIPLY_ADDS = 50_000_000
+"""Of one picture. NumPy takes longer than TensorFlow's graph from about 10 million on, and from 50 million on
+by so much, compared with reading the picture, that it is worth TensorFlow's start."""
+
+Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+
+
+def choose_engine(graph: Graph) -> str:
+    """The engine that answers soonest, of those that are installed."""
+    heavy = graph.signature.image is not None and graph_multiply_adds(graph) >= MANY_MULTIPLY_ADDS
+    return GRAPH_ENGINE if heavy and importlib.util.find_spec("tensorflow") else INTERPRETER
+
+
+def require_engine(engine: str | None) -> None:
+    """Raise UnknownTargetError for a name that is no engine's; None stands for a choice."""
+    if engine is not None and engine not in ENGINES:
+        raise UnknownTargetError(f"there is no engine {engine!r}; there are: {', '.join(ENGINES)}")
+
+
+def run_graph(graph: Graph, engine: str | None = None) -> Executable:
+    """A graph at the default level in an engine, or in the one that is chosen for it.
+
+    What was asked for is made at once, so that its faults show; so is the interpreter. Another engine that
+    was chosen is made at the first call: whoever saves the model only, or asks it about its columns, need
+    not wait for TensorFlow. Raises UnknownTargetError, and MissingPackageError where the engine's package is
+    not installed.
+    """
+    require_engine(engine)
+    chosen = engine or choose_engine(graph)
+    if engine or chosen == INTERPRETER:
+        run: Run = _make_run(graph, chosen)
+    else:
+        run = _LateRun(lambda: _make_run(graph, chosen))
+    return Executable(signature=graph.signature, run=run, graph=graph, engine=chosen)
+
+
+def run_imported(graph: Graph, engine: str | None = None) -> Executable:
+    """`run_graph` for a graph that the frontend made, with the weights of the document."""
+    return attrs.evolve(run_graph(graph, engine), as_imported=True)
+
+
+def _make_run(graph: Graph, engine: str) -> Run:
+    return load_backend(engine).load(compile(graph, engine)).run
+
+
+class _LateRun:
+    """A function that is made when it is first called; threads may share it."""
+
+    def __init__(self, make: Callable[[], Run]) -> None:
+        self._lock = threading.Lock()
+        self._make = make
+        self._run: Run | None = None
+
+    def __call__(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        if self._run is None:
+            with self._lock:
+                if self._run is None:
+                    self._run = self._make()
+        return self._run(inputs)

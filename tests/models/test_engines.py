@@ -1,0 +1,205 @@
+"""The engine of a call: chosen by the model, or named; each gives the same answers, to all threads."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from documents import ROW, detector, image, typed
+
+import sensenet
+from sensenet.backends import TARGETS
+from sensenet.errors import ArtifactError, MissingPackageError, UnknownTargetError
+from sensenet.frontend import import_graph
+from sensenet.models import engines
+from sensenet.models.engines import ENGINES, choose_engine, run_graph
+from sensenet.models.wrappers import create_image_feature_extractor, create_model
+from sensenet.pretrained import get_pretrained_network
+
+INTERPRETED = ("numpy", "ir")
+THREADS, CALLS = 8, 25
+
+EACH_ENGINE = pytest.mark.parametrize(
+    "engine",
+    [pytest.param(name, marks=() if name in INTERPRETED else pytest.mark.tensorflow) for name in ENGINES],
+)
+
+
+def pictures(count):
+    """Pictures of three sizes."""
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (20 + number % 3, 30, 3), np.uint8) for number in range(count)]
+
+
+@pytest.fixture
+def heavy(monkeypatch):
+    """Any network of pictures counts as one with many multiplications."""
+    monkeypatch.setattr(engines, "MANY_MULTIPLY_ADDS", 1)
+
+
+def test_every_target_that_runs_is_an_engine():
+    assert set(TARGETS) - set(ENGINES) == {"h5"}
+
+
+@EACH_ENGINE
+def test_engines_agree(engine):
+    model = create_model(typed(), engine=engine)
+    assert model.engine == engine
+    rows = [list(ROW), [None, "red", 3], [1e3, "no such colour", 10]]
+    np.testing.assert_allclose(model(rows), create_model(typed())(rows), 1e-5, 1e-6)
+
+
+@EACH_ENGINE
+def test_engines_agree_on_pictures(engine):
+    found = pictures(5)
+    model, extract = (make(image(), engine=engine) for make in (create_model, create_image_feature_extractor))
+    expected = create_model(image())
+    rows = [[picture, 2.5] for picture in found]
+    np.testing.assert_allclose(model(rows), expected(rows), 1e-4, 1e-5)
+    features = create_image_feature_extractor(image())
+    alone = [[picture] for picture in found]
+    np.testing.assert_allclose(extract(alone), features(alone), 1e-4, 1e-5)
+
+
+@EACH_ENGINE
+def test_engines_agree_on_detections(engine):
+    found = pictures(5)
+    answers, expected = (create_model(detector(), engine=name)(found) for name in (engine, None))
+    assert [[box["label"] for box in boxes] for boxes in answers] == [
+        [box["label"] for box in boxes] for boxes in expected
+    ]
+
+
+@EACH_ENGINE
+def test_threads_share_a_model(engine):
+    """Each thread asks for other rows, of another number, and gets the answers to those."""
+    model = create_model(typed(), engine=engine)
+    random = np.random.default_rng(0)
+    rows = [[[value, "green", value] for value in random.normal(size=1 + n).tolist()] for n in range(THREADS)]
+    expected = [model(each) for each in rows]
+    begin = threading.Barrier(THREADS)
+
+    def call(number):
+        begin.wait()
+        return [model(rows[number]) for _ in range(CALLS)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(call, range(THREADS)))
+    for given, wanted in zip(answers, expected, strict=True):
+        for answer in given:
+            np.testing.assert_allclose(answer, wanted, 1e-5, 1e-6)
+
+
+def test_rows_and_small_pictures_are_interpreted():
+    for document in (typed(), image(), detector()):
+        assert choose_engine(import_graph(document)) == "numpy"
+        assert create_model(document).engine == "numpy"
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2", "resnet18", "tinyyolov4"])
+def test_large_networks_of_pictures_run_in_tensorflow_where_it_is(name, monkeypatch):
+    graph = import_graph(get_pretrained_network(name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: package == "tensorflow" or None)
+    assert choose_engine(graph) == "keras"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    assert choose_engine(graph) == "numpy"
+
+
+def test_a_chosen_engine_is_made_at_the_first_call(heavy, monkeypatch):
+    made = []
+
+    def make(graph, engine):
+        made.append(engine)
+        return lambda inputs: {"predictions": np.zeros((1, 2), np.float32)}
+
+    monkeypatch.setattr(engines, "_make_run", make)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: True)
+    executable = run_graph(import_graph(image()))
+    assert (executable.engine, made) == ("keras", [])
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(executable.run, [{}] * THREADS))
+    assert made == ["keras"]
+    run_graph(import_graph(image()), "tflite")
+    assert made == ["keras", "tflite"]
+
+
+@pytest.mark.tensorflow
+def test_a_chosen_engine_answers(heavy):
+    model = create_model(image())
+    found = pictures(3)
+    rows = [[picture, 2.5] for picture in found]
+    assert model.engine == "keras"
+    np.testing.assert_allclose(model(rows), create_model(image(), engine="numpy")(rows), 1e-4, 1e-5)
+
+
+def test_unknown_engines_are_refused(tmp_path):
+    artifact = sensenet.compile(typed(), "numpy")
+    path = artifact.save(tmp_path / "m.npz")
+    for source in (typed(), artifact, path):
+        for engine in ("h5", "numba", ""):
+            with pytest.raises(
+                UnknownTargetError, match=f"no engine '{engine}'; there are: ir, numpy, keras"
+            ):
+                create_model(source, engine=engine)
+    with pytest.raises(UnknownTargetError, match="no engine"):
+        create_image_feature_extractor(image(), engine="torch")
+
+
+def test_an_engine_that_is_not_installed_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'sensenet\[tensorflow\]'"):
+        create_model(typed(), engine="keras")
+
+
+def test_artifacts_run_in_their_own_runtime_unless_an_engine_is_named(tmp_path):
+    artifact = sensenet.compile(typed(), "ir")
+    path = artifact.save(tmp_path / "m.ir")
+    expected = create_model(typed())(list(ROW))
+    for source in (artifact, path):
+        own, other = create_model(source), create_model(source, engine="numpy")
+        assert (own.engine, other.engine) == ("ir", "numpy")
+        np.testing.assert_allclose(own(list(ROW)), expected, 1e-5)
+        np.testing.assert_allclose(other(list(ROW)), expected, 1e-5)
+
+
+@pytest.mark.tensorflow
+def test_saved_files_run_in_another_engine_if_they_keep_their_graph(tmp_path):
+    expected = create_model(typed())(list(ROW))
+    bundle = sensenet.compile(typed(), "smbundle").save(tmp_path / "m.smbundle")
+    model = create_model(bundle, engine="numpy")
+    assert model.engine == "numpy"
+    np.testing.assert_allclose(model(list(ROW)), expected, 1e-5)
+    flatbuffer = sensenet.compile(typed(), "tflite").save(tmp_path / "m.tflite")
+    assert create_model(flatbuffer).engine == create_model(flatbuffer, engine="tflite").engine == "tflite"
+    with pytest.raises(ArtifactError, match="made for tflite and keeps no graph to compile again"):
+        create_model(flatbuffer, engine="numpy")
+
+
+@pytest.mark.tensorflow
+def test_loading_weights_keeps_the_engine(tmp_path):
+    model = create_model(typed(), engine="tflite")
+    model.save_weights(tmp_path / "w.h5")
+    before = model(list(ROW))
+    model.load_weights(tmp_path / "w.h5")
+    assert model.engine == "tflite"
+    np.testing.assert_allclose(model(list(ROW)), before, 1e-6)
+
+
+def test_rows_import_no_tensorflow(tmp_path):
+    """Also where the model has categories, and many rows are asked for."""
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(typed()))
+    code = f"""if True:
+        import sys
+        from sensenet.models.wrappers import create_model
+        create_model({str(path)!r})([{list(ROW)!r}] * 10_000)
+        print(*({{"tensorflow", "keras", "ai_edge_litert"}} & set(sys.modules)))
+    """
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "\n"
