@@ -83,7 +83,8 @@ def test_wrong_command_lines(model, capsys, options, message):
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("make", [ensemble, typed, image])
 def test_the_graph_of_every_target_is_drawn(target, make):
-    passes = (*PIPELINES[2], legalize(load_backend(target).legal))
+    backend = load_backend(target)
+    passes = (*PIPELINES[2], legalize(backend.legal, backend.rows))
     graph, _ = run_passes(import_graph(make()), passes)
     for form in FORMS:
         assert all(node.name in draw(graph, form) for node in graph.nodes)

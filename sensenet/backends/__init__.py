@@ -23,7 +23,8 @@ class Backend:
     `build(graph, report, options)` gives the artifact; it raises UnknownTargetError for an option that the
     target does not document. `load(artifact)` runs it in memory, `open(path)` from a saved file; both raise
     ArtifactError for what they cannot run. A package that is not installed raises MissingPackageError.
-    `level` is the optimization level of a target that has only one.
+    `level` is the optimization level of a target that has only one. `rows` is how many rows its callers send
+    at a time, by and large: forests are lowered for so many.
     """
 
     legal: frozenset[type[Op]]
@@ -31,6 +32,7 @@ class Backend:
     load: Callable[[Artifact], Executable]
     open: Callable[[Path], Executable]
     level: int | None = None
+    rows: int = 1
 
 
 @frozen(kw_only=True)

@@ -72,7 +72,8 @@ def find_culprit(
 
 def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequence[Check]) -> Culprit:
     """The target, or legalize where the interpreter tells what is wrong of its graph too."""
-    last = legalize(load_backend(target).legal)
+    backend = load_backend(target)
+    last = legalize(backend.legal, backend.rows)
     legal, alone = Trial().try_passes(imported, [last], checks)
     if alone.fault:
         return Culprit(stage=last.name, passes=(), before=imported, after=legal, outcome=outcome)

@@ -97,7 +97,7 @@ class Trial:
 def _prepare_for(graph: Graph, target: str) -> Any:
     """What runs the artifact that a target makes of a graph."""
     backend = load_backend(target)
-    legal, _ = run_passes(graph, (legalize(backend.legal),))
+    legal, _ = run_passes(graph, (legalize(backend.legal, backend.rows),))
     verify_ops(legal, backend.legal, f"the target {target}")
     artifact = backend.build(legal, Report(target=target, level=0), {})
     return backend.load(artifact).run

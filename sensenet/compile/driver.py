@@ -130,7 +130,7 @@ def compile_targets(
     for target, backend in backends.items():
         graph, records = optimized[pipelines[target]]
         told = observe if len(backends) == 1 else _observe_for(target, observe)
-        graph, last = run_passes(graph, (legalize(backend.legal),), told)
+        graph, last = run_passes(graph, (legalize(backend.legal, backend.rows),), told)
         verify_ops(graph, backend.legal, f"the target {target}")
         report = Report(
             target=target,

@@ -9,8 +9,8 @@ from typing import Any
 
 from sensenet.artifact import Artifact
 from sensenet.backends.h5 import load_weights
+from sensenet.backends.keras import BACKEND
 from sensenet.backends.keras.reading import read_signature, read_weights
-from sensenet.backends.lowering import LEGAL
 from sensenet.compile.documents import as_document
 from sensenet.compile.sources import find_target, open_saved
 from sensenet.errors import ArtifactError
@@ -53,7 +53,8 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
     signature = read_signature(model)
     graph = build_graph(document, ensure_settings(signature.settings))
     _require_same(signature, graph)
-    return write_weights(root, document, graph, read_weights(graph, legalize(LEGAL).run(graph), model))
+    legal = legalize(BACKEND.legal, BACKEND.rows).run(graph)
+    return write_weights(root, document, graph, read_weights(graph, legal, model))
 
 
 def _open(trained: Trained) -> tuple[Any, Path | None]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from sensenet.errors import UnsupportedOpError
+from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
 from sensenet.passes.forest_trees import measure, tree_ranges
 
@@ -16,6 +18,12 @@ LARGEST_PATHS = 16 * 2**20
 
 MOST_LEVELS = 256
 """Levels that traversal unrolls: 1,800 ops, which the TFLite converter takes five seconds for."""
+
+LARGEST_TABLES = 2**21
+"""Numbers in the tables of one op: 8 MiB."""
+
+MANY_ROWS = 1000
+"""Rows in a call from which tables may be chosen: for one row, their many small ops take the longest."""
 
 MOST_LEAVES = math.isqrt(LARGEST_PATHS // 4)
 """Leaves of a tree beyond which its path matrix is surely too large."""
@@ -26,6 +34,7 @@ class Strategy(enum.Enum):
 
     LEAF_PATHS = "leaf paths"
     TRAVERSAL = "traversal"
+    TABLES = "tables"
 
 
 @frozen(kw_only=True)
@@ -54,25 +63,61 @@ def forest_sizes(forest: Forest) -> list[Size]:
     ]
 
 
-def choose_strategy(size: Size) -> Strategy | None:
-    """The strategy that takes less time for one row, of those within their limits; None if neither is.
+def _one_row(size: Size) -> tuple[float, float]:
+    """Nanoseconds for one row in LiteRT, by leaf paths and by traversal.
 
-    In nanoseconds: leaf paths 80 for each tree and 0.08 for each entry of the path matrices; traversal 400
-    for each level and once more for the leaves' values, and 15 for each level of each tree.
+    Leaf paths 80 for each tree and 0.08 for each entry of the path matrices; traversal 400 for each level and
+    once more for the leaves' values, and 15 for each level of each tree.
     """
-    small, shallow = size.path_entries * 4 <= LARGEST_PATHS, size.depth <= MOST_LEVELS
-    paths = size.trees * 80 + size.path_entries * 0.08 if small else math.inf
     levels = max(size.depth, 1)
-    steps = (levels + 1) * 400 + levels * size.trees * 15 if shallow else math.inf
+    return size.trees * 80 + size.path_entries * 0.08, (levels + 1) * 400 + levels * size.trees * 15
+
+
+def _row_of_many(size: Size) -> tuple[float, float]:
+    """Nanoseconds for a row among many in Keras, by leaf paths and by traversal.
+
+    Leaf paths 15 for each tree, 0.35 for each leaf and 0.3 for each entry of the path matrices; traversal 25
+    for each level of each tree.
+    """
+    paths = size.trees * (15 + 0.35 * size.leaves) + size.path_entries * 0.3
+    return paths, max(size.depth, 1) * size.trees * 25.0
+
+
+def choose_strategy(size: Size, rows: int = 1) -> Strategy | None:
+    """Leaf paths or traversal: which takes less time for so many rows; None if both are beyond their limits."""
+    paths, steps = _row_of_many(size) if rows >= MANY_ROWS else _one_row(size)
+    if size.path_entries * 4 > LARGEST_PATHS:
+        paths = math.inf
+    if size.depth > MOST_LEVELS:
+        steps = math.inf
     if math.isinf(paths) and math.isinf(steps):
         return None
     return Strategy.LEAF_PATHS if paths <= steps else Strategy.TRAVERSAL
 
 
-def choose_strategies(forest: Forest, name: str) -> list[Strategy]:
-    """The strategy for each forest of an op; raises UnsupportedOpError for trees beyond all limits."""
-    sizes = enumerate(forest_sizes(forest))
-    return [_require(choose_strategy(size), size, f"{name}[{number}]") for number, size in sizes]
+def choose_strategies(forest: Forest, name: str, rows: int = 1) -> list[Strategy]:
+    """The strategy for each forest of an op, for so many rows in a call, or nearly so.
+
+    Raises UnsupportedOpError for trees beyond all limits.
+    """
+    sizes = forest_sizes(forest)
+    if rows >= MANY_ROWS and _tables_pay(forest, sizes):
+        return [Strategy.TABLES] * len(sizes)
+    return [
+        _require(choose_strategy(size, rows), size, f"{name}[{number}]") for number, size in enumerate(sizes)
+    ]
+
+
+def _tables_pay(forest: Forest, sizes: Sequence[Size]) -> bool:
+    """Whether each forest is one table, and looking up takes less time for a row among many than walking.
+
+    In nanoseconds: 1 for each threshold, 0.03 for each pair of a threshold and a forest, 20 for each forest.
+    """
+    grids = [found.grids[0] for found in forest_grids(forest) if found is not None and len(found.grids) == 1]
+    if len(grids) < len(sizes) or sum(grid.table.size for grid in grids) > LARGEST_TABLES:
+        return False
+    thresholds = sum(len(axis.thresholds) for grid in grids for axis in grid.axes)
+    return thresholds * (1 + 0.03 * len(grids)) + 20 * len(grids) < sum(min(_row_of_many(s)) for s in sizes)
 
 
 def _require(strategy: Strategy | None, size: Size, name: str) -> Strategy:

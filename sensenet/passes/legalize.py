@@ -33,7 +33,7 @@ from sensenet.passes.lower_arithmetic import (
 )
 from sensenet.passes.lower_batched_dense import lower_batched_dense
 from sensenet.passes.lower_embedding import lower_embedding_sum
-from sensenet.passes.lower_forest import lower_forest
+from sensenet.passes.lower_forest import forest_rule
 from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
 
 LOWERINGS: Mapping[type[Op], Rule] = {
@@ -41,7 +41,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     Destandardize: lower_destandardize,
     OneHot: lower_one_hot,
     EmbeddingSum: lower_embedding_sum,
-    Forest: lower_forest,
+    Forest: forest_rule(1),
     BatchedDense: lower_batched_dense,
     BatchNormalization: lower_batch_normalization,
     Dropout: lower_dropout,
@@ -50,16 +50,18 @@ LOWERINGS: Mapping[type[Op], Rule] = {
 """How each op that a target may lack is made of others. Ops that are not here, every target has."""
 
 
-def legalize(legal: frozenset[type[Op]]) -> Pass:
-    """The pass that leaves only ops of these classes.
+def legalize(legal: frozenset[type[Op]], rows: int = 1) -> Pass:
+    """The pass that leaves only ops of these classes; forests are made for so many rows in a call.
 
     It raises UnsupportedOpError, naming op and node, for an op that is neither legal nor lowered to others.
     """
 
+    lowerings = {**LOWERINGS, Forest: forest_rule(rows)}
+
     def lower(node: Node, uses: Uses) -> Value | Sequence[Value] | None:
         if type(node.op) in legal:
             return None
-        rule = LOWERINGS.get(type(node.op))
+        rule = lowerings.get(type(node.op))
         lowered = rule(node, uses) if rule is not None else None
         if lowered is None:
             raise UnsupportedOpError(

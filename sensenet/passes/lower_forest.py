@@ -4,15 +4,16 @@
 becomes, for two small forests,
     gather → less_equal → cast → reshape → transpose → matmul → greater → cast → matmul → transpose → reshape
 
-A rule of the pass legalize. Two strategies stand behind one interface, `strategy(forest, x, name)`: leaf
+A rule of the pass legalize. Three strategies stand behind one interface, `strategy(forest, x, name)`: leaf
 paths (see `forest_leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal
-(see `forest_traversal`) does work that grows with the depth, in seven ops a level. `forest_strategy` chooses.
-Forests of like size are lowered together.
+(see `forest_traversal`) does work that grows with the depth, in seven ops a level; tables (see
+`forest_tables`) do one comparison for each threshold, and hold every answer that there is. `forest_strategy`
+chooses. Forests of like size are lowered together.
 
-Valid because both find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
+Valid because all find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
 the mean is a sum of shares instead of a divided sum, and may differ by rounding.
 Must not fire for a leaf value that is not finite, which sums that skip a leaf by multiplying it by zero would
-spread, nor for trees that neither strategy can hold: both are an UnsupportedOpError.
+spread, nor for trees that no strategy can hold: both are an UnsupportedOpError.
 """
 
 from __future__ import annotations
@@ -30,21 +31,27 @@ from sensenet.ir.types import Tensor
 from sensenet.passes.columns import join
 from sensenet.passes.forest_leaf_paths import lower_leaf_paths
 from sensenet.passes.forest_strategy import Size, Strategy, choose_strategies, forest_sizes
+from sensenet.passes.forest_tables import lower_tables
 from sensenet.passes.forest_traversal import lower_traversal
 from sensenet.passes.forest_trees import pick_forests
-from sensenet.passes.rewrite import Uses
+from sensenet.passes.rewrite import Rule, Uses
 
 STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
     Strategy.LEAF_PATHS: lower_leaf_paths,
     Strategy.TRAVERSAL: lower_traversal,
+    Strategy.TABLES: lower_tables,
 }
 
 
-def lower_forest(node: Node, _: Uses) -> Value | None:
-    """A node's forests, made of basic ops."""
-    if not isinstance(node.op, Forest):
-        return None
-    return lower_with(choose_strategies(node.op, node.name), node.op, node.inputs[0], node.name)
+def forest_rule(rows: int) -> Rule:
+    """The rule that makes a node's forests of basic ops, those that are quickest for so many rows."""
+
+    def lower_forest(node: Node, _: Uses) -> Value | None:
+        if not isinstance(node.op, Forest):
+            return None
+        return lower_with(choose_strategies(node.op, node.name, rows), node.op, node.inputs[0], node.name)
+
+    return lower_forest
 
 
 def lower_with(strategies: Sequence[Strategy], forest: Forest, x: Value, name: str) -> Value:

@@ -29,7 +29,7 @@ ACTIVATIONS = [function for function in ActivationFunction if function is not Ac
 def build(graph: Graph, target: str, **options: object) -> Artifact:
     """The graph as an artifact of a target, with the ops that the target lacks made of others."""
     backend = load_backend(target)
-    legal = legalize(backend.legal).run(graph)
+    legal = legalize(backend.legal, backend.rows).run(graph)
     return backend.build(legal, Report(target=target, level=0), options)
 
 

@@ -426,3 +426,21 @@ def test_all_of_this_under_keras_2():
         check=False,
     )
     assert result.returncode == 0, result.stdout[-6000:]
+
+
+def test_a_chain_of_more_layers_than_python_lets_functions_call_each_other(tmp_path):
+    x = apply(core.Input(type=f32(None, 3)), name="x")
+    value = x.value
+    for number in range(1100):
+        value = apply(
+            basic.Maximum(), value, constant(Tensor.float32([number / 1e4]), f"limit_{number}")
+        ).value
+    chain = Graph.create([x], {"y": value}, Signature())
+    limit = sys.getrecursionlimit()
+    artifact = BACKEND.build(chain, Report(target="keras", level=2), {})
+    rows = np.float32([[-1, 0, 1]])
+    artifact.save(tmp_path / "chain.keras")
+    for executable in (BACKEND.load(artifact), BACKEND.open(tmp_path / "chain.keras")):
+        answer = executable.run({"x": rows})["y"]
+        np.testing.assert_array_equal(answer, evaluate(chain, {"x": rows})["y"])
+    assert sys.getrecursionlimit() == limit

@@ -11,6 +11,7 @@ from forests import FEATURES, answers, chain, forests, graph_of, make_forest, ra
 from hypothesis import given
 
 from sensenet.errors import UnsupportedOpError
+from sensenet.ir import forest_grids
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.basic import Gather, LessEqual, MatMul, Transpose
@@ -21,7 +22,15 @@ from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
 from sensenet.passes import legalize
 from sensenet.passes.forest_leaf_paths import LARGEST_BLOCK
-from sensenet.passes.forest_strategy import MOST_LEVELS, Size, Strategy, choose_strategy, forest_sizes
+from sensenet.passes.forest_strategy import (
+    MANY_ROWS,
+    MOST_LEVELS,
+    Size,
+    Strategy,
+    choose_strategies,
+    choose_strategy,
+    forest_sizes,
+)
 from sensenet.passes.forest_trees import pick_forests
 from sensenet.passes.lower_forest import lower_with
 from sensenet.passes.manager import run_passes
@@ -83,7 +92,42 @@ def test_any_number_of_rows(strategy, count):
 @pytest.mark.parametrize("trees", [1, 8, 9])
 def test_sizes(strategy, leaves, trees):
     rng = np.random.default_rng(leaves * 10 + trees)
-    check(make_forest([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)]), strategy)
+    forest = make_forest([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)])
+    if strategy is Strategy.TABLES and leaves > 9:
+        with pytest.raises(UnsupportedOpError, match=r"'y' has trees that are too large for tables"):
+            lowered(forest, strategy)
+    else:
+        check(forest, strategy)
+
+
+def test_forests_of_one_table_and_of_one_for_each_tree_are_looked_up_together(monkeypatch):
+    rng = np.random.default_rng(9)
+    forest = make_forest(
+        [random_tree(rng, 6, FEATURES, 2) for _ in range(4)], [random_tree(rng, 2, FEATURES, 2)] * 3, [[1, 2]]
+    )
+    monkeypatch.setattr(forest_grids, "LARGEST_GRID", 8)
+    forest_grids.forest_grids.cache_clear()
+    assert [len(found.grids) for found in forest_grids.forest_grids(forest)] == [4, 1, 1]
+    check(forest, Strategy.TABLES)
+    forest_grids.forest_grids.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("trees", "leaves", "rows", "chosen"),
+    [
+        (8, 8, 1, Strategy.LEAF_PATHS),
+        (8, 8, MANY_ROWS, Strategy.TABLES),
+        (1, 2, MANY_ROWS, Strategy.LEAF_PATHS),
+        (8, 42, 1, Strategy.LEAF_PATHS),
+        (8, 42, MANY_ROWS, Strategy.TRAVERSAL),
+    ],
+)
+def test_the_rule_goes_by_rows_too(trees, leaves, rows, chosen):
+    rng = np.random.default_rng(10)
+    forest = make_forest(*([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)] for _ in range(4)))
+    assert set(choose_strategies(forest, "forest", rows)) == {chosen}
+    graph, _ = run_passes(graph_of(forest), (legalize(BASIC, rows),))
+    assert_near(evaluate(graph_of(forest), {"x": ROWS}), evaluate(graph, {"x": ROWS}))
 
 
 def test_trees_share_a_path_matrix_only_while_it_is_small():

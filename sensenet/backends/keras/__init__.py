@@ -31,6 +31,7 @@ from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence, silence_first_call
+from sensenet.backends.recursion import deep_recursion
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
@@ -75,10 +76,10 @@ def open(path: Path) -> Executable:
         raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
     members = read_members(read_file(path), str(path), [CONFIGURATION, VERSIONS])
     tf = import_tensorflow(PURPOSE)
-    _check_members(members, str(path), keras_major(tf))
+    layers = _count_layers(members, str(path), keras_major(tf))
     make_layer_classes()
     try:
-        with silence():
+        with silence(), deep_recursion(layers):
             model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras has no type of its own for files that it cannot read
         raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
@@ -125,8 +126,8 @@ def _save(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def _check_members(members: Mapping[str, bytes], where: str, major: str) -> None:
-    """Raise ArtifactError unless the members are those of a model of ours, saved by this Keras."""
+def _count_layers(members: Mapping[str, bytes], where: str, major: str) -> int:
+    """How many layers a saved model has; raises ArtifactError for one that is not of ours and this Keras."""
     try:
         configuration = json.loads(members[CONFIGURATION])
         layers = [layer.get("registered_name") for layer in configuration["config"]["layers"]]
@@ -142,6 +143,10 @@ def _check_members(members: Mapping[str, bytes], where: str, major: str) -> None
             f"{where} was saved by Keras {saved_by}, and tf.keras is Keras {major}: "
             "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, leave it out for Keras 3"
         )
+    return len(layers)
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)
+BATCH = 10_000
+"""Rows that Keras is mostly called with: those of a batch in training, or of a whole table."""
+
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, rows=BATCH)

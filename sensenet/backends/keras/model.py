@@ -13,6 +13,7 @@ from attrs import frozen
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
 from sensenet.backends.keras.table import MAKERS
 from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.recursion import deep_recursion
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops import core
@@ -73,11 +74,12 @@ class _Builder:
             name=self.unique(first),
         )
         results[first] = carrier(results[first])
-        model = self.keras.Model(
-            inputs=inputs if len(inputs) > 1 else next(iter(inputs.values())),
-            outputs=results if len(results) > 1 else results[first],
-            name=self.graph.signature.kind.value,
-        )
+        with deep_recursion(len(self.graph.nodes)):
+            model = self.keras.Model(
+                inputs=inputs if len(inputs) > 1 else next(iter(inputs.values())),
+                outputs=results if len(results) > 1 else results[first],
+                name=self.graph.signature.kind.value,
+            )
         return BuiltModel(model=model, weighted=self.weighted)
 
     def add_input(self, node: Node) -> Any:
