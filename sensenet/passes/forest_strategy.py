@@ -84,7 +84,7 @@ def _row_of_many(size: Size) -> tuple[float, float]:
 
 
 def choose_strategy(size: Size, rows: int = 1) -> Strategy | None:
-    """Leaf paths or traversal: which takes less time for so many rows; None if both are beyond their limits."""
+    """Leaf paths or traversal: which is quicker for so many rows; None if both are beyond their limits."""
     paths, steps = _row_of_many(size) if rows >= MANY_ROWS else _one_row(size)
     if size.path_entries * 4 > LARGEST_PATHS:
         paths = math.inf

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.fields import Field
 from sensenet.ir.signature import CategoricalColumn, ImageColumn, NumericColumn, Signature
-from sensenet.runtime.rows import row_encoder
+from sensenet.runtime.rows import ROWS_AT_ONCE, row_encoder
 from sensenet.runtime.tables import as_table
 
 NAMES = ("petal length", "species", "petal width")
@@ -396,3 +396,21 @@ def test_all_ways_of_encoding_agree(rows):
     assert attempt(lambda: encode(array)) == together
     by_name = [dict(zip(NAMES, row, strict=False)) for row in rows]
     assert attempt(lambda: encode(by_name)) == together
+
+
+def test_more_rows_than_are_written_at_once():
+    """Rows go into the tensor block by block; pictures have one number for all of them."""
+    count = ROWS_AT_ONCE + 3
+    encoder = row_encoder(
+        Signature(
+            columns=(
+                NumericColumn(index=0, missing=0.5),
+                CategoricalColumn(index=1, values=("a", "b")),
+                ImageColumn(index=2),
+            )
+        )
+    )
+    rows = [[None if row % 5 == 0 else row, "ab"[row % 2], "no picture"] for row in range(count)]
+    encoded = encoder.encode(as_table(rows, encoder.layout))
+    expected = [[0.5 if row % 5 == 0 else row, row % 2, 0] for row in range(count)]
+    np.testing.assert_array_equal(encoded, np.float32(expected))
