@@ -115,7 +115,7 @@ def test_an_extractor_by_name_takes_settings(fill):
 def test_a_file_made_by_name_opens_as_what_it_is(fill, tmp_path):
     fill(CLASSIFIER)
     convert(CLASSIFIER, None, tmp_path / "made.h5", "h5")
-    again = create_model(get_pretrained_network(CLASSIFIER))
+    again = create_model(get_pretrained_network(CLASSIFIER), engine="numpy")
     again.load_weights(tmp_path / "made.h5")
     saved = sensenet.compile(CLASSIFIER, "numpy").save(tmp_path / "made.npz")
     opened = create_model(saved, WANTED)
