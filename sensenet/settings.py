@@ -71,40 +71,49 @@ def _count(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 
 @frozen(kw_only=True)
 class Settings:
-    """Options of a model. None everywhere means the default. Raises SettingsError for a wrong value."""
+    """Options of a model, by keyword: `Settings(max_objects=3)`; None means the default.
+
+    Raises SettingsError for a wrong value. The text below each is a line of docs/api.md.
+    """
 
     bounding_box_threshold: float | None = field(default=None, validator=_threshold)
-    """Detectors: a box is kept when its score is greater. Default 0.5."""
+    """Detectors: a box is kept when its score is greater; a number from 1e-8 to 1. Default: 0.5."""
 
     iou_threshold: float | None = field(default=None, validator=_threshold)
-    """Detectors: the lower-scored of two boxes is dropped when their overlap is this or more. Default 0.5."""
+    """Detectors: the lower-scored of two boxes is dropped when the area that they share, divided by the area
+    that they cover, is this or more; a number from 1e-8 to 1. Default: 0.5."""
 
     max_objects: int | None = field(default=None, validator=_count)
-    """Detectors: most boxes on a picture. Default 32, which 0 means too."""
+    """Detectors: most boxes on a picture. Default: 32, which 0 means too."""
 
     output_unfiltered_boxes: bool | None = field(default=None, validator=_boolean)
-    """Detectors: answer with all boxes, without suppression. Default false."""
+    """Detectors: answer with arrays of all boxes, without threshold or suppression. Default: false."""
 
     pad_bounding_box_output: bool | None = field(default=None, validator=_boolean)
-    """Detectors: answer with arrays of fixed size, and the number of boxes that are valid. Default false."""
+    """Detectors: answer with arrays of `max_objects` boxes, and the number of those that are valid. Default:
+    false."""
 
     color_space: str | None = field(default=None, validator=_choice(COLOR_SPACES))
-    """The order of the channels of pixel arrays, and whether there is an alpha channel. Default rgb."""
+    """Pictures: the order of the channels of pixels, and whether there is an alpha channel: rgb, rgba, bgr or
+    bgra, all small or all capital letters. Default: rgb."""
 
     rescale_type: str | None = field(default=None, validator=_choice(RESCALE_TYPES))
-    """How pictures are brought to the network's size. Default: the document's, else warp; detectors: pad."""
+    """Pictures: how pictures are brought to the network's size: warp, pad or crop. Default: the document's,
+    else warp; for detectors pad."""
 
     image_path_prefix: str | None = field(default=None, validator=_text)
-    """Directory that relative paths of pictures are taken from. Default: the working directory."""
+    """Pictures: the directory that relative paths of pictures are taken from. Default: the working
+    directory."""
 
     extract_image_features: bool | None = field(default=None, validator=_boolean)
-    """Answer with the image network's features instead of the prediction. Default false."""
+    """Pictures: answer with the image network's features in place of the prediction. Default: false."""
 
     load_pretrained_weights: bool | None = field(default=None, validator=_boolean)
-    """Fill a named image network that has no weights with the pretrained ones. Default false."""
+    """Pictures: fill an image network that is a pretrained one, and has no weights, with the pretrained ones.
+    Default: false; for a network given by its name true."""
 
     regression_normalize: bool | None = field(default=None, validator=_boolean)
-    """Regressions: answer in units of the objective's standard deviation. Default false."""
+    """Regressions: answer in standard deviations from the objective's mean. Default: false."""
 
     def given(self) -> dict[str, Value]:
         """The settings that are not None, by name."""

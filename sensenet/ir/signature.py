@@ -135,10 +135,12 @@ def _as_settings(settings: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 @frozen(kw_only=True)
 class Signature:
-    """See the module. `columns` are in feature order; `fields` in the order of a row's cells, where known.
+    """How to encode a row and read an answer.
 
-    `classes` is empty for a regression. `settings` holds those given when the graph was made, by name. A
-    value given by its field's name counts as missing where it is one of `missing_tokens`.
+    `columns` are in feature order; `fields` in the order of a row's cells, where known. `classes` is empty
+    for a regression. `image` tells the size of pictures, if there are any. `settings` holds those given when
+    the graph was made, by name. A value given by its field's name counts as missing where it is one of
+    `missing_tokens`.
     """
 
     kind: ModelKind = ModelKind.DEEPNET
@@ -154,6 +156,7 @@ class Signature:
 
     @property
     def image_columns(self) -> tuple[ImageColumn, ...]:
+        """The columns that are pictures, in feature order."""
         return tuple(column for column in self.columns if isinstance(column, ImageColumn))
 
     @property

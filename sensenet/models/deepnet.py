@@ -165,7 +165,9 @@ class Deepnet(Model):
         self._predict = make_predictor(executable, self._settings.image_path_prefix)
 
     def __call__(self, x: Any) -> Array:
-        """f32[rows, outputs] for one row or several.
+        """f32[rows, outputs] for one row or several: the probabilities of `classes`, or one number.
+
+        The features of pictures have the shape of the layer that they come from: f32[rows, ...].
 
         A row is a list or tuple of cells, a 1-D array, or a dict by field name or id; rows are a list of
         those, a 2-D array, or a data frame. A cell is a number or text that is one, the text of a category, a

@@ -11,9 +11,10 @@ __all__ = ["Settings", "ensure_settings"]
 
 
 class Settings(settings.Settings):
-    """Settings made of a mapping, and changed by assignment. Both raise SettingsError for a wrong value.
+    """Settings made of a mapping, `Settings({"max_objects": 3})`, and changed by assignment.
 
-    `sensenet.Settings` is the same, but for keyword arguments and without assignment.
+    Both raise SettingsError for an unknown name or a wrong value. `sensenet.Settings` is the same, but for
+    keyword arguments and without assignment.
     """
 
     __hash__ = None  # type: ignore[assignment]

@@ -93,6 +93,7 @@ NETWORKS: dict[str, Classifier | Detector] = {
     "yolov4": Detector(version="37999bf0", side=416, loading_method="normalizing", branches=yolov4),
     "tinyyolov4": Detector(version="45a05485", side=416, loading_method="normalizing", branches=tinyyolov4),
 }
+"""Every pretrained network by its name."""
 
 
 def find_network(name: str) -> Classifier | Detector:
