@@ -56,17 +56,20 @@ def compile(
     """A deepnet compiled for a target.
 
     `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a
-    pretrained network, a graph, or the path of an artifact for the targets ir or numpy. `target` is one of
-    `sensenet.backends.TARGETS`, and `options` what that target takes. `weights` is the path of an h5 file
-    that has the weights of the source, which may be a document without any. `optimize` is 0 (the network as
-    trained), 1 (exactly the answers of 0) or 2 (the same up to rounding); `passes` names others to run
-    instead, in order (all are in `sensenet.passes.ALL_PASSES`). A target that has only one level is made at
-    that. The target's own pass, legalize, always comes last. With `verify`, the artifact's files are run in a
-    fresh process on generated rows, and on `rows` as a model would take them, and compared with the
-    interpreter on the graph as imported; `artifact.report.verification` tells the outcome. `calibration` is
-    rows too, or the path of a CSV file or a folder of pictures: what the target tflite chooses the scales of
-    `quantize="int8"` from; unless verified, the artifact is run on them in this process, and the report tells
-    the largest difference. `observe` is called with the name of each stage and the graph that it leaves.
+    pretrained network, a graph, or the path of an artifact for the targets ir or numpy. `weights` is the path
+    of an h5 file that has the weights of the source, which may be a document without any. `target` is one of
+    `sensenet.backends.TARGETS`, and `options` what that target takes.
+
+    `optimize` is 0 (the network as trained), 1 (exactly the answers of 0) or 2 (the same up to rounding);
+    `passes` names others to run instead, in order (all are in `sensenet.passes.ALL_PASSES`). A target that
+    has only one level is made at that. The target's own pass, legalize, always comes last. `observe` is
+    called with the name of each stage and the graph that it leaves.
+
+    With `verify`, the artifact's files are run in a fresh process on generated rows, and on `rows` as a model
+    would take them, and compared with the interpreter on the graph as imported;
+    `artifact.report.verification` tells the outcome. `calibration` is rows too, or the path of a CSV file or
+    a folder of pictures: what the target tflite chooses the scales of `quantize="int8"` from; unless
+    verified, the artifact is run on them in this process, and the report tells the largest difference.
 
     Raises UnknownTargetError for a target, level or option that there is not, UnknownPassError for the name
     of a pass that there is not, SettingsError for a wrong setting, DocumentError for a document that means
