@@ -4,9 +4,10 @@ An engine has the name of its target. Without one, `choose_engine` chooses by th
 
 | model | engine | why |
 |---|---|---|
-| of columns, or of pictures with few multiplications | numpy | answers soonest, starts at once |
-| of pictures with many, where TensorFlow is installed | keras | at -O2 the graph runs in half of the time |
-| the same without TensorFlow | numpy | all that there is: LiteRT's files are made by TensorFlow |
+| of columns, or of pictures with few multiplications | numpy | starts at once, without other packages |
+| of pictures, from 100 million on, if TensorFlow is installed | tflite | takes a fifth of NumPy's time |
+| likewise, from 1000 million on | keras | takes as long as LiteRT, and is made sooner, in less memory |
+| the same without TensorFlow | numpy | all that there is: TensorFlow makes LiteRT's files, too |
 
 Engines differ in rounding alone. docs/benchmarks.md has the measurements, "Which engine".
 """
@@ -27,22 +28,25 @@ from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 
-INTERPRETER, GRAPH_ENGINE = "numpy", "keras"
+INTERPRETER = "numpy"
+LARGE_ENGINES = {1_000_000_000: "keras", 100_000_000: "tflite"}
+"""The engines of large networks of pictures, by the multiply-adds of one picture from which on they pay.
+
+Below, NumPy answers within some milliseconds, which are not worth the seconds that TensorFlow takes to start.
+"""
 
 ENGINES = tuple(target for target in TARGETS if target != "h5")
 """Every target but the weights alone, which don't run."""
-
-MANY_MULTIPLY_ADDS = 50_000_000
-"""Of one picture. NumPy takes longer than TensorFlow's graph from about 10 million on, and from 50 million on
-by so much, compared with reading the picture, that it is worth TensorFlow's start."""
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 
 def choose_engine(graph: Graph) -> str:
     """The engine that answers soonest, of those that are installed."""
-    heavy = graph.signature.image is not None and graph_multiply_adds(graph) >= MANY_MULTIPLY_ADDS
-    return GRAPH_ENGINE if heavy and importlib.util.find_spec("tensorflow") else INTERPRETER
+    if graph.signature.image is None or importlib.util.find_spec("tensorflow") is None:
+        return INTERPRETER
+    count = graph_multiply_adds(graph)
+    return next((engine for least, engine in LARGE_ENGINES.items() if count >= least), INTERPRETER)
 
 
 def require_engine(engine: str | None) -> None:

@@ -52,8 +52,9 @@ def create_model(
     the settings that it was compiled with.
 
     `engine` is the target in whose runtime the model answers calls (`sensenet.models.engines.ENGINES`), at
-    the default level. Without it, an artifact runs in its own target's; for a document NumPy, or for networks
-    of pictures that take long in it TensorFlow, where that is installed: the first call makes it ready.
+    the default level. Without it, an artifact runs in its own target's, and a document in NumPy; but where
+    TensorFlow is installed, a large network of pictures runs in LiteRT or TensorFlow, which is made ready at
+    the first call.
 
     Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
     or MissingPackageError, which are SensenetErrors.

@@ -40,7 +40,7 @@ def pictures(count):
 @pytest.fixture
 def heavy(monkeypatch):
     """Any network of pictures counts as one with many multiplications."""
-    monkeypatch.setattr(engines, "MANY_MULTIPLY_ADDS", 1)
+    monkeypatch.setattr(engines, "LARGE_ENGINES", {1: "keras"})
 
 
 def test_every_target_that_runs_is_an_engine():
@@ -102,11 +102,13 @@ def test_rows_and_small_pictures_are_interpreted():
         assert create_model(document).engine == "numpy"
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2", "resnet18", "tinyyolov4"])
-def test_large_networks_of_pictures_run_in_tensorflow_where_it_is(name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "engine"), [("mobilenetv2", "tflite"), ("resnet18", "keras"), ("tinyyolov4", "keras")]
+)
+def test_large_networks_of_pictures_run_in_tensorflow_where_it_is(name, engine, monkeypatch):
     graph = import_graph(get_pretrained_network(name))
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: package == "tensorflow" or None)
-    assert choose_engine(graph) == "keras"
+    assert choose_engine(graph) == engine
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     assert choose_engine(graph) == "numpy"
 
