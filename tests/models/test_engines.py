@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from sensenet.models.engines import ENGINES, choose_engine, run_graph
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.pretrained import get_pretrained_network
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 INTERPRETED = ("numpy", "ir")
 THREADS, CALLS = 8, 25
 
@@ -205,3 +208,27 @@ def test_rows_import_no_tensorflow(tmp_path):
     """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "\n"
+
+
+ON_LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to measure memory")
+
+
+@ON_LINUX
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(("engine", "calls"), [("numpy", 50_000), ("tflite", 50_000), ("keras", 10_000)])
+def test_predicting_leaks_no_memory(engine, calls):
+    """The same, a million calls long, is `benchmarks/soak.py`."""
+    command = [sys.executable, BENCHMARKS / "soak.py", "--engines", engine, "--calls", str(calls)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("MB") == 2
+
+
+@ON_LINUX
+def test_a_leak_is_noticed(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    soak = importlib.import_module("soak")
+    kept = []
+    assert soak.growth(lambda: kept.append(bytearray(20_000)), 1000) > soak.LIMIT
+    assert soak.growth(lambda: bytearray(20_000), 1000) < soak.LIMIT
