@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +19,7 @@ from sensenet.ir.evaluate import NO_KERNELS, Kernels
 from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
+from sensenet.processors import usable_processors
 
 FEWEST_WALKS = 1 << 17
 """Rows · trees from which machine code pays: NumPy takes 25 ms for these."""
@@ -39,7 +39,7 @@ def forest_kernel(forest: Forest) -> Kernel:
     """A function that answers as `forest.evaluate` does, to the last bit."""
 
     def evaluate(x: Array) -> Array:
-        few = len(x) * len(forest.roots.array) < FEWEST_WALKS or len(x) < LANES * _processors()
+        few = len(x) * len(forest.roots.array) < FEWEST_WALKS or len(x) < LANES * usable_processors()
         return forest.evaluate(x) if few or all(forest_grids(forest)) else walk(forest, x)
 
     return evaluate
@@ -52,17 +52,12 @@ def walk(forest: Forest, x: Array) -> Array:
     answers = np.empty((len(x), len(sizes) * forest.outputs), np.float32)
     arrays = (forest.feature.array, forest.threshold.array, children, forest.values.array, forest.roots.array)
     compiled = _compile()
-    threads = min(_processors(), len(x) // LANES)
+    threads = min(usable_processors(), len(x) // LANES)
     with ThreadPoolExecutor(threads) as pool:
         parts = zip(np.array_split(x, threads), np.array_split(answers, threads), strict=True)
         for done in [pool.submit(compiled, rows, arrays, sizes, part) for rows, part in parts]:
             done.result()
     return answers
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from sensenet.runtime.pictures import PictureReader, picture_reader
 from sensenet.runtime.rows import RowEncoder, row_encoder
 from sensenet.runtime.tables import Table, as_table, is_row
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 65_536
 """Rows without pictures that are run together: bounds the memory, and is quicker than more."""
 
 PICTURES_AT_ONCE = 16

@@ -41,7 +41,7 @@ def test_any_forest_is_walked_exactly(drawn, x, processors):
     forest = make_forest(*drawn)
     x = np.resize(x, (native.LANES * 3 + len(x), FEATURES))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "_processors", lambda: processors)
+        patch.setattr(native, "usable_processors", lambda: processors)
         np.testing.assert_array_equal(native.walk(forest, x), forest.walk(x))
 
 

@@ -1,0 +1,59 @@
+"""The interpreter on many rows: block by block, which stays in a processor's cache, on all processors.
+
+Meanwhile NumPy's matrix library takes one thread for a product. By itself it takes one a processor, which
+wait for each other in a loop: where other work keeps the processors busy, a product of a millisecond then
+takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from sensenet.backends.batches import Run
+from sensenet.ir.graph import Graph
+from sensenet.ir.types import Array
+from sensenet.processors import usable_processors
+
+FEWEST_ROWS, MOST_ROWS = 2048, 4096
+"""Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
+
+_one_at_a_time = threading.Lock()
+"""Held while blocks run: they take all processors, and the library has one number of threads for all."""
+
+
+def is_of_rows(graph: Graph) -> bool:
+    """Whether a graph reads rows of columns alone, and answers each: then rows may be divided."""
+    inputs = all(node.types[0].rank == 2 and node.types[0].shape[0] is None for node in graph.inputs)
+    outputs = all(value.type.shape[:1] == (None,) for value in graph.outputs.values())
+    return inputs and outputs and bool(graph.inputs)
+
+
+def run_in_blocks(run: Run) -> Run:
+    """What answers as `run` does, for a graph that `is_of_rows` holds for, in less time for many rows."""
+
+    def run_all(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        rows = min(map(len, inputs.values()), default=0)
+        if rows <= FEWEST_ROWS or any(len(array) != rows for array in inputs.values()):
+            return run(inputs)
+        processors = usable_processors()
+        size = min(MOST_ROWS, max(FEWEST_ROWS, math.ceil(rows / processors)))
+        starts = range(0, rows, size)
+        blocks = [{name: array[start : start + size] for name, array in inputs.items()} for start in starts]
+        threads = min(processors, len(blocks))
+        with _one_at_a_time, _matrix_library().limit(limits=1), ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(run, blocks))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return run_all
+
+
+@functools.cache
+def _matrix_library() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
