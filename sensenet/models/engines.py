@@ -6,7 +6,7 @@ An engine has the name of its target. Without one, `choose_engine` chooses by th
 |---|---|---|
 | of columns, or of pictures with few multiplications | numpy | starts at once, without other packages |
 | of pictures, from 100 million on, if TensorFlow is installed | tflite | takes a fifth of NumPy's time |
-| likewise, from 1000 million on | keras | takes as long as LiteRT, and is made sooner, in less memory |
+| likewise, from 2000 million on | keras | takes as long as LiteRT, and is made sooner, in less memory |
 | the same without TensorFlow | numpy | all that there is: TensorFlow makes LiteRT's files, too |
 
 Engines differ in rounding alone. docs/benchmarks.md has the measurements, "Which engine".
@@ -29,7 +29,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 
 INTERPRETER = "numpy"
-LARGE_ENGINES = {1_000_000_000: "keras", 100_000_000: "tflite"}
+LARGE_ENGINES = {2_000_000_000: "keras", 100_000_000: "tflite"}
 """The engines of large networks of pictures, by the multiply-adds of one picture from which on they pay.
 
 Below, NumPy answers within some milliseconds, which are not worth the seconds that TensorFlow takes to start.

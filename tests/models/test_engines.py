@@ -106,7 +106,8 @@ def test_rows_and_small_pictures_are_interpreted():
 
 
 @pytest.mark.parametrize(
-    ("name", "engine"), [("mobilenetv2", "tflite"), ("resnet18", "keras"), ("tinyyolov4", "keras")]
+    ("name", "engine"),
+    [("mobilenetv2", "tflite"), ("resnet18", "tflite"), ("resnet50", "keras"), ("tinyyolov4", "keras")],
 )
 def test_large_networks_of_pictures_run_in_tensorflow_where_it_is(name, engine, monkeypatch):
     graph = import_graph(get_pretrained_network(name))
