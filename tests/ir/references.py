@@ -98,12 +98,12 @@ def one_hot(op: tabular.OneHot, x: np.ndarray) -> np.ndarray:
 
 def embedding_sum(op: tabular.EmbeddingSum, x: np.ndarray) -> np.ndarray:
     result = np.zeros((len(x), op.table.shape[1]))
-    for row, codes in zip(result, x, strict=True):
+    for number, codes in enumerate(x):
         start = 0
         for code, depth in zip(codes, op.depths, strict=True):
             for j in range(depth):
                 if code == j:
-                    row += op.table.array[start + j]
+                    result[number] += op.table.array[start + j]
             start += depth
     return result
 
