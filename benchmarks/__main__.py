@@ -32,7 +32,7 @@ def describe(result: Result) -> str:
     faster = "–" if result.faster is None else f"{result.faster:,.2f}"
     memory = "–" if result.memory is None else f"{result.memory:.2f}"
     aims = f"{work.faster:,.2f}" + (f", memory {work.memory}" if work.memory else "")
-    return f"| {work.name} | {seconds} | {result.megabytes:,.0f} MB | {faster} | {aims} | {memory} |"
+    return f"| {work.name} | {seconds} | {result.megabytes:,.3g} MB | {faster} | {aims} | {memory} |"
 
 
 def main() -> None:

@@ -21,6 +21,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+LATENCY_SIDE = 224
+"""Pixels of a picture's sides, for files that take pictures of any size."""
+
 
 def read_input(path):
     """Rows, a row or a path: an array, or what JSON holds."""
@@ -75,6 +78,7 @@ def convert(model, output):
     """A document to a TensorFlow Lite file."""
     from sensenet.models import wrappers
 
+    Path(output).unlink(missing_ok=True)
     start = time.perf_counter()
     wrappers.convert(model, None, output, "tflite")
     return [time.perf_counter() - start], None
@@ -115,22 +119,20 @@ def forest(model, x, repeats, target):
     return time_calls(lambda: run(rows)["predictions"], repeats, 2)
 
 
-def latency(model, x, repeats):
-    """One call of a TensorFlow Lite file in LiteRT."""
+def latency(model, repeats):
+    """One call of a TensorFlow Lite file in LiteRT, for one row or picture; the memory is the file's size."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=model, num_threads=1)
-    rows = np.load(x)
-    index = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(index, rows.shape)
+    random = np.random.default_rng(0)
+    for detail in interpreter.get_input_details():
+        shape = [LATENCY_SIDE if size < 0 else size for size in detail["shape_signature"]]
+        interpreter.resize_tensor_input(detail["index"], [1, *shape[1:]])
     interpreter.allocate_tensors()
-
-    def call():
-        interpreter.set_tensor(index, rows)
-        interpreter.invoke()
-        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-
-    return time_calls(call, repeats, 5)
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail["index"], random.uniform(0, 1, detail["shape"]).astype(detail["dtype"]))
+    seconds, _ = time_calls(interpreter.invoke, repeats, 5)
+    return seconds, None, Path(model).stat().st_size / 1e6
 
 
 def multiply(size, repeats):
@@ -162,7 +164,7 @@ def main(name, parameters):
     """Run one work and print its record."""
     given = json.loads(parameters)
     output = given.pop("answer", None)
-    seconds, answer = WORKS[name](**given)
+    seconds, answer, *megabytes = WORKS[name](**given)
     if output and isinstance(answer, np.ndarray):
         np.save(output, answer)
     elif output and answer is not None:
@@ -172,7 +174,8 @@ def main(name, parameters):
         ]
         Path(output).write_text(json.dumps(boxes))
     print()  # the published package leaves a progress bar on its line
-    print(json.dumps({"seconds": statistics.median(seconds), "megabytes": peak_megabytes()}))
+    size = megabytes[0] if megabytes else peak_megabytes()
+    print(json.dumps({"seconds": statistics.median(seconds), "megabytes": size}))
 
 
 if __name__ == "__main__":

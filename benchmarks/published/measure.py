@@ -97,7 +97,10 @@ def measure(work: Work, directory: Path, rounds: int, published_python: str | No
 
 
 def run(what: Run, python: str, directory: Path, who: str) -> Figure:
-    """One process; raises RuntimeError with what it says where it fails."""
+    """One process, after what has to be done before; raises RuntimeError with what it says where it fails."""
+    if what.before:
+        run(what.before, python, directory, who)
+        python = sys.executable
     for path in _answers(directory, who):
         path.unlink(missing_ok=True)
     given = {key: _fill(value, directory) for key, value in what.parameters.items()}

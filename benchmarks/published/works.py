@@ -21,6 +21,8 @@ class Run:
     work: str
     parameters: Mapping[str, Any]
     whole: bool = False
+    before: Run | None = None
+    """What the same package does first, untimed; then this package's Python does the work."""
 
 
 @frozen
@@ -77,6 +79,18 @@ def _convert(model: str) -> tuple[Run, Run]:
     ours = Run("run_module", {"module": "sensenet.compile", "arguments": arguments}, whole=True)
     given = {"model": f"{{}}/{model}.json", "output": f"{{}}/{model}-published.tflite"}
     return ours, Run("convert", given, whole=True)
+
+
+def _latency(model: str) -> tuple[Run, Run]:
+    """The TensorFlow Lite files that both packages write, in one interpreter."""
+    return tuple(  # type: ignore[return-value]
+        Run(
+            "latency",
+            {"model": f"{{}}/{model}-{who}.tflite", "repeats": 200},
+            before=Run("convert", {"model": f"{{}}/{model}.json", "output": f"{{}}/{model}-{who}.tflite"}),
+        )
+        for who in ("ours", "theirs")
+    )
 
 
 TABLE, PICTURES = (inputs.write_mixed_table,), (inputs.write_photographs,)
@@ -137,6 +151,8 @@ WORKS = (
             ("deep", "keras", True, 0.5),
         )
     ),
+    Work("tflite file of a table", TABLE, *_latency("mixed"), 1, memory=1),
+    Work("tflite file of mobilenetv2", (_network("mobilenetv2"),), *_latency("mobilenetv2"), 1, memory=1),
     Work("a photograph, mobilenetv2", (*PICTURES, _network("mobilenetv2")), *_photographs("mobilenetv2"), 3),
     Work("a photograph, resnet50", (*PICTURES, _network("resnet50")), *_photographs("resnet50"), 1.3),
     Work("a photograph, tinyyolov4", (*PICTURES, _network("tinyyolov4")), *_photographs("tinyyolov4"), 2),
