@@ -23,7 +23,8 @@ from sensenet.models.wrappers import create_model
 from sensenet.pretrained import get_pretrained_network
 
 THREADS = (1, 2, 4, 8)
-SECONDS = 2.0
+SECONDS = 1.0
+TOLERANCE = 1e-5
 
 
 def photograph() -> bytes:
@@ -42,7 +43,7 @@ def calls_per_second(call: Callable[[], np.ndarray], threads: int) -> float:
         begin.wait()
         end, count = time.perf_counter() + SECONDS, 0
         while time.perf_counter() < end:
-            np.testing.assert_allclose(call(), expected, 1e-4, 1e-5)
+            assert np.abs(call() - expected).max() < TOLERANCE
             count += 1
         return count
 
