@@ -1,5 +1,7 @@
 """The interpreter on many rows: block by block, which stays in a processor's cache, on all processors.
 
+Likewise on several pictures, one by one, where a network multiplies so much that each is worth a thread.
+
 Meanwhile NumPy's matrix library takes one thread for a product. By itself it takes one a processor, which
 wait for each other in a loop: where other work keeps the processors busy, a product of a millisecond then
 takes a tenth of a second.
@@ -17,12 +19,16 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from sensenet.backends.batches import Run
+from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 from sensenet.processors import usable_processors
 
 FEWEST_ROWS, MOST_ROWS = 2048, 4096
 """Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
+
+LARGE_PICTURE = 10_000_000
+"""Multiply-adds of a picture from which on several together take no less time than one after the other."""
 
 _one_at_a_time = threading.Lock()
 """Held while blocks run: they take all processors, and the library has one number of threads for all."""
@@ -35,15 +41,31 @@ def is_of_rows(graph: Graph) -> bool:
     return inputs and outputs and bool(graph.inputs)
 
 
-def run_in_blocks(run: Run) -> Run:
-    """What answers as `run` does, for a graph that `is_of_rows` holds for, in less time for many rows."""
+def is_of_large_pictures(graph: Graph) -> bool:
+    """Whether a graph answers each row of a batch by itself, in one size, and each takes long."""
+    batched = all(node.types[0].shape[:1] == (None,) for node in graph.inputs)
+    shapes = [value.type.shape for value in graph.outputs.values()]
+    one_size = all(shape[:1] == (None,) and None not in shape[1:] for shape in shapes)
+    pictures = any(node.types[0].rank > 2 for node in graph.inputs)
+    return batched and one_size and pictures and graph_multiply_adds(graph) >= LARGE_PICTURE
+
+
+def divide(graph: Graph, run: Run) -> Run:
+    """What answers as `run` does, which runs the graph, in less time for many rows or pictures."""
+    if is_of_rows(graph):
+        return run_in_blocks(run, FEWEST_ROWS, MOST_ROWS)
+    return run_in_blocks(run, 1, 1) if is_of_large_pictures(graph) else run
+
+
+def run_in_blocks(run: Run, fewest: int, most: int) -> Run:
+    """What answers as `run` does, where rows are answered each by itself: in blocks of so many rows."""
 
     def run_all(inputs: Mapping[str, Array]) -> dict[str, Array]:
         rows = min(map(len, inputs.values()), default=0)
-        if rows <= FEWEST_ROWS or any(len(array) != rows for array in inputs.values()):
+        if rows <= fewest or any(len(array) != rows for array in inputs.values()):
             return run(inputs)
         processors = usable_processors()
-        size = min(MOST_ROWS, max(FEWEST_ROWS, math.ceil(rows / processors)))
+        size = min(most, max(fewest, math.ceil(rows / processors)))
         starts = range(0, rows, size)
         blocks = [{name: array[start : start + size] for name, array in inputs.items()} for start in starts]
         threads = min(processors, len(blocks))

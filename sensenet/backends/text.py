@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensenet.artifact import Executable
-from sensenet.backends.blocks import is_of_rows, run_in_blocks
+from sensenet.backends.blocks import divide
 from sensenet.backends.native import find_kernels
 from sensenet.errors import ArtifactError, TextFormError, VerifyError
 from sensenet.ir.evaluate import prepare
@@ -17,10 +17,8 @@ from sensenet.ir.verify import verify
 
 def make_executable(graph: Graph) -> Executable:
     """The graph in the interpreter."""
-    run = prepare(graph, find_kernels())
-    return Executable(
-        signature=graph.signature, run=run_in_blocks(run) if is_of_rows(graph) else run, graph=graph
-    )
+    run = divide(graph, prepare(graph, find_kernels()))
+    return Executable(signature=graph.signature, run=run, graph=graph)
 
 
 def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:

@@ -10,11 +10,19 @@ from documents import image, typed
 from threadpoolctl import threadpool_info
 
 from sensenet.backends import blocks
-from sensenet.backends.blocks import FEWEST_ROWS, MOST_ROWS, is_of_rows, run_in_blocks
+from sensenet.backends.blocks import (
+    FEWEST_ROWS,
+    MOST_ROWS,
+    divide,
+    is_of_large_pictures,
+    is_of_rows,
+    run_in_blocks,
+)
 from sensenet.backends.text import make_executable
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
-from sensenet.ir.signature import NUMERIC_INPUT
+from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT
+from sensenet.pretrained import get_pretrained_network
 
 
 def blas_threads() -> set[int]:
@@ -34,9 +42,37 @@ def test_rows_are_answered_in_order(monkeypatch, rows, processors):
         np.testing.assert_allclose(answer, expected[name], rtol=1e-6, atol=1e-6)
 
 
-def test_graphs_of_pictures_are_not_divided():
+def test_pictures_are_divided_where_each_takes_long(monkeypatch):
     assert is_of_rows(import_graph(typed()))
-    assert not is_of_rows(import_graph(image()))
+    small = import_graph(image())
+    assert not is_of_rows(small)
+    assert not is_of_large_pictures(small)
+    assert is_of_large_pictures(import_graph(get_pretrained_network("mobilenetv2")))
+    monkeypatch.setattr(blocks, "LARGE_PICTURE", 1)
+    assert is_of_large_pictures(small)
+    assert not is_of_large_pictures(import_graph(typed()))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7])
+def test_pictures_are_answered_in_order(monkeypatch, rows):
+    monkeypatch.setattr(blocks, "LARGE_PICTURE", 1)
+    graph, random = import_graph(image()), np.random.default_rng(0)
+    inputs = {
+        NUMERIC_INPUT: random.normal(size=(rows, 2)).astype(np.float32),
+        PIXEL_INPUT: random.integers(0, 256, (rows, 9, 7, 3)).astype(np.float32),
+    }
+    inputs = {node.name: inputs[node.name] for node in graph.inputs}
+    seen = []
+    program = prepare(graph)
+
+    def run(feed):
+        seen.append({len(array) for array in feed.values()})
+        return program(feed)
+
+    found, expected = divide(graph, run)(inputs), program(inputs)
+    assert seen == ([{1}] * rows or [{0}])
+    for name, answer in found.items():
+        np.testing.assert_allclose(answer, expected[name], rtol=1e-6, atol=1e-6)
 
 
 def test_products_take_one_thread_meanwhile():
@@ -46,7 +82,7 @@ def test_products_take_one_thread_meanwhile():
         seen.append(blas_threads())
         return dict(inputs)
 
-    run_in_blocks(run)({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
+    run_in_blocks(run, FEWEST_ROWS, MOST_ROWS)({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
     assert len(seen) > 1
     assert all(threads == {1} for threads in seen)
     assert blas_threads() == before
@@ -59,7 +95,7 @@ def test_threads_are_restored_after_a_fault():
         raise ArithmeticError
 
     with pytest.raises(ArithmeticError):
-        run_in_blocks(fail)({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
+        run_in_blocks(fail, FEWEST_ROWS, MOST_ROWS)({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
     assert blas_threads() == before
 
 
