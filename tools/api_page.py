@@ -12,6 +12,7 @@ import ast
 import functools
 import importlib
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -421,6 +422,8 @@ def write_default(default: Any) -> str:
         return ""
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
         return f" = {default.factory()!r}"
+    if isinstance(default, str):
+        return f" = {json.dumps(default, ensure_ascii=False)}"  # in the quotes of this repository
     return " = …" if callable(default) else f" = {default!r}"
 
 
