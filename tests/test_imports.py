@@ -40,7 +40,7 @@ ARROWS = {
     "accessors": BASE | {"constants"},
     "load": BASE | {"frontend", "runtime"},
     "bisect": BASE | {"command_line", "compile", "passes", "backends", "runtime"},
-    "predict": BASE | {"command_line", "models", "runtime"},
+    "predict": BASE | {"command_line", "compile", "models", "runtime"},
 }
 """Each room, and the other rooms that it may import from."""
 

@@ -12,8 +12,10 @@ import pytest
 from documents import detector, image
 from PIL import Image
 
+import sensenet
 from sensenet.models.wrappers import create_model
-from sensenet.predict.command import main
+from sensenet.predict import command
+from sensenet.predict.command import FEW_PICTURES, main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 IRIS = EXAMPLES / "iris.json"
@@ -200,3 +202,21 @@ def test_a_wrong_command_line_exits_with_2(capsys, arguments):
     with pytest.raises(SystemExit) as stopped:
         run(capsys, *arguments)
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(("pictures", "engine"), [(1, "numpy"), (FEW_PICTURES + 1, None)])
+def test_a_few_pictures_do_not_wait_for_tensorflow(monkeypatch, saved, tmp_path, pictures, engine):
+    chosen = []
+
+    def create(source, settings, engine):
+        chosen.append(engine)
+        return create_model(source, settings, "numpy")
+
+    monkeypatch.setattr(command, "create_model", create)
+    document, path = saved(detector())
+    artifact = tmp_path / "detector.npz"
+    sensenet.compile(detector(), "numpy").save(artifact)
+    for model, options in ((document, []), (artifact, []), (document, ["--engine", "numpy"])):
+        assert main([str(model), *[str(path)] * pictures, *options, "-o", str(tmp_path / "answers")]) == 0
+        (tmp_path / "answers").unlink()
+    assert chosen == [engine, None, "numpy"]
