@@ -47,9 +47,9 @@ _EXACT: tuple[Pass, ...] = (
     rewrite_thresholds.PASS,  # early: frees features and standardised columns of forests
     simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
     eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
-    fold_constants.PASS,
+    fold_constants.PASS,  # once equal nodes are one, each constant is worked out once
     merge_padding.PASS,  # after paddings of nothing are gone, and equal ones are one
-    fuse_activations.PASS,
+    fuse_activations.PASS,  # once nothing stands between a layer and its activation
     share_weights.PASS,  # last: others make new ops
 )
 
@@ -58,12 +58,12 @@ _ROUNDING: tuple[Pass, ...] = (
     rewrite_thresholds.PASS,  # early: frees features and standardised columns of forests
     simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
     eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
-    fold_constants.PASS,
+    fold_constants.PASS,  # once equal nodes are one, each constant is worked out once
     merge_padding.PASS,  # before folding, which goes by what convolutions pad
     flatten_before_scaling.PASS,  # before folding: dense layers then read what is scaled
     fold_batch_normalization.PASS,  # before fusion: it needs layers that are still linear
     fuse_activations.PASS,  # takes activations that stood behind a batch normalization too
-    fold_destandardization.PASS,
+    fold_destandardization.PASS,  # while the last layers still stand alone
     fold_constant_columns.PASS,  # before forests are merged: a whole forest is constant, or none of it
     merge_forests.PASS,  # before gathers are folded: slices of the tree features may then read forests alone
     fold_gathers.PASS,  # brings standardised columns right before the layers that read them
