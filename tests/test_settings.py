@@ -94,3 +94,10 @@ def test_every_setting_can_be_given_on_a_command_line():
     for field in attrs.fields(Settings):
         kind = field.type.removesuffix(" | None")
         assert parse_setting(f"{field.name}={texts[kind]}")[0] == field.name
+
+
+@pytest.mark.parametrize("wrong", [[], "", 0, [("max_objects", 3)]])
+def test_what_is_no_mapping_is_refused_at_the_published_path_too(wrong):
+    for ensure in (ensure_settings, settings_of_models.ensure_settings):
+        with pytest.raises(SettingsError, match="settings are a dict, Settings or None"):
+            ensure(wrong)

@@ -32,4 +32,4 @@ class Settings(settings.Settings):
 
 def ensure_settings(avalue: settings.Settings | Mapping[str, Any] | None) -> settings.Settings:
     """Settings from None, a mapping or Settings; raises SettingsError for an unknown name or wrong value."""
-    return avalue if isinstance(avalue, settings.Settings) else Settings(avalue or {})
+    return avalue if isinstance(avalue, settings.Settings) else Settings({} if avalue is None else avalue)
