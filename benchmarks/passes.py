@@ -229,7 +229,9 @@ LEVELS = """\
 parameters and multiply-adds; for each target the size of its files in kB, and where it runs here the
 processor time for one row or picture in ms, without encoding and decoding. `categories` has three columns of
 500 values each, `ensemble` is eight networks of two layers; their weights, and those of the pretrained
-networks, are random.
+networks, are random. Initializers give layers of one shape the same numbers, which are stored once until a
+pass makes them differ, so these networks are smaller here than trained ones. Several models were measured at
+a time, each on a processor of its own.
 
 | model | | nodes | parameters | multiply-adds | numpy | tflite | keras | savedmodel | tfjs |
 |---|---|---|---|---|---|---|---|---|---|
@@ -238,7 +240,8 @@ networks, are random.
 LEFT_OUT = """
 
 With one pass of `-O2` left out, where that makes another graph: how many nodes more, and how many times as
-much of the rest, where that is another number. The last two columns are processor time; within 5% is noise.
+much of the rest, where that is another number. The last two columns are processor time, in which up to a
+quarter either way is noise.
 
 | left out | model | nodes | parameters | multiply-adds | tflite file | numpy time | tflite time |
 |---|---|---|---|---|---|---|---|
