@@ -20,7 +20,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-from sensenet.errors import SensenetError
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.op import require
 from sensenet.ir.ops.core import Constant, Input
@@ -28,6 +27,7 @@ from sensenet.ir.printer import tensors_of
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, Tensor, TensorType
 from sensenet.ir.verify import verify
+from sensenet.passes.rewrite import FAULTS
 
 MOST_TRIES = 2000
 
@@ -69,7 +69,7 @@ def _try(shows: Shows, make: Callable[..., Graph], *arguments: Any) -> Graph | N
     try:
         candidate = make(*arguments)
         verify(candidate)
-    except (SensenetError, ArithmeticError, LookupError, TypeError, ValueError):
+    except FAULTS:
         return None
     return candidate if shows(candidate) else None
 

@@ -11,9 +11,8 @@ from sensenet.bisect.reduction import reduce_graph
 from sensenet.bisect.search import Culprit, Show, find_rewrite
 from sensenet.bisect.trial import Trial
 from sensenet.compile.verification import Check
-from sensenet.errors import SensenetError
 from sensenet.ir.graph import Graph
-from sensenet.passes.rewrite import Pass, Rewrite
+from sensenet.passes.rewrite import FAULTS, Pass, Rewrite
 
 
 @frozen(kw_only=True)
@@ -46,7 +45,7 @@ def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = 
         show(f"reducing {left} nodes")
         try:
             checks = trial.checks(candidate)
-        except (SensenetError, ArithmeticError, LookupError, TypeError, ValueError):
+        except FAULTS:
             return False
         if finite and not _is_finite(checks):
             return False  # overflow is no fault of a pass

@@ -13,16 +13,14 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.artifact import Report
 from sensenet.backends import load_backend
+from sensenet.compile.driver import compile
 from sensenet.compile.inputs import Feed, generated_inputs, given_inputs
 from sensenet.compile.verification import Check, compare
 from sensenet.errors import MissingPackageError
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
-from sensenet.ir.verify import verify_ops
-from sensenet.passes import legalize
 from sensenet.passes.manager import run_passes
 from sensenet.passes.rewrite import Pass
 
@@ -77,7 +75,7 @@ class Trial:
     def try_graph(self, graph: Graph, checks: Sequence[Check]) -> Outcome:
         """How a graph answers, in the target if there is one."""
         try:
-            run = prepare(graph) if self.target is None else _prepare_for(graph, self.target)
+            run = prepare(graph) if self.target is None else _compiled(graph, self.target)
             found = [run(check.inputs) for check in checks]
         except Exception as error:
             return _raised(error)
@@ -94,13 +92,9 @@ class Trial:
         )
 
 
-def _prepare_for(graph: Graph, target: str) -> Any:
+def _compiled(graph: Graph, target: str) -> Any:
     """What runs the artifact that a target makes of a graph."""
-    backend = load_backend(target)
-    legal, _ = run_passes(graph, (legalize(backend.legal, backend.rows),))
-    verify_ops(legal, backend.legal, f"the target {target}")
-    artifact = backend.build(legal, Report(target=target, level=0), {})
-    return backend.load(artifact).run
+    return load_backend(target).load(compile(graph, target, passes=())).run
 
 
 def _completed(given: Feed, generated: Feed) -> Feed:

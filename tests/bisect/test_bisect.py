@@ -238,6 +238,12 @@ def test_a_rule_that_loops_is_found():
     assert ops_of(smallest.graph) == ["input", "activation"]
 
 
+def put_in_place(monkeypatch, changed):
+    """A backend in place of every target's."""
+    for module in ("bisect.trial", "bisect.search", "compile.driver"):
+        monkeypatch.setattr(f"sensenet.{module}.load_backend", lambda _: changed)
+
+
 def broken_backend(monkeypatch, breaks):
     """The target numpy, which answers wrongly for graphs that `breaks` holds of."""
     backend = load_backend("numpy")
@@ -249,8 +255,7 @@ def broken_backend(monkeypatch, breaks):
         return attrs.evolve(executable, run=lambda x: {name: y + 1 for name, y in executable.run(x).items()})
 
     changed = attrs.evolve(backend, load=load)
-    for module in ("trial", "search"):
-        monkeypatch.setattr(f"sensenet.bisect.{module}.load_backend", lambda _: changed)
+    put_in_place(monkeypatch, changed)
 
 
 def test_a_wrong_target_is_found(monkeypatch):
@@ -280,8 +285,7 @@ def test_an_artifact_that_cannot_be_built_is_found(monkeypatch):
         return backend.build(graph, report, options)
 
     changed = attrs.evolve(backend, build=build)
-    for module in ("trial", "search"):
-        monkeypatch.setattr(f"sensenet.bisect.{module}.load_backend", lambda _: changed)
+    put_in_place(monkeypatch, changed)
     culprit, smallest = bisect(import_graph(legacy_network()), (), target="numpy")
     assert (culprit.stage, culprit.outcome.fault) == ("numpy", "RuntimeError in build")
     assert culprit.outcome.message == "no such kernel"
@@ -290,8 +294,7 @@ def test_an_artifact_that_cannot_be_built_is_found(monkeypatch):
 
 def test_an_op_that_a_target_lacks_is_the_fault_of_legalize(monkeypatch):
     changed = attrs.evolve(load_backend("numpy"), legal=frozenset(OP_CLASSES) - {Dense})
-    for module in ("trial", "search"):
-        monkeypatch.setattr(f"sensenet.bisect.{module}.load_backend", lambda _: changed)
+    put_in_place(monkeypatch, changed)
     culprit, smallest = bisect(import_graph(typed()), GOOD, target="numpy")
     assert culprit.stage == "legalize"
     assert "the target has no op dense" in culprit.outcome.message
@@ -303,7 +306,7 @@ def test_a_missing_package_is_no_fault_of_a_graph(monkeypatch):
         raise MissingPackageError("tensorflow", "tensorflow", "the target")
 
     changed = attrs.evolve(load_backend("numpy"), build=build)
-    monkeypatch.setattr("sensenet.bisect.trial.load_backend", lambda _: changed)
+    put_in_place(monkeypatch, changed)
     with pytest.raises(MissingPackageError):
         find_culprit(import_graph(typed()), GOOD, Trial(target="numpy"))
 

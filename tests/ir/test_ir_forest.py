@@ -172,7 +172,7 @@ def test_tables_answer_exactly_as_walking(largest, ranges, rows):
     x = np.array(rows, np.float32).reshape(len(rows), FEATURES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forest_grids, "LARGEST_GRID", largest)
-        forest_grids.forest_grids.cache_clear()
+        forest_grids.kept_grids.cache_clear()
         assert all(forest_grids.forest_grids(forest))
         np.testing.assert_array_equal(forest.look_up(x), forest.walk(x))
 

@@ -106,10 +106,10 @@ def test_forests_of_one_table_and_of_one_for_each_tree_are_looked_up_together(mo
         [random_tree(rng, 6, FEATURES, 2) for _ in range(4)], [random_tree(rng, 2, FEATURES, 2)] * 3, [[1, 2]]
     )
     monkeypatch.setattr(forest_grids, "LARGEST_GRID", 8)
-    forest_grids.forest_grids.cache_clear()
+    forest_grids.kept_grids.cache_clear()
     assert [len(found.grids) for found in forest_grids.forest_grids(forest)] == [4, 1, 1]
     check(forest, Strategy.TABLES)
-    forest_grids.forest_grids.cache_clear()
+    forest_grids.kept_grids.cache_clear()
 
 
 @pytest.mark.parametrize(

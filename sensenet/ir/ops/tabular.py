@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from attrs import frozen
@@ -227,20 +228,26 @@ class Forest(Op):
                 answers[:, number] = table(columns)
         large = [number for number, table in enumerate(tables) if table is None]
         if large:
-            answers[:, large] = self.walk(x).reshape(answers.shape)[:, large]
+            answers[:, large] = self._walk(x, large)
         return answers.reshape(len(x), len(tables) * self.outputs)
 
     def walk(self, x: Array) -> Array:
         """f32[b, forests · outputs], by walking the trees."""
-        values = self.values.array[self.find_leaves(x, self.roots.array)]
-        sizes = np.asarray(self.sizes)
+        return self._walk(x, range(len(self.sizes))).reshape(len(x), len(self.sizes) * self.outputs)
+
+    def _walk(self, x: Array, forests: Sequence[int]) -> Array:
+        """f32[b, len(forests), outputs]: the answers of these forests, by walking their trees."""
+        bounds = np.cumsum([0, *self.sizes])
+        roots = np.concatenate([self.roots.array[bounds[each] : bounds[each + 1]] for each in forests])
+        values = self.values.array[self.find_leaves(x, roots)]
+        sizes = np.array([self.sizes[each] for each in forests])
         starts = np.cumsum(sizes) - sizes
         total = values[:, starts]
-        for tree in range(1, max(self.sizes)):  # np.add.reduce would not add in this order
+        for tree in range(1, max(sizes)):  # np.add.reduce would not add in this order
             longer = np.flatnonzero(sizes > tree)
             total[:, longer] += values[:, starts[longer] + tree]
         means: Array = total / sizes.astype(np.float32)[:, None]
-        return means.reshape(len(x), len(sizes) * self.outputs)
+        return means
 
     def find_leaves(self, x: Array, roots: Array) -> Array:
         """int[b, trees]: the leaf that the tree at each root sends each row to.
