@@ -7,16 +7,13 @@ import numpy as np
 import pytest
 from conformance import DATA, as_cell, assert_close, assert_same_objects, recorded_cases
 from documents import (
+    DOCUMENTS,
     FEATURES,
     dense,
-    detector,
-    ensemble,
     image,
     legacy,
-    legacy_network,
     network,
     normalization,
-    structure,
     typed,
     weights,
 )
@@ -34,8 +31,6 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.models.wrappers import create_model
-
-DOCUMENTS = [typed, legacy_network, ensemble, image, detector, structure]
 
 
 @pytest.fixture
@@ -182,7 +177,7 @@ def test_every_picture_of_a_row_has_its_own_weights(tmp_path):
 # There and back
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_stripped_document_and_its_file_are_the_document(document, tmp_path):
     file = write(document(), tmp_path / "m.h5")
     assert same_graph(load(strip_weights(document()), file), import_graph(document()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from keras_2 import IS_LEGACY, only_under_keras_3, run_under_keras_2
 from lowered import (
     ABSOLUTE,
     CONVOLUTION,
@@ -43,8 +43,6 @@ from sensenet.passes.legalize import legalize
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
 
-LEGACY = "TF_USE_LEGACY_KERAS"
-IS_LEGACY = os.environ.get(LEGACY) == "1"
 
 TARGETS = np.eye(3, dtype=np.float32)[np.arange(32) % 3]
 FEED = {"numeric_inputs": floats(32, 4)}
@@ -413,19 +411,9 @@ def test_without_tensorflow_the_error_names_the_package(monkeypatch):
         BACKEND.build(graph, Report(target="keras", level=0), {})
 
 
-@pytest.mark.skipif(IS_LEGACY, reason="this is the other Keras")
+@only_under_keras_3
 def test_all_of_this_under_keras_2():
-    """In a process of its own: which Keras `tf.keras` is, is decided when TensorFlow is imported."""
-    pytest.importorskip("tf_keras")
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {LEGACY: "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-6000:]
+    run_under_keras_2(__file__)
 
 
 def test_a_chain_of_more_layers_than_python_lets_functions_call_each_other(tmp_path):

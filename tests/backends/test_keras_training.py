@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from keras_2 import only_under_keras_3, run_under_keras_2
 from lowered import graph_of_op, run
 
 from sensenet.ir.activation import ActivationFunction
@@ -18,9 +14,6 @@ from sensenet.ir.types import f32
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
-
-LEGACY = "TF_USE_LEGACY_KERAS"
-IS_LEGACY = os.environ.get(LEGACY) == "1"
 
 
 @pytest.fixture(autouse=True)
@@ -88,16 +81,6 @@ def test_gradients_of_activations_are_finite(function):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(IS_LEGACY, reason="this is the other Keras")
+@only_under_keras_3
 def test_all_of_this_under_keras_2():
-    """In a process of its own: which Keras `tf.keras` is, is decided when TensorFlow is imported."""
-    pytest.importorskip("tf_keras")
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {LEGACY: "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-6000:]
+    run_under_keras_2(__file__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gzip
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from conformance import recorded_cases
 from document_strategies import documents, image_documents
 from documents import DOCUMENTS, FEATURES, dense, image, legacy_network, network, typed
 from hypothesis import HealthCheck, given
+from keras_2 import only_under_keras_3, run_under_keras_2
 from profiles import examples
 
 import sensenet
@@ -31,8 +31,6 @@ from sensenet.ir.graph import same_graph
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
 
-LEGACY = "TF_USE_LEGACY_KERAS"
-IS_LEGACY = os.environ.get(LEGACY) == "1"
 
 layers = tf.keras.layers
 
@@ -333,16 +331,6 @@ def test_decompile_is_a_function_that_needs_tensorflow_for_its_models_alone(tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(IS_LEGACY, reason="this is the other Keras")
+@only_under_keras_3
 def test_all_of_this_under_keras_2():
-    """In a process of its own: which Keras `tf.keras` is, is decided when TensorFlow is imported."""
-    pytest.importorskip("tf_keras")
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {LEGACY: "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-6000:]
+    run_under_keras_2(__file__, "-m", "not slow")

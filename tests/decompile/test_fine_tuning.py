@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +18,7 @@ from documents import (
     tree,
     typed,
 )
+from keras_2 import only_under_keras_3, run_under_keras_2
 
 import sensenet
 from sensenet.backends.weights import weighted_nodes
@@ -30,8 +27,6 @@ from sensenet.frontend import import_graph
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
 
-LEGACY = "TF_USE_LEGACY_KERAS"
-IS_LEGACY = os.environ.get(LEGACY) == "1"
 
 ROWS = 64
 
@@ -250,16 +245,6 @@ def test_a_detector_is_trained_through_its_branches():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(IS_LEGACY, reason="this is the other Keras")
+@only_under_keras_3
 def test_all_of_this_under_keras_2():
-    """In a process of its own: which Keras `tf.keras` is, is decided when TensorFlow is imported."""
-    pytest.importorskip("tf_keras")
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {LEGACY: "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-6000:]
+    run_under_keras_2(__file__, "-m", "not slow")

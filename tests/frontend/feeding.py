@@ -1,9 +1,12 @@
-"""What a graph's inputs are for a row, straight from the signature."""
+"""What a graph's inputs are for a row, straight from the signature, and what the graph answers."""
 
 from __future__ import annotations
 
 import numpy as np
+from documents import ROW
 
+from sensenet.frontend import import_graph
+from sensenet.ir.evaluate import evaluate
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, CategoricalColumn, ImageColumn, NumericColumn
 from sensenet.runtime.images import fit_image, read_image
 
@@ -23,6 +26,15 @@ def feed_pictures(signature, row):
     else:
         stacked = np.stack([fit_image(picture, signature.image, "cell") for picture in pixels])[None]
     return {**feed(signature, [row]), PIXEL_INPUT: stacked}
+
+
+def answer(document, rows=(ROW,), settings=None):
+    graph = import_graph(document, settings)
+    return evaluate(graph, feed(graph.signature, rows))["predictions"]
+
+
+def ops_of(graph, op_class):
+    return [node.op for node in graph.nodes if isinstance(node.op, op_class)]
 
 
 def _number(column, cell):

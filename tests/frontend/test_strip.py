@@ -13,17 +13,15 @@ import pytest
 from conformance import read_recorded, recorded_cases
 from document_strategies import documents
 from documents import (
+    DOCUMENTS,
     FEATURES,
     convolution,
     dense,
-    detector,
     ensemble,
     image,
     legacy,
-    legacy_network,
     network,
     normalization,
-    structure,
     typed,
     weights,
 )
@@ -36,8 +34,6 @@ from sensenet.frontend import import_graph
 from sensenet.frontend.strip import encode_document, strip_weights
 from sensenet.ir.graph import same_graph
 from sensenet.models.wrappers import create_model
-
-DOCUMENTS = [typed, legacy_network, ensemble, image, detector, structure]
 
 
 @pytest.mark.parametrize("case", recorded_cases("h5"))
@@ -60,7 +56,7 @@ def test_an_h5_file_gives_a_stripped_document_back(document):
         assert same_graph(load_weights(import_graph(strip_weights(document)), path), graph)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_no_numbers_are_left_in_layers(document):
     stripped = strip_weights(document())
     assert largest_list(layers_of(stripped)) <= 2, "sizes of windows, paddings, inputs"
@@ -84,7 +80,7 @@ def largest_list(value):
     return max([len(numbers), *map(largest_list, value)])
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_the_source_is_left_as_it_is(document):
     source = document()
     strip_weights(source)
