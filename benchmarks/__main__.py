@@ -28,7 +28,8 @@ def describe(result: Result) -> str:
     work = result.work
     seconds = f"{result.seconds * 1e3:,.3g} ms" if result.seconds < 1 else f"{result.seconds:,.1f} s"
     if work.calls > 1:
-        seconds += f" ({work.calls / result.seconds:,.0f}/s)"
+        peak = "" if result.peak is None else f", {result.peak:.0%} of the peak"
+        seconds += f" ({work.calls / result.seconds:,.0f}/s{peak})"
     faster = "–" if result.faster is None else f"{result.faster:,.2f}"
     memory = "–" if result.memory is None else f"{result.memory:.2f}"
     aims = f"{work.faster:,.2f}" + (f", memory {work.memory}" if work.memory else "")

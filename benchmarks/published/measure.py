@@ -23,6 +23,11 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 
 NEAR_PIXELS = 2
 
+SIDE = 4096
+"""Of the square matrices whose product shows the machine's peak."""
+
+PEAK = Run("multiply", {"size": SIDE, "repeats": 5})
+
 WITH_ANSWERS = frozenset({"predict", "published_array", "first_prediction", "published_forest", "forest"})
 
 
@@ -36,11 +41,15 @@ class Figure:
 
 @frozen
 class Result:
-    """A work, measured in several rounds; a ratio is of the two runs of a round."""
+    """A work, measured in several rounds; a ratio is of the two runs of a round.
+
+    `products` are the runs of PEAK beside ours, where the share of the machine's peak is told.
+    """
 
     work: Work
     ours: tuple[Figure, ...]
     published: tuple[Figure, ...]
+    products: tuple[Figure, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -66,6 +75,14 @@ class Result:
         ratios = [ours.megabytes / published.megabytes for ours, published in pairs]
         return statistics.median(ratios) if ratios else None
 
+    @property
+    def peak(self) -> float | None:
+        """Our multiply-adds a second as a share of those of a matrix product on the same machine."""
+        pairs = zip(self.ours, self.products, strict=False)
+        work = self.work.calls * self.work.multiply_adds / SIDE**3
+        ratios = [work * product.seconds / ours.seconds for ours, product in pairs]
+        return statistics.median(ratios) if ratios else None
+
     def to_json(self) -> dict[str, Any]:
         """What the file of records holds."""
         return {
@@ -77,6 +94,7 @@ class Result:
             "times_faster": self.faster,
             "aim": self.work.faster,
             "share_of_memory": self.memory,
+            "share_of_peak": self.peak,
         }
 
 
@@ -87,13 +105,15 @@ def measure(work: Work, directory: Path, rounds: int, published_python: str | No
         if not done.exists():
             prepare(directory)
             done.touch()
-    ours, published = [], []
+    ours, published, products = [], [], []
     for _ in range(rounds):
         ours.append(run(work.ours, sys.executable, directory, "ours"))
+        if work.multiply_adds:
+            products.append(run(PEAK, sys.executable, directory, "peak"))
         if work.published and published_python:
             published.append(run(work.published, published_python, directory, "published"))
             check_answers(work, directory)
-    return Result(work, tuple(ours), tuple(published))
+    return Result(work, tuple(ours), tuple(published), tuple(products))
 
 
 def run(what: Run, python: str, directory: Path, who: str) -> Figure:
