@@ -7,12 +7,15 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sensenet.errors import DownloadError
-from sensenet.pretrained.download import Patience, TransferError, download
 from sensenet.pretrained.lock import file_lock
 from sensenet.progress import progress_bar
+
+if TYPE_CHECKING:
+    from sensenet.pretrained.download import Patience
 
 CACHE_VARIABLE = "BIGML_SENSENET_CACHE_PATH"
 URL_VARIABLE = "BIGML_SENSENET_URL"
@@ -78,8 +81,14 @@ def cache_resource_path(
     when the file is there. Raises DownloadError, which names the file, its address and its place.
     """
     place = cache_place(file_name)
-    if is_cached(file_name):
-        return str(place)
+    if not is_cached(file_name):
+        _bring(file_name, place, patience, sleep)
+    return str(place)
+
+
+def _bring(file_name: str, place: Path, patience: Patience | None, sleep: Callable[[float], object]) -> None:
+    from sensenet.pretrained.download import TransferError, download  # takes 30 ms, which rows need not wait
+
     url = file_url(file_name)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -104,4 +113,3 @@ def cache_resource_path(
             f"cannot keep {file_name} from {url} at {place}: {fault}. Make that directory writable, or set "
             f"{CACHE_VARIABLE} to another one"
         ) from fault
-    return str(place)
