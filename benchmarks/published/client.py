@@ -130,9 +130,11 @@ def latency(model, repeats):
         interpreter.resize_tensor_input(detail["index"], [1, *shape[1:]])
     interpreter.allocate_tensors()
     for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], random.uniform(0, 1, detail["shape"]).astype(detail["dtype"]))
+        numbers = random.integers(0, 3, detail["shape"])  # categories have whole numbers
+        interpreter.set_tensor(detail["index"], numbers.astype(detail["dtype"]))
     seconds, _ = time_calls(interpreter.invoke, repeats, 5)
-    return seconds, None, Path(model).stat().st_size / 1e6
+    answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return seconds, answer, Path(model).stat().st_size / 1e6
 
 
 def multiply(size, repeats):

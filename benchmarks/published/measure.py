@@ -28,7 +28,9 @@ SIDE = 4096
 
 PEAK = Run("multiply", {"size": SIDE, "repeats": 5})
 
-WITH_ANSWERS = frozenset({"predict", "published_array", "first_prediction", "published_forest", "forest"})
+WITH_ANSWERS = frozenset(
+    {"predict", "published_array", "first_prediction", "published_forest", "forest", "latency"}
+)
 
 
 @frozen
