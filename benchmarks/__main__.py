@@ -9,6 +9,7 @@ published package is named by SENSENET_PEER_PYTHON; without it, only our own fig
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -51,6 +52,8 @@ def main() -> None:
     published = os.environ.get(PUBLISHED_PYTHON)
     if not published:
         print(f"{PUBLISHED_PYTHON} is not set: our figures alone", file=sys.stderr)
+    # as pip does when it installs a package: the published one has its bytecode
+    compileall.compile_dir(Path(__file__).parents[1] / "sensenet", quiet=2)
     print(HEADER)
     results = []
     with tempfile.TemporaryDirectory() as directory:

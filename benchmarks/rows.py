@@ -1,12 +1,13 @@
 """Where the time of rows goes: one row, many as lists, many as an array, and the first of a fresh process.
 
-    python benchmarks/rows.py
+    python -m benchmarks.rows
 
 Processor time of all threads, the least of several runs: a busy machine changes that less than wall time.
 """
 
 from __future__ import annotations
 
+import compileall
 import json
 import subprocess
 import sys
@@ -17,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.published import inputs
 from sensenet.ir.signature import NUMERIC_INPUT
@@ -81,6 +80,9 @@ def many_rows(path: Path, rows: Any) -> Mapping[str, float]:
 
 def fresh_process(path: Path, row: list[Any]) -> Mapping[str, float]:
     """Seconds of the steps to the first row of a process: of the run that took least."""
+    compileall.compile_dir(
+        Path(__file__).parents[1] / "sensenet", quiet=2
+    )  # as pip does when it installs a package
     program = FRESH.replace("PATH", repr(str(path))).replace("ROW", repr(row))
     runs = [
         json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
