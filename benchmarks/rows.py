@@ -80,9 +80,8 @@ def many_rows(path: Path, rows: Any) -> Mapping[str, float]:
 
 def fresh_process(path: Path, row: list[Any]) -> Mapping[str, float]:
     """Seconds of the steps to the first row of a process: of the run that took least."""
-    compileall.compile_dir(
-        Path(__file__).parents[1] / "sensenet", quiet=2
-    )  # as pip does when it installs a package
+    # as pip does when it installs a package
+    compileall.compile_dir(Path(__file__).parents[1] / "sensenet", quiet=2)
     program = FRESH.replace("PATH", repr(str(path))).replace("ROW", repr(row))
     runs = [
         json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
