@@ -55,17 +55,25 @@ class RowEncoder:
 
     columns: tuple[ColumnEncoder, ...]
     layout: RowLayout
+    takes_numbers: bool
+    """Whether each cell is a number, and stands for the column of its position."""
 
     def encode(self, table: Table) -> Array:
-        """f32[rows, columns]; raises InputError naming the row and the column of a cell that is no number."""
+        """f32[rows, columns], which may be the caller's own array.
+
+        Raises InputError naming the row and the column of a cell that is no number.
+        """
+        numbers = table.numbers
+        if self.takes_numbers and numbers is not None and numbers.shape[1] == len(self.columns):
+            return numbers
         result = np.empty((table.length, len(self.columns)), np.float32)
-        numbers = [
+        encoded = [
             np.broadcast_to(self._encode_column(table.cells(column.index), column), table.length)
             for column in self.columns
         ]
         with np.errstate(over="ignore"):
             for start in range(0, table.length, ROWS_AT_ONCE):
-                for position, column_numbers in enumerate(numbers):
+                for position, column_numbers in enumerate(encoded):
                     part = column_numbers[start : start + ROWS_AT_ONCE]
                     result[start : start + ROWS_AT_ONCE, position] = part
         return result
@@ -102,6 +110,10 @@ def row_encoder(signature: Signature) -> RowEncoder:
     return RowEncoder(
         columns=tuple(_column_encoder(column) for column in signature.columns),
         layout=row_layout(signature),
+        takes_numbers=all(
+            isinstance(column, NumericColumn) and column.index == position
+            for position, column in enumerate(signature.columns)
+        ),
     )
 
 

@@ -34,11 +34,13 @@ LONGEST_TEXT = 60
 class Table:
     """Rows as columns. `cells(index)` gives the cells that stand at an index of each row.
 
-    It raises InputError where a row is too short; None stands for a missing cell.
+    It raises InputError where a row is too short; None stands for a missing cell. `numbers` is f32[rows,
+    cells] in C order, where the rows are such an array already.
     """
 
     length: int
     cells: Callable[[int], Cells]
+    numbers: Array | None = None
 
 
 def as_table(x: Any, layout: RowLayout) -> Table:
@@ -175,7 +177,8 @@ def _table_of_array(x: Array, layout: RowLayout) -> Table:
         except IndexError:
             raise _too_short("each row", rows.shape[1], layout) from None
 
-    return Table(length=len(rows), cells=cells)
+    ready = type(rows) is np.ndarray and rows.dtype == np.float32 and rows.flags.c_contiguous
+    return Table(length=len(rows), cells=cells, numbers=rows if ready else None)
 
 
 def _table_of_frame(frame: Any, layout: RowLayout) -> Table:

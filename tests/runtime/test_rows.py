@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.fields import Field
-from sensenet.ir.signature import CategoricalColumn, ImageColumn, NumericColumn, Signature
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops.core import Input
+from sensenet.ir.signature import (
+    NUMERIC_INPUT,
+    PREDICTIONS,
+    CategoricalColumn,
+    ImageColumn,
+    NumericColumn,
+    Signature,
+)
+from sensenet.ir.types import f32
+from sensenet.models.engines import run_graph
+from sensenet.runtime.predictor import make_predictor
 from sensenet.runtime.rows import ROWS_AT_ONCE, row_encoder
 from sensenet.runtime.tables import as_table
 
@@ -222,6 +234,27 @@ def test_arrays_answer_as_lists_of_their_cells(dtype, count):
     np.testing.assert_array_equal(encode(x), expected)
     np.testing.assert_array_equal(encode(np.asfortranarray(x)), expected)
     np.testing.assert_array_equal(encode(pd.DataFrame(x, columns=NAMES)), expected)
+
+
+@pytest.mark.parametrize("indices", [(0, 1, 2), (0, 2, 1), (0, 1), (1, 2), (0, 0, 1), (-3, -2, -1)])
+def test_an_array_that_is_the_tensor_already_is_not_copied(indices):
+    encoder = row_encoder(Signature(columns=[NumericColumn(index=index, missing=9.0) for index in indices]))
+    x = np.array([[1, math.nan, 3], [4, 5, math.inf]], np.float32)
+    encoded = encode(x, encoder)
+    np.testing.assert_array_equal(encoded, encode(x.tolist(), encoder))
+    assert np.shares_memory(encoded, x) is (indices == (0, 1, 2))
+    assert not np.shares_memory(encode(x[:, ::-1], encoder), x)
+
+
+def test_what_callers_get_is_not_their_own_array():
+    """Of a model that gives its columns back as they are, too."""
+    x = np.ones((3, 2), np.float32)
+    node = apply(Input(type=f32(None, 2)), name=NUMERIC_INPUT)
+    signature = Signature(columns=[NumericColumn(index=index, missing=0.0) for index in range(2)])
+    graph = Graph.create([node], {PREDICTIONS: node.value}, signature)
+    predict = make_predictor(run_graph(graph))
+    assert not np.shares_memory(predict(x), x)
+    assert not np.shares_memory(predict.encode(x)[NUMERIC_INPUT], x)
 
 
 def test_zeros_of_both_signs_and_nan_as_categories():
