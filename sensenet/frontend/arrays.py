@@ -1,7 +1,7 @@
 """Nested lists of numbers as float32 arrays, exactly or not at all.
 
-Rows are packed one by one from Python numbers to float32, so that a document's weights never stand in memory
-as one list of Python floats, and a list that is ragged, or holds anything but numbers, is found out.
+Rows are packed one by one from Python numbers to float32. A list that is ragged, or holds anything but
+numbers, is found out, and it is told where.
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ def pack_array(nested: Sequence[Any]) -> Float32Array:
     A number beyond float32 becomes infinite; whether all are finite is for the caller to judge.
     """
     shape, rows = split_rows(nested, is_list)
-    return pack_rows(shape, rows, plain=list)
+    row_format = struct.Struct(f"{shape[-1]}f")
+    packed = bytearray(math.prod(shape) * 4)
+    for index, row in enumerate(rows):
+        try:
+            row_format.pack_into(packed, index * row_format.size, *row)
+        except (struct.error, OverflowError, TypeError, ValueError) as error:
+            raise NotAnArrayError(_explain(row, shape, index)) from error
+    return np.frombuffer(packed, np.float32).reshape(shape)
 
 
 def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int, ...], list[Any]]:
@@ -58,22 +65,6 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
         shape.append(size)
         rows = children
     return tuple(shape), rows
-
-
-def pack_rows(shape: tuple[int, ...], rows: Iterable[Any], plain: Callable[[Any], list[Any]]) -> Float32Array:
-    """float32[shape] of the innermost rows that `split_rows` found; `plain` makes a list of a row.
-
-    Raises NotAnArrayError, saying where, for an entry that is no number.
-    """
-    row_format = struct.Struct(f"{shape[-1]}f")
-    packed = bytearray(math.prod(shape) * 4)
-    for index, row in enumerate(rows):
-        entries = plain(row)
-        try:
-            row_format.pack_into(packed, index * row_format.size, *entries)
-        except (struct.error, OverflowError, TypeError, ValueError) as error:
-            raise NotAnArrayError(_explain(entries, shape, index)) from error
-    return np.frombuffer(packed, np.float32).reshape(shape)
 
 
 def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:

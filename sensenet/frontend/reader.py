@@ -1,35 +1,28 @@
 """Documents as plain Python values in which weights are float32 arrays (docs/frontend.md has the figures).
 
-simdjson parses the text into a compact form of its own. Members that hold weights are packed from there, row
-by row, into float32 arrays; the rest, which is small, becomes ordinary dicts and lists. Whatever simdjson
-doesn't take (integers beyond 64 bits, deep nesting, faults) is left to the standard library's parser, which
-says where a fault is.
+The lists of weights are cut out of the text while it is read, and each becomes a float32 array at once, as
+`sensenet.frontend.pieces` describes. simdjson parses what is left, which is small and becomes ordinary dicts
+and lists. Whatever it doesn't take (integers beyond 64 bits, deep nesting, faults) is left to the standard
+library's parser, which says where a fault is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
 import math
 import os
 import zlib
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import simdjson
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.arrays import Float32Array, NotAnArrayError, pack_rows, split_rows
-
-WEIGHT_KEYS = frozenset(
-    {
-        *("weights", "offset", "scale", "mean", "stdev", "gamma", "beta", "variance"),
-        *("kernel", "bias", "depth_kernel", "point_kernel", "mean_image"),
-    }
-)
-"""Members that are packed into arrays when they are lists."""
+from sensenet.frontend.arrays import Float32Array
+from sensenet.frontend.pieces import ListReader, Read, cut_weights
 
 MOST_BYTES = simdjson.MAXSIZE_BYTES
 """4 GiB: what the parser takes."""
@@ -40,64 +33,124 @@ WEIGHTS_DEPTH = 32
 MOST_MEMBERS = 1000
 """simdjson finds a member by going through them all; no object with weights has so many."""
 
-COUNTED_ENTRIES = 0xFFFFFF
-"""simdjson counts the entries of a list up to here."""
-
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Arrays = dict[str, Float32Array]
+"""The weights that were cut out, by the texts that stand in their places."""
+
+
+class _NotTakenError(Exception):
+    """A text that simdjson doesn't take, or one with weights where none are looked for."""
 
 
 def read_file(path: str | os.PathLike[str]) -> Any:
     """The value in a JSON file, plain or compressed with gzip; raises DocumentError naming the file."""
     name = os.fsdecode(path)
-    try:
-        content = Path(name).read_bytes()
-    except FileNotFoundError as error:
-        raise DocumentError(f"{name}: no such file") from error
-    except IsADirectoryError as error:
-        raise DocumentError(f"{name}: this is a directory, not a document") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise DocumentError(f"{name}: it cannot be read ({getattr(error, 'strerror', error)})") from error
-    return read_bytes(content, name)
+    with contextlib.ExitStack() as stack:
+        with _naming(name):
+            stream: io.BufferedIOBase = stack.enter_context(open(name, "rb"))
+            if not stream.seekable():
+                stream = io.BytesIO(stream.read())
+        return _read(stream, name)
 
 
 def read_bytes(content: bytes, name: str = "the document") -> Any:
     """The value of JSON text in UTF-8, plain or compressed with gzip; raises DocumentError."""
-    if content.startswith(GZIP_MAGIC):
-        content = _decompress(content, name)
-    content = content.removeprefix(BYTE_ORDER_MARK)
-    if len(content) > MOST_BYTES:
-        raise DocumentError(f"{name}: longer than {MOST_BYTES >> 30} GiB")
-    if not content.strip():
-        raise DocumentError(f"{name}: it is empty")
-    try:
-        return _plain(simdjson.Parser().parse(content), 0)
-    except (ValueError, RuntimeError):
-        return _read_slowly(content, name)
+    return _read(io.BytesIO(content), name)
 
 
-def _decompress(content: bytes, name: str) -> bytes:
+def _read(stream: io.BufferedIOBase, name: str) -> Any:
+    """The value in a stream, of which only what simdjson doesn't take is ever in memory as a whole."""
+    with _naming(name):
+        compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        stream.seek(0)
+    text = gzip.GzipFile(fileobj=stream) if compressed else stream
+    with contextlib.suppress(_NotTakenError):
+        return _read_quickly(_make_read(text, name))
+    with _naming(name):
+        text.seek(0)
+        content = text.read()
+    return _read_slowly(content.removeprefix(BYTE_ORDER_MARK), name)
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Raise DocumentError, naming the file, for what the system or gzip says of it."""
     try:
-        with gzip.open(io.BytesIO(content)) as stream:
-            return stream.read(MOST_BYTES + 1)
+        yield
+    except FileNotFoundError as error:
+        raise DocumentError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise DocumentError(f"{name}: this is a directory, not a document") from error
     except EOFError as error:
         raise DocumentError(f"{name}: the gzip file is cut off") from error
-    except (OSError, zlib.error) as error:
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise DocumentError(f"{name}: the gzip file is damaged ({error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise DocumentError(f"{name}: it cannot be read ({getattr(error, 'strerror', error)})") from error
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """The Python value of what simdjson holds, weights packed."""
+def _make_read(stream: io.BufferedIOBase, name: str) -> Read:
+    """Reads the stream; raises DocumentError where that fails, or the text is too long."""
+    size = 0
+
+    def read(memory: memoryview) -> int:
+        nonlocal size
+        with _naming(name):
+            count = stream.readinto(memory)
+        size += count
+        if size > MOST_BYTES:
+            raise DocumentError(f"{name}: longer than {MOST_BYTES >> 30} GiB")
+        return count
+
+    return read
+
+
+def _read_quickly(read: Read) -> Any:
+    """The value of a text, weights packed; raises _NotTakenError."""
+    rest, arrays = _read_weights(read)
+    if rest.startswith(BYTE_ORDER_MARK):
+        del rest[: len(BYTE_ORDER_MARK)]
+    try:
+        value = _plain(simdjson.Parser().parse(rest), 0, arrays)
+    except (ValueError, RuntimeError) as error:
+        raise _NotTakenError from error
+    if arrays:
+        raise _NotTakenError
+    return value
+
+
+def _read_weights(read: Read) -> tuple[bytearray, Arrays]:
+    """The weights of a text, and the text with other texts in their places."""
+    lists = ListReader()
+    arrays: Arrays = {}
+    rest = bytearray()
+    unique = os.urandom(16).hex()  # no document can have foreseen it
+    for before, weights in cut_weights(read):
+        rest += before
+        array = lists.read(weights) if weights else None
+        if array is None:
+            rest += weights
+        else:
+            name = f"{unique}-{len(arrays)}"
+            arrays[name] = array
+            rest += f'"{name}"'.encode()
+    return rest, arrays
+
+
+def _plain(value: Any, depth: int, arrays: Arrays) -> Any:
+    """The Python value of what simdjson holds, with the arrays, which are taken out, in their places."""
     if isinstance(value, simdjson.Object) and depth < WEIGHTS_DEPTH:
         keys = list(value)
         if _findable(keys):
-            return {key: _member(key, value[key], depth + 1) for key in keys}
+            return {key: _plain(value[key], depth + 1, arrays) for key in keys}
     elif isinstance(value, simdjson.Array) and depth < WEIGHTS_DEPTH:
         if isinstance(next(iter(value), None), simdjson.Object):
-            return [_plain(entry, depth + 1) for entry in value]
+            return [_plain(entry, depth + 1, arrays) for entry in value]
     elif not isinstance(value, simdjson.Object | simdjson.Array):
-        return value
-    # Not `as_dict`, which is slower, and writes out of bounds for lists longer than COUNTED_ENTRIES.
+        return arrays.pop(value, value) if isinstance(value, str) else value
+    # Not `as_dict`, which is slower, and writes out of bounds for lists longer than simdjson counts.
     return json.loads(value.mini)
 
 
@@ -106,34 +159,10 @@ def _findable(keys: Sequence[str]) -> bool:
     return len(keys) <= MOST_MEMBERS and len(set(keys)) == len(keys) and not any("\0" in key for key in keys)
 
 
-def _member(key: str, value: Any, depth: int) -> Any:
-    if key in WEIGHT_KEYS and isinstance(value, simdjson.Array):
-        try:
-            return _pack(value)
-        except NotAnArrayError:  # whoever needs the array reports the fault, with its path
-            pass
-    return _plain(value, depth)
-
-
-def _pack(array: simdjson.Array) -> Float32Array:
-    shape, rows = split_rows(array, lambda value: isinstance(value, simdjson.Array))
-    return pack_rows(shape, rows, plain=_row)
-
-
-def _row(row: Any) -> list[Any]:
-    """A row of numbers. `as_buffer` checks that they are, and bounds what `as_list` makes."""
-    try:
-        regular = row.as_buffer(of_type="d").size == 8 * len(row) and len(row) < COUNTED_ENTRIES
-    except TypeError as error:
-        raise NotAnArrayError("something that is no number") from error
-    if not regular:
-        raise NotAnArrayError("a list")
-    entries: list[Any] = row.as_list()
-    return entries
-
-
 def _read_slowly(content: bytes, name: str) -> Any:
     """What the standard library makes of a text that simdjson did not take; raises DocumentError."""
+    if not content.strip():
+        raise DocumentError(f"{name}: it is empty")
     try:
         text = content.decode()
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
