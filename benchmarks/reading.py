@@ -103,7 +103,7 @@ def read_json():
 
 
 WAYS = {
-    "sensenet (simdjson, row by row)": (read_sensenet, "simdjson"),
+    "sensenet (simdjson, list by list)": (read_sensenet, "simdjson"),
     "simdjson, as_buffer": (read_simdjson_buffers, "simdjson"),
     "simdjson, lists": (read_simdjson_lists, "simdjson"),
     "orjson": (read_orjson, "orjson"),

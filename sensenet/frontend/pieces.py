@@ -33,11 +33,8 @@ WEIGHT = re.compile(rb'"(?<!\\")(?:%b)"[ \t\r\n]*:[ \t\r\n]*\[' % "|".join(WEIGH
 LONGEST_MATCH = 256
 """Bytes of a match of `WEIGHT` that is found wherever reading stops. A longer one may be left in the rest."""
 
-FIRST_BYTES = 1 << 16
-"""Bytes that are looked at at once, unless a list is longer: fewer than a processor's nearest caches hold."""
-
-COUNTED_BYTES = 1 << 18
-"""Bytes in which brackets are counted at once, for the same reason."""
+BLOCK = 1 << 17
+"""Bytes that are read, and looked through, at once: a processor's own cache holds more."""
 
 Read = Callable[[memoryview], int]
 """Reads the next bytes of a text into memory, and tells how many there were: none at the end."""
@@ -48,20 +45,20 @@ class _Window:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self.buffer = bytearray(FIRST_BYTES)
+        self.buffer = bytearray(BLOCK)
         self.start = 0
         self.end = 0
 
     def extend(self) -> bool:
-        """Read on behind the end, and tell whether something came. The start may be elsewhere afterwards."""
-        if self.end == len(self.buffer):
-            kept = memoryview(self.buffer)[self.start :]
-            if len(kept) > len(self.buffer) * 3 // 4:
-                self.buffer = bytearray(len(self.buffer) * 3 // 2)
-            self.buffer[: len(kept)] = kept
-            self.start, self.end = 0, len(kept)
-        count = self._read(memoryview(self.buffer)[self.end :])
-        self.end += count
+        """Move the start to the front, and read on behind the end; whether something came."""
+        size, old = self.end - self.start, self.buffer
+        if size + BLOCK > len(old):
+            self.buffer = bytearray(len(old) * 3 // 2 + BLOCK)
+        memory = memoryview(self.buffer)
+        if self.start or self.buffer is not old:
+            memory[:size] = memoryview(old)[self.start : self.end]  # unlike a bytearray's, parts may overlap
+        count = self._read(memory[size : size + BLOCK])
+        self.start, self.end = 0, size + count
         return count > 0
 
     def find_quote(self, offset: int) -> int:
@@ -141,5 +138,5 @@ class ListReader:
 def _count_brackets(text: memoryview) -> int:
     """How many lists begin in a text without strings."""
     content = np.frombuffer(text, np.uint8)
-    parts = (content[start : start + COUNTED_BYTES] for start in range(0, len(content), COUNTED_BYTES))
+    parts = (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
     return sum(int(np.count_nonzero(part == ord("["))) for part in parts)

@@ -110,8 +110,6 @@ def _make_read(stream: io.BufferedIOBase, name: str) -> Read:
 def _read_quickly(read: Read) -> Any:
     """The value of a text, weights packed; raises _NotTakenError."""
     rest, arrays = _read_weights(read)
-    if rest.startswith(BYTE_ORDER_MARK):
-        del rest[: len(BYTE_ORDER_MARK)]
     try:
         value = _plain(simdjson.Parser().parse(rest), 0, arrays)
     except (ValueError, RuntimeError) as error:

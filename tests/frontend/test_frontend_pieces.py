@@ -40,7 +40,7 @@ def cut(text, sizes=()):
 @pytest.fixture
 def narrow(monkeypatch):
     """A window so narrow that short texts don't fit in it."""
-    monkeypatch.setattr(pieces, "FIRST_BYTES", 8)
+    monkeypatch.setattr(pieces, "BLOCK", 8)
     monkeypatch.setattr(pieces, "LONGEST_MATCH", 30)
 
 
@@ -50,6 +50,7 @@ CUTS = [
     ('{"mean"\n:\t[1\n,\n2]\n}\n', ["[1\n,\n2]"]),
     ('{"mean": 1, "stdev": null, "gamma": "[1]", "inputs": [0, -1]}', []),
     ('{"text": "\\"weights\\": [1]", "other weights": [1], "\\"weights": [1]}', []),
+    (f'{{"\\"mean":{" " * 23}[1], "mean":{" " * 20}[2]}}', ["[2]"]),
     ('{"mean": [1]}', ["[1]"]),
     (f'{{"mean": [{"1," * 200}1], "scale": [2]}}', [f"[{'1,' * 200}1]", "[2]"]),
 ]
@@ -93,6 +94,11 @@ def test_lists_that_are_no_arrays(text):
     lists = ListReader()
     assert lists.read(memoryview(text.encode("latin-1"))) is None
     assert lists.read(memoryview(b"[1]")).tolist() == [1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_infinite():
+    assert ListReader().read(memoryview(b"[1e39, -1e300, 1e-300]")).tolist() == [np.inf, -np.inf, 0]
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**64 - 1)

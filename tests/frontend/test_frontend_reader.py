@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensenet.errors import DocumentError, SensenetError
-from sensenet.frontend import import_graph, read_document
+from sensenet.frontend import import_graph, read_document, reader
 from sensenet.frontend.arrays import NotAnArrayError, pack_array
 from sensenet.frontend.reader import MOST_MEMBERS, read_bytes
 from sensenet.ir.graph import same_graph
@@ -155,6 +158,48 @@ def test_weights_become_float32_arrays_and_nothing_else_does():
     assert found["layers"][3]["inputs"] == [0, -1]
     trees = read_bytes(text_of(ensemble()))["object"]["deepnet"]["network"]["trees"]
     assert trees == ensemble()["object"]["deepnet"]["network"]["trees"]
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_documents_need_no_second_reading(kind, monkeypatch):
+    monkeypatch.setattr(reader, "_read_slowly", lambda *_: pytest.fail("it was read slowly"))
+    read_bytes(text_of(DOCUMENTS[kind]()))
+    read_bytes(codecs.BOM_UTF8 + text_of(DOCUMENTS[kind]()))
+
+
+@pytest.mark.parametrize("change", [bytes, gzip.compress])
+def test_a_text_that_is_too_long(change, monkeypatch):
+    text = text_of(typed())
+    monkeypatch.setattr(reader, "MOST_BYTES", len(text))
+    read_bytes(change(text))
+    with pytest.raises(DocumentError, match="the document: longer than"):
+        read_bytes(change(text + b" "))
+
+
+MEASURE = """
+import sys
+from sensenet.frontend.reader import read_file
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+before = peak()
+found = read_file(sys.argv[1])
+print(1024 * (peak() - before), sum(layer["weights"].nbytes for layer in found["layers"]))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs the figures of Linux")
+def test_reading_takes_little_memory(tmp_path):
+    """At most the file's size and three times the weights'."""
+    path = tmp_path / "large.json"
+    rows = np.random.default_rng(0).normal(size=(250, 300)).tolist()
+    path.write_bytes(text_of({"layers": [{"weights": rows} for _ in range(10)]}))
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    peak, weights = map(int, output.split())
+    assert weights == 10 * 250 * 300 * 4
+    assert peak <= path.stat().st_size + 3 * weights
 
 
 def test_numbers_are_rounded_once_from_double():
