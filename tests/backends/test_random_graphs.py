@@ -15,9 +15,6 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.ops import basic, detection, tabular
 from sensenet.ir.types import Array, DType
 
-pytest.importorskip("tensorflow")
-pytestmark = pytest.mark.tensorflow
-
 JUMPING = {
     basic.Equal,
     basic.LessEqual,
@@ -34,6 +31,8 @@ JUMPING = {
 }
 """Ops for which a rounding error may become any error: the tests of each target check these one by one."""
 
+PACKAGES = {"tflite": "ai_edge_litert", "keras": "tensorflow"}
+
 LARGEST = 1e4
 """Beyond, rounding errors say nothing."""
 
@@ -45,11 +44,12 @@ def magnitude(graph: Graph, feed: dict[str, Array]) -> float:
     return max(np.abs(r).max(initial=1.0) for r in results.values() if r.dtype == DType.FLOAT32.numpy)
 
 
-@pytest.mark.parametrize("target", ["tflite", "keras"])
+@pytest.mark.parametrize("target", ["tflite", pytest.param("keras", marks=pytest.mark.tensorflow)])
 @pytest.mark.parametrize("ops", [TABULAR_OPS - JUMPING, PICTURE_OPS - JUMPING], ids=["tables", "pictures"])
 @examples(12, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_graphs_agree_with_the_interpreter(target, ops, data):
+    pytest.importorskip(PACKAGES[target])
     graph = data.draw(graphs(ops))
     feed = data.draw(feeds(graph))
     size = magnitude(graph, feed)

@@ -70,10 +70,9 @@ def test_an_npz_file_holds_them_once(level):
         assert sum(members[name].size == WEIGHTS for name in members) == 1
 
 
-@pytest.mark.tensorflow
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_a_tflite_file_holds_them_once(level):
-    pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
     artifact = sensenet.compile(make_graph(), "tflite", optimize=level)
     kernel = 4 * WEIGHTS
     assert kernel < len(bytes(artifact)) < 1.9 * kernel

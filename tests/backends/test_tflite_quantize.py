@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import zipfile
@@ -19,10 +20,13 @@ from sensenet.compile.command import main
 from sensenet.errors import InputError, UnknownTargetError
 from sensenet.models.wrappers import create_model
 
-pytestmark = pytest.mark.tensorflow
-pytest.importorskip("tensorflow")
+pytest.importorskip("ai_edge_litert")
 
-MODES = ("float16", "dynamic", "int8")
+NEEDS_TENSORFLOW = (
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow"),
+)
+MODES = ("float16", "dynamic", pytest.param("int8", marks=NEEDS_TENSORFLOW))
 COLUMNS, UNITS = 12, 64
 THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
 
@@ -72,7 +76,12 @@ def operators(model, *names):
 
 
 @pytest.mark.parametrize(
-    ("mode", "share", "difference"), [("float16", 0.8, 2e-3), ("dynamic", 0.6, 0.05), ("int8", 0.65, 0.05)]
+    ("mode", "share", "difference"),
+    [
+        ("float16", 0.8, 2e-3),
+        ("dynamic", 0.6, 0.05),
+        pytest.param("int8", 0.65, 0.05, marks=NEEDS_TENSORFLOW),
+    ],
 )
 def test_files_shrink_and_answers_stay_close(mode, share, difference):
     document, rows = wide()
@@ -138,8 +147,10 @@ def test_forests_stay_exact(mode):
     assert contents[0] == contents[1]
 
 
+@pytest.mark.tensorflow
 def test_int8_leaves_steep_functions_in_float(pictures):
     """The document's mish is e^x, sums, products and a division."""
+    pytest.importorskip("tensorflow")
     rows = [[str(path), 1.0] for path in sorted(pictures.iterdir())]
     artifact = compiled(image(), "int8", rows)
     schema = import_schema()
@@ -160,7 +171,9 @@ def test_all_graphs_beside_the_main_one_are_left_in_float():
     assert len(softmax) == 1
 
 
+@pytest.mark.tensorflow
 def test_inputs_and_outputs_stay_float32_and_the_file_keeps_its_metadata(tmp_path):
+    pytest.importorskip("tensorflow")
     document, rows = wide()
     path = compiled(document, "int8", rows).save(tmp_path / "m.tflite")
     litert = pytest.importorskip("ai_edge_litert.interpreter")
@@ -203,7 +216,9 @@ def test_calibration_rows_that_cannot_be_read_are_told():
         sensenet.compile(ensemble(), "numpy", calibration=THRESHOLD_ROWS)
 
 
+@pytest.mark.tensorflow
 def test_the_command_line_calibrates_from_a_file(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("tensorflow")
     monkeypatch.chdir(tmp_path)
     stream = io.StringIO()
     csv.writer(stream).writerows([["width", "colour", "switch"], *THRESHOLD_ROWS])

@@ -320,9 +320,8 @@ def test_the_keras_model(tmp_path):
         np.testing.assert_allclose(model._model(np.array([[3.0, 1.0, 2.0]], "f4")), expected(), rtol=1e-5)
 
 
-@pytest.mark.tensorflow
 def test_tflite(tmp_path):
-    pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
     artifact = sensenet.compile(RESOURCE, "tflite")
     path = artifact.save(tmp_path / "m.tflite")
     model = create_model(path)

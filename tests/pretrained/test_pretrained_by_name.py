@@ -125,9 +125,8 @@ def test_a_file_made_by_name_opens_as_what_it_is(fill, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.tensorflow
 def test_tflite_by_name_answers_like_the_document(fill):
-    pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
     fill(CLASSIFIER)
     pixels = {PIXEL_INPUT: PICTURE[None].astype(np.float32)}
     named, expected = (

@@ -1,7 +1,8 @@
-"""The shared lowering of graphs to TensorFlow, for the targets that are made through it.
+"""The shared lowering of graphs to TensorFlow's ops, for the targets that are made through it.
 
 The emit functions use only ops that TFLite's builtins and TensorFlow.js have, so that no target needs custom
-or Flex ops. They take the TensorFlow module as an argument: importing this package does not import it.
+or Flex ops. They take the TensorFlow module as an argument, or what has those of its ops that they use: the
+target tflite gives them a recorder. Importing this package does not import TensorFlow.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def activate(tf: Any, function: ActivationFunction, x: Any) -> Any:
 
 
 def _leaky_relu(tf: Any, x: Any) -> Any:
-    """max(x, 0.1·x), which TFLite's converter recognizes as its leaky_relu.
+    """max(x, 0.1·x), which the recorder of the target tflite takes for TFLite's leaky_relu.
 
     Not TensorFlow's own leaky_relu: fused with a convolution and an addition before it, it gets slope 0.2.
     """

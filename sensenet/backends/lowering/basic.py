@@ -27,10 +27,10 @@ def divide(tf: Any, x: Any, divisor: Any) -> Any:
 def hide_constant(tf: Any, constant: Any, batch: Any) -> Any:
     """A float32 constant that the optimizers don't know; `batch` is a tensor whose first axis is the batch.
 
-    TensorFlow's graph optimizer and TFLite's converter replace division by a constant by a product with its
-    reciprocal, which is another number in half of all cases: enough to send a row the other way in a tree, or
-    to take another pixel. Multiplying by min(batch size, 0) + 1, which is 1, keeps the constant out of their
-    sight.
+    TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
+    another number in half of all cases: enough to send a row the other way in a tree, or to take another
+    pixel. Multiplying by min(batch size, 0) + 1, which is 1, keeps the constant out of its sight. The target
+    tflite, in which nothing does so, finds out when it records this that it is 1.
     """
     return constant * tf.cast(tf.minimum(tf.shape(batch)[0], 0) + 1, tf.float32)
 

@@ -34,8 +34,8 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     check_options("tflite", options, OPTIONS)
     mode, calibration = options.get("quantize", QUANTIZATIONS[0]), options.get("calibration", ())
     require_quantization(mode, calibration)
-    model = quantize(convert(graph), mode, calibration, [node.name for node in graph.inputs])
-    content = write_file(model, graph)
+    tree = quantize(convert(graph), mode, calibration, [node.name for node in graph.inputs])
+    content = write_file(tree, graph)
     return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 
 

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
+import numpy as np
+
+from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.errors import ArtifactError, MissingPackageError
+from sensenet.ir.types import Array
+
 MODEL_IDENTIFIER = b"TFL3"
+
+PURPOSE = "writing .tflite files"
 
 BUFFER_ALIGNMENT = 16
 """Of a model's buffers, in bytes: the schema's `force_align`, which Python's flatbuffers do not follow."""
 
+LARGEST_MODEL = (1 << 31) - 1
+"""Bytes of a flatbuffer: its offsets are numbers of 32 bits with a sign."""
+
 
 def import_schema() -> Any:
-    """TensorFlow's module of the classes that the tree is made of."""
-    from tensorflow.lite.python import schema_py_generated as schema
+    """LiteRT's module of the classes that the tree is made of, else TensorFlow's.
 
-    return schema
+    Raises MissingPackageError where there is neither.
+    """
+    import_flatbuffers()
+    try:
+        return importlib.import_module("ai_edge_litert.schema_py_generated")
+    except ModuleNotFoundError:
+        pass
+    try:
+        import_tensorflow(PURPOSE)
+    except MissingPackageError:
+        raise MissingPackageError("ai-edge-litert", "tflite", PURPOSE) from None
+    return importlib.import_module("tensorflow.lite.python.schema_py_generated")
+
+
+def import_flatbuffers() -> Any:
+    """The package that packs the tree; raises MissingPackageError."""
+    return import_package("flatbuffers", "tflite", PURPOSE)
 
 
 def unpack(model: bytes) -> Any:
@@ -22,29 +49,51 @@ def unpack(model: bytes) -> Any:
     return import_schema().ModelT.InitFromPackedBuf(model, 0)
 
 
-def pack(tree: Any) -> bytes:
-    """The model of a `ModelT`, with its buffers aligned."""
-    import flatbuffers
+def read_buffer(buffer: Any) -> Array:
+    """The content of a tree's buffer as uint8[n]; it is empty where the buffer has none."""
+    if buffer.data is None:
+        return np.empty(0, np.uint8)
+    return np.ascontiguousarray(buffer.data).reshape(-1).view(np.uint8)
 
-    schema = import_schema()
+
+def pack(tree: Any) -> memoryview:
+    """The model of a `ModelT`, with its buffers aligned; raises ArtifactError for one too large.
+
+    The data of a buffer is an array of any shape; what is no row-major array becomes one in its place.
+    """
+    schema, flatbuffers = import_schema(), import_flatbuffers()
 
     class AlignedBuffer(schema.BufferT):  # type: ignore[misc,name-defined]
         """A buffer whose data begins at a multiple of BUFFER_ALIGNMENT."""
 
         def Pack(self, builder: Any) -> Any:  # noqa: N802
-            data = b"" if self.data is None else bytes(self.data)
-            if data:
-                builder.StartVector(1, len(data), BUFFER_ALIGNMENT)
-                builder.head = builder.head - len(data)
-                builder.Bytes[builder.head : builder.head + len(data)] = data
+            size = 0 if self.data is None else self.data.nbytes
+            if size:
+                builder.StartVector(1, size, BUFFER_ALIGNMENT)
+                builder.head = builder.head - size
+                target = np.frombuffer(builder.Bytes, self.data.dtype, self.data.size, builder.head)
+                target.reshape(self.data.shape)[...] = self.data
                 vector = builder.EndVector()
             schema.BufferStart(builder)
-            if data:
+            if size:
                 schema.BufferAddData(builder, vector)
             return schema.BufferEnd(builder)
 
+    size = _estimate(tree)
+    if size > LARGEST_MODEL:
+        raise ArtifactError(
+            f"the model would take {size / 2**30:.1f} GiB; a .tflite file holds less than 2: compile with "
+            "quantize='float16' or 'dynamic', or for the target savedmodel or numpy"
+        )
     for each in tree.buffers:
         each.__class__ = AlignedBuffer
-    builder = flatbuffers.Builder(1 << 16)
+    builder = flatbuffers.Builder(size)
     builder.Finish(tree.Pack(builder), file_identifier=MODEL_IDENTIFIER)
-    return bytes(builder.Output())
+    return memoryview(builder.Bytes)[builder.head :]
+
+
+def _estimate(tree: Any) -> int:
+    """Bytes that a model takes at most, or nearly so: its builder need not grow, which copies all."""
+    content: int = sum(buffer.data.nbytes for buffer in tree.buffers if buffer.data is not None)
+    parts = sum(len(graph.tensors) + len(graph.operators) for graph in tree.subgraphs)
+    return content + 32 * len(tree.buffers) + 256 * parts + (1 << 14)

@@ -1,4 +1,4 @@
-"""Which ops of a converted model are layers that may be quantized.
+"""Which ops of a recorded model are layers that may be quantized.
 
 A layer is an op that multiplies by a constant kernel: fully connected, convolution or depthwise convolution.
 Rows that are looked up in a table of weights are the answers of a layer too (see `lower_embedding`), but the
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.backends.tflite.flatbuffer import import_schema
+from sensenet.backends.tflite.flatbuffer import import_schema, read_buffer
 from sensenet.ir.signature import NUMERIC_INPUT
 from sensenet.ir.types import Array
 
@@ -88,11 +88,11 @@ def find_layers(tree: Any) -> list[Layer]:
         if axis is None or origins[int(operator.inputs[0])] is Origin.RAW:
             continue
         tensor = main.tensors[operator.inputs[KERNEL]]
-        data = tree.buffers[tensor.buffer].data
-        if data is None or tensor.type != import_schema().TensorType.FLOAT32:
+        data = read_buffer(tree.buffers[tensor.buffer])
+        if not data.size or tensor.type != import_schema().TensorType.FLOAT32:
             continue
         if readers[int(operator.inputs[KERNEL])] == 1:
-            kernel = np.frombuffer(bytes(data), np.float32).reshape([int(size) for size in tensor.shape])
+            kernel = data.view(np.float32).reshape([int(size) for size in tensor.shape])
             found.append(Layer(operator, tensor, kernel, axis))
     return found
 

@@ -21,10 +21,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from attrs import frozen
 
 from sensenet.backends.files import read_members
-from sensenet.backends.tflite.flatbuffer import MODEL_IDENTIFIER, import_schema, pack, unpack
+from sensenet.backends.tflite.flatbuffer import MODEL_IDENTIFIER, import_flatbuffers, import_schema, pack
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, ModelKind, Signature
@@ -40,6 +41,8 @@ AXIS_LABELS, VALUE_LABELS, UNKNOWN = 2, 3, 0
 """Kinds of associated files: one label for each position of the last axis, for each value, or neither."""
 
 SIGNATURE_KEY = "serving_default"
+
+Buffer = bytes | memoryview
 
 _COMMENT = "sensenet crc32 {checksum:08x} of {size} bytes"
 
@@ -71,13 +74,14 @@ _INPUT_DESCRIPTIONS = {
 }
 
 
-def write_file(model: bytes, graph: Graph) -> bytes:
-    """The converted model with names for its inputs and outputs, metadata and associated files."""
-    flatbuffer = _edit_model(model, graph)
+def write_file(tree: Any, graph: Graph) -> bytes:
+    """The file of a `ModelT`, with names for its inputs and outputs, metadata and associated files."""
+    add_metadata(tree, graph)
+    flatbuffer = pack(tree)
     files = {SIGNATURE_FILE: json.dumps(graph.signature.to_json(), ensure_ascii=False)}
     if graph.signature.classes:
         files[LABELS_FILE] = "".join(f"{_one_line(label)}\n" for label in graph.signature.classes)
-    return flatbuffer + _pack_archive(flatbuffer, files)
+    return b"".join((flatbuffer, _pack_archive(flatbuffer, files)))
 
 
 def read_signature(content: bytes, where: str) -> Signature:
@@ -101,37 +105,49 @@ def read_signature(content: bytes, where: str) -> Signature:
         raise ArtifactError(f"{where}: {SIGNATURE_FILE} is no JSON ({error})") from error
 
 
-def _pack_archive(flatbuffer: bytes, files: Mapping[str, str]) -> bytes:
+class _Behind(io.BytesIO):
+    """What is written behind so many bytes of a file: positions count from the file's start."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+
+    def tell(self) -> int:
+        return self._size + super().tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._size + super().seek(offset - self._size if whence == io.SEEK_SET else offset, whence)
+
+
+def _pack_archive(flatbuffer: Buffer, files: Mapping[str, str]) -> bytes:
     """The archive whose offsets count from the flatbuffer's start, as those of a ZIP with a prefix do."""
-    stream = io.BytesIO(flatbuffer)
-    with zipfile.ZipFile(stream, "a") as archive:
+    stream = _Behind(len(flatbuffer))
+    with zipfile.ZipFile(stream, "w") as archive:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name), text)  # a fixed date: equal models give equal files
         archive.comment = _comment(flatbuffer)
-    return stream.getvalue()[len(flatbuffer) :]
+    return stream.getvalue()
 
 
-def _comment(flatbuffer: bytes) -> bytes:
+def _comment(flatbuffer: Buffer) -> bytes:
     return _COMMENT.format(checksum=zlib.crc32(flatbuffer), size=len(flatbuffer)).encode()
 
 
 def _is_intact(content: bytes) -> bool:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         end = min((info.header_offset for info in archive.infolist()), default=0)
-        return archive.comment == _comment(content[:end])
+        return archive.comment == _comment(memoryview(content)[:end])
 
 
-def _edit_model(model: bytes, graph: Graph) -> bytes:
-    """The flatbuffer with a signature and a metadata entry; what the converter wrote there is kept."""
-    schema, tree = import_schema(), unpack(model)
-    main = tree.subgraphs[0]
-    tree.signatureDefs = [_signature_def(schema, graph, main)]
+def add_metadata(tree: Any, graph: Graph) -> None:
+    """Give a model a signature and a metadata entry."""
+    schema = import_schema()
+    tree.signatureDefs = [_signature_def(schema, graph, tree.subgraphs[0])]
     buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = build_model_metadata(graph)
+    buffer.data = np.frombuffer(build_model_metadata(graph), np.uint8)
     entry.name, entry.buffer = ENTRY, len(tree.buffers)
     tree.metadata = [*(tree.metadata or []), entry]
     tree.buffers = [*tree.buffers, buffer]
-    return pack(tree)
 
 
 def _signature_def(schema: Any, graph: Graph, main: Any) -> Any:
@@ -182,9 +198,7 @@ def describe_outputs(graph: Graph) -> list[TensorMetadata]:
 
 def build_model_metadata(graph: Graph) -> bytes:
     """The `ModelMetadata` flatbuffer. The numbers of fields are those of TFLite's metadata schema."""
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1024)
+    builder = import_flatbuffers().Builder(1024)
 
     def text(value: str) -> int:
         return int(builder.CreateString(value))

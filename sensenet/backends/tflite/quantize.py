@@ -1,4 +1,4 @@
-"""Storing a converted model's layers in fewer bits.
+"""Storing a recorded model's layers in fewer bits.
 
 - float16: kernels as float16, computed with in float32;
 - dynamic: kernels as int8, one scale for each channel; what they are multiplied with is rounded to 8 bits
@@ -33,9 +33,9 @@ DEQUANTIZE_VERSION = 3
 """The op's version that takes float16."""
 
 
-def store_float16(model: bytes) -> bytes:
+def store_float16(tree: Any) -> Any:
     """The model with the kernels of layers as float16, where all of a kernel's weights are in its range."""
-    schema, tree = import_schema(), unpack(model)
+    schema = import_schema()
     main = tree.subgraphs[0]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
@@ -56,15 +56,15 @@ def store_float16(model: bytes) -> bytes:
         main.tensors = [*main.tensors, half]
         operators.append(operator)
     if not operators:
-        return model
+        return tree
     tree.operatorCodes = [*tree.operatorCodes, code]
     main.operators = [*operators, *main.operators]
-    return _pack_without_unused(tree)
+    return _without_unused(tree)
 
 
-def store_dynamic(model: bytes) -> bytes:
+def store_dynamic(tree: Any) -> Any:
     """The model with the kernels of layers as int8."""
-    schema, tree = import_schema(), unpack(model)
+    schema = import_schema()
     for layer in _large_layers(tree):
         others = tuple(axis for axis in range(layer.kernel.ndim) if axis != layer.axis)
         largest = np.abs(layer.kernel).max(axis=others, keepdims=True)
@@ -77,10 +77,10 @@ def store_dynamic(model: bytes) -> bytes:
         layer.tensor.buffer = _add_buffer(tree, np.rint(layer.kernel / scale).astype(np.int8))
         if hasattr(layer.operator.builtinOptions, "asymmetricQuantizeInputs"):
             layer.operator.builtinOptions.asymmetricQuantizeInputs = True
-    return _pack_without_unused(tree)
+    return _without_unused(tree)
 
 
-def store_int8(model: bytes, calibration: Sequence[Feed], names: Sequence[str]) -> bytes:
+def store_int8(tree: Any, calibration: Sequence[Feed], names: Sequence[str]) -> Any:
     """The model with int8 layers; `names` are the inputs of a feed in the model's order.
 
     Raises UnsupportedOpError where TensorFlow's quantizer refuses the model.
@@ -89,7 +89,7 @@ def store_int8(model: bytes, calibration: Sequence[Feed], names: Sequence[str]) 
     from tensorflow.lite.python.convert import mlir_quantize
     from tensorflow.lite.python.optimize.calibrator import Calibrator
 
-    named, excepted = _name_ops(model)
+    named, excepted = _name_ops(tree)
     try:
         with silence("tensorflow", "absl"):
             calibrator = Calibrator(named)
@@ -99,17 +99,16 @@ def store_int8(model: bytes, calibration: Sequence[Feed], names: Sequence[str]) 
                 calibrator._calibrator.Prepare([list(array.shape) for array in arrays])
                 calibrator._calibrator.FeedTensor(arrays)
             measured = _forget_ranges(bytes(calibrator._calibrator.Calibrate()), set(excepted))
-            return bytes(mlir_quantize(measured, denylisted_nodes=excepted))
+            return unpack(mlir_quantize(measured, denylisted_nodes=excepted))
     except Exception as error:  # neither has a type of its own that is public
         raise UnsupportedOpError(f"TensorFlow Lite cannot quantize this graph to int8: {error}") from error
 
 
-def _name_ops(model: bytes) -> tuple[bytes, list[str]]:
+def _name_ops(tree: Any) -> tuple[bytes, list[str]]:
     """The model with a plain name for each op's result, and the names of those to leave in float32.
 
     The quantizer knows an op by the name of its result, but not by one that is joined of several with ';'.
     """
-    tree = unpack(model)
     excepted = []
     floating = {id(operator) for operator in find_float_ops(tree)}
     for number, graph in enumerate(tree.subgraphs):
@@ -118,7 +117,7 @@ def _name_ops(model: bytes) -> tuple[bytes, list[str]]:
                 graph.tensors[index].name = f"tensor_{number}_{index}"
                 if id(operator) in floating:
                     excepted.append(f"tensor_{number}_{index}")
-    return pack(tree), excepted
+    return bytes(pack(tree)), excepted
 
 
 def _forget_ranges(model: bytes, excepted: set[str]) -> bytes:
@@ -137,7 +136,7 @@ def _forget_ranges(model: bytes, excepted: set[str]) -> bytes:
         for index, tensor in enumerate(graph.tensors):
             if index not in kept:
                 tensor.quantization = None
-    return pack(tree)
+    return bytes(pack(tree))
 
 
 def _large_layers(tree: Any) -> list[Layer]:
@@ -146,23 +145,23 @@ def _large_layers(tree: Any) -> list[Layer]:
 
 def _add_buffer(tree: Any, array: Array) -> int:
     buffer = import_schema().BufferT()
-    buffer.data = np.frombuffer(array.tobytes(), np.uint8)
+    buffer.data = array
     tree.buffers = [*tree.buffers, buffer]
     return len(tree.buffers) - 1
 
 
-def _pack_without_unused(tree: Any) -> bytes:
+def _without_unused(tree: Any) -> Any:
     """The model without the content of buffers that nothing refers to any more."""
     used = {tensor.buffer for graph in tree.subgraphs for tensor in graph.tensors}
     used |= {entry.buffer for entry in tree.metadata or ()}
     for number, buffer in enumerate(tree.buffers):
         if number not in used:
             buffer.data = None
-    return pack(tree)
+    return tree
 
 
-_STORE: Mapping[str, Callable[[bytes], bytes]] = {
-    "none": lambda model: model,
+_STORE: Mapping[str, Callable[[Any], Any]] = {
+    "none": lambda tree: tree,
     "float16": store_float16,
     "dynamic": store_dynamic,
 }
@@ -171,9 +170,9 @@ CALIBRATED = "int8"
 QUANTIZATIONS = (*_STORE, CALIBRATED)
 
 
-def quantize(model: bytes, mode: str, calibration: Sequence[Feed], names: Sequence[str]) -> bytes:
-    """The converted model, stored as `mode` says."""
-    return store_int8(model, calibration, names) if mode == CALIBRATED else _STORE[mode](model)
+def quantize(tree: Any, mode: str, calibration: Sequence[Feed], names: Sequence[str]) -> Any:
+    """The recorded model, as `ModelT`, stored as `mode` says; it may be the same object, changed."""
+    return store_int8(tree, calibration, names) if mode == CALIBRATED else _STORE[mode](tree)
 
 
 def require_quantization(mode: str, calibration: Sequence[Feed]) -> None:
