@@ -5,9 +5,8 @@ An engine has the name of its target. Without one, `choose_engine` chooses by th
 | model | engine | why |
 |---|---|---|
 | of columns, or of pictures with few multiplications | numpy | starts at once, without other packages |
-| of pictures, from 100 million on, with TensorFlow installed | tflite | takes at most a third of the time |
-| likewise, from 2000 million on | keras | takes as long as LiteRT, and is made sooner, in less memory |
-| the same without TensorFlow | numpy | all that there is: TensorFlow makes LiteRT's files, too |
+| of pictures, from 100 million on, with LiteRT or TensorFlow | tflite | takes at most a third of the time |
+| the same where neither is installed | numpy | all that there is |
 
 Engines differ in rounding alone. docs/benchmarks.md has the measurements, "Which engine".
 """
@@ -29,10 +28,14 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 
 INTERPRETER = "numpy"
-LARGE_ENGINES = {2_000_000_000: "keras", 100_000_000: "tflite"}
-"""The engines of large networks of pictures, by the multiply-adds of one picture from which on they pay.
+LARGE_ENGINE = "tflite"
+RUNTIMES = ("ai_edge_litert", "tensorflow")
+"""The packages that run the files of LARGE_ENGINE, and make them; either is enough."""
 
-Below, NumPy answers within some milliseconds, which are not worth the seconds that TensorFlow takes to start.
+LARGE_PICTURE = 100_000_000
+"""Multiply-adds of one picture from which on LARGE_ENGINE pays.
+
+Below, NumPy answers within some milliseconds, as long as reading a photograph takes.
 """
 
 ENGINES = tuple(target for target in TARGETS if target != "h5")
@@ -43,10 +46,9 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 def choose_engine(graph: Graph) -> str:
     """The engine that answers soonest, of those that are installed."""
-    if graph.signature.image is None or importlib.util.find_spec("tensorflow") is None:
+    if graph.signature.image is None or not any(map(importlib.util.find_spec, RUNTIMES)):
         return INTERPRETER
-    count = graph_multiply_adds(graph)
-    return next((engine for least, engine in LARGE_ENGINES.items() if count >= least), INTERPRETER)
+    return LARGE_ENGINE if graph_multiply_adds(graph) >= LARGE_PICTURE else INTERPRETER
 
 
 def require_engine(engine: str | None) -> None:
@@ -60,7 +62,7 @@ def run_graph(graph: Graph, engine: str | None = None) -> Executable:
 
     What was asked for is made at once, so that its faults show; so is the interpreter. Another engine that
     was chosen is made at the first call: whoever saves the model only, or asks it about its columns, need
-    not wait for TensorFlow. Raises UnknownTargetError, and MissingPackageError where the engine's package is
+    not wait for it. Raises UnknownTargetError, and MissingPackageError where the engine's package is
     not installed.
     """
     require_engine(engine)

@@ -53,8 +53,8 @@ def create_model(
 
     `engine` is the target in whose runtime the model answers calls (`sensenet.models.engines.ENGINES`), at
     the default level. Without it, an artifact runs in its own target's, and a document in NumPy; but where
-    TensorFlow is installed, a large network of pictures runs in LiteRT or TensorFlow, which is made ready at
-    the first call.
+    LiteRT or TensorFlow is installed, a large network of pictures runs as the target tflite, which is made
+    ready at the first call.
 
     Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
     or MissingPackageError, which are SensenetErrors.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,16 @@ from sensenet.models.wrappers import create_image_feature_extractor, create_mode
 from sensenet.pretrained import get_pretrained_network
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-INTERPRETED = ("numpy", "ir")
+WITHOUT_TENSORFLOW = {
+    "numpy": (),
+    "ir": (),
+    "tflite": pytest.mark.skipif(not find_spec("ai_edge_litert"), reason="needs LiteRT"),
+}
 THREADS, CALLS = 8, 25
 
 EACH_ENGINE = pytest.mark.parametrize(
     "engine",
-    [pytest.param(name, marks=() if name in INTERPRETED else pytest.mark.tensorflow) for name in ENGINES],
+    [pytest.param(name, marks=WITHOUT_TENSORFLOW.get(name, pytest.mark.tensorflow)) for name in ENGINES],
 )
 
 
@@ -43,7 +48,7 @@ def pictures(count):
 @pytest.fixture
 def heavy(monkeypatch):
     """Any network of pictures counts as one with many multiplications."""
-    monkeypatch.setattr(engines, "LARGE_ENGINES", {1: "keras"})
+    monkeypatch.setattr(engines, "LARGE_PICTURE", 1)
 
 
 def test_every_target_that_runs_is_an_engine():
@@ -105,15 +110,13 @@ def test_rows_and_small_pictures_are_interpreted():
         assert create_model(document).engine == "numpy"
 
 
-@pytest.mark.parametrize(
-    ("name", "engine"),
-    [("mobilenetv2", "tflite"), ("resnet18", "tflite"), ("resnet50", "keras"), ("tinyyolov4", "keras")],
-)
-def test_large_networks_of_pictures_run_in_tensorflow_where_it_is(name, engine, monkeypatch):
+@pytest.mark.parametrize("name", ["mobilenetv2", "resnet50", "tinyyolov4"])
+@pytest.mark.parametrize("package", ["ai_edge_litert", "tensorflow"])
+def test_large_networks_of_pictures_run_in_litert_where_something_runs_its_files(name, package, monkeypatch):
     graph = import_graph(get_pretrained_network(name))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda package: package == "tensorflow" or None)
-    assert choose_engine(graph) == engine
-    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: wanted == package or None)
+    assert choose_engine(graph) == "tflite"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None)
     assert choose_engine(graph) == "numpy"
 
 
@@ -127,20 +130,20 @@ def test_a_chosen_engine_is_made_at_the_first_call(heavy, monkeypatch):
     monkeypatch.setattr(engines, "_make_run", make)
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: True)
     executable = run_graph(import_graph(image()))
-    assert (executable.engine, made) == ("keras", [])
+    assert (executable.engine, made) == ("tflite", [])
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(executable.run, [{}] * THREADS))
-    assert made == ["keras"]
-    run_graph(import_graph(image()), "tflite")
-    assert made == ["keras", "tflite"]
+    assert made == ["tflite"]
+    run_graph(import_graph(image()), "keras")
+    assert made == ["tflite", "keras"]
 
 
-@pytest.mark.tensorflow
 def test_a_chosen_engine_answers(heavy):
+    pytest.importorskip("ai_edge_litert")
     model = create_model(image())
     found = pictures(3)
     rows = [[picture, 2.5] for picture in found]
-    assert model.engine == "keras"
+    assert model.engine == "tflite"
     np.testing.assert_allclose(model(rows), create_model(image(), engine="numpy")(rows), 1e-4, 1e-5)
 
 
@@ -187,8 +190,9 @@ def test_saved_files_run_in_another_engine_if_they_keep_their_graph(tmp_path):
         create_model(flatbuffer, engine="numpy")
 
 
-@pytest.mark.tensorflow
 def test_loading_weights_keeps_the_engine(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    pytest.importorskip("h5py")
     model = create_model(typed(), engine="tflite")
     model.save_weights(tmp_path / "w.h5")
     before = model(list(ROW))
