@@ -7,8 +7,8 @@ becomes
     %1 = Σ over the columns of T_with_zeros[row]                    f32[b, units]
 
 A code that is none stays another number than the one it is cut to, NaN too, and selects a last row of zeros.
-The sum over some columns is one lookup, f32[b, columns, units], and one product with ones, which TFLite's
-converter makes a sum. So many columns are looked up at once that their rows take no more memory than the
+The sum over some columns is one lookup, f32[b, columns, units], and one product with ones, which the target
+tflite makes a sum. So many columns are looked up at once that their rows take no more memory than the
 one-hot encoding would, and the columns that it compares: 2 · Σ depths numbers for each row. With a column
 alone nothing is summed.
 
