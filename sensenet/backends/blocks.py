@@ -1,6 +1,7 @@
-"""The interpreter on many rows: block by block, which stays in a processor's cache, on all processors.
+"""Many rows block by block, which stays in a processor's cache, on all processors.
 
-Likewise on several pictures, one by one, where a network multiplies so much that each is worth a thread.
+Likewise several pictures one by one in the interpreter, where a network multiplies so much that each is worth
+a thread.
 
 Meanwhile NumPy's matrix library takes one thread for a product. By itself it takes one a processor, which
 wait for each other in a loop: where other work keeps the processors busy, a product of a millisecond then
@@ -9,10 +10,11 @@ takes a tenth of a second.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,7 +23,7 @@ from threadpoolctl import ThreadpoolController
 from sensenet.backends.batches import Run
 from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.graph import Graph
-from sensenet.ir.types import Array
+from sensenet.ir.types import Array, TensorType
 from sensenet.processors import usable_processors
 
 FEWEST_ROWS, MOST_ROWS = 2048, 4096
@@ -34,11 +36,10 @@ _one_at_a_time = threading.Lock()
 """Held while blocks run: they take all processors, and the library has one number of threads for all."""
 
 
-def is_of_rows(graph: Graph) -> bool:
-    """Whether a graph reads rows of columns alone, and answers each: then rows may be divided."""
-    inputs = all(node.types[0].rank == 2 and node.types[0].shape[0] is None for node in graph.inputs)
-    outputs = all(value.type.shape[:1] == (None,) for value in graph.outputs.values())
-    return inputs and outputs and bool(graph.inputs)
+def is_of_rows(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> bool:
+    """Whether a model reads rows of columns alone, and answers each: then rows may be divided."""
+    rows = all(given.rank == 2 and given.shape[0] is None for given in inputs)
+    return rows and all(answer.shape[:1] == (None,) for answer in outputs) and bool(inputs)
 
 
 def is_of_large_pictures(graph: Graph) -> bool:
@@ -51,14 +52,23 @@ def is_of_large_pictures(graph: Graph) -> bool:
 
 
 def divide(graph: Graph, run: Run) -> Run:
-    """What answers as `run` does, which runs the graph, in less time for many rows or pictures."""
-    if is_of_rows(graph):
-        return run_in_blocks(run, FEWEST_ROWS, MOST_ROWS)
-    return run_in_blocks(run, 1, 1) if is_of_large_pictures(graph) else run
+    """What answers as `run` does, which interprets the graph, in less time for many rows or pictures."""
+    if is_of_rows([node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]):
+        return run_in_blocks(run, FEWEST_ROWS, MOST_ROWS, one_thread_a_product)
+    return run_in_blocks(run, 1, 1, one_thread_a_product) if is_of_large_pictures(graph) else run
 
 
-def run_in_blocks(run: Run, fewest: int, most: int) -> Run:
-    """What answers as `run` does, where rows are answered each by itself: in blocks of so many rows."""
+def run_in_blocks(
+    run: Run,
+    fewest: int,
+    most: int,
+    meanwhile: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> Run:
+    """What answers as `run` does, where rows are answered each by itself: in blocks of so many rows.
+
+    Blocks run side by side, while `meanwhile` is entered. Whoever has finished one copies its answers to
+    where they belong: nobody has to join them afterwards.
+    """
 
     def run_all(inputs: Mapping[str, Array]) -> dict[str, Array]:
         rows = min(map(len, inputs.values()), default=0)
@@ -67,13 +77,32 @@ def run_in_blocks(run: Run, fewest: int, most: int) -> Run:
         processors = usable_processors()
         size = min(most, max(fewest, math.ceil(rows / processors)))
         starts = range(0, rows, size)
-        blocks = [{name: array[start : start + size] for name, array in inputs.items()} for start in starts]
-        threads = min(processors, len(blocks))
-        with _one_at_a_time, _matrix_library().limit(limits=1), ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(run, blocks))
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        answers: dict[str, Array] = {}
+        making = threading.Lock()
+
+        def run_block(start: int) -> None:
+            block = slice(start, start + size)
+            parts = run({name: array[block] for name, array in inputs.items()})
+            with making:
+                for name, part in parts.items():
+                    if name not in answers:
+                        answers[name] = np.empty((rows, *part.shape[1:]), part.dtype)
+            for name, part in parts.items():
+                answers[name][block] = part
+
+        with meanwhile(), ThreadPoolExecutor(min(processors, len(starts))) as pool:
+            for _ in pool.map(run_block, starts):
+                pass  # raises what a block has raised
+        return answers
 
     return run_all
+
+
+@contextlib.contextmanager
+def one_thread_a_product() -> Iterator[None]:
+    """Let NumPy's matrix library take one thread for a product; others who want that wait."""
+    with _one_at_a_time, _matrix_library().limit(limits=1):
+        yield
 
 
 @functools.cache

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
 
 from attrs import frozen
 
 from sensenet.errors import UnsupportedOpError
-from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
+from sensenet.passes.forest_tables import LARGEST_TABLES, tree_grids
 from sensenet.passes.forest_trees import measure, tree_ranges
 
 LARGEST_PATHS = 16 * 2**20
@@ -19,22 +18,21 @@ LARGEST_PATHS = 16 * 2**20
 MOST_LEVELS = 256
 """Levels that traversal unrolls: 1,800 ops, which the TFLite converter takes five seconds for."""
 
-LARGEST_TABLES = 2**21
-"""Numbers in the tables of one op: 8 MiB."""
-
 MANY_ROWS = 1000
-"""Rows in a call from which tables may be chosen: for one row, their many small ops take the longest."""
+"""Rows in a call from which the time that a row takes counts, not that of a call."""
 
 MOST_LEAVES = math.isqrt(LARGEST_PATHS // 4)
 """Leaves of a tree beyond which its path matrix is surely too large."""
 
 
 class Strategy(enum.Enum):
-    """How a forest is made of basic ops."""
+    """How a forest is made of basic ops; the last, that it is left to a target that walks trees itself."""
 
     LEAF_PATHS = "leaf paths"
     TRAVERSAL = "traversal"
     TABLES = "tables"
+    JOINED_TABLES = "joined tables"
+    WALK = "walk"
 
 
 @frozen(kw_only=True)
@@ -63,68 +61,88 @@ def forest_sizes(forest: Forest) -> list[Size]:
     ]
 
 
-def _one_row(size: Size) -> tuple[float, float]:
-    """Nanoseconds for one row in LiteRT, by leaf paths and by traversal.
+def _one_row(size: Size) -> dict[Strategy, float]:
+    """Nanoseconds for one row in LiteRT.
 
     Leaf paths 80 for each tree and 0.08 for each entry of the path matrices; traversal 400 for each level and
     once more for the leaves' values, and 15 for each level of each tree.
     """
     levels = max(size.depth, 1)
-    return size.trees * 80 + size.path_entries * 0.08, (levels + 1) * 400 + levels * size.trees * 15
+    return {
+        Strategy.LEAF_PATHS: size.trees * 80 + size.path_entries * 0.08,
+        Strategy.TRAVERSAL: (levels + 1) * 400 + levels * size.trees * 15,
+    }
 
 
-def _row_of_many(size: Size) -> tuple[float, float]:
-    """Nanoseconds for a row among many in Keras, by leaf paths and by traversal.
+def _row_of_many(size: Size) -> dict[Strategy, float]:
+    """Nanoseconds for a row among many in Keras.
 
     Leaf paths 15 for each tree, 0.35 for each leaf and 0.3 for each entry of the path matrices; traversal 25
-    for each level of each tree.
+    for each level of each tree; walking 50 for each tree, and 15 for each level that a row goes through.
     """
-    paths = size.trees * (15 + 0.35 * size.leaves) + size.path_entries * 0.3
-    return paths, max(size.depth, 1) * size.trees * 25.0
+    seen = min(size.depth, math.log2(size.leaves))
+    return {
+        Strategy.LEAF_PATHS: size.trees * (15 + 0.35 * size.leaves) + size.path_entries * 0.3,
+        Strategy.TRAVERSAL: max(size.depth, 1) * size.trees * 25,
+        Strategy.WALK: size.trees * (50 + 15 * seen),
+    }
 
 
-def choose_strategy(size: Size, rows: int = 1) -> Strategy | None:
-    """Leaf paths or traversal: which is quicker for so many rows; None if both are beyond their limits."""
-    paths, steps = _row_of_many(size) if rows >= MANY_ROWS else _one_row(size)
+def _tables(thresholds: int, rows: int) -> float:
+    """Nanoseconds for all tables of an op together: 1,000 for one row, and 4 for each threshold."""
+    return thresholds * 4 + (1000 if rows < MANY_ROWS else 0)
+
+
+def costs(size: Size, rows: int, walks: bool) -> dict[Strategy, float]:
+    """Nanoseconds by each strategy but tables that can hold a forest, on a target that walks trees or not."""
+    found = _one_row(size) if rows < MANY_ROWS else _row_of_many(size)
     if size.path_entries * 4 > LARGEST_PATHS:
-        paths = math.inf
-    if size.depth > MOST_LEVELS:
-        steps = math.inf
-    if math.isinf(paths) and math.isinf(steps):
-        return None
-    return Strategy.LEAF_PATHS if paths <= steps else Strategy.TRAVERSAL
+        del found[Strategy.LEAF_PATHS]
+    if walks or size.depth > MOST_LEVELS:
+        del found[Strategy.TRAVERSAL]
+    if not walks:
+        found.pop(Strategy.WALK, None)
+    return found
 
 
-def choose_strategies(forest: Forest, name: str, rows: int = 1) -> list[Strategy]:
+def choose_strategies(forest: Forest, name: str, rows: int = 1, walks: bool = False) -> list[Strategy]:
     """The strategy for each forest of an op, for so many rows in a call, or nearly so.
 
-    Raises UnsupportedOpError for trees beyond all limits.
+    A target that `walks` trees itself has them left for few rows. Raises UnsupportedOpError for trees beyond
+    all limits.
     """
+    if walks and rows < MANY_ROWS:
+        return [Strategy.WALK] * len(forest.sizes)
     sizes = forest_sizes(forest)
-    if rows >= MANY_ROWS and _tables_pay(forest, sizes):
-        return [Strategy.TABLES] * len(sizes)
+    found = [costs(size, rows, walks) for size in sizes]
+    tables = _find_tables(forest)
+    thresholds = sum(tables.values())
+    without = sum(min(found[number].values(), default=math.inf) for number in tables)
+    pays = bool(tables) and _tables(thresholds, rows) < without
+    way = Strategy.TABLES if rows < MANY_ROWS else Strategy.JOINED_TABLES
     return [
-        _require(choose_strategy(size, rows), size, f"{name}[{number}]") for number, size in enumerate(sizes)
+        way if pays and number in tables else _best(each, size, f"{name}[{number}]")
+        for number, (each, size) in enumerate(zip(found, sizes, strict=True))
     ]
 
 
-def _tables_pay(forest: Forest, sizes: Sequence[Size]) -> bool:
-    """Whether each forest is one table, and looking up takes less time for a row among many than walking.
+def _find_tables(forest: Forest) -> dict[int, int]:
+    """The forests of which each tree can be a table, and their thresholds; none if too large together."""
+    grids, numbers = tree_grids(forest), 0
+    found: dict[int, int] = {}
+    for number, trees in enumerate(tree_ranges(forest)):
+        own = [grid for grid in grids[trees.start : trees.stop] if grid is not None]
+        if len(own) == len(trees):
+            found[number] = sum(len(axis.thresholds) for grid in own for axis in grid.axes)
+            numbers += sum(len(grid.table) for grid in own) * forest.outputs
+    return found if numbers <= LARGEST_TABLES else {}
 
-    In nanoseconds: 1 for each threshold, 0.03 for each pair of a threshold and a forest, 20 for each forest.
-    """
-    grids = [found.grids[0] for found in forest_grids(forest) if found is not None and len(found.grids) == 1]
-    if len(grids) < len(sizes) or sum(grid.table.size for grid in grids) > LARGEST_TABLES:
-        return False
-    thresholds = sum(len(axis.thresholds) for grid in grids for axis in grid.axes)
-    return thresholds * (1 + 0.03 * len(grids)) + 20 * len(grids) < sum(min(_row_of_many(s)) for s in sizes)
 
-
-def _require(strategy: Strategy | None, size: Size, name: str) -> Strategy:
-    if strategy is None:
+def _best(found: dict[Strategy, float], size: Size, name: str) -> Strategy:
+    if not found:
         raise UnsupportedOpError(
             f"the forest {name} has {size.trees} trees of {size.depth} levels or more: basic ops can walk "
             f"{MOST_LEVELS} levels, or hold {LARGEST_PATHS // 2**20} MiB of paths. Use the target numpy, "
             "which has no limit, or train with a lower limit on the depth"
         )
-    return strategy
+    return min(found, key=lambda strategy: found[strategy])

@@ -1,84 +1,191 @@
-"""The strategy tables: count the thresholds that each feature is beyond, and look the answer up.
+"""The strategies tables and joined tables: a row's place in a table follows from its comparisons.
 
-Few trees of few levels are constant on the cells of a grid (see `ir/forest_grids`). For G forests on
-x: f32[b, n], of which each has one grid, or one for each of its at most q trees:
+A tree of few splits is constant on the cells of a grid (see `ir/forest_grids`), and so is the sum of a few
+trees: those that follow each other share a table while it is small. For G forests of at most q tables on
+x: f32[b, n], padded to q · G tables, of which each has at most p different thresholds:
 
-    held_f   f32[b, t]        1 where x[:, f] <= threshold, for the t thresholds of feature f (0 for NaN)
-    cell     i32[b, q · G]    last cell of each grid - Σ_f held_f @ strides_f
-    share    f32[b, q, G · C] what the grids' tables hold there: shares of the mean
-    y        f32[b, G · C]    the mean of q · share over q
+    held   f32[p, q · G, b]  1 where x[:, feature] <= threshold (0 for NaN)
+    cell   i32[q · G, b]     last cell of each table - Σ over p of held · stride
+    share  f32[q, G, b, C]   what the tables hold there: shares of the mean
+    y      f32[b, G · C]     the mean of q · share over q
 
-Products and sums of cells are whole numbers below 2²⁴, which float32 holds exactly in whatever order they are
-added. A forest with fewer grids than q looks up a zero for each that it lacks.
+Rows come last, so that all steps but the lookup run over them side by side: picking a feature copies the
+whole column, where picking features row by row takes longer than all the rest. The first axis is summed for
+the same reason. The sum of cells is a mean of p times their numbers; what is lost to rounding is far less
+than the half that is added before the rest is cut off. A product would be exact, as joined tables have it,
+but LiteRT takes longer for that. A table that only pads its forest holds a zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from attrs import evolve, frozen
 
 from sensenet.errors import UnsupportedOpError
-from sensenet.ir.forest_grids import Axis, ForestGrids, Grid, forest_grids
+from sensenet.ir.forest_grids import Grid, forest_grids
 from sensenet.ir.graph import Value, apply, constant
-from sensenet.ir.ops.basic import Add, Cast, LessEqual, Lookup, MatMul, Mean, Reshape, Slice
+from sensenet.ir.ops.basic import (
+    Cast,
+    Gather,
+    LessEqual,
+    Lookup,
+    MatMul,
+    Mean,
+    Multiply,
+    Reshape,
+    Subtract,
+    Transpose,
+)
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
+from sensenet.passes.forest_trees import tree_ranges
 
+LARGEST_TABLES = 2**21
+"""Numbers in the tables of one op: 8 MiB. Of so many cells, float32 tells any half from the next."""
+
+SMALL, LARGE = 2**9, 2**14
+"""Numbers in a table up to which trees share it: 2 KiB, so that files stay small, or 64 KiB."""
+
+NONE: frozenset[float] = frozenset()
 EMPTY = Grid(axes=(), table=np.zeros((1, 1), np.float32))
-NO_STEP = Axis(feature=0, thresholds=np.zeros(1, np.float32))
+
+
+@frozen(kw_only=True)
+class Steps:
+    """The constants, with axes threshold, table in this order: a held threshold leads `stride` cells back."""
+
+    feature: Array
+    threshold: Array
+    stride: Array
+
+
+Count = Callable[[Steps, Value, str], Value]
+"""How far before its last cell each grid's cell is: f32[q · G, b] of the steps, x: f32[b, n] and a name."""
+
+
+def tree_grids(forest: Forest) -> Sequence[Grid | None]:
+    """The grid of each tree of an op; None where it is too large."""
+    trees = forest_grids(evolve(forest, sizes=(1,) * len(forest.roots.array)))
+    return [None if tree is None else tree.grids[0] for tree in trees]
 
 
 def lower_tables(forest: Forest, x: Value, name: str) -> Value:
     """The forests' outputs, f32[b, G · C]; raises UnsupportedOpError where tables would be too large."""
-    forests = [grids for grids in forest_grids(forest) if grids is not None]
-    if len(forests) < len(forest.sizes):
+    return _lower(forest, x, name, SMALL, _count_by_mean)
+
+
+def lower_joined_tables(forest: Forest, x: Value, name: str) -> Value:
+    """As `lower_tables`, with fewer and larger tables, and steps summed as TensorFlow does it quickest."""
+    return _lower(forest, x, name, LARGE, _count_by_product)
+
+
+def _lower(forest: Forest, x: Value, name: str, largest: int, count: Count) -> Value:
+    found = [grid for grid in tree_grids(forest) if grid is not None]
+    numbers = sum(len(grid.table) for grid in found) * forest.outputs
+    if len(found) < len(forest.roots.array) or numbers > LARGEST_TABLES:
         raise UnsupportedOpError(f"the forest {name!r} has trees that are too large for tables")
-    deepest = max(len(grids.grids) for grids in forests)
-    grids = [_pick(each, number) for number in range(deepest) for each in forests]
-    shares = [np.float64(deepest) / each.divisor for each in forests] * deepest
-    tables = [
-        np.broadcast_to(grid.table, (len(grid.table), forest.outputs)) * share
-        for grid, share in zip(grids, shares, strict=True)
+    forests = [
+        _join(found[trees.start : trees.stop], largest // forest.outputs) for trees in tree_ranges(forest)
     ]
-    cells = _find_cells(grids, np.cumsum([len(table) for table in tables]) - 1, x, name)
+    groups = evolve(forest, sizes=tuple(size for sizes in forests for size in sizes))
+    joined = iter([grids.grids[0] for grids in forest_grids(groups) if grids is not None])
+    tables = [[(next(joined), size / sum(sizes)) for size in sizes] for sizes in forests]
+    return _look_up(tables, forest.outputs, count, x, name)
+
+
+def _join(grids: Sequence[Grid], cells: int) -> list[int]:
+    """How many of a forest's trees, in order, share a table of at most so many cells."""
+    sizes: list[int] = []
+    shared: dict[int, frozenset[float]] = {}
+    for grid in grids:
+        own = {axis.feature: frozenset(axis.thresholds.tolist()) for axis in grid.axes}
+        both = {feature: shared.get(feature, NONE) | own.get(feature, NONE) for feature in {**shared, **own}}
+        if sizes and math.prod(len(thresholds) + 1 for thresholds in both.values()) <= cells:
+            sizes[-1] += 1
+            shared = both
+        else:
+            sizes.append(1)
+            shared = own
+    return sizes
+
+
+def _look_up(
+    forests: Sequence[Sequence[tuple[Grid, float]]], outputs: int, count: Count, x: Value, name: str
+) -> Value:
+    """f32[b, G · C]: the sums of each forest's grids by their shares."""
+    most = max(map(len, forests))
+    padded = [
+        forest[place] if place < len(forest) else (EMPTY, 0.0) for place in range(most) for forest in forests
+    ]
+    grids = [grid for grid, _ in padded]
+    tables = [
+        np.broadcast_to(grid.table.astype(np.float64) * (share * most), (len(grid.table), outputs))
+        for grid, share in padded
+    ]
+    cells = _find_cells(grids, np.cumsum([len(table) for table in tables]) - 1, count, x, name)
     table = Tensor.float32(np.concatenate(tables))
     answers = apply(Lookup(table=table), cells, name=f"{name}_shares").value
-    shape = (None, deepest, len(forests) * forest.outputs)
+    shape = (most, len(forests), None, outputs)
     apart = apply(Reshape(shape=shape), answers, name=f"{name}_apart").value
-    return apply(Mean(axis=1), apart, name=f"{name}_means").value
+    means = apply(Mean(axis=0), apart, name=f"{name}_means").value
+    by_row = apply(Transpose(permutation=(1, 0, 2)), means, name=f"{name}_rows").value
+    return apply(Reshape(shape=(None, len(forests) * outputs)), by_row, name=f"{name}_joined").value
 
 
-def _pick(forest: ForestGrids, number: int) -> Grid:
-    return forest.grids[number] if number < len(forest.grids) else EMPTY
+def _find_cells(grids: Sequence[Grid], last: Array, count: Count, x: Value, name: str) -> Value:
+    """i32[q · G, b]: the place of each grid's cell in all tables; `last` is that of its last cell."""
+    before = count(_steps(grids), x, name)
+    ends = constant(Tensor.float32(last[:, None] + 0.5), f"{name}_last_cells")
+    place = apply(Subtract(), ends, before, name=f"{name}_places").value
+    return apply(Cast(dtype=DType.INT32), place, name=f"{name}_cells").value
 
 
-def _find_cells(grids: Sequence[Grid], last: Array, x: Value, name: str) -> Value:
-    """i32[b, grids]: the place of each grid's cell in all tables; `last` is that of its last cell."""
-    steps = [
-        (axis, place, stride)
-        for place, grid in enumerate(grids)
-        for axis, stride in zip(grid.axes, grid.strides, strict=True)
-    ]
-    parts = [constant(Tensor.float32(last), f"{name}_last_cells")]
-    steps = steps or [(NO_STEP, 0, 0)]  # forests of leaves alone have an answer for each row all the same
-    for feature in sorted({axis.feature for axis, _, _ in steps}):
-        own = [step for step in steps if step[0].feature == feature]
-        parts.append(_count(own, len(grids), feature, x, f"{name}_feature_{feature}"))
-    total = apply(Add(), *parts, name=f"{name}_sums").value
-    return apply(Cast(dtype=DType.INT32), total, name=f"{name}_cells").value
+def _count_by_mean(steps: Steps, x: Value, name: str) -> Value:
+    """f32[q · G, b]: how far before its last cell each grid's cell is: the mean of p times the strides."""
+    most, tables = steps.stride.shape
+    held = _compare(steps.feature, steps.threshold, x, name)
+    strides = constant(Tensor.float32((steps.stride * most).reshape(-1, 1)), f"{name}_strides")
+    back = apply(Multiply(), held, strides, name=f"{name}_steps").value
+    by_threshold = apply(Reshape(shape=(most, tables, None)), back, name=f"{name}_by_threshold").value
+    return apply(Mean(axis=0), by_threshold, name=f"{name}_before").value
 
 
-def _count(steps: Sequence[tuple[Axis, int, int]], grids: int, feature: int, x: Value, name: str) -> Value:
-    """f32[b, grids]: how far before its last cell a grid's cell lies because of one feature, negative."""
-    thresholds = np.unique(np.concatenate([axis.thresholds for axis, _, _ in steps]))
-    strides = np.zeros((len(thresholds), grids), np.float32)
-    for axis, place, stride in steps:
-        strides[np.searchsorted(thresholds, axis.thresholds), place] = -stride
-    column = apply(Slice(axis=-1, start=feature, stop=feature + 1), x, name=name).value
-    limits = constant(Tensor.float32(thresholds), f"{name}_thresholds")
-    held = apply(LessEqual(), column, limits, name=f"{name}_tests").value
-    bits = apply(Cast(dtype=DType.FLOAT32), held, name=f"{name}_bits").value
-    return apply(
-        MatMul(), bits, constant(Tensor.float32(strides), f"{name}_strides"), name=f"{name}_sum"
-    ).value
+def _count_by_product(steps: Steps, x: Value, name: str) -> Value:
+    """The same as a product with the strides."""
+    most, tables = steps.stride.shape
+    held = _compare(steps.feature.T, steps.threshold.T, x, name)
+    by_table = apply(Reshape(shape=(tables, most, None)), held, name=f"{name}_by_table").value
+    strides = constant(Tensor.float32(steps.stride.T[:, None]), f"{name}_strides")
+    back = apply(MatMul(), strides, by_table, name=f"{name}_steps").value
+    return apply(Reshape(shape=(tables, None)), back, name=f"{name}_before").value
+
+
+def _compare(feature: Array, threshold: Array, x: Value, name: str) -> Value:
+    """f32[thresholds, b]: 1 where x[:, feature] <= threshold."""
+    columns = apply(Transpose(permutation=(1, 0)), x, name=f"{name}_columns").value
+    features = Tensor.int32(feature.ravel())
+    picked = apply(Gather(axis=0, indices=features), columns, name=f"{name}_features").value
+    limits = constant(Tensor.float32(threshold.reshape(-1, 1)), f"{name}_thresholds")
+    held = apply(LessEqual(), picked, limits, name=f"{name}_tests").value
+    return apply(Cast(dtype=DType.FLOAT32), held, name=f"{name}_bits").value
+
+
+def _steps(grids: Sequence[Grid]) -> Steps:
+    """The thresholds of all grids, padded with some that lead nowhere; one at least."""
+    most = max(1, *(sum(len(axis.thresholds) for axis in grid.axes) for grid in grids))
+    steps = Steps(
+        feature=np.zeros((most, len(grids)), np.int32),
+        threshold=np.zeros((most, len(grids)), np.float32),
+        stride=np.zeros((most, len(grids)), np.float32),
+    )
+    for table, grid in enumerate(grids):
+        start = 0
+        for axis, stride in zip(grid.axes, grid.strides, strict=True):
+            own = slice(start, start + len(axis.thresholds))
+            steps.feature[own, table], steps.threshold[own, table] = axis.feature, axis.thresholds
+            steps.stride[own, table] = stride
+            start = own.stop
+    return steps

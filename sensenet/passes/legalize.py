@@ -23,6 +23,7 @@ from sensenet.ir.ops.basic import Average
 from sensenet.ir.ops.dense import BatchedDense, BatchNormalization, Dropout
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
+from sensenet.passes.forest_strategy import MANY_ROWS
 from sensenet.passes.lower_arithmetic import (
     lower_average,
     lower_batch_normalization,
@@ -41,7 +42,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     Destandardize: lower_destandardize,
     OneHot: lower_one_hot,
     EmbeddingSum: lower_embedding_sum,
-    Forest: forest_rule(1),
+    Forest: forest_rule(1, walks=False),
     BatchedDense: lower_batched_dense,
     BatchNormalization: lower_batch_normalization,
     Dropout: lower_dropout,
@@ -53,17 +54,20 @@ LOWERINGS: Mapping[type[Op], Rule] = {
 def legalize(legal: frozenset[type[Op]], rows: int = 1) -> Pass:
     """The pass that leaves only ops of these classes; forests are made for so many rows in a call.
 
-    It raises UnsupportedOpError, naming op and node, for an op that is neither legal nor lowered to others.
+    Where forests are legal, and calls have many rows, those are lowered all the same that are quicker so. It
+    raises UnsupportedOpError, naming op and node, for an op that is neither legal nor lowered to others.
     """
 
-    lowerings = {**LOWERINGS, Forest: forest_rule(rows)}
+    walks = Forest in legal
+    lowerings = {**LOWERINGS, Forest: forest_rule(rows, walks)}
+    keeps = legal if rows < MANY_ROWS else legal - {Forest}
 
     def lower(node: Node, uses: Uses) -> Value | Sequence[Value] | None:
-        if type(node.op) in legal:
+        if type(node.op) in keeps:
             return None
         rule = lowerings.get(type(node.op))
         lowered = rule(node, uses) if rule is not None else None
-        if lowered is None:
+        if lowered is None and type(node.op) not in legal:
             raise UnsupportedOpError(
                 f"the target has no op {node.op.mnemonic()} (node {node.name!r}), "
                 "and there is no rule that makes it of others"
@@ -71,7 +75,7 @@ def legalize(legal: frozenset[type[Op]], rows: int = 1) -> Pass:
         return lowered
 
     def run(graph: Graph) -> Graph:
-        raw = graph if Forest in legal else rewrite_thresholds.PASS.run(graph)
+        raw = graph if Forest in keeps else rewrite_thresholds.PASS.run(graph)
         return apply_rules(raw, (lower,))
 
     return Pass(name="legalize", run=run)

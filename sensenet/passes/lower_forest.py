@@ -1,14 +1,15 @@
 """The lowering of forests to basic ops: a strategy for each forest, and the answers put together.
 
     %1 = forest(%0) {…, sizes=(8, 8)} : f32[?,4]
-becomes, for two small forests,
-    gather → less_equal → cast → reshape → transpose → matmul → greater → cast → matmul → transpose → reshape
+becomes, for two forests of small trees,
+    transpose → gather → less_equal → cast → multiply → reshape → mean → subtract → cast → lookup → …
 
-A rule of the pass legalize. Three strategies stand behind one interface, `strategy(forest, x, name)`: leaf
-paths (see `forest_leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal
-(see `forest_traversal`) does work that grows with the depth, in seven ops a level; tables (see
-`forest_tables`) do one comparison for each threshold, and hold every answer that there is. `forest_strategy`
-chooses. Forests of like size are lowered together.
+A rule of the pass legalize. The strategies stand behind one interface, `strategy(forest, x, name)`: tables
+(see `forest_tables`) do one comparison for each threshold, and hold every answer that a tree has; leaf paths
+(see `forest_leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal (see
+`forest_traversal`) does work that grows with the depth, in seven ops a level. A target that walks trees
+itself has forests left for which that is the quickest. `forest_strategy` chooses. Forests of like size are
+lowered together.
 
 Valid because all find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
 the mean is a sum of shares instead of a divided sum, and may differ by rounding.
@@ -31,7 +32,7 @@ from sensenet.ir.types import Tensor
 from sensenet.passes.columns import join
 from sensenet.passes.forest_leaf_paths import lower_leaf_paths
 from sensenet.passes.forest_strategy import Size, Strategy, choose_strategies, forest_sizes
-from sensenet.passes.forest_tables import lower_tables
+from sensenet.passes.forest_tables import lower_joined_tables, lower_tables
 from sensenet.passes.forest_traversal import lower_traversal
 from sensenet.passes.forest_trees import pick_forests
 from sensenet.passes.rewrite import Rule, Uses
@@ -40,16 +41,24 @@ STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
     Strategy.LEAF_PATHS: lower_leaf_paths,
     Strategy.TRAVERSAL: lower_traversal,
     Strategy.TABLES: lower_tables,
+    Strategy.JOINED_TABLES: lower_joined_tables,
+    Strategy.WALK: lambda forest, x, name: apply(forest, x, name=name).value,
 }
 
 
-def forest_rule(rows: int) -> Rule:
-    """The rule that makes a node's forests of basic ops, those that are quickest for so many rows."""
+def forest_rule(rows: int, walks: bool) -> Rule:
+    """The rule that makes a node's forests of basic ops, those that are quickest for so many rows.
+
+    For a target that `walks` trees itself, it leaves the forests for which that is the quickest.
+    """
 
     def lower_forest(node: Node, _: Uses) -> Value | None:
         if not isinstance(node.op, Forest):
             return None
-        return lower_with(choose_strategies(node.op, node.name, rows), node.op, node.inputs[0], node.name)
+        strategies = choose_strategies(node.op, node.name, rows, walks)
+        if set(strategies) == {Strategy.WALK}:
+            return None
+        return lower_with(strategies, node.op, node.inputs[0], node.name)
 
     return lower_forest
 
@@ -76,11 +85,16 @@ def lower_with(strategies: Sequence[Strategy], forest: Forest, x: Value, name: s
 def _group(strategy: Strategy, size: Size) -> tuple[Strategy, int, int]:
     """Forests of one group are padded to one size; more groups mean more ops.
 
-    Traversal pads the number of trees, leaf paths that of leaves too. Its ops come once for each level, so
-    all depths go together.
+    Leaf paths pad the number of leaves and trees, tables too: a tree has as many thresholds as it has leaves,
+    about. Traversal pads that of trees alone: its ops come once for each level, so all depths go together.
     """
-    leaves = _bucket(size.leaves) if strategy is Strategy.LEAF_PATHS else 0
-    return strategy, leaves, _bucket(size.trees)
+    match strategy:
+        case Strategy.LEAF_PATHS | Strategy.TABLES | Strategy.JOINED_TABLES:
+            return strategy, _bucket(size.leaves), _bucket(size.trees)
+        case Strategy.TRAVERSAL:
+            return strategy, 0, _bucket(size.trees)
+        case Strategy.WALK:
+            return strategy, 0, 0
 
 
 def _bucket(count: int) -> int:

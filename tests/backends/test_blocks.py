@@ -16,12 +16,14 @@ from sensenet.backends.blocks import (
     divide,
     is_of_large_pictures,
     is_of_rows,
+    one_thread_a_product,
     run_in_blocks,
 )
 from sensenet.backends.text import make_executable
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT
+from sensenet.ir.types import f32
 from sensenet.pretrained import get_pretrained_network
 
 
@@ -42,10 +44,22 @@ def test_rows_are_answered_in_order(monkeypatch, rows, processors):
         np.testing.assert_allclose(answer, expected[name], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "of_rows"),
+    [
+        ([f32(None, 3), f32(None, 2)], [f32(None, 4), f32(None)], True),
+        ([f32(None, 3)], [f32(None, 4), f32(4)], False),
+        ([f32(None, 3), f32(None, 9, 9, 3)], [f32(None, 4)], False),
+        ([f32(2, 3)], [f32(None, 4)], False),
+        ([], [f32(None, 4)], False),
+    ],
+)
+def test_rows_are_divided_where_each_is_answered(inputs, outputs, of_rows):
+    assert is_of_rows(inputs, outputs) is of_rows
+
+
 def test_pictures_are_divided_where_each_takes_long(monkeypatch):
-    assert is_of_rows(import_graph(typed()))
     small = import_graph(image())
-    assert not is_of_rows(small)
     assert not is_of_large_pictures(small)
     assert is_of_large_pictures(import_graph(get_pretrained_network("mobilenetv2")))
     monkeypatch.setattr(blocks, "LARGE_PICTURE", 1)
@@ -82,7 +96,8 @@ def test_products_take_one_thread_meanwhile():
         seen.append(blas_threads())
         return dict(inputs)
 
-    run_in_blocks(run, FEWEST_ROWS, MOST_ROWS)({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
+    divided = run_in_blocks(run, FEWEST_ROWS, MOST_ROWS, one_thread_a_product)
+    divided({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
     assert len(seen) > 1
     assert all(threads == {1} for threads in seen)
     assert blas_threads() == before
@@ -94,8 +109,9 @@ def test_threads_are_restored_after_a_fault():
     def fail(_: object) -> dict[str, np.ndarray]:
         raise ArithmeticError
 
+    divided = run_in_blocks(fail, FEWEST_ROWS, MOST_ROWS, one_thread_a_product)
     with pytest.raises(ArithmeticError):
-        run_in_blocks(fail, FEWEST_ROWS, MOST_ROWS)({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
+        divided({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
     assert blas_threads() == before
 
 

@@ -26,8 +26,8 @@ from lowered import (
 from op_cases import ALL_CASES, CASES, case_name, floats, weights
 
 from sensenet.artifact import Report
-from sensenet.backends import load_backend
-from sensenet.backends.tflite import BACKEND
+from sensenet.backends import blocks, load_backend
+from sensenet.backends.tflite import BACKEND, interpreter
 from sensenet.backends.tflite import open as open_tflite
 from sensenet.backends.tflite.flatbuffer import import_schema
 from sensenet.backends.tflite.interpreter import find_interpreter
@@ -218,6 +218,33 @@ def test_threads_may_share_an_executable():
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+@pytest.mark.parametrize("rows", [15, 16, 17, 200])
+def test_many_rows_are_divided_among_interpreters(content, monkeypatch, rows):
+    made, sizes = [], []
+    find = interpreter.find_interpreter
+
+    def find_counting():
+        made.append(1)
+        return find()
+
+    monkeypatch.setattr(interpreter, "MOST_ROWS", 16)
+    monkeypatch.setattr(interpreter, "find_interpreter", find_counting)
+    monkeypatch.setattr(interpreter, "usable_processors", lambda: 3)
+    monkeypatch.setattr(blocks, "usable_processors", lambda: 3)
+    prepare = interpreter.Interpreter._prepare
+    monkeypatch.setattr(
+        interpreter.Interpreter,
+        "_prepare",
+        lambda self, shapes: (sizes.append(shapes["numeric_inputs"][0]), prepare(self, shapes)),
+    )
+    executable = interpreter.make_executable(content, Signature(), None, "the test")
+    assert len(made) == 1
+    for _ in range(3):
+        assert_agrees(executable, classifier(), {"numeric_inputs": floats(rows, 4)})
+    assert len(made) <= (1 if rows <= 16 else 3)
+    assert max(sizes) == min(rows, 16)
 
 
 @pytest.mark.parametrize(

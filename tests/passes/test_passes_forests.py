@@ -11,7 +11,6 @@ from forests import FEATURES, answers, chain, forests, graph_of, make_forest, ra
 from hypothesis import given
 
 from sensenet.errors import UnsupportedOpError
-from sensenet.ir import forest_grids
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.basic import Gather, LessEqual, MatMul, Transpose
@@ -20,7 +19,7 @@ from sensenet.ir.ops.tabular import Forest, Standardize
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
-from sensenet.passes import legalize
+from sensenet.passes import forest_strategy, forest_tables, legalize
 from sensenet.passes.forest_leaf_paths import LARGEST_BLOCK
 from sensenet.passes.forest_strategy import (
     MANY_ROWS,
@@ -28,14 +27,16 @@ from sensenet.passes.forest_strategy import (
     Size,
     Strategy,
     choose_strategies,
-    choose_strategy,
+    costs,
     forest_sizes,
 )
+from sensenet.passes.forest_tables import LARGE, SMALL
 from sensenet.passes.forest_trees import pick_forests
 from sensenet.passes.lower_forest import lower_with
 from sensenet.passes.manager import run_passes
 
-STRATEGIES = tuple(Strategy)
+TABLES = (Strategy.TABLES, Strategy.JOINED_TABLES)
+STRATEGIES = (Strategy.LEAF_PATHS, Strategy.TRAVERSAL, *TABLES)
 ROWS = np.random.default_rng(5).normal(size=(50, FEATURES)).astype(np.float32)
 ROWS[::7, 1] = np.nan
 ROWS[3, 0], ROWS[4, 2] = np.inf, -np.inf
@@ -93,40 +94,65 @@ def test_any_number_of_rows(strategy, count):
 def test_sizes(strategy, leaves, trees):
     rng = np.random.default_rng(leaves * 10 + trees)
     forest = make_forest([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)])
-    if strategy is Strategy.TABLES and leaves > 9:
+    if strategy in TABLES and leaves > 9:
         with pytest.raises(UnsupportedOpError, match=r"'y' has trees that are too large for tables"):
             lowered(forest, strategy)
     else:
         check(forest, strategy)
 
 
-def test_forests_of_one_table_and_of_one_for_each_tree_are_looked_up_together(monkeypatch):
+@pytest.mark.parametrize(("strategy", "large"), [(Strategy.TABLES, 2), (Strategy.JOINED_TABLES, 1)])
+def test_trees_share_tables_while_these_are_small(strategy, large):
+    """Forests of six trees with six leaves each, and of four with two, a single leaf among them."""
     rng = np.random.default_rng(9)
-    forest = make_forest(
-        [random_tree(rng, 6, FEATURES, 2) for _ in range(4)], [random_tree(rng, 2, FEATURES, 2)] * 3, [[1, 2]]
-    )
-    monkeypatch.setattr(forest_grids, "LARGEST_GRID", 8)
-    forest_grids.kept_grids.cache_clear()
-    assert [len(found.grids) for found in forest_grids.forest_grids(forest)] == [4, 1, 1]
-    check(forest, Strategy.TABLES)
-    forest_grids.kept_grids.cache_clear()
+    few = [*([random_tree(rng, 2, FEATURES, 2)] * 3), [1, 2]]
+    forest = make_forest([random_tree(rng, 6, FEATURES, 2) for _ in range(6)], few)
+    graph = check(forest, strategy)
+    places = next(node for node in graph.nodes if node.name == "y_last_cells").op.value.array.ravel()
+    cells = np.diff(places, prepend=-0.5)
+    assert graph.node("y_shares").op.table.array.shape == (cells.sum(), 2)
+    assert (cells > 2).sum() == large
+    assert cells.max() * 2 <= (SMALL if strategy is Strategy.TABLES else LARGE)
+
+
+def test_tables_that_are_too_large_together_are_refused(monkeypatch):
+    forest = make_forest([random_tree(np.random.default_rng(11), 6, FEATURES, 2) for _ in range(4)])
+    monkeypatch.setattr(forest_tables, "LARGEST_TABLES", 16)
+    with pytest.raises(UnsupportedOpError, match=r"'y' has trees that are too large for tables"):
+        lowered(forest, Strategy.TABLES)
+    monkeypatch.setattr(forest_strategy, "LARGEST_TABLES", 16)
+    assert choose_strategies(forest, "y") == [Strategy.LEAF_PATHS]
 
 
 @pytest.mark.parametrize(
-    ("trees", "leaves", "rows", "chosen"),
+    ("trees", "leaves", "rows", "walks", "chosen"),
     [
-        (8, 8, 1, Strategy.LEAF_PATHS),
-        (8, 8, MANY_ROWS, Strategy.TABLES),
-        (1, 2, MANY_ROWS, Strategy.LEAF_PATHS),
-        (8, 42, 1, Strategy.LEAF_PATHS),
-        (8, 42, MANY_ROWS, Strategy.TRAVERSAL),
+        (1, 8, 1, False, Strategy.LEAF_PATHS),
+        (8, 8, 1, False, Strategy.TABLES),
+        (8, 8, MANY_ROWS, False, Strategy.JOINED_TABLES),
+        (8, 8, MANY_ROWS, True, Strategy.JOINED_TABLES),
+        (8, 8, 1, True, Strategy.WALK),
+        (8, 70, 1, False, Strategy.LEAF_PATHS),
+        (8, 70, MANY_ROWS, False, Strategy.TRAVERSAL),
+        (8, 70, MANY_ROWS, True, Strategy.WALK),
+        (8, 70, 1, True, Strategy.WALK),
     ],
 )
-def test_the_rule_goes_by_rows_too(trees, leaves, rows, chosen):
+def test_the_rule_goes_by_rows_and_target_too(trees, leaves, rows, walks, chosen):
     rng = np.random.default_rng(10)
     forest = make_forest(*([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)] for _ in range(4)))
-    assert set(choose_strategies(forest, "forest", rows)) == {chosen}
-    graph, _ = run_passes(graph_of(forest), (legalize(BASIC, rows),))
+    assert set(choose_strategies(forest, "forest", rows, walks)) == {chosen}
+    graph, _ = run_passes(graph_of(forest), (legalize(BASIC | {Forest} if walks else BASIC, rows),))
+    assert (Forest in graph.ops) is (chosen is Strategy.WALK)
+    assert_near(evaluate(graph_of(forest), {"x": ROWS}), evaluate(graph, {"x": ROWS}))
+
+
+def test_forests_that_are_left_and_others_keep_their_order():
+    rng = np.random.default_rng(12)
+    forest = make_forest(*([random_tree(rng, leaves, FEATURES, 2)] * 4 for leaves in (70, 3, 80)))
+    graph, _ = run_passes(graph_of(forest), (legalize(BASIC | {Forest}, MANY_ROWS),))
+    (left,) = [node.op for node in graph.nodes if isinstance(node.op, Forest)]
+    assert left.sizes == (4, 4)
     assert_near(evaluate(graph_of(forest), {"x": ROWS}), evaluate(graph, {"x": ROWS}))
 
 
@@ -154,7 +180,7 @@ def test_many_small_forests_take_one_group_of_ops():
     trees = [random_tree(rng, leaves, FEATURES, 2) for leaves in (1, 2, 3, 4, 5)]
     forest = make_forest(*([trees[number % 5]] * (1 + number % 8) for number in range(60)))
     graph, _ = run_passes(graph_of(forest), (legalize(BASIC),))
-    assert len([node for node in graph.nodes if node.name.startswith("y")]) == 15
+    assert len([node for node in graph.nodes if node.name.startswith("y")]) == 17
     assert_near(evaluate(graph_of(forest), {"x": ROWS}), evaluate(graph, {"x": ROWS}))
 
 
@@ -266,4 +292,5 @@ def test_sizes_of_forests():
     ],
 )
 def test_the_rule_goes_by_leaves_depth_and_count(trees, leaves, depth, strategy):
-    assert choose_strategy(Size(trees=trees, leaves=leaves, depth=depth)) is strategy
+    found = costs(Size(trees=trees, leaves=leaves, depth=depth), rows=1, walks=False)
+    assert min(found, key=found.get, default=None) is strategy

@@ -24,10 +24,16 @@ import numpy as np
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.batches import run_any_batch
+from sensenet.backends.blocks import is_of_rows, run_in_blocks
 from sensenet.backends.files import read_file, read_members
-from sensenet.backends.keras.layers import PACKAGE, keras_major, make_layer_classes, signature_layer
+from sensenet.backends.keras.layers import (
+    EMIT,
+    PACKAGE,
+    keras_major,
+    make_layer_classes,
+    signature_layer,
+)
 from sensenet.backends.keras.model import Making, build_model
-from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence, silence_first_call
@@ -35,6 +41,7 @@ from sensenet.backends.recursion import deep_recursion
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
+from sensenet.ir.ops.core import Input
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
 
@@ -47,6 +54,9 @@ SHARE_WEIGHTS = "share_weights"
 """The name of the option."""
 
 PURPOSE = "the target keras"
+
+BLOCK = 8192
+"""Rows that TensorFlow is given at once: what lies between ops then stays in a processor's cache."""
 
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
@@ -100,16 +110,19 @@ def make_executable(model: Any) -> Executable:
 
     concrete = tf.function(predict, autograph=False).get_concrete_function(*specs)
     function = silence_first_call(concrete)
-    outputs = concrete.structured_outputs
-    batched = [name for name in last.outputs if outputs[name].shape[:1] == [None]]
+    outputs = {name: _tensor_type(concrete.structured_outputs[name]) for name in last.outputs}
+    batched = [name for name, found in outputs.items() if found.shape[:1] == (None,)]
 
-    def run_rows(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def run_batch(arrays: Mapping[str, Array]) -> dict[str, Array]:
         results = function(*(tf.constant(arrays[name]) for name in types))
-        return {name: results[name].numpy() for name in last.outputs}
+        return {name: results[name].numpy() for name in outputs}
+
+    of_rows = is_of_rows(types.values(), outputs.values())
+    run_all = run_in_blocks(run_batch, BLOCK, BLOCK) if of_rows else run_batch
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
         arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
-        return run_any_batch(run_rows, arrays, batched)
+        return run_any_batch(run_all, arrays, batched)
 
     return Executable(signature=Signature.from_json(json.loads(last.signature)), run=run, model=model)
 
@@ -149,4 +162,4 @@ def _count_layers(members: Mapping[str, bytes], where: str, major: str) -> int:
 BATCH = 10_000
 """Rows that Keras is mostly called with: those of a batch in training, or of a whole table."""
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, rows=BATCH)
+BACKEND = Backend(legal=frozenset(EMIT) | {Input}, build=build, load=load, open=open, rows=BATCH)

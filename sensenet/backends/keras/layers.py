@@ -14,18 +14,24 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.backends.lowering import emit
+from sensenet.backends.keras.forests import walk_forests
+from sensenet.backends.lowering import EMIT as SHARED
+from sensenet.backends.lowering import Table, emit
 from sensenet.backends.lowering.activation import activate
 from sensenet.backends.packages import import_tensorflow
 from sensenet.errors import ArtifactError, TextFormError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
+from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.parser import parse_op
 from sensenet.ir.printer import op_weights, print_attributes
 from sensenet.ir.types import Array
 
 PACKAGE = "sensenet"
 """The name under which Keras knows the layers: `sensenet>OpLayer`."""
+
+EMIT: Table = {**SHARED, Forest: walk_forests}
+"""What an `OpLayer` may be."""
 
 
 @frozen(kw_only=True)
@@ -74,7 +80,7 @@ def make_layer_classes() -> LayerClasses:
             """The op's result, or a list of them."""
             given = iter(inputs if isinstance(inputs, list | tuple) else [inputs])
             operands = [next(given) if operand is None else emit(tf, operand)[0] for operand in self.operands]
-            results = emit(tf, self.op, *operands)
+            results = emit(tf, self.op, *operands, table=EMIT)
             return results[0] if len(results) == 1 else list(results)
 
         def get_config(self) -> dict[str, Any]:

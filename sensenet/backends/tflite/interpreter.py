@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import threading
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import numpy as np
 
 from sensenet.artifact import Executable
 from sensenet.backends.batches import run_any_batch
+from sensenet.backends.blocks import is_of_rows, run_in_blocks
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY
@@ -21,41 +23,38 @@ from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.processors import usable_processors
 
+MOST_ROWS = 1024
+"""Rows that an interpreter is given at once: what lies between ops then stays in a processor's cache."""
 
-class Runner:
-    """One interpreter, for any batch size and from any thread.
 
-    Calls from several threads run one after the other, because an interpreter holds the tensors of one call;
-    `threads` is how many threads each call may use. The interpreter is prepared anew only when the shape of
-    an input differs from that of the call before.
+class Interpreter:
+    """One interpreter of a file, for any batch size, and one call at a time.
+
+    It is prepared anew only when the shape of an input differs from that of the call before.
     """
 
     def __init__(self, content: bytes, threads: int) -> None:
-        self._lock = threading.Lock()
         interpreter_class = find_interpreter()
         with silence():
             self._interpreter = interpreter_class(model_content=content, num_threads=threads)
             signature = self._interpreter.get_signature_runner(SIGNATURE_KEY)
         order = [detail["index"] for detail in self._interpreter.get_output_details()]
         outputs = signature.get_output_details()
-        self._outputs = {
-            name: outputs[name] for name in sorted(outputs, key=lambda n: order.index(outputs[n]["index"]))
-        }
+        names = sorted(outputs, key=lambda name: order.index(outputs[name]["index"]))
+        self._outputs = {name: outputs[name]["index"] for name in names}
         details = signature.get_input_details()
-        self._indices = {name: detail["index"] for name, detail in details.items()}
-        self._types = {name: _tensor_type(detail) for name, detail in details.items()}
-        self._batched = [name for name, d in outputs.items() if d["shape_signature"][:1] == [-1]]
+        self._inputs = {name: detail["index"] for name, detail in details.items()}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self.inputs = {name: _tensor_type(detail) for name, detail in details.items()}
+        self.outputs = {name: _tensor_type(outputs[name]) for name in names}
 
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
-        arrays = {name: checked_input(inputs, name, declared) for name, declared in self._types.items()}
-        with self._lock:
-            try:
-                return run_any_batch(self._run, arrays, self._batched)
-            except (RuntimeError, ValueError) as error:
-                self._shapes = {}
-                raise InputError(f"the interpreter refused inputs of these shapes: {error}") from error
+    def __call__(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The named outputs for named inputs of the types declared; raises InputError for wrong shapes."""
+        try:
+            return self._run(arrays)
+        except (RuntimeError, ValueError) as error:
+            self._shapes = {}
+            raise InputError(f"the interpreter refused inputs of these shapes: {error}") from error
 
     def _run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         shapes = {name: array.shape for name, array in arrays.items()}
@@ -65,21 +64,57 @@ class Runner:
                 self._prepare(shapes)
             self._shapes = shapes
         for name, array in arrays.items():
-            self._interpreter.set_tensor(self._indices[name], array)
+            self._interpreter.set_tensor(self._inputs[name], array)
         self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(d["index"]) for name, d in self._outputs.items()}
+        return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
 
     def _prepare(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         for name, shape in shapes.items():
-            self._interpreter.resize_tensor_input(self._indices[name], shape)
+            self._interpreter.resize_tensor_input(self._inputs[name], shape)
         self._interpreter.allocate_tensors()
+
+
+class Runner:
+    """A file in interpreters, for any batch size and from any thread.
+
+    A model of rows is given many of them in blocks, which run side by side: each in an interpreter of its
+    own, made when there is none to spare, on the content that all share. Any other model has one interpreter,
+    whose calls run one after the other; `threads` is how many threads a call may use.
+    """
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        first = Interpreter(content, threads)
+        self._make = functools.partial(Interpreter, content, threads)
+        self._inputs = first.inputs
+        self._batched = [name for name, found in first.outputs.items() if found.shape[:1] == (None,)]
+        divided = is_of_rows(first.inputs.values(), first.outputs.values())
+        self._run = run_in_blocks(self._lend, MOST_ROWS, MOST_ROWS) if divided else self._lend
+        self._free = threading.BoundedSemaphore(usable_processors() if divided else 1)
+        self._spare = [first]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
+        arrays = {name: checked_input(inputs, name, declared) for name, declared in self._inputs.items()}
+        return run_any_batch(self._run, arrays, self._batched)
+
+    def _lend(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """What an interpreter answers that nobody else uses meanwhile: the one used last, if it is free."""
+        with self._free:
+            try:
+                interpreter = self._spare.pop()
+            except IndexError:
+                interpreter = self._make()
+            try:
+                return interpreter(arrays)
+            finally:
+                self._spare.append(interpreter)
 
 
 def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
     """The model in an interpreter; raises ArtifactError where the interpreter refuses it.
 
-    Without `threads`, a model that reads pictures has one for each processor, and any other one: rows take
-    less time than threads take to begin.
+    Without `threads`, a model that reads pictures has one for each processor, and any other one: a row takes
+    less time than threads take to begin, and many are divided among interpreters.
     """
     if threads is None:
         threads = 1 if signature.image is None else usable_processors()

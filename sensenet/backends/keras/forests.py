@@ -1,0 +1,93 @@
+"""Forests in TensorFlow, walked as they are: what the target keras does with trees that are no tables.
+
+All pairs of a row and a tree walk down together. Every few levels those that have arrived at a leaf are left
+behind, so that the work follows the levels that rows go through, not the deepest that there is. TensorFlow
+Lite and TensorFlow.js have all levels unrolled instead (see `passes/forest_traversal`): tensors whose sizes
+depend on numbers, and loops, are more than they do well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.types import Array
+
+LEVELS = 4
+"""Levels after which pairs that have arrived are left behind, which takes as long as a level or two."""
+
+
+@frozen(kw_only=True)
+class Nodes:
+    """The nodes of all trees, each split's left child after its right one, and a leaf of zeros as the last.
+
+    `steps` is i32[nodes, 3]: the feature, the bits of the threshold, and the right child. A leaf is its own,
+    and has the threshold NaN, which nothing is less than or equal to. `values` is f32[nodes, C]. `roots` is
+    i32[G, trees]: forests with fewer trees begin at the last node as well.
+    """
+
+    steps: Array
+    values: Array
+    roots: Array
+
+
+def order_nodes(forest: Forest) -> Nodes:
+    """The nodes in the order in which they are walked."""
+    left, right, is_leaf = forest.left.array, forest.right.array, forest.leaves
+    count = len(is_leaf)
+    splits = np.flatnonzero(~is_leaf)
+    children = np.stack([right[splits], left[splits]], axis=1).ravel()
+    order = np.concatenate([np.setdiff1d(np.arange(count), children), children])
+    place = np.empty(count, np.int32)
+    place[order] = np.arange(count)
+
+    steps = np.zeros((count + 1, 3), np.int32)
+    thresholds = np.where(is_leaf, np.float32(np.nan), forest.threshold.array)
+    steps[:count] = np.stack([forest.feature.array, thresholds.view(np.int32), place[right]], axis=1)[order]
+    steps[:count, 0][is_leaf[order]] = 0  # whatever a leaf has there need be no feature
+    steps[count] = 0, np.float32(np.nan).view(np.int32), count
+    values = np.concatenate([forest.values.array[order], np.zeros((1, forest.outputs), np.float32)])
+    roots = np.full((len(forest.sizes), max(forest.sizes)), count, np.int32)
+    roots[np.arange(roots.shape[1]) < np.array(forest.sizes)[:, None]] = place[forest.roots.array]
+    return Nodes(steps=steps, values=values, roots=roots)
+
+
+def walk_forests(tf: Any, forest: Forest, x: Any) -> Any:
+    """f32[b, G · C]: the means of the forests' trees."""
+    nodes = order_nodes(forest)
+    forests, trees = nodes.roots.shape
+    rows, cells = tf.shape(x)[0], tf.reshape(x, [-1])
+
+    def pick(table: Any, places: Any) -> Any:
+        """As `gather` does, which takes half as long again."""
+        return tf.gather_nd(table, places[:, None])
+
+    def go_on(pairs: Any, _firsts: Any, _found: Any, _leaves: Any) -> Any:
+        return tf.size(pairs) > 0
+
+    def walk(pairs: Any, firsts: Any, found: Any, leaves: Any) -> Any:
+        """Pairs on their way, the first cells of their rows, the steps of their nodes; where each pair is."""
+        for _ in range(LEVELS):
+            feature, threshold, right = tf.unstack(found, axis=1)
+            goes_left = pick(cells, firsts + feature) <= tf.bitcast(threshold, tf.float32)
+            node = right + tf.cast(goes_left, tf.int32)
+            found = pick(nodes.steps, node)
+        leaves = tf.tensor_scatter_nd_update(leaves, pairs[:, None], node)
+        moving = tf.where(tf.not_equal(found[:, 2], node))[:, 0]
+        return *(pick(each, moving) for each in (pairs, firsts, found)), leaves
+
+    start = tf.tile(nodes.roots.ravel(), [rows])
+    pairs = tf.range(tf.size(start))
+    firsts = pairs // (forests * trees) * x.shape[1]
+    *_, leaves = tf.while_loop(
+        go_on,
+        walk,
+        (pairs, firsts, pick(nodes.steps, start), start),
+        shape_invariants=tuple(map(tf.TensorShape, ([None], [None], [None, 3], [None]))),
+    )
+    values = tf.reshape(tf.gather(nodes.values, leaves), [-1, forests, trees, forest.outputs])
+    means = tf.reduce_sum(values, axis=2) * (1 / np.array(forest.sizes, np.float32))[:, None]
+    return tf.reshape(means, [-1, forests * forest.outputs])
