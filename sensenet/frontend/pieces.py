@@ -13,8 +13,10 @@ their places.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -33,8 +35,11 @@ WEIGHT = re.compile(rb'"(?<!\\")(?:%b)"[ \t\r\n]*:[ \t\r\n]*\[' % "|".join(WEIGH
 LONGEST_MATCH = 256
 """Bytes of a match of `WEIGHT` that is found wherever reading stops. A longer one may be left in the rest."""
 
-BLOCK = 1 << 17
+BLOCK = 1 << 16
 """Bytes that are read, and looked through, at once: a processor's own cache holds more."""
+
+SHORT = 1 << 12
+"""Bytes of a list from which on a copy costs more than it saves: bytes are handled faster than a view."""
 
 Read = Callable[[memoryview], int]
 """Reads the next bytes of a text into memory, and tells how many there were: none at the end."""
@@ -73,10 +78,10 @@ class _Window:
         return found - self.start
 
 
-def cut_weights(read: Read) -> Iterator[tuple[bytearray, memoryview]]:
+def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
     """The text in order, in pairs: some of it, and what may be the list of a weight, or nothing.
 
-    The latter is memory that the next step writes to.
+    The latter, if it is a view, is of memory that the next step writes to.
     """
     window = _Window(read)
     while window.extend():
@@ -85,12 +90,13 @@ def cut_weights(read: Read) -> Iterator[tuple[bytearray, memoryview]]:
             quote = window.find_quote(offset)
             begin = window.start + offset
             end = _find_end(window.buffer, begin, window.start + quote)
-            yield window.buffer[window.start : begin], memoryview(window.buffer)[begin:end]
+            weights = memoryview(window.buffer)[begin:end]
+            yield window.buffer[window.start : begin], bytes(weights) if len(weights) < SHORT else weights
             window.start = end
         searched = max(window.start, window.end - LONGEST_MATCH)
-        yield window.buffer[window.start : searched], memoryview(b"")
+        yield window.buffer[window.start : searched], b""
         window.start = searched
-    yield window.buffer[window.start : window.end], memoryview(b"")
+    yield window.buffer[window.start : window.end], b""
 
 
 def _find_end(text: bytearray, begin: int, quote: int) -> int:
@@ -107,7 +113,7 @@ class ListReader:
         self._parser = simdjson.Parser()
         self._capacity = 0
 
-    def read(self, text: memoryview) -> Float32Array | None:
+    def read(self, text: bytes | memoryview) -> Float32Array | None:
         """A list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
 
         Numbers are rounded from float64; one beyond float32 becomes infinite.
@@ -120,8 +126,8 @@ class ListReader:
         except (NotAnArrayError, TypeError, ValueError, RuntimeError):
             return None
         # `as_buffer` flattens lists among the numbers, and simdjson counts no more than 2²⁴ - 1 entries.
-        lists = sum(math.prod(shape[:axis]) for axis in range(len(shape)))
-        if len(numbers) != math.prod(shape) or _count_brackets(text) != lists:
+        lists = sum(accumulate(shape[:-1], operator.mul, initial=1))
+        if len(numbers) != math.prod(shape) or _count_lists(text) != lists:
             return None
         with np.errstate(over="ignore"):
             array = numbers.astype(np.float32)
@@ -135,8 +141,10 @@ class ListReader:
             self._parser.parse(b"0".ljust(self._capacity))
 
 
-def _count_brackets(text: memoryview) -> int:
+def _count_lists(text: bytes | memoryview) -> int:
     """How many lists begin in a text without strings."""
+    if isinstance(text, bytes):
+        return text.count(b"[")
     content = np.frombuffer(text, np.uint8)
     parts = (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
     return sum(int(np.count_nonzero(part == ord("["))) for part in parts)
