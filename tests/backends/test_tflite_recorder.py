@@ -190,6 +190,14 @@ def test_joined_operators_answer_the_same():
     np.testing.assert_array_equal(wide[0], flat)
 
 
+def test_a_bias_of_zeros_is_not_stored():
+    zeros = np.zeros(4, np.float32)
+    graph = record_function(lambda tf, x: tf.matmul(x, tf.constant(KERNEL)) + zeros, ROWS)
+    (operator,) = fuse(graph).operators
+    assert operator.inputs[2] is None
+    np.testing.assert_allclose(run(graph, ROWS)[0], ROWS @ KERNEL, rtol=1e-5, atol=1e-6)
+
+
 def test_a_convolution_without_bias_gets_zeros():
     kernel, pictures = floats(2, 2, 3, 5), floats(1, 4, 4, 3)
     graph = record_function(lambda tf, x: tf.conv2d(x, tf.constant(kernel), 1, "VALID"), pictures, known=True)

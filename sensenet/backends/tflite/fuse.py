@@ -56,7 +56,10 @@ def _with_activation(before: Operator, operator: Operator) -> Operator | None:
 
 
 def _with_bias(before: Operator, operator: Operator) -> Operator | None:
-    """A layer that has no bias with what is added to its answers, where that is one number a channel."""
+    """A layer that has no bias with what is added to its answers, where that is one number a channel.
+
+    Zeros are not stored.
+    """
     if operator.kind != "ADD" or before.kind not in LAYERS or before.inputs[2] is not None:
         return None
     added, answers = operator.inputs[1], before.outputs[0]
@@ -65,7 +68,8 @@ def _with_bias(before: Operator, operator: Operator) -> Operator | None:
     units = answers.shape[-1]
     if added.shape[-1:] != (units,) or added.constant.size != units or added.rank > answers.rank:
         return None
-    bias = added if added.rank == 1 else Value(added.dtype, (units,), constant=added.constant.reshape(-1))
+    flat = added if added.rank == 1 else Value(added.dtype, (units,), constant=added.constant.reshape(-1))
+    bias = flat if added.constant.any() else None
     options = {**before.options, "fusedActivationFunction": operator.options["fusedActivationFunction"]}
     return evolve(before, inputs=(*before.inputs[:2], bias), outputs=operator.outputs, options=options)
 
