@@ -171,7 +171,7 @@ def measure(case: Case, target: str, options: Mapping[str, Any]) -> str:
     if target == "h5":
         return f"{size:>10}  weights alone"
     try:
-        compared = case.compare(create_model(artifact), create_model(case.document), case.rows)
+        compared = case.compare(create_model(artifact), create_model(case.document, engine="numpy"), case.rows)
     except SensenetError as error:
         compared = f"does not run here: {error}"
     return f"{size:>10}  {compared}"

@@ -16,7 +16,7 @@ LARGEST_PATHS = 16 * 2**20
 """Bytes that the path matrices of one forest may take."""
 
 MOST_LEVELS = 256
-"""Levels that traversal unrolls: 1,800 ops, which the TFLite converter takes five seconds for."""
+"""Levels that traversal unrolls: 1,800 ops, which run one after the other."""
 
 MANY_ROWS = 1000
 """Rows in a call from which the time that a row takes counts, not that of a call."""
