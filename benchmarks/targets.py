@@ -171,7 +171,8 @@ def measure(case: Case, target: str, options: Mapping[str, Any]) -> str:
     if target == "h5":
         return f"{size:>10}  weights alone"
     try:
-        compared = case.compare(create_model(artifact), create_model(case.document, engine="numpy"), case.rows)
+        reference = create_model(case.document, engine="numpy")
+        compared = case.compare(create_model(artifact), reference, case.rows)
     except SensenetError as error:
         compared = f"does not run here: {error}"
     return f"{size:>10}  {compared}"
