@@ -1,13 +1,13 @@
-"""What forests cost in TensorFlow Lite, by strategy: the numbers of docs/forests.md.
+"""What forests cost in TensorFlow Lite and Keras, by strategy: the numbers of docs/forests.md.
 
     python benchmarks/forests.py
 
 Each line is an op of random forests (so many trees each, grown to so many leaves and at most so many levels,
 two values a leaf, splitting some of 20 features, 2% of the cells missing), lowered with each strategy that
 can hold it, converted by the target tflite and run by LiteRT on one thread. It tells the processor time of
-the interpreter alone for one row (the best of 500 times 50 runs) and for 10,000 (the best of 10), that of a
-Keras model, the ops before conversion, and the size of the file. A star marks what `choose_strategies` takes
-for one row, a plus what it takes for many.
+the interpreter alone for one row (the best of 500 times 50 runs) and for 10,000, 1,000 at a time (the best of
+10), that of a Keras model, the ops before conversion, and the size of the file. A star marks what
+`choose_strategies` takes for one row in LiteRT, a plus what it takes for many in Keras.
 """
 
 from __future__ import annotations
@@ -30,12 +30,10 @@ from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
-from sensenet.passes import legalize
 from sensenet.passes.forest_strategy import Strategy, choose_strategies, forest_sizes
 from sensenet.passes.lower_forest import lower_with
-from sensenet.passes.manager import run_passes
 
-FEATURES, OUTPUTS, MANY = 20, 2, 10_000
+FEATURES, OUTPUTS, MANY, BLOCK = 20, 2, 10_000, 1000
 CASES = (  # forests, trees in each, leaves of each, most levels; features that each forest splits, if not all
     (1, 8, 5, 3),
     (10, 8, 5, 3),
@@ -98,7 +96,7 @@ def grow(rng: np.random.Generator, case: Sequence[int]) -> Forest:
 def lower(forest: Forest, strategy: Strategy | None) -> Graph:
     """The forest by itself, in basic ops where a strategy is given."""
     x = apply(Input(type=f32(None, FEATURES)), name="x")
-    if strategy is None:
+    if strategy in (None, Strategy.WALK):
         y = apply(forest, x.value, name="forest").value
     else:
         y = lower_with([strategy] * len(forest.sizes), forest, x.value, "forest")
@@ -143,24 +141,36 @@ def best_seconds(run: Callable[[], object], rounds: int) -> float:
 
 def describe(forest: Forest, strategy: Strategy, rows: np.ndarray, expected: np.ndarray) -> str:
     """The figures of a strategy; raises UnsupportedOpError where it can't hold the forests."""
-    graph, _ = run_passes(lower(forest, strategy), (legalize(tflite.BACKEND.legal),))
-    content = bytes(tflite.BACKEND.build(graph, Report(target="tflite", level=2), {}))
-    one, many = Model(content, rows[:1]), Model(content, rows)
-    one.time(500, 50)
-    many.time(10, 1)
-    np.testing.assert_allclose(many.answer, expected, atol=1e-6, rtol=1e-5)
+    graph = lower(forest, strategy)
+    ops = sum(type(node.op).__name__ not in ("Constant", "Input") for node in graph.nodes)
+    litert = f"{'–':>10}{'–':>11}" if strategy is Strategy.WALK else describe_litert(graph, rows, expected)
+    size = "–" if strategy is Strategy.WALK else f"{len(convert(graph)) / 1024:.0f} KiB"
     run = keras.BACKEND.load(keras.BACKEND.build(graph, Report(target="keras", level=2), {})).run
     keras_one = best_seconds(lambda: run({"x": rows[:1]}), 200)
     keras_many = best_seconds(lambda: run({"x": rows}), 10)
-    ops = sum(type(node.op).__name__ not in ("Constant", "Input") for node in graph.nodes)
-    return (
-        f"{one.seconds * 1e6:7.1f} µs {many.seconds * 1e3:7.1f} ms {keras_one * 1e6:7.0f} µs "
-        f"{keras_many * 1e3:7.1f} ms {ops:6d} {len(content) / 1024:6.0f} KiB"
-    )
+    np.testing.assert_allclose(run({"x": rows})["y"], expected, atol=1e-6, rtol=1e-5)
+    return f"{litert} {keras_one * 1e6:7.0f} µs {keras_many * 1e3:7.1f} ms {ops:6d} {size:>10}"
+
+
+def describe_litert(graph: Graph, rows: np.ndarray, expected: np.ndarray) -> str:
+    """The time for one row, and for all."""
+    content = convert(graph)
+    one, many = Model(content, rows[:1]), Model(content, rows[:BLOCK])
+    one.time(500, 50)
+    many.time(10, 1)
+    np.testing.assert_allclose(many.answer, expected[:BLOCK], atol=1e-6, rtol=1e-5)
+    return f"{one.seconds * 1e6:7.1f} µs {many.seconds * 1e3 * len(rows) / BLOCK:7.1f} ms"
+
+
+def convert(graph: Graph) -> bytes:
+    """The graph as a .tflite file."""
+    return bytes(tflite.BACKEND.build(graph, Report(target="tflite", level=2), {}))
 
 
 def main() -> None:
-    print(f"{'forests × trees × leaves, levels':36}strategy       LiteRT 1     10,000    Keras 1     10,000")
+    print(
+        f"{'forests × trees × leaves, levels':36}strategy          LiteRT 1     10,000    Keras 1     10,000"
+    )
     for case in CASES:
         rng = np.random.default_rng(0)
         forest = grow(rng, case)
@@ -168,7 +178,7 @@ def main() -> None:
         rows[rng.random(rows.shape) < 0.02] = np.nan
         want = evaluate(lower(forest, None), {"x": rows})["y"]
         (chosen,) = set(choose_strategies(forest, "forest"))
-        (for_many,) = set(choose_strategies(forest, "forest", MANY))
+        (for_many,) = set(choose_strategies(forest, "forest", MANY, walks=True))
         depth = max(size.depth for size in forest_sizes(forest))
         each = f" of {case[4]} features" if len(case) > 4 else ""
         label = f"{case[0]} × {case[1]} × {case[2]}, {depth}{each}"
@@ -178,7 +188,7 @@ def main() -> None:
                 figures = describe(forest, strategy, rows, want)
             except UnsupportedOpError:
                 continue
-            print(f"{label:36}{strategy.value + marks:12}{figures}", flush=True)
+            print(f"{label:36}{strategy.value + marks:15}{figures}", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ MOST_LEVELS = 256
 MANY_ROWS = 1000
 """Rows in a call from which the time that a row takes counts, not that of a call."""
 
+NUMBERS_A_TREE = 512
+"""Numbers in the tables of a tree, on average, up to which files get no larger by them than by leaf paths."""
+
 MOST_LEAVES = math.isqrt(LARGEST_PATHS // 4)
 """Leaves of a tree beyond which its path matrix is surely too large."""
 
@@ -115,7 +118,8 @@ def choose_strategies(forest: Forest, name: str, rows: int = 1, walks: bool = Fa
         return [Strategy.WALK] * len(forest.sizes)
     sizes = forest_sizes(forest)
     found = [costs(size, rows, walks) for size in sizes]
-    tables = _find_tables(forest)
+    most = NUMBERS_A_TREE * sum(forest.sizes) if rows < MANY_ROWS else LARGEST_TABLES
+    tables = _find_tables(forest, min(most, LARGEST_TABLES))
     thresholds = sum(tables.values())
     without = sum(min(found[number].values(), default=math.inf) for number in tables)
     pays = bool(tables) and _tables(thresholds, rows) < without
@@ -126,8 +130,8 @@ def choose_strategies(forest: Forest, name: str, rows: int = 1, walks: bool = Fa
     ]
 
 
-def _find_tables(forest: Forest) -> dict[int, int]:
-    """The forests of which each tree can be a table, and their thresholds; none if too large together."""
+def _find_tables(forest: Forest, most: int) -> dict[int, int]:
+    """The forests of which each tree can be a table, and their thresholds; none beyond so many numbers."""
     grids, numbers = tree_grids(forest), 0
     found: dict[int, int] = {}
     for number, trees in enumerate(tree_ranges(forest)):
@@ -135,7 +139,7 @@ def _find_tables(forest: Forest) -> dict[int, int]:
         if len(own) == len(trees):
             found[number] = sum(len(axis.thresholds) for grid in own for axis in grid.axes)
             numbers += sum(len(grid.table) for grid in own) * forest.outputs
-    return found if numbers <= LARGEST_TABLES else {}
+    return found if numbers <= most else {}
 
 
 def _best(found: dict[Strategy, float], size: Size, name: str) -> Strategy:

@@ -1,8 +1,8 @@
 """The strategies tables and joined tables: a row's place in a table follows from its comparisons.
 
 A tree of few splits is constant on the cells of a grid (see `ir/forest_grids`), and so is the sum of a few
-trees: those that follow each other share a table while it is small. For G forests of at most q tables on
-x: f32[b, n], padded to q · G tables, of which each has at most p different thresholds:
+trees: joined tables have one for several trees. For G forests of at most q tables on x: f32[b, n], padded to
+q · G tables, of which each has at most p different thresholds:
 
     held   f32[p, q · G, b]  1 where x[:, feature] <= threshold (0 for NaN)
     cell   i32[q · G, b]     last cell of each table - Σ over p of held · stride
@@ -19,6 +19,7 @@ but LiteRT takes longer for that. A table that only pads its forest holds a zero
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -46,10 +47,9 @@ from sensenet.passes.forest_trees import tree_ranges
 LARGEST_TABLES = 2**21
 """Numbers in the tables of one op: 8 MiB. Of so many cells, float32 tells any half from the next."""
 
-SMALL, LARGE = 2**9, 2**14
-"""Numbers in a table up to which trees share it: 2 KiB, so that files stay small, or 64 KiB."""
+LARGEST_TABLE = 2**12
+"""Numbers in a table up to which trees share it: 16 KiB. Larger ones hardly save time."""
 
-NONE: frozenset[float] = frozenset()
 EMPTY = Grid(axes=(), table=np.zeros((1, 1), np.float32))
 
 
@@ -74,42 +74,60 @@ def tree_grids(forest: Forest) -> Sequence[Grid | None]:
 
 def lower_tables(forest: Forest, x: Value, name: str) -> Value:
     """The forests' outputs, f32[b, G · C]; raises UnsupportedOpError where tables would be too large."""
-    return _lower(forest, x, name, SMALL, _count_by_mean)
+    _require_grids(forest, name)
+    return _lower(forest, 1, _count_by_mean, x, name)
 
 
 def lower_joined_tables(forest: Forest, x: Value, name: str) -> Value:
     """As `lower_tables`, with fewer and larger tables, and steps summed as TensorFlow does it quickest."""
-    return _lower(forest, x, name, LARGE, _count_by_product)
+    grids = _require_grids(forest, name)
+    return _lower(forest, _count_sharing(forest, grids), _count_by_product, x, name)
 
 
-def _lower(forest: Forest, x: Value, name: str, largest: int, count: Count) -> Value:
+def _require_grids(forest: Forest, name: str) -> Sequence[Grid]:
     found = [grid for grid in tree_grids(forest) if grid is not None]
     numbers = sum(len(grid.table) for grid in found) * forest.outputs
     if len(found) < len(forest.roots.array) or numbers > LARGEST_TABLES:
         raise UnsupportedOpError(f"the forest {name!r} has trees that are too large for tables")
-    forests = [
-        _join(found[trees.start : trees.stop], largest // forest.outputs) for trees in tree_ranges(forest)
-    ]
-    groups = evolve(forest, sizes=tuple(size for sizes in forests for size in sizes))
-    joined = iter([grids.grids[0] for grids in forest_grids(groups) if grids is not None])
-    tables = [[(next(joined), size / sum(sizes)) for size in sizes] for sizes in forests]
-    return _look_up(tables, forest.outputs, count, x, name)
+    return found
 
 
-def _join(grids: Sequence[Grid], cells: int) -> list[int]:
-    """How many of a forest's trees, in order, share a table of at most so many cells."""
-    sizes: list[int] = []
-    shared: dict[int, frozenset[float]] = {}
+def _count_sharing(forest: Forest, grids: Sequence[Grid]) -> int:
+    """How many trees share a table: the most, halved again and again, for which all tables are small."""
+    trees = max(forest.sizes)
+    while trees > 1 and any(
+        _count_shared_cells(grids[group.start : group.stop]) * forest.outputs > LARGEST_TABLE
+        for group in _divide(forest, trees)
+    ):
+        trees = math.ceil(trees / 2)
+    return trees
+
+
+def _count_shared_cells(grids: Sequence[Grid]) -> int:
+    """The cells of the grid with the thresholds of all."""
+    shared: dict[int, set[float]] = defaultdict(set)
     for grid in grids:
-        own = {axis.feature: frozenset(axis.thresholds.tolist()) for axis in grid.axes}
-        both = {feature: shared.get(feature, NONE) | own.get(feature, NONE) for feature in {**shared, **own}}
-        if sizes and math.prod(len(thresholds) + 1 for thresholds in both.values()) <= cells:
-            sizes[-1] += 1
-            shared = both
-        else:
-            sizes.append(1)
-            shared = own
-    return sizes
+        for axis in grid.axes:
+            shared[axis.feature].update(axis.thresholds.tolist())
+    return math.prod(len(thresholds) + 1 for thresholds in shared.values())
+
+
+def _divide(forest: Forest, trees: int) -> list[range]:
+    """The trees that share a table, so many or what a forest has left of them."""
+    return [
+        every[start : start + trees] for every in tree_ranges(forest) for start in range(0, len(every), trees)
+    ]
+
+
+def _lower(forest: Forest, trees: int, count: Count, x: Value, name: str) -> Value:
+    """The forests' outputs, by tables that so many trees share."""
+    groups = evolve(forest, sizes=tuple(map(len, _divide(forest, trees))))
+    grids = iter([found.grids[0] for found in forest_grids(groups) if found is not None])
+    forests = [
+        [(next(grids), min(trees, size - start) / size) for start in range(0, size, trees)]
+        for size in forest.sizes
+    ]
+    return _look_up(forests, forest.outputs, count, x, name)
 
 
 def _look_up(

@@ -30,7 +30,6 @@ from sensenet.passes.forest_strategy import (
     costs,
     forest_sizes,
 )
-from sensenet.passes.forest_tables import LARGE, SMALL
 from sensenet.passes.forest_trees import pick_forests
 from sensenet.passes.lower_forest import lower_with
 from sensenet.passes.manager import run_passes
@@ -101,18 +100,36 @@ def test_sizes(strategy, leaves, trees):
         check(forest, strategy)
 
 
-@pytest.mark.parametrize(("strategy", "large"), [(Strategy.TABLES, 2), (Strategy.JOINED_TABLES, 1)])
-def test_trees_share_tables_while_these_are_small(strategy, large):
+@pytest.mark.parametrize(
+    ("strategy", "largest", "tables"),
+    [
+        (Strategy.TABLES, 2**12, 2 * 6),
+        (Strategy.JOINED_TABLES, 2**12, 2 * 1),
+        (Strategy.JOINED_TABLES, 1000, 2 * 2),
+        (Strategy.JOINED_TABLES, 0, 2 * 6),
+    ],
+)
+def test_trees_share_tables_while_these_are_small(monkeypatch, strategy, largest, tables):
     """Forests of six trees with six leaves each, and of four with two, a single leaf among them."""
     rng = np.random.default_rng(9)
     few = [*([random_tree(rng, 2, FEATURES, 2)] * 3), [1, 2]]
     forest = make_forest([random_tree(rng, 6, FEATURES, 2) for _ in range(6)], few)
+    monkeypatch.setattr(forest_tables, "LARGEST_TABLE", largest)
     graph = check(forest, strategy)
     places = next(node for node in graph.nodes if node.name == "y_last_cells").op.value.array.ravel()
     cells = np.diff(places, prepend=-0.5)
+    assert len(cells) == tables
     assert graph.node("y_shares").op.table.array.shape == (cells.sum(), 2)
-    assert (cells > 2).sum() == large
-    assert cells.max() * 2 <= (SMALL if strategy is Strategy.TABLES else LARGE)
+    assert strategy is Strategy.TABLES or not largest or cells.max() * 2 <= largest
+
+
+@pytest.mark.parametrize(("features", "chosen"), [(3, Strategy.TABLES), (10, Strategy.LEAF_PATHS)])
+def test_tables_are_small_where_the_file_counts(features, chosen):
+    """Ten splits on three features make some hundred cells, on ten features about a thousand."""
+    rng = np.random.default_rng(13)
+    forest = make_forest(*([random_tree(rng, 11, features, 2) for _ in range(8)] for _ in range(4)))
+    assert set(choose_strategies(forest, "y")) == {chosen}
+    assert set(choose_strategies(forest, "y", MANY_ROWS)) == {Strategy.JOINED_TABLES}
 
 
 def test_tables_that_are_too_large_together_are_refused(monkeypatch):
