@@ -19,11 +19,10 @@ class Arrays(Elementwise):
 
     def shape(self, x: Any) -> Tensor:
         """The sizes of a tensor's axes: a constant where all are known."""
-        sizes = self.constant(x).value.shape
-        if None not in sizes:
-            return self.constant(sizes, INT32)
         given = self.constant(x).value
-        return self._tensor("SHAPE", [given], INT32, (len(sizes),), sizes=sizes, outType="INT32")
+        if None not in given.shape:
+            return self.constant(given.shape, INT32)
+        return self._tensor("SHAPE", [given], INT32, (given.rank,), sizes=given.shape, outType="INT32")
 
     def reshape(self, x: Any, shape: Any) -> Tensor:
         """The entries in another shape, of numbers and tensors; one of -1 follows from the others."""

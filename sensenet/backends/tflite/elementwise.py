@@ -88,7 +88,8 @@ class Elementwise:
         if given.dtype == wanted:
             return Tensor(self, given)
         if given.constant is not None:
-            return self.constant(given.constant.astype(wanted))
+            with np.errstate(invalid="ignore"):
+                return self.constant(given.constant.astype(wanted))
         before, after = _type_name(given.dtype), _type_name(wanted)
         return self._tensor("CAST", [given], wanted, given.shape, inDataType=before, outDataType=after)
 
