@@ -15,7 +15,7 @@ from PIL import Image
 import sensenet
 from sensenet.models.wrappers import create_model
 from sensenet.predict import command
-from sensenet.predict.command import FEW_PICTURES, main
+from sensenet.predict.command import main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 IRIS = EXAMPLES / "iris.json"
@@ -204,8 +204,7 @@ def test_a_wrong_command_line_exits_with_2(capsys, arguments):
     assert stopped.value.code == 2
 
 
-@pytest.mark.parametrize(("pictures", "engine"), [(1, "numpy"), (FEW_PICTURES + 1, None)])
-def test_a_few_pictures_do_not_wait_for_tensorflow(monkeypatch, saved, tmp_path, pictures, engine):
+def test_the_engine_is_the_one_that_is_named(monkeypatch, saved, tmp_path):
     chosen = []
 
     def create(source, settings, engine):
@@ -214,9 +213,6 @@ def test_a_few_pictures_do_not_wait_for_tensorflow(monkeypatch, saved, tmp_path,
 
     monkeypatch.setattr(command, "create_model", create)
     document, path = saved(detector())
-    artifact = tmp_path / "detector.npz"
-    sensenet.compile(detector(), "numpy").save(artifact)
-    for model, options in ((document, []), (artifact, []), (document, ["--engine", "numpy"])):
-        assert main([str(model), *[str(path)] * pictures, *options, "-o", str(tmp_path / "answers")]) == 0
-        (tmp_path / "answers").unlink()
-    assert chosen == [engine, None, "numpy"]
+    for number, options in enumerate(([], ["--engine", "tflite"])):
+        assert main([str(document), str(path), *options, "-o", str(tmp_path / f"answers{number}")]) == 0
+    assert chosen == [None, "tflite"]

@@ -14,19 +14,15 @@ from typing import TextIO
 
 from sensenet import command_line
 from sensenet.command_line import STANDARD
-from sensenet.compile.sources import find_target
 from sensenet.files import new_file, require_free
 from sensenet.models.deepnet import Deepnet, ObjectDetector
-from sensenet.models.engines import ENGINES, INTERPRETER
+from sensenet.models.engines import ENGINES
 from sensenet.models.wrappers import create_model
 from sensenet.predict.pictures import predict_pictures
 from sensenet.predict.rows import BATCH_ROWS, predict_rows
 from sensenet.runtime.row_files import RowFile
 
 PROGRAM = "python -m sensenet.predict"
-
-FEW_PICTURES = 16
-"""Up to so many NumPy answers in less time than TensorFlow takes to start, but in the largest networks."""
 
 EXAMPLES = f"""\
 examples:
@@ -67,8 +63,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "--engine",
         choices=ENGINES,
         metavar="TARGET",
-        help="the target whose runtime answers (default: an artifact's own; of a document, numpy for up to "
-        f"{FEW_PICTURES} pictures, more than that what suits the network)",
+        help="the target whose runtime answers (default: an artifact's own; of a document, what suits it)",
     )
     add("-f", "--force", action="store_true", help="replace what stands at the output path")
     pictures = parser.add_argument_group("pictures")
@@ -100,18 +95,12 @@ def _positive(text: str) -> int:
     return number
 
 
-def _soonest_engine(options: argparse.Namespace) -> str | None:
-    """What answers a few pictures before TensorFlow has started; None where create_model chooses better."""
-    few = len(options.inputs) <= FEW_PICTURES
-    return INTERPRETER if few and find_target(options.model) is None else None
-
-
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if len(options.delimiter) != 1:
         parser.error(f"the delimiter is one character; found {options.delimiter!r}")
     if options.output != STANDARD:
         require_free(Path(options.output), options.force)  # now, not after all the work
-    model = create_model(options.model, dict(options.settings), options.engine or _soonest_engine(options))
+    model = create_model(options.model, dict(options.settings), options.engine)
     if _reads_pictures_alone(model):
         if options.draw and not isinstance(model, ObjectDetector):
             parser.error("--draw is for object detectors")
