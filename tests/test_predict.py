@@ -12,7 +12,6 @@ import pytest
 from documents import detector, image
 from PIL import Image
 
-import sensenet
 from sensenet.models.wrappers import create_model
 from sensenet.predict import command
 from sensenet.predict.command import main
