@@ -81,13 +81,13 @@ def _row_of_many(size: Size) -> dict[Strategy, float]:
     """Nanoseconds for a row among many in Keras.
 
     Leaf paths 15 for each tree, 0.35 for each leaf and 0.3 for each entry of the path matrices; traversal 25
-    for each level of each tree; walking 50 for each tree, and 15 for each level that a row goes through.
+    for each level of each tree; walking 25 for each tree, and 12.5 for each level that a row goes through.
     """
     seen = min(size.depth, math.log2(size.leaves))
     return {
         Strategy.LEAF_PATHS: size.trees * (15 + 0.35 * size.leaves) + size.path_entries * 0.3,
         Strategy.TRAVERSAL: max(size.depth, 1) * size.trees * 25,
-        Strategy.WALK: size.trees * (50 + 15 * seen),
+        Strategy.WALK: size.trees * (25 + 12.5 * seen),
     }
 
 
