@@ -168,6 +168,11 @@ def write_network(directory: Path, name: str) -> None:
     write_document(name, directory / f"{name}.json")
 
 
+def write_long_network(directory: Path) -> None:
+    """resnet50_long.json: resnet50 with all digits of its weights, more than 500 MB."""
+    write_document("resnet50", directory / "resnet50_long.json", digits=None)
+
+
 def write_convolutions(directory: Path, megabytes: int = 100) -> None:
     """convolutions.json: convolutions of 256 filters, of so many megabytes of JSON."""
     random = np.random.default_rng(5)
