@@ -22,12 +22,19 @@ from threadpoolctl import ThreadpoolController
 
 from sensenet.backends.batches import Run
 from sensenet.ir.cost import graph_multiply_adds
+from sensenet.ir.forest_grids import MOST_SPLITS
 from sensenet.ir.graph import Graph
+from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, TensorType
 from sensenet.processors import usable_processors
 
 FEWEST_ROWS, MOST_ROWS = 2048, 4096
 """Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
+
+FEWEST_TREE_ROWS, MOST_TREE_ROWS = 1 << 16, 1 << 17
+"""The same where trees are looked up in tables: in hundreds of comparisons of one column each, so short that
+threads mostly wait for Python's lock. In blocks of 4,096 rows, four take five times as long as one.
+"""
 
 LARGE_PICTURE = 10_000_000
 """Multiply-adds of a picture from which on several together take no less time than one after the other."""
@@ -51,10 +58,17 @@ def is_of_large_pictures(graph: Graph) -> bool:
     return batched and one_size and pictures and graph_multiply_adds(graph) >= LARGE_PICTURE
 
 
+def has_small_trees(graph: Graph) -> bool:
+    """Whether a graph has forests whose trees are small on average, as those of tables are."""
+    forests = [node.op for node in graph.nodes if isinstance(node.op, Forest)]
+    return any(len(op.left.array) <= 2 * MOST_SPLITS * len(op.roots.array) for op in forests)
+
+
 def divide(graph: Graph, run: Run) -> Run:
     """What answers as `run` does, which interprets the graph, in less time for many rows or pictures."""
     if is_of_rows([node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]):
-        return run_in_blocks(run, FEWEST_ROWS, MOST_ROWS, one_thread_a_product)
+        sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
+        return run_in_blocks(run, *sizes, one_thread_a_product)
     return run_in_blocks(run, 1, 1, one_thread_a_product) if is_of_large_pictures(graph) else run
 
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info
 from sensenet.backends import blocks
 from sensenet.backends.blocks import (
     FEWEST_ROWS,
+    FEWEST_TREE_ROWS,
     MOST_ROWS,
     divide,
     is_of_large_pictures,
@@ -22,8 +23,11 @@ from sensenet.backends.blocks import (
 from sensenet.backends.text import make_executable
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT
-from sensenet.ir.types import f32
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
+from sensenet.ir.types import Tensor, f32
 from sensenet.pretrained import get_pretrained_network
 
 
@@ -56,6 +60,36 @@ def test_rows_are_answered_in_order(monkeypatch, rows, processors):
 )
 def test_rows_are_divided_where_each_is_answered(inputs, outputs, of_rows):
     assert is_of_rows(inputs, outputs) is of_rows
+
+
+@pytest.mark.parametrize(
+    ("leaves", "sizes"),
+    [(5, {FEWEST_TREE_ROWS, 1000}), (200, {MOST_ROWS, (FEWEST_TREE_ROWS + 1000) % MOST_ROWS})],
+)
+def test_rows_of_small_trees_are_divided_into_fewer_blocks(leaves, sizes):
+    split = np.arange(0, 2 * leaves - 2, 2)
+    left = np.arange(2 * leaves - 1)
+    right = left.copy()
+    left[split], right[split] = split + 1, split + 2
+    forest = Forest(
+        feature=Tensor.int32(np.zeros(len(left))),
+        threshold=Tensor.float32(np.zeros(len(left))),
+        left=Tensor.int32(left),
+        right=Tensor.int32(right),
+        values=Tensor.float32(np.zeros((len(left), 1))),
+        roots=Tensor.int32([0]),
+        sizes=(1,),
+    )
+    x = apply(Input(type=f32(None, 1)), name="x")
+    graph = Graph.create([x], {"y": apply(forest, x.value, name="y").value}, Signature())
+    seen = set()
+
+    def run(inputs):
+        seen.add(len(inputs["x"]))
+        return {"y": inputs["x"]}
+
+    divide(graph, run)({"x": np.zeros((FEWEST_TREE_ROWS + 1000, 1), np.float32)})
+    assert seen == sizes
 
 
 def test_pictures_are_divided_where_each_takes_long(monkeypatch):
