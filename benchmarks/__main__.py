@@ -33,7 +33,8 @@ def describe(result: Result) -> str:
         seconds += f" ({work.calls / result.seconds:,.0f}/s{peak})"
     faster = "–" if result.faster is None else f"{result.faster:,.2f}"
     memory = "–" if result.memory is None else f"{result.memory:.2f}"
-    aims = f"{work.faster:,.2f}" + (f", memory {work.memory}" if work.memory else "")
+    aim = "–" if work.faster is None else f"{work.faster:,.2f}"
+    aims = aim + (f", memory {work.memory}" if work.memory else "")
     return f"| {work.name} | {seconds} | {result.megabytes:,.3g} MB | {faster} | {aims} | {memory} |"
 
 

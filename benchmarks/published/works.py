@@ -28,7 +28,8 @@ class Run:
 
 @frozen
 class Work:
-    """A line of the table: ours against the published package's, and how many times faster it should be.
+    """A line of the table: ours against the published package's, and how many times faster it should be, if
+    that is an aim by itself.
 
     `memory` is the most of the other's memory that ours may take; `calls` is how many answers a call gives,
     for a rate beside the ratio; `multiply_adds` is how many the network has left for one answer, as
@@ -39,7 +40,7 @@ class Work:
     prepare: tuple[Callable[[Path], None], ...]
     ours: Run
     published: Run | None
-    faster: float
+    faster: float | None
     memory: float | None = None
     calls: int = 1
     multiply_adds: int = 0
@@ -151,7 +152,7 @@ WORKS = (
             ("shallow", "keras", False, 2),
             ("shallow", "tflite", False, 2),
             ("shallow", "numpy", True, 1),
-            ("shallow", "keras", True, 1),
+            ("shallow", "keras", True, None),  # the aim is that one of the targets is as fast as the op
             ("deep", "numpy", True, 1),
             ("deep", "keras", True, 0.5),
         )
