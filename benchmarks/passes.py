@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # LiteRT has a thread for each processor
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
@@ -225,13 +227,12 @@ def by_pass(line: str) -> int:
 
 
 LEVELS = """\
-`python benchmarks/passes.py` measures this, on one thread of {processor} ({system}): the graph's nodes, float
-parameters and multiply-adds; for each target the size of its files in kB, and where it runs here the
+`python benchmarks/passes.py` measures this, with one processor of {processor} ({system}): the graph's nodes,
+float parameters and multiply-adds; for each target the size of its files in kB, and where it runs here the
 processor time for one row or picture in ms, without encoding and decoding. `categories` has three columns of
 500 values each, `ensemble` is eight networks of two layers; their weights, and those of the pretrained
 networks, are random. Initializers give layers of one shape the same numbers, which are stored once until a
-pass makes them differ, so these networks are smaller here than trained ones. Several models were measured at
-a time, each on a processor of its own.
+pass makes them differ, so these networks are smaller here than trained ones.
 
 | model | | nodes | parameters | multiply-adds | numpy | tflite | keras | savedmodel | tfjs |
 |---|---|---|---|---|---|---|---|---|---|

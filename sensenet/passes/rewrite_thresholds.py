@@ -7,9 +7,9 @@
 becomes
     %5 = forest(%0) {feature=i32[3]{0, 0, 0}, threshold=f32[3]{13.0, 0.0, 0.0}, …} : f32[?,1]
 
-The standardisation may then go into the first layer, and no backend can break a tie: TensorFlow's and
-TFLite's optimisers both turn a division by a constant into a product, which differs in the last bit for a
-quarter of all values. A forest that reads one-hot columns too has them joined to the raw columns once more.
+The standardisation may then go into the first layer, and no backend can break a tie: TensorFlow's
+optimizer turns a division by a constant into a product, which differs in the last bit for a quarter of all
+values. A forest that reads one-hot columns too has them joined to the raw columns once more.
 
 Valid because a threshold is replaced by the one float32 number that decides the same way for every float32
 input, infinities and NaN too (see `thresholds`); slices, gathers and concatenations only renumber features.
