@@ -55,6 +55,10 @@ class VerificationError(SensenetError):
     """An artifact whose answers differ from those of the graph that it was made from."""
 
 
+class LimitError(SensenetError, MemoryError):
+    """Something that would take more memory than the limit allows, or than the machine has."""
+
+
 class UnknownTargetError(SensenetError, ValueError):
     """A target, level or option that `compile` does not have."""
 

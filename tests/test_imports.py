@@ -12,18 +12,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sensenet"
 
-LEAVES = frozenset({"errors", "processors", "progress"})
+LEAVES = frozenset({"errors", "limits", "processors", "progress"})
 """Modules that anything may import, and that import nothing of ours but leaves."""
 
 BASE = LEAVES | {"ir", "settings", "artifact", "files"}
 
 ARROWS = {
     "errors": frozenset(),
+    "limits": frozenset({"errors"}),
     "processors": frozenset(),
     "progress": frozenset(),
     "settings": LEAVES,
     "files": LEAVES,
-    "ir": frozenset({"errors"}),
+    "ir": frozenset({"errors", "limits"}),
     "artifact": LEAVES | {"ir", "files"},
     "command_line": BASE,
     "callable_module": frozenset(),

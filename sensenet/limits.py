@@ -1,0 +1,57 @@
+"""The bound on memory that a file may make this process take.
+
+A small file can ask for a lot: archives that expand, weights that are named instead of stored, shapes that
+imply huge activations. Whoever is about to allocate by the word of a file or an argument asks
+`require_memory` first. The bound is `memory_limit()`, beyond what the file itself weighs: 2 GiB, or what the
+environment variable SENSENET_MEMORY_LIMIT says, such as `8GiB`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from sensenet.errors import LimitError, SettingsError
+
+VARIABLE = "SENSENET_MEMORY_LIMIT"
+"""The environment variable that sets the bound; child processes inherit it."""
+
+DEFAULT_MEMORY_LIMIT = 2 << 30
+"""Bytes."""
+
+_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+
+
+def memory_limit() -> int:
+    """Return the bound in bytes; raises SettingsError if the environment variable is not a size."""
+    text = os.environ.get(VARIABLE)
+    return parse_size(text) if text else DEFAULT_MEMORY_LIMIT
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of a size such as `500MiB`, `8GiB` or `1000000`; raises SettingsError."""
+    match = re.fullmatch(r"\s*([0-9]{1,15})\s*([KMGT]i?B?|B?)\s*", text, re.IGNORECASE | re.ASCII)
+    if match is None:
+        raise SettingsError(f"{text!r} is not a size: expected bytes, or a number with KiB, MiB, GiB or TiB")
+    unit = match[2].upper()
+    return int(match[1]) * _UNITS[unit if unit in _UNITS else unit[0] + "IB"]
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes for people: `1.5 GiB`."""
+    if size >= 1 << 60:
+        return "more than 1 EiB"
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} bytes"
+
+
+def require_memory(size: int, what: str) -> None:
+    """Raise LimitError if `what` needs more than the bound; `size` is in bytes."""
+    limit = memory_limit()
+    if size > limit:
+        raise LimitError(
+            f"{what} needs {format_size(size)} of memory, and the limit is {format_size(limit)}: "
+            f"set {VARIABLE} to allow more"
+        )
