@@ -1,4 +1,4 @@
-"""Write docs/passes.md from the docstrings of the passes and the tables of their pipelines.
+"""Write docs/passes.md from the docstrings of the passes and the table of the pipeline.
 
     python tools/passes_page.py
 
@@ -9,14 +9,13 @@ what this makes, so run it after any change of a pass's docstring or place.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
 import sensenet.passes
-from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes import LEVELS, PIPELINE, Step
 from sensenet.passes.selection import LEGALIZE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,23 +38,10 @@ Below, each pass shows a graph before and after in the text form. `…` stands f
 folder of `tests/passes`, in which a file name that begins with `leaves_` is a graph that stays as it is.
 """
 
-_ENTRY = re.compile(r"^ +(\w+)\.PASS,(?: +# (.*))?$", re.MULTILINE)
-
 
 def module_of(name: str) -> ModuleType:
     """The module of a pass, which is named after it."""
     return sys.modules[f"{sensenet.passes.__name__}.{name.replace('-', '_')}"]
-
-
-def read_reasons() -> dict[int, list[tuple[str, str]]]:
-    """The passes of each level in order, and why each stands where it does: the comments of the pipelines."""
-    entries = _ENTRY.findall(inspect.getsource(sensenet.passes))
-    remaining = iter((module.replace("_", "-"), reason) for module, reason in entries)
-    reasons = {level: [next(remaining) for _ in passes] for level, passes in PIPELINES.items()}
-    names = {level: [each.name for each in passes] for level, passes in PIPELINES.items()}
-    if names != {level: [name for name, _ in those] for level, those in reasons.items()}:
-        raise SystemExit("sensenet/passes/__init__.py: the lines of the pipelines are not those that run")
-    return reasons
 
 
 def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:
@@ -83,25 +69,27 @@ def describe(name: str, levels: str) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def describe_pipeline(level: int, reasons: list[tuple[str, str]]) -> str:
-    """The table of a level."""
+def describe_pipeline() -> str:
+    """The table of all passes in order: the levels that run each, and why it is where it is."""
     rows = [
-        f"| {place} | [{name}](#{name}) | {reason} |" for place, (name, reason) in enumerate(reasons, start=1)
+        f"| {place} | [{step.pass_.name}](#{step.pass_.name}) | {levels_of(step)} | {step.reason} |"
+        for place, step in enumerate(PIPELINE, start=1)
     ]
-    return "\n".join([f"### -O{level}", "", "| | pass | why there |", "|---|---|---|", *rows, ""])
+    return "\n".join(["| | pass | levels | why there |", "|---|---|---|---|", *rows, ""])
+
+
+def levels_of(step: Step) -> str:
+    """`-O1 -O2`: the levels that run a pass."""
+    return " ".join(f"-O{level}" for level in LEVELS if step.level <= level)
 
 
 def make_page() -> str:
     """The text of docs/passes.md."""
-    pipelines = [describe_pipeline(level, reasons) for level, reasons in read_reasons().items() if reasons]
-    levels = {
-        name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
-        for name, current in ALL_PASSES.items()
-    }
+    levels = {step.pass_.name: levels_of(step) for step in PIPELINE}
     levels[LEGALIZE] = "every level, to the ops of the target"
     sections = [describe(name, where) for name, where in levels.items()]
     worth = [f"## What each is worth\n\n{WORTH.read_text(encoding='utf-8')}"] if WORTH.exists() else []
-    return "\n".join([INTRODUCTION, "## The pipelines\n", *pipelines, *sections, *worth])
+    return "\n".join([INTRODUCTION, "## The pipeline\n", describe_pipeline(), *sections, *worth])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The passes, and the pipelines that are made of them: tables to read from top to bottom.
+"""The passes, and the pipeline that is made of them: a table to read from top to bottom.
 
 Level 0 is the network as trained, level 1 answers exactly as level 0 does under `evaluate`, level 2 up to
 float32 rounding: within 1e-6 + 1e-5 · |answer|, and where pictures are convolved, beside the largest answer.
@@ -11,6 +11,8 @@ Dead code needs no pass: a graph is what its outputs reach (see `rewrite`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from attrs import frozen
 
 from sensenet.passes import (
     batch_networks,
@@ -40,47 +42,57 @@ from sensenet.passes import (
 from sensenet.passes.legalize import legalize
 from sensenet.passes.rewrite import Pass
 
-__all__ = ["ALL_PASSES", "PIPELINES", "legalize"]
+__all__ = ["ALL_PASSES", "LEVELS", "PIPELINE", "PIPELINES", "Step", "legalize"]
 
-_EXACT: tuple[Pass, ...] = (
-    remove_identities.PASS,  # first: dropout and linear activations stand between what others match
-    rewrite_thresholds.PASS,  # early: frees features and standardised columns of forests
-    simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
-    eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
-    fold_constants.PASS,  # once equal nodes are one, each constant is worked out once
-    merge_padding.PASS,  # after paddings of nothing are gone, and equal ones are one
-    fuse_activations.PASS,  # once nothing stands between a layer and its activation
-    share_weights.PASS,  # last: others make new ops
+
+@frozen
+class Step:
+    """A pass of the pipeline: the lowest level that runs it, and why it is where it is."""
+
+    pass_: Pass
+    level: int
+    reason: str
+
+
+PIPELINE: tuple[Step, ...] = (
+    Step(remove_identities.PASS, 1, "first: dropout and linear activations separate what others match"),
+    Step(rewrite_thresholds.PASS, 1, "early: frees features and standardized columns of forests"),
+    Step(simplify_rearrangements.PASS, 1, "before equal nodes are found: equal selections then look equal"),
+    Step(eliminate_common_subexpressions.PASS, 1, "early: equal nodes are folded once"),
+    Step(fold_constants.PASS, 1, "once equal nodes are one, each constant is computed once"),
+    Step(merge_padding.PASS, 1, "after empty paddings are gone; before folding, which depends on padding"),
+    Step(flatten_before_scaling.PASS, 2, "before folding: dense layers then read what is scaled"),
+    Step(fold_batch_normalization.PASS, 2, "before fusion: it needs layers that are still linear"),
+    Step(fuse_activations.PASS, 1, "after batch normalization no longer separates layers and activations"),
+    Step(fold_destandardization.PASS, 2, "while the last layers are still separate"),
+    Step(
+        fold_constant_columns.PASS, 2, "before forests are merged: a whole forest is constant, or none of it"
+    ),
+    Step(
+        merge_forests.PASS,
+        2,
+        "before gathers are folded: slices of tree features may then read forests alone",
+    ),
+    Step(fold_gathers.PASS, 2, "moves standardized columns right before the layers that read them"),
+    Step(fold_standardization.PASS, 2, "once only layers read the standardized columns"),
+    Step(merge_dense.PASS, 2, "once narrow linear layers have absorbed what folds into layers"),
+    Step(batch_networks.PASS, 2, "once layers are as few as they get, before others join their results"),
+    Step(fold_average.PASS, 2, "once destandardization is in the last layers, and batches are out"),
+    Step(merge_parallel_dense.PASS, 2, "from the layers that fold-average joins, down to the first"),
+    Step(fold_channel_order.PASS, 2, "before standardization of pixels: no gather is left between its steps"),
+    Step(fold_pixel_standardization.PASS, 2, "once paddings that convolutions do themselves are gone"),
+    Step(merge_convolutions.PASS, 2, "once linear convolutions have absorbed what folds into them"),
+    Step(look_up_categories.PASS, 2, "once layers have absorbed all that folds into their kernels"),
+    Step(share_weights.PASS, 1, "last: others make new ops"),
 )
+"""Every pass, in the order in which they run."""
 
-_ROUNDING: tuple[Pass, ...] = (
-    remove_identities.PASS,  # first: dropout and linear activations stand between what others match
-    rewrite_thresholds.PASS,  # early: frees features and standardised columns of forests
-    simplify_rearrangements.PASS,  # before equal nodes are looked for: equal selections then look equal
-    eliminate_common_subexpressions.PASS,  # early: what is found equal is used once, and folded once
-    fold_constants.PASS,  # once equal nodes are one, each constant is worked out once
-    merge_padding.PASS,  # before folding, which goes by what convolutions pad
-    flatten_before_scaling.PASS,  # before folding: dense layers then read what is scaled
-    fold_batch_normalization.PASS,  # before fusion: it needs layers that are still linear
-    fuse_activations.PASS,  # takes activations that stood behind a batch normalization too
-    fold_destandardization.PASS,  # while the last layers still stand alone
-    fold_constant_columns.PASS,  # before forests are merged: a whole forest is constant, or none of it
-    merge_forests.PASS,  # before gathers are folded: slices of the tree features may then read forests alone
-    fold_gathers.PASS,  # brings standardised columns right before the layers that read them
-    fold_standardization.PASS,  # once only layers read the standardised columns
-    merge_dense.PASS,  # once narrow linear layers have taken in what folds into layers
-    batch_networks.PASS,  # once layers are as few as they get, before others join their results
-    fold_average.PASS,  # once destandardisation is in the last layers, and batches are out
-    merge_parallel_dense.PASS,  # from the layers that fold-average puts side by side down to the first
-    fold_channel_order.PASS,  # before standardisation of pixels: no gather is left between its steps
-    fold_pixel_standardization.PASS,  # once paddings that convolutions do by themselves are gone
-    merge_convolutions.PASS,  # once linear convolutions have taken in what folds into them
-    look_up_categories.PASS,  # once layers have taken in all that folds into their kernels
-    share_weights.PASS,  # last: others make new ops
-)
+LEVELS = (0, 1, 2)
 
-PIPELINES: Mapping[int, tuple[Pass, ...]] = {0: (), 1: _EXACT, 2: _ROUNDING}
-"""The passes of each optimisation level, in order."""
+PIPELINES: Mapping[int, tuple[Pass, ...]] = {
+    level: tuple(step.pass_ for step in PIPELINE if step.level <= level) for level in LEVELS
+}
+"""The passes of each optimization level, in order."""
 
-ALL_PASSES: Mapping[str, Pass] = {each.name: each for each in dict.fromkeys((*_EXACT, *_ROUNDING))}
+ALL_PASSES: Mapping[str, Pass] = {step.pass_.name: step.pass_ for step in PIPELINE}
 """Every pass by its name."""
