@@ -320,7 +320,7 @@ def test_stock_tools_find_the_names_and_the_metadata(content):
     assert signature == classifier().signature
     model = schema().ModelT.InitFromPackedBuf(content, 0)
     entries = {entry.name.decode(): entry.buffer for entry in model.metadata}
-    assert set(entries) == {"TFLITE_METADATA"}
+    assert set(entries) == {"TFLITE_METADATA", "min_runtime_version"}
     assert bytes(model.buffers[entries["TFLITE_METADATA"]].data)[4:8] == b"M001"
     (definition,) = model.signatureDefs
     assert definition.signatureKey == b"serving_default"

@@ -12,7 +12,6 @@ from sensenet.backends.tflite import flatbuffer
 from sensenet.backends.tflite.convert import build_tree, record
 from sensenet.backends.tflite.flatbuffer import pack
 from sensenet.backends.tflite.fuse import fuse
-from sensenet.backends.tflite.operators import Operator, Value, version
 from sensenet.backends.tflite.recorder import Recorder
 from sensenet.backends.tflite.tensors import Tensor
 from sensenet.errors import ArtifactError
@@ -242,34 +241,6 @@ def test_names_of_tensors_are_unique():
     names = [tensor.name for tensor in build_tree(record(graph)).subgraphs[0].tensors]
     assert len(set(names)) == len(names)
     assert {"x", "average"} <= set(names)
-
-
-def value(*shape, dtype=np.float32):
-    return Value(np.dtype(dtype), shape)
-
-
-@pytest.mark.parametrize(
-    ("kind", "inputs", "options", "expected"),
-    [
-        ("ADD", [value(2, 1), value(1, 2)], {}, 1),
-        ("FULLY_CONNECTED", [value(2, 2), value(2, 2), None], {"keepNumDims": False}, 1),
-        ("FULLY_CONNECTED", [value(1, 2, 2), value(2, 2), None], {"keepNumDims": True}, 5),
-        ("GATHER", [value(2, 2), value(2, dtype=np.int32)], {"batchDims": 0}, 1),
-        ("GATHER", [value(2, 2, dtype=np.bool_), value(2, dtype=np.int32)], {"batchDims": 0}, 3),
-        ("GATHER", [value(2, 2), value(2, dtype=np.int32)], {"batchDims": 1}, 5),
-        ("RESIZE_BILINEAR", [value(1, 2, 2, 1)], {}, 3),
-        ("STRIDED_SLICE", [value(1, 2, 2, 1)], {}, 1),
-        ("STRIDED_SLICE", [value(1, 2, 2, 1, 1)], {}, 4),
-        ("STRIDED_SLICE", [value(2, dtype=np.bool_)], {}, 3),
-        ("TRANSPOSE", [value(1, 2, 2, 1, 1)], {}, 4),
-        ("TRANSPOSE", [value(1, 2, 2, 1, 1, 1)], {}, 6),
-        ("SUB", [value(1, 2, 2, 1, 1), value(1)], {}, 3),
-        ("SUB", [value(1, 2, 2, 1, 1), value(1, 2, 2, 1, 1)], {}, 1),
-        ("DIV", [value(1, 2, 2, 1, 1), value(1)], {}, 2),
-    ],
-)
-def test_versions_are_those_that_have_what_is_used(kind, inputs, options, expected):
-    assert version(Operator(kind, tuple(inputs), (), options)) == expected
 
 
 def test_a_model_that_is_too_large_is_refused(monkeypatch):

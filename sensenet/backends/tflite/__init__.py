@@ -22,6 +22,7 @@ from sensenet.backends.tflite.convert import convert
 from sensenet.backends.tflite.interpreter import make_executable
 from sensenet.backends.tflite.metadata import read_signature, write_file
 from sensenet.backends.tflite.quantize import QUANTIZATIONS, quantize, require_quantization
+from sensenet.backends.tflite.versions import declare_versions
 from sensenet.ir.graph import Graph
 
 FILE_NAME = "model.tflite"
@@ -35,7 +36,7 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     mode, calibration = options.get("quantize", QUANTIZATIONS[0]), options.get("calibration", ())
     require_quantization(mode, calibration)
     tree = quantize(convert(graph), mode, calibration, [node.name for node in graph.inputs])
-    content = write_file(tree, graph)
+    content = write_file(declare_versions(tree), graph)
     return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 
 

@@ -11,7 +11,7 @@ from attrs import Factory, frozen
 from sensenet.backends.lowering import Variables, run_graph
 from sensenet.backends.tflite.flatbuffer import import_schema
 from sensenet.backends.tflite.fuse import fuse
-from sensenet.backends.tflite.operators import Operator, Subgraph, Value, version
+from sensenet.backends.tflite.operators import Operator, Subgraph, Value
 from sensenet.backends.tflite.recorder import Recorder
 from sensenet.backends.tflite.tape import place_of
 from sensenet.backends.tflite.tensors import Tensor
@@ -21,9 +21,6 @@ from sensenet.ir.types import Array
 SCHEMA_VERSION = 3
 
 DESCRIPTION = "Made by sensenet."
-
-LARGEST_DEPRECATED_CODE = 127
-"""What the field that old runtimes read holds for codes beyond it."""
 
 OPTIONS: Mapping[str, str] = {
     "CONV_2D": "Conv2DOptions",
@@ -84,7 +81,7 @@ class Writer:
 
     schema: Any
     tree: Any
-    codes: dict[tuple[str, int], int] = Factory(dict)
+    codes: dict[str, int] = Factory(dict)
     buffers: dict[object, int] = Factory(dict)
 
     @classmethod
@@ -147,7 +144,7 @@ class Writer:
 
     def _operator(self, operator: Operator, inputs: Array, outputs: Array) -> Any:
         written = self.schema.OperatorT()
-        written.opcodeIndex = self._code(operator.kind, version(operator))
+        written.opcodeIndex = self._code(operator.kind)
         written.inputs, written.outputs = inputs, outputs
         options = {name: self._option(name, value) for name, value in operator.options.items()}
         if operator.subgraphs:
@@ -167,13 +164,11 @@ class Writer:
     def _option(self, name: str, value: Any) -> Any:
         return getattr(getattr(self.schema, ENUMERATIONS[name]), value) if name in ENUMERATIONS else value
 
-    def _code(self, kind: str, number: int) -> int:
-        """The number of an operator code."""
-        if (kind, number) not in self.codes:
-            self.codes[kind, number] = len(self.codes)
+    def _code(self, kind: str) -> int:
+        """The number of an operator code; `declare_versions` makes one for each version of it."""
+        if kind not in self.codes:
+            self.codes[kind] = len(self.codes)
             code = self.schema.OperatorCodeT()
             code.builtinCode = getattr(self.schema.BuiltinOperator, kind)
-            code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_DEPRECATED_CODE)
-            code.version = number
             self.tree.operatorCodes.append(code)
-        return self.codes[kind, number]
+        return self.codes[kind]

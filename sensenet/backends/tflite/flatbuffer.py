@@ -56,6 +56,17 @@ def read_buffer(buffer: Any) -> Array:
     return np.ascontiguousarray(buffer.data).reshape(-1).view(np.uint8)
 
 
+def names_of(enumeration: Any) -> dict[int, str]:
+    """Return the names of a schema's enumeration by number."""
+    return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}
+
+
+def kind_of(tree: Any, operator: Any) -> int:
+    """Return the number of an operator's kind; files for old runtimes have it in another field."""
+    code = tree.operatorCodes[operator.opcodeIndex]
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
 def pack(tree: Any) -> memoryview:
     """The model of a `ModelT`, with its buffers aligned; raises ArtifactError for one too large.
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.backends.tflite.flatbuffer import import_schema, read_buffer
+from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, read_buffer
 from sensenet.ir.signature import NUMERIC_INPUT
 from sensenet.ir.types import Array
 
@@ -71,10 +71,8 @@ class Layer:
 
 def kind(tree: Any, operator: Any) -> str:
     """The name of an op, as the schema spells it."""
-    code = tree.operatorCodes[operator.opcodeIndex]
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    names = vars(import_schema().BuiltinOperator).items()
-    return next((name for name, value in names if value == number), str(number))
+    number = kind_of(tree, operator)
+    return names_of(import_schema().BuiltinOperator).get(number, str(number))
 
 
 def find_layers(tree: Any) -> list[Layer]:

@@ -29,17 +29,13 @@ SMALLEST_KERNEL = 1024
 
 LARGEST_INT8 = 127
 
-DEQUANTIZE_VERSION = 3
-"""The op's version that takes float16."""
-
 
 def store_float16(tree: Any) -> Any:
     """The model with the kernels of layers as float16, where all of a kernel's weights are in its range."""
     schema = import_schema()
     main = tree.subgraphs[0]
     code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    code.version = DEQUANTIZE_VERSION
+    code.builtinCode = schema.BuiltinOperator.DEQUANTIZE
     number = len(tree.operatorCodes)
     operators = []
     for layer in _large_layers(tree):
