@@ -30,6 +30,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import Observer
+from sensenet.passes.rewrite import explain
 from sensenet.passes.selection import LEGALIZE, require_names
 from sensenet.runtime.row_files import read_rows
 
@@ -83,7 +84,11 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
     rows = read_rows(options.rows) if options.rows else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
     with command_line.status_line() as show, contextlib.ExitStack() as stack:
-        observers = [_print_after(options.printed_stages, show), lambda stage, _: show(f"after {stage}")]
+        observers = [
+            _print_after(options.printed_stages, show),
+            _explain_after(options.explained_passes, show),
+            lambda stage, _: show(f"after {stage}"),
+        ]
         if writer:
             stack.callback(writer.close)
             observers.append(writer)
@@ -114,6 +119,7 @@ def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser)
     names = [each.name for each in choose_passes(options, parser)]
     try:
         require_names(options.printed_stages, [IMPORTED, *names, LEGALIZE])
+        require_names(options.explained_passes, names)
     except UnknownPassError as error:
         parser.error(str(error))
     return names
@@ -126,6 +132,21 @@ def _print_after(stages: Collection[str], show: Callable[[str], None]) -> Observ
         if stage in stages:
             show("")  # the line that a terminal shows is wiped
             print(f"// after {stage}\n{print_graph(graph)}", flush=True)
+
+    return observe
+
+
+def _explain_after(names: Collection[str], show: Callable[[str], None]) -> Observer:
+    """An observer that prints, after each of these passes, what its rules declined, a line each."""
+
+    def observe(stage: str, graph: Graph) -> None:
+        if stage in names:
+            show("")
+            explanations = explain(graph, ALL_PASSES[stage].rules)
+            for each in explanations:
+                print(f"{stage}: {each.node} ({each.rule}): {each.reason}", flush=True)
+            if not explanations:
+                print(f"{stage}: nothing was declined", file=sys.stderr)
 
     return observe
 
@@ -153,8 +174,8 @@ def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser
 
 
 def _prints(options: argparse.Namespace) -> bool:
-    """Whether graphs go to standard output, and a file is only written with -o."""
-    return bool(options.print_ir or options.printed_stages)
+    """Whether graphs or explanations go to stdout, and a file is only written with -o."""
+    return bool(options.print_ir or options.printed_stages or options.explained_passes)
 
 
 def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:

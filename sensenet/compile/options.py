@@ -105,6 +105,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="print the graph after this pass, or `imported`; repeatable; writes -o only",
     )
     add(
+        "--explain",
+        dest="explained_passes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="print what this pass recognized and left as it is, and why; repeatable; writes -o only",
+    )
+    add(
         "--dump-ir", metavar="DIR", type=Path, help="write the graph after every stage there, and the weights"
     )
     add(

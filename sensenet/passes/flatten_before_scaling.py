@@ -29,10 +29,10 @@ from sensenet.ir.types import Tensor
 from sensenet.passes.columns import reaches_only
 from sensenet.passes.fold_batch_normalization import is_mild_before
 from sensenet.passes.fold_standardization import is_in_range
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
 
 
-def normalize_columns(node: Node, uses: Uses) -> Value | None:
+def normalize_columns(node: Node, uses: Uses) -> Value | Declined | None:
     """The normalization of a flattened picture."""
     found = _flattened(node, uses)
     if found is None or not isinstance(found.op, BatchNormalization):
@@ -47,7 +47,9 @@ def normalize_columns(node: Node, uses: Uses) -> Value | None:
         return isinstance(reader.op, Dense) and is_mild_before(op, reader.op)
 
     if not uses.only_by(node.value, takes_in):
-        return None
+        return Declined(
+            f"not every reader of {node.name!r} is a dense layer that can absorb the normalization"
+        )
     return apply(op, _flatten_input(found, node), name=found.node.name).value
 
 

@@ -37,25 +37,31 @@ from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.passes.columns import join
 from sensenet.passes.linear_layers import apply_layer
 from sensenet.passes.parallel_layers import ParallelLayers
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
 from sensenet.passes.weights import with_weights
 
 
-def average_linear_layers(node: Node, uses: Uses) -> Value | None:
+def average_linear_layers(node: Node, uses: Uses) -> Value | Declined | None:
     """One linear layer on what all the linear layers read."""
     last = _last_layers(node, uses)
-    if last is None or last.layers[0].activation is not ActivationFunction.LINEAR:
+    if not isinstance(last, ParallelLayers):
+        return last
+    if last.layers[0].activation is not ActivationFunction.LINEAR:
         return None
     kernel, bias = last.sum()
     layer = with_weights(last.layers[0], {"kernel": kernel / len(last.values)}, bias / len(last.values))
     return apply_layer(layer, join(last.sources, f"{node.name}_inputs"), node.name)
 
 
-def average_softmax_layers(node: Node, uses: Uses) -> Value | None:
+def average_softmax_layers(node: Node, uses: Uses) -> Value | Declined | None:
     """The mean over networks of one softmax on the results of linear layers side by side."""
     last = _last_layers(node, uses)
-    if last is None or last.layers[0].activation is not ActivationFunction.SOFTMAX or not last.pays:
+    if not isinstance(last, ParallelLayers) or last.layers[0].activation is not ActivationFunction.SOFTMAX:
         return None
+    if not last.pays:
+        return Declined(
+            "the layers side by side would have a kernel mostly of zeros, larger than all of theirs"
+        )
     linear = [
         apply(evolve(layer, activation=ActivationFunction.LINEAR), *value.node.inputs, name=value.node.name)
         for layer, value in zip(last.layers, last.values, strict=True)
@@ -68,14 +74,19 @@ def average_softmax_layers(node: Node, uses: Uses) -> Value | None:
     return apply(Mean(axis=1), classes.value, name=node.name).value
 
 
-def _last_layers(node: Node, uses: Uses) -> ParallelLayers | None:
-    """The layers whose average a node is, by what they read; None where it is of others."""
+def _last_layers(node: Node, uses: Uses) -> ParallelLayers | Declined | None:
+    """The layers whose average a node is, by what they read; None if it is of other values."""
     if not isinstance(node.op, Average) or len(node.inputs) < 2 or node.types[0].rank != 2:
         return None
     activations = {value.op.activation for value in node.inputs if isinstance(value.op, Dense)}
-    if not all(isinstance(value.op, Dense) and uses.only(value) for value in node.inputs):
+    if not all(isinstance(value.op, Dense) for value in node.inputs):
         return None
-    return ParallelLayers(values=tuple(sorted(node.inputs, key=_below))) if len(activations) == 1 else None
+    shared = next((value for value in node.inputs if not uses.only(value)), None)
+    if shared is not None:
+        return also_read(shared)
+    if len(activations) > 1:
+        return Declined("the last layers have different activations")
+    return ParallelLayers(values=tuple(sorted(node.inputs, key=_below)))
 
 
 def _below(value: Value) -> tuple[str, int]:

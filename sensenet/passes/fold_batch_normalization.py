@@ -34,8 +34,8 @@ from sensenet.passes.linear_layers import (
     scale_inputs,
     scale_results,
 )
-from sensenet.passes.rewrite import Uses, rewriting_pass
-from sensenet.passes.weights import Weights
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
+from sensenet.passes.weights import NOT_FINITE, Weights
 
 LARGEST_SHIFT_BEFORE = 8.0
 """Euclidean length. In 60 random networks of 64 inputs on 400 rows each (benchmarks/folding.py), the median
@@ -53,18 +53,26 @@ LARGEST_SHIFT_AFTER_CONVOLUTION = 128.0
 """Of the largest channel. The same after a convolution: 0.09 of the tolerance at 64, 0.37 at 256, all of it
 errors that the normalization makes and folding does away with."""
 
+LARGE_MEANS = Declined("the means are so large that folding them would lose digits")
 
-def fold_after_layer(node: Node, uses: Uses) -> Value | None:
+
+def fold_after_layer(node: Node, uses: Uses) -> Value | Declined | None:
     """The linear layer below, normalized."""
     if not isinstance(node.op, BatchNormalization):
         return None
     (x,) = node.inputs
-    if not is_linear(x.op) or not uses.only(x) or not _is_mild_after(node.op, x.op):
+    if isinstance(x.op, LINEAR_LAYERS) and not is_linear(x.op):
+        return Declined(f"the layer {x.node.name!r} has the activation {x.op.activation.value}")
+    if not is_linear(x.op):
         return None
+    if not uses.only(x):
+        return also_read(x)
+    if not _is_mild_after(node.op, x.op):
+        return LARGE_MEANS
     return apply_layer(scale_results(x.op, *node.op.scale_and_shift()), x.node.inputs[0], node.name)
 
 
-def fold_before_layer(node: Node, uses: Uses) -> Value | None:
+def fold_before_layer(node: Node, uses: Uses) -> Value | Declined | None:
     """The layer on what is normalized, with the normalization in its weights."""
     if not isinstance(node.op, LINEAR_LAYERS):
         return None
@@ -73,25 +81,27 @@ def fold_before_layer(node: Node, uses: Uses) -> Value | None:
     if not isinstance(normalization, BatchNormalization):
         return None
     if not uses.only_by(x, lambda reader: _takes_in(reader, normalization)):
-        return None
+        return Declined(f"not every reader of {x.node.name!r} is a layer that can absorb it")
     return apply_layer(scale_inputs(node.op, *normalization.scale_and_shift()), x.node.inputs[0], node.name)
 
 
-def merge_normalizations(node: Node, uses: Uses) -> Value | None:
+def merge_normalizations(node: Node, uses: Uses) -> Value | Declined | None:
     """One normalization for two in a row: about the mean of the first, with a variance of 1."""
     if not isinstance(node.op, BatchNormalization):
         return None
     (x,) = node.inputs
     first, second = x.op, node.op
-    if not isinstance(first, BatchNormalization) or not uses.only(x):
+    if not isinstance(first, BatchNormalization):
         return None
+    if not uses.only(x):
+        return also_read(x)
     if not all(np.linalg.norm(_shifts(op)) <= LARGEST_SHIFT_BEFORE for op in (first, second)):
-        return None
+        return LARGE_MEANS
     scale = second.scale_and_shift()[0]
     gamma = Tensor.float32(first.scale_and_shift()[0] * scale)
     beta = Tensor.float32((first.beta.float64 - second.mean.float64) * scale + second.beta.float64)
     if not (gamma.finite and beta.finite):
-        return None
+        return NOT_FINITE
     ones = Tensor.float32(np.ones(gamma.shape))
     merged = BatchNormalization(gamma=gamma, beta=beta, mean=first.mean, variance=ones, epsilon=0.0)
     return apply(merged, *x.node.inputs, name=node.name).value

@@ -28,11 +28,11 @@ from sensenet.ir.ops.tabular import Forest, OneHot
 from sensenet.ir.types import Array
 from sensenet.passes.columns import join, joins_columns, parts, starts, width
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
-from sensenet.passes.rewrite import Pass, Uses, apply_rules
+from sensenet.passes.rewrite import Declined, Pass, Uses, apply_rules
 from sensenet.passes.weights import Weights, apply_changed
 
 
-def add_constants_to_bias(node: Node, uses: Uses) -> Value | None:
+def add_constants_to_bias(node: Node, uses: Uses) -> Value | Declined | None:
     """The layer on the columns that are not the same for every row."""
     if not isinstance(node.op, Dense):
         return None

@@ -16,18 +16,20 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Destandardize
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
 from sensenet.passes.weights import apply_changed
 
 
-def scale_last_layer(node: Node, uses: Uses) -> Value | None:
+def scale_last_layer(node: Node, uses: Uses) -> Value | Declined | None:
     """The linear layer below, in the objective's units."""
     if not isinstance(node.op, Destandardize):
         return None
     (x,) = node.inputs
     stdev, mean = node.op.stdev.float64, node.op.mean.float64
     match x.op:
-        case Dense(activation=ActivationFunction.LINEAR) as layer if uses.only(x):
+        case Dense(activation=ActivationFunction.LINEAR) as layer:
+            if not uses.only(x):
+                return also_read(x)
             return apply_changed(
                 layer,
                 lambda kernel, bias: (kernel * stdev, bias * stdev + mean),

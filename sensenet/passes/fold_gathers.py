@@ -23,12 +23,12 @@ from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import join, joins_columns, starts, width
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
 from sensenet.passes.simplify_rearrangements import flatten_concatenation
 from sensenet.passes.weights import Weights, apply_changed
 
 
-def gather_kernel_rows(node: Node, _: Uses) -> Value | None:
+def gather_kernel_rows(node: Node, _: Uses) -> Value | Declined | None:
     """The layer on what the gather reads, with the rows of its kernel where their columns are."""
     if not isinstance(node.op, Dense):
         return None
@@ -38,7 +38,7 @@ def gather_kernel_rows(node: Node, _: Uses) -> Value | None:
     source, indices = x.node.inputs[0], x.op.indices.array
     size = width(source)
     if size is None or size > len(indices):
-        return None
+        return Declined(f"{x.node.name!r} picks some of many columns: the kernel would grow")
 
     def scatter(kernel: Weights, bias: Weights) -> tuple[Weights, Weights]:
         rows = np.zeros((size, kernel.shape[1]))

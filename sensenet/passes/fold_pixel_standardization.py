@@ -39,7 +39,7 @@ from sensenet.passes.linear_layers import (
     reads_padding,
     scale_inputs,
 )
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
 
 LARGEST_MEAN = 255.0
 """The brightest pixel."""
@@ -87,18 +87,22 @@ def divide_after_padding(node: Node, uses: Uses) -> Value | None:
     return apply(_division(Tensor.float32(stdev)), padded, name=x.node.name).value
 
 
-def standardize_in_convolution(node: Node, uses: Uses) -> Value | None:
+def standardize_in_convolution(node: Node, uses: Uses) -> Value | Declined | None:
     """The convolution on pixels that are not standardised, with the standardisation in its weights."""
     layer = node.op
     if not isinstance(layer, CONVOLUTIONS):
         return None
     (x,) = node.inputs
     centered = find_centered(x)
-    if centered is None or not uses.only_by(x, is_convolution):
+    if centered is None:
         return None
+    if not uses.only_by(x, is_convolution):
+        return Declined(f"not every reader of {x.node.name!r} is a convolution")
     mean, stdev = centered.channel_means, centered.channel_stdevs
-    if mean is None or stdev is None or (np.any(mean) and not _mean_folds(centered, x, uses)):
-        return None
+    if mean is None or stdev is None:
+        return Declined("the mean or deviation is not one number for each channel")
+    if np.any(mean) and not _mean_folds(centered, x, uses):
+        return Declined("a convolution that pads with zeros reads it, or the mean is larger than any pixel")
     with np.errstate(all="ignore"):
         scale, shift = 1 / stdev, -mean / stdev
     return apply_layer(scale_inputs(layer, scale, shift), centered.source, node.name)

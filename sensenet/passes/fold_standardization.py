@@ -32,7 +32,7 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import join, joins_columns, reaches_only, width
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
 from sensenet.passes.weights import apply_changed
 
 LARGEST_SHIFT = 4.0
@@ -70,13 +70,17 @@ def standardize_after_concatenation(node: Node, uses: Uses) -> Value | None:
     return apply(Standardize(mean=mean, stdev=stdev), joined, name=f"{node.name}_standardized").value
 
 
-def scale_first_layer(node: Node, uses: Uses) -> Value | None:
+def scale_first_layer(node: Node, uses: Uses) -> Value | Declined | None:
     """The layer on raw columns, with the standardisation in its weights."""
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
-    if not isinstance(x.op, Standardize) or not _folds(x, uses):
+    if not isinstance(x.op, Standardize):
         return None
+    if not _folds(x, uses):
+        return Declined(
+            f"{x.node.name!r} has readers other than layers, or deviations near the ends of float32's range"
+        )
     mean, stdev = (array.astype(np.float64) for array in _parameters(x, True))
     return apply_changed(
         node.op,

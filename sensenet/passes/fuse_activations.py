@@ -17,16 +17,18 @@ from attrs import evolve
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.dense import Activation
 from sensenet.passes.linear_layers import is_linear
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
 
 
-def fuse_activation(node: Node, uses: Uses) -> Value | None:
+def fuse_activation(node: Node, uses: Uses) -> Value | Declined | None:
     """The layer below with this activation."""
     if not isinstance(node.op, Activation):
         return None
     (x,) = node.inputs
-    if not is_linear(x.op) or not uses.only(x):
+    if not is_linear(x.op):
         return None
+    if not uses.only(x):
+        return also_read(x)
     return apply(evolve(x.op, activation=node.op.function), *x.node.inputs, name=node.name).value
 
 

@@ -35,7 +35,7 @@ from sensenet.passes.lower_arithmetic import (
 from sensenet.passes.lower_batched_dense import lower_batched_dense
 from sensenet.passes.lower_embedding import lower_embedding_sum
 from sensenet.passes.lower_forest import forest_rule
-from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
+from sensenet.passes.rewrite import Declined, Pass, Rule, Uses, apply_rules
 
 LOWERINGS: Mapping[type[Op], Rule] = {
     Standardize: lower_standardize,
@@ -62,12 +62,12 @@ def legalize(legal: frozenset[type[Op]], rows: int = 1) -> Pass:
     lowerings = {**LOWERINGS, Forest: forest_rule(rows, walks)}
     keeps = legal if rows < MANY_ROWS else legal - {Forest}
 
-    def lower(node: Node, uses: Uses) -> Value | Sequence[Value] | None:
+    def lower(node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
         if type(node.op) in keeps:
             return None
         rule = lowerings.get(type(node.op))
         lowered = rule(node, uses) if rule is not None else None
-        if lowered is None and type(node.op) not in legal:
+        if (lowered is None or isinstance(lowered, Declined)) and type(node.op) not in legal:
             raise UnsupportedOpError(
                 f"the target has no op {node.op.mnemonic()} (node {node.name!r}), "
                 "and there is no rule that makes it of others"

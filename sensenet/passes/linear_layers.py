@@ -19,7 +19,8 @@ from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, S
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.windows import Padding, same_padding
 from sensenet.ir.types import Array, Tensor, TensorType
-from sensenet.passes.weights import Weights, with_weights
+from sensenet.passes.rewrite import Declined
+from sensenet.passes.weights import NOT_FINITE, Weights, with_weights
 
 Convolution = Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D
 Mixing = Convolution2D | SeparableConvolution2D
@@ -69,9 +70,9 @@ def response(layer: LinearLayer, pixel: Weights) -> Weights:
     return result
 
 
-def apply_layer(layer: LinearLayer | None, x: Value, name: str) -> Value | None:
-    """The layer's results on x, or None without a layer."""
-    return None if layer is None else apply(layer, x, name=name).value
+def apply_layer(layer: LinearLayer | None, x: Value, name: str) -> Value | Declined:
+    """The layer's results on x; declines without a layer, which one with infinite weights would have been."""
+    return NOT_FINITE if layer is None else apply(layer, x, name=name).value
 
 
 def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | None:

@@ -23,18 +23,20 @@ from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.convolution import Convolution2D, SeparableConvolution2D
 from sensenet.ir.types import Tensor
 from sensenet.passes.linear_layers import apply_layer, bias_of, is_linear, reads_padding, response
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
 from sensenet.passes.weights import Weights, with_weights
 
 
-def multiply_results(node: Node, uses: Uses) -> Value | None:
+def multiply_results(node: Node, uses: Uses) -> Value | Declined | None:
     """The layer below, with its results multiplied by the matrix of this one."""
     layer = node.op
     if not isinstance(layer, Convolution2D) or not _is_matrix(layer):
         return None
     (x,) = node.inputs
-    if not is_linear(x.op) or not uses.only(x):
+    if not is_linear(x.op):
         return None
+    if not uses.only(x):
+        return also_read(x)
     match x.op:
         case Convolution2D(kernel=kernel) as first:
             name = "kernel"
@@ -43,7 +45,7 @@ def multiply_results(node: Node, uses: Uses) -> Value | None:
         case _:
             return None
     if not _pays((*kernel.shape[:3], layer.filters), kernel, layer.kernel):
-        return None
+        return _costs_more(x)
     with np.errstate(all="ignore"):
         product = kernel.float64 @ _matrix(layer)
         bias = bias_of(first) @ _matrix(layer) + bias_of(layer)
@@ -51,7 +53,7 @@ def multiply_results(node: Node, uses: Uses) -> Value | None:
     return apply_layer(merged, x.node.inputs[0], node.name)
 
 
-def multiply_inputs(node: Node, uses: Uses) -> Value | None:
+def multiply_inputs(node: Node, uses: Uses) -> Value | Declined | None:
     """This layer, on what the matrix of the one below multiplies."""
     layer = node.op
     if not isinstance(layer, Convolution2D):
@@ -60,10 +62,12 @@ def multiply_inputs(node: Node, uses: Uses) -> Value | None:
     first = x.op
     if not is_linear(first) or not isinstance(first, Convolution2D) or not _is_matrix(first):
         return None
-    if not uses.only(x) or (np.any(bias_of(first)) and reads_padding(layer, x.type)):
-        return None
+    if not uses.only(x):
+        return also_read(x)
+    if np.any(bias_of(first)) and reads_padding(layer, x.type):
+        return Declined(f"{node.name!r} pads with zeros, which the bias of {x.node.name!r} does not reach")
     if not _pays((*layer.window, first.kernel.shape[2], layer.filters), first.kernel, layer.kernel):
-        return None
+        return _costs_more(x)
     with np.errstate(all="ignore"):
         product = _matrix(first) @ layer.kernel.float64
         bias = bias_of(layer) + response(layer, bias_of(first))
@@ -78,6 +82,10 @@ def _is_matrix(layer: Convolution2D) -> bool:
 def _matrix(layer: Convolution2D) -> Weights:
     """float64[in, out]"""
     return layer.kernel.float64.reshape(layer.kernel.shape[2:])
+
+
+def _costs_more(x: Value) -> Declined:
+    return Declined(f"the product with {x.node.name!r} would have more weights than the two kernels")
 
 
 def _pays(product: tuple[int, ...], *kernels: Tensor) -> bool:

@@ -15,17 +15,23 @@ from __future__ import annotations
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.dense import Dense
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
 from sensenet.passes.weights import Weights, apply_changed
 
 
-def merge_linear_layer(node: Node, uses: Uses) -> Value | None:
+def merge_linear_layer(node: Node, uses: Uses) -> Value | Declined | None:
     """One layer for a linear one and the one that reads it."""
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
     match x.op:
-        case Dense(activation=ActivationFunction.LINEAR) as first if uses.only(x) and _pays(first, node.op):
+        case Dense(activation=ActivationFunction.LINEAR) as first:
+            if not uses.only(x):
+                return also_read(x)
+            if not _pays(first, node.op):
+                return Declined(
+                    f"the product with {x.node.name!r} would have more weights than the two layers"
+                )
             return _merge(first, node, x.node.inputs[0])
     return None
 
@@ -36,7 +42,7 @@ def _pays(first: Dense, second: Dense) -> bool:
     return inputs * second.units <= first.kernel.array.size + second.kernel.array.size
 
 
-def _merge(first: Dense, node: Node, source: Value) -> Value | None:
+def _merge(first: Dense, node: Node, source: Value) -> Value | Declined:
     def multiply(kernel: Weights, bias: Weights) -> tuple[Weights, Weights]:
         shift = 0.0 if first.bias is None else first.bias.float64 @ kernel
         return first.kernel.float64 @ kernel, bias + shift

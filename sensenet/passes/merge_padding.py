@@ -25,16 +25,18 @@ from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.windows import Padding, Pair, count_windows, same_padding
 from sensenet.passes.linear_layers import CONVOLUTIONS
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
 
 
-def merge_two(node: Node, uses: Uses) -> Value | None:
+def merge_two(node: Node, uses: Uses) -> Value | Declined | None:
     """One padding for two in a row."""
     if not isinstance(node.op, Pad2D):
         return None
     (x,) = node.inputs
-    if not isinstance(x.op, Pad2D) or not uses.only(x):
+    if not isinstance(x.op, Pad2D):
         return None
+    if not uses.only(x):
+        return also_read(x)
     rows, columns = (
         (inner[0] + outer[0], inner[1] + outer[1])
         for inner, outer in zip(x.op.padding, node.op.padding, strict=True)
@@ -42,13 +44,15 @@ def merge_two(node: Node, uses: Uses) -> Value | None:
     return apply(Pad2D(padding=(rows, columns)), *x.node.inputs, name=node.name).value
 
 
-def pad_in_convolution(node: Node, uses: Uses) -> Value | None:
+def pad_in_convolution(node: Node, uses: Uses) -> Value | Declined | None:
     """The convolution with same padding on the picture that was padded."""
     if not isinstance(node.op, CONVOLUTIONS):
         return None
     (x,) = node.inputs
-    if not uses.only_by(x, lambda reader: _pads_as_much(reader, x)):
+    if not isinstance(x.op, Pad2D):
         return None
+    if not uses.only_by(x, lambda reader: _pads_as_much(reader, x)):
+        return Declined(f"not every reader of {x.node.name!r} would pad as much by itself")
     return apply(evolve(node.op, padding=Padding.SAME), *x.node.inputs, name=node.name).value
 
 

@@ -60,10 +60,26 @@ class Uses:
             self._outputs.add(new)
 
 
-Rule = Callable[[Node, Uses], Value | Sequence[Value] | None]
-"""`rule(node, uses)` gives what stands for the node's results, or None to leave it.
+@frozen
+class Declined:
+    """A rule's answer for a node that it recognizes and leaves as it is: `reason` says why.
 
-The node's inputs are already rewritten. All legality conditions stand in the rule itself.
+    It completes the sentence "… because {reason}". `--explain` prints it; nothing else depends on it.
+    """
+
+    reason: str
+
+
+def also_read(value: Value) -> Declined:
+    """Decline because the rewrite would compute a value twice: something else reads it too."""
+    return Declined(f"{value.node.name!r} has another reader")
+
+
+Rule = Callable[[Node, Uses], Value | Sequence[Value] | Declined | None]
+"""`rule(node, uses)` returns what replaces the node's results, or `Declined` or None to leave the node.
+
+None says that the node is nothing that the rule rewrites. The node's inputs are already rewritten. All
+legality conditions are in the rule itself.
 """
 
 
@@ -115,7 +131,7 @@ def apply_rules(
             nonlocal count, last
             for rule in rules if count != limit else ():
                 found = _try_rule(rule, node, uses)
-                if found is None:
+                if found is None or isinstance(found, Declined):
                     continue
                 count += 1
                 last = f"the rule {_name(rule)} does not come to an end (last at node {node.name!r})"
@@ -132,8 +148,31 @@ def apply_rules(
     raise PassError(last)
 
 
-def _try_rule(rule: Rule, node: Node, uses: Uses) -> Value | Sequence[Value] | None:
-    """What a rule gives; a fault of it names rule and node. An UnsupportedOpError is no fault of a rule."""
+@frozen(kw_only=True)
+class Explanation:
+    """Why a rule left a node as it is: names of the rule and the node, and the reason."""
+
+    rule: str
+    node: str
+    reason: str
+
+
+def explain(graph: Graph, rules: Sequence[Rule]) -> tuple[Explanation, ...]:
+    """Return what the rules decline on a graph, node by node; the graph is one on which none of them fires.
+
+    Raises PassError, naming rule and node, if a rule fails.
+    """
+    uses = Uses(graph)
+    answers = ((rule, node, _try_rule(rule, node, uses)) for node in graph.nodes for rule in rules)
+    return tuple(
+        Explanation(rule=_name(rule), node=node.name, reason=answer.reason)
+        for rule, node, answer in answers
+        if isinstance(answer, Declined)
+    )
+
+
+def _try_rule(rule: Rule, node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
+    """Apply a rule; a fault of it names rule and node. An UnsupportedOpError is not a fault of a rule."""
     try:
         return rule(node, uses)
     except UnsupportedOpError:

@@ -13,6 +13,7 @@ from sensenet.ir.graph import Value, apply
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Tensor
+from sensenet.passes.rewrite import Declined
 
 Weights = npt.NDArray[np.float64]
 Change = Callable[[Weights, Weights], tuple[Weights, Weights]]
@@ -20,10 +21,13 @@ Change = Callable[[Weights, Weights], tuple[Weights, Weights]]
 Layer = TypeVar("Layer", bound=Dense | Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D)
 
 
-def with_weights(layer: Layer, kernels: Mapping[str, Weights], bias: Weights) -> Layer | None:
-    """The layer with other kernels, by attribute, and another bias; None where one is not finite in float32.
+NOT_FINITE = Declined("a weight would not be finite in float32")
 
-    A layer without bias stays without where it would be zeros.
+
+def with_weights(layer: Layer, kernels: Mapping[str, Weights], bias: Weights) -> Layer | None:
+    """The layer with other kernels, by attribute, and another bias; None if one is not finite in float32.
+
+    A layer without bias stays without if it would be zeros.
     """
     new_kernels: dict[str, Any] = {name: Tensor.float32(kernel) for name, kernel in kernels.items()}
     new_bias = Tensor.float32(bias)
@@ -33,8 +37,8 @@ def with_weights(layer: Layer, kernels: Mapping[str, Weights], bias: Weights) ->
     return evolve(layer, **new_kernels, bias=None if keeps_none else new_bias)
 
 
-def apply_changed(layer: Dense, change: Change, x: Value, name: str) -> Value | None:
-    """The layer with `change(kernel, bias)` for its weights, on x; None where one is not finite in float32.
+def apply_changed(layer: Dense, change: Change, x: Value, name: str) -> Value | Declined:
+    """The layer with `change(kernel, bias)` for its weights, on x; declines if one is not finite in float32.
 
     A layer without bias counts as one with zeros.
     """
@@ -42,4 +46,4 @@ def apply_changed(layer: Dense, change: Change, x: Value, name: str) -> Value | 
     with np.errstate(all="ignore"):
         new_kernel, new_bias = change(layer.kernel.float64, bias)
     changed = with_weights(layer, {"kernel": new_kernel}, new_bias)
-    return None if changed is None else apply(changed, x, name=name).value
+    return NOT_FINITE if changed is None else apply(changed, x, name=name).value
