@@ -14,11 +14,15 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.errors import ArtifactError
+from sensenet.destinations import Layout, is_stream
+from sensenet.errors import ArtifactError, LimitError
 from sensenet.files import Content, require_free, require_replaceable, write_all
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array
+
+Files = Mapping[str, bytes]
+"""Content of files by relative path."""
 
 
 @frozen(kw_only=True)
@@ -69,7 +73,9 @@ class Artifact:
     `graph` is the graph that the backend lowered; `model` is the `tf.keras.Model` for the target keras and
     None otherwise. `produce` makes the files: relative path → content; a single-file target gives one entry.
     `beside` says that several files stand side by side at the saved path with other suffixes (the target ir)
-    instead of in a directory.
+    instead of in a directory; while such files are replaced, `bridge(old, new)`, of files by the names in
+    `files`, gives those that serve both. `layout` tells by what a directory of this target is recognized
+    before it is replaced; without it none is.
     """
 
     target: str
@@ -77,12 +83,19 @@ class Artifact:
     report: Report
     produce: Callable[[], Mapping[str, bytes]]
     beside: bool = False
+    bridge: Callable[[Files, Files], Files] | None = None
+    layout: Layout | None = None
     model: Any = None
 
     @cached_property
-    def files(self) -> Mapping[str, bytes]:
-        """Relative path → content; made at first use."""
-        return dict(self.produce())
+    def files(self) -> Files:
+        """Relative path → content; made at first use. Raises LimitError if memory does not suffice."""
+        try:
+            return dict(self.produce())
+        except LimitError:
+            raise
+        except MemoryError as error:
+            raise LimitError(f"the files of target {self.target} need more memory than there is") from error
 
     def __bytes__(self) -> bytes:
         """The content of a single-file artifact; raises ArtifactError for a target of several files."""
@@ -95,17 +108,20 @@ class Artifact:
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the artifact to a path: a file, or a directory for a target of several files.
 
-        Returns where it is. Raises ArtifactError, and leaves nothing behind, where the path exists, its
-        directory does not, or writing fails. With `force` an existing file is replaced, and a directory that
-        an artifact was saved in.
+        Returns where it is. Raises ArtifactError, and leaves nothing behind, if the path exists, its
+        directory does not, or writing fails; LimitError if memory does not suffice.
+
+        With `force` an existing file is replaced, or a directory that holds nothing but an artifact of this
+        target. It is there until the new one is, keeps its mode, and is replaced where a link points to. A
+        single file is written into a device or a pipe, such as `/dev/stdout`.
         """
         chosen = Path(path)
         require_free(chosen, force)  # before the work that making the files may be
         contents = self._contents(chosen)
         for destination, content in contents.items():
             require_free(destination, force)
-            require_replaceable(destination, content)
-        write_all(contents, force)
+            require_replaceable(destination, content, self.layout)
+        write_all(contents, force, self.layout, self._bridge if self.beside else None)
         return next(iter(contents))
 
     def _contents(self, path: Path) -> dict[Path, Content]:
@@ -114,9 +130,20 @@ class Artifact:
             return {path: bytes(self)}
         if not self.beside:
             return {path: self.files}
+        if not path.name.strip(".") or is_stream(path):
+            raise ArtifactError(f"{path} cannot be the name of {len(self.files)} files: give another path")
         suffixes = [Path(name).suffix for name in self.files]
         stem = path.with_suffix("") if path.suffix in suffixes else path
         return {stem.with_name(stem.name + Path(name).suffix): part for name, part in self.files.items()}
+
+    def _bridge(self, old: Mapping[Path, bytes]) -> dict[Path, bytes]:
+        """The files that serve both the old ones, which are replaced, and the new ones, by their paths."""
+        if self.bridge is None:
+            return {}
+        names = {Path(name).suffix: name for name in self.files}
+        paths = {names[path.suffix]: path for path in old}
+        between = self.bridge({name: old[path] for name, path in paths.items()}, self.files)
+        return {paths[name]: content for name, content in between.items()}
 
     def __repr__(self) -> str:
         return f"<Artifact for {self.target} at -O{self.report.level}>"

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "sensenet"
 LEAVES = frozenset({"errors", "limits", "processors", "progress"})
 """Modules that anything may import, and that import nothing of ours but leaves."""
 
-BASE = LEAVES | {"ir", "settings", "artifact", "files"}
+BASE = LEAVES | {"ir", "settings", "artifact", "files", "directories", "destinations"}
 
 ARROWS = {
     "errors": frozenset(),
@@ -23,9 +23,12 @@ ARROWS = {
     "processors": frozenset(),
     "progress": frozenset(),
     "settings": LEAVES,
-    "files": LEAVES,
+    "interrupts": frozenset(),
+    "directories": LEAVES,
+    "destinations": LEAVES,
+    "files": LEAVES | {"directories", "destinations", "interrupts"},
     "ir": frozenset({"errors", "limits"}),
-    "artifact": LEAVES | {"ir", "files"},
+    "artifact": LEAVES | {"ir", "files", "destinations"},
     "command_line": BASE,
     "callable_module": frozenset(),
     "frontend": BASE,

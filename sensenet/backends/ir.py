@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sensenet.artifact import Artifact, Executable, Report
+from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends import Backend
 from sensenet.backends.files import read_file
 from sensenet.backends.npz import read_npz, write_npz
 from sensenet.backends.options import check_options
 from sensenet.backends.text import make_executable, parse_saved
+from sensenet.errors import ArtifactError
 from sensenet.ir.drawing import to_dot
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops import OP_CLASSES
@@ -35,12 +36,22 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
         report=report,
         produce=lambda: _write(graph, drawing=bool(options.get("dot", False))),
         beside=True,
+        bridge=_bridge,
     )
 
 
 def _write(graph: Graph, drawing: bool) -> dict[str, bytes]:
     files = {TEXT_FILE: print_graph(graph).encode(), WEIGHTS_FILE: write_npz(weights(graph))}
     return files | ({DRAWING_FILE: to_dot(graph).encode()} if drawing else {})
+
+
+def _bridge(old: Files, new: Files) -> dict[str, bytes]:
+    """The weights of the old text and of the new one together, which name theirs by content."""
+    try:
+        present = read_npz(old[WEIGHTS_FILE], WEIGHTS_FILE)
+    except (KeyError, ArtifactError):  # what is there cannot be opened anyway
+        return {}
+    return {WEIGHTS_FILE: write_npz({**present, **read_npz(new[WEIGHTS_FILE], WEIGHTS_FILE)})}
 
 
 def load(artifact: Artifact) -> Executable:

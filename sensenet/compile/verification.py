@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from attrs import frozen
 from sensenet.artifact import Artifact, Executable, Verification
 from sensenet.backends import TARGETS
 from sensenet.compile.inputs import Feed, generated_inputs, given_inputs
+from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, VerificationError
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph
@@ -53,8 +53,8 @@ def verify_artifact(
     Raises VerificationError where that is more than the tolerance, ArtifactError where the files don't run.
     """
     checks = [*generated_checks(imported), *(given_checks(imported, rows) if len(rows) else ())]
-    with tempfile.TemporaryDirectory() as directory:
-        found = _run_elsewhere(artifact, imported, checks, Path(directory))
+    with temporary_directory() as directory:
+        found = _run_elsewhere(artifact, imported, checks, directory)
     difference = excess = 0.0
     for check, outputs in zip(checks, found, strict=True):
         for name, expected in check.expected.items():

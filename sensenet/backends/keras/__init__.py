@@ -14,7 +14,6 @@ without it through layers of their own, as in h5 files, which training makes dif
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence, silence_first_call
 from sensenet.backends.recursion import deep_recursion
+from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
@@ -133,8 +133,8 @@ def _tensor_type(tensor: Any) -> TensorType:
 
 
 def _save(model: Any) -> bytes:
-    with tempfile.TemporaryDirectory() as directory, silence():
-        path = Path(directory) / FILE_NAME
+    with temporary_directory() as directory, silence():
+        path = directory / FILE_NAME
         model.save(path)
         return path.read_bytes()
 

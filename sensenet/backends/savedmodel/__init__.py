@@ -9,7 +9,7 @@ A SavedModel of the published package, taken from one of its bundles, can be ope
 
 from __future__ import annotations
 
-import tempfile
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,26 @@ from sensenet.backends.savedmodel.files import SIGNATURE_FILE, TENSORS, make_fil
 from sensenet.backends.savedmodel.graphs import MODEL_FILE, read_graph
 from sensenet.backends.savedmodel.loading import load_function, read_json
 from sensenet.backends.savedmodel.published import open_published
+from sensenet.destinations import Layout
+from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import Signature
+
+LAYOUT = Layout(
+    names=re.compile(
+        r"(saved_model|fingerprint|keras_metadata)\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})"
+        r"|assets/((sensenet|settings)\.json|graph\.(ir|npz))"
+    ),
+    mark=SIGNATURE_FILE,
+)
 
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     """The graph as a directory of files."""
     check_options("savedmodel", options)
     files = make_files(graph)
-    return Artifact(target="savedmodel", graph=graph, report=report, produce=lambda: files)
+    return Artifact(target="savedmodel", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:
@@ -41,12 +51,12 @@ def load(artifact: Artifact) -> Executable:
 
 def open_files(files: Mapping[str, bytes], where: str) -> Executable:
     """Run the files of a SavedModel, given by relative path; raises ArtifactError naming `where`."""
-    with tempfile.TemporaryDirectory() as directory:
+    with temporary_directory() as directory:
         for name, content in files.items():
-            path = Path(directory) / name
+            path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        return open_directory(Path(directory), where)
+        return open_directory(directory, where)
 
 
 def open(path: Path) -> Executable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.graphs import describe_graph
 from sensenet.backends.savedmodel.rows import make_row_function
+from sensenet.directories import temporary_directory
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 
@@ -25,11 +25,11 @@ TENSORS, ROW = "serving_default", "predict_row"
 def make_files(graph: Graph) -> dict[str, bytes]:
     """The files of the graph's SavedModel, by relative path; raises MissingPackageError."""
     tf = import_tensorflow("the target savedmodel")
-    with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
+    with temporary_directory() as directory, silence("tensorflow", "absl"):
         module, signatures = _make_module(tf, graph)
         tf.saved_model.save(module, directory, signatures)
-        kept = describe_graph(graph, Path(directory))
-        files = read_directory(Path(directory))
+        kept = describe_graph(graph, directory)
+        files = read_directory(directory)
     return files | kept | _assets(graph.signature)
 
 

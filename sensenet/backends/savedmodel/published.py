@@ -7,7 +7,6 @@ constants, so a function of stock ops that does the same is put in its place bef
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sensenet.backends.files import read_file
 from sensenet.backends.packages import import_package, import_tensorflow
 from sensenet.backends.savedmodel.graphs import MODEL_FILE
 from sensenet.backends.savedmodel.loading import Run, load_function, read_json
+from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.signature import (
     BOXES,
@@ -54,8 +54,8 @@ def open_published(path: Path, where: str) -> Executable:
     if not (path / SETTINGS_FILE).is_file():
         raise ArtifactError(f"{where} is a SavedModel, but not of a deepnet: it has no {SETTINGS_FILE}")
     recorded = read_json(path / SETTINGS_FILE, where)
-    with tempfile.TemporaryDirectory() as directory:
-        copy = Path(directory) / "model"
+    with temporary_directory() as directory:
+        copy = directory / "model"
         shutil.copytree(path, copy)
         outputs, channels = _prepare(copy / MODEL_FILE, where)
         try:

@@ -13,6 +13,7 @@ weight file holds.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,20 @@ from sensenet.backends import Backend
 from sensenet.backends.files import read_file
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
-from sensenet.backends.tfjs.convert import MODEL_FILE, QUANTIZATIONS, SHARD_SIZE, convert
+from sensenet.backends.tfjs.convert import METADATA_KEY, MODEL_FILE, QUANTIZATIONS, SHARD_SIZE, convert
 from sensenet.backends.tfjs.running import make_executable
+from sensenet.destinations import Layout
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.graph import Graph
 
 OPTIONS = ("quantize", "shard_size")
+
+
+LAYOUT = Layout(
+    names=re.compile(r"model\.json|group\d+-shard\d+of\d+\.bin"),
+    mark=MODEL_FILE,
+    content=f'"{METADATA_KEY}":'.encode(),
+)
 
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
@@ -39,7 +48,7 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     if type(shard_size) is not int or shard_size < 1:
         raise UnknownTargetError(f"shard_size is {shard_size!r}; expected a positive number of bytes")
     files = convert(graph, quantize, shard_size)
-    return Artifact(target="tfjs", graph=graph, report=report, produce=lambda: files)
+    return Artifact(target="tfjs", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sensenet.backends.lowering import Variables, make_function
@@ -17,6 +15,7 @@ from sensenet.backends.savedmodel.files import TENSORS, read_directory
 from sensenet.backends.tfjs.emit import EMIT
 from sensenet.backends.tfjs.topology import finish_topology
 from sensenet.backends.tfjs.weights import find_kernels, read_weights, write_weights
+from sensenet.directories import temporary_directory
 from sensenet.errors import MissingPackageError, UnsupportedOpError
 from sensenet.ir.graph import Graph
 
@@ -44,9 +43,9 @@ def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
     Raises MissingPackageError, and UnsupportedOpError where TensorFlow.js has no ops for the graph.
     """
     tf = import_tensorflow(PURPOSE)
-    with tempfile.TemporaryDirectory() as directory, silence("tensorflow", "absl"):
+    with temporary_directory() as directory, silence("tensorflow", "absl"):
         converter = _import_module("tensorflowjs.converters.tf_saved_model_conversion_v2")
-        saved, converted, rewritten = (Path(directory) / name for name in ("saved", "converted", "rewritten"))
+        saved, converted, rewritten = (directory / name for name in ("saved", "converted", "rewritten"))
         variables = Variables.of(tf, graph)
         module = tf.Module()
         module.weights = list(variables.by_digest.values())

@@ -1,0 +1,111 @@
+"""What is done with directories: two are exchanged, several are locked, one is there for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from sensenet.errors import ArtifactError, SensenetError
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+"""From Linux' fcntl.h and linux/fs.h."""
+
+UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
+"""What the kernel, or the file system, answers if it has no such step."""
+
+
+LOCK_POLL_SECONDS = 0.01
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two paths; return False, and do nothing, if this system cannot.
+
+    Linux can (`renameat2`, on its usual file systems). Raises OSError, such as FileNotFoundError if one of
+    them does not exist.
+    """
+    import ctypes  # takes a while, and only replacing a directory needs it
+
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # another system, or another C library
+        return False
+    if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
+
+
+@contextlib.contextmanager
+def locked_directories(directories: Iterable[Path], handle_interrupt: Callable[[], None]) -> Iterator[None]:
+    """Hold the system's locks on directories; other writers of ours wait.
+
+    Where a file system has no locks, or Windows, nobody waits.
+    """
+    with contextlib.ExitStack() as stack:
+        for directory in sorted(directories):
+            with contextlib.suppress(OSError, ImportError):
+                descriptor = os.open(directory, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                _lock(descriptor, handle_interrupt)
+        yield
+
+
+def _lock(descriptor: int, handle_interrupt: Callable[[], None]) -> None:
+    import fcntl
+
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle_interrupt()
+            time.sleep(LOCK_POLL_SECONDS)
+        else:
+            return
+
+
+def sync_directory(path: Path) -> None:
+    """Make renamings sure, where the system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def keep_modes(old: Path, new: Path) -> None:
+    """Give new files the owner and mode of those that they replace, as far as this process may."""
+    for path in [new, *(new.rglob("*") if new.is_dir() else [])]:
+        before = old / path.relative_to(new)
+        if not os.path.lexists(before) or before.is_dir() != path.is_dir():
+            continue
+        known, made = before.stat(), path.stat()
+        with contextlib.suppress(OSError):
+            if (known.st_uid, known.st_gid) != (made.st_uid, made.st_gid):
+                os.chown(path, known.st_uid, known.st_gid)
+        with contextlib.suppress(OSError):
+            path.chmod(stat.S_IMODE(known.st_mode))
+
+
+@contextlib.contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """Yield a new directory, which is deleted at the end; raises ArtifactError if it cannot be written."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="sensenet-", ignore_cleanup_errors=True) as directory:
+            yield Path(directory)
+    except SensenetError:
+        raise
+    except OSError as error:
+        raise ArtifactError(
+            f"temporary files cannot be written: {error.strerror or error}; set TMPDIR to a directory "
+            "that has room"
+        ) from error
