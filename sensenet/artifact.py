@@ -46,7 +46,7 @@ class Verification:
 
 @frozen(kw_only=True)
 class Report:
-    """How a compilation went; seconds are wall time."""
+    """How a compilation went; seconds are wall time, `notes` remarks such as on files passed over."""
 
     target: str
     level: int
@@ -54,6 +54,7 @@ class Report:
     passes: tuple[PassRecord, ...] = ()
     backend_seconds: float = 0.0
     verification: Verification | None = None
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """A table for people, one line a stage."""

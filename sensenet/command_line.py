@@ -64,6 +64,11 @@ def print_error(error: SensenetError) -> None:
     print(f"sensenet: error: {' '.join(str(error).split())}", file=sys.stderr)
 
 
+def print_note(text: str) -> None:
+    """Write a remark that is not an error, in one line on stderr."""
+    print(f"sensenet: note: {text}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def status_line(stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
     """A function that shows what is being done, on a terminal only; the line is wiped at the end."""

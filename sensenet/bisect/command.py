@@ -71,7 +71,8 @@ def _make_parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, passes: Sequence[Pass]) -> int:
     require_free(Path(options.output), options.force)  # now, not after all the work
-    trial = Trial(target=options.target, rows=read_rows(options.rows) if options.rows else ())
+    rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
+    trial = Trial(target=options.target, rows=rows)
     if options.target is not None and load_backend(options.target).level is not None:
         passes = ()  # it is made of the graph as imported
     with command_line.status_line() as show:

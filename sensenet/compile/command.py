@@ -81,7 +81,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
     for output in outputs.values():
         if output not in (None, STANDARD):
             require_free(Path(output), options.force)  # now, not after all the work
-    rows = read_rows(options.rows) if options.rows else ()
+    rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
     with command_line.status_line() as show, contextlib.ExitStack() as stack:
         observers = [
@@ -110,6 +110,8 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             (artifact, _write(artifact, outputs[artifact.target], options.force))
             for artifact in draw_instead(artifacts, options.form)
         ]
+    for note in dict.fromkeys(note for artifact, _ in finished for note in artifact.report.notes):
+        command_line.print_note(note)
     for artifact, written in finished:
         _tell(artifact, written, options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,8 @@ def compile_targets(
     optimized = {
         pipeline: run_passes(imported, pipeline, observe) for pipeline in dict.fromkeys(pipelines.values())
     }
-    checks = _calibration_checks(imported, calibration)
+    notes: list[str] = []
+    checks = _calibration_checks(imported, calibration, notes.append)
     if checks:
         options = {**options, CALIBRATION: [check.inputs for check in checks]}
     for target, backend in backends.items():
@@ -140,6 +141,7 @@ def compile_targets(
             level=levels[target],
             frontend_seconds=frontend_seconds,
             passes=(*records, *last),
+            notes=tuple(notes),
         )
         begun = time.perf_counter()
         artifact = backend.build(graph, report, options)
@@ -158,10 +160,13 @@ def _observe_for(target: str, observe: Observer) -> Observer:
     return lambda stage, graph: observe(f"{stage}-{target}", graph)
 
 
-def _calibration_checks(imported: Graph, calibration: Sequence[Any] | str | os.PathLike[str]) -> list[Check]:
-    """Rows, or those of a file or folder, as inputs and expected answers; raises InputError."""
-    rows = read_rows(str(calibration)) if isinstance(calibration, str | os.PathLike) else calibration
-    return given_checks(imported, rows) if len(rows) else []
+def _calibration_checks(
+    imported: Graph, calibration: Sequence[Any] | str | os.PathLike[str], note: Callable[[str], None]
+) -> list[Check]:
+    """Return rows, or those of a file or folder, as inputs and expected answers; raises InputError."""
+    if isinstance(calibration, str | os.PathLike):
+        calibration = read_rows(os.fspath(calibration), note)
+    return given_checks(imported, calibration) if len(calibration) else []
 
 
 def choose_level(backend: Backend, wanted: int) -> int:

@@ -27,7 +27,9 @@ from sensenet.ir.signature import (
     Signature,
 )
 from sensenet.ir.types import Array
+from sensenet.limits import require_memory
 from sensenet.runtime.detections import make_detector
+from sensenet.runtime.image_lists import as_rows
 from sensenet.runtime.predictor import make_predictor
 
 GENERATED_ROWS = 64
@@ -48,16 +50,25 @@ def generated_inputs(graph: Graph) -> list[Feed]:
 
 
 def given_inputs(signature: Signature, rows: Iterable[Any]) -> list[Feed]:
-    """What rows, or a detector's pictures, are encoded as, batch by batch; raises InputError."""
+    """Return what rows are encoded as, batch by batch.
+
+    For a model that reads one image a row, an item may be the image itself. Raises InputError for rows that
+    the model does not read, and LimitError for more than memory may hold at once.
+    """
     feeds: list[Feed] = []
+    size = 0
 
     def run(inputs: Feed) -> Feed:
+        nonlocal size
+        size += sum(array.nbytes for array in inputs.values())
+        require_memory(size, "encoding all given rows")
         feeds.append(dict(inputs))
         return _no_answer(len(next(iter(inputs.values()))))
 
     prefix = signature.settings.get("image_path_prefix")
     make = make_detector if signature.kind is ModelKind.DETECTOR else make_predictor
-    make(Executable(signature=signature, run=run), str(prefix) if prefix else None)(list(rows))
+    predict = make(Executable(signature=signature, run=run), str(prefix) if prefix else None)
+    predict(as_rows(rows, one_image=len(signature.columns) == 1 == len(signature.image_columns)))
     return feeds
 
 

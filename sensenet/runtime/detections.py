@@ -10,14 +10,14 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.artifact import Executable
-from sensenet.errors import ArtifactError, InputError
+from sensenet.errors import ArtifactError
 from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 from sensenet.ir.types import Array
 from sensenet.runtime.ahead import map_ahead
+from sensenet.runtime.image_lists import flatten, unflatten
 from sensenet.runtime.images import read_image
 from sensenet.runtime.layout import RowLayout, row_layout
-from sensenet.runtime.pictures import is_pixels
-from sensenet.runtime.tables import as_table
+from sensenet.runtime.tables import as_table, is_frame
 
 PICTURES_AT_ONCE = 4
 """Pictures that are run together, as far as they have one size, while threads read as many more.
@@ -50,13 +50,12 @@ class Detector:
         field name. A list of one picture is that picture; lists within lists give lists within lists.
         Raises InputError.
         """
-        pictures: list[Any] = []
-        shape = _flatten(x, pictures)
+        pictures, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
         read = map_ahead(self._read_picture, list(enumerate(pictures)), PICTURES_AT_ONCE)
         answers: list[Any] = []
         while part := list(islice(read, PICTURES_AT_ONCE)):
             answers += self._detect(part)
-        return _unflatten(shape, answers)
+        return unflatten(nest, answers)
 
     def _read_picture(self, picture: tuple[int, Any]) -> Array:
         number, cell = picture
@@ -97,32 +96,6 @@ def read_objects(outputs: Inputs, row: int, labels: Sequence[str]) -> list[dict[
         {"box": [int(side) for side in box], "label": labels[number], "score": float(score)}
         for box, score, number in zip(boxes, outputs[SCORES][row], outputs[CLASSES][row], strict=False)
     ]
-
-
-Shape = int | list[Any]
-"""The number of a picture, or a list of shapes."""
-
-
-def _flatten(x: Any, pictures: list[Any]) -> Shape:
-    """Append the pictures in an argument to a list; how they lie in it."""
-    if isinstance(x, np.ndarray) and not is_pixels(x):
-        return _flatten(x.tolist(), pictures)
-    if isinstance(x, np.ndarray) and x.ndim == 4:
-        return [_flatten(picture, pictures) for picture in x]
-    if not isinstance(x, list | tuple):
-        pictures.append(x)
-        return len(pictures) - 1
-    if not x:
-        raise InputError("the list is empty: expected a picture, or a list of pictures")
-    if len(x) == 1 and not isinstance(x[0], list | tuple):
-        return _flatten(x[0], pictures)
-    return [_flatten(item, pictures) for item in x]
-
-
-def _unflatten(shape: Shape, answers: Sequence[Any]) -> Any:
-    if isinstance(shape, int):
-        return answers[shape]
-    return [_unflatten(part, answers) for part in shape]
 
 
 def make_detector(executable: Executable, path_prefix: str | None = None) -> Detector:

@@ -8,6 +8,7 @@ PNG files with 16 bits a channel the high byte.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 from typing import IO, TYPE_CHECKING
@@ -22,8 +23,13 @@ from sensenet.ir.types import Array
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "ICO", "TGA", "DIB", "PCX", "SGI")
-"""What Pillow may decode: raster formats only. It would hand EPS files, for one, to another program."""
+FORMATS = (
+    *("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "PSD"),
+    *("ICO", "CUR", "DIB", "PCX", "SGI", "TGA"),
+)
+"""What Pillow may decode: raster formats only. It would hand EPS files, for one, to another program.
+
+TGA comes last: it has no signature, so that other files may look like it."""
 
 
 def read_image(cell: object, where: str, channels: int = 3, path_prefix: str | None = None) -> Array:
@@ -74,6 +80,26 @@ def decode_image(stream: IO[bytes], where: str) -> Array:
         raise InputError(f"{where}: this is no picture in a known format ({', '.join(FORMATS)})") from error
     except Exception as error:  # decoders meet broken files with exceptions of many types
         raise InputError(f"{where}: the picture cannot be decoded: {error}") from error
+
+
+@functools.cache
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of file names that the formats have, such as `.jpg`."""
+    from PIL import Image
+
+    formats = {*FORMATS, "MPO"}  # what JPEG files with several frames are called
+    return frozenset(name for name, value in Image.registered_extensions().items() if value in formats)
+
+
+def is_image_file(path: str) -> bool:
+    """Return whether the content of a file is that of an image, in a format that has a signature."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=[name for name in FORMATS if name != "TGA"]):
+            return True
+    except Exception:  # decoders meet other files with exceptions of many types
+        return False
 
 
 def _to_rgb(image: Image.Image) -> Array:

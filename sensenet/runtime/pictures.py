@@ -7,23 +7,20 @@ whole batches stay as they are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from attrs import frozen
 
-from sensenet.errors import InputError, InputTypeError
+from sensenet.errors import InputError
 from sensenet.ir.signature import ImageInput, Signature
 from sensenet.ir.types import Array
 from sensenet.runtime.ahead import map_ahead
+from sensenet.runtime.image_lists import is_pixels, rows_of_images
 from sensenet.runtime.images import convert_batch, fit_image, read_image
 from sensenet.runtime.layout import RowLayout
-from sensenet.runtime.tables import Table, as_table, table_of_rows
-
-NUMBER_KINDS = "biuf"
-"""The kinds of dtype that pixels have."""
+from sensenet.runtime.tables import Table, as_table
 
 
 @frozen(kw_only=True)
@@ -85,22 +82,9 @@ class PictureReader:
         return batch[:, list(self.indices)]
 
     def as_table(self, x: Any) -> Table:
-        """The rows in an argument; if the model reads only pictures, also one without a row around it."""
-        several = len(self.indices) > 1
-        if self.alone and is_pixels(x) and x.ndim in (2, 3):
-            return table_of_rows([list(x) if several else [x]], self.layout)
-        if self.alone and isinstance(x, str | bytes | bytearray | memoryview | os.PathLike):
-            if several:
-                raise InputTypeError(
-                    f"the model reads {self.layout.width} pictures a row: give a list of them"
-                )
-            return table_of_rows([[x]], self.layout)
-        return as_table(x, self.layout)
-
-
-def is_pixels(x: Any) -> bool:
-    """Whether this is an array of numbers."""
-    return isinstance(x, np.ndarray) and x.dtype.kind in NUMBER_KINDS
+        """Return the rows in an argument: see `sensenet.runtime.image_lists`. Raises InputError."""
+        rows = rows_of_images(x, self.layout.width, len(self.indices) > 1) if self.alone else x
+        return as_table(rows, self.layout)
 
 
 def picture_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> PictureReader | None:

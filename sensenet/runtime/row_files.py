@@ -1,4 +1,4 @@
-"""Rows in files: CSV tables, and folders of pictures."""
+"""Rows in files: CSV tables, and folders of images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TextIO
 from attrs import frozen
 
 from sensenet.errors import InputError
+from sensenet.runtime.image_folders import read_image_folder
 
 STANDARD = "-"
 """As a path: standard input."""
@@ -76,18 +77,18 @@ class RowFile:
         return dict(zip(header, values, strict=True))
 
 
-def read_rows(path: str) -> list[Row] | list[str]:
-    """All rows of a CSV file with a header, or the paths of the files in a folder of pictures.
+def read_rows(path: str, note: Callable[[str], None]) -> list[Row]:
+    """Return all rows of a CSV file with a header, or a row for each image in a folder.
 
-    Raises InputError where there are none.
+    `note` is called with what there is to say about entries of the folder that are not images. Raises
+    InputError if there are no rows.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        rows = [row for _, row in RowFile(path).rows()]
-        if not rows:
-            raise InputError(f"{path} has no rows")
-        return rows
-    pictures = sorted(str(each) for each in folder.iterdir() if each.is_file())
-    if not pictures:
-        raise InputError(f"the folder {path} has no files")
-    return pictures
+    if Path(path).is_dir():
+        folder = read_image_folder(path)
+        for text in folder.notes:
+            note(text)
+        return [[image] for image in folder.images]
+    rows = [row for _, row in RowFile(path).rows()]
+    if not rows:
+        raise InputError(f"{path} has no rows")
+    return rows

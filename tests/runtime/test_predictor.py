@@ -204,7 +204,7 @@ def test_cells_are_not_changed():
         ([ImageColumn(index=0)], np.zeros((1, 1, 4, 6, 3)), "expected pictures [rows, h, w, c]"),
         ([ImageColumn(index=0)], np.zeros((1, 4, 6, 4)), "4 channels"),
         ([ImageColumn(index=0)], np.zeros(5), "row 0, column 0: expected a picture"),
-        ([ImageColumn(index=0), ImageColumn(index=1)], "a.png", "the model reads 2 pictures a row"),
+        ([ImageColumn(index=0), ImageColumn(index=1)], "a.png", "the model reads rows of 2 cells"),
         ([ImageColumn(index=0), ImageColumn(index=2)], np.zeros((1, 2, 4, 6, 3)), "2 of the 3 pictures"),
         ([ImageColumn(index=0), NumericColumn(index=1)], "a.png", "expected a row"),
         ([ImageColumn(index=0), NumericColumn(index=1)], np.zeros((1, 4, 6, 3)), "found [1, 4, 6, 3]"),

@@ -1,0 +1,57 @@
+"""Folders of images: which files count, and how many do not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from sensenet.errors import InputError
+from sensenet.runtime.images import image_suffixes, is_image_file
+
+
+@frozen
+class ImageFolder:
+    """The images in a folder, by name; `passed_over` counts the other entries."""
+
+    path: str
+    images: Sequence[str]
+    passed_over: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say how many entries were passed over, if any."""
+        if not self.passed_over:
+            return ()
+        verb = "was" if self.passed_over == 1 else "were"
+        found = self.passed_over + len(self.images)
+        return (f"{self.path}: {self.passed_over} of {found} entries {verb} passed over: not images",)
+
+
+def read_image_folder(path: str) -> ImageFolder:
+    """Return the images in a folder, in the order of their names.
+
+    Hidden files, files of other kinds and subfolders are passed over. A file is an image by its suffix, or if
+    the suffix is none of an image's, by its content. Raises InputError if there is none, or if the folder
+    cannot be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"the folder {path} cannot be read: {error.strerror or error}") from error
+    images = [entry.path for entry in found if _is_image(entry)]
+    passed_over = len(found) - len(images)
+    if not images:
+        raise InputError(f"the folder {path} has no images ({passed_over} other entries)")
+    return ImageFolder(path, images, passed_over)
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        if entry.name.startswith(".") or not entry.is_file():
+            return False
+    except OSError:  # a loop of links
+        return False
+    return os.path.splitext(entry.name)[1].lower() in image_suffixes() or is_image_file(entry.path)

@@ -1,0 +1,162 @@
+"""What a list of images means: one rule, for models of every kind.
+
+An image is a path, encoded bytes, an array [h, w] or [h, w, c], or None. For a model that reads one image a
+row, and nothing else:
+
+| argument | meaning |
+|---|---|
+| image, or [image] | one image |
+| [image, image, …] | several images |
+| [[image], [image], …] | several images: a list of rows |
+| array [n, h, w, c] | several images |
+
+If a row has several images, [image, image] is one row, and [[image, image], …] are rows. Whatever else a list
+could mean is refused, with the two ways to write it. One exception: to a deepnet or an extractor, as in the
+published package, a list of nothing but text is one row, whose cells beyond the model's are not read.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sensenet.errors import InputError, InputTypeError
+from sensenet.runtime.tables import describe, is_frame, is_row
+
+PIXEL_KINDS = "biuf"
+"""The kinds of dtype that pixels have."""
+
+TEXT_KINDS = "OUS"
+"""The kinds of dtype of an array that holds cells, as a list does."""
+
+FORMS = "write [[a], [b]] for two images, [[a, …]] for one row with more cells"
+
+DEEPEST = 32
+"""Lists within lists; a list that holds itself has no end."""
+
+Nest = int | list[Any]
+"""The number of an image, or a list of nests."""
+
+
+def is_pixels(x: Any) -> bool:
+    """Return whether this is an array of numbers."""
+    return isinstance(x, np.ndarray) and x.dtype.kind in PIXEL_KINDS
+
+
+def is_image(x: Any) -> bool:
+    """Return whether this is an image by itself, by its type: a path, encoded bytes, or pixels."""
+    return isinstance(x, str) or _is_only_image(x)
+
+
+def _is_only_image(x: Any) -> bool:
+    """Return whether this can be nothing but an image; text may be a category."""
+    if isinstance(x, np.ndarray):
+        return x.ndim in (2, 3)
+    return isinstance(x, bytes | bytearray | memoryview | os.PathLike)
+
+
+def rows_of_images(x: Any, width: int, several: bool) -> Any:
+    """Return the rows in an argument of a model that reads images alone, `several` or one of `width` cells.
+
+    What is not a list, an image or an array of cells is returned as it is. Raises InputError, or
+    InputTypeError, for a list that may mean several things.
+    """
+    if isinstance(x, np.ndarray) and x.dtype.kind in TEXT_KINDS:
+        x = x.tolist()
+    if is_image(x) or (x is None and width == 1):
+        return [_row_of_image(x, width, several)]
+    if not isinstance(x, list | tuple):
+        return x
+    if x and is_row(x[0]):
+        for number, row in enumerate(x):
+            if isinstance(row, list | tuple):
+                _require_width(row, width, f"row {number}")
+        return x
+    return _rows_of_list(x, width)
+
+
+def _row_of_image(x: Any, width: int, several: bool) -> Sequence[Any]:
+    if width == 1:
+        return [x]
+    if several and isinstance(x, np.ndarray):
+        return list(x)  # gray images, as in the published package
+    raise InputTypeError(f"the model reads rows of {width} cells: give a list of them, not one image")
+
+
+def _rows_of_list(x: Sequence[Any], width: int) -> Sequence[Any]:
+    """Return the rows in a list whose first item is not a row."""
+    for number, item in enumerate(x):
+        if is_row(item):
+            raise InputTypeError(f"item {number} of the list is a row, and item 0 is not: {FORMS}")
+        if isinstance(item, np.ndarray) and item.ndim > 3:
+            raise InputError(
+                f"item {number} of the list is an array {list(item.shape)}: give a batch [rows, h, w, c] "
+                "without a list around it"
+            )
+    if width > 1 or len(x) < 2:
+        _require_width(x, width, "the list")
+        return [x] if x else x
+    if not any(map(_is_only_image, x)):
+        if all(isinstance(item, str | None) for item in x):
+            _warn_of_text(x)
+        return [x]
+    for number, item in enumerate(x):
+        if not (item is None or is_image(item)):
+            raise InputTypeError(f"item {number} of the list is {describe(item)}, not an image: {FORMS}")
+    return [[item] for item in x]
+
+
+def _require_width(row: Sequence[Any], width: int, what: str) -> None:
+    """Raise InputError for a row with images that the model would not read."""
+    if len(row) > width and any(map(_is_only_image, row[width:])):
+        forms = FORMS if width == 1 else f"give a list of rows, each a list of {width} cells"
+        raise InputError(f"{what} has {len(row)} cells, and the model reads {width} a row: {forms}")
+
+
+def _warn_of_text(x: Sequence[Any]) -> None:
+    warnings.warn(
+        f"a list of text is one row, and the model reads only the first of its {len(x)} cells: "
+        "for several images, give a list of lists, [[path], [path]]",
+        stacklevel=8,  # the line that calls the model
+    )
+
+
+def as_rows(rows: Iterable[Any], one_image: bool) -> Any:
+    """Return rows as an argument of a model; if it reads `one_image` a row, a row may be the image itself."""
+    if isinstance(rows, np.ndarray) or is_frame(rows):
+        return rows
+    return [row if is_row(row) or not one_image else [row] for row in rows]
+
+
+def flatten(x: Any) -> tuple[list[Any], Nest]:
+    """Return the images in an argument of a detector, and how they are nested in it; raises InputError."""
+    images: list[Any] = []
+    return images, _flatten(x, images, DEEPEST)
+
+
+def _flatten(x: Any, images: list[Any], deepest: int) -> Nest:
+    if deepest == 0:
+        raise InputError(f"lists are nested more than {DEEPEST} deep: expected an image, or a list of images")
+    if isinstance(x, np.ndarray) and x.dtype.kind in TEXT_KINDS:
+        return _flatten(x.tolist(), images, deepest - 1)
+    if isinstance(x, np.ndarray) and x.ndim == 4:
+        return [_flatten(image, images, deepest - 1) for image in x]
+    if not isinstance(x, list | tuple):
+        images.append(x)
+        return len(images) - 1
+    if not x:
+        raise InputError("the list is empty: expected an image, or a list of images")
+    if len(x) == 1 and not isinstance(x[0], list | tuple):
+        return _flatten(x[0], images, deepest - 1)
+    return [_flatten(item, images, deepest - 1) for item in x]
+
+
+def unflatten(nest: Nest, answers: Sequence[Any]) -> Any:
+    """Return the answers, nested as their images were."""
+    if isinstance(nest, int):
+        return answers[nest]
+    return [unflatten(part, answers) for part in nest]
