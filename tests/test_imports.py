@@ -31,13 +31,15 @@ ARROWS = {
     "artifact": LEAVES | {"ir", "files", "destinations"},
     "command_line": BASE,
     "callable_module": frozenset(),
-    "frontend": BASE,
+    "layer_schema": frozenset({"ir"}),
+    "frontend": BASE | {"layer_schema"},
     "passes": BASE,
-    "backends": BASE,
+    "backends": BASE | {"layer_schema"},
     "runtime": BASE,
     "pretrained": BASE | {"command_line"},
     "compile": BASE
-    | {"callable_module", "command_line", "frontend", "passes", "backends", "runtime", "pretrained"},
+    | {"callable_module", "command_line", "frontend", "layer_schema", "passes", "backends", "runtime"}
+    | {"pretrained"},
     "decompile": BASE | {"callable_module", "command_line", "compile", "frontend", "passes", "backends"},
     "models": BASE | {"compile", "frontend", "backends", "runtime"},
     "constants": BASE,

@@ -15,33 +15,15 @@ import attrs
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.op import Op
-from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.types import Tensor
-
-NAMES: Mapping[type[Op], Mapping[str, str]] = {
-    Dense: {"kernel": "kernel", "bias": "bias"},
-    BatchNormalization: {
-        "gamma": "gamma",
-        "beta": "beta",
-        "mean": "moving_mean",
-        "variance": "moving_variance",
-    },
-    Convolution2D: {"kernel": "kernel", "bias": "bias"},
-    DepthwiseConvolution2D: {"kernel": "depthwise_kernel", "bias": "bias"},
-    SeparableConvolution2D: {
-        "depth_kernel": "depthwise_kernel",
-        "point_kernel": "pointwise_kernel",
-        "bias": "bias",
-    },
-}
-"""The weights of each op: the op's attribute, and Keras' name for it, in the order that Keras has them in."""
+from sensenet.layer_schema import OP_WEIGHTS
 
 
 def weighted_nodes(graph: Graph) -> list[Node]:
     """The nodes that have weights, in Keras' order of layers."""
     depths, ranks = _depths(graph), _ranks(graph)
-    nodes = (node for node in graph.nodes if type(node.op) in NAMES)
+    nodes = (node for node in graph.nodes if type(node.op) in OP_WEIGHTS)
     return sorted(nodes, key=lambda node: (-depths[node], ranks[node]))
 
 
@@ -68,7 +50,7 @@ def _ranks(graph: Graph) -> dict[Node, int]:
 
 def get_weights(op: Op) -> dict[str, Tensor]:
     """An op's weights by Keras' names. A dense layer always has a bias: zeros, where the op has none."""
-    weights = {name: getattr(op, attribute) for attribute, name in NAMES[type(op)].items()}
+    weights = {weight.keras: getattr(op, weight.attribute) for weight in OP_WEIGHTS[type(op)]}
     if isinstance(op, Dense) and op.bias is None:
         weights["bias"] = Tensor.float32([0.0] * op.units)
     return {name: tensor for name, tensor in weights.items() if tensor is not None}
@@ -76,7 +58,9 @@ def get_weights(op: Op) -> dict[str, Tensor]:
 
 def set_weights(op: Op, weights: Mapping[str, Tensor]) -> Op:
     """The op with other weights, by Keras' names; a dense layer without bias does not get one of zeros."""
-    changes = {attribute: weights[name] for attribute, name in NAMES[type(op)].items() if name in weights}
+    changes = {
+        weight.attribute: weights[weight.keras] for weight in OP_WEIGHTS[type(op)] if weight.keras in weights
+    }
     if isinstance(op, Dense) and op.bias is None and not changes["bias"].array.any():
         del changes["bias"]
     changed: Op = attrs.evolve(op, **changes)  # type: ignore[misc]  # every op is an attrs class

@@ -19,16 +19,13 @@ from sensenet.backends.weights import get_weights, weighted_nodes
 from sensenet.errors import ArtifactError
 from sensenet.frontend import Document, import_graph
 from sensenet.frontend.cursor import Cursor, quote
-from sensenet.frontend.strip import PATHS, WEIGHTS
 from sensenet.ir.types import Array
+from sensenet.layer_schema import PATHS, SCHEMAS, SIZE_KEYS, WITHOUT_WEIGHTS
 from sensenet.pretrained import NETWORKS, get_pretrained_network, get_weights_path
 from sensenet.pretrained.cache import describe_remedy
 
-SIZES = ("number_of_filters", "number_of_nodes", "kernel_dimensions")
-"""The members that tell a weight's shape where there are no values."""
-
 Weights = Mapping[str, Sequence[Array]]
-"""Of each layer, by the name of its node, in the order of the table WEIGHTS."""
+"""Of each layer, by the name of its node, in the order of its schema."""
 
 
 def fill_weights(document: Document) -> Document:
@@ -77,7 +74,8 @@ def _has_values(layer: Cursor) -> bool:
 def _weight_keys(layer: Cursor) -> list[str]:
     """The weights that a layer has, whatever stands for them."""
     kind = layer["type"].value
-    return [key for key in WEIGHTS.get(kind, ()) if layer[key].present] if isinstance(kind, str) else []
+    schema = SCHEMAS.get(kind, WITHOUT_WEIGHTS) if isinstance(kind, str) else WITHOUT_WEIGHTS
+    return [weight.key for weight in schema.weights if layer[weight.key].present]
 
 
 def _require_layers(layers: Cursor, trained: Cursor, name: str) -> None:
@@ -97,9 +95,10 @@ def _differences(layer: Cursor, like: Cursor) -> list[str]:
         return ["type"]
     if _has_values(layer):
         return []
-    sizes = [key for key in SIZES if like[key].present and _plain(layer[key].value) != like[key].value]
-    present = [key for key in WEIGHTS.get(like["type"].value, ()) if layer[key].present != like[key].present]
-    return sizes + present
+    sizes = [key for key in SIZE_KEYS if like[key].present and _plain(layer[key].value) != like[key].value]
+    schema = SCHEMAS.get(like["type"].value, WITHOUT_WEIGHTS)
+    keys = [weight.key for weight in schema.weights]
+    return sizes + [key for key in keys if layer[key].present != like[key].present]
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ PICTURE_EPSILON = 1e-4
 
 def build_dense(layer: Layer) -> Value:
     """activation(x @ weights + offset); weights are [in, units]."""
-    kernel = layer.weight("weights", 2, lambda: (layer.channels, layer.cursor["number_of_nodes"].positive()))
+    kernel = layer.weight("weights", lambda: (layer.channels, layer.cursor["number_of_nodes"].positive()))
     bias = layer.optional_weight("offset", kernel.shape[1])
     return layer.apply(Dense(kernel=kernel, bias=bias, activation=layer.activation()))
 
@@ -24,7 +24,7 @@ def build_dense(layer: Layer) -> Value:
 def build_batch_normalization(layer: Layer) -> Value:
     """gamma · (x - mean) / √(variance + epsilon) + beta; all four parameters are needed."""
     gamma, beta, mean, variance = (
-        layer.weight(key, 1, lambda: (layer.channels,)) for key in ("gamma", "beta", "mean", "variance")
+        layer.weight(key, lambda: (layer.channels,)) for key in ("gamma", "beta", "mean", "variance")
     )
     epsilon = _epsilon(layer)
     if not (variance.float64 + epsilon > 0).all():

@@ -26,7 +26,7 @@ from sensenet.ir.ops.windows import Padding, Pair, same_padding
 
 def build_convolution(layer: Layer) -> Value:
     """`kernel` is [h, w, in, out]."""
-    kernel = layer.weight("kernel", 4, lambda: (*_window(layer), layer.channels, _filters(layer)))
+    kernel = layer.weight("kernel", lambda: (*_window(layer), layer.channels, _filters(layer)))
     return layer.apply(
         Convolution2D(
             kernel=kernel,
@@ -41,7 +41,7 @@ def build_convolution(layer: Layer) -> Value:
 def build_depthwise_convolution(layer: Layer) -> Value:
     """`kernel` is [h, w, in, multiplier]."""
     multiplier = _multiplier(layer)
-    kernel = layer.weight("kernel", 4, lambda: (*_window(layer), layer.channels, multiplier))
+    kernel = layer.weight("kernel", lambda: (*_window(layer), layer.channels, multiplier))
     _check_multiplier(layer, kernel.shape[3])
     convolution = DepthwiseConvolution2D(
         kernel=kernel,
@@ -56,9 +56,9 @@ def build_depthwise_convolution(layer: Layer) -> Value:
 def build_separable_convolution(layer: Layer) -> Value:
     """`depth_kernel` is [h, w, in, multiplier], `point_kernel` [1, 1, in · multiplier, out]."""
     multiplier = _multiplier(layer)
-    depth = layer.weight("depth_kernel", 4, lambda: (*_window(layer), layer.channels, multiplier))
+    depth = layer.weight("depth_kernel", lambda: (*_window(layer), layer.channels, multiplier))
     _check_multiplier(layer, depth.shape[3])
-    point = layer.weight("point_kernel", 4, lambda: (1, 1, layer.channels * multiplier, _filters(layer)))
+    point = layer.weight("point_kernel", lambda: (1, 1, layer.channels * multiplier, _filters(layer)))
     bias = layer.optional_weight("bias", point.shape[3])
     strides, padding = _pair(layer.cursor.require("strides")), _padding(layer)
     activation = layer.activation()

@@ -15,6 +15,7 @@ from sensenet.ir.activation import ActivationFunction, activation_function
 from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
+from sensenet.layer_schema import LayerSchema
 
 LARGEST_WEIGHT = 2**28
 """More numbers in one weight are a mistake in a document without values."""
@@ -27,6 +28,7 @@ class Layer:
     cursor: Cursor
     inputs: tuple[Value, ...]
     name: str
+    schema: LayerSchema
 
     @property
     def input(self) -> Value:
@@ -56,11 +58,12 @@ class Layer:
             raise cursor.error(f"there is no activation function {quote(cursor.text())}; there are: {names}")
         return function
 
-    def weight(self, key: str, rank: int, shape: Callable[[], Shape], form: Form = AS_GIVEN) -> Tensor:
-        """The weight of this rank, which stands in the document in some form, as an op has it.
+    def weight(self, key: str, shape: Callable[[], Shape], form: Form = AS_GIVEN) -> Tensor:
+        """Read a weight that the layer's schema declares, converted from the document's form to the op's.
 
-        `shape` tells that of an initializer from the rest of the layer. Where the weight stands is noted.
+        `shape` computes that of an initializer from the rest of the layer. The weight's place is noted.
         """
+        rank = self.schema.weight(key).rank
         cursor = self.cursor.require(key)
         tensor = form.read(self._initialize(cursor, rank, shape) or Tensor(cursor.array(rank)))
         self.cursor.places.append(Place(layer=self.cursor, key=key, form=form, tensor=tensor))
@@ -81,7 +84,7 @@ class Layer:
         """A vector, or None where it is null or not there."""
         if not self.cursor[key].present:
             return None
-        return self.weight(key, 1, lambda: (size,))
+        return self.weight(key, lambda: (size,))
 
     def _seed(self) -> int:
         seed = self.cursor["seed"]

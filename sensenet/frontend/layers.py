@@ -1,8 +1,14 @@
-"""Lists of layers as nodes. To add a layer type: write its builder, and give it a row in LAYERS."""
+"""Lists of layers as nodes.
+
+To add a layer type: declare its schema in `sensenet.layer_schema`, write its builder, and give it a row in
+`LAYERS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+
+from attrs import frozen
 
 from sensenet.frontend import dense_layers, image_layers
 from sensenet.frontend.cursor import Cursor, quote
@@ -11,32 +17,52 @@ from sensenet.frontend.legacy import build_legacy_layers, is_legacy
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.dense import Activation
+from sensenet.layer_schema import SCHEMAS, LayerSchema
 
 Builder = Callable[[Layer], Value]
 
-SIMPLE_LAYERS: dict[str, Builder] = {
-    "dense": dense_layers.build_dense,
-    "batch_normalization": dense_layers.build_batch_normalization,
-    "activation": dense_layers.build_activation,
-    "dropout": dense_layers.build_dropout,
-    "flatten": dense_layers.build_flatten,
-    "add": dense_layers.build_add,
-    "concatenate": dense_layers.build_concatenate,
-    "split_channels": dense_layers.build_split_channels,
-    "convolution_2d": image_layers.build_convolution,
-    "depthwise_convolution_2d": image_layers.build_depthwise_convolution,
-    "separable_convolution_2d": image_layers.build_separable_convolution,
-    "max_pool_2d": image_layers.build_max_pool,
-    "average_pool_2d": image_layers.build_average_pool,
-    "global_average_pool_2d": image_layers.build_global_average_pool,
-    "global_max_pool_2d": image_layers.build_global_max_pool,
-    "padding_2d": image_layers.build_padding,
-    "upsampling_2d": image_layers.build_upsampling,
-}
-"""What may stand anywhere, in the paths of blocks too."""
+
+@frozen
+class LayerType:
+    """What a layer type holds, and what makes nodes of it."""
+
+    schema: LayerSchema
+    build: Builder
 
 
-def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str, Builder]) -> list[Value]:
+def with_schemas(builders: Mapping[str, Builder]) -> dict[str, LayerType]:
+    """The layer types of these builders; raises KeyError for one without a schema."""
+    missing = [name for name in builders if name not in SCHEMAS]
+    if missing:
+        raise KeyError(f"no schema for {', '.join(missing)}: declare it in sensenet/layer_schema.py")
+    return {name: LayerType(SCHEMAS[name], build) for name, build in builders.items()}
+
+
+SIMPLE_LAYERS = with_schemas(
+    {
+        "dense": dense_layers.build_dense,
+        "batch_normalization": dense_layers.build_batch_normalization,
+        "activation": dense_layers.build_activation,
+        "dropout": dense_layers.build_dropout,
+        "flatten": dense_layers.build_flatten,
+        "add": dense_layers.build_add,
+        "concatenate": dense_layers.build_concatenate,
+        "split_channels": dense_layers.build_split_channels,
+        "convolution_2d": image_layers.build_convolution,
+        "depthwise_convolution_2d": image_layers.build_depthwise_convolution,
+        "separable_convolution_2d": image_layers.build_separable_convolution,
+        "max_pool_2d": image_layers.build_max_pool,
+        "average_pool_2d": image_layers.build_average_pool,
+        "global_average_pool_2d": image_layers.build_global_average_pool,
+        "global_max_pool_2d": image_layers.build_global_max_pool,
+        "padding_2d": image_layers.build_padding,
+        "upsampling_2d": image_layers.build_upsampling,
+    }
+)
+"""What may be anywhere, in the paths of blocks too."""
+
+
+def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str, LayerType]) -> list[Value]:
     """Every layer's output, in order; `source` is what the first one reads, names are `prefix` and index.
 
     Raises DocumentError with the JSON path of the layer that is wrong.
@@ -50,8 +76,9 @@ def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str,
             raise layer_type.error(
                 f"there is no layer type {quote(layer_type.text())} here; there are: {known}"
             )
-        layer = Layer(cursor=cursor, inputs=inputs, name=f"{prefix}{index}")
-        outputs.append(table[layer_type.value](layer))
+        kind = table[layer_type.value]
+        layer = Layer(cursor=cursor, inputs=inputs, name=f"{prefix}{index}", schema=kind.schema)
+        outputs.append(kind.build(layer))
     return outputs
 
 
@@ -71,10 +98,10 @@ def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
     return tuple(values)
 
 
-def build_block(layer: Layer, *paths: str) -> Value:
+def build_block(layer: Layer) -> Value:
     """activation(sum of what the paths make of the input); an empty path leaves it as it is."""
     ends = []
-    for path in paths:
+    for path in layer.schema.paths:
         outputs = build_layers(
             layer.cursor.require(path), layer.input, f"{layer.name}_{path}_", SIMPLE_LAYERS
         )
@@ -83,30 +110,12 @@ def build_block(layer: Layer, *paths: str) -> Value:
     return layer.apply(Activation(function=layer.activation()), total)
 
 
-def build_dense_block(layer: Layer) -> Value:
-    """A residual block of dense layers."""
-    return build_block(layer, "dense_path", "identity_path")
+BLOCKS = (
+    *("dense_residual_block", "resnet_block", "resnet18_block", "darknet_residual_block"),
+    *("mobilenet_residual_block", "xception_block"),
+)
 
-
-def build_convolution_block(layer: Layer) -> Value:
-    """A residual block of convolutions."""
-    return build_block(layer, "convolution_path", "identity_path")
-
-
-def build_xception_block(layer: Layer) -> Value:
-    """A residual block of separable convolutions beside a plain one."""
-    return build_block(layer, "separable_convolution_path", "single_convolution_path")
-
-
-LAYERS: dict[str, Builder] = {
-    **SIMPLE_LAYERS,
-    "dense_residual_block": build_dense_block,
-    "resnet_block": build_convolution_block,
-    "resnet18_block": build_convolution_block,
-    "darknet_residual_block": build_convolution_block,
-    "mobilenet_residual_block": build_convolution_block,
-    "xception_block": build_xception_block,
-}
+LAYERS = SIMPLE_LAYERS | with_schemas(dict.fromkeys(BLOCKS, build_block))
 """All layer types. Blocks don't nest."""
 
 

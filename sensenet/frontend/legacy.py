@@ -12,6 +12,7 @@ from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add, Gather
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
 from sensenet.ir.types import Tensor
+from sensenet.layer_schema import UNTYPED
 
 EPSILON = 1e-3
 """Of the batch normalization that a layer becomes. It is part of stdev², so the variance is stdev² less this.
@@ -52,7 +53,7 @@ def build_legacy_layers(layers: Cursor, source: Value, prefix: str) -> Value:
     pair_source: Value | None = None
     cursors = layers.items()
     for index, cursor in enumerate(cursors):
-        layer = Layer(cursor=cursor, inputs=(value,), name=f"{prefix}{index}")
+        layer = Layer(cursor=cursor, inputs=(value,), name=f"{prefix}{index}", schema=UNTYPED)
         if pair_source is not None:
             value, pair_source = _build_pair_end(layer, pair_source), None
             continue
@@ -98,7 +99,7 @@ def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -
 def _kernel(layer: Layer) -> Tensor:
     """f32[in, units]; a document has them the other way round."""
     nodes = layer.cursor["number_of_nodes"]
-    return layer.weight("weights", 2, lambda: (nodes.positive(), layer.channels), TRANSPOSED)
+    return layer.weight("weights", lambda: (nodes.positive(), layer.channels), TRANSPOSED)
 
 
 def _build_normalized(layer: Layer) -> Value:
@@ -106,8 +107,8 @@ def _build_normalized(layer: Layer) -> Value:
     kernel = _kernel(layer)
     units = kernel.shape[1]
     dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
-    gamma, mean = (layer.weight(key, 1, lambda: (units,)) for key in ("scale", "mean"))
-    variance = layer.weight("stdev", 1, lambda: (units,), STANDARD_DEVIATIONS)
+    gamma, mean = (layer.weight(key, lambda: (units,)) for key in ("scale", "mean"))
+    variance = layer.weight("stdev", lambda: (units,), STANDARD_DEVIATIONS)
     beta = layer.optional_weight("offset", units) or Tensor.float32(np.zeros(units))
     given = layer.cursor["epsilon"]
     epsilon = given.number() if given.present else EPSILON

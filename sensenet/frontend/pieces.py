@@ -23,14 +23,12 @@ import numpy as np
 import simdjson
 
 from sensenet.frontend.arrays import Float32Array, NotAnArrayError, split_rows
+from sensenet.layer_schema import WEIGHT_KEYS
 
-WEIGHT_KEYS = (
-    *("weights", "offset", "scale", "mean", "stdev", "gamma", "beta", "variance"),
-    *("kernel", "bias", "depth_kernel", "point_kernel", "mean_image"),
-)
-"""Members that are read apart when they are lists."""
+LIST_KEYS = (*WEIGHT_KEYS, "mean_image")
+"""Members that are read separately if they are lists."""
 
-WEIGHT = re.compile(rb'"(?<!\\")(?:%b)"[ \t\r\n]*:[ \t\r\n]*\[' % "|".join(WEIGHT_KEYS).encode())
+WEIGHT = re.compile(rb'"(?<!\\")(?:%b)"[ \t\r\n]*:[ \t\r\n]*\[' % "|".join(LIST_KEYS).encode())
 
 LONGEST_MATCH = 256
 """Bytes of a match of `WEIGHT` that is found wherever reading stops. A longer one may be left in the rest."""

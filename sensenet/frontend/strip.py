@@ -12,7 +12,7 @@ statistics of columns, mean images, how layers are connected.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sensenet.errors import DocumentError
@@ -20,44 +20,7 @@ from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.envelope import find_network, read_source
 from sensenet.frontend.legacy import is_legacy
 from sensenet.frontend.plain import as_plain, put
-
-WEIGHTS: Mapping[str, Sequence[str]] = {
-    "dense": ("weights", "offset"),
-    "batch_normalization": ("gamma", "beta", "mean", "variance"),
-    "convolution_2d": ("kernel", "bias"),
-    "depthwise_convolution_2d": ("kernel", "bias"),
-    "separable_convolution_2d": ("depth_kernel", "point_kernel", "bias"),
-}
-"""The members of each type of layer that hold weights. Other types have none of their own."""
-
-LEGACY_WEIGHTS = ("weights", "offset", "scale", "mean", "stdev")
-
-PATHS = (
-    *("dense_path", "convolution_path", "identity_path"),
-    *("separable_convolution_path", "single_convolution_path"),
-)
-"""The members of blocks that hold layers."""
-
-INITIALIZERS: Mapping[str, str] = {
-    **dict.fromkeys(("weights", "kernel", "depth_kernel", "point_kernel"), "glorot_uniform"),
-    **dict.fromkeys(("offset", "bias", "beta", "mean"), "zeros"),
-    **dict.fromkeys(("gamma", "variance", "scale", "stdev"), "ones"),
-}
-"""What stands for each weight."""
-
-Shape = tuple[int, ...]
-Sizes = Callable[[Shape], dict[str, Any]]
-
-KERNELS: Mapping[str, tuple[int, Sizes]] = {
-    "weights": (2, lambda shape: {"number_of_nodes": shape[1]}),
-    "kernel": (4, lambda shape: {"number_of_filters": shape[3], "kernel_dimensions": list(shape[:2])}),
-    "depth_kernel": (4, lambda shape: {"kernel_dimensions": list(shape[:2])}),
-    "point_kernel": (4, lambda shape: {"number_of_filters": shape[3]}),
-}
-"""The rank of each kernel, and the members that tell its shape once it is gone."""
-
-VECTOR: tuple[int, Sizes] = (1, lambda _: {})
-"""The same for all other weights, whose size follows from the layer's kernel or its input."""
+from sensenet.layer_schema import PATHS, SCHEMAS, UNTYPED, WITHOUT_WEIGHTS, LayerSchema
 
 
 def strip_weights(source: Any) -> dict[str, Any]:
@@ -96,28 +59,28 @@ def _strip_lists(cursor: Cursor, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _strip_layers(layers: Cursor) -> list[dict[str, Any]]:
-    strip = _strip_legacy_layer if is_legacy(layers) else _strip_layer
+    strip = _strip_untyped_layer if is_legacy(layers) else _strip_layer
     return [strip(layer) for layer in layers.items()]
 
 
 def _strip_layer(layer: Cursor) -> dict[str, Any]:
-    sizes, values = _strip_members(layer, WEIGHTS.get(layer["type"].text(), ()))
-    return {**_strip_lists(layer, PATHS), **values, **sizes}
+    schema = SCHEMAS.get(layer["type"].text(), WITHOUT_WEIGHTS)
+    return {**_strip_lists(layer, PATHS), **_strip_members(layer, schema)}
 
 
-def _strip_legacy_layer(layer: Cursor) -> dict[str, Any]:
-    """Its weights are the other way round."""
-    sizes, values = _strip_members(layer, LEGACY_WEIGHTS)
-    if sizes:
-        sizes = {"number_of_nodes": len(layer["weights"].value)}
-    return {**layer.value, **values, **sizes}
+def _strip_untyped_layer(layer: Cursor) -> dict[str, Any]:
+    return {**layer.value, **_strip_members(layer, UNTYPED)}
 
 
-def _strip_members(layer: Cursor, keys: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The members that tell the shapes of a layer's weights, and those that stand for their values."""
-    given = [key for key in keys if layer[key].present and not isinstance(layer[key].value, str)]
+def _strip_members(layer: Cursor, schema: LayerSchema) -> dict[str, Any]:
+    """The initializers that replace a layer's weights, and the members that give their shapes."""
+    initializers: dict[str, Any] = {}
     sizes: dict[str, Any] = {}
-    for key in given:
-        rank, tell_sizes = KERNELS.get(key, VECTOR)
-        sizes |= tell_sizes(layer[key].array(rank).shape)
-    return sizes, {key: INITIALIZERS[key] for key in given}
+    for weight in schema.weights:
+        member = layer[weight.key]
+        if not member.present or isinstance(member.value, str):
+            continue
+        shape = member.array(weight.rank).shape
+        initializers[weight.key] = weight.initializer
+        sizes |= {key: size_of(shape) for key, size_of in weight.sizes.items()}
+    return {**initializers, **sizes}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensenet.frontend import pieces
 from sensenet.frontend.arrays import pack_array
-from sensenet.frontend.pieces import WEIGHT_KEYS, ListReader, cut_weights
+from sensenet.frontend.pieces import LIST_KEYS, ListReader, cut_weights
 from sensenet.frontend.reader import read_bytes
 
 
@@ -114,7 +114,7 @@ texts = st.text(max_size=8) | st.sampled_from(
         "\ud800".encode("utf-16", "surrogatepass").decode("latin-1"),
     ]
 )
-keys = st.sampled_from(WEIGHT_KEYS) | st.sampled_from(["layers", "type", '"weights', "bias\\", "a\0"]) | texts
+keys = st.sampled_from(LIST_KEYS) | st.sampled_from(["layers", "type", '"weights', "bias\\", "a\0"]) | texts
 values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: (

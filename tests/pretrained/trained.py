@@ -10,13 +10,9 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.backends.h5 import write_weights
-from sensenet.backends.weights import NAMES
 from sensenet.frontend import import_graph
-from sensenet.ir.ops.dense import Dense
+from sensenet.layer_schema import OP_WEIGHTS
 from sensenet.pretrained import get_pretrained_network
-
-DENSE_MEMBERS = {"kernel": "weights", "bias": "offset"}
-"""What documents call the weights of a dense layer; others have the same names as in ops."""
 
 
 @frozen(kw_only=True)
@@ -32,7 +28,7 @@ def train(name: str) -> Trained:
     """The network with weights of its own, other ones in each layer."""
     document = get_pretrained_network(name)
     for node in import_graph(document).nodes:
-        if type(node.op) in NAMES:
+        if type(node.op) in OP_WEIGHTS:
             section, _, index = node.name.rpartition("layer_")
             layers = document["image_network"]["layers"] if section else document["layers"]
             layers[int(index)] |= _draw(node)
@@ -43,11 +39,10 @@ def _draw(node: Any) -> dict[str, Any]:
     """Arrays by the names that documents have for them."""
     generator = np.random.default_rng(zlib.crc32(node.name.encode()))
     drawn = {}
-    for attribute in NAMES[type(node.op)]:
-        given = getattr(node.op, attribute)
+    for weight in OP_WEIGHTS[type(node.op)]:
+        given = getattr(node.op, weight.attribute)
         if given is not None:
-            member = DENSE_MEMBERS[attribute] if isinstance(node.op, Dense) else attribute
-            around = np.abs(given.array) if attribute == "variance" else given.array
+            around = np.abs(given.array) if weight.attribute == "variance" else given.array
             spread = 0.3 * around + (0.05 if given.array.ndim == 1 else 0)
-            drawn[member] = (around + spread * generator.uniform(-1, 1, given.shape)).astype(np.float32)
+            drawn[weight.key] = (around + spread * generator.uniform(-1, 1, given.shape)).astype(np.float32)
     return drawn

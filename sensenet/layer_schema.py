@@ -1,0 +1,197 @@
+"""What each layer type of a document holds: its weights, and the lists of layers in it.
+
+One declaration a layer type, and the only one. Reading weights, cutting them out of text, stripping them,
+filling in pretrained ones, and the names and order of weights in h5 files all follow it, and so does writing
+trained weights back. The builders in `sensenet.frontend` say what a layer computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.ir.op import Op
+from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
+from sensenet.ir.ops.dense import BatchNormalization, Dense
+
+Shape = tuple[int, ...]
+
+Sizes = Mapping[str, Callable[[Shape], Any]]
+"""The members of a layer that give a weight's shape if an initializer replaces its values."""
+
+NO_SIZES: Sizes = MappingProxyType({})
+"""Of a vector: its size follows from the layer's kernel or its input."""
+
+
+@frozen(kw_only=True)
+class Weight:
+    """A weight: `key` is its member in documents, `attribute` that of the op, `keras` its name in Keras.
+
+    `initializer` is what replaces it in a document without weights.
+    """
+
+    key: str
+    attribute: str
+    keras: str
+    rank: int = 1
+    initializer: str
+    sizes: Sizes = NO_SIZES
+
+
+@frozen(kw_only=True)
+class LayerSchema:
+    """A layer type: the op that has its weights, these in Keras' order, and its members that hold layers."""
+
+    op: type[Op] | None = None
+    weights: tuple[Weight, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    def weight(self, key: str) -> Weight:
+        """The weight with that member; raises KeyError for one that is not declared."""
+        for weight in self.weights:
+            if weight.key == key:
+                return weight
+        raise KeyError(f"this layer type declares no weight {key!r}: add it in sensenet/layer_schema.py")
+
+
+KERNEL = "glorot_uniform"
+
+BIAS = Weight(key="bias", attribute="bias", keras="bias", initializer="zeros")
+
+FILTERS: Sizes = MappingProxyType({"number_of_filters": lambda shape: shape[3]})
+
+WINDOW: Sizes = MappingProxyType({"kernel_dimensions": lambda shape: list(shape[:2])})
+
+WITHOUT_WEIGHTS = LayerSchema()
+
+CONVOLUTION_BLOCK = LayerSchema(paths=("convolution_path", "identity_path"))
+
+SCHEMAS: Mapping[str, LayerSchema] = {
+    "dense": LayerSchema(
+        op=Dense,
+        weights=(
+            Weight(
+                key="weights",
+                attribute="kernel",
+                keras="kernel",
+                rank=2,
+                initializer=KERNEL,
+                sizes={"number_of_nodes": lambda shape: shape[1]},
+            ),
+            Weight(key="offset", attribute="bias", keras="bias", initializer="zeros"),
+        ),
+    ),
+    "batch_normalization": LayerSchema(
+        op=BatchNormalization,
+        weights=(
+            Weight(key="gamma", attribute="gamma", keras="gamma", initializer="ones"),
+            Weight(key="beta", attribute="beta", keras="beta", initializer="zeros"),
+            Weight(key="mean", attribute="mean", keras="moving_mean", initializer="zeros"),
+            Weight(key="variance", attribute="variance", keras="moving_variance", initializer="ones"),
+        ),
+    ),
+    "convolution_2d": LayerSchema(
+        op=Convolution2D,
+        weights=(
+            Weight(
+                key="kernel",
+                attribute="kernel",
+                keras="kernel",
+                rank=4,
+                initializer=KERNEL,
+                sizes={**FILTERS, **WINDOW},
+            ),
+            BIAS,
+        ),
+    ),
+    "depthwise_convolution_2d": LayerSchema(
+        op=DepthwiseConvolution2D,
+        weights=(
+            Weight(
+                key="kernel",
+                attribute="kernel",
+                keras="depthwise_kernel",
+                rank=4,
+                initializer=KERNEL,
+                sizes={**FILTERS, **WINDOW},
+            ),
+            BIAS,
+        ),
+    ),
+    "separable_convolution_2d": LayerSchema(
+        op=SeparableConvolution2D,
+        weights=(
+            Weight(
+                key="depth_kernel",
+                attribute="depth_kernel",
+                keras="depthwise_kernel",
+                rank=4,
+                initializer=KERNEL,
+                sizes=WINDOW,
+            ),
+            Weight(
+                key="point_kernel",
+                attribute="point_kernel",
+                keras="pointwise_kernel",
+                rank=4,
+                initializer=KERNEL,
+                sizes=FILTERS,
+            ),
+            BIAS,
+        ),
+    ),
+    "dense_residual_block": LayerSchema(paths=("dense_path", "identity_path")),
+    "resnet_block": CONVOLUTION_BLOCK,
+    "resnet18_block": CONVOLUTION_BLOCK,
+    "darknet_residual_block": CONVOLUTION_BLOCK,
+    "mobilenet_residual_block": CONVOLUTION_BLOCK,
+    "xception_block": LayerSchema(paths=("separable_convolution_path", "single_convolution_path")),
+    **dict.fromkeys(
+        (
+            *("activation", "dropout", "flatten", "add", "concatenate", "split_channels"),
+            *("max_pool_2d", "average_pool_2d", "global_average_pool_2d", "global_max_pool_2d"),
+            *("padding_2d", "upsampling_2d"),
+        ),
+        WITHOUT_WEIGHTS,
+    ),
+}
+"""The schema of each layer type."""
+
+UNTYPED = LayerSchema(
+    weights=(
+        Weight(
+            key="weights",
+            attribute="kernel",
+            keras="kernel",
+            rank=2,
+            initializer=KERNEL,
+            sizes={"number_of_nodes": lambda shape: shape[0]},
+        ),
+        Weight(key="offset", attribute="beta", keras="beta", initializer="zeros"),
+        Weight(key="scale", attribute="gamma", keras="gamma", initializer="ones"),
+        Weight(key="mean", attribute="mean", keras="moving_mean", initializer="zeros"),
+        Weight(key="stdev", attribute="variance", keras="moving_variance", initializer="ones"),
+    )
+)
+"""A layer without a type: a dense layer [units, in], and with `stdev` the batch normalization after it."""
+
+ALL_SCHEMAS = (*SCHEMAS.values(), UNTYPED)
+
+WEIGHT_KEYS = tuple(dict.fromkeys(weight.key for schema in ALL_SCHEMAS for weight in schema.weights))
+"""The members that hold weights, whatever the type of the layer."""
+
+SIZE_KEYS = tuple(
+    dict.fromkeys(key for schema in ALL_SCHEMAS for weight in schema.weights for key in weight.sizes)
+)
+"""The members that give shapes of weights if there are no values."""
+
+PATHS = tuple(dict.fromkeys(path for schema in ALL_SCHEMAS for path in schema.paths))
+"""The members of blocks that hold layers."""
+
+OP_WEIGHTS: Mapping[type[Op], tuple[Weight, ...]] = {
+    schema.op: schema.weights for schema in SCHEMAS.values() if schema.op is not None
+}
+"""The weights of each op that has any, in Keras' order."""

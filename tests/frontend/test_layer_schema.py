@@ -1,0 +1,239 @@
+"""Every layer type, walked through all that reads its schema: forgetting one would lose weights silently."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from documents import convolution, dense, image, network, normalization, weights
+
+from sensenet.backends.h5 import load_weights, write_weights
+from sensenet.backends.weights import get_weights, replace_ops, set_weights, weighted_nodes
+from sensenet.frontend import import_graph
+from sensenet.frontend.envelope import find_network, read_source
+from sensenet.frontend.layers import LAYERS, with_schemas
+from sensenet.frontend.network import build_graph
+from sensenet.frontend.pieces import LIST_KEYS
+from sensenet.frontend.strip import strip_weights
+from sensenet.frontend.weights import write_weights as write_document_weights
+from sensenet.ir.graph import same_graph
+from sensenet.ir.types import Tensor
+from sensenet.layer_schema import OP_WEIGHTS, PATHS, SCHEMAS, UNTYPED, WEIGHT_KEYS, Weight
+from sensenet.settings import Settings
+
+SIDE, CHANNELS = 4, 3
+DENSE_INPUTS = SIDE * SIDE * CHANNELS
+
+
+def plain(kind, **members):
+    return {"type": kind, **members}
+
+
+def bias(units):
+    return (np.arange(units) / 8 + 0.25).tolist()
+
+
+LAYERS_OF_TYPES = {
+    "dense": plain("dense", weights=weights(5, 5), offset=bias(5), activation_function="relu"),
+    "batch_normalization": normalization(CHANNELS),
+    "activation": plain("activation", activation_function="tanh"),
+    "dropout": plain("dropout", dropout_type="zero", rate=0.5),
+    "flatten": plain("flatten"),
+    "add": plain("add", inputs=[0, 0]),
+    "concatenate": plain("concatenate", inputs=[0, 0]),
+    "split_channels": plain("split_channels", number_of_splits=CHANNELS, group_index=1),
+    "convolution_2d": {**convolution(CHANNELS, 2), "bias": bias(2)},
+    "depthwise_convolution_2d": {
+        **convolution(CHANNELS, 1),
+        "type": "depthwise_convolution_2d",
+        "kernel": weights(2, 2, CHANNELS, 2),
+        "depth_multiplier": 2,
+        "bias": bias(2 * CHANNELS),
+    },
+    "separable_convolution_2d": plain(
+        "separable_convolution_2d",
+        depth_kernel=weights(2, 2, CHANNELS, 1),
+        point_kernel=weights(1, 1, CHANNELS, 2),
+        depth_multiplier=1,
+        strides=[1, 1],
+        padding="same",
+        bias=bias(2),
+    ),
+    "max_pool_2d": plain("max_pool_2d", pool_size=2, strides=None, padding="valid"),
+    "average_pool_2d": plain("average_pool_2d", pool_size=2, strides=None, padding="valid"),
+    "global_average_pool_2d": plain("global_average_pool_2d"),
+    "global_max_pool_2d": plain("global_max_pool_2d"),
+    "padding_2d": plain("padding_2d", padding=[[1, 0], [0, 1]]),
+    "upsampling_2d": plain("upsampling_2d", size=2, method="nearest"),
+    "dense_residual_block": plain(
+        "dense_residual_block",
+        dense_path=[dense(5, 5, "relu"), dense(5, 5, None)],
+        identity_path=[dense(5, 5, None)],
+        activation_function="tanh",
+    ),
+    **{
+        kind: plain(
+            kind,
+            convolution_path=[convolution(CHANNELS, CHANNELS), normalization(CHANNELS)],
+            identity_path=[],
+            activation_function="relu",
+        )
+        for kind in ("resnet_block", "resnet18_block", "darknet_residual_block", "mobilenet_residual_block")
+    },
+    "xception_block": plain(
+        "xception_block",
+        separable_convolution_path=[convolution(CHANNELS, CHANNELS), normalization(CHANNELS)],
+        single_convolution_path=[convolution(CHANNELS, CHANNELS)],
+        activation_function="relu",
+    ),
+}
+"""A layer of each type, with all of its weights."""
+
+ON_VECTORS = frozenset({"dense", "dense_residual_block"})
+
+OTHER_LISTS = frozenset({"inputs", "padding", "strides"})
+
+UNTYPED_LAYER = {
+    "weights": weights(5, 5),
+    "offset": bias(5),
+    "scale": bias(5),
+    "mean": bias(5),
+    "stdev": bias(5),
+    "activation_function": "relu",
+}
+
+
+def make_document(kind):
+    """A network with a layer of this type in it."""
+    layer = copy.deepcopy(LAYERS_OF_TYPES[kind])
+    if kind in ON_VECTORS:
+        return network([layer, dense(5, 2, "softmax")])
+    document = image()
+    document["image_network"]["metadata"]["input_image_shape"] = [SIDE, SIDE, CHANNELS]
+    first = plain("activation", activation_function="linear")
+    document["image_network"]["layers"] = [first, layer, *([] if kind == "flatten" else [plain("flatten")])]
+    document["preprocess"] = [{"index": 0, "type": "image"}]
+    document["layers"] = [plain("dense", weights="glorot_uniform", offset=None, number_of_nodes=2)]
+    document["output_exposition"] = {"type": "categorical", "values": ["a", "b"]}
+    return document
+
+
+DOCUMENTS = {kind: make_document(kind) for kind in LAYERS_OF_TYPES} | {
+    "untyped": network([UNTYPED_LAYER, {"weights": weights(2, 5), "offset": bias(2)}])
+}
+
+
+def declared_weights(layer):
+    """The layer and those in its blocks, each with what its schema declares of what it has."""
+    schema = SCHEMAS[layer["type"]] if layer.get("type") else UNTYPED
+    yield from ((layer, weight) for weight in schema.weights if layer.get(weight.key) is not None)
+    for path in schema.paths:
+        for inner in layer[path]:
+            yield from declared_weights(inner)
+
+
+def all_weights(document):
+    """Those of the layers that are walked, which are in the image network if there is one."""
+    for layer in document.get("image_network", document)["layers"]:
+        yield from declared_weights(layer)
+
+
+def test_every_layer_type_is_walked():
+    assert set(LAYERS_OF_TYPES) == set(LAYERS) == set(SCHEMAS)
+
+
+def test_a_layer_type_without_a_schema_is_refused():
+    with pytest.raises(KeyError, match="no schema for group_normalization: declare it in"):
+        with_schemas({"dense": lambda _: None, "group_normalization": lambda _: None})
+
+
+@pytest.mark.parametrize("kind", LAYERS_OF_TYPES)
+def test_the_example_has_every_weight_and_path(kind):
+    layer, schema = LAYERS_OF_TYPES[kind], SCHEMAS[kind]
+    assert [weight.key for _, weight in declared_weights(layer)][: len(schema.weights)] == [
+        weight.key for weight in schema.weights
+    ]
+    lists = {key for key, value in layer.items() if isinstance(value, list)}
+    assert lists - OTHER_LISTS == {*(weight.key for weight in schema.weights), *schema.paths}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_every_weight_is_read_into_the_graph(document):
+    """Changing any number of a weight changes the graph: a builder that ignored it would not notice."""
+    graph = import_graph(document)
+    for number in range(len(list(all_weights(document)))):
+        changed = copy.deepcopy(document)
+        layer, weight = list(all_weights(changed))[number]
+        layer[weight.key] = (np.asarray(layer[weight.key]) * 2 + 1).tolist()
+        assert not same_graph(import_graph(changed), graph), weight.key
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_every_weight_is_stripped_and_comes_back_from_an_h5_file(document, tmp_path):
+    graph = import_graph(document)
+    stripped = strip_weights(document)
+    for layer, weight in all_weights(stripped):
+        assert layer[weight.key] == weight.initializer
+        assert weight.sizes.keys() <= layer.keys()
+    path = tmp_path / "m.h5"
+    path.write_bytes(write_weights(graph))
+    assert same_graph(load_weights(import_graph(stripped), path), graph)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_every_weight_is_cut_out_of_text(document):
+    assert {weight.key for _, weight in all_weights(document)} <= set(LIST_KEYS)
+    text = json.dumps(document)
+    assert same_graph(import_graph(text), import_graph(document))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_every_weight_is_written_back(document, tmp_path):
+    """Each weight of the graph, changed, is found in the document that is written."""
+    root = read_source(document)
+    found = find_network(root)
+    graph = build_graph(found, Settings())
+    path = tmp_path / "m.h5"
+    path.write_bytes(write_weights(graph))
+    trained = load_weights(graph, path)
+    ops = {
+        node.name: set_weights(
+            node.op,
+            {
+                name: Tensor.float32(tensor.float64 * 1.5 + 0.125)
+                for name, tensor in get_weights(node.op).items()
+            },
+        )
+        for node in weighted_nodes(trained)
+    }
+    trained = replace_ops(trained, ops)
+    written = write_document_weights(root, found, graph, trained)
+    again = import_graph(written)
+    if document is not DOCUMENTS["untyped"]:  # its stdev² is rounded, and an inner bias goes into its mean
+        assert [get_weights(node.op) for node in weighted_nodes(again)] == [
+            get_weights(node.op) for node in weighted_nodes(trained)
+        ]
+    pairs = zip(all_weights(document), all_weights(written), strict=True)
+    assert [
+        weight.key for (layer, weight), (other, _) in pairs if layer[weight.key] == other[weight.key]
+    ] == []
+
+
+def test_names_in_files_are_those_of_ops():
+    for op, declared in OP_WEIGHTS.items():
+        attributes = {field.name for field in op.__attrs_attrs__}
+        assert {weight.attribute for weight in declared} <= attributes
+        assert len({weight.keras for weight in declared}) == len(declared)
+
+
+def test_a_weight_that_no_schema_declares_cannot_be_read():
+    with pytest.raises(KeyError, match="declares no weight 'kernel'"):
+        SCHEMAS["dense"].weight("kernel")
+    assert isinstance(SCHEMAS["dense"].weight("weights"), Weight)
+
+
+def test_derived_tables():
+    assert set(WEIGHT_KEYS) >= {"weights", "offset", "scale", "stdev", "gamma", "kernel", "point_kernel"}
+    assert set(PATHS) == {path for schema in SCHEMAS.values() for path in schema.paths}
