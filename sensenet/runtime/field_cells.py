@@ -7,23 +7,89 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from sensenet.errors import InputError
 from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
+from sensenet.ir.signature import CategoricalColumn, Column, NumericColumn
 from sensenet.ir.types import Array
+from sensenet.runtime.cells import (
+    INTEGER_SIZED,
+    CellReader,
+    Cells,
+    describe,
+    find_distinct,
+    is_missing,
+    read_name,
+    read_number,
+    read_text,
+)
 from sensenet.runtime.terms import Counter, count_items, count_terms
-
-Cells = list[Any] | Array
-"""A column: a list, or a 1-D array."""
 
 FieldEncoder = Callable[[Cells], Sequence[Cells]]
 """From the values of all rows to the columns; raises InputError, naming the row, for one it can't read."""
 
-READ_AS_TEXT = (str, int, float, np.generic)
-"""Types of values that a text field takes: of a number, what `str` makes of it."""
+UNREADABLE = (TypeError, ValueError, ArithmeticError)
+"""What reading a value raises."""
+
+
+def cell_reader(column: Column, where: str) -> CellReader:
+    """Return the reader of the values that dicts, frames and CSV files have for a column's cell.
+
+    It returns None for a missing value. `where` names the cell in errors.
+    """
+    match column:
+        case NumericColumn():
+            return partial(_read_numbers, where)
+        case CategoricalColumn():
+            known = frozenset(value for value in column.values if value is not None)
+            return partial(_read_categories, known, where)
+        case _:
+            return lambda cells: [None if is_missing(cell) else cell for cell in cells]
+
+
+def _read_numbers(where: str, cells: Cells) -> Cells:
+    if _holds_numbers(cells):
+        return cells  # NaN in an array is missing
+    return _read_each(cells, where, "a number", read_number)
+
+
+def _read_categories(known: frozenset[str], where: str, cells: Cells) -> Cells:
+    if _holds_numbers(cells) and cells.dtype.kind != "f":
+        return cells  # as text they are what people write
+    if _holds_numbers(cells) and cells.dtype.char in INTEGER_SIZED:
+        distinct, positions = find_distinct(cells)
+        return np.array(_read_categories(known, where, list(distinct)), object)[positions]
+
+    def read(cell: Any) -> Any:
+        if isinstance(cell, str) and cell in known:
+            return cell
+        return None if is_missing(cell) else read_name(cell, known)
+
+    return _read_each(cells, where, "a category", read)
+
+
+def _read_each(cells: Cells, where: str, what: str, read: Callable[[Any], Any]) -> list[Any]:
+    """Read each cell; raises InputError naming the row of one that cannot be read."""
+    try:
+        return [read(cell) for cell in cells]
+    except UNREADABLE as error:
+        row, cell = next((row, cell) for row, cell in enumerate(cells) if not _is_readable(cell, read))
+        raise InputError(f"row {row}, {where}: could not read {describe(cell)} as {what}") from error
+
+
+def _is_readable(cell: Any, read: Callable[[Any], Any]) -> bool:
+    try:
+        read(cell)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _holds_numbers(cells: Cells) -> TypeGuard[Array]:
+    return isinstance(cells, np.ndarray) and cells.dtype.kind in "biuf"
 
 
 def field_encoder(field: Field, missing_tokens: frozenset[str]) -> FieldEncoder:
@@ -35,11 +101,14 @@ def field_encoder(field: Field, missing_tokens: frozenset[str]) -> FieldEncoder:
 def _encoder(field: Field) -> FieldEncoder:
     match field.encoding:
         case Terms() as terms:
-            return partial(_encode_texts, cache(partial(count_terms, terms)), len(terms.terms), field)
+            known = frozenset((*terms.terms, *terms.forms))
+            read = partial(read_text, known=known)
+            return partial(_encode_texts, cache(partial(count_terms, terms)), read, len(terms.terms), field)
         case Items() as items:
-            return partial(_encode_texts, cache(partial(count_items, items)), len(items.items), field)
+            read = partial(read_name, known=frozenset(items.items))
+            return partial(_encode_texts, cache(partial(count_items, items)), read, len(items.items), field)
         case Number() as number:
-            return partial(_encode_numbers, number)
+            return partial(_encode_numbers, number, field)
         case Booleans() as booleans:
             return partial(_encode_booleans, booleans)
         case _:
@@ -47,31 +116,44 @@ def _encoder(field: Field) -> FieldEncoder:
 
 
 def _without_tokens(values: Cells, tokens: frozenset[str]) -> Cells:
-    if not tokens or (isinstance(values, np.ndarray) and values.dtype.kind in "biuf"):
+    if not tokens or _holds_numbers(values):
         return values
     return [None if isinstance(value, str) and value in tokens else value for value in values]
 
 
 def _encode_texts(
-    make_counter: Callable[[], Counter], width: int, field: Field, values: Cells
+    make_counter: Callable[[], Counter],
+    read: Callable[[Any], str],
+    width: int,
+    field: Field,
+    values: Cells,
 ) -> Sequence[Cells]:
     """f32[rows] of each term; nothing occurs in a text that is missing."""
     counts = np.zeros((len(values), width), np.float32)
     for row, value in enumerate(values):
-        if value is None:
+        if is_missing(value):
             continue
         where = f'row {row}, field "{field.name}"'
-        if not isinstance(value, READ_AS_TEXT):
-            raise InputError(f"{where}: expected text, found an object of type {type(value).__name__}")
         try:
-            counts[row] = make_counter()(str(value))
+            text = read(value)
+        except UNREADABLE as error:
+            raise InputError(f"{where}: expected text, found {describe(value)}") from error
+        try:
+            counts[row] = make_counter()(text)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
     return list(counts.T)
 
 
-def _encode_numbers(encoding: Number, values: Cells) -> Sequence[Cells]:
-    numbers = [_strip_affixes(value, encoding) for value in values]
+def _encode_numbers(encoding: Number, field: Field, values: Cells) -> Sequence[Cells]:
+    if _holds_numbers(values) and values.dtype.kind != "f":
+        return (values, np.zeros(len(values), np.float32)) if encoding.flags_missing else (values,)
+    numbers = _read_each(
+        values,
+        f'field "{field.name}"',
+        "a number",
+        lambda value: read_number(_strip_affixes(value, encoding)),
+    )
     missing = [number is None for number in numbers]
     if encoding.default is not None:
         numbers = [encoding.default if number is None else number for number in numbers]
@@ -88,9 +170,14 @@ def _strip_affixes(value: Any, encoding: Number) -> Any:
 
 
 def _encode_booleans(encoding: Booleans, values: Cells) -> Sequence[Cells]:
+    """The category of True and False, and of these words in any case, unless the word is a category."""
+    categories = {"true": encoding.true, "false": encoding.false}
+
     def category(value: Any) -> Any:
-        if not isinstance(value, bool | np.bool_):
-            return value
-        return encoding.true if value else encoding.false
+        if isinstance(value, bool | np.bool_):
+            return categories[str(value).lower()]
+        if isinstance(value, str) and value not in categories.values():
+            return categories.get(value.lower(), value)
+        return value
 
     return ([category(value) for value in values],)

@@ -2,12 +2,12 @@
 
 | form | meaning |
 |---|---|
-| list or tuple of cells, 1-D array, dict, Series | one row |
-| list or tuple of those, 2-D array | rows |
-| data frame (pandas, Polars) | rows; by name, or by position where its columns have no names |
+| list or tuple of cells, 1-D array, dict, pandas Series, record | one row |
+| list or tuple of those, 2-D array, array of records | rows |
+| data frame, Arrow table | rows; by name, or by position if the model or the frame has no names |
 
-The first item of a list decides whether it is a row or rows. In lists and arrays only None is missing: NaN is
-a number like others. In data frames whatever their library calls missing is, NaN of pandas too.
+The first item of a list decides whether it is a row or rows. NaN is missing, except in lists and tuples of
+cells: there only None is, as in the published package.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ from attrs import frozen
 
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.types import Array
-from sensenet.runtime.field_cells import Cells
+from sensenet.runtime.cells import Cells, describe, is_missing
+from sensenet.runtime.frames import Frame, cells_of_array, is_series, open_frame, records_frame, row_of_series
 from sensenet.runtime.layout import RowLayout
 
 CELL_KINDS = "biufOUST"
 """The kinds of dtype that cells may have: numbers, objects, text."""
-
-LONGEST_TEXT = 60
-"""Longer things are described in error messages by their type."""
 
 
 @frozen(kw_only=True)
@@ -47,16 +45,17 @@ def as_table(x: Any, layout: RowLayout) -> Table:
     """The rows in an argument; raises InputError, or InputTypeError for what can't hold rows."""
     if isinstance(x, list | tuple):
         return _table_of_list(x, layout)
+    if is_records(x):
+        return _table_of_frame(records_frame(np.asanyarray(x)), layout)
     if isinstance(x, np.ndarray):
         return _table_of_array(x, layout)
     if isinstance(x, Mapping):
         return _table_of_mappings([x], layout)
-    if is_frame(x):
-        return _table_of_frame(x, layout)
     if is_series(x):
-        return _table_of_mappings([_row_of_series(x)], layout)
-    if hasattr(x, "__array__"):
-        return _table_of_array(np.asarray(x), layout)
+        return _table_of_mappings([row_of_series(x)], layout)
+    frame = open_frame(x)
+    if frame is not None:
+        return _table_of_frame(frame, layout)
     raise InputTypeError(
         f"expected a row (a list of cells, a dict by field name), a list of rows, an array or a data frame; "
         f"found {describe(x)}"
@@ -66,26 +65,12 @@ def as_table(x: Any, layout: RowLayout) -> Table:
 def is_row(item: Any) -> bool:
     """Whether the first item of a list is a row, so that the list is one of rows."""
     flat = isinstance(item, np.ndarray) and item.ndim == 1
-    return flat or isinstance(item, list | tuple | Mapping) or is_series(item)
+    return flat or isinstance(item, list | tuple | Mapping | np.void) or is_series(item)
 
 
-def is_frame(x: Any) -> bool:
-    """Whether this is a data frame: pandas and Polars have these in common."""
-    return hasattr(x, "columns") and hasattr(x, "to_numpy") and hasattr(x, "shape")
-
-
-def is_series(x: Any) -> bool:
-    """Whether this is a pandas Series: one row of a frame."""
-    return hasattr(x, "index") and hasattr(x, "items") and hasattr(x, "to_numpy")
-
-
-def describe(x: Any) -> str:
-    """An argument or cell in an error message: as Python writes it, or its type where that is long."""
-    try:
-        text = repr(x.item() if isinstance(x, np.generic) else x)
-    except ValueError:  # an integer of thousands of digits
-        text = ""
-    return text if 0 < len(text) <= LONGEST_TEXT else f"an object of type {type(x).__name__}"
+def is_records(x: Any) -> bool:
+    """Whether this is an array, or one record of it, whose dtype names its parts."""
+    return isinstance(x, np.ndarray | np.void) and x.dtype.names is not None
 
 
 def table_of_rows(rows: Sequence[Sequence[Any]], layout: RowLayout) -> Table:
@@ -110,7 +95,7 @@ def _table_of_list(x: Sequence[Any], layout: RowLayout) -> Table:
         raise InputError("the list is empty: expected a row of cells, or a list of rows")
     if not is_row(x[0]):
         return table_of_rows([x], layout)
-    if isinstance(x[0], Mapping) or is_series(x[0]):
+    if isinstance(x[0], Mapping) or is_series(x[0]) or is_records(x[0]):
         return _table_of_mappings([_as_mapping(number, row) for number, row in enumerate(x)], layout)
     if all(issubclass(kind, list | tuple) for kind in set(map(type, x))):
         return table_of_rows(x, layout)
@@ -120,16 +105,23 @@ def _table_of_list(x: Sequence[Any], layout: RowLayout) -> Table:
 def _as_sequence(number: int, row: Any) -> Sequence[Any]:
     if isinstance(row, list | tuple):
         return row
-    if isinstance(row, np.ndarray) and row.ndim == 1:
-        return list(row)
+    if isinstance(row, np.ndarray) and row.ndim == 1 and not is_records(row):
+        return _without_missing(cells_of_array(row))
     raise InputTypeError(f"row {number}: expected a list of cells, as row 0 is; found {describe(row)}")
+
+
+def _without_missing(cells: Cells) -> list[Any]:
+    """The cells, with None for each that is missing."""
+    return [None if is_missing(cell) else cell for cell in cells]
 
 
 def _as_mapping(number: int, row: Any) -> Mapping[Any, Any]:
     if isinstance(row, Mapping):
         return row
     if is_series(row):
-        return _row_of_series(row)
+        return row_of_series(row)
+    if isinstance(row, np.void) and row.dtype.names:
+        return {name: row[name] for name in row.dtype.names}
     raise InputTypeError(f"row {number}: expected a dict by field name, as row 0 is; found {describe(row)}")
 
 
@@ -155,71 +147,58 @@ def _table_of_fields(length: int, values: Callable[[int], Cells], layout: RowLay
         position, offset = layout.owners[index]
         if position not in columns:
             columns[position] = layout.encoders[position](values(position))
-        return columns[position][offset]
+        return layout.readers[index](columns[position][offset])
 
     return Table(length=length, cells=cells)
 
 
 def _table_of_array(x: Array, layout: RowLayout) -> Table:
-    if isinstance(x, np.ma.MaskedArray):
-        x = _with_none(x, np.broadcast_to(x.mask, x.shape))
-    if x.ndim not in (1, 2):
+    masked = isinstance(x, np.ma.MaskedArray)
+    plain = np.asarray(x)  # other classes, such as np.matrix, index in ways of their own
+    if plain.ndim not in (1, 2):
         raise InputError(
-            f"expected an array of one row [cells] or of rows [rows, cells]; found {list(x.shape)}"
+            f"expected an array of one row [cells] or of rows [rows, cells]; found {list(plain.shape)}"
         )
-    if x.dtype.kind not in CELL_KINDS:
-        raise InputTypeError(f"an array of dtype {x.dtype} holds no cells: expected numbers, text or objects")
-    rows = x if x.ndim == 2 else x[None]
+    if plain.dtype.kind not in CELL_KINDS:
+        raise InputTypeError(
+            f"an array of dtype {plain.dtype} holds no cells: expected numbers, text or objects"
+        )
+    rows = np.atleast_2d(x if masked else plain)
 
-    def cells(index: int) -> Array:
+    def cells(index: int) -> Cells:
         try:
-            return rows[:, index]
+            column = rows[:, index]
         except IndexError:
             raise _too_short("each row", rows.shape[1], layout) from None
+        found = cells_of_array(column) if masked else column
+        return found if _is_numeric(found) else _without_missing(found)
 
-    ready = type(rows) is np.ndarray and rows.dtype == np.float32 and rows.flags.c_contiguous
+    ready = not masked and rows.dtype == np.float32 and rows.flags.c_contiguous
     return Table(length=len(rows), cells=cells, numbers=rows if ready else None)
 
 
-def _table_of_frame(frame: Any, layout: RowLayout) -> Table:
-    keys = list(frame.columns)
-    if len(set(keys)) < len(keys):
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise InputError(f"the data frame has several columns {doubled!r}")
-    if not layout.fields or keys == list(range(len(keys))):
-        return _frame_by_position(frame, keys, layout)
-    found = layout.find(keys)
+def _is_numeric(cells: Cells) -> bool:
+    return isinstance(cells, np.ndarray) and cells.dtype.kind in "biuf"
+
+
+def _table_of_frame(frame: Frame, layout: RowLayout) -> Table:
+    if not layout.fields or frame.names == list(range(len(frame.names))):
+        return _frame_by_position(frame, layout)
+    found = layout.find(frame.names)
 
     def values(position: int) -> Cells:
         given = found.get(position)
-        return _cells_of_series(frame[given[0]]) if given else [None] * len(frame)
+        return frame.column(given[0]) if given else [None] * frame.length
 
-    return _table_of_fields(len(frame), values, layout)
+    return _table_of_fields(frame.length, values, layout)
 
 
-def _frame_by_position(frame: Any, keys: list[Any], layout: RowLayout) -> Table:
+def _frame_by_position(frame: Frame, layout: RowLayout) -> Table:
     def cells(index: int) -> Cells:
         try:
-            return _cells_of_series(frame[keys[index]])
+            name = frame.names[index]
         except IndexError:
-            raise _too_short("each row", len(keys), layout) from None
+            raise _too_short("each row", len(frame.names), layout) from None
+        return layout.readers[index](frame.column(name))
 
-    return Table(length=len(frame), cells=cells)
-
-
-def _cells_of_series(series: Any) -> Cells:
-    """The cells of a frame's column, with None where one is missing."""
-    cells: Array = series.to_numpy()
-    missing = np.asarray(series.isna() if hasattr(series, "isna") else series.is_null())
-    return _with_none(cells, missing) if missing.any() else cells
-
-
-def _with_none(cells: Array, missing: Array) -> Array:
-    """A copy of the cells, with None where one is missing."""
-    copy = np.array(cells, object)
-    copy[missing] = None
-    return copy
-
-
-def _row_of_series(series: Any) -> Mapping[Any, Any]:
-    return dict(zip(series.index, _cells_of_series(series), strict=True))
+    return Table(length=frame.length, cells=cells)

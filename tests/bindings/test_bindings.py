@@ -74,6 +74,7 @@ def answers(tmp_path_factory, pictures, picture_rows, image_fields):
         for name, make in RESOURCES.items()
     }
     jobs |= {f"{name}, numpy": {**jobs[name], "kind": "numpy"} for name in LAMINAR}
+    jobs["not preferred"] = {"kind": "predict", "resource": not_preferred(), "rows": [*ROWS_OF_TABLE, {}]}
     jobs["picture"] = {"kind": "predict", "resource": picture_resource(), "rows": picture_rows}
     jobs["regions"] = {
         "kind": "detect",
@@ -87,6 +88,17 @@ def answers(tmp_path_factory, pictures, picture_rows, image_fields):
         "rows": [{"000000": path} for path in pictures],
     }
     return run_client(jobs, tmp_path_factory.mktemp("jobs"))
+
+
+ROWS_OF_TABLE = [{"width": 1.5, "color": "red", "height": 4}, {"color": "blue"}, {"width": 0.25}]
+
+
+def not_preferred():
+    """A resource of which no input field is preferred."""
+    resource = RESOURCES["tabular"]()
+    for field in resource["object"]["deepnet"]["fields"].values():
+        field["preferred"] = False
+    return resource
 
 
 def run_client(jobs, folder):
@@ -125,6 +137,15 @@ def test_cells_by_name_are_those_of_the_bindings(answers, name):
     by_position = encoder.encode(as_table([answer["cells"] for answer in answers[name]], encoder.layout))
     np.testing.assert_array_equal(by_name, by_position)
     assert len(np.unique(by_name, axis=0)) >= 10
+
+
+def test_the_bindings_pass_over_fields_that_are_not_preferred(answers):
+    """Here they count: docs/fields.md says so."""
+    cells = [answer["cells"] for answer in answers["not preferred"]]
+    assert cells == [cells[-1]] * len(cells)
+    model, others = create_model(not_preferred()), create_model(RESOURCES["tabular"]())
+    np.testing.assert_array_equal(model(ROWS_OF_TABLE), others(ROWS_OF_TABLE))
+    assert len(np.unique(model(ROWS_OF_TABLE), axis=0)) == len(ROWS_OF_TABLE)
 
 
 @pytest.mark.parametrize("name", LAMINAR)

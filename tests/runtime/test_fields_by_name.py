@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import math
 
 import numpy as np
@@ -101,10 +103,35 @@ def test_frames_of_all_fields():
     ]
 
 
-def test_nan_is_no_missing_number_outside_of_frames():
-    value, flag = encode({"age": math.nan})[0][3:5]
-    assert math.isnan(value)
-    assert flag == 0
+MISSING = (
+    math.nan,
+    np.float32("nan"),
+    decimal.Decimal("NaN"),
+    decimal.Decimal("sNaN"),
+    pd.NA,
+    pd.NaT,
+    np.ma.masked,
+)
+
+
+@pytest.mark.parametrize("missing", MISSING, ids=repr)
+def test_what_is_missing_in_a_row_by_name(missing):
+    row = dict.fromkeys([field.name for field in FIELDS], missing)
+    assert encode(row) == encode([row]) == [NOTHING]
+    assert encode(pd.Series(row, dtype=object)) == [NOTHING]
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", " -NAN "])
+def test_the_text_of_nan_is_a_missing_number_and_a_text_like_others(text):
+    numbers = ("price", "age", "size", "date.year")
+    assert encode(dict.fromkeys(numbers, text)) == [NOTHING]
+    fields = [
+        Field(id="0", name="t", optype="text", encoding=Terms(terms=("nan",), case_sensitive=False)),
+        Field(id="1", name="c", optype="categorical"),
+    ]
+    columns = [NumericColumn(index=0), CategoricalColumn(index=1, values=("nan", "NaN", " -NAN "))]
+    encoder = row_encoder(Signature(columns=columns, fields=fields))
+    assert encode({"t": text, "c": text}, encoder) == [[1, ("nan", "NaN", " -NAN ").index(text)]]
 
 
 def test_cells_by_position_are_taken_as_they_are():
@@ -116,8 +143,13 @@ def test_cells_by_position_are_taken_as_they_are():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ({"Message": ["free"]}, 'row 0, field "Message": expected text, found an object of type list'),
-        ([{}, {"tags": b"a"}], 'row 1, field "tags": expected text, found an object of type bytes'),
+        ({"Message": ["free"]}, "row 0, field \"Message\": expected text, found ['free']"),
+        ([{}, {"tags": b"a"}], "row 1, field \"tags\": expected text, found b'a'"),
+        ({"Message": 10**5000}, 'row 0, field "Message": expected text, found an object of type int'),
+        ({"color": ["red"]}, "row 0, column 10 (\"color\"): could not read ['red'] as a category"),
+        ([{}, {"color": {"a": 1}}], "row 1, column 10 (\"color\"): could not read {'a': 1} as a category"),
+        ({"color": datetime.datetime(2020, 1, 1)}, 'column 10 ("color"): could not read datetime'),
+        ({"date.year": np.datetime64("2020-01-01")}, 'column 11 ("date.year"): could not read datetime'),
         ({"price": "two"}, "row 0, column 2 (\"price\"): could not read 'two' as a number"),
         ({"age": "two"}, "row 0, column 3 (\"age\"): could not read 'two' as a number"),
         ({"Mesage": "free"}, "there is no field 'Mesage': did you mean 'Message'"),

@@ -1,0 +1,132 @@
+"""Single values as dicts, data frames and CSV files hold them: which are missing, and the text of the others.
+
+| value | meaning |
+|---|---|
+| None, NaN (float, NumPy, Decimal), NA and NaT of pandas, a masked value | missing |
+| text, a number, True or False, a date | its text |
+| anything else, such as a list, bytes, or a date with a time | no text |
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import fractions
+import re
+from collections.abc import Callable, Container
+from typing import Any
+
+import numpy as np
+
+from sensenet.ir.types import Array
+
+Cells = list[Any] | Array
+"""A column: a list, or a 1-D array."""
+
+CellReader = Callable[[Cells], Cells]
+"""Makes cells of the values in a column; raises InputError naming the row and the column of a bad one."""
+
+INTEGER_SIZED = "?bBhHiIlLqQefd"
+"""The dtypes of numbers whose bits make an integer: all but the longest floats."""
+
+HAVE_TEXT = (
+    *(str, int, float, decimal.Decimal, fractions.Fraction, datetime.date),
+    *(np.bool_, np.integer, np.floating),
+)
+"""Types whose `str` is what people write. A date with a time is excluded: it is written in many ways."""
+
+INEXACT = (float, np.floating, decimal.Decimal)
+"""Types of numbers that may be written with more digits than they need: 1.0, 1.50."""
+
+MOST_EXACT = 2**53
+"""Floats of this size and more may be several integers."""
+
+MOST_DIGITS = 40
+"""A Decimal may have millions."""
+
+WHOLE = re.compile(r"[-+]?\d+\.0+")
+NAN = re.compile(r"\s*[-+]?nan\s*", re.IGNORECASE)
+
+LONGEST_TEXT = 60
+"""Longer values are described in error messages by their type."""
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, or what NumPy or pandas use for a missing one."""
+    if value is None or isinstance(value, str | int):
+        return value is None
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan()
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    kind = type(value)
+    return value is np.ma.masked or (
+        kind.__name__ in ("NAType", "NaTType") and kind.__module__.startswith("pandas.")
+    )
+
+
+def is_missing_number(value: Any) -> bool:
+    """Whether a value is missing, or the text of NaN, which `float` would read as a number."""
+    if isinstance(value, str):
+        return NAN.fullmatch(value) is not None
+    return is_missing(value)
+
+
+def read_number(value: Any) -> Any:
+    """Return the value, or None if it is missing; raises TypeError for a time, which `float` would read."""
+    if isinstance(value, np.datetime64 | np.timedelta64) and not is_missing(value):
+        raise TypeError(f"{type(value).__name__} is not a number")
+    return None if is_missing_number(value) else value
+
+
+def read_text(value: Any, known: Container[str]) -> str:
+    """Return the text of a value that is not missing.
+
+    That of a number has no more digits than it needs, 1.0 becomes "1", unless the longer text is known.
+    Raises TypeError for a value without text, ValueError for an integer of thousands of digits.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, HAVE_TEXT) or isinstance(value, datetime.datetime):
+        raise TypeError(f"{type(value).__name__} has no text")
+    text = str(value)
+    return _shorten(value, text) if isinstance(value, INEXACT) and text not in known else text
+
+
+def read_name(value: Any, known: Container[str]) -> str:
+    """Return the text of a category or an item: as `read_text`, and the text "1.0" is also found as "1"."""
+    text = read_text(value, known)
+    if text not in known and WHOLE.fullmatch(text):
+        shorter = text.partition(".")[0]
+        return shorter if shorter in known else text
+    return text
+
+
+def _shorten(value: Any, text: str) -> str:
+    """Return the text of a number without digits that say nothing."""
+    if isinstance(value, decimal.Decimal):
+        short = value.is_finite() and abs(value.adjusted()) < MOST_DIGITS
+        return f"{value.normalize():f}" if short else text
+    number = float(value)
+    return str(int(number)) if abs(number) < MOST_EXACT and number.is_integer() else text
+
+
+def find_distinct(cells: Array) -> tuple[Array, Array]:
+    """Return the distinct numbers among cells of a dtype in INTEGER_SIZED, and the position of each cell's.
+
+    Numbers are told apart by their bits, as their text does: 0.0 is not -0.0.
+    """
+    bits = np.ascontiguousarray(cells).view(f"u{cells.dtype.itemsize}")
+    distinct, positions = np.unique(bits, return_inverse=True)
+    return distinct.view(cells.dtype), positions
+
+
+def describe(value: Any) -> str:
+    """Describe a value in an error message: as Python writes it, or by its type if that is long."""
+    try:
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+    except Exception:  # an integer of thousands of digits, lists too deep, or any fault of a class
+        text = ""
+    return text if 0 < len(text) <= LONGEST_TEXT else f"an object of type {type(value).__name__}"

@@ -1,0 +1,159 @@
+"""Tables whose columns have names: data frames of any library, Arrow tables, structured arrays.
+
+Narwhals reads the frames of pandas, Polars, PyArrow and others. It is imported when the first object appears
+that may be one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import InputError, InputTypeError
+from sensenet.ir.types import Array
+from sensenet.runtime.cells import Cells, describe
+
+if TYPE_CHECKING:
+    import narwhals
+
+NUMBER_KINDS = "biuf"
+"""The kinds of dtype whose cells are numbers."""
+
+SERIES_MODULES = ("pandas", "modin.pandas", "cudf")
+"""Libraries whose Series has an index, so that it can be a row of a frame."""
+
+ArrowReader = Literal["pyarrow", "polars"]
+ARROW_READERS: tuple[ArrowReader, ...] = ("pyarrow", "polars")
+"""Libraries with which narwhals reads a stream of Arrow, in order of preference."""
+
+
+@frozen(kw_only=True)
+class Frame:
+    """Columns by name. `column` returns the cells under a name, with None or NaN if one is missing."""
+
+    names: list[Any]
+    length: int
+    column: Callable[[Any], Cells]
+
+
+def open_frame(x: Any) -> Frame | None:
+    """Return the frame that an object is, or None for another object.
+
+    Raises InputError for two columns with one name, InputTypeError for a single column or a lazy frame.
+    """
+    if type(x).__module__ == "builtins":
+        return None
+    import narwhals as nw
+
+    try:
+        found = nw.from_native(x, pass_through=True, allow_series=True)
+        if isinstance(found, nw.Series):
+            raise InputTypeError(f"expected rows, found one column ({_type_name(x)}): give a data frame")
+        if isinstance(found, nw.LazyFrame):
+            raise InputTypeError(f"expected rows, found a lazy frame ({_type_name(x)}): collect it first")
+        if not isinstance(found, nw.DataFrame):
+            if not hasattr(x, "__arrow_c_stream__"):
+                return None
+            found = nw.from_arrow(x, backend=_arrow_reader(x))
+        names = list(found.columns)
+    except InputError:
+        raise
+    except Exception as error:  # whatever the frame's library raises
+        raise _refuse(x, error) from error
+    return Frame(names=names, length=len(found), column=lambda name: _read_column(found, name))
+
+
+def _type_name(x: Any) -> str:
+    return f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
+
+
+def _arrow_reader(x: Any) -> ArrowReader:
+    """Return the name of an installed library that reads Arrow; raises InputTypeError if there is none."""
+    for name in ARROW_READERS:
+        if importlib.util.find_spec(name):
+            return name
+    raise InputTypeError(f"reading {_type_name(x)} needs pyarrow or polars: install one of them")
+
+
+def _refuse(x: Any, error: Exception) -> InputError:
+    """Describe a frame that cannot be read."""
+    try:
+        names = getattr(x, "column_names", None) or list(getattr(x, "columns", ()))
+        doubled = [name for name, count in Counter(names).items() if count > 1]
+    except TypeError:
+        doubled = []
+    if doubled:
+        return InputError(f"the data frame has several columns {describe(doubled[0])}")
+    reason = " ".join(str(error).split())[:200]
+    return InputTypeError(f"{_type_name(x)} could not be read as a data frame: {reason}")
+
+
+def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
+    """Return the cells of a column: an array of numbers, or a list of Python's values.
+
+    Integers stay integers if some are missing. So do categories, of which not all libraries' arrays say
+    that one is missing. Raises InputError naming a column that cannot be read.
+    """
+    import narwhals as nw
+
+    try:
+        series = frame.get_column(name)
+        dtype = series.dtype
+        exact = dtype.is_integer() or dtype == nw.Boolean
+        if dtype.is_float() or (exact and not series.null_count()):
+            array: Array = series.to_numpy()
+            if array.dtype.kind in NUMBER_KINDS:
+                return array
+        return list(series.to_list())
+    except Exception as error:  # whatever the frame's library raises
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"column {describe(name)} of the data frame cannot be read: {reason}") from error
+
+
+def records_frame(x: Array) -> Frame:
+    """Return the frame of a structured array [rows] or of one record; raises InputError for other shapes."""
+    rows = np.atleast_1d(x)
+    if rows.ndim != 1:
+        raise InputError(f"expected an array of records [rows]; found {list(x.shape)}")
+
+    def column(name: str) -> Cells:
+        cells = rows[name]
+        if cells.ndim != 1:
+            raise InputError(
+                f"column {name!r} of the array holds {list(cells.shape[1:])} values a row, not one"
+            )
+        return cells_of_array(cells)
+
+    return Frame(names=list(rows.dtype.names or ()), length=len(rows), column=column)
+
+
+def cells_of_array(cells: Array) -> Cells:
+    """Return the cells of an array [cells] of any class: an array of numbers, or a list, None if masked."""
+    plain = np.asarray(cells)
+    if isinstance(cells, np.ma.MaskedArray):
+        mask = np.broadcast_to(cells.mask, plain.shape)
+        return [None if masked else cell for cell, masked in zip(plain, mask, strict=True)]
+    return plain if plain.dtype.kind in NUMBER_KINDS else list(plain)
+
+
+def is_series(x: Any) -> bool:
+    """Whether an object is one row of a pandas frame, or of one like it."""
+    return any(isinstance(x, getattr(sys.modules.get(name), "Series", ())) for name in SERIES_MODULES)
+
+
+def row_of_series(series: Any) -> Mapping[Any, Any]:
+    """Return the values of a Series by its labels; raises InputError for a label that occurs twice."""
+    labels = list(series.index)
+    # An array keeps float32, so that 0.1 has the text "0.1"; a list keeps integers next to a missing one.
+    values = series.to_numpy() if getattr(series.dtype, "kind", "O") == "f" else series
+    row = dict(zip(labels, values, strict=True))
+    if len(row) < len(labels):
+        doubled = next(label for label, count in Counter(labels).items() if count > 1)
+        raise InputError(f"the row has several values for {describe(doubled)}")
+    return row
