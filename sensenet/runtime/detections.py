@@ -14,10 +14,11 @@ from sensenet.errors import ArtifactError
 from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 from sensenet.ir.types import Array
 from sensenet.runtime.ahead import map_ahead
+from sensenet.runtime.frames import is_frame
 from sensenet.runtime.image_lists import flatten, unflatten
 from sensenet.runtime.images import read_image
 from sensenet.runtime.layout import RowLayout, row_layout
-from sensenet.runtime.tables import as_table, is_frame
+from sensenet.runtime.tables import as_table
 
 PICTURES_AT_ONCE = 4
 """Pictures that are run together, as far as they have one size, while threads read as many more.

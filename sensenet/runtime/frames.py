@@ -42,6 +42,11 @@ class Frame:
     column: Callable[[Any], Cells]
 
 
+def is_frame(x: Any) -> bool:
+    """Whether an object offers its columns by one of the protocols of data frames."""
+    return not is_series(x) and any(hasattr(x, name) for name in ("__arrow_c_stream__", "__dataframe__"))
+
+
 def open_frame(x: Any) -> Frame | None:
     """Return the frame that an object is, or None for another object.
 

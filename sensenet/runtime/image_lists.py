@@ -25,7 +25,9 @@ from typing import Any
 import numpy as np
 
 from sensenet.errors import InputError, InputTypeError
-from sensenet.runtime.tables import describe, is_frame, is_row
+from sensenet.runtime.cells import describe
+from sensenet.runtime.frames import is_frame
+from sensenet.runtime.tables import is_row
 
 PIXEL_KINDS = "biuf"
 """The kinds of dtype that pixels have."""
