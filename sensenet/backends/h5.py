@@ -13,7 +13,6 @@ are no weights: they stay in the document.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,8 @@ from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
+from sensenet.backends.files import read_file
+from sensenet.backends.hdf5 import StoredArray, StoredFile, read_hdf5
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_package
 from sensenet.backends.text import make_executable
@@ -55,9 +56,10 @@ KERAS_3_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies"})
 LARGEST_ATTRIBUTE = 64512
 """Bytes. Longer lists of names are split over several attributes, as Keras does."""
 
-MOST_NAMES = 2**16
-LARGEST_ITEM = 8
-"""Bytes of a number: float64."""
+OPTIMIZER_GROUP = "optimizer_weights"
+"""What a whole model keeps besides; it is not read."""
+
+FLOATS = frozenset({"float16", "float32", "float64"})
 
 
 def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
@@ -70,7 +72,7 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
 
 def load(artifact: Artifact) -> Executable:
     """Run the artifact's graph in the interpreter, with the weights of the file."""
-    return make_executable(_load(artifact.graph, io.BytesIO(bytes(artifact)), FILE_NAME))
+    return make_executable(_load(artifact.graph, bytes(artifact), FILE_NAME))
 
 
 def open(path: Path) -> Executable:
@@ -118,46 +120,39 @@ def load_weights(graph: Graph, path: Path) -> Graph:
     the layer, for weights of another network, and for a file that is damaged or no such file;
     MissingPackageError without h5py.
     """
-    return _load(graph, path, str(path))
+    return _load(graph, read_file(path), str(path))
 
 
-def _load(graph: Graph, source: Path | io.BytesIO, where: str) -> Graph:
+def _load(graph: Graph, content: bytes, where: str) -> Graph:
     nodes = weighted_nodes(graph)
-    with _open_file(source, where) as file:
-        layers = list(_find_layers(_find_root(file, where)))
-        _require_match(nodes, layers, where)
-        ops = {node.name: _read_op(node, layer, where) for node, layer in zip(nodes, layers, strict=True)}
+    file = read_hdf5(content, where, skipped=(OPTIMIZER_GROUP,))
+    try:
+        layers = list(_find_layers(file, _find_root(file, where)))
+    except _DamageError as error:
+        raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({error})") from None
+    _require_match(nodes, layers, where)
+    ops = {node.name: _read_op(node, layer, where) for node, layer in zip(nodes, layers, strict=True)}
     return replace_ops(graph, ops)
 
 
-@contextlib.contextmanager
-def _open_file(source: Path | io.BytesIO, where: str) -> Iterator[Any]:
-    """The open file; whatever h5py raises while it is used becomes an ArtifactError."""
-    h5py = import_package("h5py", "tensorflow", "reading an h5 file")
-    try:
-        with h5py.File(source, "r") as file:
-            yield file
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{where}: there is no such file") from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({error})") from error
+class _DamageError(Exception):
+    """Names in a file that lead nowhere."""
 
 
 @frozen(kw_only=True, eq=False)
 class StoredLayer:
-    """A layer of a file: its weights' datasets by their names."""
+    """A layer of a file: its weights by their names; None for a group in the place of one."""
 
     name: str
-    datasets: Mapping[str, Any]
+    weights: Mapping[str, StoredArray | None]
 
 
-def _find_root(file: Any, where: str) -> Any:
-    """The group that lists the layers."""
-    if _has_names(file, LAYERS):
-        return file
-    if MODEL_GROUP in file and _has_names(group := _follow(file, MODEL_GROUP), LAYERS):
-        return group
-    if KERAS_3_GROUPS & set(file):
+def _find_root(file: StoredFile, where: str) -> str:
+    """The path of the group that lists the layers."""
+    for path in ("", MODEL_GROUP):
+        if _has_names(file, path, LAYERS):
+            return path
+    if KERAS_3_GROUPS & set(file.groups):
         raise ArtifactError(
             f"{where} is a .weights.h5 file, which does not keep the order of the layers: load it into the "
             "Keras model that it was saved from, and save that as a whole: model.save('model.h5')"
@@ -165,50 +160,42 @@ def _find_root(file: Any, where: str) -> Any:
     raise ArtifactError(f"{where} is an h5 file, but not of Keras weights: it has no attribute {LAYERS!r}")
 
 
-def _find_layers(root: Any) -> Iterator[StoredLayer]:
+def _find_layers(file: StoredFile, root: str) -> Iterator[StoredLayer]:
     """The layers that have weights, in order."""
-    for name in _read_names(root, LAYERS):
-        group = _follow(root, name)
-        datasets = {weight: _follow(group, weight) for weight in _read_names(group, WEIGHTS)}
-        if datasets:
-            yield StoredLayer(name=name, datasets=datasets)
+    for name in _read_names(file, root, LAYERS):
+        path = _join(root, name)
+        if path not in file.groups:
+            raise _DamageError(f"there is no group {path!r}, or a link")
+        weights = {weight: _find(file, _join(path, weight)) for weight in _read_names(file, path, WEIGHTS)}
+        if weights:
+            yield StoredLayer(name=name, weights=weights)
 
 
-def _has_names(group: Any, attribute: str) -> bool:
-    return attribute in group.attrs or f"{attribute}0" in group.attrs
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
 
 
-def _read_names(group: Any, attribute: str) -> list[str]:
-    """The texts of an attribute, or of the several that it was split over; none where it is missing."""
+def _find(file: StoredFile, path: str) -> StoredArray | None:
+    if path not in file.arrays and path not in file.groups:
+        raise _DamageError(f"there is nothing at {path!r}, or a link")
+    return file.arrays.get(path)
+
+
+def _has_names(file: StoredFile, path: str, attribute: str) -> bool:
+    attributes = file.groups.get(path, {})
+    return attribute in attributes or f"{attribute}0" in attributes
+
+
+def _read_names(file: StoredFile, path: str, attribute: str) -> Sequence[str]:
+    """The texts of an attribute, or of the several that it was split over; none if it is missing."""
+    attributes = file.groups[path]
     pieces = (f"{attribute}{number}" for number in itertools.count())
-    split = itertools.takewhile(lambda piece: piece in group.attrs, pieces)
-    names: list[str] = []
-    for piece in [attribute] if attribute in group.attrs else split:
-        declared = group.attrs.get_id(piece)
-        match declared.shape:
-            case (size,) if size + len(names) <= MOST_NAMES and declared.dtype.itemsize <= LARGEST_ATTRIBUTE:
-                names += [_text(name) for name in group.attrs[piece]]
-            case _:
-                raise ValueError(f"the attribute {piece} is no list of at most {MOST_NAMES} names")
+    split = itertools.takewhile(lambda piece: piece in attributes, pieces)
+    chosen = [attribute] if attribute in attributes else split
+    names = [name for piece in chosen for name in attributes[piece]]
+    if len(set(names)) != len(names):
+        raise _DamageError(f"{attribute} has a name twice")
     return names
-
-
-def _text(name: Any) -> str:
-    if isinstance(name, bytes):
-        return name.decode()
-    if not isinstance(name, str):
-        raise ValueError(f"the name {name!r} is no text")
-    return name
-
-
-def _follow(group: Any, path: str) -> Any:
-    """What stands at a path below a group, by hard links alone: other links may lead to other files."""
-    h5py = import_package("h5py", "tensorflow", "reading an h5 file")
-    for name in path.split("/"):
-        if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"there is nothing at {path!r}, or a link")
-        group = group[name]
-    return group
 
 
 def _require_match(nodes: Sequence[Node], layers: Sequence[StoredLayer], where: str) -> None:
@@ -216,7 +203,7 @@ def _require_match(nodes: Sequence[Node], layers: Sequence[StoredLayer], where: 
     pairs = itertools.zip_longest(nodes, layers)
     for number, (node, layer) in enumerate(pairs, 1):
         expected = _shapes(get_weights(node.op)) if node else {}
-        found = _shapes(layer.datasets) if layer else {}
+        found = _shapes(layer.weights) if layer else {}
         if list(expected.values()) != list(found.values()):
             in_file = f"{layer.name!r} with {_describe(found)}" if layer else "missing"
             in_network = f"{node.name!r} with {_describe(expected)}" if node else "missing"
@@ -240,25 +227,21 @@ def _read_op(node: Node, layer: StoredLayer, where: str) -> Op:
     """The node's op with a layer's weights, whose shapes are known to be right."""
     names = get_weights(node.op)
     weights = {
-        name: _read_weight(dataset, f"{where}: {stored}")
-        for name, (stored, dataset) in zip(names, layer.datasets.items(), strict=True)
+        name: _read_weight(stored, f"{where}: {path}")
+        for name, (path, stored) in zip(names, layer.weights.items(), strict=True)
     }
     op = set_weights(node.op, weights)
     require_roots(op, f"{where}: the layer {layer.name!r}")
     return op
 
 
-def _read_weight(dataset: Any, where: str) -> Tensor:
-    """A dataset's numbers as float32; raises ArtifactError for one that is stored in a way Keras does not."""
-    dtype = dataset.dtype
-    if dtype.kind != "f" or dtype.itemsize > LARGEST_ITEM:
-        raise ArtifactError(f"{where} holds {dtype}, not floating-point numbers")
-    if dataset.is_virtual or dataset.external:
-        raise ArtifactError(f"{where} points to other files; sensenet reads none of them")
-    chunks = dataset.chunks or dataset.shape
-    if any(chunk > size for chunk, size in zip(chunks, dataset.shape, strict=True)):
-        raise ArtifactError(f"{where} is stored in pieces that are larger than itself")
-    weight = Tensor.float32(dataset[()])
+def _read_weight(stored: StoredArray | None, where: str) -> Tensor:
+    """A dataset's numbers as float32; raises ArtifactError for others, or numbers that are not finite."""
+    if stored is None or stored.dtype not in FLOATS:
+        raise ArtifactError(
+            f"{where} holds {stored.dtype if stored else 'a group'}, not floating-point numbers"
+        )
+    weight = Tensor.float32(stored.read(where))
     if not weight.finite:
         raise ArtifactError(f"{where} holds numbers that are not finite in float32")
     return weight

@@ -170,7 +170,7 @@ DAMAGES = {
         "not of Keras weights: it has no attribute 'layer_names'",
     ),
     "other order": (set_attribute(["layer_1", "layer_0", "layer_2"]), OTHER_NETWORK),
-    "one layer twice": (set_attribute(["layer_0", "layer_0", "layer_1", "layer_2"]), OTHER_NETWORK),
+    "one layer twice": (set_attribute(["layer_0", "layer_0", "layer_1", "layer_2"]), "has a name twice"),
 }
 
 
@@ -185,7 +185,7 @@ def test_damaged_and_hostile_files(path, name):
 
 def test_truncated_files(path):
     content = path.read_bytes()
-    for size in [*range(0, 512, 8), *range(512, len(content), 199), len(content) - 1]:
+    for size in [*range(0, 512, 64), *range(512, len(content), 1999), len(content) - 1]:
         path.write_bytes(content[:size])
         with pytest.raises(ArtifactError, match=DAMAGED):
             load(network(LAYERS), path)
@@ -199,9 +199,9 @@ def test_files_that_are_no_h5(tmp_path, content):
 
 
 def test_paths_without_a_file(tmp_path):
-    with pytest.raises(ArtifactError, match=r"gone\.h5: there is no such file"):
+    with pytest.raises(ArtifactError, match=r"gone\.h5 .*[Nn]o such file"):
         load(network(LAYERS), tmp_path / "gone.h5")
-    with pytest.raises(ArtifactError, match=DAMAGED):
+    with pytest.raises(ArtifactError, match="cannot be read"):
         load(network(LAYERS), tmp_path)
 
 

@@ -24,19 +24,12 @@ from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.blocks import is_of_rows, run_in_blocks
-from sensenet.backends.files import read_file, read_members
-from sensenet.backends.keras.layers import (
-    EMIT,
-    PACKAGE,
-    keras_major,
-    make_layer_classes,
-    signature_layer,
-)
+from sensenet.backends.keras.archive import load_keras_model
+from sensenet.backends.keras.layers import EMIT, signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence, silence_first_call
-from sensenet.backends.recursion import deep_recursion
 from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
@@ -47,8 +40,6 @@ from sensenet.ir.types import Array, DType, TensorType
 
 SUFFIX = ".keras"
 FILE_NAME = f"model{SUFFIX}"
-CONFIGURATION, VERSIONS = "config.json", "metadata.json"
-"""Members of a .keras file."""
 
 SHARE_WEIGHTS = "share_weights"
 """The name of the option."""
@@ -84,16 +75,7 @@ def open(path: Path) -> Executable:
     """Load a saved file; raises ArtifactError for one that is damaged, or not of sensenet and this Keras."""
     if path.suffix != SUFFIX:
         raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
-    members = read_members(read_file(path), str(path), [CONFIGURATION, VERSIONS])
-    tf = import_tensorflow(PURPOSE)
-    layers = _count_layers(members, str(path), keras_major(tf))
-    make_layer_classes()
-    try:
-        with silence(), deep_recursion(layers):
-            model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras has no type of its own for files that it cannot read
-        raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
-    return make_executable(model)
+    return make_executable(load_keras_model(path, PURPOSE))
 
 
 def make_executable(model: Any) -> Executable:
@@ -137,26 +119,6 @@ def _save(model: Any) -> bytes:
         path = directory / FILE_NAME
         model.save(path)
         return path.read_bytes()
-
-
-def _count_layers(members: Mapping[str, bytes], where: str, major: str) -> int:
-    """How many layers a saved model has; raises ArtifactError for one that is not of ours and this Keras."""
-    try:
-        configuration = json.loads(members[CONFIGURATION])
-        layers = [layer.get("registered_name") for layer in configuration["config"]["layers"]]
-        saved_by = str(json.loads(members[VERSIONS])["keras_version"])
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ArtifactError(
-            f"{where} is no model saved by Keras ({type(error).__name__}: {error})"
-        ) from error
-    if f"{PACKAGE}>SignatureLayer" not in layers:
-        raise ArtifactError(f"{where} is a Keras model, but not one made by sensenet: it has no signature")
-    if saved_by.partition(".")[0] != major:
-        raise ArtifactError(
-            f"{where} was saved by Keras {saved_by}, and tf.keras is Keras {major}: "
-            "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, leave it out for Keras 3"
-        )
-    return len(layers)
 
 
 BATCH = 10_000

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,10 @@ PACKAGE = "sensenet"
 
 EMIT: Table = {**SHARED, Forest: walk_forests}
 """What an `OpLayer` may be."""
+
+
+stored_shapes: ContextVar[Counter[tuple[int, ...]]] = ContextVar("stored_shapes")
+"""The shapes of the weights in the file that is being opened, and how many of each no layer has taken."""
 
 
 @frozen(kw_only=True)
@@ -152,6 +158,20 @@ def make_layer_classes() -> LayerClasses:
 
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings, fused=False)
+
+    @register
+    class StoredWeight(tf.keras.initializers.Initializer):  # type: ignore[misc, name-defined]
+        """Zeros in the shape of a weight of the file being opened; ArtifactError if it has none left."""
+
+        def __call__(self, shape: Sequence[int], dtype: Any = None, **_settings: Any) -> Any:
+            remaining, wanted = stored_shapes.get(), tuple(shape)
+            if not remaining[wanted]:
+                raise ArtifactError(f"a layer wants a weight {list(wanted)}, which the file does not have")
+            remaining[wanted] -= 1
+            return tf.zeros(wanted, dtype or tf.float32)
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
 
     return LayerClasses(
         op=OpLayer,

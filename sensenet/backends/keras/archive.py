@@ -1,0 +1,132 @@
+"""Opens `.keras` files: Keras is given a copy of the file that holds only what was checked.
+
+The copy has the configuration that `configuration` has checked, and weights that were read in a process of
+their own (see `backends.hdf5`) and written anew. Keras allocates a weight only if the file holds one of that
+shape, so that a small file makes a small model.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import json
+import math
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensenet.backends.files import read_file, read_members
+from sensenet.backends.hdf5 import StoredFile, read_hdf5
+from sensenet.backends.keras.configuration import Configuration, read_configuration
+from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
+from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.quiet import silence
+from sensenet.backends.recursion import deep_recursion
+from sensenet.directories import temporary_directory
+from sensenet.errors import ArtifactError, LimitError
+from sensenet.limits import require_memory
+
+CONFIGURATION, VERSIONS, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+"""The members of a .keras file that are read."""
+
+OPTIMIZER_GROUP = "optimizer"
+"""Weights that only training needs."""
+
+
+def load_keras_model(path: Path, purpose: str) -> Any:
+    """The `tf.keras.Model` of a saved file; raises ArtifactError for one that is damaged or not of sensenet.
+
+    Raises MissingPackageError without TensorFlow, LimitError for a model that takes too much memory.
+    """
+    where = str(path)
+    members = read_members(read_file(path), where, [CONFIGURATION, VERSIONS, WEIGHTS])
+    missing = {CONFIGURATION, VERSIONS, WEIGHTS} - members.keys()
+    if missing:
+        raise ArtifactError(f"{where} is no model saved by Keras: it has no {min(missing)}")
+    configuration = read_configuration(members[CONFIGURATION], where)
+    saved_by = _read_version(members[VERSIONS], where)
+    tf = import_tensorflow(purpose)
+    _require_major(saved_by, keras_major(tf), where)
+    stored = read_hdf5(members[WEIGHTS], f"{where}: {WEIGHTS}", skipped=(OPTIMIZER_GROUP,))
+    make_layer_classes()
+    context = contextvars.copy_context()
+    return context.run(_load, tf, configuration, members[VERSIONS], stored, where)
+
+
+def _read_version(content: bytes, where: str) -> str:
+    try:
+        return str(json.loads(content)["keras_version"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ArtifactError(
+            f"{where} is no model saved by Keras ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _require_major(saved_by: str, major: str, where: str) -> None:
+    if saved_by.partition(".")[0] != major:
+        raise ArtifactError(
+            f"{where} was saved by Keras {saved_by[:20]}, and tf.keras is Keras {major}: "
+            "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, leave it out for Keras 3"
+        )
+
+
+def _load(tf: Any, configuration: Configuration, versions: bytes, stored: StoredFile, where: str) -> Any:
+    shapes = [array.shape for array in stored.arrays.values() if array.shape is not None]
+    stored_shapes.set(Counter(shapes))
+    with temporary_directory() as directory:
+        copy = Path(directory) / "model.keras"
+        with zipfile.ZipFile(copy, "w") as archive:
+            archive.writestr(CONFIGURATION, json.dumps(configuration.value))
+            archive.writestr(VERSIONS, versions)
+            archive.writestr(WEIGHTS, _write_weights(stored, where))
+        try:
+            with silence(), deep_recursion(configuration.layers):
+                model = tf.keras.models.load_model(copy, compile=False, safe_mode=True)
+            _restore_initializers(tf, model, configuration.initializers)
+        except LimitError:
+            raise
+        except Exception as error:  # Keras has no type of its own for files that it cannot read
+            raise ArtifactError(f"{where} cannot be loaded by Keras: {error}") from error
+    _require_memory(model, where)
+    return model
+
+
+def _write_weights(stored: StoredFile, where: str) -> bytes:
+    h5py = import_package("h5py", "tensorflow", "reading a .keras file")
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        for path in stored.groups:
+            if path:
+                file.require_group(path)
+        for path, array in stored.arrays.items():
+            file.create_dataset(path, data=array.read(f"{where}: {path}"))
+    return content.getvalue()
+
+
+def _restore_initializers(tf: Any, model: Any, initializers: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, members in initializers.items():
+        layer = model.get_layer(name)
+        for member, value in members.items():
+            setattr(layer, member, tf.keras.initializers.deserialize(value))
+
+
+def _require_memory(model: Any, where: str) -> None:
+    """Raise LimitError if one row takes too much memory on its way through a layer."""
+    for layer in model.layers:
+        for tensor in _tensors(layer.output):
+            size = np.dtype(np.float32).itemsize * math.prod(side or 1 for side in tensor.shape)
+            require_memory(size, f"{where}: what the layer {layer.name!r} answers for a row")
+
+
+def _tensors(outputs: Any) -> Iterator[Any]:
+    if isinstance(outputs, list | tuple):
+        for part in outputs:
+            yield from _tensors(part)
+    elif isinstance(outputs, dict):
+        yield from _tensors(list(outputs.values()))
+    else:
+        yield outputs

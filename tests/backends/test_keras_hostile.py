@@ -1,0 +1,213 @@
+"""Hostile `.keras` files: nothing that their configuration names is made, and little memory is taken."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from documents import FEATURES, dense, network, normalization
+from keras_2 import only_under_keras_3, run_under_keras_2
+
+import sensenet
+from sensenet.backends import load_backend
+from sensenet.backends.keras.configuration import read_configuration
+from sensenet.errors import ArtifactError, SensenetError
+
+pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.tensorflow
+
+DROPOUT = {"type": "dropout", "dropout_type": "zero", "rate": 0.5}
+DOCUMENT = network([dense(FEATURES, 3, "mish"), normalization(3), DROPOUT, dense(3, 2, "softmax")])
+
+MARK = "hostile"
+"""A text in all objects below that no file of ours has."""
+
+OBJECTS = {
+    "lambda": {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "registered_name": None,
+        "config": {"name": MARK, "function": {"class_name": "function", "module": "os", "config": "abort"}},
+    },
+    "function": {
+        "module": "os",
+        "class_name": "function",
+        "config": "abort",
+        "registered_name": MARK,
+    },
+    "builtin": {
+        "module": "builtins",
+        "class_name": "function",
+        "config": MARK,
+        "registered_name": "function",
+    },
+    "bytecode": {"class_name": "__lambda__", "config": {"value": MARK}},
+    "SavedModel": {
+        "module": "keras.layers",
+        "class_name": "TFSMLayer",
+        "registered_name": None,
+        "config": {"name": "x", "filepath": MARK},
+    },
+    "registered class": {"module": None, "class_name": "X", "registered_name": f"{MARK}>X", "config": {}},
+    "old form": {"class_name": MARK, "config": {}},
+    "module alone": {"module": MARK},
+    "type": {
+        "class_name": "__typespec__",
+        "spec_name": MARK,
+        "module": "os",
+        "config": [],
+        "registered_name": "",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    """The members of a saved file."""
+    path = sensenet.compile(DOCUMENT, "keras", optimize=0).save(tmp_path_factory.mktemp("keras") / "m.keras")
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def save(content, path, config):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, member in {**content, "config.json": json.dumps(config)}.items():
+            archive.writestr(name, member)
+    return path
+
+
+def find_places(value, place=()):
+    """The way to every value in a JSON value but the outermost."""
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*place, key)
+        if isinstance(below, dict | list):
+            yield from find_places(below, (*place, key))
+
+
+def replace(value, place, new):
+    changed = copy.deepcopy(value)
+    inner = changed
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = new
+    return changed
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_no_object_of_another_kind_comes_to_keras_at_any_place(content, name):
+    config = json.loads(content["config.json"])
+    refused = 0
+    for place in find_places(config):
+        changed = json.dumps(replace(config, place, OBJECTS[name])).encode()
+        try:
+            checked = read_configuration(changed, "m.keras")
+        except ArtifactError:
+            refused += 1
+        else:
+            assert MARK not in json.dumps(checked.value), place
+    assert refused > 100
+
+
+@pytest.mark.parametrize("member", ["compile_config", "build_config", "shared_object_id", "more"])
+def test_what_opening_does_not_need_is_left_out(content, member):
+    config = json.loads(content["config.json"])
+    for owner in (config, *config["config"]["layers"]):
+        owner[member] = OBJECTS["lambda"]
+    assert MARK not in json.dumps(read_configuration(json.dumps(config).encode(), "m.keras").value)
+
+
+@pytest.mark.parametrize("text", ["sensenet>OpLayer", "get_file", "keras.utils.get_file", "Lambda", "K"])
+def test_activations_are_those_of_the_list(content, text):
+    config = json.loads(content["config.json"])
+    layer = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense")
+    layer["config"]["activation"] = text
+    with pytest.raises(ArtifactError, match="has the activation"):
+        read_configuration(json.dumps(config).encode(), "m.keras")
+
+
+def test_code_of_the_standard_library_is_not_run(content, tmp_path):
+    """A lambda layer that names a function, which both Keras take for safe at times."""
+    config = json.loads(content["config.json"])
+    ran = tmp_path / "ran"
+    config["config"]["layers"].append(
+        {
+            "module": "keras.layers",
+            "class_name": "Lambda",
+            "registered_name": None,
+            "name": "code",
+            "inbound_nodes": [],
+            "config": {
+                "name": "code",
+                "function": {
+                    "module": "os",
+                    "class_name": "function",
+                    "config": "mkdir",
+                    "registered_name": "mkdir",
+                },
+                "arguments": {"path": str(ran)},
+            },
+        }
+    )
+    with pytest.raises(ArtifactError, match=r"'code' is an object of keras.layers.Lambda"):
+        load_backend("keras").open(save(content, tmp_path / "m.keras", config))
+    assert not ran.exists()
+
+
+def change_layer(config, class_name, **members):
+    layer = next(layer for layer in config["config"]["layers"] if layer["class_name"] == class_name)
+    layer["config"].update(members)
+
+
+HUGE = {
+    "units": lambda config: change_layer(config, "Dense", units=10**9),
+    "inputs": lambda config: change_layer(
+        config, "InputLayer", batch_shape=[None, 10**9], batch_input_shape=[None, 10**9]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_small_file_makes_a_small_model(content, tmp_path, name):
+    """In a process that may take 6 GB, of which TensorFlow reserves some for itself."""
+    config = json.loads(content["config.json"])
+    HUGE[name](config)
+    path = save(content, tmp_path / "m.keras", config)
+    code = f"""if True:
+        import pathlib, resource
+        from sensenet.backends import load_backend
+        from sensenet.errors import SensenetError
+        try:
+            load_backend("keras").open(pathlib.Path({str(path)!r}))
+        except SensenetError as error:
+            print(type(error).__name__)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    error, kilobytes = result.stdout.split()
+    assert error in ("ArtifactError", "LimitError")
+    assert int(kilobytes) < 1 << 20
+
+
+def test_an_opened_model_keeps_its_initializers(content, tmp_path):
+    path = save(content, tmp_path / "m.keras", json.loads(content["config.json"]))
+    model = load_backend("keras").open(path).model
+    (first, *_) = [layer for layer in model.layers if type(layer).__name__ == "Dense"]
+    assert type(first.kernel_initializer).__name__ == "GlorotUniform"
+    model.save(tmp_path / "again.keras")
+    load_backend("keras").open(tmp_path / "again.keras")
+
+
+def test_a_weight_that_no_layer_has_is_ignored_and_a_missing_one_refused(content, tmp_path):
+    config = json.loads(content["config.json"])
+    change_layer(config, "Dense", units=4)
+    with pytest.raises(SensenetError, match="wants a weight"):
+        load_backend("keras").open(save(content, tmp_path / "m.keras", config))
+
+
+@only_under_keras_3
+def test_all_of_this_under_keras_2():
+    run_under_keras_2(__file__)
