@@ -16,6 +16,7 @@ from sensenet.frontend.columns import read_columns
 from sensenet.frontend.cursor import Cursor
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, ImageColumn, Signature
 from sensenet.ir.types import Array
+from sensenet.limits import require_memory
 from sensenet.runtime.images import read_image
 from sensenet.runtime.rows import row_encoder
 from sensenet.runtime.tables import Table, as_table
@@ -33,7 +34,8 @@ def load_points(
 
     Where there is but one of them, it comes without a dict. Where a row has several pictures, the pixels are
     u8[rows, pictures, h, w, c]. Raises DocumentError for a column, InputError for a cell that can't be read,
-    or for pictures of several sizes, which no tensor holds: a model's call takes those.
+    or for pictures of several sizes, which no tensor holds: a model's call takes those. Raises LimitError for
+    pixels that take more memory than allowed.
     """
     encodings = read_columns(Cursor([dict(column) for column in preprocessors], "preprocess"))
     signature = Signature(columns=[encoding.column for encoding in encodings])
@@ -50,13 +52,13 @@ def load_points(
 
 def _read_pictures(table: Table, columns: Sequence[ImageColumn]) -> Array:
     rows = zip(*(table.cells(column.index) for column in columns), strict=True)
-    pixels = [
-        [
-            read_image(cell, f"row {number}, column {column.index}")
-            for cell, column in zip(cells, columns, strict=True)
-        ]
-        for number, cells in enumerate(rows)
-    ]
+    pixels: list[list[Array]] = []
+    size = 0
+    for number, cells in enumerate(rows):
+        places = [f"row {number}, column {column.index}" for column in columns]
+        pixels.append([read_image(cell, where) for cell, where in zip(cells, places, strict=True)])
+        size += 2 * sum(image.nbytes for image in pixels[-1])  # as they are, and in one array
+        require_memory(size, f"holding the images of {number + 1} rows")
     sizes = {picture.shape for row in pixels for picture in row}
     if len(sizes) != 1:
         raise InputError(f"expected pictures of one size, found {sorted(sizes)}")

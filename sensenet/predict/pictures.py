@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from PIL import Image
 
 from sensenet import command_line
-from sensenet.errors import ArtifactError, InputError
+from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.files import new_binary_file, require_free
 from sensenet.ir.signature import ModelKind
 from sensenet.models.deepnet import Deepnet, ObjectDetector
@@ -37,7 +37,7 @@ def predict_pictures(
             show(f"picture {number} of {len(paths)}: {path}")
             try:
                 answer = model(path)
-            except InputError as error:
+            except (InputError, LimitError) as error:
                 command_line.print_error(error)
                 code = command_line.EXIT_ERROR
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError
 from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 from sensenet.ir.types import Array
-from sensenet.runtime.ahead import map_ahead
+from sensenet.limits import memory_limit, require_memory
+from sensenet.runtime.ahead import Task, batch_ahead
 from sensenet.runtime.frames import is_frame
 from sensenet.runtime.image_lists import flatten, unflatten
-from sensenet.runtime.images import read_image
+from sensenet.runtime.images import FLOAT_BYTES, open_image
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.tables import as_table
 
@@ -45,22 +45,26 @@ class Detector:
     path_prefix: str | None
 
     def __call__(self, x: Any) -> Any:
-        """The objects on a picture; for a list or 4-D array of several, a list of such answers.
+        """Return the objects on an image; for a list or 4-D array of several, a list of such answers.
 
-        A picture is a path, encoded bytes, pixels [h, w] or [h, w, c], None, or a dict with one of these by
-        field name. A list of one picture is that picture; lists within lists give lists within lists.
+        An image is a path, encoded bytes, pixels [h, w] or [h, w, c], None, or a dict with one of these by
+        field name. A list of one image is that image; lists within lists give lists within lists.
         Raises InputError.
         """
         pictures, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
-        read = map_ahead(self._read_picture, list(enumerate(pictures)), PICTURES_AT_ONCE)
+        numbered = list(enumerate(pictures))
         answers: list[Any] = []
-        while part := list(islice(read, PICTURES_AT_ONCE)):
+        for part in batch_ahead(self._open_image, numbered, PICTURES_AT_ONCE, memory_limit()):
             answers += self._detect(part)
         return unflatten(nest, answers)
 
-    def _read_picture(self, picture: tuple[int, Any]) -> Array:
-        number, cell = picture
-        return read_image(self._find_cell(cell), f"picture {number}", self.channels, self.path_prefix)
+    def _open_image(self, image: tuple[int, Any]) -> Task[Array]:
+        number, given = image
+        where = f"image {number}"
+        opened = open_image(self._find_cell(given), where, self.channels, self.path_prefix)
+        memory = opened.memory + FLOAT_BYTES * opened.height * opened.width * self.channels
+        require_memory(memory, f"{where}: an image of {opened.width} × {opened.height} pixels")
+        return Task(memory=memory, run=opened.read)
 
     def _detect(self, pictures: Sequence[Array]) -> list[Any]:
         """The answer for each picture; those of one size share a run."""

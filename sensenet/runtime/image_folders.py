@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from sensenet.errors import InputError
-from sensenet.runtime.images import image_suffixes, is_image_file
+from sensenet.runtime.decoding import image_suffixes, is_image_file
 
 
 @frozen

@@ -57,7 +57,7 @@ def is_image(x: Any) -> bool:
 def _is_only_image(x: Any) -> bool:
     """Return whether this can be nothing but an image; text may be a category."""
     if isinstance(x, np.ndarray):
-        return x.ndim in (2, 3)
+        return x.ndim in (2, 3) and x.dtype.kind not in TEXT_KINDS
     return isinstance(x, bytes | bytearray | memoryview | os.PathLike)
 
 
@@ -67,7 +67,7 @@ def rows_of_images(x: Any, width: int, several: bool) -> Any:
     What is not a list, an image or an array of cells is returned as it is. Raises InputError, or
     InputTypeError, for a list that may mean several things.
     """
-    if isinstance(x, np.ndarray) and x.dtype.kind in TEXT_KINDS:
+    if isinstance(x, np.ndarray) and x.dtype.kind in TEXT_KINDS and (x.ndim < 2 or x.shape[1] > width):
         x = x.tolist()
     if is_image(x) or (x is None and width == 1):
         return [_row_of_image(x, width, several)]

@@ -7,6 +7,7 @@ whole batches stay as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +17,17 @@ from attrs import frozen
 from sensenet.errors import InputError
 from sensenet.ir.signature import ImageInput, Signature
 from sensenet.ir.types import Array
-from sensenet.runtime.ahead import map_ahead
+from sensenet.limits import memory_limit, require_memory
+from sensenet.runtime.ahead import Task, batch_ahead
 from sensenet.runtime.image_lists import is_pixels, rows_of_images
-from sensenet.runtime.images import convert_batch, fit_image, read_image
+from sensenet.runtime.images import FLOAT_BYTES, fit_image, fit_memory, open_image, require_batch
 from sensenet.runtime.layout import RowLayout
 from sensenet.runtime.tables import Table, as_table
+
+IMAGES_AT_ONCE = 16
+"""Rows with images that are run together, while threads read the images of as many more.
+
+It bounds the memory; more at once take no less time an image (see docs/benchmarks.md)."""
 
 
 @frozen(kw_only=True)
@@ -34,57 +41,84 @@ class PictureReader:
     layout: RowLayout
     path_prefix: str | None
 
-    def read(self, table: Table, most_ahead: int) -> Iterator[Array]:
-        """The tensor of each row, f32[h, w, channels] or f32[pictures, h, w, channels], one after the other.
+    def read(self, table: Table) -> Iterator[list[Array]]:
+        """Yield the tensors of the next rows, each f32[h, w, channels] or f32[images, h, w, channels].
 
-        Threads read up to `most_ahead` rows while the caller is busy with one.
+        As many rows come together as should run together. Threads read others while the caller is busy.
         """
         columns = [table.cells(index) for index in self.indices]
-        return map_ahead(self._read_row, list(enumerate(zip(*columns, strict=True))), most_ahead)
+        rows = list(enumerate(zip(*columns, strict=True)))
+        at_once = IMAGES_AT_ONCE if self.image.size_known else 1  # else they share no tensor
+        return batch_ahead(self._open_row, rows, at_once, memory_limit())
 
-    def _read_row(self, row: tuple[int, tuple[Any, ...]]) -> Array:
+    def _open_row(self, row: tuple[int, tuple[Any, ...]]) -> Task[Array]:
         number, cells = row
-        pictures = [
-            self._read_cell(cell, f"row {number}, {self.layout.describe(index)}")
-            for cell, index in zip(cells, self.indices, strict=True)
+        places = [f"row {number}, {self.layout.describe(index)}" for index in self.indices]
+        opened = [
+            open_image(cell, where, self.image.channels, self.path_prefix)
+            for cell, where in zip(cells, places, strict=True)
         ]
-        return pictures[0] if len(pictures) == 1 else np.stack(pictures)
+        reading = max(image.memory + fit_memory(image.height, image.width, self.image) for image in opened)
+        row_size = sum(self._row_bytes(image.height, image.width) for image in opened)
+        memory = reading + 2 * row_size  # as the row is, and in its batch
+        require_memory(memory, f"row {number}: reading its images")
 
-    def _read_cell(self, cell: Any, where: str) -> Array:
-        pixels = read_image(cell, where, self.image.channels, self.path_prefix)
-        return fit_image(pixels, self.image, where)
+        def run() -> Array:
+            fitted = [
+                fit_image(image.read(), self.image, where)
+                for image, where in zip(opened, places, strict=True)
+            ]
+            return fitted[0] if len(fitted) == 1 else np.stack(fitted)
+
+        return Task(memory=memory, run=run)
+
+    def _row_bytes(self, height: int, width: int) -> int:
+        if self.image.size_known:
+            height, width = self.image.height, self.image.width
+        return height * width * self.image.channels * FLOAT_BYTES
 
     def blank(self) -> Array:
-        """The tensor of one row of black pictures."""
+        """Return the tensor of one row of black images; raises LimitError if it is too large."""
         several = (len(self.indices),) if len(self.indices) > 1 else ()
         size = (self.image.height, self.image.width) if self.image.size_known else (1, 1)
-        return np.zeros((1, *several, *size, self.image.channels), np.float32)
+        shape = (1, *several, *size, self.image.channels)
+        require_memory(FLOAT_BYTES * math.prod(shape), "a row of images of the network's size")
+        return np.zeros(shape, np.float32)
 
     def is_batch(self, x: Any) -> bool:
-        """Whether an argument is an array of whole rows, which goes to the network as it is."""
+        """Return whether an argument is an array of whole rows, which goes to the network as it is."""
         return self.alone and is_pixels(x) and x.ndim in (4, 5)
 
-    def read_batch(self, x: Array) -> Array:
-        """The tensor in an array [rows, h, w, c].
+    def read_batch(self, x: Array) -> Iterator[Array]:
+        """Return the tensors in an array [rows, h, w, c], as many rows together as should run together.
 
-        Where a row has several pictures it is [rows, pictures, h, w, c], or [pictures, h, w, c] of one row.
+        If a row has several images the array is [rows, images, h, w, c], or [images, h, w, c] of one row. Its
+        numbers go to the network as they are: nothing is scaled, checked or cut, even if all lie in [0, 1].
         """
         several = len(self.indices) > 1
-        batch = convert_batch(x[None] if several and x.ndim == 4 else x, "the array", self.image.channels)
+        batch = np.asarray(x[None] if several and x.ndim == 4 else x)
+        require_batch(batch, "the array", self.image.channels)
         if not several:
-            if x.ndim != 4:
-                raise InputError(f"expected pictures [rows, h, w, c], found an array {list(x.shape)}")
-            return batch
+            if batch.ndim != 4:
+                raise InputError(f"expected images [rows, h, w, c], found an array {list(x.shape)}")
+            return _float_parts(batch)
         if batch.shape[1] < self.layout.width:
-            raise InputError(
-                f"each row has {batch.shape[1]} of the {self.layout.width} pictures of the model"
-            )
-        return batch[:, list(self.indices)]
+            raise InputError(f"each row has {batch.shape[1]} of the {self.layout.width} images of the model")
+        indices = list(self.indices)
+        return (part[:, indices] for part in _float_parts(batch))
 
     def as_table(self, x: Any) -> Table:
         """Return the rows in an argument: see `sensenet.runtime.image_lists`. Raises InputError."""
         rows = rows_of_images(x, self.layout.width, len(self.indices) > 1) if self.alone else x
         return as_table(rows, self.layout)
+
+
+def _float_parts(batch: Array) -> Iterator[Array]:
+    """Yield the rows of an array as float32, some at a time."""
+    row_bytes = FLOAT_BYTES * math.prod(batch.shape[1:])
+    at_once = max(1, min(IMAGES_AT_ONCE, memory_limit() // (2 * row_bytes)))
+    for start in range(0, len(batch), at_once):
+        yield batch[start : start + at_once].astype(np.float32)
 
 
 def picture_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> PictureReader | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,6 @@ from sensenet.runtime.tables import Table, as_table, is_row
 
 ROWS_AT_ONCE = 65_536
 """Rows without pictures that are run together: bounds the memory, and is quicker than more."""
-
-PICTURES_AT_ONCE = 16
-"""Rows with pictures that are run together, while threads read the pictures of as many more.
-
-It bounds the memory; more at once take no less time a picture (see docs/benchmarks.md)."""
 
 Inputs = Mapping[str, Array]
 
@@ -64,7 +58,7 @@ class Predictor:
         if self.pictures is None:
             return self._batches_of_numbers(as_table(x, self.rows.layout))
         if self.pictures.is_batch(x):
-            return _batches_of_pixels(self.pictures.read_batch(x))
+            return ({PIXEL_INPUT: pixels} for pixels in self.pictures.read_batch(x))
         return self._batches_with_pictures(self.pictures, self.pictures.as_table(x))
 
     def _batches_of_numbers(self, table: Table) -> Iterator[Inputs]:
@@ -74,12 +68,11 @@ class Predictor:
 
     def _batches_with_pictures(self, pictures: PictureReader, table: Table) -> Iterator[Inputs]:
         numbers = {NUMERIC_INPUT: self.rows.encode(table)} if self.has_numbers else {}
-        rows = pictures.read(table, PICTURES_AT_ONCE)
-        at_once = PICTURES_AT_ONCE if pictures.image.size_known else 1  # else they share no tensor
-        for start in range(0, table.length, at_once):
-            part = list(islice(rows, at_once))
-            pixels = np.stack(part) if len(part) > 1 else part[0][None]
-            batch = {name: array[start : start + at_once] for name, array in numbers.items()}
+        start = 0
+        for rows in pictures.read(table):
+            pixels = np.stack(rows) if len(rows) > 1 else rows[0][None]
+            batch = {name: array[start : start + len(rows)] for name, array in numbers.items()}
+            start += len(rows)
             yield batch | {PIXEL_INPUT: pixels}
 
     def _blank(self) -> Inputs:
@@ -87,11 +80,6 @@ class Predictor:
         numbers = np.zeros((1, len(self.rows.columns)), np.float32)
         pixels = {PIXEL_INPUT: self.pictures.blank()} if self.pictures else {}
         return ({NUMERIC_INPUT: numbers} if self.has_numbers else {}) | pixels
-
-
-def _batches_of_pixels(pixels: Array) -> Iterator[Inputs]:
-    for start in range(0, len(pixels), PICTURES_AT_ONCE):
-        yield {PIXEL_INPUT: pixels[start : start + PICTURES_AT_ONCE]}
 
 
 def make_predictor(executable: Executable, path_prefix: str | None = None) -> Predictor:

@@ -6,8 +6,10 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sensenet.runtime.ahead import map_ahead
+from sensenet.runtime.ahead import Task, batch_ahead, map_ahead
 
 
 def test_results_come_in_order():
@@ -47,3 +49,39 @@ def test_an_error_is_raised_where_its_turn_comes():
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@given(sizes=st.lists(st.integers(0, 120), max_size=12), at_once=st.integers(1, 4), limit=st.integers(1, 200))
+def test_batches_hold_no_more_than_the_limit(sizes, at_once, limit):
+    """Tasks at work, waiting or with the caller; a task that alone takes more is alone."""
+    held, most, lock = set(), [0], threading.Lock()
+
+    def prepare(number):
+        def run():
+            with lock:
+                held.add(number)
+                most[0] = max(most[0], sum(sizes[each] for each in held))
+            return number
+
+        return Task(memory=sizes[number], run=run)
+
+    found = []
+    for batch in batch_ahead(prepare, range(len(sizes)), at_once, limit):
+        assert 1 <= len(batch) <= at_once
+        found += batch
+        with lock:
+            held -= set(batch)
+    assert found == list(range(len(sizes)))
+    assert most[0] <= max([limit, *sizes])
+
+
+def test_small_tasks_come_in_full_batches():
+    batches = list(batch_ahead(lambda n: Task(memory=1, run=lambda: n), range(10), 4, 100))
+    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_an_error_of_a_task_is_raised_when_its_turn_comes():
+    batches = batch_ahead(lambda n: Task(memory=1, run=lambda: 1 // (2 - n)), range(4), 1, 100)
+    assert [next(batches), next(batches)] == [[0], [1]]
+    with pytest.raises(ZeroDivisionError):
+        next(batches)

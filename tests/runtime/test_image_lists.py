@@ -181,7 +181,7 @@ def test_lists_that_hold_themselves():
     endless.append(endless)
     with pytest.raises(InputError, match="nested"):
         create_model("examples/shapes.json.gz")(endless)
-    with pytest.raises(InputTypeError, match="expected a picture"):
+    with pytest.raises(InputTypeError, match="expected an image"):
         make(ONE)(endless)
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.ops.image import Rescale, RescaleType
 from sensenet.ir.signature import ImageInput
-from sensenet.runtime.images import convert_batch, fit_image, read_image
+from sensenet.runtime.images import fit_image, read_image, require_batch
 
 RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
 RGBA = np.random.default_rng(1).integers(0, 256, (7, 5, 4), dtype=np.uint8)
@@ -216,17 +216,13 @@ def test_other_channels_than_the_model_takes(cell, channels, message):
         read_image(cell, "row 3", channels)
 
 
-def test_batches_go_to_the_network_as_they_are():
+def test_batches_that_are_none():
     batch = np.array([0.25, 300.0, -1.0] * 4).reshape(1, 2, 2, 3)
-    converted = convert_batch(batch, "input")
-    assert converted.dtype == np.float32
-    np.testing.assert_array_equal(converted, batch.astype(np.float32))
-    converted[:] = 7
-    assert batch[0, 0, 0, 0] == 0.25
-    assert convert_batch(np.zeros((2, 3, 4, 5, 4), np.uint8), "input", 4).shape == (2, 3, 4, 5, 4)
+    require_batch(batch, "input")
+    require_batch(np.zeros((2, 3, 4, 5, 4), np.uint8), "input", 4)
     for array, channels in ((batch, 4), (batch[0], 3), (batch.astype(str), 3), (batch[:, :, :0], 3)):
         with pytest.raises(InputError, match="input"):
-            convert_batch(array, "input", channels)
+            require_batch(array, "input", channels)
 
 
 # Files that mean harm
@@ -234,14 +230,14 @@ def test_batches_go_to_the_network_as_they_are():
 
 @pytest.mark.parametrize("cell", [3, 3.5, True, [1, 2], {"a": 1}, object(), Image.new("RGB", (2, 2))])
 def test_cells_of_other_types(cell):
-    with pytest.raises(InputTypeError, match="row 3: expected a picture"):
+    with pytest.raises(InputTypeError, match="row 3: expected an image"):
         read_image(cell, "row 3")
 
 
 def test_paths_without_a_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
     for path in ("nope.png", "", ".", str(tmp_path), str(tmp_path / "pipe"), "a\0b", "x" * 5000, "\udcff"):
-        with pytest.raises(InputError, match="row 3: there is no file"):
+        with pytest.raises(InputError, match=r"row 3: (there is no|is not a) file"):
             read_image(path, "row 3", path_prefix=str(tmp_path))
 
 
@@ -306,7 +302,7 @@ def test_a_decompression_bomb():
 def test_no_other_program_is_run(tmp_path):
     """Pillow hands EPS files to Ghostscript; here they are no pictures."""
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
-    with pytest.raises(InputError, match="no picture in a known format"):
+    with pytest.raises(InputError, match="not an image in a known format"):
         read_image(postscript, "row 3")
 
 

@@ -21,7 +21,7 @@ from sensenet.ir.signature import (
     NumericColumn,
     Signature,
 )
-from sensenet.runtime import predictor
+from sensenet.runtime import pictures, predictor
 from sensenet.runtime.predictor import make_predictor
 
 IMAGE = ImageInput(height=4, width=6, channels=3, rescale_type="warp")
@@ -176,7 +176,7 @@ def test_pictures_among_other_cells():
 
 
 def test_pictures_are_read_part_by_part(monkeypatch):
-    monkeypatch.setattr(predictor, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(pictures, "IMAGES_AT_ONCE", 2)
     engine, predict = make([ImageColumn(index=0), NumericColumn(index=1)], IMAGE)
     rows = [[picture(number), number] for number in range(5)]
     np.testing.assert_array_equal(predict(rows), [[number / 2, number] for number in range(5)])
@@ -195,17 +195,17 @@ def test_cells_are_not_changed():
 @pytest.mark.parametrize(
     ("columns", "x", "message"),
     [
-        ([ImageColumn(index=0)], "nowhere.png", "row 0, column 0: there is no file 'nowhere.png'"),
-        ([ImageColumn(index=0)], [[picture(1)], [b"no picture"]], "row 1, column 0: this is no picture"),
-        ([ImageColumn(index=0)], [3], "row 0, column 0: expected a picture"),
+        ([ImageColumn(index=0)], "nowhere.png", "row 0, column 0: there is no file: 'nowhere.png'"),
+        ([ImageColumn(index=0)], [[picture(1)], [b"no picture"]], "row 1, column 0: this is not an image"),
+        ([ImageColumn(index=0)], [3], "row 0, column 0: expected an image"),
         ([ImageColumn(index=0)], 3, "expected a row"),
         ([ImageColumn(index=0)], [], "the list is empty"),
         ([ImageColumn(index=0)], [[]], "too short"),
-        ([ImageColumn(index=0)], np.zeros((1, 1, 4, 6, 3)), "expected pictures [rows, h, w, c]"),
+        ([ImageColumn(index=0)], np.zeros((1, 1, 4, 6, 3)), "expected images [rows, h, w, c]"),
         ([ImageColumn(index=0)], np.zeros((1, 4, 6, 4)), "4 channels"),
-        ([ImageColumn(index=0)], np.zeros(5), "row 0, column 0: expected a picture"),
+        ([ImageColumn(index=0)], np.zeros(5), "row 0, column 0: expected an image"),
         ([ImageColumn(index=0), ImageColumn(index=1)], "a.png", "the model reads rows of 2 cells"),
-        ([ImageColumn(index=0), ImageColumn(index=2)], np.zeros((1, 2, 4, 6, 3)), "2 of the 3 pictures"),
+        ([ImageColumn(index=0), ImageColumn(index=2)], np.zeros((1, 2, 4, 6, 3)), "2 of the 3 images"),
         ([ImageColumn(index=0), NumericColumn(index=1)], "a.png", "expected a row"),
         ([ImageColumn(index=0), NumericColumn(index=1)], np.zeros((1, 4, 6, 3)), "found [1, 4, 6, 3]"),
         ([ImageColumn(index=0), NumericColumn(index=1)], [None, "x"], "row 0, column 1: could not read 'x'"),

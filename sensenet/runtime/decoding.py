@@ -1,0 +1,164 @@
+"""Encoded images as pixels, with Pillow: which formats, and in how much memory."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.errors import InputError
+from sensenet.ir.types import Array
+from sensenet.limits import require_memory
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = (
+    *("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "PSD"),
+    *("ICO", "CUR", "DIB", "PCX", "SGI", "TGA"),
+)
+"""What Pillow may decode: raster formats only. It would hand EPS files, for one, to another program.
+
+TGA comes last: it has no signature, so that other files may look like it."""
+
+BYTES_PER_PIXEL = 16
+"""The most memory that decoding takes: Pillow's pixels, a copy as RGB, and two copies as bytes; before the
+copies, the coefficients of a progressive JPEG."""
+
+MORE_BYTES_PER_PIXEL = {"WEBP": 20, "JPEG2000": 28}
+"""Of formats whose decoders hold several canvases, or channels as 32-bit integers."""
+
+MOST_SCANS = 100
+"""The most scans of a JPEG file, as in libtiff: each passes over all pixels, however few bytes it has."""
+
+START_OF_SCAN = b"\xff\xda"
+
+TILE_WIDTH, TILE_LENGTH = 322, 323
+"""The TIFF tags of the size of a tile, which may be larger than the image."""
+
+_PILLOW_WARNINGS: Any = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+
+
+@frozen(kw_only=True)
+class OpenedImage:
+    """An image whose size is known, and that is read when its pixels are wanted.
+
+    `memory` is how many bytes reading takes at most, `read` returns u8[height, width, channels].
+    """
+
+    height: int
+    width: int
+    memory: int
+    read: Callable[[], Array]
+
+
+def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedImage:
+    """Return the image in an encoded file: of several frames the first, in RGB.
+
+    Raises InputError for content in no known format, or whose header is damaged; LimitError for an image
+    that would take more memory than allowed. `read` raises InputError for a damaged or truncated one.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        length = memoryview(content).nbytes
+        with _ignore_warnings():
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{where}: this is not an image in a known format ({', '.join(FORMATS)})") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{where}: {error} (PIL.Image.MAX_IMAGE_PIXELS is the limit)") from error
+    except Exception as error:  # decoders meet broken files with exceptions of many types
+        raise _undecodable(where, error) from error
+    memory = length + _memory(image, where)
+    if image.format in ("JPEG", "MPO") and bytes(content).count(START_OF_SCAN) > MOST_SCANS:
+        raise InputError(f"{where}: the image has more than {MOST_SCANS} scans: save it anew")
+    return OpenedImage(
+        height=image.height, width=image.width, memory=memory, read=lambda: _decode(image, where)
+    )
+
+
+def _undecodable(where: str, error: Exception) -> InputError:
+    return InputError(f"{where}: the image cannot be decoded: {str(error) or type(error).__name__}")
+
+
+def _memory(image: Image.Image, where: str) -> int:
+    """Return the bytes that decoding takes; raises LimitError if they are more than allowed."""
+    width, height = image.size
+    memory = width * height * MORE_BYTES_PER_PIXEL.get(image.format or "", BYTES_PER_PIXEL)
+    tags = getattr(image, "tag_v2", {})
+    tile = [size for tag in (TILE_WIDTH, TILE_LENGTH) if isinstance(size := tags.get(tag), int)]
+    if len(tile) == 2:
+        memory += math.prod(tile) * BYTES_PER_PIXEL
+    require_memory(memory, f"{where}: an image of {width} × {height} pixels")
+    return memory
+
+
+def _decode(image: Image.Image, where: str) -> Array:
+    with image:
+        size = image.size
+        try:
+            with _ignore_warnings():
+                image.load()
+        except Exception as error:
+            raise _undecodable(where, error) from error
+        if image.size != size:  # an icon holds a file of its own, which may say otherwise
+            _memory(image, where)
+        try:
+            with _ignore_warnings():
+                return _to_rgb(image)
+        except Exception as error:
+            raise _undecodable(where, error) from error
+
+
+def _to_rgb(image: Image.Image) -> Array:
+    if image.format == "PNG" and image.mode.startswith("I"):  # 16 bits of gray: the high byte
+        gray = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+@contextlib.contextmanager
+def _ignore_warnings() -> Iterator[None]:
+    """Keep to itself what Pillow remarks on a file, such as a damaged tag.
+
+    `warnings.catch_warnings` would do so for other threads too, and restore filters that are not its own.
+    """
+    filters: Any = warnings.filters
+    filters.insert(0, _PILLOW_WARNINGS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # somebody has reset the filters meanwhile
+            warnings.filters.remove(_PILLOW_WARNINGS)  # type: ignore[attr-defined]
+
+
+@functools.cache
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of file names that the formats have, such as `.jpg`."""
+    from PIL import Image
+
+    return frozenset(name for name, value in Image.registered_extensions().items() if value in FORMATS)
+
+
+def is_image_file(path: str) -> bool:
+    """Return whether the content of a file is that of an image, in a format that has a signature."""
+    from PIL import Image
+
+    try:
+        with (
+            _ignore_warnings(),
+            open(path, "rb") as stream,
+            Image.open(stream, formats=[name for name in FORMATS if name != "TGA"]),
+        ):
+            return True
+    except Exception:  # decoders meet other files with exceptions of many types
+        return False
