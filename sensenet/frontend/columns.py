@@ -39,7 +39,8 @@ def _numeric(entry: Cursor) -> ColumnEncoding:
             spread = end if first == "mean" else end - start
             if abs(spread) > FLOAT32_MAX:
                 raise entry.error(f"{second} - {first} is beyond float32")
-            column = NumericColumn(index=_index(entry), missing=start)
+            statistics = {first: start, second: end}
+            column = NumericColumn(index=_index(entry), missing=start, **statistics)
             return ColumnEncoding(column=column, mean=start, stdev=spread or 1.0)
     pairs = " nor ".join(f"{first} and {second}" for first, second in STATISTICS)
     raise entry.error(f"a numeric column without statistics: there are neither {pairs}")

@@ -28,6 +28,12 @@ CLASSES = "classes"
 VALID = "valid"
 """A detector's outputs instead of the answer; `valid`, the number of boxes that count, only if suppressed."""
 
+DETECTOR_OUTPUTS = (BOXES, SCORES, CLASSES, VALID)
+"""Their order, if they are a tuple."""
+
+STATISTICS = ("mean", "stdev", "zero_value", "one_value")
+"""What a document may say of a numeric column, by name."""
+
 FORMAT_VERSION = 1
 """Of the JSON form; a reader refuses a newer one."""
 
@@ -43,12 +49,30 @@ class ModelKind(enum.Enum):
     """The image network's features, for one picture a row."""
 
 
+def _statistic() -> Any:
+    return attrs.field(default=None, validator=is_a(float, int, type(None)))
+
+
 @frozen(kw_only=True)
 class NumericColumn:
-    """A number. `index` says which cell of the row; `missing` is what None stands for."""
+    """A number. `index` says which cell of the row; `missing` is the value that replaces None.
+
+    The statistics are those of the document's column: `mean` and `stdev`, or `zero_value` and `one_value`.
+    The graph computes with them; they are kept for callers. Files of earlier releases have none.
+    """
 
     index: int = attrs.field(validator=is_a(int))
     missing: float = attrs.field(default=0.0, validator=is_a(float, int))
+    mean: float | None = _statistic()
+    stdev: float | None = _statistic()
+    zero_value: float | None = _statistic()
+    one_value: float | None = _statistic()
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """The statistics that are known, by name."""
+        values = {name: getattr(self, name) for name in STATISTICS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _as_values(values: Iterable[str | None]) -> tuple[str | None, ...]:
@@ -83,7 +107,7 @@ def describe_column(column: Column) -> dict[str, Any]:
         case CategoricalColumn():
             return {"type": "categorical", "index": column.index, "values": list(column.values)}
         case NumericColumn():
-            return {"type": "numeric", "index": column.index}
+            return {"type": "numeric", "index": column.index, **column.statistics}
         case ImageColumn():
             return {"type": "image", "index": column.index}
 
@@ -166,9 +190,8 @@ class Signature:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; `from_json` gives the signature back."""
-        tags = {column_type: tag for tag, column_type in _COLUMN_TYPES.items()}
-        tagged = [{"type": tags[type(column)], **attrs.asdict(column)} for column in self.columns]
-        record = attrs.asdict(self) | {"kind": self.kind.value, "columns": tagged}
+        columns = [_column_record(column) for column in self.columns]
+        record = attrs.asdict(self) | {"kind": self.kind.value, "columns": columns}
         record["fields"] = [field.to_json() for field in self.fields]
         record["objective"] = self.objective.to_json() if self.objective else None
         return {"format_version": FORMAT_VERSION, **record}
@@ -207,6 +230,13 @@ def _read(record: Any) -> Signature:
         settings=settings,
         missing_tokens=as_items(record.get("missing_tokens", ())),  # younger than the first files
     )
+
+
+def _column_record(column: Column) -> dict[str, Any]:
+    """The column's type and attributes, without statistics that are unknown."""
+    tags = {column_type: tag for tag, column_type in _COLUMN_TYPES.items()}
+    unknown = {name for name in STATISTICS if getattr(column, name, None) is None}
+    return {"type": tags[type(column)], **attrs.asdict(column, filter=lambda a, _: a.name not in unknown)}
 
 
 def _read_column(record: Any) -> Column:

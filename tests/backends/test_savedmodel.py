@@ -146,6 +146,80 @@ def test_the_assets_say_what_a_caller_must_know(tmp_path):
     assert create_model(path).classes == ("yes", "no")
 
 
+def without_statistics(path):
+    """Rewrite a SavedModel's signature as earlier releases wrote it."""
+    file = path / "assets" / "sensenet.json"
+    record = json.loads(file.read_text())
+    for column in record["columns"]:
+        for name in ("mean", "stdev", "zero_value", "one_value"):
+            column.pop(name, None)
+    file.write_text(json.dumps(record))
+
+
+def test_columns_keep_their_statistics(tmp_path):
+    path = saved(tmp_path, typed())
+    assert create_model(path)._preprocessors == typed()["preprocess"]
+    without_statistics(path)
+    assert create_model(path)._preprocessors == [
+        {"type": "numeric", "index": 0},
+        typed()["preprocess"][1],
+        {"type": "numeric", "index": 2},
+    ]
+    assert np.allclose(create_model(path)(ROWS), create_model(typed())(ROWS), atol=2e-6, rtol=2e-5)
+
+
+def test_every_numeric_column_has_a_mean_for_the_published_package(tmp_path):
+    settings = json.loads((saved(tmp_path, typed()) / "assets" / "settings.json").read_text())
+    numeric = [column for column in settings["_preprocessors"] if column["type"] == "numeric"]
+    assert [column["mean"] for column in numeric] == [1.5, 0.0]
+
+
+@pytest.fixture(scope="module")
+def keras_2(tf):
+    return pytest.importorskip("tf_keras")
+
+
+@pytest.mark.parametrize("make", [typed, ensemble])
+def test_keras_2_opens_it_without_classes_of_ours(keras_2, tmp_path, make):
+    model = keras_2.models.load_model(saved(tmp_path, make()))
+    assert model.input_names == ["numeric_inputs"]
+    found = model.predict(create_model(make()).encode(ROWS)["numeric_inputs"], verbose=0)
+    assert np.allclose(found, create_model(make())(ROWS), atol=2e-6, rtol=2e-5)
+
+
+def test_keras_2_takes_pixels_of_any_type_and_size(keras_2, tmp_path):
+    model = keras_2.models.load_model(saved(tmp_path, image()))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 60, 3), np.uint8)
+    numbers = np.float32([[0, 2.5], [0, 1.5]])
+    found = model.predict({"numeric_inputs": numbers, "image_pixel_inputs": pixels}, verbose=0)
+    expected = create_model(image())([[pixels[0], 2.5], [pixels[1], 1.5]])
+    assert np.allclose(found, expected, atol=2e-6, rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"bounding_box_threshold": 0.01}, ("boxes", "scores", "classes")),
+        ({"output_unfiltered_boxes": True}, ("boxes", "scores", "classes")),
+        ({"pad_bounding_box_output": True}, ("boxes", "scores", "classes", "num_valid")),
+    ],
+)
+def test_keras_2_answers_with_a_detectors_arrays_in_order(keras_2, tmp_path, settings, names):
+    model = keras_2.models.load_model(saved(tmp_path, detector(), settings=settings))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    found = model.predict(pixels[None], verbose=0)
+    expected = create_model(detector(), settings)(pixels)
+    if isinstance(expected, list):
+        expected = {
+            "boxes": [[each["box"] for each in expected]],
+            "scores": [[each["score"] for each in expected]],
+            "classes": [[create_model(detector()).classes.index(each["label"]) for each in expected]],
+        }
+    assert len(found) == len(names)
+    for name, array in zip(names, found, strict=True):
+        assert np.allclose(array, expected[name], atol=2e-5), name
+
+
 @pytest.mark.parametrize("damage", ["missing", "signature", "graph", "foreign", "empty"])
 def test_damaged_directories_are_refused(tmp_path, damage):
     path = saved(tmp_path, typed())

@@ -87,9 +87,9 @@ def test_signature_of_a_whole_resource():
     width = Field(id="000000", name="width", optype="numeric")
     assert signature.kind is ModelKind.DEEPNET
     assert signature.columns == (
-        NumericColumn(index=0, missing=1.5),
+        NumericColumn(index=0, missing=1.5, mean=1.5, stdev=2.0),
         CategoricalColumn(index=1, values=("red", "green", "blue")),
-        NumericColumn(index=2, missing=0.0),
+        NumericColumn(index=2, missing=0.0, zero_value=0.0, one_value=10.0),
     )
     assert signature.fields[0] == width
     assert [field.name for field in signature.fields] == ["width", "colour", "switch"]

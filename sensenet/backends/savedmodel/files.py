@@ -1,4 +1,4 @@
-"""Makes the files of a SavedModel."""
+"""Writes the files of a SavedModel: a Keras 2 model with its two signatures, and the assets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sensenet.backends.lowering import Variables, make_function
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.graphs import describe_graph
-from sensenet.backends.savedmodel.rows import make_row_function
+from sensenet.backends.savedmodel.keras_2 import make_keras_model
+from sensenet.backends.savedmodel.rows import make_row_function, row_inputs
 from sensenet.directories import temporary_directory
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import ModelKind, Signature, describe_column
+from sensenet.ir.signature import Column, ModelKind, NumericColumn, Signature, describe_column
 
 SIGNATURE_FILE = "assets/sensenet.json"
 SETTINGS_FILE = "assets/settings.json"
@@ -26,8 +27,7 @@ def make_files(graph: Graph) -> dict[str, bytes]:
     """The files of the graph's SavedModel, by relative path; raises MissingPackageError."""
     tf = import_tensorflow("the target savedmodel")
     with temporary_directory() as directory, silence("tensorflow", "absl"):
-        module, signatures = _make_module(tf, graph)
-        tf.saved_model.save(module, directory, signatures)
+        _save(tf, graph, directory)
         kept = describe_graph(graph, directory)
         files = read_directory(directory)
     return files | kept | _assets(graph.signature)
@@ -39,30 +39,47 @@ def read_directory(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
-def _make_module(tf: Any, graph: Graph) -> tuple[Any, dict[str, Any]]:
-    """A `tf.Module` that holds the graph's functions and their weights, and its signatures."""
+def _save(tf: Any, graph: Graph, directory: Path) -> None:
+    """Write the graph's SavedModel."""
     variables = Variables.of(tf, graph)
-    module = tf.Module()
-    module.weights = list(variables.by_digest.values())
-    module.predict = make_function(tf, graph, variables)
-    module.rows = make_row_function(tf, graph, variables)
-    return module, {
-        TENSORS: module.predict.get_concrete_function(),
-        ROW: module.rows.predict.get_concrete_function(**module.rows.specs),
+    tensors = make_function(tf, graph, variables)
+    rows = make_row_function(tf, graph, variables)
+    signatures = {
+        TENSORS: tensors.get_concrete_function(),
+        ROW: rows.predict.get_concrete_function(**rows.specs),
     }
+    model = make_keras_model(tf, graph, tensors, variables)
+    model.rows = rows  # the file keeps the tables of what the model refers to
+    model.save(str(directory), save_format="tf", include_optimizer=False, signatures=signatures)
 
 
 def _assets(signature: Signature) -> dict[str, bytes]:
-    """What a caller must know, in our words and in those of the published package (SPEC §10)."""
-    settings: dict[str, Any] = {
+    """What a caller must know, in our words and in those of the published package."""
+    row = [{"name": each.name, "cell": each.cell, "label": each.label} for each in row_inputs(signature)]
+    return {
+        SIGNATURE_FILE: json.dumps({**signature.to_json(), ROW: row}).encode(),
+        SETTINGS_FILE: json.dumps(published_settings(signature)).encode(),
+    }
+
+
+def published_settings(signature: Signature) -> dict[str, Any]:
+    """What the published package records of a model: the settings and its attributes (SPEC §10).
+
+    Every numeric column has a `mean`, by which that package replaces a missing number.
+    """
+    is_detector = signature.kind is ModelKind.DETECTOR
+    unfiltered = {"_unfiltered": bool(signature.settings.get("output_unfiltered_boxes"))}
+    return {
+        **signature.settings,
+        **(unfiltered if is_detector else {}),
         "_classes": list(signature.classes) or None,
-        "_preprocessors": [describe_column(column) for column in signature.columns],
+        "_preprocessors": [_published_column(column) for column in signature.columns],
         "_ncolumns": len(signature.columns),
         "_nimages": len(signature.image_columns),
-        "deepnet_type": "ObjectDetector" if signature.kind is ModelKind.DETECTOR else "Deepnet",
-        **signature.settings,
+        "deepnet_type": "ObjectDetector" if is_detector else "Deepnet",
     }
-    return {
-        SIGNATURE_FILE: json.dumps(signature.to_json()).encode(),
-        SETTINGS_FILE: json.dumps(settings).encode(),
-    }
+
+
+def _published_column(column: Column) -> dict[str, Any]:
+    mean = {"mean": column.missing} if isinstance(column, NumericColumn) else {}
+    return mean | describe_column(column)

@@ -24,9 +24,11 @@ from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.signature import (
     BOXES,
     CLASSES,
+    DETECTOR_OUTPUTS,
     PIXEL_INPUT,
     PREDICTIONS,
     SCORES,
+    STATISTICS,
     VALID,
     CategoricalColumn,
     Column,
@@ -45,8 +47,6 @@ SERVING = "serving_default"
 TREE_OP = "BigMLTreeify"
 TREE_OUTPUT, CALL_OUTPUT = ":output_features:", ":output:"
 """How other nodes read the result of that op, and of a call."""
-
-DETECTOR_OUTPUTS = (BOXES, SCORES, CLASSES, VALID)
 
 
 def open_published(path: Path, where: str) -> Executable:
@@ -104,7 +104,9 @@ def _read_column(column: Mapping[str, Any]) -> Column:
             return CategoricalColumn(index=column["index"], values=tuple(values))
         case "image":
             return ImageColumn(index=column["index"])
-    return NumericColumn(index=column["index"], missing=column.get("mean", column.get("zero_value", 0.0)))
+    statistics = {name: column[name] for name in STATISTICS if column.get(name) is not None}
+    missing = statistics.get("mean", statistics.get("zero_value", 0.0))
+    return NumericColumn(index=column["index"], missing=missing, **statistics)
 
 
 def _detect_each(run: Run, outputs: list[str]) -> Run:

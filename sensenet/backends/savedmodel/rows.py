@@ -6,14 +6,15 @@
 | category | string[rows] | text that is no category |
 | picture | string[rows], encoded as JPEG, PNG or GIF | the empty string |
 
-A tensor is named after the cell's field, in letters, digits and `_`, or `column_3` where the document names
-none. The answer of a classification is `label` (string[rows]), `classes` and `scores` (both [rows, classes],
-as TensorFlow Serving's convention has it), of a regression `prediction` (f32[rows]), of an extractor
-`features`, of a detector its arrays, with `labels` (string[rows, n]).
+A tensor is named after the cell's field: `row_inputs` has the rule. The answer of a classification is `label`
+(string[rows]), `classes` and `scores` (both [rows, classes], as TensorFlow Serving's convention has it), of a
+regression `prediction` (f32[rows]), of an extractor `features`, of a detector its arrays, with `labels`
+(string[rows, n]).
 """
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -40,12 +41,18 @@ from sensenet.ir.signature import (
 OPAQUE = 255.0
 RGB = 3
 
+UNUSABLE = frozenset({*keyword.kwlist, "self"})
+"""What cannot name an argument of TensorFlow's functions."""
+
 
 @frozen
 class RowInput:
-    """A tensor of the signature: its name, and the columns that read it, which are of one type."""
+    """A tensor of the signature: its name; the position of its cell in the row; the name in the document of
+    that cell, or an empty one; and the columns that read it, which are of one type."""
 
     name: str
+    cell: int
+    label: str
     columns: tuple[Column, ...]
 
     @property
@@ -54,15 +61,27 @@ class RowInput:
 
 
 def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
-    """The inputs of a model's rows; a cell that columns of two types read becomes two inputs."""
+    """The inputs of a model's rows; a cell that columns of two types read becomes two inputs.
+
+    An input is named after its cell, with `_` for each run of characters other than ASCII letters, digits and
+    `_`, and none at the ends; `column_3`, by the position of the cell, if that does not begin with a letter.
+    Keywords of Python and `self` are followed by `_`, and names that are taken, in any case of letters, by
+    `_2`, `_3`, and so on.
+    """
     cell_names = signature.cell_names
     cells: dict[tuple[int, type[Column]], list[Column]] = {}
     width = _row_width(signature)
     for column in signature.columns:
         cells.setdefault((column.index % width, type(column)), []).append(column)
-    names = _unique(_cell_name(cell_names, index) for index, _ in sorted(cells, key=lambda cell: cell[0]))
     ordered = sorted(cells.items(), key=lambda item: item[0][0])
-    return tuple(RowInput(name, tuple(cell[1])) for name, cell in zip(names, ordered, strict=True))
+    labels = [cell_names[cell] if cell < len(cell_names) else "" for (cell, _), _ in ordered]
+    names = _unique(
+        _argument_name(label, cell) for label, ((cell, _), _) in zip(labels, ordered, strict=True)
+    )
+    return tuple(
+        RowInput(name, cell, label, tuple(columns))
+        for name, label, ((cell, _), columns) in zip(names, labels, ordered, strict=True)
+    )
 
 
 def _row_width(signature: Signature) -> int:
@@ -71,11 +90,12 @@ def _row_width(signature: Signature) -> int:
     return len(signature.cell_names) or max((i + 1 if i >= 0 else -i for i in indices), default=1)
 
 
-def _cell_name(cell_names: tuple[str, ...], index: int) -> str:
+def _argument_name(label: str, cell: int) -> str:
     """A name that TensorFlow allows, and that can be a keyword argument."""
-    name = cell_names[index] if index < len(cell_names) else ""
-    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
-    return name if name[:1].isalpha() else f"column_{index}"
+    name = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_")
+    if not name[:1].isalpha():
+        return f"column_{cell}"
+    return f"{name}_" if name in UNUSABLE else name
 
 
 def _unique(names: Iterator[str]) -> Iterator[str]:
