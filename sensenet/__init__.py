@@ -49,15 +49,21 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in ("compile", "decompile"):
-        return importlib.import_module(f"sensenet.{name}")
+        return _import_module(f"sensenet.{name}")
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("sensenet")
     elif name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = getattr(_import_module(_HOMES[name]), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _import_module(name: str) -> Any:
+    """Import a module of ours, all of it before any thread forks: a child would wait for the rest."""
+    with importlib.import_module("sensenet.forks").delay_forks():
+        return importlib.import_module(name)
 
 
 def __dir__() -> list[str]:

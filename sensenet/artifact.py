@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from attrs import frozen
 from sensenet.destinations import Layout, is_stream
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.files import Content, require_free, require_replaceable, write_all
+from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array

@@ -6,9 +6,28 @@ one, the way out. Subclasses also derive from the built-in exception a caller wo
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SensenetError(Exception):
-    """Anything that sensenet reports about its input, its options or its environment."""
+    """Anything that sensenet reports about its input, its options or its environment.
+
+    It can be pickled, so other processes get it as it was raised, whatever its class is made of.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (type(self), self.args, self.__dict__)
+
+
+def _remake(kind: type[SensenetError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SensenetError:
+    """Return an error as it was, without the arguments that it was made of, which it does not keep."""
+    builtin: Any = kind
+    while builtin.__module__ != "builtins":
+        builtin = builtin.__base__  # the one whose layout objects have
+    error: SensenetError = builtin.__new__(kind, *args)
+    builtin.__init__(error, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class DocumentError(SensenetError, ValueError):
@@ -57,6 +76,10 @@ class VerificationError(SensenetError):
 
 class LimitError(SensenetError, MemoryError):
     """Something that would take more memory than the limit allows, or than the machine has."""
+
+
+class ProcessError(SensenetError, RuntimeError):
+    """Something that a forked process cannot do."""
 
 
 class UnknownTargetError(SensenetError, ValueError):

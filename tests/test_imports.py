@@ -12,14 +12,15 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sensenet"
 
-LEAVES = frozenset({"errors", "limits", "processors", "progress"})
+LEAVES = frozenset({"errors", "forks", "limits", "processors", "progress"})
 """Modules that anything may import, and that import nothing of ours but leaves."""
 
-BASE = LEAVES | {"ir", "settings", "artifact", "files", "directories", "destinations"}
+BASE = LEAVES | {"ir", "settings", "artifact", "files", "directories", "destinations", "interrupts"}
 
 ARROWS = {
     "errors": frozenset(),
     "limits": frozenset({"errors"}),
+    "forks": frozenset(),
     "processors": frozenset(),
     "progress": frozenset(),
     "settings": LEAVES,
@@ -27,7 +28,7 @@ ARROWS = {
     "directories": LEAVES,
     "destinations": LEAVES,
     "files": LEAVES | {"directories", "destinations", "interrupts"},
-    "ir": frozenset({"errors", "limits"}),
+    "ir": frozenset({"errors", "forks", "limits"}),
     "artifact": LEAVES | {"ir", "files", "destinations"},
     "command_line": BASE,
     "callable_module": frozenset(),

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.errors import UnknownTargetError
+from sensenet.forks import delay_forks
 from sensenet.ir.graph import Graph
 from sensenet.ir.op import Op
 
@@ -93,5 +94,6 @@ def load_backend(target: str) -> Backend:
     """The backend of a target; raises UnknownTargetError. Importing it imports no optional package."""
     if target not in TARGETS:
         raise UnknownTargetError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
-    backend: Backend = importlib.import_module(TARGETS[target].module).BACKEND
+    with delay_forks():
+        backend: Backend = importlib.import_module(TARGETS[target].module).BACKEND
     return backend

@@ -13,14 +13,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from sensenet.backends.batches import Run
+from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.forest_grids import MOST_SPLITS
 from sensenet.ir.graph import Graph
@@ -39,8 +42,11 @@ threads mostly wait for Python's lock. In blocks of 4,096 rows, four take five t
 LARGE_PICTURE = 10_000_000
 """Multiply-adds of a picture from which on several together take no less time than one after the other."""
 
-_one_at_a_time = threading.Lock()
+_one_at_a_time = PerProcess(threading.Lock)
 """Held while blocks run: they take all processors, and the library has one number of threads for all."""
+
+_limiters: list[Any] = []
+"""The limit that is in force, if any."""
 
 
 def is_of_rows(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> bool:
@@ -115,10 +121,23 @@ def run_in_blocks(
 @contextlib.contextmanager
 def one_thread_a_product() -> Iterator[None]:
     """Let NumPy's matrix library take one thread for a product; others who want that wait."""
-    with _one_at_a_time, _matrix_library().limit(limits=1):
-        yield
+    library = _matrix_library()
+    with _one_at_a_time.get(), library.limit(limits=1) as limiter:
+        _limiters.append(limiter)
+        try:
+            yield
+        finally:
+            _limiters.clear()
 
 
 @functools.cache
 def _matrix_library() -> ThreadpoolController:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_restore_threads)
     return ThreadpoolController().select(user_api="blas")
+
+
+def _restore_threads() -> None:
+    """Let products in a child take as many threads as before another thread of the parent limited them."""
+    while _limiters:
+        _limiters.pop().restore_original_limits()

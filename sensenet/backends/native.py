@@ -6,6 +6,7 @@ a machine where its cache can be written. Rows are divided among the processors.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.backends.packages import import_package
+from sensenet.forks import delay_forks
 from sensenet.ir.evaluate import NO_KERNELS, Kernels
 from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
@@ -53,7 +55,8 @@ def walk(forest: Forest, x: Array) -> Array:
     arrays = (forest.feature.array, forest.threshold.array, children, forest.values.array, forest.roots.array)
     compiled = _compile()
     threads = min(usable_processors(), len(x) // LANES)
-    with ThreadPoolExecutor(threads) as pool:
+    compiling = contextlib.nullcontext() if getattr(compiled, "signatures", ()) else delay_forks()
+    with compiling, ThreadPoolExecutor(threads) as pool:
         parts = zip(np.array_split(x, threads), np.array_split(answers, threads), strict=True)
         for done in [pool.submit(compiled, rows, arrays, sizes, part) for rows, part in parts]:
             done.result()

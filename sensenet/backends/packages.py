@@ -8,13 +8,15 @@ import sys
 from typing import Any
 
 from sensenet.backends.quiet import silence
-from sensenet.errors import MissingPackageError
+from sensenet.errors import MissingPackageError, ProcessError
+from sensenet.forks import delay_forks, generation
 
 
 def import_package(package: str, extra: str, purpose: str) -> Any:
     """The package; raises MissingPackageError, which names the extra that brings it."""
     try:
-        return importlib.import_module(package)
+        with delay_forks():
+            return importlib.import_module(package)
     except ModuleNotFoundError as error:
         if error.name != package.partition(".")[0]:
             raise
@@ -22,12 +24,42 @@ def import_package(package: str, extra: str, purpose: str) -> Any:
 
 
 def import_tensorflow(purpose: str) -> Any:
-    """TensorFlow, without the log lines that it prints on stderr when it starts.
+    """TensorFlow, with only those log lines of its start that nothing prevents: see `quiet`.
 
-    Some lines heed TF_CPP_MIN_LOG_LEVEL, which a caller may have set, and some nothing.
+    TF_CPP_MIN_LOG_LEVEL stays as a caller has set it. Raises MissingPackageError, and ProcessError as
+    `require_unforked` does.
     """
+    tf = _import_quietly(purpose)
+    if not _generation_of_use:
+        _generation_of_use.append(generation())
+    require_unforked()
+    return tf
+
+
+def import_tensorflow_lite(purpose: str) -> Any:
+    """TensorFlow's own package of TensorFlow Lite, which works in forked processes too."""
+    return _import_quietly(purpose).lite
+
+
+def require_unforked() -> None:
+    """Raise ProcessError if TensorFlow was used here before this process was forked.
+
+    It would wait forever for its threads, which the child does not have.
+    """
+    if _generation_of_use and _generation_of_use[0] != generation():
+        raise ProcessError(
+            "TensorFlow was used before this process was forked, and does not work here: start processes "
+            "with the method spawn, or choose the engine numpy or tflite"
+        )
+
+
+_generation_of_use: list[int] = []
+"""How many forks were before TensorFlow's first use; empty until then."""
+
+
+def _import_quietly(purpose: str) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" in sys.modules:
         return import_package("tensorflow", "tensorflow", purpose)
-    with silence():
+    with silence("tensorflow", "absl"):
         return import_package("tensorflow", "tensorflow", purpose)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 import attrs
 
 from sensenet.errors import VerifyError
+from sensenet.forks import cached_property
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.signature import Signature
@@ -122,12 +123,12 @@ class Graph:
         """A graph with unique node names (a second `dense` becomes `dense_2`, if no other is that)."""
         return _with_unique_names(cls(tuple(inputs), dict(outputs), signature))
 
-    @functools.cached_property
+    @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """The inputs, then every node that an output needs, each after what it reads."""
         return tuple(_topological_order(self.inputs, [value.node for value in self.outputs.values()]))
 
-    @functools.cached_property
+    @cached_property
     def uses(self) -> Mapping[Value, int]:
         """How often each value is read, by nodes and by the graph's outputs."""
         count = Counter(value for node in self.nodes for value in node.inputs)

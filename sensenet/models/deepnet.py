@@ -13,6 +13,7 @@ from sensenet.backends import TARGETS, load_backend
 from sensenet.backends.h5 import load_weights
 from sensenet.compile.driver import compile
 from sensenet.errors import ArtifactError
+from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
@@ -38,7 +39,7 @@ class Model:
     ) -> None:
         self._settings = settings
         self._columns = preprocessors
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
         self._use(executable)
 
     def _use(self, executable: Executable) -> None:
@@ -72,7 +73,7 @@ class Model:
 
         Raises MissingPackageError without TensorFlow, ArtifactError for a saved file that has no such model.
         """
-        with self._lock:
+        with self._lock.get():
             if self._keras_model is None:
                 self._keras_model = compile(self._graph(), "keras", optimize=0).model
             return self._keras_model

@@ -23,6 +23,7 @@ from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
 from sensenet.compile.driver import compile
 from sensenet.errors import UnknownTargetError
+from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
@@ -87,13 +88,13 @@ class _LateRun:
     """A function that is made when it is first called; threads may share it."""
 
     def __init__(self, make: Callable[[], Run]) -> None:
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
         self._make = make
         self._run: Run | None = None
 
     def __call__(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         if self._run is None:
-            with self._lock:
+            with self._lock.get():
                 if self._run is None:
                     self._run = self._make()
         return self._run(inputs)

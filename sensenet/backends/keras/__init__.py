@@ -28,8 +28,8 @@ from sensenet.backends.keras.archive import load_keras_model
 from sensenet.backends.keras.layers import EMIT, signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.options import check_options
-from sensenet.backends.packages import import_tensorflow
-from sensenet.backends.quiet import silence, silence_first_call
+from sensenet.backends.packages import import_tensorflow, require_unforked
+from sensenet.backends.quiet import silence
 from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
@@ -90,9 +90,8 @@ def make_executable(model: Any) -> Executable:
         results = model(named if len(named) > 1 else tensors[0], training=False)
         return results if isinstance(results, dict) else {last.outputs[0]: results}
 
-    concrete = tf.function(predict, autograph=False).get_concrete_function(*specs)
-    function = silence_first_call(concrete)
-    outputs = {name: _tensor_type(concrete.structured_outputs[name]) for name in last.outputs}
+    function = tf.function(predict, autograph=False).get_concrete_function(*specs)
+    outputs = {name: _tensor_type(function.structured_outputs[name]) for name in last.outputs}
     batched = [name for name, found in outputs.items() if found.shape[:1] == (None,)]
 
     def run_batch(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -103,6 +102,7 @@ def make_executable(model: Any) -> Executable:
     run_all = run_in_blocks(run_batch, BLOCK, BLOCK) if of_rows else run_batch
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        require_unforked()
         arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
         return run_any_batch(run_all, arrays, batched)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.packages import import_tensorflow
-from sensenet.backends.quiet import silence, silence_first_call
+from sensenet.backends.packages import import_tensorflow, require_unforked
+from sensenet.backends.quiet import silence
 from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.types import Array, DType, TensorType
@@ -37,12 +37,12 @@ def load_function(path: Path, name: str, where: str) -> Run:
             raise ArtifactError(f"{where} cannot be loaded by TensorFlow: {first_line(error)}") from error
     _, specs = function.structured_input_signature
     types = {given: _tensor_type(spec, where) for given, spec in specs.items()}
-    call = silence_first_call(function)
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        require_unforked()
         arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
         try:
-            results = call(**{name: tf.constant(array) for name, array in arrays.items()})
+            results = function(**{name: tf.constant(array) for name, array in arrays.items()})
         except tf.errors.InvalidArgumentError as error:
             raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
         return {name: tensor.numpy() for name, tensor in results.items()}

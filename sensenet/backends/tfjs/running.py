@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends.packages import import_package, import_tensorflow
-from sensenet.backends.quiet import silence, silence_first_call
+from sensenet.backends.packages import import_package, import_tensorflow, require_unforked
+from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.loading import Run, first_line
 from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
@@ -59,12 +59,12 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
     )
     types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
     session = tf.compat.v1.Session(graph=graph)
-    call = silence_first_call(session.run)
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        require_unforked()
         arrays = {feeds[name]: checked_input(inputs, name, declared) for name, declared in types.items()}
         try:
-            results: dict[str, Array] = call(fetches, arrays)
+            results: dict[str, Array] = session.run(fetches, arrays)
         except tf.errors.InvalidArgumentError as error:
             raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
         return results

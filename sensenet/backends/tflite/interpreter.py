@@ -14,10 +14,11 @@ import numpy as np
 from sensenet.artifact import Executable
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.blocks import is_of_rows, run_in_blocks
-from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.packages import import_tensorflow_lite
 from sensenet.backends.quiet import silence
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
+from sensenet.forks import PerProcess, delay_forks
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
@@ -35,7 +36,7 @@ class Interpreter:
 
     def __init__(self, content: bytes, threads: int) -> None:
         interpreter_class = find_interpreter()
-        with silence():
+        with silence(), delay_forks():
             self._interpreter = interpreter_class(model_content=content, num_threads=threads)
             signature = self._interpreter.get_signature_runner(SIGNATURE_KEY)
         order = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -60,7 +61,7 @@ class Interpreter:
         shapes = {name: array.shape for name, array in arrays.items()}
         if shapes != self._shapes:
             # LiteRT announces on stderr that it has made its delegate, which happens the first time
-            with contextlib.nullcontext() if self._shapes else silence():
+            with delay_forks(), contextlib.nullcontext() if self._shapes else silence():
                 self._prepare(shapes)
             self._shapes = shapes
         for name, array in arrays.items():
@@ -74,12 +75,21 @@ class Interpreter:
         self._interpreter.allocate_tensors()
 
 
+class _Pool:
+    """Interpreters to lend: `spare` are those that nobody uses, `free` counts how many more may be used."""
+
+    def __init__(self, most: int, spare: list[Interpreter]) -> None:
+        self.free = threading.BoundedSemaphore(most)
+        self.spare = spare
+
+
 class Runner:
     """A file in interpreters, for any batch size and from any thread.
 
     A model of rows is given many of them in blocks, which run side by side: each in an interpreter of its
     own, made when there is none to spare, on the content that all share. Any other model has one interpreter,
-    whose calls run one after the other; `threads` is how many threads a call may use.
+    whose calls run one after the other; `threads` is how many threads a call may use. A forked process makes
+    interpreters of its own: the threads of those that it has inherited are gone.
     """
 
     def __init__(self, content: bytes, threads: int) -> None:
@@ -89,8 +99,10 @@ class Runner:
         self._batched = [name for name, found in first.outputs.items() if found.shape[:1] == (None,)]
         divided = is_of_rows(first.inputs.values(), first.outputs.values())
         self._run = run_in_blocks(self._lend, MOST_ROWS, MOST_ROWS) if divided else self._lend
-        self._free = threading.BoundedSemaphore(usable_processors() if divided else 1)
-        self._spare = [first]
+        processors = usable_processors() if divided else 1
+        firsts = [first]
+        self._pools = PerProcess(lambda: _Pool(processors, [firsts.pop()] if firsts else []))
+        self._pools.get()
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
@@ -99,15 +111,16 @@ class Runner:
 
     def _lend(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """What an interpreter answers that nobody else uses meanwhile: the one used last, if it is free."""
-        with self._free:
+        pool = self._pools.get()
+        with pool.free:
             try:
-                interpreter = self._spare.pop()
+                interpreter = pool.spare.pop()
             except IndexError:
                 interpreter = self._make()
             try:
                 return interpreter(arrays)
             finally:
-                self._spare.append(interpreter)
+                pool.spare.append(interpreter)
 
 
 def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
@@ -127,11 +140,12 @@ def make_executable(content: bytes, signature: Signature, threads: int | None, w
 def find_interpreter() -> Any:
     """LiteRT's interpreter class, else TensorFlow's; raises MissingPackageError where there is neither."""
     try:
-        return importlib.import_module("ai_edge_litert.interpreter").Interpreter
+        with delay_forks():
+            return importlib.import_module("ai_edge_litert.interpreter").Interpreter
     except ModuleNotFoundError:
         pass
     try:
-        return import_tensorflow("running .tflite files").lite.Interpreter
+        return import_tensorflow_lite("running .tflite files").Interpreter
     except MissingPackageError:
         raise MissingPackageError("ai-edge-litert", "tflite", "running .tflite files") from None
 

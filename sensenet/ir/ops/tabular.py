@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 from attrs import frozen
 
+from sensenet.forks import cached_property
 from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.dense import require_float
@@ -82,12 +82,12 @@ class OneHot(Op):
     def evaluate(self, x: Array) -> Array:
         return np.equal(x[:, self.groups], self.codes).astype(np.float32)
 
-    @functools.cached_property
+    @cached_property
     def groups(self) -> Array:
         """int32[Σ depths]: the input column that each output column tests."""
         return np.repeat(np.arange(len(self.depths), dtype=np.int32), self.depths)
 
-    @functools.cached_property
+    @cached_property
     def codes(self) -> Array:
         """float32[Σ depths]: the code that each output column stands for."""
         ranges = [np.arange(depth, dtype=np.float32) for depth in self.depths]
@@ -110,12 +110,12 @@ class EmbeddingSum(Op):
     def units(self) -> int:
         return self.table.shape[1]
 
-    @functools.cached_property
+    @cached_property
     def starts(self) -> Array:
         """int64[k]: the first row of each group."""
         return np.cumsum((0, *self.depths[:-1]))
 
-    @functools.cached_property
+    @cached_property
     def limits(self) -> Array:
         """float32[k]: the depths, which codes are below."""
         return np.asarray(self.depths, np.float32)
