@@ -89,7 +89,7 @@ class Artifact:
     model: Any = None
 
     @cached_property
-    def files(self) -> Files:
+    def files(self) -> Mapping[str, bytes]:
         """Relative path → content; made at first use. Raises LimitError if memory does not suffice."""
         try:
             return dict(self.produce())
