@@ -29,7 +29,7 @@ def bar_line(label: str, done: int, total: int | None, speed: float) -> str:
     )
 
 
-def _ignore(done: int, total: int | None) -> None:
+def ignore_progress(done: int, total: int | None) -> None:
     """Show nothing."""
 
 
@@ -42,7 +42,7 @@ def progress_bar(label: str, stream: TextIO | None = None) -> Iterator[Progress]
     stream = sys.stderr if stream is None else stream
     # A program without a console, as on Windows, has no standard error.
     if stream is None or not stream.isatty():
-        yield _ignore
+        yield ignore_progress
         return
     begin: tuple[float, int] | None = None
     drawn = float("-inf")

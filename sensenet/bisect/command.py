@@ -17,7 +17,6 @@ from sensenet.bisect.trial import Outcome, Trial
 from sensenet.compile.driver import compile
 from sensenet.compile.pass_options import add_pass_options, choose_passes
 from sensenet.files import require_free
-from sensenet.passes.rewrite import Pass
 from sensenet.runtime.row_files import read_rows
 
 PROGRAM = "python -m sensenet.bisect"
@@ -38,8 +37,7 @@ exit status: 0 where nothing differs, {EXIT_FOUND} where something does, 1 for i
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     parser = _make_parser()
-    options = parser.parse_args(arguments)
-    return command_line.run(lambda: _run(options, choose_passes(options, parser)))
+    return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -69,7 +67,8 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, passes: Sequence[Pass]) -> int:
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    passes = choose_passes(options, parser)
     require_free(Path(options.output), options.force)  # now, not after all the work
     rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
     trial = Trial(target=options.target, rows=rows)

@@ -41,8 +41,7 @@ MODEL_SUFFIXES = frozenset({".gz", ".json", *(target.suffix for target in TARGET
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     parser = make_parser()
-    options = parser.parse_args(arguments)
-    return command_line.run(lambda: _run(options, parser))
+    return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -213,7 +212,7 @@ def _default_target(options: argparse.Namespace) -> str:
 
 def _source(options: argparse.Namespace) -> str | bytes:
     model: str = options.model
-    return sys.stdin.buffer.read() if model == STANDARD else model
+    return command_line.read_stdin() if model == STANDARD else model
 
 
 def _default_output(options: argparse.Namespace, suffix: str) -> str | None:

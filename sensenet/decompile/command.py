@@ -23,8 +23,7 @@ exit status: 0, 1 for input that cannot be decompiled, 2 for a wrong command lin
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
-    options = _make_parser().parse_args(arguments)
-    return command_line.run(lambda: _decompile(options))
+    return command_line.run(lambda: _decompile(_make_parser().parse_args(arguments)))
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -34,6 +33,7 @@ def _make_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command_line.add_memory_limit(parser)
     add = parser.add_argument
     add("trained", metavar="TRAINED", help="a .keras file of level 0, or an h5 file of weights")
     add(

@@ -24,6 +24,8 @@ from sensenet.runtime.row_files import RowFile
 
 PROGRAM = "python -m sensenet.predict"
 
+NO_DELIMITERS = '"\r\n\0'
+
 EXAMPLES = f"""\
 examples:
   {PROGRAM} deepnet.json rows.csv -o predictions.csv
@@ -42,8 +44,7 @@ exit status: 0, 1 for input that cannot be predicted, 2 for a wrong command line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     parser = _make_parser()
-    options = parser.parse_args(arguments)
-    return command_line.run(lambda: _run(options, parser))
+    return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -96,8 +97,8 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    if len(options.delimiter) != 1:
-        parser.error(f"the delimiter is one character; found {options.delimiter!r}")
+    if len(options.delimiter) != 1 or options.delimiter in NO_DELIMITERS:
+        parser.error(f"the delimiter is one character, no quote or line end; found {options.delimiter!r}")
     if options.output != STANDARD:
         require_free(Path(options.output), options.force)  # now, not after all the work
     model = create_model(options.model, dict(options.settings), options.engine)

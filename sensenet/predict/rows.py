@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import csv
-import itertools
-import os
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TextIO
 
 from sensenet.errors import InputError
+from sensenet.ir.signature import NumericColumn
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import progress_bar
+from sensenet.runtime.cells import is_missing_number
+from sensenet.runtime.layout import row_layout
 from sensenet.runtime.row_files import Row, RowFile
 
 BATCH_ROWS = 4096
+
+MOST_BYTES = 1 << 26
+"""Of the cells of a batch: fewer rows than asked for are held together if these are long."""
+
+BYTES_PER_CELL = 64
+"""Of an empty cell."""
 
 
 def predict_rows(model: Deepnet | ObjectDetector, source: RowFile, output: TextIO, batch: int) -> None:
     """Write a CSV line of predictions for each row, under a header.
 
     With classes: the best class under the objective's name, then each class's probability under the class's
-    name; a number otherwise. Raises InputError, naming the line, for a row that the model does not take.
+    name; a number otherwise. If the probabilities are NaN, the best class is left empty. Raises InputError,
+    naming the line, for a header or a row that the model does not take.
     """
     writer = csv.writer(output, delimiter=source.delimiter, lineterminator="\n")
     header_written = False
     with progress_bar(source.path) as show:
-        for rows in _batches(source.rows(lambda stream: _watched(stream, show)), batch):
+        for rows in _batches(source.rows(partial(_check_names, model), show), batch):
             answers = _predict(model, rows, source)
             if not header_written:
                 writer.writerow(_header(model, answers.shape[1]))
@@ -43,26 +53,44 @@ def _header(model: Deepnet | ObjectDetector, outputs: int) -> list[str]:
     return [name] if outputs == 1 else [f"{name} {number}" for number in range(outputs)]
 
 
+def _check_names(model: Deepnet | ObjectDetector, names: Sequence[str]) -> None:
+    """Raise InputError for a name that no field has."""
+    row_layout(model.signature).find(names)
+
+
 def _answer_cells(model: Deepnet | ObjectDetector, numbers: Sequence[float]) -> list[Any]:
     if not model.classes:
         return list(numbers)
+    if any(map(math.isnan, numbers)):
+        return ["", *numbers]
     best = max(range(len(numbers)), key=numbers.__getitem__)
     return [model.classes[best], *numbers]
 
 
 def _batches(rows: Iterator[tuple[int, Row]], size: int) -> Iterator[list[tuple[int, Row]]]:
-    while batch := list(itertools.islice(rows, size)):
+    """Yield rows in lists of `size`, or fewer if their cells are long."""
+    batch: list[tuple[int, Row]] = []
+    weight = 0
+    for line, row in rows:
+        batch.append((line, row))
+        cells = row.values() if isinstance(row, dict) else row
+        weight += BYTES_PER_CELL * len(row) + sum(map(len, filter(None, cells)))
+        if len(batch) == size or weight > MOST_BYTES:
+            yield batch
+            batch, weight = [], 0
+    if batch:
         yield batch
 
 
 def _predict(model: Deepnet | ObjectDetector, rows: Sequence[tuple[int, Row]], source: RowFile) -> Any:
     """The answers of a batch; an error names the line of the row, which the model does not know."""
+    read = _row_reader(model)
     try:
-        return model([row for _, row in rows])
+        return model([read(row) for _, row in rows])
     except InputError:
         for line, row in rows:
             try:
-                model([row])
+                model([read(row)])
             except InputError as error:
                 raise InputError(
                     f"{source.path}, line {line}: {str(error).removeprefix('row 0, ')}"
@@ -70,14 +98,15 @@ def _predict(model: Deepnet | ObjectDetector, rows: Sequence[tuple[int, Row]], s
         raise
 
 
-def _watched(stream: TextIO, show: Any) -> Iterator[str]:
-    """The lines of a stream, telling how far it is read."""
-    try:
-        total = os.fstat(stream.fileno()).st_size or None
-    except (OSError, ValueError):
-        total = None
-    done = 0
-    for line in stream:
-        done += len(line)
-        show(done, total)
-        yield line
+def _row_reader(model: Deepnet | ObjectDetector) -> Callable[[Row], Row]:
+    """Return the function that makes the text `nan` missing in a number's cell; by name, the model does."""
+    numeric = [column.index for column in model.signature.columns if isinstance(column, NumericColumn)]
+
+    def read(row: Row) -> Row:
+        if isinstance(row, list):
+            for index in numeric:
+                if -len(row) <= index < len(row) and is_missing_number(row[index]):
+                    row[index] = None
+        return row
+
+    return read

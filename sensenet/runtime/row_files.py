@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from attrs import frozen
 
-from sensenet.errors import InputError
+from sensenet.errors import InputError, LimitError
+from sensenet.limits import VARIABLE, memory_limit
+from sensenet.progress import Progress, ignore_progress
+from sensenet.runtime.cells import describe
 from sensenet.runtime.image_folders import read_image_folder
 
 STANDARD = "-"
@@ -20,61 +25,148 @@ STANDARD = "-"
 Row = dict[str, str | None] | list[str | None]
 """Cells by the names of the header, or in the model's order; None where a cell is empty."""
 
-Watch = Callable[[TextIO], Iterable[str]]
-"""Gives the lines of a stream, and may count them."""
+BYTES_PER_CHARACTER = 16
+"""Of a line, while the csv module takes it apart."""
+
+LONGEST_CELL = 2**31 - 1
+"""The csv module takes no larger limit on every platform."""
+
+UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
+"""The byte order marks of UTF-16 as `surrogateescape` decodes them."""
+
+CheckNames = Callable[[list[str]], None]
+"""Raises InputError for a header with a name that no field has."""
+
+
+def accept_any_names(_: list[str]) -> None:
+    """Check nothing."""
 
 
 @frozen
 class RowFile:
-    """A CSV file in UTF-8, or `-` for standard input; without a header, cells stand in the model's order."""
+    """A CSV file in UTF-8, or `-` for stdin; without a header, cells are in the model's order."""
 
     path: str
     delimiter: str = ","
     header: bool = True
 
-    def rows(self, watch: Watch = iter) -> Iterator[tuple[int, Row]]:
-        """(line number, row) of each row, read as they are asked for.
+    def rows(
+        self, check: CheckNames = accept_any_names, show: Progress = ignore_progress
+    ) -> Iterator[tuple[int, Row]]:
+        """Yield (line number, row) of each row, read as they are asked for; empty lines are passed over.
 
-        Raises InputError, naming the line, for a file that cannot be read, is no CSV, has a name twice in its
-        header, or a row of another length than the header.
+        `check` is called with the header, `show` with the characters that are read. The csv module's limit on
+        the length of a cell is raised for the process, to what the memory limit allows. Raises InputError,
+        naming the line on which the row begins, for a file that cannot be read, is not CSV in UTF-8, has a
+        name twice in its header, or a row of another length than the header; LimitError for a longer line.
         """
+        limit = min(memory_limit() // BYTES_PER_CHARACTER, LONGEST_CELL)
+        csv.field_size_limit(max(csv.field_size_limit(), limit))
+        header: list[str] | None = None
+        start = 1
         with self._open() as stream:
-            lines = csv.reader(watch(stream), delimiter=self.delimiter, strict=True)
+            lines = csv.reader(_read_lines(stream, limit, show), delimiter=self.delimiter, strict=True)
             try:
-                header = self._read_header(next(lines, None)) if self.header else None
                 for cells in lines:
-                    if cells:  # else it is an empty line
-                        yield lines.line_num, self._as_row(cells, header, lines.line_num)
-            except (csv.Error, UnicodeDecodeError) as error:
-                line = lines.line_num + 1
-                raise InputError(f"{self.path}, line {line}: not CSV in UTF-8: {error}") from error
+                    if not cells:
+                        pass
+                    elif header is None and self.header:
+                        header = _check_header(cells, check)
+                    else:
+                        yield start, _as_row(cells, header)
+                    start = lines.line_num + 1
+            except _LineError as error:
+                raise InputError(f"{self.path}, line {start}: {error}") from error
+            except LimitError as error:
+                raise LimitError(f"{self.path}, line {start}: {error}") from error
+            except csv.Error as error:
+                if "field limit" in str(error):
+                    raise LimitError(f"{self.path}, line {start}: {_longer_than(limit)}") from error
+                raise InputError(f"{self.path}, line {start}: not CSV: {error}") from error
+            except OSError as error:
+                raise self._unreadable(error) from error
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[TextIO]:
+    def _open(self) -> Iterator[BinaryIO]:
         if self.path == STANDARD:
-            yield sys.stdin
+            yield sys.stdin.buffer
             return
         try:
-            stream = Path(self.path).open(encoding="utf-8-sig", newline="")  # noqa: SIM115 - closed below
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            stream = Path(self.path).open("rb")  # noqa: SIM115 - closed below
+        except (OSError, ValueError) as error:  # ValueError: a null character in the path
+            raise self._unreadable(error) from error
         with stream:
             yield stream
 
-    def _read_header(self, names: list[str] | None) -> list[str]:
-        for name in names or ():
-            if names and names.count(name) > 1:
-                raise InputError(f"{self.path}: the header names {name!r} twice")
-        return names or []
+    def _unreadable(self, error: Exception) -> InputError:
+        return InputError(f"{self.path} cannot be read: {getattr(error, 'strerror', None) or error}")
 
-    def _as_row(self, cells: list[str], header: list[str] | None, line: int) -> Row:
-        values = [cell if cell != "" else None for cell in cells]
-        if header is None:
-            return values
-        if len(values) != len(header):
-            found = f"{len(values)} cells under a header of {len(header)}"
-            raise InputError(f"{self.path}, line {line}: {found}")
-        return dict(zip(header, values, strict=True))
+
+class _LineError(InputError):
+    """A line that is not text, or does not fit the others."""
+
+
+def _read_lines(stream: BinaryIO, limit: int, show: Progress) -> Iterator[str]:
+    """Yield the lines of UTF-8 text, with or without a byte order mark; they may end in CR, LF or both."""
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    total = _find_size(stream)
+    done = 0
+    try:
+        while line := text.readline(limit + 1):
+            _check_line(line, limit, first=done == 0)
+            done += len(line)
+            show(done, total)
+            yield line
+    finally:
+        with contextlib.suppress(ValueError, OSError):  # it is closed already
+            text.detach()
+
+
+def _find_size(stream: BinaryIO) -> int | None:
+    try:
+        return os.fstat(stream.fileno()).st_size or None
+    except (OSError, ValueError):
+        return None
+
+
+def _check_line(line: str, limit: int, first: bool) -> None:
+    if len(line) > limit:
+        raise LimitError(_longer_than(limit))
+    if first and line.startswith(UTF_16_MARKS):
+        raise _LineError("this is UTF-16: save it as UTF-8")
+    if not line.isascii():
+        try:
+            line.encode()
+        except UnicodeEncodeError as error:  # a byte that `surrogateescape` let pass
+            byte = ord(line[error.start]) & 0xFF
+            raise _LineError(f"not CSV in UTF-8: byte {byte:#04x} after {error.start} characters") from error
+    if "\0" in line:
+        raise _LineError("not CSV in UTF-8: it has a null character")
+
+
+def _longer_than(limit: int) -> str:
+    return f"longer than {limit} characters: set {VARIABLE} to allow more"
+
+
+def _check_header(names: list[str], check: CheckNames) -> list[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise _LineError(f"the header names {describe(name)} twice")
+        seen.add(name)
+    try:
+        check(names)
+    except InputError as error:
+        raise _LineError(str(error)) from error
+    return names
+
+
+def _as_row(cells: list[str], header: list[str] | None) -> Row:
+    if header is None:
+        return [cell or None for cell in cells]
+    if len(cells) != len(header):
+        raise _LineError(f"{len(cells)} cells under a header of {len(header)}")
+    return {name: cell or None for name, cell in zip(header, cells, strict=True)}
 
 
 def read_rows(path: str, note: Callable[[str], None]) -> list[Row]:
