@@ -51,4 +51,5 @@ FORMATS: Mapping[str, Format] = {
     "document": Format(module="fuzz.document", cases=200),
     "ir": Format(module="fuzz.ir", cases=0),
     "npz": Format(module="fuzz.npz", cases=0),
+    "images": Format(module="fuzz.images", cases=300),
 }
