@@ -175,8 +175,9 @@ class Deepnet(Model):
         picture (path, encoded bytes, array), or None where it is missing. By name, texts and lists of items
         are given whole: see docs/fields.md.
 
-        A model of one picture also takes that alone, and a 4-D array of them. Raises InputError, naming row
-        and column, for what it can't read.
+        A model of one image a row also takes the image alone, a list of images and an array [n, h, w, c]: see
+        docs/images.md. Raises InputError, naming row and column, for what it can't read or what could mean
+        several things, and LimitError for images that would take more memory than allowed.
         """
         return self._predict(x)
 
@@ -209,7 +210,8 @@ class ObjectDetector(Model):
         instead: `boxes` f32[1, boxes, 4], `scores` f32[1, boxes], `classes` i32[1, boxes], which are
         positions in the model's `classes`, and of padded boxes `num_valid`, an int: how many count.
 
-        Raises InputError for a picture that can't be read.
+        Raises InputError for an image that can't be read, LimitError for one that would take more memory than
+        allowed.
         """
         return self._detect(x)
 

@@ -62,7 +62,8 @@ class Detector:
         number, given = image
         where = f"image {number}"
         opened = open_image(self._find_cell(given), where, self.channels, self.path_prefix)
-        memory = opened.memory + FLOAT_BYTES * opened.height * opened.width * self.channels
+        numbers = opened.height * opened.width * self.channels
+        memory = max(opened.memory, numbers * (1 + FLOAT_BYTES))  # to decode it; then as bytes and as floats
         require_memory(memory, f"{where}: an image of {opened.width} × {opened.height} pixels")
         return Task(memory=memory, run=opened.read)
 

@@ -49,11 +49,18 @@ def open_image(cell: object, where: str, channels: int = 3, path_prefix: str | N
     if isinstance(cell, bytes | bytearray | memoryview):
         return open_encoded(cell, where)
     if isinstance(cell, str | os.PathLike):
-        path = os.path.join(path_prefix or "", os.fsdecode(cell))
+        path = os.path.join(path_prefix or "", _path_text(cell, where))
         return open_encoded(_read_file(path, where), f"{where}: {path}")
     raise InputTypeError(
         f"{where}: expected an image (path, encoded bytes, array or None), found {type(cell).__name__}"
     )
+
+
+def _path_text(cell: str | os.PathLike[str], where: str) -> str:
+    try:
+        return os.fsdecode(cell)
+    except TypeError as error:  # of a path that makes something else of itself
+        raise InputTypeError(f"{where}: {error}") from error
 
 
 def _read_file(path: str, where: str) -> bytes:
@@ -153,8 +160,20 @@ def require_channels(found: int, channels: int, where: str) -> None:
         )
 
 
-def fit_memory(height: int, width: int, image: ImageInput) -> int:
-    """Return the bytes that `fit_image` takes for an image of that size, the result included."""
+def fit_memory(opened: OpenedImage, image: ImageInput) -> int:
+    """Return the bytes that reading an image and bringing it to the network's size take at most."""
+    read = opened.height * opened.width * image.channels
+    return max(opened.memory, read + _fit_bytes(opened.height, opened.width, image))
+
+
+def fitted_bytes(opened: OpenedImage, image: ImageInput) -> int:
+    """Return the bytes of what `fit_image` makes of an image."""
+    size = (image.height, image.width) if image.size_known else (opened.height, opened.width)
+    return math.prod(size) * image.channels * FLOAT_BYTES
+
+
+def _fit_bytes(height: int, width: int, image: ImageInput) -> int:
+    """Return the bytes that `fit_image` takes, the result included."""
     if not image.size_known:
         return height * width * image.channels * FLOAT_BYTES
     between = image.height * max(width, image.width)
@@ -169,7 +188,7 @@ def fit_image(pixels: Array, image: ImageInput, where: str) -> Array:
     size. Raises InputError naming the cell if nothing of a thin image would be left, and LimitError if the
     network's size would take more memory than allowed.
     """
-    needed = fit_memory(pixels.shape[0], pixels.shape[1], image)
+    needed = _fit_bytes(pixels.shape[0], pixels.shape[1], image)
     require_memory(needed, f"{where}: bringing an image to {image.height} × {image.width} pixels")
     if not image.size_known:
         return pixels.astype(np.float32)

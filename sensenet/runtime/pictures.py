@@ -20,7 +20,14 @@ from sensenet.ir.types import Array
 from sensenet.limits import memory_limit, require_memory
 from sensenet.runtime.ahead import Task, batch_ahead
 from sensenet.runtime.image_lists import is_pixels, rows_of_images
-from sensenet.runtime.images import FLOAT_BYTES, fit_image, fit_memory, open_image, require_batch
+from sensenet.runtime.images import (
+    FLOAT_BYTES,
+    fit_image,
+    fit_memory,
+    fitted_bytes,
+    open_image,
+    require_batch,
+)
 from sensenet.runtime.layout import RowLayout
 from sensenet.runtime.tables import Table, as_table
 
@@ -58,9 +65,9 @@ class PictureReader:
             open_image(cell, where, self.image.channels, self.path_prefix)
             for cell, where in zip(cells, places, strict=True)
         ]
-        reading = max(image.memory + fit_memory(image.height, image.width, self.image) for image in opened)
-        row_size = sum(self._row_bytes(image.height, image.width) for image in opened)
-        memory = reading + 2 * row_size  # as the row is, and in its batch
+        reading = max(fit_memory(image, self.image) for image in opened)
+        fitted_size = sum(fitted_bytes(image, self.image) for image in opened)
+        memory = reading + 2 * fitted_size  # as the row is, and in its batch
         require_memory(memory, f"row {number}: reading its images")
 
         def run() -> Array:
@@ -71,11 +78,6 @@ class PictureReader:
             return fitted[0] if len(fitted) == 1 else np.stack(fitted)
 
         return Task(memory=memory, run=run)
-
-    def _row_bytes(self, height: int, width: int) -> int:
-        if self.image.size_known:
-            height, width = self.image.height, self.image.width
-        return height * width * self.image.channels * FLOAT_BYTES
 
     def blank(self) -> Array:
         """Return the tensor of one row of black images; raises LimitError if it is too large."""

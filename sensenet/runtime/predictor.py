@@ -12,6 +12,7 @@ from sensenet.artifact import Executable
 from sensenet.errors import InputError
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 from sensenet.ir.types import Array
+from sensenet.limits import require_memory
 from sensenet.runtime.pictures import PictureReader, picture_reader
 from sensenet.runtime.rows import RowEncoder, row_encoder
 from sensenet.runtime.tables import Table, as_table, is_row
@@ -42,13 +43,20 @@ class Predictor:
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def encode(self, x: Any) -> dict[str, Array]:
-        """The tensors that the network reads for all rows together, by the names of its inputs.
+        """Return the tensors that the network reads for all rows together, by the names of its inputs.
 
-        Raises InputError, also where pictures of different sizes share no tensor.
+        Raises InputError, also if images of different sizes share no tensor, and LimitError if all images
+        together take more memory than allowed.
         """
-        batches = list(self._batches(x)) or [{name: part[:0] for name, part in self._blank().items()}]
+        batches: list[Inputs] = []
+        size = 0
+        for batch in self._batches(x):
+            size += batch[PIXEL_INPUT].nbytes if PIXEL_INPUT in batch else 0
+            require_memory(size, "holding the images of all rows")
+            batches.append(batch)
+        batches = batches or [{name: part[:0] for name, part in self._blank().items()}]
         if len({batch[PIXEL_INPUT].shape[1:] for batch in batches if PIXEL_INPUT in batch}) > 1:
-            raise InputError("the pictures have different sizes, and the network takes them as they are")
+            raise InputError("the images have different sizes, and the network takes them as they are")
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _predict(self, inputs: Inputs) -> Array:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from sensenet.artifact import Executable
+from sensenet.compile.inputs import given_inputs
 from sensenet.errors import InputError, LimitError
 from sensenet.ir.signature import (
     BOXES,
@@ -162,7 +163,8 @@ def test_an_image_that_takes_too_much_is_refused_before_it_is_decoded(limit):
 
 
 def test_large_images_run_one_by_one_and_small_ones_together(limit):
-    large, small = blank_png(1000, 1000), encode(RGB)  # 16 MB each while decoded, and 12 MB as float32
+    limit("24MiB")
+    large, small = blank_png(1000, 1000), encode(RGB)  # 16 MB while it is decoded
     sizes, detect = detector()
     assert detect([large] * 3 + [small] * 4) == [[]] * 7
     assert sizes[:3] == [1, 1, 1]
@@ -199,6 +201,17 @@ def test_batches_are_cut_so_that_they_fit(limit):
     limit("8MiB")
     with pytest.raises(LimitError, match="each row"):
         predict(np.zeros((5, 1000, 1000, 3), np.uint8))
+
+
+def test_images_that_are_encoded_together_count_together(limit):
+    image = ImageInput(height=700, width=700, channels=3, rescale_type="warp")
+    _, predict = predictor(image)
+    assert predict.encode([[RGB]] * 3)[PIXEL_INPUT].shape == (3, 700, 700, 3)
+    with pytest.raises(LimitError, match="holding the images of all rows"):
+        predict.encode([[RGB]] * 9)
+    columns = [ImageColumn(index=0)]
+    with pytest.raises(LimitError, match="all given rows"):
+        given_inputs(Signature(columns=columns, image=image), [RGB] * 9)
 
 
 def test_a_huge_file_is_not_read(tmp_path):
@@ -286,6 +299,16 @@ def test_a_file_that_becomes_a_pipe_does_not_wait(tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "isfile", lambda _: True)
     with pytest.raises(InputError, match="row 3: is not a file"):
         read_image(path, "row 3")
+
+
+class NoPath(os.PathLike):
+    def __fspath__(self):
+        return 3
+
+
+def test_a_path_that_makes_something_else_of_itself():
+    with pytest.raises(InputError, match="row 3: expected NoPath"):
+        read_image(NoPath(), "row 3")
 
 
 # Content
