@@ -2,8 +2,8 @@
 
 The lists of weights are cut out of the text while it is read, and each becomes a float32 array at once, as
 `sensenet.frontend.pieces` describes. simdjson parses what is left, which is small and becomes ordinary dicts
-and lists. Whatever it doesn't take (integers beyond 64 bits, deep nesting, faults) is left to the standard
-library's parser, which says where a fault is.
+and lists. What it doesn't take (NaN, infinities, integers beyond 64 bits, deep nesting, faults) is left to
+the standard library's parser, which says where a fault is. Whoever uses a number says that it must be finite.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import contextlib
 import gzip
 import io
 import json
-import math
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import simdjson
 
@@ -112,11 +111,28 @@ def _read_quickly(read: Read) -> Any:
     rest, arrays = _read_weights(read)
     try:
         value = _plain(simdjson.Parser().parse(rest), 0, arrays)
-    except (ValueError, RuntimeError) as error:
-        raise _NotTakenError from error
+    except (ValueError, RuntimeError):
+        value = _read_rest(rest, arrays)
     if arrays:
         raise _NotTakenError
     return value
+
+
+def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
+    """The value of a text that simdjson does not take, for it has NaN, say; raises _NotTakenError."""
+    try:
+        return _put_arrays(json.loads(rest.removeprefix(BYTE_ORDER_MARK).decode()), arrays)
+    except (ValueError, RecursionError) as error:
+        raise _NotTakenError from error
+
+
+def _put_arrays(value: Any, arrays: Arrays) -> Any:
+    """The value with the arrays, which are taken out, in their places."""
+    if isinstance(value, dict):
+        return {key: _put_arrays(member, arrays) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_put_arrays(entry, arrays) for entry in value]
+    return arrays.pop(value, value) if isinstance(value, str) else value
 
 
 def _read_weights(read: Read) -> tuple[bytearray, Arrays]:
@@ -163,7 +179,7 @@ def _read_slowly(content: bytes, name: str) -> Any:
         raise DocumentError(f"{name}: it is empty")
     try:
         text = content.decode()
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
+        return json.loads(text)
     except UnicodeDecodeError as error:
         raise DocumentError(
             f"{name}: this is no JSON document: byte {error.start} is not UTF-8 text"
@@ -178,14 +194,3 @@ def _read_slowly(content: bytes, name: str) -> Any:
         raise DocumentError(f"{name}: lists and objects are nested too deep to be read from text") from error
     except ValueError as error:
         raise DocumentError(f"{name}: {error}") from error
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _finite_float(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"the number {digits[:30]} is too large")
-    return number
