@@ -106,6 +106,11 @@ class Artifact:
             )
         return next(iter(self.files.values()))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With its files, and without its model, which the files hold too."""
+        made = {"beside": self.beside, "bridge": self.bridge, "layout": self.layout}
+        return _remake, (self.target, self.graph, self.report, dict(self.files), made)
+
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the artifact to a path: a file, or a directory for a target of several files.
 
@@ -150,13 +155,22 @@ class Artifact:
         return f"<Artifact for {self.target} at -O{self.report.level}>"
 
 
+def _remake(target: str, graph: Graph, report: Report, files: Files, made: Mapping[str, Any]) -> Artifact:
+    return Artifact(target=target, graph=graph, report=report, produce=lambda: files, **made)
+
+
+Remake = tuple[Callable[..., "Executable"], tuple[Any, ...]]
+"""A function of a module that makes an executable, and what it takes; both can be pickled."""
+
+
 @frozen(kw_only=True, eq=False)
 class Executable:
     """An artifact in its own runtime: `run` takes and gives named arrays, any batch size, from any thread.
 
     `model` is the `tf.keras.Model` behind it where there is one, `graph` the graph where it is known, and
     `as_imported` says whether that is the one that the frontend made, with the weights of the document.
-    `engine` is the target whose runtime it is, where whoever made it said so.
+    `engine` is the target whose runtime it is, where whoever made it said so. `remake` gives how another
+    process makes the same; without it, an executable cannot be pickled.
     """
 
     signature: Signature
@@ -165,3 +179,9 @@ class Executable:
     graph: Graph | None = None
     as_imported: bool = False
     engine: str | None = None
+    remake: Callable[[], Remake] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.remake is None:
+            raise ArtifactError("this executable cannot be pickled: pickle a model of create_model instead")
+        return self.remake()

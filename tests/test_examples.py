@@ -28,6 +28,7 @@ PAGES = (
     "README.md",
     "docs/api.md",
     "docs/cli.md",
+    "docs/processes.md",
     "docs/drawing.md",
     "docs/fine_tuning.md",
     "docs/images.md",

@@ -13,6 +13,7 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -134,6 +135,13 @@ class Graph:
         count = Counter(value for node in self.nodes for value in node.inputs)
         count.update(self.outputs.values())
         return count
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As its text form and weights: nodes lead to nodes, deeper than pickle can follow."""
+        from sensenet.ir.parser import parse_graph
+        from sensenet.ir.printer import print_graph, weights
+
+        return parse_graph, (print_graph(self), weights(self))
 
     @property
     def ops(self) -> frozenset[type[Op]]:

@@ -28,6 +28,8 @@ BUNDLE_SUFFIX = TARGETS["smbundle"].suffix
 class Model:
     """What all models have. Made by `sensenet.models.wrappers`; threads may share one.
 
+    Models can be pickled and copied, with their settings and engine: see docs/processes.md.
+
     The names with an underscore are those that clients of the published package use.
     """
 
@@ -41,6 +43,9 @@ class Model:
         self._columns = preprocessors
         self._lock = PerProcess(threading.Lock)
         self._use(executable)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._executable, self._settings, self._columns)
 
     def _use(self, executable: Executable) -> None:
         """Answer with an executable from now on."""

@@ -72,12 +72,20 @@ def run_graph(graph: Graph, engine: str | None = None) -> Executable:
         run: Run = _make_run(graph, chosen)
     else:
         run = _LateRun(lambda: _make_run(graph, chosen))
-    return Executable(signature=graph.signature, run=run, graph=graph, engine=chosen)
+    return Executable(
+        signature=graph.signature,
+        run=run,
+        graph=graph,
+        engine=chosen,
+        remake=lambda: (run_graph, (graph, engine)),
+    )
 
 
 def run_imported(graph: Graph, engine: str | None = None) -> Executable:
     """`run_graph` for a graph that the frontend made, with the weights of the document."""
-    return attrs.evolve(run_graph(graph, engine), as_imported=True)
+    return attrs.evolve(
+        run_graph(graph, engine), as_imported=True, remake=lambda: (run_imported, (graph, engine))
+    )
 
 
 def _make_run(graph: Graph, engine: str) -> Run:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
 from sensenet.artifact import Artifact, Executable
-from sensenet.backends import load_backend
 from sensenet.compile.documents import import_document
 from sensenet.compile.sources import find_target, open_saved, read_saved_graph
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
 from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
 from sensenet.models.engines import require_engine, run_graph, run_imported
+from sensenet.models.saved import run_artifact, run_saved
 from sensenet.runtime.images import read_image
 from sensenet.settings import DEFAULTS, Settings, ensure_settings
 
@@ -141,8 +141,8 @@ def _open(source: Any, engine: str | None) -> Executable | None:
         assert graph is not None  # it is an artifact
         return run_graph(graph, engine)
     if artifact:
-        return attrs.evolve(load_backend(target).load(artifact), graph=artifact.graph, engine=target)
-    return attrs.evolve(open_saved(source, target), engine=target)
+        return run_artifact(artifact)
+    return run_saved(Path(source), target)
 
 
 def _fixed_settings(signature: Signature, given: Settings) -> Settings:

@@ -61,14 +61,18 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
         target="keras",
         graph=graph,
         report=report,
-        produce=lambda: {FILE_NAME: _save(model)},
+        produce=lambda: {FILE_NAME: save_model(model)},
         model=model,
     )
 
 
 def load(artifact: Artifact) -> Executable:
     """Run the artifact's model."""
-    return make_executable(artifact.model)
+    if artifact.model is not None:
+        return make_executable(artifact.model)
+    with temporary_directory() as directory:  # it was pickled, without the model
+        (directory / FILE_NAME).write_bytes(bytes(artifact))
+        return open(directory / FILE_NAME)
 
 
 def open(path: Path) -> Executable:
@@ -114,7 +118,8 @@ def _tensor_type(tensor: Any) -> TensorType:
     return TensorType(DType.of(np.empty(0, dtype)), tuple(tensor.shape))
 
 
-def _save(model: Any) -> bytes:
+def save_model(model: Any) -> bytes:
+    """The content of a `.keras` file; raises ArtifactError if there is no room for temporary files."""
     with temporary_directory() as directory, silence():
         path = directory / FILE_NAME
         model.save(path)

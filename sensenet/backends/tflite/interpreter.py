@@ -93,6 +93,7 @@ class Runner:
     """
 
     def __init__(self, content: bytes, threads: int) -> None:
+        self.content = content
         first = Interpreter(content, threads)
         self._make = functools.partial(Interpreter, content, threads)
         self._inputs = first.inputs
