@@ -26,6 +26,7 @@ def write_document(document: Mapping[str, Any], output: str, force: bool) -> int
         sys.stdout.buffer.write(content)
         return len(content)
     packed = gzip.compress(content, mtime=0) if output.endswith(".gz") else content
+    require_free(Path(output), force)
     require_replaceable(Path(output), packed)
     write_all({Path(output): packed}, force)
     return len(packed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ LONGEST_START = 64
 
 
 def find_target(source: Any) -> str | None:
-    """The target whose artifact stands at a path; None for anything else, such as a document."""
+    """The target whose artifact is at a path; None for anything else, such as a document.
+
+    Nothing is read of a pipe or a device, which whoever reads the document gets whole.
+    """
     if not isinstance(source, str | os.PathLike) or not os.path.exists(source):
         return None
     path = Path(source)
@@ -43,6 +47,8 @@ def _target_of_directory(path: Path) -> str | None:
 
 def _target_of_file(path: Path) -> str | None:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None
         with path.open("rb") as stream:
             start = stream.read(LONGEST_START)
     except OSError:
@@ -76,7 +82,22 @@ def open_saved(path: str | os.PathLike[str], target: str) -> Executable:
     """A saved artifact in the runtime of its target; raises ArtifactError for one that cannot be run."""
     if target not in TARGETS:
         raise ArtifactError(f"{os.fspath(path)} is made for {target}, which this release does not open")
+    if os.path.isdir(path):
+        _require_own_files(Path(path))
     return load_backend(target).open(Path(path))
+
+
+def _require_own_files(root: Path) -> None:
+    """Raise ArtifactError for a pipe or device in a directory, which might never end, or a link out of it."""
+    real = os.path.realpath(root)
+    try:
+        for path in root.rglob("*"):
+            if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+                raise ArtifactError(f"{path} is not a file: an artifact holds nothing else")
+            if os.path.commonpath([real, os.path.realpath(path)]) != real:
+                raise ArtifactError(f"{path} is a link out of {root}: an artifact holds its own files")
+    except OSError as error:
+        raise ArtifactError(f"{error.filename or root} cannot be read: {error.strerror or error}") from error
 
 
 def read_saved_graph(source: Any) -> Graph | None:
