@@ -99,9 +99,16 @@ def read_objects(outputs: Inputs, row: int, labels: Sequence[str]) -> list[dict[
     limits = np.iinfo(np.int32)
     boxes = np.nan_to_num(outputs[BOXES][row, :valid].astype(np.float64)).clip(limits.min, limits.max)
     return [
-        {"box": [int(side) for side in box], "label": labels[number], "score": float(score)}
+        {"box": [int(side) for side in box], "label": _label(labels, number), "score": float(score)}
         for box, score, number in zip(boxes, outputs[SCORES][row], outputs[CLASSES][row], strict=False)
     ]
+
+
+def _label(labels: Sequence[str], number: int) -> str:
+    """Return the name of a class; raises ArtifactError for one that the model does not name."""
+    if not 0 <= number < len(labels):
+        raise ArtifactError(f"the model answered class {number}, and its file names {len(labels)} classes")
+    return labels[number]
 
 
 def make_detector(executable: Executable, path_prefix: str | None = None) -> Detector:

@@ -29,9 +29,9 @@ from sensenet.artifact import Report
 from sensenet.backends import blocks, load_backend
 from sensenet.backends.tflite import BACKEND, interpreter
 from sensenet.backends.tflite import open as open_tflite
-from sensenet.backends.tflite.flatbuffer import import_schema
+from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.interpreter import find_interpreter
-from sensenet.backends.tflite.metadata import build_model_metadata
+from sensenet.backends.tflite.metadata import _pack_archive, build_model_metadata
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -444,12 +444,13 @@ def test_foreign_files_are_refused(content, tmp_path):
     refuse(tmp_path, b"not a model at all", "no TensorFlow Lite model")
 
 
-def test_a_model_that_the_interpreter_refuses_is_an_error(tmp_path):
-    """The checksum is right, the flatbuffer is not."""
-    from sensenet.backends.tflite.metadata import _pack_archive
-
-    flatbuffer = b"\x08\0\0\0TFL3" + bytes(8)
-    files = {"sensenet.json": json.dumps(Signature().to_json())}
+def test_a_model_that_the_interpreter_refuses_is_an_error(content, tmp_path):
+    """An operator of a version that is yet to come; all else is sound."""
+    tree = unpack(content)
+    tree.operatorCodes[0].version = 99
+    flatbuffer = bytes(pack(tree))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
     refuse(tmp_path, flatbuffer + _pack_archive(flatbuffer, files), "cannot be run by TensorFlow Lite")
 
 

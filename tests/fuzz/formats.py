@@ -52,4 +52,6 @@ FORMATS: Mapping[str, Format] = {
     "ir": Format(module="fuzz.ir", cases=0),
     "npz": Format(module="fuzz.npz", cases=0),
     "images": Format(module="fuzz.images", cases=300),
+    "tflite": Format(module="fuzz.tflite", cases=300, packages=("ai_edge_litert",)),
+    "tflite-int8": Format(module="fuzz.tflite_int8", cases=0, packages=("ai_edge_litert", "tensorflow")),
 }

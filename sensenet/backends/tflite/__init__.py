@@ -19,9 +19,11 @@ from sensenet.backends.files import read_file
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.tflite.convert import convert
+from sensenet.backends.tflite.fitting import require_fitting
 from sensenet.backends.tflite.interpreter import make_executable
 from sensenet.backends.tflite.metadata import read_signature, write_file
 from sensenet.backends.tflite.quantize import QUANTIZATIONS, quantize, require_quantization
+from sensenet.backends.tflite.verify import verify
 from sensenet.backends.tflite.versions import declare_versions
 from sensenet.ir.graph import Graph
 
@@ -48,10 +50,13 @@ def load(artifact: Artifact, *, threads: int | None = None) -> Executable:
 def open(path: Path, *, threads: int | None = None) -> Executable:
     """Run a saved file, without TensorFlow where LiteRT is installed.
 
-    Raises ArtifactError for a file that is damaged, or that sensenet did not write.
+    Raises ArtifactError for a file that is damaged, that sensenet did not write, or that is not safe to run
+    (see `verify`); LimitError for one that would take too much memory.
     """
     content = read_file(path)
-    return make_executable(content, read_signature(content, str(path)), threads, str(path))
+    signature = read_signature(content, str(path))
+    require_fitting(signature, verify(content, str(path)), str(path))
+    return make_executable(content, signature, threads, str(path))
 
 
 BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)

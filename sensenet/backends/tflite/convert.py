@@ -11,6 +11,7 @@ from attrs import Factory, frozen
 from sensenet.backends.lowering import Variables, run_graph
 from sensenet.backends.tflite.flatbuffer import import_schema
 from sensenet.backends.tflite.fuse import fuse
+from sensenet.backends.tflite.kinds import options_of
 from sensenet.backends.tflite.operators import Operator, Subgraph, Value
 from sensenet.backends.tflite.recorder import Recorder
 from sensenet.backends.tflite.tape import place_of
@@ -21,15 +22,6 @@ from sensenet.ir.types import Array
 SCHEMA_VERSION = 3
 
 DESCRIPTION = "Made by sensenet."
-
-OPTIONS: Mapping[str, str] = {
-    "CONV_2D": "Conv2DOptions",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
-    "BATCH_MATMUL": "BatchMatMulOptions",
-    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), "Pool2DOptions"),
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY"), "ReducerOptions"),
-}
-"""The options tables that are not named like their operator."""
 
 ENUMERATIONS: Mapping[str, str] = {
     "fusedActivationFunction": "ActivationFunctionType",
@@ -154,7 +146,7 @@ class Writer:
                 for name, graph in zip(names, operator.subgraphs, strict=True)
             }
         if options:
-            table = OPTIONS.get(operator.kind) or operator.kind.title().replace("_", "") + "Options"
+            table = options_of(operator.kind)
             written.builtinOptionsType = getattr(self.schema.BuiltinOptions, table)
             written.builtinOptions = getattr(self.schema, f"{table}T")()
             for name, value in options.items():

@@ -1,0 +1,298 @@
+"""Checking a stranger's .tflite file before an interpreter sees it: LiteRT trusts what it is given.
+
+A file that passes has only operators of `kinds.KINDS`, which run in order and read what is there; tensors
+whose content has the size of their shape; and takes no more memory than `sensenet.limits` allows.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import Factory, define, evolve, frozen
+
+from sensenet.backends.tflite.kinds import KINDS, OPTION_NUMBERS, TYPES, WHILE, options_of
+from sensenet.backends.tflite.layer_shapes import LAYER_RULES
+from sensenet.backends.tflite.reading import TABLES, Record, defaults, read_model
+from sensenet.backends.tflite.shapes import ARRAY_RULES, MOST_AXES, Known, Sizes
+from sensenet.backends.tflite.sizes import evaluate
+from sensenet.errors import ArtifactError, LimitError
+from sensenet.ir.types import DType, TensorType
+from sensenet.limits import require_memory
+
+SCHEMA_VERSION = 3
+METADATA = frozenset({"", "TFLITE_METADATA", "min_runtime_version", "CONVERSION_METADATA"})
+"""The names of metadata that change nothing in how a file is run."""
+
+RULES = {**ARRAY_RULES, **LAYER_RULES}
+
+DTYPES = {"F": DType.FLOAT32, "I": DType.INT32, "B": DType.BOOL}
+ITEM_SIZES = dict(TYPES.values())
+ACTIVATIONS = range(4)
+"""The fused activations: none, relu, relu from -1 to 1, relu6."""
+
+SUMS = frozenset({"ADD", "SUB"})
+MOST_RESCALING = 2.0**19
+"""How many times coarser than an int8 sum its terms may be: from there on kernels abort the process."""
+
+OPTIONAL = frozenset({"CAST", "RESHAPE", "SQUEEZE"})
+"""The operators whose options may be left out."""
+
+MISDECLARED = frozenset({"NON_MAX_SUPPRESSION_V4"})
+"""The operators to whose results TensorFlow's converter gives one axis more than they have."""
+
+LAYERS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+"""The operators whose kernel may have a scale for each channel, and the axis of those."""
+
+NAMES = {kind.number: name for name, kind in KINDS.items()} | {WHILE: "WHILE"}
+
+
+@frozen(kw_only=True)
+class Interface:
+    """What a file takes and gives, by the names of its signature, or else of its tensors, in its order."""
+
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+    signature: str | None
+
+
+@define
+class _File:
+    """A file that is being checked, the subgraphs that loops have run so far, and the bytes of results."""
+
+    model: Record
+    codes: tuple[str, ...]
+    used: set[int] = Factory(set)
+    size: int = 0
+
+
+def verify(content: bytes | memoryview, where: str) -> Interface:
+    """Return what a file takes and gives; raises ArtifactError, or LimitError, for one that is not safe.
+
+    `content` begins with the flatbuffer; what follows it is not looked at.
+    """
+    try:
+        model = read_model(content)
+        _require(model["version"] == SCHEMA_VERSION, "the version of the schema")
+        _require(not len(model["metadata_buffer"]), "the list of buffers of metadata")
+        for entry in model["metadata"]:
+            _require(entry["name"] in METADATA and entry["buffer"] < len(model["buffers"]), "the metadata")
+        _require(len(model["buffers"]) > 0 and not len(model["buffers"][0]["data"]), "the first buffer")
+        file = _File(model, tuple(map(_kind, model["operator_codes"])))
+        _require(len(model["subgraphs"]) > 0, "the number of subgraphs")
+        main = model["subgraphs"][0]
+        _check_graph(file, main, None)
+        _require(len(file.used) == len(model["subgraphs"]) - 1, "the number of subgraphs")
+        return _interface(model, main)
+    except LimitError as error:
+        raise LimitError(f"{where}: {error}") from None
+    except ArtifactError as error:
+        raise ArtifactError(f"{where}: {error}") from None
+
+
+def _require(condition: Any, what: str) -> None:
+    if not condition:
+        raise ArtifactError(f"{what} is not as sensenet or the published package writes it")
+
+
+def _kind(code: Record) -> str:
+    """The name of an operator; raises ArtifactError for one that is not among KINDS."""
+    number = max(code["old_code"], code["code"])
+    if number not in NAMES:
+        raise ArtifactError(f"it has the operator {number}, which sensenet does not run")
+    return NAMES[number]
+
+
+def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> list[Known]:
+    """What the outputs of a subgraph are, whose inputs are like those given, or as the file has them."""
+    tensors = graph["tensors"]
+    declared = [_declare(file.model, tensor) for tensor in tensors]
+    inputs = [int(index) for index in graph["inputs"]]
+    computed = {int(index) for operator in graph["operators"] for index in operator["outputs"]}.union(inputs)
+    known: dict[int, Known] = {
+        index: each
+        for index, each in enumerate(declared)
+        if each.constant or (0 in each.shape and index not in computed)
+    }
+    _require(all(0 <= i < len(tensors) for i in (*inputs, *graph["outputs"])), "the number of a tensor")
+    _require(len(set(inputs)) == len(inputs) and known.keys().isdisjoint(inputs), "an input")
+    for place, index in enumerate(inputs):
+        known[index] = declared[index]
+        if given is not None:
+            _require(given[place].type == declared[index].type, "the type of a loop's tensor")
+            known[index] = evolve(given[place], value=None)
+    for operator in graph["operators"]:
+        _check_operator(file, operator, declared, tensors, known)
+    _require(all(int(index) in known for index in graph["outputs"]), "an output")
+    return [known[int(index)] for index in graph["outputs"]]
+
+
+def _declare(model: Record, tensor: Record) -> Known:
+    """The tensor as the file declares it, with its content if that is constant and of whole numbers."""
+    _require(tensor["type"] in TYPES and tensor["buffer"] < len(model["buffers"]), "a tensor")
+    kind, size = TYPES[tensor["type"]]
+    shape = tuple(int(each) for each in tensor["shape"])
+    _require(min(shape, default=0) >= 0 and len(shape) <= MOST_AXES, "the shape of a tensor")
+    signature = tuple(int(each) for each in tensor["signature"])
+    pairs = zip(signature, shape, strict=False)
+    fits = not signature or (
+        len(signature) == len(shape) and all(each in (-1, known) for each, known in pairs)
+    )
+    _require(fits and not tensor["is_variable"], "the shape of a tensor")
+    data = model["buffers"][tensor["buffer"]]["data"]
+    _require(not len(data) or len(data) == math.prod(shape) * size, "the size of a buffer")
+    require_memory(math.prod(shape) * size, "a tensor")
+    value = None
+    if len(data) and kind in "IL":
+        value = np.frombuffer(data, np.int32 if kind == "I" else np.int64).reshape(shape)
+    quantization = tensor["quantization"]
+    return Known(
+        type=kind,
+        shape=shape,
+        value=value,
+        scales=_scales(kind, shape, quantization),
+        axis=quantization["dimension"] if quantization else 0,
+        constant=len(data) > 0,
+    )
+
+
+def _scales(kind: str, shape: Sizes, parameters: Record | None) -> tuple[float, ...]:
+    """The scales of an int8 tensor, or of a bias beside one; raises ArtifactError unless they are sound."""
+    if parameters is None or not len(parameters["scale"]):
+        _require(kind != "Q", "an int8 tensor without a scale")
+        return ()
+    scales, points = parameters["scale"], np.asarray(parameters["zero_point"])
+    axis = parameters["dimension"]
+    counts = {1} | ({shape[axis]} if 0 <= axis < len(shape) else set())
+    _require(len(scales) in counts and len(points) in (0, len(scales)), "the number of scales")
+    _require(parameters["details_type"] == 0, "the kind of quantization")
+    _require(np.all(np.isfinite(scales) & (scales > 0)), "a scale")
+    _require(np.all((points >= -128) & (points <= 127)), "a zero point")
+    _require(len(scales) == 1 or not points.any(), "a zero point")
+    return tuple(map(float, scales))
+
+
+def _check_operator(
+    file: _File, operator: Record, declared: list[Known], tensors: Sequence[Record], known: dict[int, Known]
+) -> None:
+    """Check an operator, and add its results to what is known."""
+    _require(operator["opcode"] < len(file.codes), "the number of an operator")
+    kind = file.codes[operator["opcode"]]
+    inputs, outputs = ([int(index) for index in operator[name]] for name in ("inputs", "outputs"))
+    _require(not len(operator["intermediates"]) and not any(operator["mutating"]), kind)
+    _require(inputs and outputs and all(i in known or i == -1 for i in inputs), f"an input of {kind}")
+    fresh = all(0 <= index < len(tensors) and index not in known for index in outputs)
+    _require(fresh and len(set(outputs)) == len(outputs), f"an output of {kind}")
+    options = _read_options(kind, operator)
+    read = [known[index] for index in inputs if index != -1]
+    given = [declared[index] for index in outputs]
+    value = None
+    if kind == "WHILE":
+        _require(-1 not in inputs, "an input of WHILE")
+        shapes: Sequence[Sizes | None] = _check_loop(file, options, read, given)
+    else:
+        _check_types(kind, "".join("_" if i == -1 else known[i].type for i in inputs), read, given, options)
+        try:
+            shapes = RULES[kind](read, options)
+            _require(len(shapes) == len(outputs), f"the number of outputs of {kind}")
+            if given[0].type in "IL" and shapes[0] is not None:
+                value = evaluate(kind, read, options, shapes[0])
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+            raise ArtifactError(f"an operator {kind} is not sound ({error})") from error
+    for place, (index, shape) in enumerate(zip(outputs, shapes, strict=True)):
+        found = given[place].shape if shape is None else shape
+        file.size += math.prod(found) * ITEM_SIZES[given[place].type]
+        require_memory(file.size, "a call of the model")
+        agrees = kind in MISDECLARED or _agrees(found, tensors[index])
+        _require(agrees, f"the shape of an output of {kind}")
+        known[index] = evolve(given[place], shape=found, value=None if place else value)
+
+
+def _read_options(kind: str, operator: Record) -> Record:
+    """The options of an operator, of the one table that it may have."""
+    name, given = options_of(kind), operator["options"]
+    number = OPTION_NUMBERS.get(name, 0)
+    _require(operator["options_type"] in (0, number), f"the kind of options of {kind}")
+    if given is None or not operator["options_type"]:
+        _require(given is None and (name not in TABLES or kind in OPTIONAL), f"the options of {kind}")
+        return defaults(name)
+    options: Record = given(name)
+    _require(options.get("activation", 0) in ACTIVATIONS, f"the activation of {kind}")
+    return options
+
+
+def _check_types(
+    kind: str, types: str, read: Sequence[Known], given: Sequence[Known], options: Record
+) -> None:
+    """Raise ArtifactError unless an operator takes tensors of such types and scales, and gives such ones."""
+    found = f"{types}>{''.join(each.type for each in given)}"
+    known = any(re.fullmatch(pattern.replace("*", "+"), found) for pattern in KINDS[kind].patterns)
+    _require(known, f"the types of {kind}")
+    for name in ("type", "output_type"):
+        declared = TYPES.get(options.get(name, 0), ("",))[0]
+        _require(name not in options or declared == given[0].type, f"the type of {kind}")
+    for place, each in enumerate(read):
+        kernel = place > 0 and kind in LAYERS and each.constant
+        single = len(each.scales) <= 1 or (kernel and each.axis == (LAYERS[kind] if place == 1 else 0))
+        _require(single, f"the scales of {kind}")
+    if given[0].type == "Q":
+        widest = max((max(each.scales) for each in read if each.type == "Q"), default=0.0)
+        sound = kind not in SUMS or widest < MOST_RESCALING * given[0].scales[0]
+        _require(sound and all(len(each.scales) == 1 for each in given), f"the scales of {kind}")
+
+
+def _check_loop(
+    file: _File, options: Record, read: Sequence[Known], given: Sequence[Known]
+) -> Sequence[Sizes]:
+    """The shapes of a loop's results, which are those of what it reads."""
+    for name in ("condition", "body"):
+        number = options[name]
+        fresh = 0 < number < len(file.model["subgraphs"]) and number not in file.used
+        _require(fresh, "a subgraph of a loop")
+        file.used.add(number)
+        graph = file.model["subgraphs"][number]
+        _require(len(graph["inputs"]) == len(read), "the inputs of a loop")
+        results = _check_graph(file, graph, read)
+        if name == "condition":
+            _require([(each.type, math.prod(each.shape)) for each in results] == [("B", 1)], "a condition")
+    pairs = list(zip(read, given, strict=False))
+    _require(len(read) == len(given) == len(results), "the results of a loop")
+    _require(all(before.type == after.type for before, after in pairs), "the types of a loop")
+    same = all(x.type == y.type and x.shape == y.shape for x, y in zip(read, results, strict=True))
+    _require(same, "the shapes of a loop")
+    return [each.shape for each in read]
+
+
+def _agrees(shape: Sizes, tensor: Record) -> bool:
+    """Whether the file declares that shape; LiteRT's delegates rely on it."""
+    declared = tensor["signature"] if len(tensor["signature"]) else tensor["shape"]
+    return len(shape) == len(declared) and all(
+        each in (-1, size) for size, each in zip(shape, declared, strict=True)
+    )
+
+
+def _interface(model: Record, main: Record) -> Interface:
+    """What the main subgraph takes and gives, and the signature that names it."""
+    keys = [each["key"] for each in model["signatures"]]
+    _require(len(keys) <= 1 and all(each["subgraph"] == 0 for each in model["signatures"]), "the signatures")
+    sides = []
+    for side in ("inputs", "outputs"):
+        tensors = [int(index) for index in main[side]]
+        names = [(main["tensors"][index]["name"] or f"{side}_{index}", index) for index in tensors]
+        if keys:
+            maps = model["signatures"][0][side]
+            names = [(each["name"], each["tensor"]) for each in maps]
+            _require({index for _, index in names} == set(tensors), f"the signature's {side}")
+        _require(len(dict(names)) == len(names) and all(name for name, _ in names), f"the names of {side}")
+        sides.append({name: _type_of(main["tensors"][index]) for name, index in names})
+    return Interface(inputs=sides[0], outputs=sides[1], signature=keys[0] if keys else None)
+
+
+def _type_of(tensor: Record) -> TensorType:
+    letter, _ = TYPES[tensor["type"]]
+    _require(letter in DTYPES, "the type of an input or output")
+    sizes = tensor["signature"] if len(tensor["signature"]) else tensor["shape"]
+    return TensorType(DTYPES[letter], [None if size < 0 else int(size) for size in sizes])

@@ -1,0 +1,13 @@
+"""The target tflite with int8, whose sound files only TensorFlow's quantizer makes."""
+
+from __future__ import annotations
+
+from fuzz import tflite
+from fuzz.formats import Case
+from fuzz.tflite import mutate, open
+
+__all__ = ["mutate", "open", "seeds"]
+
+
+def seeds() -> list[Case]:
+    return tflite.seeds(("int8",))
