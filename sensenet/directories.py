@@ -97,15 +97,19 @@ def keep_modes(old: Path, new: Path) -> None:
 
 
 @contextlib.contextmanager
-def temporary_directory() -> Iterator[Path]:
-    """Yield a new directory, which is deleted at the end; raises ArtifactError if it cannot be written."""
+def temporary_directory(*others: type[Exception]) -> Iterator[Path]:
+    """Yield a new directory, which is deleted at the end; raises ArtifactError if it cannot be written.
+
+    `others` are the exceptions by which a library that writes there says so, besides OSError.
+    """
+    faults: tuple[type[Exception], ...] = (OSError, *others)
     try:
         with tempfile.TemporaryDirectory(prefix="sensenet-", ignore_cleanup_errors=True) as directory:
             yield Path(directory)
     except SensenetError:
         raise
-    except OSError as error:
+    except faults as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise ArtifactError(
-            f"temporary files cannot be written: {error.strerror or error}; set TMPDIR to a directory "
-            "that has room"
+            f"temporary files cannot be written: {reason}; set TMPDIR to a directory that has room"
         ) from error

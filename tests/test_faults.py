@@ -14,10 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import attrs
 import pytest
 from test_artifact import make_artifact
 
 import sensenet
+from sensenet.backends import TARGETS
+from sensenet.compile.command import main
 from sensenet.errors import ArtifactError
 from sensenet.models.wrappers import create_model
 
@@ -177,3 +180,62 @@ def test_a_path_below_a_file(tmp_path):
     with pytest.raises(ArtifactError, match="there is no directory"):
         sensenet.compile(IRIS, "numpy").save(tmp_path / "file" / "iris.npz")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("failing", [1, 3, "last"])
+def test_stages_on_a_full_disk(small_disk, tmp_path, failing, monkeypatch):
+    """At the first of them, at a later one and at the weights: none of them stays."""
+    if failing == "last":
+        monkeypatch.setattr("sensenet.compile.stages.write_npz", lambda _: bytes(LIMIT * 2))
+    else:
+        calls = []
+
+        def print_graph(_):
+            calls.append(1)
+            return "x" * (LIMIT * 2 if len(calls) == failing else 10)
+
+        monkeypatch.setattr("sensenet.compile.stages.print_graph", print_graph)
+    arguments = [str(IRIS), "-t", "numpy", "-o", str(tmp_path / "m.npz"), "--dump-ir"]
+    assert main([*arguments, str(small_disk / "a" / "b")]) == 1
+    assert list(small_disk.iterdir()) == []
+    (small_disk / "mine").mkdir()
+    assert main([*arguments, str(small_disk / "mine")]) == 1
+    assert list(small_disk.rglob("*")) == [small_disk / "mine"]
+
+
+@pytest.mark.parametrize("target", ["numpy", "tflite", "keras", "savedmodel", "smbundle"])
+@pytest.mark.parametrize("kind", ["full", "missing"])
+def test_no_room_for_temporary_files(small_disk, tmp_path, capsys, target, kind, monkeypatch):
+    """What needs none is written; all else is refused in one line."""
+    if target in ("keras", "savedmodel", "smbundle"):
+        pytest.importorskip("tensorflow")
+    (small_disk / "full").write_bytes(bytes(LIMIT - 8192))
+    if kind == "full":
+        monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    else:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    path = tmp_path / f"model{TARGETS[target].suffix}"
+    status = main([str(IRIS), "-t", target, "-o", str(path)])
+    error = capsys.readouterr().err
+    if target in ("numpy", "tflite"):
+        assert (status, error) == (0, "")
+        return
+    assert (status, error.count("\n")) == (1, 1)
+    assert "temporary files cannot be written" in error
+    assert "set TMPDIR" in error
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("vanishing", ["a directory", "the working directory"])
+def test_an_output_whose_directory_vanishes(tmp_path, monkeypatch, vanishing):
+    place = tmp_path / "place"
+    place.mkdir()
+    if vanishing == "the working directory":
+        monkeypatch.chdir(place)
+    artifact = make_artifact({"model.bin": b"content"})
+    path = Path("m") if vanishing == "the working directory" else place / "m"
+    artifact = attrs.evolve(artifact, produce=lambda: (place.rmdir(), {"model.bin": b"content"})[1])
+    with pytest.raises(ArtifactError, match=r"no directory|cannot be written"):
+        artifact.save(path)
+    monkeypatch.chdir(tmp_path)
+    assert list(tmp_path.iterdir()) == []

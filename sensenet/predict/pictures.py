@@ -79,7 +79,7 @@ def _drawing_paths(paths: Sequence[str], draw: Path, force: bool) -> dict[str, P
         raise ArtifactError(f"several pictures have one name: their drawings cannot all be in {draw}")
     for drawing in drawings.values():
         require_free(drawing, force)
-        if drawing.suffix.lower() not in Image.registered_extensions():
+        if Image.registered_extensions().get(drawing.suffix.lower()) not in Image.SAVE:
             raise ArtifactError(f"{drawing}: no picture format has the suffix {drawing.suffix!r}; use .png")
     return drawings
 
@@ -93,6 +93,9 @@ def _draw(model: Deepnet | ObjectDetector, path: str, objects: Any) -> Image.Ima
 
 def _save_drawing(picture: Image.Image, path: Path, force: bool) -> None:
     content = io.BytesIO()
-    picture.save(content, format=Image.registered_extensions()[path.suffix.lower()])
+    try:
+        picture.save(content, format=Image.registered_extensions()[path.suffix.lower()])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # as the format has it
+        raise ArtifactError(f"{path}: Pillow cannot write such an image ({error}); use .png") from error
     with new_binary_file(path, force) as stream:
         stream.write(content.getvalue())

@@ -24,9 +24,12 @@ TENSORS, ROW = "serving_default", "predict_row"
 
 
 def make_files(graph: Graph) -> dict[str, bytes]:
-    """The files of the graph's SavedModel, by relative path; raises MissingPackageError."""
+    """The files of the graph's SavedModel, by relative path.
+
+    Raises MissingPackageError, and ArtifactError if there is no room for temporary files.
+    """
     tf = import_tensorflow("the target savedmodel")
-    with temporary_directory() as directory, silence("tensorflow", "absl"):
+    with temporary_directory(tf.errors.OpError) as directory, silence("tensorflow", "absl"):
         _save(tf, graph, directory)
         kept = describe_graph(graph, directory)
         files = read_directory(directory)
