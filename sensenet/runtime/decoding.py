@@ -17,6 +17,7 @@ from attrs import frozen
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.runtime.image_tags import BOUNDED_SINCE, tag_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,12 +52,14 @@ _PILLOW_WARNINGS: Any = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 class OpenedImage:
     """An image whose size is known, and that is read when its pixels are wanted.
 
-    `memory` is how many bytes reading takes at most, `read` returns u8[height, width, channels].
+    `memory` is how many bytes reading takes at most, `format` is empty if it is not encoded, `read` returns
+    u8[height, width, channels].
     """
 
     height: int
     width: int
     memory: int
+    format: str = ""
     read: Callable[[], Array]
 
 
@@ -66,10 +69,16 @@ def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedI
     Raises InputError for content in no known format, or whose header is damaged; LimitError for an image
     that would take more memory than allowed. `read` raises InputError for a damaged or truncated one.
     """
+    import PIL
     from PIL import Image, UnidentifiedImageError
 
     try:
-        length = memoryview(content).nbytes
+        content = bytes(content)
+    except Exception as error:  # of a view that is released, for one
+        raise _undecodable(where, error) from error
+    if int(PIL.__version__.partition(".")[0]) < BOUNDED_SINCE:
+        require_memory(tag_bytes(content), f"{where}: reading the tags of the image")
+    try:
         with _ignore_warnings():
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -78,11 +87,15 @@ def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedI
         raise InputError(f"{where}: {error} (PIL.Image.MAX_IMAGE_PIXELS is the limit)") from error
     except Exception as error:  # decoders meet broken files with exceptions of many types
         raise _undecodable(where, error) from error
-    memory = length + _memory(image, where)
-    if image.format in ("JPEG", "MPO") and bytes(content).count(START_OF_SCAN) > MOST_SCANS:
+    memory = len(content) + _memory(image, where)
+    if image.format in ("JPEG", "MPO") and content.count(START_OF_SCAN) > MOST_SCANS:
         raise InputError(f"{where}: the image has more than {MOST_SCANS} scans: save it anew")
     return OpenedImage(
-        height=image.height, width=image.width, memory=memory, read=lambda: _decode(image, where)
+        height=image.height,
+        width=image.width,
+        memory=memory,
+        format=image.format or "",
+        read=lambda: _decode(image, where),
     )
 
 
@@ -147,18 +160,3 @@ def image_suffixes() -> frozenset[str]:
     from PIL import Image
 
     return frozenset(name for name, value in Image.registered_extensions().items() if value in FORMATS)
-
-
-def is_image_file(path: str) -> bool:
-    """Return whether the content of a file is that of an image, in a format that has a signature."""
-    from PIL import Image
-
-    try:
-        with (
-            _ignore_warnings(),
-            open(path, "rb") as stream,
-            Image.open(stream, formats=[name for name in FORMATS if name != "TGA"]),
-        ):
-            return True
-    except Exception:  # decoders meet other files with exceptions of many types
-        return False

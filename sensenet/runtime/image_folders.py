@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from sensenet.errors import InputError
-from sensenet.runtime.decoding import image_suffixes, is_image_file
+from sensenet.errors import InputError, LimitError
+from sensenet.runtime.decoding import image_suffixes
+from sensenet.runtime.images import open_image
 
 
 @frozen
@@ -54,4 +55,14 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
             return False
     except OSError:  # a loop of links
         return False
-    return os.path.splitext(entry.name)[1].lower() in image_suffixes() or is_image_file(entry.path)
+    return os.path.splitext(entry.name)[1].lower() in image_suffixes() or _holds_image(entry.path)
+
+
+def _holds_image(path: str) -> bool:
+    """Return whether the content of a file is an image, in a format that has a signature."""
+    try:
+        return open_image(path, path).format != "TGA"
+    except LimitError:
+        return True
+    except InputError:
+        return False

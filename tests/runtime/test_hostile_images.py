@@ -11,6 +11,7 @@ import warnings
 import zlib
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -31,6 +32,7 @@ from sensenet.ir.signature import (
 )
 from sensenet.runtime.decoding import FORMATS
 from sensenet.runtime.detections import make_detector
+from sensenet.runtime.image_tags import tag_bytes
 from sensenet.runtime.images import fit_image, open_image, read_image
 from sensenet.runtime.predictor import make_predictor
 
@@ -323,6 +325,58 @@ def test_text_and_profiles_that_expand(tmp_path):
     ):
         with contextlib.suppress(InputError):
             assert read_image(blank_png(5, 7, chunk(name, content)), "row 3").shape == (7, 5, 3)
+
+
+def tags(count, payload, head=b""):
+    """A directory of tags that all name the same bytes, after a TIFF header."""
+    start = 10 + 12 * (count + len(head) // 12) + 4
+    entries = head + b"".join(struct.pack("<HHII", 1000 + n, 1, payload, start) for n in range(count))
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries) // 12) + entries + bytes(4 + payload)
+
+
+TAGS_OF_4 = {256: 4, 257: 4, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 4, 279: 16}
+"""Those of a gray image of 4 × 4 pixels."""
+
+SQUARE_OF_4 = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in TAGS_OF_4.items())
+
+
+def jpeg_with_exif(*parts):
+    content = encode(RGB, "JPEG")
+    start = 4 + struct.unpack(">H", content[4:6])[0]  # after JFIF's resolution, without which EXIF's is read
+    segments = [b"\xff\xe1" + struct.pack(">H", len(part) + 8) + b"Exif\0\0" + part for part in parts]
+    return content[:2] + b"".join(segments) + content[start:]
+
+
+def parts_of(content, size=65_000):
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+@pytest.mark.parametrize(
+    ("content", "least"),
+    [
+        (tags(2000, 100_000, SQUARE_OF_4), 200_000_000),
+        (jpeg_with_exif(tags(3000, 29_000)), 87_000_000),
+        (jpeg_with_exif(*parts_of(tags(6000, 100_000))), 600_000_000),
+    ],
+    ids=["TIFF", "EXIF", "several EXIF segments"],
+)
+def test_tags_that_name_the_same_bytes(limit, monkeypatch, content, least):
+    """With any Pillow: one that reads each tag is kept from it, one that does not answers."""
+    assert len(content) < least / 500
+    assert tag_bytes(content) >= least
+    with contextlib.suppress(LimitError):
+        assert read_image(content, "row 3").shape in ((4, 4, 3), (7, 5, 3))
+    monkeypatch.setattr(PIL, "__version__", "12.3.0")
+    with pytest.raises(LimitError, match="row 3: reading the tags"):
+        read_image(content, "row 3")
+
+
+def test_ordinary_tags_take_little():
+    exif = Image.Exif()
+    exif[270] = "text" * 99
+    for content in (encode(RGB, "JPEG", exif=exif), encode(RGB, "TIFF"), encode(RGB, "TIFF", big_tiff=True)):
+        assert tag_bytes(content) < 2000
+    assert tag_bytes(FILES["PNG"]) == tag_bytes(b"") == tag_bytes(b"II*\0") == 0
 
 
 def test_profiles_and_odd_exif_change_nothing():
