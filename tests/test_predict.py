@@ -15,6 +15,7 @@ from PIL import Image
 from sensenet.models.wrappers import create_model
 from sensenet.predict import command
 from sensenet.predict.command import main
+from sensenet.predict.pictures import as_json, describe_answer
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 IRIS = EXAMPLES / "iris.json"
@@ -186,6 +187,20 @@ def test_features_and_probabilities_are_named(capsys, saved):
     assert len(features) == 3
 
 
+def test_numbers_that_json_cannot_write_are_null():
+    document = image()
+    document["preprocess"] = document["preprocess"][:1]
+    document["layers"][0]["weights"] = document["layers"][0]["weights"][:3]
+    model = create_model(document)
+    answer = describe_answer(model, np.float32([[np.nan, 0.5]]))
+    assert answer["prediction"] is None
+    assert as_json(answer) == {"prediction": None, "probabilities": {"cat": None, "dog": 0.5}}
+    assert as_json({"features": [1.5, np.inf, -np.inf], "input": "NaN"}) == {
+        "features": [1.5, None, None],
+        "input": "NaN",
+    }
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -193,6 +208,8 @@ def test_features_and_probabilities_are_named(capsys, saved):
         (IRIS, EXAMPLES / "iris.csv", EXAMPLES / "iris.csv"),
         (IRIS, EXAMPLES / "iris.csv", "--batch", "0"),
         (IRIS, EXAMPLES / "iris.csv", "--delimiter", "::"),
+        (IRIS, EXAMPLES / "iris.csv", "--delimiter", '"'),
+        (IRIS, EXAMPLES / "iris.csv", "--delimiter", "\n"),
         (IRIS, EXAMPLES / "iris.csv", "-s", "no_such_setting=1"),
         (IRIS,),
     ],

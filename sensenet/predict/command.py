@@ -90,9 +90,12 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number, found {text}")
+        raise argparse.ArgumentTypeError(f"expected a positive number, found {text!r}")
     return number
 
 

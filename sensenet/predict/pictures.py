@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -41,7 +42,8 @@ def predict_pictures(
                 command_line.print_error(error)
                 code = command_line.EXIT_ERROR
                 continue
-            output.write(json.dumps({"input": path} | describe_answer(model, answer)) + "\n")
+            line = {"input": path} | describe_answer(model, answer)
+            output.write(json.dumps(as_json(line), allow_nan=False) + "\n")
             if path in drawings:
                 _save_drawing(_draw(model, path, answer), drawings[path], force)
     return code
@@ -61,10 +63,23 @@ def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, A
     if not model.classes:
         return {"prediction": numbers[0] if len(numbers) == 1 else numbers}
     probabilities = dict(zip(model.classes, numbers, strict=True))
+    best = max(probabilities, key=lambda name: probabilities[name])
     return {
-        "prediction": max(probabilities, key=lambda name: probabilities[name]),
+        "prediction": None if any(map(math.isnan, numbers)) else best,
         "probabilities": probabilities,
     }
+
+
+def as_json(value: Any) -> Any:
+    """The value with null for each number that JSON cannot write: NaN and infinities."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case list():
+            return [as_json(entry) for entry in value]
+        case dict():
+            return {name: as_json(member) for name, member in value.items()}
+    return value
 
 
 def _drawing_paths(paths: Sequence[str], draw: Path, force: bool) -> dict[str, Path]:

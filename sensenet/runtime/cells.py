@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
+import math
 import re
 from collections.abc import Callable, Container
 from typing import Any
@@ -55,7 +56,9 @@ def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN, or what NumPy or pandas use for a missing one."""
     if value is None or isinstance(value, str | int):
         return value is None
-    if isinstance(value, float | np.floating):
+    if isinstance(value, float):
+        return math.isnan(value)
+    if isinstance(value, np.floating):
         return bool(np.isnan(value))
     if isinstance(value, decimal.Decimal):
         return value.is_nan()
@@ -70,15 +73,17 @@ def is_missing(value: Any) -> bool:
 def is_missing_number(value: Any) -> bool:
     """Whether a value is missing, or the text of NaN, which `float` would read as a number."""
     if isinstance(value, str):
-        return NAN.fullmatch(value) is not None
+        return ("n" in value or "N" in value) and NAN.fullmatch(value) is not None
     return is_missing(value)
 
 
 def read_number(value: Any) -> Any:
     """Return the value, or None if it is missing; raises TypeError for a time, which `float` would read."""
-    if isinstance(value, np.datetime64 | np.timedelta64) and not is_missing(value):
+    if is_missing_number(value):
+        return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
         raise TypeError(f"{type(value).__name__} is not a number")
-    return None if is_missing_number(value) else value
+    return value
 
 
 def read_text(value: Any, known: Container[str]) -> str:

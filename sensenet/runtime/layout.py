@@ -69,15 +69,17 @@ class RowLayout:
         if key in self.ambiguous:
             ids = ", ".join(field.id for field in self.fields if field.name == key)
             return InputError(f"several fields are named {key!r}: give the field's id ({ids})")
-        unknown = f"there is no field {describe(key)}"
+        long = isinstance(key, str) and len(key) > LONGEST_NAME
+        unknown = (
+            f"there is no field {key[:LONGEST_NAME]!r}…" if long else f"there is no field {describe(key)}"
+        )
         names = [field.name for field in self.fields]
-        parts = [name for name in names if name.startswith(f"{key}.")]
+        text = str(key)
+        parts = [name for name in names if name.startswith(f"{text}.")]
         if parts:
             return InputError(f"{unknown}, but what was made of it: give {_list_names(parts)}")
-        text = str(key)
-        close = (
-            difflib.get_close_matches(text, {*names, *self.positions}, 3) if len(text) < LONGEST_NAME else []
-        )
+        candidates = {*names, *self.positions} if len(text) <= LONGEST_NAME else ()
+        close = difflib.get_close_matches(text, candidates)
         if close:
             return InputError(f"{unknown}: did you mean {' or '.join(map(repr, close))}?")
         return InputError(f"{unknown}; there are: {_list_names(names)}")

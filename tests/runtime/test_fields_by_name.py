@@ -118,6 +118,7 @@ MISSING = (
 def test_what_is_missing_in_a_row_by_name(missing):
     row = dict.fromkeys([field.name for field in FIELDS], missing)
     assert encode(row) == encode([row]) == [NOTHING]
+    assert encode([row, {"age": 3}] * 20) == [NOTHING, changed(c3=3, c4=0)] * 20
     assert encode(pd.Series(row, dtype=object)) == [NOTHING]
 
 
@@ -125,6 +126,7 @@ def test_what_is_missing_in_a_row_by_name(missing):
 def test_the_text_of_nan_is_a_missing_number_and_a_text_like_others(text):
     numbers = ("price", "age", "size", "date.year")
     assert encode(dict.fromkeys(numbers, text)) == [NOTHING]
+    assert encode([dict.fromkeys(numbers, text), {"date.year": 1}] * 20) == [NOTHING, changed(c11=1)] * 20
     fields = [
         Field(id="0", name="t", optype="text", encoding=Terms(terms=("nan",), case_sensitive=False)),
         Field(id="1", name="c", optype="categorical"),
@@ -149,7 +151,13 @@ def test_cells_by_position_are_taken_as_they_are():
         ({"color": ["red"]}, "row 0, column 10 (\"color\"): could not read ['red'] as a category"),
         ([{}, {"color": {"a": 1}}], "row 1, column 10 (\"color\"): could not read {'a': 1} as a category"),
         ({"color": datetime.datetime(2020, 1, 1)}, 'column 10 ("color"): could not read datetime'),
-        ({"date.year": np.datetime64("2020-01-01")}, 'column 11 ("date.year"): could not read datetime'),
+        ({"date.year": np.datetime64("2020-01-01", "ns")}, 'column 11 ("date.year"): could not read'),
+        ([{}] * 20 + [{"date.year": np.timedelta64(5)}], 'row 20, column 11 ("date.year"): could not read'),
+        ([{"date.year": 1}] * 20 + [{"date.year": "x"}], 'row 20, column 11 ("date.year"): could not read'),
+        (
+            [{"date.year": 1}] * 20 + [{"date.year": 10**400}],
+            'row 20, column 11 ("date.year"): could not read',
+        ),
         ({"price": "two"}, "row 0, column 2 (\"price\"): could not read 'two' as a number"),
         ({"age": "two"}, "row 0, column 3 (\"age\"): could not read 'two' as a number"),
         ({"Mesage": "free"}, "there is no field 'Mesage': did you mean 'Message'"),
