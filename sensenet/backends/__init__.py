@@ -25,7 +25,8 @@ class Backend:
     target does not document. `load(artifact)` runs it in memory, `open(path)` from a saved file; both raise
     ArtifactError for what they cannot run. A package that is not installed raises MissingPackageError.
     `level` is the optimization level of a target that has only one. `rows` is how many rows its callers send
-    at a time, by and large: forests are lowered for so many.
+    at a time, by and large: forests are lowered for so many. `read_graph(path)` returns the graph that a
+    saved file keeps, None if it keeps none, without loading anything else of the file.
     """
 
     legal: frozenset[type[Op]]
@@ -34,6 +35,7 @@ class Backend:
     open: Callable[[Path], Executable]
     level: int | None = None
     rows: int = 1
+    read_graph: Callable[[Path], Graph | None] | None = None
 
 
 @frozen(kw_only=True)

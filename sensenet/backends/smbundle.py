@@ -12,7 +12,7 @@ from sensenet.backends.bundle import pack, unpack
 from sensenet.backends.files import read_file
 from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
-from sensenet.backends.savedmodel import open_files
+from sensenet.backends.savedmodel import open_files, read_files_graph
 from sensenet.backends.savedmodel.files import make_files
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
@@ -37,12 +37,20 @@ def open(path: Path) -> Executable:
     return _run(read_file(path), str(path))
 
 
+def read_kept_graph(path: Path) -> Graph | None:
+    """Return the graph that a saved bundle keeps; None if it keeps none."""
+    return read_files_graph(_unpack(read_file(path), str(path)), str(path))
+
+
 def _run(bundle: bytes, where: str) -> Executable:
+    return open_files(_unpack(bundle, where), where)
+
+
+def _unpack(bundle: bytes, where: str) -> Mapping[str, bytes]:
     try:
-        files = unpack(bundle)
+        return unpack(bundle)
     except ArtifactError as error:
         raise ArtifactError(f"{where}: {error}") from error
-    return open_files(files, where)
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph)

@@ -100,6 +100,19 @@ def _require_own_files(root: Path) -> None:
         raise ArtifactError(f"{error.filename or root} cannot be read: {error.strerror or error}") from error
 
 
+def read_kept_graph(path: str | os.PathLike[str], target: str) -> Graph | None:
+    """The graph that a file of a TensorFlow target keeps beside what its runtime runs; None if there is none.
+
+    The graph runs without that runtime. Raises ArtifactError for a file that is damaged.
+    """
+    read = load_backend(target).read_graph if target in TARGETS else None
+    if read is None:
+        return None
+    if os.path.isdir(path):
+        _require_own_files(Path(path))
+    return read(Path(path))
+
+
 def read_saved_graph(source: Any) -> Graph | None:
     """The graph of an artifact at a path; None for anything that is no artifact.
 
@@ -108,7 +121,7 @@ def read_saved_graph(source: Any) -> Graph | None:
     target = find_target(source)
     if target is None:
         return None
-    graph = open_saved(source, target).graph
+    graph = read_kept_graph(source, target) or open_saved(source, target).graph
     if graph is None:
         raise ArtifactError(
             f"{os.fspath(source)} is made for {target} and keeps no graph to compile again: "

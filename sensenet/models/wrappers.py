@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sensenet.artifact import Artifact, Executable
 from sensenet.compile.documents import import_document
-from sensenet.compile.sources import find_target, open_saved, read_saved_graph
+from sensenet.compile.sources import find_target, open_saved, read_kept_graph, read_saved_graph
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
 from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
@@ -52,9 +52,9 @@ def create_model(
     the settings that it was compiled with.
 
     `engine` is the target in whose runtime the model answers calls (`sensenet.models.engines.ENGINES`), at
-    the default level. Without it, an artifact runs in its own target's, and a document in NumPy; but where
-    LiteRT or TensorFlow is installed, a large network of pictures runs as the target tflite, which is made
-    ready at the first call.
+    the default level. Without it, an artifact runs in its own target's, and a document in NumPy, as does a
+    SavedModel or bundle that keeps its graph; but where LiteRT or TensorFlow is installed, a large network of
+    images runs as the target tflite, which is made ready at the first call.
 
     Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
     or MissingPackageError, which are SensenetErrors.
@@ -142,7 +142,8 @@ def _open(source: Any, engine: str | None) -> Executable | None:
         return run_graph(graph, engine)
     if artifact:
         return run_artifact(artifact)
-    return run_saved(Path(source), target)
+    kept = None if engine else read_kept_graph(source, target)
+    return run_graph(kept) if kept else run_saved(Path(source), target)
 
 
 def _fixed_settings(signature: Signature, given: Settings) -> Settings:

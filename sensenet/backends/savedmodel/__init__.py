@@ -20,10 +20,9 @@ from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.savedmodel.files import SIGNATURE_FILE, TENSORS, make_files
 from sensenet.backends.savedmodel.graphs import MODEL_FILE, read_graph
-from sensenet.backends.savedmodel.loading import load_function, read_json
+from sensenet.backends.savedmodel.loading import load_function, read_json, read_saved_files
 from sensenet.backends.savedmodel.published import open_published
 from sensenet.destinations import Layout
-from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.signature import Signature
@@ -31,7 +30,7 @@ from sensenet.ir.signature import Signature
 LAYOUT = Layout(
     names=re.compile(
         r"(saved_model|fingerprint|keras_metadata)\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})"
-        r"|assets/((sensenet|settings)\.json|graph\.(ir|npz))"
+        r"|assets/((sensenet|settings|weights)\.json|graph\.(ir|npz))"
     ),
     mark=SIGNATURE_FILE,
 )
@@ -49,33 +48,39 @@ def load(artifact: Artifact) -> Executable:
     return open_files(artifact.files, "the artifact")
 
 
-def open_files(files: Mapping[str, bytes], where: str) -> Executable:
-    """Run the files of a SavedModel, given by relative path; raises ArtifactError naming `where`."""
-    with temporary_directory() as directory:
-        for name, content in files.items():
-            path = directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        return open_directory(directory, where)
-
-
 def open(path: Path) -> Executable:
     """Run a saved directory; raises ArtifactError for one that is damaged, or holds no deepnet."""
-    return open_directory(path, str(path))
+    return open_files(read_saved_files(path, str(path)), str(path))
 
 
-def open_directory(path: Path, where: str) -> Executable:
-    """Run the SavedModel in a directory, which is not needed afterwards; raises ArtifactError."""
-    if not (path / MODEL_FILE).is_file():
+def open_files(files: Mapping[str, bytes], where: str) -> Executable:
+    """Run the files of a SavedModel, given by relative path; raises ArtifactError naming `where`."""
+    if MODEL_FILE not in files:
         raise ArtifactError(f"{where} is no SavedModel: it has no {MODEL_FILE}")
-    if not (path / SIGNATURE_FILE).is_file():
-        return open_published(path, where)
-    signature = Signature.from_json(read_json(path / SIGNATURE_FILE, where))
+    if SIGNATURE_FILE not in files:
+        return open_published(files, where)
     return Executable(
-        signature=signature,
-        run=load_function(path, TENSORS, where),
-        graph=read_graph(path, where),
+        signature=_read_signature(files, where),
+        run=load_function(files, TENSORS, where),
+        graph=read_graph(files, where),
     )
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)
+def _read_signature(files: Mapping[str, bytes], where: str) -> Signature:
+    return Signature.from_json(read_json(files, SIGNATURE_FILE, where))
+
+
+def read_kept_graph(path: Path) -> Graph | None:
+    """Return the graph that a saved directory keeps; None if it keeps none. Raises ArtifactError."""
+    return read_files_graph(read_saved_files(path, str(path)), str(path))
+
+
+def read_files_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
+    """Return the graph that files of a SavedModel keep; None for those of the published package."""
+    if MODEL_FILE not in files or SIGNATURE_FILE not in files:
+        return None
+    _read_signature(files, where)
+    return read_graph(files, where)
+
+
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph)

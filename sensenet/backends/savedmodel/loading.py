@@ -1,38 +1,95 @@
-"""Loads the functions of SavedModels, which may be damaged or foreign: every fault is an ArtifactError."""
+"""Loads the functions of SavedModels, which may be damaged or hostile: every fault is an ArtifactError."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sensenet.backends.files import read_file
 from sensenet.backends.packages import import_tensorflow, require_unforked
 from sensenet.backends.quiet import silence
+from sensenet.backends.savedmodel.checking import clean_files
+from sensenet.backends.savedmodel.graphs import MODEL_FILE, VARIABLES
+from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.limits import require_memory
 
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
+FOLDERS = ("assets", "variables")
+"""The directories of a SavedModel that are read."""
 
-def read_json(path: Path, where: str) -> Any:
+LARGEST_ITEM = 16
+"""Bytes of a number: complex128."""
+
+
+def read_saved_files(path: Path, where: str) -> dict[str, bytes]:
+    """The files of a SavedModel by relative path.
+
+    Raises ArtifactError for a link, a pipe or a device among them: none of these is followed.
+    """
+    found = {name: path / name for name in _list_files(path, where)}
+    return {name: read_file(place) for name, place in found.items()}
+
+
+def _list_files(path: Path, where: str) -> Iterator[str]:
+    try:
+        for folder in FOLDERS:
+            if os.path.lexists(path / folder):
+                _require_mode(path / folder, stat.S_ISDIR, where)
+        folders = [folder for folder in FOLDERS if (path / folder).is_dir()]
+        names = [
+            MODEL_FILE,
+            *(f"{folder}/{name}" for folder in folders for name in os.listdir(path / folder)),
+        ]
+        for name in sorted(names):
+            if os.path.lexists(path / name) and not (path / name).is_dir():
+                _require_mode(path / name, stat.S_ISREG, where)
+                yield name
+    except OSError as error:
+        raise ArtifactError(f"{where} cannot be read: {error.strerror or error}") from error
+
+
+def _require_mode(path: Path, has_mode: Callable[[int], bool], where: str) -> None:
+    if not has_mode(path.lstat().st_mode):
+        raise ArtifactError(
+            f"{where}: {path.name} is a link, a pipe or a device, which sensenet does not follow"
+        )
+
+
+def read_json(files: Mapping[str, bytes], name: str, where: str) -> Any:
     """The value in a JSON file of a SavedModel."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{where}: {path.name} cannot be read ({error})") from error
+        return json.loads(files[name])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{where}: {name} cannot be read ({error})") from error
 
 
-def load_function(path: Path, name: str, where: str) -> Run:
-    """The signature of that name as a function of named arrays."""
+def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
+    """The signature of that name as a function of named arrays.
+
+    Raises ArtifactError if the files are damaged, or a function has an op that sensenet does not write;
+    LimitError if the weights take too much memory.
+    """
     tf = import_tensorflow("opening a SavedModel")
-    with silence("tensorflow", "absl"):
+    clean = clean_files(tf, files, where)
+    with temporary_directory() as directory, silence("tensorflow", "absl"):
+        _write(clean, directory)
         try:
-            loaded = tf.saved_model.load(path)
+            _require_variables(tf, clean, directory, where)
+            loaded = tf.saved_model.load(str(directory))
             function = loaded.signatures[name]
+        except ArtifactError:
+            raise
         except Exception as error:  # TensorFlow has no type of its own for what it cannot load
             raise ArtifactError(f"{where} cannot be loaded by TensorFlow: {first_line(error)}") from error
     _, specs = function.structured_input_signature
@@ -43,7 +100,7 @@ def load_function(path: Path, name: str, where: str) -> Run:
         arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
         try:
             results = function(**{name: tf.constant(array) for name, array in arrays.items()})
-        except tf.errors.InvalidArgumentError as error:
+        except tf.errors.OpError as error:
             raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
         return {name: tensor.numpy() for name, tensor in results.items()}
 
@@ -51,11 +108,27 @@ def load_function(path: Path, name: str, where: str) -> Run:
     return run
 
 
+def _write(files: Mapping[str, bytes], directory: Path) -> None:
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _require_variables(tf: Any, files: Mapping[str, bytes], directory: Path, where: str) -> None:
+    """Raise LimitError if the variables claim to be much larger than the files that hold them."""
+    if f"{VARIABLES}.index" not in files:
+        return
+    shapes = tf.train.load_checkpoint(str(directory / VARIABLES)).get_variable_to_shape_map()
+    claimed = LARGEST_ITEM * sum(math.prod(shape) for shape in shapes.values())
+    require_memory(claimed - LARGEST_ITEM * sum(map(len, files.values())), f"{where}: holding its variables")
+
+
 def _tensor_type(spec: Any, where: str) -> TensorType:
     try:
         return TensorType(DType.of(np.empty(0, spec.dtype.as_numpy_dtype)), tuple(spec.shape))
-    except (TypeError, ValueError) as error:
-        raise ArtifactError(f"{where} is no deepnet: it has an input of type {spec.dtype}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{where} is no deepnet: it has an input of another type ({error})") from error
 
 
 def first_line(error: Exception) -> str:

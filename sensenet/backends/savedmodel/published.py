@@ -6,20 +6,17 @@ constants, so a function of stock ops that does the same is put in its place bef
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends.files import read_file
-from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.savedmodel.checking import parse_saved_model
 from sensenet.backends.savedmodel.graphs import MODEL_FILE
 from sensenet.backends.savedmodel.loading import Run, load_function, read_json
-from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.signature import (
     BOXES,
@@ -49,22 +46,19 @@ TREE_OUTPUT, CALL_OUTPUT = ":output_features:", ":output:"
 """How other nodes read the result of that op, and of a call."""
 
 
-def open_published(path: Path, where: str) -> Executable:
+def open_published(files: Mapping[str, bytes], where: str) -> Executable:
     """Run a SavedModel that the published package saved; raises ArtifactError for any other."""
-    if not (path / SETTINGS_FILE).is_file():
+    if SETTINGS_FILE not in files:
         raise ArtifactError(f"{where} is a SavedModel, but not of a deepnet: it has no {SETTINGS_FILE}")
-    recorded = read_json(path / SETTINGS_FILE, where)
-    with temporary_directory() as directory:
-        copy = directory / "model"
-        shutil.copytree(path, copy)
-        outputs, channels = _prepare(copy / MODEL_FILE, where)
-        try:
-            signature = _read_settings(recorded, channels)
-        except (KeyError, TypeError, ValueError, AttributeError, SettingsError) as error:
-            raise ArtifactError(
-                f"{where}: {SETTINGS_FILE} is not what the published package writes ({error})"
-            ) from error
-        run = load_function(copy, SERVING, where)
+    recorded = read_json(files, SETTINGS_FILE, where)
+    model, outputs, channels = _prepare(files[MODEL_FILE], where)
+    try:
+        signature = _read_settings(recorded, channels)
+    except (KeyError, TypeError, ValueError, AttributeError, SettingsError) as error:
+        raise ArtifactError(
+            f"{where}: {SETTINGS_FILE} is not what the published package writes ({error})"
+        ) from error
+    run = load_function({**files, MODEL_FILE: model}, SERVING, where)
     if signature.kind is ModelKind.DETECTOR:
         return Executable(signature=signature, run=_detect_each(run, outputs))
     return Executable(signature=signature, run=lambda inputs: {PREDICTIONS: run(inputs)[outputs[0]]})
@@ -131,28 +125,25 @@ def _padded(rows: Array, count: int) -> Array:
     return np.concatenate([rows, np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)])
 
 
-def _prepare(path: Path, where: str) -> tuple[list[str], int | None]:
-    """Put stock ops in the place of trees; the names of the outputs in order, and the pictures' channels."""
+def _prepare(content: bytes, where: str) -> tuple[bytes, list[str], int | None]:
+    """Put stock ops in the place of trees; the file, its outputs' names in order, the images' channels."""
     tf = import_tensorflow("opening a bundle of the published package")
-    saved_model = import_package(
-        "tensorflow.core.protobuf.saved_model_pb2", "tensorflow", "this"
-    ).SavedModel()
+    saved_model = parse_saved_model(content, where)
+    (meta_graph,) = saved_model.meta_graphs
     try:
-        saved_model.ParseFromString(read_file(path))
-        meta_graph = saved_model.meta_graphs[0]
         serving = meta_graph.signature_def[SERVING]
         library = meta_graph.graph_def.library
         made = [_replace_trees(tf, function, number) for number, function in enumerate(library.function)]
+        for functions in made:
+            library.function.extend(functions)
+        pixels = serving.inputs[PIXEL_INPUT].tensor_shape.dim if PIXEL_INPUT in serving.inputs else ()
+        by_position = sorted(serving.outputs.items(), key=lambda item: int(item[1].name.rpartition(":")[2]))
+        names = [name for name, _ in by_position]
+        return saved_model.SerializeToString(), names, pixels[-1].size if pixels else None
     except ArtifactError:
         raise
     except Exception as error:  # protobuf's errors, and all that a damaged graph leads to
         raise ArtifactError(f"{where}: {MODEL_FILE} is damaged ({error})") from error
-    for functions in made:
-        library.function.extend(functions)
-    path.write_bytes(saved_model.SerializeToString())
-    pixels = serving.inputs[PIXEL_INPUT].tensor_shape.dim if PIXEL_INPUT in serving.inputs else ()
-    by_position = sorted(serving.outputs.items(), key=lambda item: int(item[1].name.rpartition(":")[2]))
-    return [name for name, _ in by_position], pixels[-1].size if pixels else None
 
 
 def _replace_trees(tf: Any, function: Any, number: int) -> list[Any]:

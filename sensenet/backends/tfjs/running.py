@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.backends.graph_ops import require_ops
 from sensenet.backends.packages import import_package, import_tensorflow, require_unforked
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.loading import Run, first_line
 from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
-from sensenet.errors import ArtifactError, InputError
+from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
@@ -34,6 +35,8 @@ def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
         weights = read_weights(model[MANIFEST], files)
         with silence("tensorflow", "absl"):
             run = _make_run(tf, model, weights)
+    except LimitError:
+        raise
     except Exception as error:  # protobuf's, TensorFlow's and JSON's, on a damaged file
         raise ArtifactError(f"{where} cannot be run as a graph model: {first_line(error)}") from error
     return Executable(signature=signature, run=run)
@@ -47,7 +50,9 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
     """
     json_format = import_package("google.protobuf.json_format", "tensorflow", PURPOSE)
     graph_def = json_format.ParseDict(model[TOPOLOGY], tf.compat.v1.GraphDef(), ignore_unknown_fields=True)
-    for node in (*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)):
+    nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
+    require_ops(nodes, MODEL_FILE)
+    for node in nodes:
         if node.op == "Const":
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
     graph = tf.Graph()
@@ -65,7 +70,7 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
         arrays = {feeds[name]: checked_input(inputs, name, declared) for name, declared in types.items()}
         try:
             results: dict[str, Array] = session.run(fetches, arrays)
-        except tf.errors.InvalidArgumentError as error:
+        except tf.errors.OpError as error:
             raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
         return results
 

@@ -1,0 +1,111 @@
+"""Makes of a foreign SavedModel one that TensorFlow may load: what answers a call, and nothing else.
+
+Loading runs functions that a file names (initializers, functions that restore) and reads files that it
+names (assets); calling runs the rest. So only functions of allowed ops are kept (see `backends.graph_ops`),
+no asset is, and classes that other packages have registered are not revived.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sensenet.backends.graph_ops import require_constants, require_ops
+from sensenet.backends.packages import import_package
+from sensenet.backends.savedmodel.graphs import MODEL_FILE
+from sensenet.errors import ArtifactError
+
+GENERIC = "_generic_user_object"
+CONTAINERS = frozenset(
+    {
+        GENERIC,
+        "signature_map",
+        "trackable_dict_wrapper",
+        "trackable_list_wrapper",
+        "trackable_tuple_wrapper",
+        "tf_module",
+    }
+)
+"""Kinds of objects that TensorFlow revives by itself; others become generic ones."""
+
+VARIABLE_FILE = re.compile(r"variables/variables\.(index|data-\d{5}-of-\d{5})")
+
+
+def parse_saved_model(content: bytes, where: str) -> Any:
+    """The SavedModel message of a file; raises ArtifactError."""
+    messages = import_package(
+        "tensorflow.core.protobuf.saved_model_pb2", "tensorflow", "opening a SavedModel"
+    )
+    saved_model = messages.SavedModel()
+    try:
+        saved_model.ParseFromString(content)
+    except Exception as error:  # protobuf has several types
+        raise ArtifactError(f"{where}: {MODEL_FILE} is damaged ({error})") from error
+    if len(saved_model.meta_graphs) != 1 or not saved_model.meta_graphs[0].HasField("object_graph_def"):
+        raise ArtifactError(f"{where}: {MODEL_FILE} is not of TensorFlow 2, or damaged")
+    return saved_model
+
+
+def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, bytes]:
+    """The files of a SavedModel as far as TensorFlow may see them.
+
+    Raises ArtifactError if a function that can be called has an op that is not allowed, LimitError if its
+    constants take too much memory.
+    """
+    saved_model = parse_saved_model(files[MODEL_FILE], where)
+    (meta_graph,) = saved_model.meta_graphs
+    library = meta_graph.graph_def.library
+    kept = list(_reachable(library, meta_graph.object_graph_def.concrete_functions))
+    nodes = [node for function in kept for node in function.node_def]
+    constants = [node for node in meta_graph.graph_def.node if node.op == "Const"]
+    require_ops(nodes, where)
+    require_constants(tf, [*nodes, *constants], len(files[MODEL_FILE]), where)
+    _clean_objects(meta_graph, where)
+    functions = [function.SerializeToString() for function in kept]
+    stored = [node.SerializeToString() for node in constants]
+    for emptied in ("graph_def", "collection_def", "asset_file_def", "saver_def"):
+        meta_graph.ClearField(emptied)
+    for content in stored:
+        meta_graph.graph_def.node.add().ParseFromString(content)
+    for content in functions:
+        meta_graph.graph_def.library.function.add().ParseFromString(content)
+    variables = {name: content for name, content in files.items() if VARIABLE_FILE.fullmatch(name)}
+    return {MODEL_FILE: saved_model.SerializeToString(), **variables}
+
+
+def _reachable(library: Any, names: Mapping[str, Any]) -> Iterator[Any]:
+    """The functions that can be called: those of objects, and what these call."""
+    functions = {function.signature.name: function for function in library.function}
+    waiting, seen = list(names), set(names)
+    while waiting:
+        function = functions.get(waiting.pop())
+        if function is None:
+            continue
+        yield function
+        for called in _called(function):
+            if called not in seen:
+                seen.add(called)
+                waiting.append(called)
+
+
+def _called(function: Any) -> Iterator[str]:
+    for attributes in (function.attr, *(node.attr for node in function.node_def)):
+        for value in attributes.values():
+            for each in (value.func, *value.list.func):
+                if each.name:
+                    yield each.name
+
+
+def _clean_objects(meta_graph: Any, where: str) -> None:
+    for node in meta_graph.object_graph_def.nodes:
+        if node.WhichOneof("kind") == "asset":
+            raise ArtifactError(f"{where} is not run: it reads files, its assets")
+        node.ClearField("registered_name")
+        node.ClearField("registered_saver")
+        node.ClearField("serialized_user_proto")
+        node.ClearField("saveable_objects")
+        if node.WhichOneof("kind") == "user_object":
+            node.user_object.ClearField("metadata")
+            if node.user_object.identifier not in CONTAINERS:
+                node.user_object.identifier = GENERIC
