@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from sensenet.errors import ArtifactError
-
-LARGEST_RATIO = 100
-"""A member that claims to be this many times larger than the whole archive is a decompression bomb."""
+from sensenet.limits import require_memory
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
+ARCHIVE_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(
+        RuntimeError,
+        ValueError,
+        OverflowError,
+    ),  # encryption or versions, names, offsets that zipfile can't read
+)
+
 
 def read_file(path: Path) -> bytes:
-    """The content of a file; raises ArtifactError where it cannot be read."""
+    """Return the content of a file; raises ArtifactError if it cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ArtifactError(f"{path} is not a file: expected a saved artifact")
@@ -28,32 +38,56 @@ def read_file(path: Path) -> bytes:
 
 
 def read_members(content: bytes, where: str, names: list[str] | None = None) -> dict[str, bytes]:
-    """The members of a ZIP archive, or those of the given names that it has.
+    """Return the members of a ZIP archive, or those of the given names that it has.
 
-    Raises ArtifactError, naming `where`, for what is no archive, is damaged, or has a member that unpacks to
-    much more than the archive.
+    Raises ArtifactError, naming `where`, for what is not an archive, is damaged, or is packed in another way
+    than sensenet does; LimitError for members that together unpack to more than the archive and the limit.
     """
+    with _opened(io.BytesIO(content), where) as archive:
+        members = _find_members(archive, where)
+        wanted = [info for name, info in members.items() if names is None or name in names]
+        require_memory(
+            sum(info.file_size for info in wanted) - len(content), f"{where}: what the archive unpacks to"
+        )
+        return {info.filename: _read_member(archive, info, where) for info in wanted}
+
+
+def read_member_names(path: Path) -> list[str]:
+    """Return the names of the members of a ZIP archive; raises ArtifactError if it is damaged."""
+    with _opened(path, str(path)) as archive:
+        return archive.namelist()
+
+
+@contextlib.contextmanager
+def _opened(source: Path | BinaryIO, where: str) -> Iterator[zipfile.ZipFile]:
+    """The archive; raises ArtifactError for what goes wrong meanwhile."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist():
-                _check_member(info, len(content), where)
-            wanted = archive.namelist() if names is None else set(names) & set(archive.namelist())
-            return {name: archive.read(name) for name in wanted}
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+        with zipfile.ZipFile(source) as archive:
+            yield archive
+    except ARCHIVE_ERRORS as error:
         raise ArtifactError(f"{where} is truncated, damaged or no such file ({error})") from error
 
 
-def _check_member(info: zipfile.ZipInfo, size: int, where: str) -> None:
-    if info.compress_type not in METHODS or info.file_size > LARGEST_RATIO * size:
+def _find_members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
+    """The members by name; raises ArtifactError for two of one name, or for other ways of packing."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        if info.filename in members:
+            raise ArtifactError(f"{where} has two members named {info.filename!r}")
+        if info.compress_type not in METHODS:
+            raise ArtifactError(
+                f"{where}: {info.filename!r} is packed by method {info.compress_type}, expected 0 or 8"
+            )
+        members[info.filename] = info
+    return members
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> bytes:
+    """A member's content, of which no more is unpacked than its declared size."""
+    with archive.open(info) as stream:
+        content = stream.read(info.file_size) if info.file_size else stream.read(1)
+    if len(content) != info.file_size:
         raise ArtifactError(
-            f"{where}: {info.filename} claims to hold {info.file_size} bytes, packed by method "
-            f"{info.compress_type}, in a file of {size} bytes; sensenet writes no such file"
+            f"{where}: {info.filename!r} holds {len(content)} bytes, {info.file_size} are declared"
         )
+    return content

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
 from sensenet.backends.bundle import is_bundle
+from sensenet.backends.files import read_member_names
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import HEADER
@@ -68,11 +68,7 @@ def _target_of_file(path: Path) -> str | None:
 
 
 def _target_of_archive(path: Path) -> str | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{path} is truncated or damaged ({error})") from error
+    names = read_member_names(path)
     if KERAS_MEMBER in names:
         return "keras"
     return "numpy" if any(name.endswith(".npy") for name in names) else None

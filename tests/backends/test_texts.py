@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
+import tracemalloc
+import warnings
 import zipfile
 
 import numpy as np
@@ -12,11 +15,13 @@ from op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.backends import load_backend
 from sensenet.backends.npz import read_npz, write_npz
-from sensenet.errors import ArtifactError
+from sensenet.errors import ArtifactError, LimitError, SensenetError
 from sensenet.ir.drawing import to_dot
 from sensenet.ir.graph import same_graph
 from sensenet.ir.ops import dense
 from sensenet.ir.types import f32
+from sensenet.limits import VARIABLE
+from sensenet.models.wrappers import create_model
 
 GRAPH = graph_of_op(dense.Dense(kernel=weights(5, 40), bias=weights(40)), f32(None, 5))
 FEED = {"x0": floats(3, 5)}
@@ -153,8 +158,35 @@ def test_arrays_are_read_as_they_were_written():
     assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
 
 
+def raw_array(header, content=bytes(12), version=1):
+    """An .npy file with a header of any text."""
+    text = header.encode() + b"\n"
+    length = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text + content
+
+
+def patched(content, mark, offset, value):
+    """An archive with one byte changed, at an offset from the last place of a mark."""
+    changed = bytearray(content)
+    changed[content.rindex(mark) + offset] = value
+    return bytes(changed)
+
+
+def with_two_members_of_one_name():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file.writestr("a.npy", array_file(floats(2)))
+        file.writestr("a.npy", array_file(floats(2)))
+    return stream.getvalue()
+
+
+HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }"
+SOUND = archive(a=raw_array(HEADER))
+DIRECTORY = b"PK\x01\x02"
+
 HOSTILE = {
-    "a bomb": archive(graph=b"\0" * 10_000_000),
+    "zeros": archive(graph=b"\0" * 10_000_000),
     "pickled objects": archive(graph=array_file(np.asarray([{}], object))),
     "more numbers than bytes": archive(
         graph=array_file(header={"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)})
@@ -162,12 +194,84 @@ HOSTILE = {
     "a negative size": archive(
         graph=array_file(header={"descr": "<f4", "fortran_order": False, "shape": (-1, -1)}, content=b"1234")
     ),
+    "a size beyond all integers": archive(a=raw_array(HEADER.replace("3", "0, 1" + "0" * 400))),
+    "an axis longer than any of NumPy's": archive(a=raw_array(HEADER.replace("3,", f"0, {10**19 - 1}"), b"")),
+    "too many axes": archive(a=raw_array(HEADER.replace("3,", "1, " * 62 + "3"))),
+    "far too many axes": archive(a=raw_array(HEADER.replace("3,", "1, " * 1000 + "3"))),
+    "a deep header": archive(a=raw_array(HEADER.replace("(3,)", "(" * 3000 + ")" * 3000))),
+    "an arithmetic header": archive(a=raw_array(HEADER.replace("3", "-" * 20_000 + "3"))),
+    "an expression": archive(a=raw_array(HEADER.replace("3,", "2+1,"))),
+    "an open text": archive(a=raw_array("'''")),
+    "a header that is no Latin text": archive(a=raw_array(HEADER.replace("<f4", "ü"))),
+    "Fortran's order": archive(a=array_file(np.asfortranarray(floats(2, 3)))),
+    "structures": archive(a=array_file(np.zeros(3, [("a", "<f4")]))),
+    "texts": archive(a=array_file(np.array(["abc"]))),
+    "dates": archive(a=array_file(np.zeros(3, "datetime64[s]"))),
+    "double precision": archive(a=array_file(np.zeros(3))),
+    "another version of the format": archive(a=raw_array(HEADER, version=9)),
+    "bytes that are no booleans": archive(a=raw_array(HEADER.replace("<f4", "|b1"), b"\0\1\2")),
+    "a cut header": archive(a=raw_array(HEADER)[:30]),
     "no array": archive(graph=b"\x93NUMPYx"),
     "no archive": b"PK\x03\x04" + bytes(100),
+    "two members of one name": with_two_members_of_one_name(),
+    "a version of ZIP to come": patched(SOUND, DIRECTORY, 6, 99),
+    "an encrypted member": patched(SOUND, DIRECTORY, 8, 1),
+    "a patched member": patched(SOUND, DIRECTORY, 8, 0x20),
+    "an unknown method": patched(SOUND, DIRECTORY, 10, 14),
+    "a wrong checksum": patched(SOUND, DIRECTORY, 16, 0),
+    "a member larger than declared": patched(SOUND, DIRECTORY, 24, 1),
+    "a member smaller than declared": patched(SOUND, DIRECTORY, 25, 1),
+    "a name that is no UTF-8": patched(patched(SOUND, DIRECTORY, 9, 8), DIRECTORY, 46, 0xFF),
 }
+
+
+def test_the_sound_archive_is_read():
+    assert read_npz(SOUND, "here")["a"].shape == (3,)
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_archives_are_refused(content):
     with pytest.raises(ArtifactError, match=r"^here"):
         read_npz(content, "here")
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files_are_refused_by_whoever_recognizes_them(tmp_path, content):
+    path = tmp_path / "model.npz"
+    path.write_bytes(content)
+    with pytest.raises(SensenetError):
+        create_model(path)
+
+
+def test_members_that_unpack_to_more_than_the_limit_are_refused(monkeypatch):
+    content = archive(a=bytes(3 << 20), b=bytes(3 << 20))
+    monkeypatch.setenv(VARIABLE, "4MiB")
+    with pytest.raises(LimitError, match=r"^here.* 6\.0 MiB .* limit is 4\.0 MiB"):
+        read_npz(content, "here")
+
+
+def test_members_that_overlap_count_each(monkeypatch):
+    """Each of 40 entries of the directory points to the same packed bytes."""
+    packed = archive(a=bytes(1 << 20))
+    directory = packed.index(DIRECTORY)
+    entry, end = packed[directory : packed.index(b"PK\x05\x06")], packed[packed.index(b"PK\x05\x06") :]
+    entries = b"".join(entry.replace(b"a.npy", b"%c.npy" % (65 + number)) for number in range(40))
+    counts = struct.pack("<HHI", 40, 40, len(entries))
+    monkeypatch.setenv(VARIABLE, "30MiB")
+    with pytest.raises(LimitError, match=r"40\.0 MiB"):
+        read_npz(packed[:directory] + entries + end[:8] + counts + end[16:], "here")
+
+
+def test_no_more_is_unpacked_than_a_member_declares():
+    """A member of 64 MiB that says that it has 10 bytes: the process never takes 32 MiB for it."""
+    content = archive(a=bytes(64 << 20))
+    for mark, offset in ((b"PK\x03\x04", 22), (DIRECTORY, 24)):
+        at = content.index(mark) + offset
+        content = content[:at] + struct.pack("<I", 10) + content[at + 4 :]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArtifactError, match=r"^here"):
+            read_npz(content, "here")
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
