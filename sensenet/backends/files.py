@@ -43,7 +43,7 @@ def read_members(content: bytes, where: str, names: list[str] | None = None) -> 
     Raises ArtifactError, naming `where`, for what is not an archive, is damaged, or is packed in another way
     than sensenet does; LimitError for members that together unpack to more than the archive and the limit.
     """
-    with _opened(io.BytesIO(content), where) as archive:
+    with _opened(io.BytesIO(content), f"{where} is truncated, damaged or no such file") as archive:
         members = _find_members(archive, where)
         wanted = [info for name, info in members.items() if names is None or name in names]
         require_memory(
@@ -54,18 +54,18 @@ def read_members(content: bytes, where: str, names: list[str] | None = None) -> 
 
 def read_member_names(path: Path) -> list[str]:
     """Return the names of the members of a ZIP archive; raises ArtifactError if it is damaged."""
-    with _opened(path, str(path)) as archive:
+    with _opened(path, f"{path} is truncated or damaged") as archive:
         return archive.namelist()
 
 
 @contextlib.contextmanager
-def _opened(source: Path | BinaryIO, where: str) -> Iterator[zipfile.ZipFile]:
-    """The archive; raises ArtifactError for what goes wrong meanwhile."""
+def _opened(source: Path | BinaryIO, fault: str) -> Iterator[zipfile.ZipFile]:
+    """The archive; raises ArtifactError, beginning with `fault`, for what goes wrong meanwhile."""
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
     except ARCHIVE_ERRORS as error:
-        raise ArtifactError(f"{where} is truncated, damaged or no such file ({error})") from error
+        raise ArtifactError(f"{fault} ({error})") from error
 
 
 def _find_members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:

@@ -10,6 +10,7 @@ from sensenet.backends.native import find_kernels
 from sensenet.errors import ArtifactError, TextFormError, VerifyError
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph
+from sensenet.ir.interface import check_graph
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.types import Array
 from sensenet.ir.verify import verify
@@ -26,6 +27,7 @@ def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:
     try:
         graph = parse_graph(text.decode(), weights)
         verify(graph)
+        check_graph(graph)
     except (UnicodeDecodeError, TextFormError, VerifyError) as error:
         raise ArtifactError(f"{where} holds no graph of sensenet: {error}") from error
     return graph

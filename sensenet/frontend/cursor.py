@@ -18,14 +18,14 @@ from attrs import field, frozen
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.arrays import Float32Array, NotAnArrayError, is_list, pack_array
+from sensenet.ir.signature import LARGEST_INTEGER
+from sensenet.ir.types import FLOAT32_MAX
 
 if TYPE_CHECKING:
     from sensenet.frontend.places import Place
 
 LONGEST_QUOTE = 40
 MOST_KEYS = 12
-LARGEST_INTEGER = 2**31 - 1
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @frozen(eq=False, repr=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from sensenet.errors import VerifyError
 from sensenet.frontend.columns import match_fields, read_columns
 from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.detector import build_detector_outputs
@@ -18,6 +19,7 @@ from sensenet.frontend.images import ImageNetwork, picture, pixel_input
 from sensenet.frontend.layers import build_network
 from sensenet.frontend.trees import build_tree_features
 from sensenet.ir.graph import Graph, Value
+from sensenet.ir.interface import check_graph
 from sensenet.ir.ops.basic import Average
 from sensenet.ir.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
 from sensenet.settings import Settings, ensure_settings
@@ -36,6 +38,15 @@ def import_graph(source: Any, settings: Settings | Mapping[str, Any] | None = No
 
 def build_graph(document: Document, settings: Settings) -> Graph:
     """The graph of a document; raises DocumentError with the JSON path of what is wrong."""
+    graph = _build(document, settings)
+    try:
+        check_graph(graph)
+    except VerifyError as error:
+        raise document.network.error(str(error)) from error
+    return graph
+
+
+def _build(document: Document, settings: Settings) -> Graph:
     images = ImageNetwork(cursor=document.network["image_network"], settings=settings)
     if settings.extract_image_features:
         return _build_extractor(document, images)

@@ -15,12 +15,12 @@ import numpy as np
 from attrs import field
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.cursor import FLOAT32_MAX, Cursor, describe
+from sensenet.frontend.cursor import Cursor, describe
 from sensenet.frontend.emit import emit, width_of
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Concatenate, Slice
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.types import Tensor
+from sensenet.ir.types import FLOAT32_MAX, Tensor
 
 LEFT, RIGHT = 2, 3
 """Where a node's children stand in it."""

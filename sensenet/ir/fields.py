@@ -19,17 +19,13 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.ir.validators import as_items, each, is_a
+from sensenet.ir.types import FLOAT32_MAX
+from sensenet.ir.validators import as_items, each, is_a, one_of, within
 
 ALL = "all"
 TOKENS_ONLY = "tokens_only"
 FULL_TERMS_ONLY = "full_terms_only"
 TOKEN_MODES = (ALL, TOKENS_ONLY, FULL_TERMS_ONLY)
-
-
-def _one_of_the_modes(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
-    if value not in TOKEN_MODES:
-        raise ValueError(f"{attribute.name} is {value!r}, expected one of {', '.join(TOKEN_MODES)}")
 
 
 def _as_texts(texts: Iterable[str]) -> tuple[str, ...]:
@@ -61,7 +57,7 @@ class Terms:
         factory=dict, converter=_as_forms, validator=[each(is_a(str)), _within_terms]
     )
     case_sensitive: bool = attrs.field(default=True, validator=is_a(bool))
-    token_mode: str = attrs.field(default=ALL, validator=[is_a(str), _one_of_the_modes])
+    token_mode: str = attrs.field(default=ALL, validator=[is_a(str), one_of(*TOKEN_MODES)])
 
     def cell_names(self, field: str) -> tuple[str, ...]:
         return tuple(f"{field} {term}" for term in self.terms)
@@ -88,7 +84,9 @@ class Number:
 
     prefix: str = attrs.field(default="", validator=is_a(str))
     suffix: str = attrs.field(default="", validator=is_a(str))
-    default: float | None = attrs.field(default=None, validator=is_a(float, int, type(None)))
+    default: float | None = attrs.field(
+        default=None, validator=[is_a(float, int, type(None)), within(-FLOAT32_MAX, FLOAT32_MAX)]
+    )
     flags_missing: bool = attrs.field(default=False, validator=is_a(bool))
 
     def cell_names(self, field: str) -> tuple[str, ...]:

@@ -24,6 +24,9 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, TensorType, matches
 
+LARGEST_SIZE = 2**63 - 1
+"""Of an axis: no array has more entries, and none of a larger one could be counted."""
+
 
 @attrs.frozen(eq=False, repr=False)
 class Node:
@@ -76,7 +79,8 @@ def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
     inferred = op.infer(*(value.type for value in inputs))
     types = inferred if isinstance(inferred, tuple) else (inferred,)
     for result in types:
-        require(all(size is None or size >= 0 for size in result.shape), f"it would give {result}")
+        fits = all(size is None or 0 <= size <= LARGEST_SIZE for size in result.shape)
+        require(fits, f"it would give {str(result)[:80]}")
     return types
 
 

@@ -15,7 +15,9 @@ from attrs import frozen
 
 from sensenet.errors import ArtifactError
 from sensenet.ir.fields import Field, read_field
-from sensenet.ir.validators import as_items, each, is_a
+from sensenet.ir.ops.image import RescaleType
+from sensenet.ir.types import FLOAT32_MAX
+from sensenet.ir.validators import as_items, each, is_a, one_of, within
 
 NUMERIC_INPUT = "numeric_inputs"
 PIXEL_INPUT = "image_pixel_inputs"
@@ -37,6 +39,12 @@ STATISTICS = ("mean", "stdev", "zero_value", "one_value")
 FORMAT_VERSION = 1
 """Of the JSON form; a reader refuses a newer one."""
 
+LARGEST_INTEGER = 2**31 - 1
+"""Of positions and sizes."""
+
+INDEX = [is_a(int), within(-LARGEST_INTEGER, LARGEST_INTEGER)]
+"""The validators of a position, which may count from the end."""
+
 
 class ModelKind(enum.Enum):
     """What a model answers with."""
@@ -50,7 +58,9 @@ class ModelKind(enum.Enum):
 
 
 def _statistic() -> Any:
-    return attrs.field(default=None, validator=is_a(float, int, type(None)))
+    return attrs.field(
+        default=None, validator=[is_a(float, int, type(None)), within(-FLOAT32_MAX, FLOAT32_MAX)]
+    )
 
 
 @frozen(kw_only=True)
@@ -61,8 +71,8 @@ class NumericColumn:
     The graph computes with them; they are kept for callers. Files of earlier releases have none.
     """
 
-    index: int = attrs.field(validator=is_a(int))
-    missing: float = attrs.field(default=0.0, validator=is_a(float, int))
+    index: int = attrs.field(validator=INDEX)
+    missing: float = attrs.field(default=0.0, validator=[is_a(float, int), within(-FLOAT32_MAX, FLOAT32_MAX)])
     mean: float | None = _statistic()
     stdev: float | None = _statistic()
     zero_value: float | None = _statistic()
@@ -87,7 +97,7 @@ class CategoricalColumn:
     and so never matches.
     """
 
-    index: int = attrs.field(validator=is_a(int))
+    index: int = attrs.field(validator=INDEX)
     values: tuple[str | None, ...] = attrs.field(converter=_as_values, validator=each(is_a(str, type(None))))
 
 
@@ -95,7 +105,7 @@ class CategoricalColumn:
 class ImageColumn:
     """A picture: path, encoded bytes or pixels."""
 
-    index: int = attrs.field(validator=is_a(int))
+    index: int = attrs.field(validator=INDEX)
 
 
 Column = NumericColumn | CategoricalColumn | ImageColumn
@@ -127,10 +137,10 @@ class ImageInput:
     Height and width are 0 where nobody knows them but the graph, which then scales every picture itself.
     """
 
-    height: int = attrs.field(validator=is_a(int))
-    width: int = attrs.field(validator=is_a(int))
-    channels: int = attrs.field(validator=is_a(int))
-    rescale_type: str = attrs.field(validator=is_a(str))
+    height: int = attrs.field(validator=[is_a(int), within(0, LARGEST_INTEGER)])
+    width: int = attrs.field(validator=[is_a(int), within(0, LARGEST_INTEGER)])
+    channels: int = attrs.field(validator=[is_a(int), one_of(3, 4)])
+    rescale_type: str = attrs.field(validator=[is_a(str), one_of(*(kind.value for kind in RescaleType))])
 
     @property
     def size_known(self) -> bool:

@@ -19,6 +19,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...]
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 class DType(enum.Enum):
     """The element types of the IR; `value` is the name in the text form."""

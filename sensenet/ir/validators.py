@@ -21,6 +21,26 @@ def is_a(*expected: type) -> Validator:
     return check
 
 
+def within(least: float, most: float) -> Validator:
+    """The number, if it is not None, is not NaN and lies between these, both included; raises ValueError."""
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+        if value is not None and not least <= value <= most:
+            raise ValueError(f"{attribute.name} is outside [{least:.3g}, {most:.3g}]")
+
+    return check
+
+
+def one_of(*choices: object) -> Validator:
+    """The value is one of these; raises ValueError."""
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value not in choices:
+            raise ValueError(f"{attribute.name} is {value!r}, expected one of {', '.join(map(str, choices))}")
+
+    return check
+
+
 def each(check_item: Validator) -> Validator:
     """Every item, or every key of a mapping, passes the check."""
 

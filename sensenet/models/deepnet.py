@@ -12,9 +12,10 @@ from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
 from sensenet.backends.h5 import load_weights
 from sensenet.compile.driver import compile
-from sensenet.errors import ArtifactError
+from sensenet.errors import ArtifactError, VerifyError
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
+from sensenet.ir.interface import check_graph, check_signature
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
 from sensenet.models.engines import run_imported
@@ -224,6 +225,12 @@ class ObjectDetector(Model):
 def make_model(
     executable: Executable, settings: Settings, preprocessors: Sequence[Mapping[str, Any]] | None = None
 ) -> Deepnet | ObjectDetector:
-    """The model of an executable's kind."""
+    """Return the model of an executable's kind; raises ArtifactError if its signature does not fit it."""
+    try:
+        check_signature(executable.signature)
+        if executable.graph is not None:
+            check_graph(executable.graph)
+    except VerifyError as error:
+        raise ArtifactError(f"this is not a model: {error}") from error
     kind = ObjectDetector if executable.signature.kind is ModelKind.DETECTOR else Deepnet
     return kind(executable, settings, preprocessors)

@@ -17,6 +17,7 @@ from sensenet.files import new_binary_file, require_free
 from sensenet.ir.signature import ModelKind
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.drawing import draw_boxes
+from sensenet.predict.rows import require_classes
 from sensenet.runtime.images import read_image
 
 RGB = 3
@@ -62,6 +63,7 @@ def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, A
         return {"features": numbers}
     if not model.classes:
         return {"prediction": numbers[0] if len(numbers) == 1 else numbers}
+    require_classes(model, len(numbers))
     probabilities = dict(zip(model.classes, numbers, strict=True))
     best = max(probabilities, key=lambda name: probabilities[name])
     return {

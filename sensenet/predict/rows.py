@@ -48,6 +48,7 @@ def predict_rows(model: Deepnet | ObjectDetector, source: RowFile, output: TextI
 def _header(model: Deepnet | ObjectDetector, outputs: int) -> list[str]:
     objective = model.signature.objective
     name = objective.name if objective else "prediction"
+    require_classes(model, outputs)
     if model.classes:
         return [name, *model.classes]
     return [name] if outputs == 1 else [f"{name} {number}" for number in range(outputs)]
@@ -56,6 +57,15 @@ def _header(model: Deepnet | ObjectDetector, outputs: int) -> list[str]:
 def _check_names(model: Deepnet | ObjectDetector, names: Sequence[str]) -> None:
     """Raise InputError for a name that no field has."""
     row_layout(model.signature).find(names)
+
+
+def require_classes(model: Deepnet | ObjectDetector, outputs: int) -> None:
+    """Raise InputError if the model names its classes, and answers with more or fewer numbers."""
+    if model.classes and outputs != len(model.classes):
+        raise InputError(
+            f"the model names {len(model.classes)} classes and answers with {outputs} numbers: "
+            "call it in Python to get them"
+        )
 
 
 def _answer_cells(model: Deepnet | ObjectDetector, numbers: Sequence[float]) -> list[Any]:

@@ -196,7 +196,7 @@ HOSTILE = {
     ),
     "a size beyond all integers": archive(a=raw_array(HEADER.replace("3", "0, 1" + "0" * 400))),
     "an axis longer than any of NumPy's": archive(a=raw_array(HEADER.replace("3,", f"0, {10**19 - 1}"), b"")),
-    "too many axes": archive(a=raw_array(HEADER.replace("3,", "1, " * 62 + "3"))),
+    "too many axes": archive(a=raw_array(HEADER.replace("3,", "1, " * 64 + "3"))),
     "far too many axes": archive(a=raw_array(HEADER.replace("3,", "1, " * 1000 + "3"))),
     "a deep header": archive(a=raw_array(HEADER.replace("(3,)", "(" * 3000 + ")" * 3000))),
     "an arithmetic header": archive(a=raw_array(HEADER.replace("3", "-" * 20_000 + "3"))),

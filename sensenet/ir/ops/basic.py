@@ -26,10 +26,15 @@ def _broadcast(*types: TensorType) -> TensorType:
     return types[0].with_shape(shape)
 
 
-class Elementwise(Op):
-    """Base of the binary ops that work element by element with NumPy's broadcasting."""
+def _require_numbers(*types: TensorType) -> None:
+    require(all(t.dtype is not DType.BOOL for t in types), f"expected numbers, found {types[0]}")
+
+
+class Arithmetic(Op):
+    """Base of the binary ops on numbers that work element by element with NumPy's broadcasting."""
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        _require_numbers(a, b)
         return _broadcast(a, b)
 
 
@@ -39,6 +44,7 @@ class Add(Op):
 
     def infer(self, *xs: TensorType) -> TensorType:
         require(len(xs) >= 2, "add takes two inputs or more")
+        _require_numbers(*xs)
         return _broadcast(*xs)
 
     def evaluate(self, *xs: Array) -> Array:
@@ -54,6 +60,7 @@ class Average(Op):
 
     def infer(self, *xs: TensorType) -> TensorType:
         require(len(xs) >= 1, "average takes one input or more")
+        _require_numbers(*xs)
         _require_same_dtype(*xs)
         require(len({x.shape for x in xs}) == 1, f"shapes differ: {', '.join(map(str, xs))}")
         return xs[0]
@@ -88,7 +95,7 @@ class Mean(Op):
 
 
 @frozen(kw_only=True)
-class Subtract(Elementwise):
+class Subtract(Arithmetic):
     """y = a - b."""
 
     def evaluate(self, a: Array, b: Array) -> Array:
@@ -97,7 +104,7 @@ class Subtract(Elementwise):
 
 
 @frozen(kw_only=True)
-class Multiply(Elementwise):
+class Multiply(Arithmetic):
     """y = a · b."""
 
     def evaluate(self, a: Array, b: Array) -> Array:
@@ -106,7 +113,7 @@ class Multiply(Elementwise):
 
 
 @frozen(kw_only=True)
-class Divide(Elementwise):
+class Divide(Arithmetic):
     """y = a / b, for float32."""
 
     def evaluate(self, a: Array, b: Array) -> Array:
@@ -115,7 +122,7 @@ class Divide(Elementwise):
 
 
 @frozen(kw_only=True)
-class Maximum(Elementwise):
+class Maximum(Arithmetic):
     """y = max(a, b)."""
 
     def evaluate(self, a: Array, b: Array) -> Array:
@@ -124,7 +131,7 @@ class Maximum(Elementwise):
 
 
 @frozen(kw_only=True)
-class Minimum(Elementwise):
+class Minimum(Arithmetic):
     """y = min(a, b)."""
 
     def evaluate(self, a: Array, b: Array) -> Array:

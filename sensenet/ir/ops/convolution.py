@@ -25,7 +25,7 @@ from sensenet.ir.ops.windows import (
     pad_for_windows,
     reduce_windows,
 )
-from sensenet.ir.types import Array, Tensor, TensorType
+from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
 
 
 def _require_picture(x: TensorType) -> None:
@@ -35,12 +35,13 @@ def _require_picture(x: TensorType) -> None:
 
 def _require_kernel(x: TensorType, kernel: Tensor, what: str) -> None:
     _require_picture(x)
+    require_float(kernel.type)
     require(len(kernel.shape) == 4, f"{what} is {kernel.type}, expected f32[h,w,in,out]")
     require_channels(x, kernel.shape[2], what)
 
 
 def _require_bias(bias: Tensor | None, filters: int) -> None:
-    require(bias is None or bias.shape == (filters,), f"bias {bias and bias.type} for {filters} filters")
+    require(bias is None or bias.type == f32(filters), f"bias {bias and bias.type} for {filters} filters")
 
 
 def _require_equal(strides: Pair) -> None:
@@ -145,7 +146,9 @@ class SeparableConvolution2D(Op):
         _require_kernel(x, self.depth_kernel, "the depth kernel")
         inner = self.depth_kernel.shape[2] * self.depth_kernel.shape[3]
         require(
-            len(self.point_kernel.shape) == 4 and self.point_kernel.shape[:3] == (1, 1, inner),
+            len(self.point_kernel.shape) == 4
+            and self.point_kernel.shape[:3] == (1, 1, inner)
+            and self.point_kernel.type.dtype is DType.FLOAT32,
             f"the point kernel is {self.point_kernel.type}, expected f32[1,1,{inner},out]",
         )
         _require_bias(self.bias, self.filters)

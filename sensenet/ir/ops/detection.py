@@ -7,7 +7,7 @@ from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op, require
-from sensenet.ir.types import Array, DType, Tensor, TensorType, matches
+from sensenet.ir.types import Array, DType, Tensor, TensorType, f32, matches
 
 
 def _require_floats(x: TensorType, *shape: int | None) -> None:
@@ -39,7 +39,10 @@ class DecodeBoxes(Op):
 
     def infer(self, x: TensorType) -> tuple[TensorType, TensorType, TensorType]:
         shape = self.anchors.shape
-        require(len(shape) == 2 and shape[1] == 2 and shape[0] > 0, f"anchors are {self.anchors.type}")
+        require(
+            self.anchors.type == f32(*shape) and len(shape) == 2 and shape[1] == 2 and shape[0] > 0,
+            f"anchors are {self.anchors.type}",
+        )
         require(self.classes > 0, "there are no classes")
         _require_floats(x, None, None, None, shape[0] * (5 + self.classes))
         batch, rows, columns, _ = x.shape
