@@ -8,8 +8,10 @@ environment variable SENSENET_MEMORY_LIMIT says, such as `8GiB`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 
 from sensenet.errors import LimitError, SettingsError
 
@@ -55,3 +57,19 @@ def require_memory(size: int, what: str) -> None:
             f"{what} needs {format_size(size)} of memory, and the limit is {format_size(limit)}: "
             f"set {VARIABLE} to allow more"
         )
+
+
+def limit_error(error: MemoryError) -> LimitError:
+    """Return the error to raise for one of the system's or NumPy's."""
+    return LimitError(f"there is not enough memory: {error or 'the system gives no more'}")
+
+
+@contextlib.contextmanager
+def memory_errors_reported() -> Iterator[None]:
+    """Raise LimitError, which callers know, if memory runs out meanwhile. Decorates functions too."""
+    try:
+        yield
+    except LimitError:
+        raise
+    except MemoryError as error:
+        raise limit_error(error) from error

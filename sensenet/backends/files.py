@@ -19,11 +19,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 ARCHIVE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
-    *(
-        RuntimeError,
-        ValueError,
-        OverflowError,
-    ),  # encryption or versions, names, offsets that zipfile can't read
+    *(RuntimeError, ValueError, OverflowError),  # encryption and versions, names, offsets
 )
 
 

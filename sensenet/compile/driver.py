@@ -19,6 +19,7 @@ from sensenet.compile.verification import Check, given_checks, measure, verify_a
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.graph import Graph
 from sensenet.ir.verify import verify_ops
+from sensenet.limits import memory_errors_reported
 from sensenet.passes import PIPELINES, legalize
 from sensenet.passes.manager import Observer, run_passes
 from sensenet.passes.rewrite import Pass
@@ -39,6 +40,7 @@ Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
 network, or a graph or its file."""
 
 
+@memory_errors_reported()
 def compile(
     source: Source,
     target: str = "keras",

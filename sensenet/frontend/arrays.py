@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensenet.limits import require_memory
+
 Float32Array = npt.NDArray[np.float32]
+
+POINTER_BYTES = 8
 
 MOST_AXES = 8
 """Deeper lists are no arrays: a kernel has four axes."""
@@ -35,6 +39,7 @@ def pack_array(nested: Sequence[Any]) -> Float32Array:
     A number beyond float32 becomes infinite; whether all are finite is for the caller to judge.
     """
     shape, rows = split_rows(nested, is_list)
+    _require_distinct(rows, shape[-1])
     row_format = struct.Struct(f"{shape[-1]}f")
     packed = bytearray(math.prod(shape) * 4)
     for index, row in enumerate(rows):
@@ -56,6 +61,7 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
         if len(shape) == MOST_AXES:
             raise NotAnArrayError(f"lists nested more than {MOST_AXES} deep")
         size = len(first)
+        _require_distinct(rows, size)
         children = [child for row in rows for child in row]
         for index, child in enumerate(children):
             if not nests(child):
@@ -65,6 +71,12 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
         shape.append(size)
         rows = children
     return tuple(shape), rows
+
+
+def _require_distinct(rows: Sequence[Any], size: int) -> None:
+    """Raise LimitError for lists of a size, of which one is in many places, if all are too many numbers."""
+    repeated = len(rows) - len(set(map(id, rows)))
+    require_memory(repeated * size * POINTER_BYTES, "what a list in many places of this document stands for")
 
 
 def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:

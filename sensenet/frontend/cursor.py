@@ -11,18 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.arrays import Float32Array, NotAnArrayError, is_list, pack_array
+from sensenet.frontend.places import Places
 from sensenet.ir.signature import LARGEST_INTEGER
 from sensenet.ir.types import FLOAT32_MAX
-
-if TYPE_CHECKING:
-    from sensenet.frontend.places import Place
 
 LONGEST_QUOTE = 40
 MOST_KEYS = 12
@@ -34,7 +32,7 @@ class Cursor:
 
     value: Any
     path: str = ""
-    places: list[Place] = field(factory=list)
+    places: Places = field(factory=Places)
     """The weights that have been read, wherever they stand: one list for all cursors of a document."""
 
     @property

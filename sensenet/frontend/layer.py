@@ -10,7 +10,7 @@ from attrs import frozen
 from sensenet.frontend.cursor import Cursor, quote
 from sensenet.frontend.emit import emit, width_of
 from sensenet.frontend.initializers import INITIALIZERS, Shape, initial_values
-from sensenet.frontend.places import AS_GIVEN, Form, Place
+from sensenet.frontend.places import AS_GIVEN, NUMBER_BYTES, Form, Place
 from sensenet.ir.activation import ActivationFunction, activation_function
 from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
@@ -65,8 +65,13 @@ class Layer:
         """
         rank = self.schema.weight(key).rank
         cursor = self.cursor.require(key)
-        tensor = form.read(self._initialize(cursor, rank, shape) or Tensor(cursor.array(rank)))
-        self.cursor.places.append(Place(layer=self.cursor, key=key, form=form, tensor=tensor))
+        tensor = self._initialize(cursor, rank, shape)
+        if tensor is None:
+            tensor = Tensor(cursor.array(rank))
+            if cursor.places.repeats(cursor.value):
+                cursor.places.imply(NUMBER_BYTES * tensor.array.size)
+        tensor = form.read(tensor)
+        self.cursor.places.entries.append(Place(layer=self.cursor, key=key, form=form, tensor=tensor))
         return tensor
 
     def _initialize(self, cursor: Cursor, rank: int, shape: Callable[[], Shape]) -> Tensor | None:
@@ -78,6 +83,7 @@ class Layer:
         sizes = shape()
         if math.prod(sizes) > LARGEST_WEIGHT:
             raise cursor.error(f"a weight of {' × '.join(map(str, sizes))} numbers is too large")
+        cursor.places.imply(NUMBER_BYTES * math.prod(sizes))
         return Tensor(initial_values(cursor.value, sizes, self._seed()))
 
     def optional_weight(self, key: str, size: int) -> Tensor | None:

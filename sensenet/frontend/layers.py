@@ -14,6 +14,7 @@ from sensenet.frontend import dense_layers, image_layers
 from sensenet.frontend.cursor import Cursor, quote
 from sensenet.frontend.layer import Layer
 from sensenet.frontend.legacy import build_legacy_layers, is_legacy
+from sensenet.frontend.places import LAYER_BYTES
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.dense import Activation
@@ -69,6 +70,8 @@ def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str,
     """
     outputs: list[Value] = []
     for index, cursor in enumerate(layers.items()):
+        if cursor.places.repeats(cursor.value):
+            cursor.places.imply(LAYER_BYTES)
         inputs = _read_inputs(cursor, outputs) if outputs else (source,)
         layer_type = cursor.require("type")
         if layer_type.text() not in table:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.layer import Layer
-from sensenet.frontend.places import Form
+from sensenet.frontend.places import LAYER_BYTES, Form
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add, Gather
@@ -53,6 +53,8 @@ def build_legacy_layers(layers: Cursor, source: Value, prefix: str) -> Value:
     pair_source: Value | None = None
     cursors = layers.items()
     for index, cursor in enumerate(cursors):
+        if cursor.places.repeats(cursor.value):
+            cursor.places.imply(LAYER_BYTES)
         layer = Layer(cursor=cursor, inputs=(value,), name=f"{prefix}{index}", schema=UNTYPED)
         if pair_source is not None:
             value, pair_source = _build_pair_end(layer, pair_source), None

@@ -14,7 +14,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import simdjson
@@ -22,6 +22,7 @@ import simdjson
 from sensenet.errors import DocumentError
 from sensenet.frontend.arrays import Float32Array
 from sensenet.frontend.pieces import ListReader, Read, cut_weights
+from sensenet.limits import require_memory
 
 MOST_BYTES = simdjson.MAXSIZE_BYTES
 """4 GiB: what the parser takes."""
@@ -35,8 +36,21 @@ MOST_MEMBERS = 1000
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+BYTES_PER_BYTE = 12
+"""Memory for a byte of a stored document that counts as its own weight: what ordinary JSON takes at most."""
+
+LIST_BYTES, ENTRY_BYTES = 84, 52
+"""Memory of a list or object, and of an entry: those of Python, and the parser's."""
+
+NUMBERS_BYTES = 14
+"""Memory for a byte of a list of weights while it is read: for `0,` 16 in the parser and 12 in arrays."""
+
 Arrays = dict[str, Float32Array]
 """The weights that were cut out, by the texts that stand in their places."""
+
+
+Allow = Callable[[int], None]
+"""Raises LimitError for more bytes than a document may take."""
 
 
 class _NotTakenError(Exception):
@@ -63,14 +77,26 @@ def _read(stream: io.BufferedIOBase, name: str) -> Any:
     """The value in a stream, of which only what simdjson doesn't take is ever in memory as a whole."""
     with _naming(name):
         compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        stored = stream.seek(0, io.SEEK_END)
         stream.seek(0)
     text = gzip.GzipFile(fileobj=stream) if compressed else stream
+
+    def allow(size: int) -> None:
+        require_memory(size - BYTES_PER_BYTE * stored, f"{name}: what {stored} bytes of it hold")
+
     with contextlib.suppress(_NotTakenError):
-        return _read_quickly(_make_read(text, name))
+        return _read_quickly(_make_read(text, name, allow), allow)
     with _naming(name):
         text.seek(0)
         content = text.read()
+    allow(_value_bytes(content))
     return _read_slowly(content.removeprefix(BYTE_ORDER_MARK), name)
+
+
+def _value_bytes(text: bytes | bytearray) -> int:
+    """About the memory that the value of a JSON text takes."""
+    lists = text.count(b"[") + text.count(b"{")
+    return LIST_BYTES * lists + ENTRY_BYTES * text.count(b",") + len(text)
 
 
 @contextlib.contextmanager
@@ -90,7 +116,7 @@ def _naming(name: str) -> Iterator[None]:
         raise DocumentError(f"{name}: it cannot be read ({getattr(error, 'strerror', error)})") from error
 
 
-def _make_read(stream: io.BufferedIOBase, name: str) -> Read:
+def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
     """Reads the stream; raises DocumentError where that fails, or the text is too long."""
     size = 0
 
@@ -99,6 +125,7 @@ def _make_read(stream: io.BufferedIOBase, name: str) -> Read:
         with _naming(name):
             count = stream.readinto(memory)
         size += count
+        allow(size)
         if size > MOST_BYTES:
             raise DocumentError(f"{name}: longer than {MOST_BYTES >> 30} GiB")
         return count
@@ -106,9 +133,10 @@ def _make_read(stream: io.BufferedIOBase, name: str) -> Read:
     return read
 
 
-def _read_quickly(read: Read) -> Any:
+def _read_quickly(read: Read, allow: Allow) -> Any:
     """The value of a text, weights packed; raises _NotTakenError."""
-    rest, arrays = _read_weights(read)
+    rest, arrays = _read_weights(read, allow)
+    allow(_value_bytes(rest))
     try:
         value = _plain(simdjson.Parser().parse(rest), 0, arrays)
     except (ValueError, RuntimeError):
@@ -135,7 +163,7 @@ def _put_arrays(value: Any, arrays: Arrays) -> Any:
     return arrays.pop(value, value) if isinstance(value, str) else value
 
 
-def _read_weights(read: Read) -> tuple[bytearray, Arrays]:
+def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
     """The weights of a text, and the text with other texts in their places."""
     lists = ListReader()
     arrays: Arrays = {}
@@ -143,6 +171,7 @@ def _read_weights(read: Read) -> tuple[bytearray, Arrays]:
     unique = os.urandom(16).hex()  # no document can have foreseen it
     for before, weights in cut_weights(read):
         rest += before
+        allow(NUMBERS_BYTES * len(weights))
         array = lists.read(weights) if weights else None
         if array is None:
             rest += weights

@@ -15,15 +15,23 @@ import numpy as np
 from attrs import field
 
 from sensenet.errors import DocumentError
+from sensenet.frontend.arrays import is_list
 from sensenet.frontend.cursor import Cursor, describe
 from sensenet.frontend.emit import emit, width_of
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Concatenate, Slice
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import FLOAT32_MAX, Tensor
+from sensenet.limits import memory_limit, require_memory
 
 LEFT, RIGHT = 2, 3
 """Where a node's children stand in it."""
+
+NODE_BYTES = 400
+"""Of a node while it is read."""
+
+FIRST_CHECK = 1 << 17
+"""Nodes of a forest before it is checked that they are not the same few."""
 
 LONGEST_PATH = 12
 """Of a deeper node, an error tells the depth instead of the path."""
@@ -56,13 +64,16 @@ def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
         raise bounds.error(f"the range [{start}, {end}) holds none of the {width} features")
     if (start, end) != (0, width):
         features = emit(bounds, Slice(start=start, stop=end), features, name=f"range_{number}")
-    return emit(trees, flatten_forest(trees, end - start), features, name=f"forest_{number}")
+    forest = flatten_forest(trees, end - start)
+    if trees.places.repeats(trees.value):
+        trees.places.imply(NODE_BYTES * len(forest.left.array))
+    return emit(trees, forest, features, name=f"forest_{number}")
 
 
 def flatten_forest(trees: Cursor, width: int) -> Forest:
     """A list of trees over `width` features as one forest; raises DocumentError for one that is no tree."""
     nodes = Nodes(width=width)
-    roots = [nodes.add_tree(tree) for tree in trees.items()]
+    roots = [nodes.add_tree(tree, trees) for tree in trees.items()]
     if not roots:
         raise trees.error("a forest without trees")
     values = np.zeros((len(nodes.feature), nodes.outputs), np.float32)
@@ -90,15 +101,25 @@ class Nodes:
     left: list[int] = field(factory=list)
     right: list[int] = field(factory=list)
     leaves: dict[int, list[float]] = field(factory=dict)
+    checked: int = FIRST_CHECK
+    """The number of nodes at which it is checked that they are not the same few, over and over."""
 
-    def add_tree(self, tree: Cursor) -> int:
-        """Append a tree's nodes and give its root; raises DocumentError, saying which node is wrong."""
+    def add_tree(self, tree: Cursor, trees: Cursor) -> int:
+        """Append the nodes of one of the trees and return its root.
+
+        Raises DocumentError, saying which node is wrong, and LimitError for a dict in which few nodes are in
+        so many places, or within themselves, that there are too many.
+        """
         root = len(self.feature)
         steps: list[tuple[int, int]] = []  # of each node: its parent, and where it stands in it
         pending: list[tuple[Any, int, int]] = [(tree.value, root, 0)]
         while pending:
             node, parent, place = pending.pop()
             index = len(self.feature)
+            if index == self.checked:
+                repeated = index - count_distinct(trees)
+                require_memory(repeated * NODE_BYTES, "what a node in many places of these trees stands for")
+                self.checked += max(memory_limit() // NODE_BYTES - repeated, 0) + 1
             steps.append((parent - root, place))
             if place:
                 (self.left if place == LEFT else self.right)[parent] = index
@@ -135,6 +156,18 @@ class Nodes:
         self.left.append(index)
         self.right.append(index)
         return None
+
+
+def count_distinct(trees: Cursor) -> int:
+    """How many lists there are in a list of trees, each counted once wherever it is."""
+    seen: set[int] = set()
+    pending: list[Any] = list(trees.sequence())
+    while pending:
+        node = pending.pop()
+        if is_list(node) and id(node) not in seen:
+            seen.add(id(node))
+            pending += node[LEFT:]
+    return len(seen)
 
 
 def _is_number(value: Any) -> bool:

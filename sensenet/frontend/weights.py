@@ -38,7 +38,7 @@ def write_weights(
     Raises DocumentError, with the JSON path, for numbers that are not finite, and where a weight that the
     document has once was trained to several.
     """
-    places = {id(place.tensor): place for place in document.network.places}
+    places = {id(place.tensor): place for place in document.network.places.entries}
     ops = _without_inner_biases(graph, {node.name: node.op for node in trained.nodes}, places)
     written: dict[str, tuple[str, Tensor]] = {}
     result: Any = root

@@ -8,11 +8,13 @@ size); where they are not, a layer's cost is that of one pixel of its result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from sensenet.ir.graph import Graph, Node
+from sensenet.errors import VerifyError
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, dense, detection, tabular
+from sensenet.ir.ops import basic, convolution, core, dense, detection, tabular
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.types import DType, Tensor, TensorType
 
@@ -40,6 +42,69 @@ def multiply_adds(node: Node) -> int:
 def graph_multiply_adds(graph: Graph) -> int:
     """The sum over all nodes."""
     return sum(map(multiply_adds, graph.nodes))
+
+
+def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int:
+    """The most bytes that values take while the graph runs on inputs of these shapes, weights not counted.
+
+    Those of the values that are still read, and of what a node needs meanwhile. Types that depend on a size
+    which is known from the inputs alone are inferred anew.
+    """
+    types: dict[Value, TensorType] = {}
+    last_reader = {value: node for node in graph.nodes for value in node.inputs}
+    live = most = 0
+    for node in graph.nodes:
+        types |= dict(zip(node.values, _concrete_types(node, types, inputs), strict=True))
+        if isinstance(node.op, core.Constant):
+            continue
+        results = sum(_bytes(types[value]) for value in node.values)
+        live += results
+        most = max(most, live + _working_bytes(node.op, results, [types[value] for value in node.inputs]))
+        read = [value for value in dict.fromkeys(node.inputs) if last_reader[value] is node]
+        unread = [value for value in node.values if value not in last_reader]
+        freed = [value for value in (*read, *unread) if value not in graph.outputs.values()]
+        live -= sum(_bytes(types[value]) for value in freed if not isinstance(value.op, core.Constant))
+    return most
+
+
+def _concrete_types(
+    node: Node, types: Mapping[Value, TensorType], inputs: Mapping[str, tuple[int, ...]]
+) -> tuple[TensorType, ...]:
+    """The types of a node's results: as declared, if only the number of rows is open in them."""
+    if isinstance(node.op, core.Input) and node.name in inputs:
+        return (node.types[0].with_shape(inputs[node.name]),)
+    if all(None not in declared.shape[1:] for declared in node.types):
+        return node.types
+    try:
+        inferred = node.op.infer(*(types[value] for value in node.inputs))
+    except VerifyError:  # sizes that the run will refuse
+        return node.types
+    return inferred if isinstance(inferred, tuple) else (inferred,)
+
+
+def _bytes(of: TensorType) -> int:
+    """The bytes of a value. An axis without entries counts as one: others of it may be long."""
+    return of.dtype.numpy.itemsize * math.prod(size or 1 for size in of.shape)
+
+
+def _working_bytes(op: Op, results: int, operands: Iterable[TensorType]) -> int:
+    """What evaluating a node takes beyond its operands and results, as multiples of those, at most."""
+    if ActivationFunction.GELU in (getattr(op, name, None) for name in ("activation", "function")):
+        return GELU_BYTES * results
+    if isinstance(op, tabular.Forest):
+        return FOREST_BYTES * len(op.roots.array)
+    windows = getattr(op, "padding", None) is not None and hasattr(op, "strides")
+    return WORKING_RESULTS * results + (sum(map(_bytes, operands)) if windows else 0)
+
+
+WORKING_RESULTS = 2
+"""Arrays of the size of the result that are made meanwhile: `x * sigmoid(x)` has two."""
+
+GELU_BYTES = 16
+"""Bytes for each of the result's: its error function is computed in Python's floats."""
+
+FOREST_BYTES = 64
+"""Bytes for a tree and a row that walks it."""
 
 
 def _count_floats(tensors: Iterable[Tensor]) -> int:

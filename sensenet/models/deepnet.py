@@ -12,12 +12,13 @@ from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
 from sensenet.backends.h5 import load_weights
 from sensenet.compile.driver import compile
-from sensenet.errors import ArtifactError, VerifyError
+from sensenet.errors import ArtifactError, LimitError, VerifyError
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
 from sensenet.ir.interface import check_graph, check_signature
 from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
+from sensenet.limits import limit_error
 from sensenet.models.engines import run_imported
 from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
@@ -185,7 +186,12 @@ class Deepnet(Model):
         docs/images.md. Raises InputError, naming row and column, for what it can't read or what could mean
         several things, and LimitError for images that would take more memory than allowed.
         """
-        return self._predict(x)
+        try:
+            return self._predict(x)
+        except LimitError:
+            raise
+        except MemoryError as error:
+            raise limit_error(error) from error
 
     def encode(self, x: Any) -> dict[str, Array]:
         """What the network reads for those rows, by the names of its inputs: what its Keras model trains on.
@@ -194,7 +200,12 @@ class Deepnet(Model):
         f32[rows, height, width, channels], or f32[rows, pictures, height, width, channels] where a row has
         several, and holds 0 to 255. Takes what the model itself takes, and raises InputError likewise.
         """
-        return self._predict.encode(x)
+        try:
+            return self._predict.encode(x)
+        except LimitError:
+            raise
+        except MemoryError as error:
+            raise limit_error(error) from error
 
 
 class ObjectDetector(Model):
@@ -219,7 +230,12 @@ class ObjectDetector(Model):
         Raises InputError for an image that can't be read, LimitError for one that would take more memory than
         allowed.
         """
-        return self._detect(x)
+        try:
+            return self._detect(x)
+        except LimitError:
+            raise
+        except MemoryError as error:
+            raise limit_error(error) from error
 
 
 def make_model(

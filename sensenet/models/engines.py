@@ -27,6 +27,7 @@ from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
+from sensenet.runtime.memory import require_activations
 
 INTERPRETER = "numpy"
 LARGE_ENGINE = "tflite"
@@ -67,6 +68,7 @@ def run_graph(graph: Graph, engine: str | None = None) -> Executable:
     not installed.
     """
     require_engine(engine)
+    require_activations(graph)
     chosen = engine or choose_engine(graph)
     if engine or chosen == INTERPRETER:
         run: Run = _make_run(graph, chosen)

@@ -15,6 +15,7 @@ from sensenet.compile.documents import import_document
 from sensenet.compile.sources import find_target, open_saved, read_kept_graph, read_saved_graph
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
+from sensenet.limits import memory_errors_reported
 from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
 from sensenet.models.engines import require_engine, run_graph, run_imported
 from sensenet.models.saved import run_artifact, run_saved
@@ -42,6 +43,7 @@ Source = Artifact | Mapping[str, Any] | str | bytes | os.PathLike[str]
 a saved one."""
 
 
+@memory_errors_reported()
 def create_model(
     source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet | ObjectDetector:
@@ -67,6 +69,7 @@ def create_model(
     return make_model(run_imported(imported.graph, engine), imported.settings, imported.preprocess)
 
 
+@memory_errors_reported()
 def create_image_feature_extractor(
     source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet:
@@ -89,6 +92,7 @@ def create_image_feature_extractor(
     return Deepnet(executable, _fixed_settings(executable.signature, given))
 
 
+@memory_errors_reported()
 def convert(
     model: Model | Source,
     settings: Settings | Mapping[str, Any] | None,

@@ -18,6 +18,7 @@ from sensenet.runtime.frames import is_frame
 from sensenet.runtime.image_lists import flatten, unflatten
 from sensenet.runtime.images import FLOAT_BYTES, open_image
 from sensenet.runtime.layout import RowLayout, row_layout
+from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
 from sensenet.runtime.tables import as_table
 
 PICTURES_AT_ONCE = 4
@@ -43,6 +44,7 @@ class Detector:
     raw: bool
     """Whether answers are arrays, because all boxes are wanted, or boxes padded to a fixed number."""
     path_prefix: str | None
+    most_rows: MostRows
 
     def __call__(self, x: Any) -> Any:
         """Return the objects on an image; for a list or 4-D array of several, a list of such answers.
@@ -73,10 +75,15 @@ class Detector:
         for number, picture in enumerate(pictures):
             groups.setdefault(picture.shape, []).append(number)
         answers: dict[int, Any] = {}
-        for numbers in groups.values():
-            pixels = np.stack([pictures[number] for number in numbers], dtype=np.float32)
-            outputs = self.run({PIXEL_INPUT: pixels})
-            answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
+        for shape, group in groups.items():
+            at_once = self.most_rows({PIXEL_INPUT: (1, *shape)})
+            for start in range(0, len(group), at_once):
+                numbers = group[start : start + at_once]
+                pixels = np.stack([pictures[number] for number in numbers], dtype=np.float32)
+                outputs = self.run({PIXEL_INPUT: pixels})
+                if any(len(output) != len(pixels) for output in outputs.values()):
+                    raise ArtifactError("the model does not answer once for each picture that it reads")
+                answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
         return [answers[number] for number in range(len(pictures))]
 
     def _find_cell(self, given: Any) -> Any:
@@ -117,6 +124,8 @@ def make_detector(executable: Executable, path_prefix: str | None = None) -> Det
     if signature.image is None:
         raise ArtifactError("this detector does not say what pictures it takes")
     settings = signature.settings
+    find_most_rows = most_rows(executable.graph)
+    find_most_rows(pixel_shapes(signature))
     return Detector(
         run=executable.run,
         labels=signature.classes,
@@ -124,4 +133,5 @@ def make_detector(executable: Executable, path_prefix: str | None = None) -> Det
         channels=signature.image.channels,
         raw=bool(settings.get("output_unfiltered_boxes") or settings.get("pad_bounding_box_output")),
         path_prefix=path_prefix,
+        most_rows=find_most_rows,
     )

@@ -9,10 +9,11 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.artifact import Executable
-from sensenet.errors import InputError
+from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
 from sensenet.runtime.pictures import PictureReader, picture_reader
 from sensenet.runtime.rows import RowEncoder, row_encoder
 from sensenet.runtime.tables import Table, as_table, is_row
@@ -32,12 +33,13 @@ class Predictor:
     pictures: PictureReader | None
     has_numbers: bool
     """Whether the model has the input `numeric_inputs`."""
+    most_rows: MostRows
 
     def __call__(self, x: Any) -> Array:
         """f32[rows, outputs]; see `sensenet.runtime.tables` for what holds rows. Raises InputError."""
         if self.pictures is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
             return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)})
-        results = [self._predict(inputs) for inputs in self._batches(x)]
+        results = [self._predict(part) for inputs in self._batches(x) for part in self._parts(inputs)]
         if not results:
             return self._predict(self._blank())[:0]
         return results[0] if len(results) == 1 else np.concatenate(results)
@@ -60,7 +62,10 @@ class Predictor:
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _predict(self, inputs: Inputs) -> Array:
-        return np.array(self.run(inputs)[PREDICTIONS], np.float32)  # a copy: the caller may write to it
+        answers = np.array(self.run(inputs)[PREDICTIONS], np.float32)  # a copy: the caller may write to it
+        if len(answers) != len(next(iter(inputs.values()))):
+            raise ArtifactError(f"the model answers with {len(answers)} rows, not one for each that it reads")
+        return answers
 
     def _batches(self, x: Any) -> Iterator[Inputs]:
         if self.pictures is None:
@@ -83,6 +88,12 @@ class Predictor:
             start += len(rows)
             yield batch | {PIXEL_INPUT: pixels}
 
+    def _parts(self, inputs: Inputs) -> Iterator[Inputs]:
+        """The inputs, in as many parts as the limit on memory demands; raises LimitError."""
+        most = self.most_rows({name: (1, *array.shape[1:]) for name, array in inputs.items()})
+        for start in range(0, max(map(len, inputs.values())), most):
+            yield {name: array[start : start + most] for name, array in inputs.items()}
+
     def _blank(self) -> Inputs:
         """One row of inputs: no rows at all are more than some engines take."""
         numbers = np.zeros((1, len(self.rows.columns)), np.float32)
@@ -94,9 +105,12 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
     """A predictor for a deepnet or a feature extractor; relative paths are taken from `path_prefix`."""
     signature = executable.signature
     rows = row_encoder(signature)
+    find_most_rows = most_rows(executable.graph)
+    find_most_rows(pixel_shapes(signature))  # raises LimitError now if one row is too much
     return Predictor(
         run=executable.run,
         rows=rows,
         pictures=picture_reader(signature, rows.layout, path_prefix),
         has_numbers=len(signature.image_columns) < len(signature.columns),
+        most_rows=find_most_rows,
     )

@@ -49,8 +49,8 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "document": Format(module="fuzz.document", cases=200),
-    "ir": Format(module="fuzz.ir", cases=0),
-    "npz": Format(module="fuzz.npz", cases=0),
+    "ir": Format(module="fuzz.ir", cases=300),
+    "npz": Format(module="fuzz.npz", cases=300),
     "images": Format(module="fuzz.images", cases=300),
     "tflite": Format(module="fuzz.tflite", cases=300, packages=("ai_edge_litert",)),
     "tflite-int8": Format(module="fuzz.tflite_int8", cases=0, packages=("ai_edge_litert", "tensorflow")),

@@ -89,9 +89,9 @@ def mutate_members(content: bytes, random: Random) -> bytes:
             header = member[10:128].decode("latin-1")
             members[at] = (name, with_header(mutate_text(header, random), member, random))
         case 6:
-            members.append(("zeros.npy", bytes(random.choice((1, 1 << 20, 40 << 20)))))
+            members.append(("zeros.npy", bytes(random.choice((1, 1000, 1 << 20, 1 << 20, 40 << 20)))))
     stream = io.BytesIO()
-    method = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
+    method = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, member in members:
             archive.writestr(zipfile.ZipInfo(name), member, method)

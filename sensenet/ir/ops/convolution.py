@@ -24,6 +24,7 @@ from sensenet.ir.ops.windows import (
     infer_windows,
     pad_for_windows,
     reduce_windows,
+    within_picture,
 )
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
 
@@ -182,8 +183,9 @@ class MaxPool2D(Pool):
     padding: Padding = Padding.VALID
 
     def evaluate(self, x: Array) -> Array:
-        x = pad_for_windows(x, self.pool_size, self.strides, self.padding, -math.inf)
-        return reduce_windows(x, np.maximum, self.pool_size, self.strides)
+        window = within_picture(self.pool_size, x.shape[1:3], self.padding)
+        x = pad_for_windows(x, window, self.strides, self.padding, -math.inf)
+        return reduce_windows(x, np.maximum, window, self.strides)
 
 
 @frozen(kw_only=True)
@@ -196,16 +198,18 @@ class AveragePool2D(Pool):
 
     def evaluate(self, x: Array) -> Array:
         sizes = x.shape[1:3]
-        x = pad_for_windows(x, self.pool_size, self.strides, self.padding)
-        total = reduce_windows(x, np.add, self.pool_size, self.strides)
+        window = within_picture(self.pool_size, sizes, self.padding)
+        x = pad_for_windows(x, window, self.strides, self.padding)
+        total = reduce_windows(x, np.add, window, self.strides)
         result: Array = total / self.count_pixels(sizes)
         return result
 
     def count_pixels(self, sizes: Pair) -> Array:
         """f32[h', w', 1]: how many pixels of each window lie in a picture of h × w pixels."""
         inside = np.ones((1, *sizes, 1), np.float32)
-        inside = pad_for_windows(inside, self.pool_size, self.strides, self.padding)
-        counts: Array = reduce_windows(inside, np.add, self.pool_size, self.strides)[0]
+        window = within_picture(self.pool_size, sizes, self.padding)
+        inside = pad_for_windows(inside, window, self.strides, self.padding)
+        counts: Array = reduce_windows(inside, np.add, window, self.strides)[0]
         return counts
 
 

@@ -45,6 +45,16 @@ def same_padding(size: int, window: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
+def within_picture(window: Pair, sizes: Pair, padding: Padding) -> Pair:
+    """The window of a pool, no larger than is needed to have all of a same-padded picture in each window.
+
+    From twice the picture's size on, every window holds the whole picture, however large it is.
+    """
+    if padding is Padding.VALID:
+        return window
+    return min(window[0], 2 * sizes[0]), min(window[1], 2 * sizes[1])
+
+
 def infer_windows(
     x: TensorType, window: Pair, strides: Pair, padding: Padding, channels: int | None
 ) -> TensorType:

@@ -1,0 +1,57 @@
+"""How many rows or images a model can run at once within the limit on memory.
+
+A file of some hundred bytes can ask for activations of any size. So the bytes that one row takes are worked
+out from the graph's types, and the rows that run together are as many as the limit allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from sensenet.ir.cost import activation_bytes
+from sensenet.ir.graph import Graph
+from sensenet.ir.signature import PIXEL_INPUT, Signature
+from sensenet.limits import memory_limit, require_memory
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+"""Of the inputs of one row, by name."""
+
+MOST_SHAPES = 64
+"""Sizes of images whose bytes are kept."""
+
+WHAT = "a row of this model"
+
+MostRows = Callable[[Mapping[str, tuple[int, ...]]], int]
+"""Returns how many rows with inputs of these shapes run at once; raises LimitError if one is too much."""
+
+
+def most_rows(graph: Graph | None) -> MostRows:
+    """The function for a graph; without one, any number of rows is taken."""
+    if graph is None:
+        return lambda _: memory_limit()
+
+    @lru_cache(MOST_SHAPES)
+    def row_bytes(shapes: Shapes) -> int:
+        return activation_bytes(graph, dict(shapes))
+
+    def find(shapes: Mapping[str, tuple[int, ...]]) -> int:
+        size = row_bytes(tuple(sorted(shapes.items())))
+        require_memory(size, WHAT)
+        return max(memory_limit() // max(size, 1), 1)
+
+    return find
+
+
+def require_activations(graph: Graph) -> None:
+    """Raise LimitError if one row, with images of the network's size, takes more than the limit."""
+    require_memory(activation_bytes(graph, pixel_shapes(graph.signature)), WHAT)
+
+
+def pixel_shapes(signature: Signature) -> dict[str, tuple[int, ...]]:
+    """The shape of the pixels that one row reads, in the network's own size; empty without images."""
+    image, images = signature.image, len(signature.image_columns)
+    if image is None:
+        return {}
+    several = (images,) if images > 1 else ()
+    return {PIXEL_INPUT: (1, *several, image.height or 1, image.width or 1, image.channels)}
