@@ -27,7 +27,7 @@ def read_file(path: Path) -> bytes:
     """Return the content of a file; raises ArtifactError if it cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ArtifactError(f"{path} is not a file: expected a saved artifact")
+            raise ArtifactError(f"{path} cannot be read: it is not a file, and a saved artifact is one")
         return path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
