@@ -11,7 +11,7 @@ import pytest
 
 import sensenet.errors
 from sensenet.errors import DocumentError, MissingPackageError, SensenetError
-from sensenet.pretrained.download import TransferError
+from sensenet.pretrained.requests import TransferError
 
 ARGUMENTS = {
     DocumentError: [("wrong", "network.layers[0]"), ("wrong",)],

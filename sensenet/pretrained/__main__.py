@@ -10,7 +10,14 @@ import sys
 from collections.abc import Sequence
 
 from sensenet.errors import SensenetError
-from sensenet.pretrained.cache import cache_directory, cache_place, cache_resource_path, file_url, is_cached
+from sensenet.pretrained.cache import (
+    cache_directory,
+    cache_place,
+    cache_resource_path,
+    file_url,
+    hide_credentials,
+    is_cached,
+)
 from sensenet.pretrained.networks import NETWORKS, extractor_file_name, weights_file_name
 
 
@@ -58,7 +65,7 @@ def _show_path(file_name: str) -> int:
     print(cache_place(file_name))
     if is_cached(file_name):
         return 0
-    print(f"not in the cache; it comes from {file_url(file_name)}", file=sys.stderr)
+    print(f"not in the cache; it comes from {hide_credentials(file_url(file_name))}", file=sys.stderr)
     return 1
 
 

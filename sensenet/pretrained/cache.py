@@ -50,13 +50,20 @@ def file_url(file_name: str) -> str:
     except ValueError:  # no number where the port should be
         usable = False
     if not usable:
-        raise DownloadError(f"{URL_VARIABLE} is {base!r}; expected an address like {DEFAULT_URL!r}")
+        raise DownloadError(
+            f"{URL_VARIABLE} is {hide_credentials(base)!r}; expected an address like {DEFAULT_URL!r}"
+        )
     return f"{base.rstrip('/')}/{file_name}"
+
+
+def hide_credentials(url: str) -> str:
+    """Return an address for people, without the name and password that it may have."""
+    return re.sub(r"//.*@", "//***@", url)
 
 
 def describe_remedy(path: str) -> str:
     """What to do about a file of the cache that turns out to be damaged or another one, as a sentence."""
-    url = file_url(Path(path).name)
+    url = hide_credentials(file_url(Path(path).name))
     return f"Remove that file, and it is downloaded again from {url}; or put the right one at {path}"
 
 
@@ -87,9 +94,11 @@ def cache_resource_path(
 
 
 def _bring(file_name: str, place: Path, patience: Patience | None, sleep: Callable[[float], object]) -> None:
-    from sensenet.pretrained.download import TransferError, download  # takes 30 ms, which rows need not wait
+    from sensenet.pretrained.download import download  # takes 30 ms, which rows need not wait
+    from sensenet.pretrained.requests import TransferError
 
     url = file_url(file_name)
+    shown = hide_credentials(url)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(place.with_name(f".{file_name}.lock"), sleep):
@@ -105,11 +114,11 @@ def _bring(file_name: str, place: Path, patience: Patience | None, sleep: Callab
                     )
     except TransferError as fault:
         raise DownloadError(
-            f"cannot download {file_name} from {url}: {fault}. To do without this download, get the file "
+            f"cannot download {file_name} from {shown}: {fault}. To do without this download, get the file "
             f"by other means and put it at {place}, or set {URL_VARIABLE} to a server that has it"
         ) from fault
     except OSError as fault:
         raise DownloadError(
-            f"cannot keep {file_name} from {url} at {place}: {fault}. Make that directory writable, or set "
+            f"cannot keep {file_name} from {shown} at {place}: {fault}. Make that directory writable, or set "
             f"{CACHE_VARIABLE} to another one"
         ) from fault

@@ -11,10 +11,7 @@ import json
 import os
 import random
 import re
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
@@ -24,27 +21,20 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.pretrained.checksum import Checksum, announced_checksum
+from sensenet.pretrained.cache import hide_credentials
+from sensenet.pretrained.checksum import DIGEST_BYTES, Checksum, announced_checksum
+from sensenet.pretrained.requests import (
+    PassingError,
+    RangeRefusedError,
+    TransferError,
+    open_url,
+)
 from sensenet.progress import Progress
 
 PIECE_BYTES = 1 << 16
-PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""A later try may be answered."""
-RANGE_REFUSALS = frozenset({400, 412, 416, 501})
-"""What a server may say to a request for the rest of a file; the whole file is asked for next."""
+LARGEST_FILE = 2 << 30
+"""Bytes. The largest network has 260 MB."""
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-
-
-class TransferError(Exception):
-    """The file cannot be had; the message says why."""
-
-
-class _PassingError(Exception):
-    """A try that failed; the next one may not. `delay`: seconds that the server wants to be left alone."""
-
-    def __init__(self, message: str, delay: float = 0.0) -> None:
-        super().__init__(message)
-        self.delay = delay
 
 
 @frozen(kw_only=True)
@@ -57,6 +47,8 @@ class Patience:
     longest_delay: float = 30.0
     stall: float = 20.0
     """Seconds without a byte after which a connection counts as dead."""
+    longest: float = 3600.0
+    """Seconds for all tries together: a server that sends little by little is given up."""
 
     def delay(self, failures: int, wanted: float) -> float:
         """Seconds to wait after so many failures: at random, so that clients do not come back all at once."""
@@ -85,11 +77,22 @@ def _origin(url: str, response: HTTPResponse) -> Origin:
     headers = response.headers
     length = headers.get("Content-Length", "")
     return Origin(
-        url=url,
+        url=hide_credentials(url),
         etag=headers.get("ETag"),
         last_modified=headers.get("Last-Modified"),
         size=int(length) if length.isdecimal() else None,
         checksum=announced_checksum(headers),
+    )
+
+
+def _is_plausible(origin: Origin) -> bool:
+    """Return whether a record has values such as a server gives: other programs may have written it."""
+    texts = (origin.url, origin.etag or "", origin.last_modified or "")
+    checksum = origin.checksum
+    return (
+        all(isinstance(text, str) and text.isprintable() and text.isascii() for text in texts)
+        and (origin.size is None or type(origin.size) is int)
+        and (checksum is None or checksum.algorithm in DIGEST_BYTES)
     )
 
 
@@ -119,9 +122,9 @@ class _Part:
             known: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
             checksum = known.pop("checksum")
             origin = Origin(**known, checksum=Checksum(**checksum) if checksum else None)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        return origin if self.path.is_file() else None
+        return origin if self.path.is_file() and _is_plausible(origin) else None
 
     def size(self) -> int:
         return self.path.stat().st_size
@@ -135,21 +138,23 @@ def download(
     progress: Progress,
     patience: Patience | None = None,
     sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Bring the file at `url` to `destination`, complete and verified, or leave that path as it is.
 
-    The size must be the announced one and at least `smallest`; the checksum must be the announced one, where
-    there is one. Raises TransferError, or OSError when the disk does not take the file.
+    The size must be the announced one, at least `smallest`, at most LARGEST_FILE; the checksum must be
+    the announced one, if there is one. Raises TransferError, or OSError when the disk does not take the file.
     """
     patience = patience or Patience()
     part = _Part(destination.with_name(f".{destination.name}.part"))
     failures = 0
+    within = _limit_time(progress, patience.longest, clock)
     while True:
         try:
-            origin = _receive(url, part, patience.stall, progress)
+            origin = _receive(url, part, patience.stall, within)
             _check(part, origin, smallest)
             break
-        except _PassingError as fault:
+        except PassingError as fault:
             failures += 1
             if failures >= patience.attempts:
                 raise TransferError(f"{fault} (tried {failures} times)") from fault
@@ -158,10 +163,22 @@ def download(
     part.discard()
 
 
+def _limit_time(progress: Progress, longest: float, clock: Callable[[], float]) -> Progress:
+    """Return a function that shows progress, and raises TransferError after so many seconds."""
+    end = clock() + longest
+
+    def show(done: int, total: int | None) -> None:
+        if clock() > end and done != total:
+            raise TransferError(f"it took over {longest:.0f} seconds; the next try goes on from {done} bytes")
+        progress(done, total)
+
+    return show
+
+
 def _receive(url: str, part: _Part, stall: float, progress: Progress) -> Origin:
-    """Complete the part; the origin that its bytes have. Raises _PassingError or TransferError."""
+    """Complete the part; the origin that its bytes have. Raises PassingError or TransferError."""
     known = part.origin()
-    if known is None or known.url != url or known.validator is None:
+    if known is None or known.url != hide_credentials(url) or known.validator is None:
         return _receive_whole(url, part, stall, progress)
     if known.size is not None and known.size <= part.size():
         return known  # all there: the last process ended before it could check
@@ -171,7 +188,7 @@ def _receive(url: str, part: _Part, stall: float, progress: Progress) -> Origin:
 
 
 def _receive_whole(url: str, part: _Part, stall: float, progress: Progress) -> Origin:
-    with _open(url, {}, stall) as response:
+    with open_url(url, {}, stall) as response:
         _expect_status(response, HTTPStatus.OK)
         return _store_whole(url, part, response, progress)
 
@@ -179,17 +196,17 @@ def _receive_whole(url: str, part: _Part, stall: float, progress: Progress) -> O
 def _receive_rest(url: str, part: _Part, known: Origin, stall: float, progress: Progress) -> Origin:
     wanted = {"Range": f"bytes={part.size()}-", "If-Range": str(known.validator)}
     try:
-        response = _open(url, wanted, stall)
-    except _RangeRefusedError as fault:
+        response = open_url(url, wanted, stall)
+    except RangeRefusedError as fault:
         part.discard()
-        raise _PassingError(str(fault)) from fault
+        raise PassingError(str(fault)) from fault
     with response:
         if response.status == HTTPStatus.OK:  # the file has changed, or the server knows no ranges
             return _store_whole(url, part, response, progress)
         _expect_status(response, HTTPStatus.PARTIAL_CONTENT)
         if not _continues(response, part.size(), known):
             part.discard()
-            raise _PassingError("the server answered with another part of the file, or of another file")
+            raise PassingError("the server answered with another part of the file, or of another file")
         _store(part, response, known.size, progress)
     return known
 
@@ -205,13 +222,15 @@ def _continues(response: HTTPResponse, offset: int, known: Origin) -> bool:
 
 def _expect_status(response: HTTPResponse, status: HTTPStatus) -> None:
     if response.status != status:
-        raise _PassingError(f"the server answered {response.status} {response.reason}")
+        raise PassingError(f"the server answered {response.status} {response.reason}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise TransferError("the server sent the file compressed, which was not asked for")
 
 
 def _store_whole(url: str, part: _Part, response: HTTPResponse, progress: Progress) -> Origin:
     origin = _origin(url, response)
+    if origin.size is not None and origin.size > LARGEST_FILE:
+        raise TransferError(f"the server has a file of {origin.size} bytes, and no network has so many")
     part.begin(origin)
     _store(part, response, origin.size, progress)
     return origin
@@ -221,24 +240,27 @@ def _store(part: _Part, response: HTTPResponse, size: int | None, progress: Prog
     done = part.size()
     with part.path.open("ab") as file:
         for piece in _pieces(response):
-            file.write(piece)
             done += len(piece)
+            if done > LARGEST_FILE:
+                part.discard()
+                raise TransferError(f"the server sends over {LARGEST_FILE} bytes, and no network has so many")
+            file.write(piece)
             progress(done, size)
         file.flush()
         os.fsync(file.fileno())
     if size is not None and done < size:
-        raise _PassingError(f"the connection ended after {done} of {size} bytes")
+        raise PassingError(f"the connection ended after {done} of {size} bytes")
 
 
 def _pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """The bytes of an answer as they come. Only faults of the connection become _PassingError."""
+    """The bytes of an answer as they come. Only faults of the connection become PassingError."""
     while True:
         try:
             piece = response.read1(PIECE_BYTES)
         except TimeoutError as fault:
-            raise _PassingError("the server stopped sending") from fault
+            raise PassingError("the server stopped sending") from fault
         except (OSError, HTTPException) as fault:
-            raise _PassingError(f"the connection broke: {fault}") from fault
+            raise PassingError(f"the connection broke: {fault}") from fault
         if not piece:
             return
         yield piece
@@ -251,53 +273,9 @@ def _check(part: _Part, origin: Origin, smallest: int) -> None:
         raise TransferError(f"the server has a file of {size} bytes, and no network is under {smallest}")
     if origin.size is not None and size != origin.size:
         part.discard()
-        raise _PassingError(f"{size} bytes came, where the server had announced {origin.size}")
+        raise PassingError(f"{size} bytes came, where the server had announced {origin.size}")
     if origin.checksum is not None and not origin.checksum.matches(part.path):
         part.discard()
-        raise _PassingError(
+        raise PassingError(
             f"what came does not have the {origin.checksum.algorithm} sum that the server gives"
         )
-
-
-class _RangeRefusedError(Exception):
-    """The server does not answer a request for a part of the file."""
-
-
-def _open(url: str, headers: dict[str, str], stall: float) -> HTTPResponse:
-    """The answer to a request, redirections followed, its status 2xx.
-
-    Raises _PassingError, TransferError, or _RangeRefusedError when a range was among the headers.
-    """
-    always = {
-        "User-Agent": "sensenet",
-        "Accept-Encoding": "identity",
-        "x-amz-checksum-mode": "ENABLED",  # S3 gives its checksums to those who ask
-    }
-    try:
-        response: HTTPResponse = urllib.request.urlopen(
-            urllib.request.Request(url, headers={**always, **headers}), timeout=stall
-        )
-    except urllib.error.HTTPError as fault:
-        with fault:
-            raise _refusal(fault, ranged="Range" in headers) from fault
-    except urllib.error.URLError as fault:
-        if isinstance(fault.reason, ssl.SSLCertVerificationError):
-            raise TransferError(f"the server's certificate is not valid: {fault.reason}") from fault
-        raise _PassingError(f"the server cannot be reached: {fault.reason}") from fault
-    except TimeoutError as fault:
-        raise _PassingError("the server does not answer") from fault
-    except (OSError, HTTPException) as fault:
-        raise _PassingError(f"the connection broke: {fault}") from fault
-    except ValueError as fault:
-        raise TransferError(f"the address cannot be used: {fault}") from fault
-    return response
-
-
-def _refusal(fault: urllib.error.HTTPError, ranged: bool) -> Exception:
-    answer = f"the server answered {fault.code} {fault.reason}"
-    if fault.code in PASSING_STATUSES:
-        after = fault.headers.get("Retry-After", "") if fault.headers else ""
-        return _PassingError(answer, float(after) if after.isdecimal() else 0.0)
-    if ranged and fault.code in RANGE_REFUSALS:
-        return _RangeRefusedError(answer)
-    return TransferError(answer)

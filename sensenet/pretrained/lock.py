@@ -25,13 +25,20 @@ if sys.platform == "win32":
             return False
         return True
 else:
+    import errno
     import fcntl
+
+    WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
+    """What file systems without locks answer: there nobody waits, and the last who downloads wins."""
 
     def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
         return True
 
 
@@ -60,7 +67,7 @@ def _acquire(path: Path, sleep: Callable[[float], object]) -> int:
 def file_lock(path: Path, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
     """Hold the lock that `path` stands for; wait while another process or thread holds it.
 
-    The file is made, and removed afterwards. Raises OSError where the file system has no locks.
+    The file is made, and removed afterwards. If the file system has no locks, nobody waits.
     """
     descriptor = _acquire(path, sleep)
     try:
