@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import math
 import re
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,9 @@ MOST_SCANS = 100
 """The most scans of a JPEG file, as in libtiff: each passes over all pixels, however few bytes it has."""
 
 START_OF_SCAN = b"\xff\xda"
+
+PNG_HEADER = re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR(.{8})", re.DOTALL)
+"""Its group are width and height."""
 
 TILE_WIDTH, TILE_LENGTH = 322, 323
 """The TIFF tags of the size of a tile, which may be larger than the image."""
@@ -87,6 +90,10 @@ def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedI
         raise InputError(f"{where}: {error} (PIL.Image.MAX_IMAGE_PIXELS is the limit)") from error
     except Exception as error:  # decoders meet broken files with exceptions of many types
         raise _undecodable(where, error) from error
+    if image.format == "ICO":  # it may hold PNG files, which are larger than it says
+        for found in PNG_HEADER.finditer(content):
+            width, height = struct.unpack(">II", found[1])
+            _require_pixels(width, height, BYTES_PER_PIXEL, where)
     memory = len(content) + _memory(image, where)
     if image.format in ("JPEG", "MPO") and content.count(START_OF_SCAN) > MOST_SCANS:
         raise InputError(f"{where}: the image has more than {MOST_SCANS} scans: save it anew")
@@ -106,30 +113,27 @@ def _undecodable(where: str, error: Exception) -> InputError:
 def _memory(image: Image.Image, where: str) -> int:
     """Return the bytes that decoding takes; raises LimitError if they are more than allowed."""
     width, height = image.size
-    memory = width * height * MORE_BYTES_PER_PIXEL.get(image.format or "", BYTES_PER_PIXEL)
+    per_pixel = MORE_BYTES_PER_PIXEL.get(image.format or "", BYTES_PER_PIXEL)
+    memory = _require_pixels(width, height, per_pixel, where)
     tags = getattr(image, "tag_v2", {})
-    tile = [size for tag in (TILE_WIDTH, TILE_LENGTH) if isinstance(size := tags.get(tag), int)]
-    if len(tile) == 2:
-        memory += math.prod(tile) * BYTES_PER_PIXEL
+    tile_width, tile_length = (tags.get(tag) for tag in (TILE_WIDTH, TILE_LENGTH))
+    if isinstance(tile_width, int) and isinstance(tile_length, int):
+        memory += _require_pixels(tile_width, tile_length, per_pixel, f"{where}: tiles")
+    return memory
+
+
+def _require_pixels(width: int, height: int, per_pixel: int, where: str) -> int:
+    memory = width * height * per_pixel
     require_memory(memory, f"{where}: an image of {width} × {height} pixels")
     return memory
 
 
 def _decode(image: Image.Image, where: str) -> Array:
-    with image:
-        size = image.size
-        try:
-            with _ignore_warnings():
-                image.load()
-        except Exception as error:
-            raise _undecodable(where, error) from error
-        if image.size != size:  # an icon holds a file of its own, which may say otherwise
-            _memory(image, where)
-        try:
-            with _ignore_warnings():
-                return _to_rgb(image)
-        except Exception as error:
-            raise _undecodable(where, error) from error
+    try:
+        with _ignore_warnings(), image:
+            return _to_rgb(image)
+    except Exception as error:
+        raise _undecodable(where, error) from error
 
 
 def _to_rgb(image: Image.Image) -> Array:

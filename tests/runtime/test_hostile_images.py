@@ -223,6 +223,16 @@ def test_a_huge_file_is_not_read(tmp_path):
         read_image(tmp_path / "a.png", "row 3")
 
 
+def test_an_icon_that_holds_a_larger_image_than_it_says(limit):
+    def icon(content):
+        entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(content), 22)
+        return struct.pack("<HHH", 0, 1, 1) + entry + content
+
+    assert read_image(icon(blank_png(99, 50)), "row 3").shape == (50, 99, 3)
+    with pytest.raises(LimitError, match="row 3: an image of 2000 × 2000 pixels"):
+        open_image(icon(blank_png(2000, 2000)), "row 3")
+
+
 def test_tiles_larger_than_their_image(limit):
     content = bytearray(encode(SQUARE, "TIFF"))
     with Image.open(io.BytesIO(content)) as image:
