@@ -67,7 +67,20 @@ def require_replaceable(path: Path, content: Content, layout: Layout | None = No
         elif is_stream(path):
             raise ArtifactError(f"{path} is a device or a pipe; no directory can be saved there")
         elif os.path.isdir(path):
+            _require_replaceable_directory(path, layout)
+
+
+def _require_replaceable_directory(path: Path, layout: Layout | None) -> None:
+    """Look again if another process has exchanged the directory, whose files it then deletes, meanwhile."""
+    while True:
+        looked_at = path.stat().st_ino
+        try:
             require_replaceable_directory(path, layout)
+        except (ArtifactError, OSError):
+            if os.path.isdir(path) and path.stat().st_ino != looked_at:
+                continue
+            raise
+        return
 
 
 def write_all(

@@ -111,6 +111,23 @@ def test_a_stranger_who_comes_while_a_directory_is_replaced(tmp_path, monkeypatc
     assert tree(tmp_path) == {"m/thesis.txt": b"mine", "m/a.pb": b"a", "m/variables/b": b"bb"}
 
 
+@pytest.mark.parametrize("fault", [ArtifactError("m holds variables/"), FileNotFoundError("m/a.pb")])
+def test_another_writer_who_deletes_what_is_looked_at(tmp_path, monkeypatch, fault):
+    SEVERAL.save(tmp_path / "m")
+    looks = []
+
+    def require(path, layout):
+        looks.append(path)
+        if len(looks) == 1:
+            path.rename(tmp_path / "old")
+            SEVERAL.save(path)
+            raise fault
+
+    monkeypatch.setattr(files_module, "require_replaceable_directory", require)
+    files_module.require_replaceable(tmp_path / "m", SAVED, SEVERAL.layout)
+    assert looks == [tmp_path / "m"] * 2
+
+
 @pytest.mark.parametrize("supported", [True, False])
 @pytest.mark.parametrize("made", [ONE, SEVERAL], ids=["file", "directory"])
 def test_modes_and_links_are_kept(tmp_path, monkeypatch, made, supported):
