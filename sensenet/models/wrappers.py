@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sensenet.artifact import Artifact, Executable
 from sensenet.compile.documents import import_document
-from sensenet.compile.sources import find_target, open_saved, read_kept_graph, read_saved_graph
+from sensenet.compile.sources import find_target, read_kept_graph, read_saved_graph
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
 from sensenet.limits import memory_errors_reported
@@ -117,16 +117,15 @@ def convert(
 def tflite_predict(
     tflite_model: str | os.PathLike[str], image_file: str | os.PathLike[str]
 ) -> list[npt.NDArray[Any]]:
-    """The output arrays of a TensorFlow Lite file for one picture, in the file's order; the batch axis is 1.
+    """Return the output arrays of a TensorFlow Lite file for one image, in the file's order.
 
-    The file is one that sensenet wrote, of a model that reads a picture alone. Raises ArtifactError for any
-    other, InputError for a picture that cannot be read.
+    Their batch axis is 1. The file is of a model that reads one image alone, written by sensenet or by the
+    published package. Raises ArtifactError for any other, InputError for an image that cannot be read.
     """
-    executable = open_saved(tflite_model, "tflite")
-    image = executable.signature.image
-    if image is None or len(executable.signature.columns) != 1:
-        raise ArtifactError(f"{os.fspath(tflite_model)} does not read one picture alone")
-    pixels = read_image(os.fspath(image_file), os.fspath(image_file), image.channels)
+    from sensenet.backends.tflite import open_image_model
+
+    executable = open_image_model(Path(tflite_model))
+    pixels = read_image(os.fspath(image_file), os.fspath(image_file))
     return list(executable.run({PIXEL_INPUT: pixels[None].astype(np.float32)}).values())
 
 

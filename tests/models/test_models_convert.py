@@ -114,7 +114,7 @@ def test_a_tflite_file_answers_with_its_arrays(tmp_path, picture):
     with pytest.raises(InputError, match="none"):
         tflite_predict(tmp_path / "image.tflite", tmp_path / "none.png")
     convert(typed(), None, tmp_path / "rows.tflite", "tflite")
-    with pytest.raises(ArtifactError, match="picture"):
+    with pytest.raises(ArtifactError, match="does not read one image alone"):
         tflite_predict(tmp_path / "rows.tflite", picture)
 
 

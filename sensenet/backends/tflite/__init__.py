@@ -9,6 +9,8 @@ Options: `quantize`, one of none, float16, dynamic and int8, is how layers are s
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,14 @@ from sensenet.backends.options import check_options
 from sensenet.backends.tflite.convert import convert
 from sensenet.backends.tflite.fitting import require_fitting
 from sensenet.backends.tflite.interpreter import make_executable
-from sensenet.backends.tflite.metadata import read_signature, write_file
+from sensenet.backends.tflite.metadata import SIGNATURE_KEY, read_signature, write_file
 from sensenet.backends.tflite.quantize import QUANTIZATIONS, quantize, require_quantization
 from sensenet.backends.tflite.verify import verify
 from sensenet.backends.tflite.versions import declare_versions
+from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
+from sensenet.ir.signature import Signature
+from sensenet.processors import usable_processors
 
 FILE_NAME = "model.tflite"
 
@@ -57,6 +62,29 @@ def open(path: Path, *, threads: int | None = None) -> Executable:
     signature = read_signature(content, str(path))
     require_fitting(signature, verify(content, str(path)), str(path))
     return make_executable(content, signature, threads, str(path))
+
+
+def open_image_model(path: Path) -> Executable:
+    """Run a file of a model that reads one image alone: ours, or one without our metadata.
+
+    A file without them is run by the names of its own signature, if it has only operators that sensenet runs.
+    Raises ArtifactError for any other file.
+    """
+    content = read_file(path)
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        executable = open(path)
+        interface = verify(content, str(path))
+    else:
+        interface = verify(content, str(path))
+        if interface.signature != SIGNATURE_KEY:
+            raise ArtifactError(
+                f"{path} has no signature {SIGNATURE_KEY!r}; TensorFlow's converter writes one"
+            )
+        executable = make_executable(content, Signature(), usable_processors(), str(path))
+    shapes = [declared.shape for declared in interface.inputs.values()]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][-1] not in (3, 4):
+        raise ArtifactError(f"{path} does not read one image alone: its inputs are {dict(interface.inputs)}")
+    return executable
 
 
 BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)

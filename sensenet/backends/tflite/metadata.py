@@ -93,7 +93,8 @@ def read_signature(content: bytes, where: str) -> Signature:
         checked = _is_intact(content)
     except ArtifactError as error:
         raise ArtifactError(
-            f"{where} is truncated, or was not made by sensenet: it has no sensenet metadata"
+            f"{where} is truncated, or was not made by sensenet: it has no sensenet metadata "
+            "(tflite_predict runs files of the published package)"
         ) from error
     if SIGNATURE_FILE not in members:
         raise ArtifactError(f"{where} was not made by sensenet: its metadata has no {SIGNATURE_FILE}")
