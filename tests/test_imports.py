@@ -46,6 +46,7 @@ ARROWS = {
     "constants": BASE,
     "accessors": BASE | {"constants"},
     "load": BASE | {"frontend", "runtime"},
+    "keras": BASE | {"backends"},
     "bisect": BASE | {"command_line", "compile", "passes", "backends", "runtime"},
     "predict": BASE | {"command_line", "compile", "models", "runtime"},
 }

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from sensenet.errors import ArtifactError, LimitError, MissingPackageError
+from sensenet.errors import ArtifactError, BrokenPackageError, LimitError, MissingPackageError
 from sensenet.ir.types import Array
 from sensenet.limits import memory_limit
 
@@ -84,7 +84,7 @@ def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> Stor
             f"{where} is damaged: the HDF5 library crashed on it, or took more than {seconds} s"
         ) from None
     if header.get("broken"):
-        raise MissingPackageError("h5py", "tensorflow", f"{PURPOSE} ({header['error']})")
+        raise BrokenPackageError("h5py", "tensorflow", PURPOSE, str(header["error"])[:200])
     if "error" in header:
         raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({header['error']})")
     groups = {

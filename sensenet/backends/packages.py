@@ -8,19 +8,28 @@ import sys
 from typing import Any
 
 from sensenet.backends.quiet import silence
-from sensenet.errors import MissingPackageError, ProcessError
+from sensenet.errors import BrokenPackageError, MissingPackageError, ProcessError
 from sensenet.forks import delay_forks, generation
 
 
 def import_package(package: str, extra: str, purpose: str) -> Any:
-    """The package; raises MissingPackageError, which names the extra that brings it."""
+    """The package; raises MissingPackageError, which names the extra that brings it.
+
+    That is a BrokenPackageError if the package is installed, and importing it raises something.
+    """
+    top = package.partition(".")[0]
     try:
         with delay_forks():
             return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package.partition(".")[0]:
-            raise
-        raise MissingPackageError(package, extra, purpose) from error
+    except Exception as error:  # each package fails in its own way
+        if isinstance(error, ModuleNotFoundError) and error.name == top:
+            raise MissingPackageError(top, extra, purpose) from error
+        raise BrokenPackageError(top, extra, purpose, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def import_tensorflow(purpose: str) -> Any:

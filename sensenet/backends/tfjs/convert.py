@@ -16,7 +16,7 @@ from sensenet.backends.tfjs.emit import EMIT
 from sensenet.backends.tfjs.topology import finish_topology
 from sensenet.backends.tfjs.weights import find_kernels, read_weights, write_weights
 from sensenet.directories import temporary_directory
-from sensenet.errors import MissingPackageError, UnsupportedOpError
+from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Graph
 
 MODEL_FILE = "model.json"
@@ -77,17 +77,12 @@ def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
 
 
 def _import_module(name: str) -> Any:
-    """A module of tensorflowjs; if it fails, its dependencies do not go together, which the extra cures.
+    """A module of tensorflowjs; if it is broken, its dependencies do not go together, which the extra cures.
 
     One of them greets, through IPython, whoever has a sys.stdout that is no terminal or file.
     """
     os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
-    try:
-        return import_package(name, "tfjs", PURPOSE)
-    except MissingPackageError:
-        raise
-    except Exception as error:  # each dependency complains in its own way of another's version
-        raise MissingPackageError("tensorflowjs", "tfjs", f"{PURPOSE} ({error})") from error
+    return import_package(name, "tfjs", PURPOSE)
 
 
 def _finish(content: bytes, graph: Graph) -> dict[str, Any]:

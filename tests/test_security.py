@@ -1,0 +1,138 @@
+"""The statements of SECURITY.md, one test each; those of single formats are tested beside their backends."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import documents
+import numpy as np
+import pytest
+
+import sensenet
+from sensenet.backends import TARGETS
+from sensenet.backends.bundle import pack
+from sensenet.errors import LimitError, SensenetError
+from sensenet.limits import DEFAULT_MEMORY_LIMIT, require_memory
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "SECURITY.md").read_text("utf-8")
+PACKAGE = ROOT / "sensenet"
+
+UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml"}
+
+
+class Trap:
+    """What creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def nodes_of_package():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            yield path, node
+
+
+def test_no_module_can_unpickle_or_evaluate():
+    assert "sensenet never unpickles a file" in PAGE
+    for path, node in nodes_of_package():
+        imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not UNSAFE & {name.split(".")[0] for name in imported}, path
+        if isinstance(node, ast.Call):
+            assert getattr(node.func, "id", "") not in ("eval", "exec"), path
+            assert not any(keyword.arg == "allow_pickle" for keyword in node.keywords), path
+
+
+@pytest.mark.parametrize(
+    "suffix", [".npz", ".npy", ".json", ".keras", ".h5", ".ir", ".tflite", ".smbundle", ""]
+)
+def test_a_pickle_is_not_loaded_whatever_its_name(tmp_path, suffix):
+    path, trap = tmp_path / f"model{suffix}", tmp_path / "trap"
+    path.write_bytes(pickle.dumps(Trap(trap)))
+    with pytest.raises(SensenetError):
+        sensenet.create_model(path)
+    assert not trap.exists()
+
+
+def test_an_archive_of_python_objects_is_not_loaded(tmp_path):
+    stream, trap = io.BytesIO(), tmp_path / "trap"
+    graph = np.frombuffer(b"sensenet", np.uint8)
+    np.savez(stream, graph=graph, weight=np.array([Trap(trap)], object))
+    (tmp_path / "model.npz").write_bytes(stream.getvalue())
+    with pytest.raises(SensenetError):
+        sensenet.create_model(tmp_path / "model.npz")
+    assert not trap.exists()
+
+
+def test_the_bound_on_memory_is_the_one_that_the_page_states():
+    assert DEFAULT_MEMORY_LIMIT == 2 << 30
+    assert "2 GiB beyond what the file weighs; `SENSENET_MEMORY_LIMIT`" in PAGE
+    layer = {
+        "type": "dense",
+        "weights": "zeros",
+        "offset": "zeros",
+        "number_of_nodes": 1 << 30,
+        "activation_function": "relu",
+    }
+    with pytest.raises(LimitError, match="SENSENET_MEMORY_LIMIT"):
+        require_memory(DEFAULT_MEMORY_LIMIT + 1, "a weight")
+    with pytest.raises(SensenetError):
+        sensenet.create_model(documents.network([layer, documents.dense(3, 2)]))
+
+
+@pytest.mark.parametrize("name", ["../model.json", "/etc/passwd", "a/../../b"])
+def test_a_bundle_leads_to_no_other_file(tmp_path, name):
+    content = pack({"saved_model.pb": b"x"})
+    start = content.index(b"[")
+    changed = json.dumps([[".", [], [[name, 1]]]]).encode().ljust(1024)
+    (tmp_path / "model.smbundle").write_bytes(content[:start] + changed + b"x")
+    with pytest.raises(SensenetError):
+        sensenet.create_model(tmp_path / "model.smbundle")
+
+
+@pytest.mark.parametrize("name", ["../weights.bin", "/etc/passwd"])
+def test_a_graph_model_leads_to_no_other_file(tmp_path, name):
+    model = {
+        "format": "graph-model",
+        "modelTopology": {},
+        "weightsManifest": [{"paths": [name], "weights": []}],
+    }
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    with pytest.raises(SensenetError, match="is not in the directory itself"):
+        sensenet.create_model(tmp_path)
+
+
+def test_members_of_an_archive_are_not_extracted(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "model.npz", "w") as archive:
+        archive.writestr("../escaped.npy", b"x")
+    with pytest.raises(SensenetError):
+        sensenet.create_model(folder / "model.npz")
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "model.npz"]
+
+
+def test_the_page_tells_of_every_target():
+    names = {
+        "ir": "`.ir`",
+        "numpy": "`.npz`",
+        "keras": "`.keras`",
+        "savedmodel": "SavedModel",
+        "smbundle": "`.smbundle`",
+        "tflite": "`.tflite`",
+        "tfjs": "TensorFlow.js",
+        "h5": "`.h5`",
+    }
+    assert names.keys() == TARGETS.keys()
+    rows = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| ")]
+    assert all(any(name in row for row in rows) for name in names.values())
