@@ -18,7 +18,7 @@ from sensenet.runtime.row_files import Row, RowFile
 
 BATCH_ROWS = 4096
 
-MOST_BYTES = 1 << 26
+MOST_BYTES = 1 << 28
 """Of the cells of a batch: fewer rows than asked for are held together if these are long."""
 
 BYTES_PER_CELL = 64

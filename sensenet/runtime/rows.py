@@ -70,14 +70,11 @@ class RowEncoder:
         if self.takes_numbers and numbers is not None and numbers.shape[1] == len(self.columns):
             return self._fill_missing(numbers)
         result = np.empty((table.length, len(self.columns)), np.float32)
-        encoded = [
-            np.broadcast_to(self._encode_column(table.cells(column.index), column), table.length)
-            for column in self.columns
-        ]
+        encoded = [self._encode_column(table.cells(column.index), column) for column in self.columns]
         with np.errstate(over="ignore"):
             for start in range(0, table.length, ROWS_AT_ONCE):
-                for position, column_numbers in enumerate(encoded):
-                    part = column_numbers[start : start + ROWS_AT_ONCE]
+                for position, numbers in enumerate(encoded):
+                    part = numbers[start : start + ROWS_AT_ONCE] if len(numbers) > 1 else numbers
                     result[start : start + ROWS_AT_ONCE, position] = part
         return result
 

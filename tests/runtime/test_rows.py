@@ -341,6 +341,50 @@ def test_refusals(x, message):
     assert message in str(caught.value)
 
 
+class Odd(np.ndarray):
+    """A class of arrays with ways of its own, as np.matrix has them."""
+
+    def __getitem__(self, index):
+        raise KeyError("item")
+
+    def __array_function__(self, *_, **__):
+        raise KeyError("function")
+
+    def __array_ufunc__(self, *_, **__):
+        raise KeyError("ufunc")
+
+    def __len__(self):
+        raise KeyError("length")
+
+
+@pytest.mark.parametrize("rows", [[[1.0, 1.0, 2.0]], [[1.0, 1.0, 2.0], [3.0, 0.0, math.nan]]])
+@pytest.mark.parametrize("view", [np.matrix, lambda x: x.view(Odd), lambda x: x.view(np.memmap), np.ma.array])
+def test_other_classes_of_arrays_are_read_as_plain_ones(rows, view):
+    expected = encode(np.array(rows))
+    numeric = row_encoder(Signature(columns=[NumericColumn(index=index, missing=9.0) for index in range(3)]))
+    for dtype in (np.float64, np.float32, object):
+        x = view(np.array(rows, dtype))
+        np.testing.assert_array_equal(encode(x), expected)
+        np.testing.assert_array_equal(encode(x, numeric), encode(np.array(rows), numeric))
+
+
+def test_structured_arrays_are_read_by_name():
+    types = [("petal width", "f4"), ("species", "U3"), ("petal length", "i2")]
+    array = np.array([(0.5, "b", 3), (math.nan, "zzz", 4)], types)
+    expected = [[3, 1, 0.5], [4, -1, -2]]
+    for x in (array, array.view(np.recarray), list(array), list(array.view(np.recarray)), array[::-1][::-1]):
+        np.testing.assert_array_equal(encode(x), expected)
+    for x in (array[0], array.view(np.recarray)[0], np.array(array[0])):
+        np.testing.assert_array_equal(encode(x), expected[:1])
+    with pytest.raises(InputError, match="there is no field 'q'"):
+        encode(np.array([(1,)], [("q", "f4")]))
+    with pytest.raises(InputError, match="column 'petal width' of the array holds \\[2\\] values a row"):
+        encode(np.array([((1, 2),)], [("petal width", "f4", 2)]))
+    np.testing.assert_array_equal(
+        encode(array[["petal length", "species", "petal width"]], NAMELESS), expected
+    )
+
+
 class Tensor:
     """An array of another library, which may be anything."""
 
