@@ -47,7 +47,7 @@ def require_free(path: Path, force: bool) -> None:
         return
     if os.path.lexists(path) and not force:
         raise ArtifactError(f"{path} exists already: choose another path, or force replacing it")
-    parent = real_path(path).parent if path.is_symlink() else path.parent
+    parent = real_path(path).parent if os.path.islink(path) else path.parent
     if not os.path.isdir(parent):
         raise ArtifactError(f"there is no directory {parent} to save {path.name} in")
 
