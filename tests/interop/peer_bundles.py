@@ -17,7 +17,7 @@ from sensenet.models.wrappers import create_image_feature_extractor, create_mode
 
 
 def main(directory: Path) -> None:
-    """For each request, the list of answers, and the attributes of the opened model; or the error."""
+    """For each request, the list of answers, and the columns of the opened model; or the error."""
     requests = json.loads((directory / "requests.json").read_text())
     answers = {}
     for name, request in requests.items():
@@ -41,11 +41,7 @@ def answer(request):
     model = create_model(request["bundle"])
     call = model.load_and_predict if request["predicts"] else model
     return {
-        "attributes": {
-            "classes": model._classes,
-            "preprocessors": model._preprocessors,
-            "counts": [model._ncolumns, model._nimages],
-        },
+        "preprocessors": model._preprocessors,
         "answers": [attempt(lambda x=x: to_json(call(as_argument(x)))) for x in request["arguments"]],
     }
 

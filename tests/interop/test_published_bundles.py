@@ -35,7 +35,7 @@ def test_there_are_many_bundles(outcomes):
 
 def test_the_package_reads_the_columns_of_the_document(cases, outcomes):
     for name, case in cases.items():
-        columns = outcomes[name].attributes["preprocessors"]
+        columns = outcomes[name].columns
         wanted = case.document.get("preprocess")
         if wanted and not case.is_extractor:
             assert [column.get("stdev") for column in columns] == [column.get("stdev") for column in wanted]

@@ -69,7 +69,7 @@ async function run({model: directory, backend, method, inputs}) {
   const given = await mapValues(inputs, decode);
   const outputs = await model[method](given);
   try {
-    return await mapValues(outputs, encode);
+    return await mapValues(outputs instanceof tf.Tensor ? {answer: outputs} : outputs, encode);
   } finally {
     tf.dispose([given, outputs]);
   }
