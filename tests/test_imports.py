@@ -180,6 +180,26 @@ def test_compile_is_the_function_in_any_order(statement):
     assert run_python(code).split() == ["UnknownTargetError", "True"]
 
 
+def test_only_a_data_frame_brings_in_narwhals():
+    code = f"""
+import sys, numpy, sensenet
+model = sensenet.create_model({str(PACKAGE.parent / "examples/iris.json")!r})
+row = dict(zip(["petal length", "petal width"], [1.4, 0.2]))
+for x in ([5.1, 3.5, 1.4, 0.2], [[5.1, 3.5, 1.4, 0.2]] * 2, numpy.ones((3, 4)), row, [row, row]):
+    model(x)
+for x in (None, 3, "text", {{1, 2}}, range(4)):
+    try:
+        model(x)
+    except sensenet.SensenetError:
+        pass
+print("narwhals" in sys.modules)
+import pandas
+model(pandas.DataFrame([row]))
+print("narwhals" in sys.modules, end="")
+"""
+    assert run_python(code) == "False\nTrue"
+
+
 def test_compile_shows_its_parameters():
     code = "import inspect, sensenet; print(*inspect.signature(sensenet.compile).parameters)"
     assert run_python(code).split()[:3] == ["source", "target", "settings"]
