@@ -330,8 +330,10 @@ class Entry:
         """The shortest way in which a program refers to it; a member is told by its class alone."""
         if self.is_member:
             return self.path
-        if self.path in sensenet.__all__ and inspect.unwrap(getattr(sensenet, self.path)) is self.value:
-            return f"{sensenet.__name__}.{self.path}"
+        if self.path in sensenet.__all__:
+            named = inspect.unwrap(getattr(sensenet, self.path))
+            if named is inspect.unwrap(self.value):
+                return f"{sensenet.__name__}.{self.path}"
         return f"{self.module.__name__}.{self.path}"
 
 
