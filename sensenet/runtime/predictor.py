@@ -38,10 +38,10 @@ class Predictor:
     def __call__(self, x: Any) -> Array:
         """f32[rows, outputs]; see `sensenet.runtime.tables` for what holds rows. Raises InputError."""
         if self.pictures is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
-            return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)})
-        results = [self._predict(part) for inputs in self._batches(x) for part in self._parts(inputs)]
+            return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)}, 1)
+        results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
         if not results:
-            return self._predict(self._blank())[:0]
+            return self._predict(self._blank(), 1)[:0]
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def encode(self, x: Any) -> dict[str, Array]:
@@ -61,10 +61,10 @@ class Predictor:
             raise InputError("the images have different sizes, and the network takes them as they are")
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
-    def _predict(self, inputs: Inputs) -> Array:
+    def _predict(self, inputs: Inputs, rows: int) -> Array:
         answers = np.array(self.run(inputs)[PREDICTIONS], np.float32)  # a copy: the caller may write to it
-        if len(answers) != len(next(iter(inputs.values()))):
-            raise ArtifactError(f"the model answers with {len(answers)} rows, not one for each that it reads")
+        if len(answers) != rows:
+            raise ArtifactError(f"the model answers with {len(answers)} rows, and was given {rows}")
         return answers
 
     def _batches(self, x: Any) -> Iterator[Inputs]:
@@ -88,11 +88,16 @@ class Predictor:
             start += len(rows)
             yield batch | {PIXEL_INPUT: pixels}
 
-    def _parts(self, inputs: Inputs) -> Iterator[Inputs]:
-        """The inputs, in as many parts as the limit on memory demands; raises LimitError."""
+    def _parts(self, inputs: Inputs) -> Iterator[tuple[Inputs, int]]:
+        """The inputs, in as many parts as the limit on memory demands, and the rows of each.
+
+        Raises LimitError if one row is too much.
+        """
         most = self.most_rows({name: (1, *array.shape[1:]) for name, array in inputs.items()})
-        for start in range(0, max(map(len, inputs.values())), most):
-            yield {name: array[start : start + most] for name, array in inputs.items()}
+        rows = max(map(len, inputs.values()))
+        for start in range(0, rows, most):
+            part = {name: array[start : start + most] for name, array in inputs.items()}
+            yield part, min(most, rows - start)
 
     def _blank(self) -> Inputs:
         """One row of inputs: no rows at all are more than some engines take."""
