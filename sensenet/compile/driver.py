@@ -40,7 +40,6 @@ Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
 network, or a graph or its file."""
 
 
-@memory_errors_reported()
 def compile(
     source: Source,
     target: str = "keras",
@@ -80,19 +79,20 @@ def compile(
     VerificationError where verified answers differ, and MissingPackageError where the target needs a package
     that is not installed. All of them are SensenetErrors.
     """
-    (artifact,) = compile_targets(
-        source,
-        (target,),
-        settings=settings,
-        weights=weights,
-        optimize=optimize,
-        passes=passes,
-        verify=verify,
-        rows=rows,
-        calibration=calibration,
-        observe=observe,
-        **options,
-    )
+    with memory_errors_reported():
+        (artifact,) = compile_targets(
+            source,
+            (target,),
+            settings=settings,
+            weights=weights,
+            optimize=optimize,
+            passes=passes,
+            verify=verify,
+            rows=rows,
+            calibration=calibration,
+            observe=observe,
+            **options,
+        )
     return artifact
 
 

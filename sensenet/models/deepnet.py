@@ -238,15 +238,20 @@ class ObjectDetector(Model):
             raise limit_error(error) from error
 
 
-def make_model(
-    executable: Executable, settings: Settings, preprocessors: Sequence[Mapping[str, Any]] | None = None
-) -> Deepnet | ObjectDetector:
-    """Return the model of an executable's kind; raises ArtifactError if its signature does not fit it."""
+def require_fit(executable: Executable) -> None:
+    """Raise ArtifactError unless an executable's signature is a model's, and fits its graph."""
     try:
         check_signature(executable.signature)
         if executable.graph is not None:
             check_graph(executable.graph)
     except VerifyError as error:
         raise ArtifactError(f"this is not a model: {error}") from error
+
+
+def make_model(
+    executable: Executable, settings: Settings, preprocessors: Sequence[Mapping[str, Any]] | None = None
+) -> Deepnet | ObjectDetector:
+    """Return the model of an executable's kind; raises ArtifactError if its signature does not fit it."""
+    require_fit(executable)
     kind = ObjectDetector if executable.signature.kind is ModelKind.DETECTOR else Deepnet
     return kind(executable, settings, preprocessors)

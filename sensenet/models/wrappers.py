@@ -16,7 +16,7 @@ from sensenet.compile.sources import find_target, read_kept_graph, read_saved_gr
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
 from sensenet.limits import memory_errors_reported
-from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model
+from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model, require_fit
 from sensenet.models.engines import require_engine, run_graph, run_imported
 from sensenet.models.saved import run_artifact, run_saved
 from sensenet.runtime.images import read_image
@@ -43,7 +43,6 @@ Source = Artifact | Mapping[str, Any] | str | bytes | os.PathLike[str]
 a saved one."""
 
 
-@memory_errors_reported()
 def create_model(
     source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet | ObjectDetector:
@@ -62,14 +61,14 @@ def create_model(
     or MissingPackageError, which are SensenetErrors.
     """
     given = ensure_settings(settings)
-    executable = _open(source, engine)
-    if executable is not None:
-        return make_model(executable, _fixed_settings(executable.signature, given))
-    imported = import_document(source, given)
-    return make_model(run_imported(imported.graph, engine), imported.settings, imported.preprocess)
+    with memory_errors_reported():
+        executable = _open(source, engine)
+        if executable is not None:
+            return make_model(executable, _fixed_settings(executable.signature, given))
+        imported = import_document(source, given)
+        return make_model(run_imported(imported.graph, engine), imported.settings, imported.preprocess)
 
 
-@memory_errors_reported()
 def create_image_feature_extractor(
     source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet:
@@ -81,18 +80,19 @@ def create_image_feature_extractor(
     errors raised.
     """
     given = ensure_settings(settings)
-    executable = _open(source, engine)
-    if executable is None:
-        imported = import_document(source, given.override(Settings(extract_image_features=True)))
-        return Deepnet(run_imported(imported.graph, engine), imported.settings)
-    if executable.signature.kind is not ModelKind.EXTRACTOR:
-        raise ArtifactError(
-            "this artifact is no feature extractor: compile its document with extract_image_features=True"
-        )
-    return Deepnet(executable, _fixed_settings(executable.signature, given))
+    with memory_errors_reported():
+        executable = _open(source, engine)
+        if executable is None:
+            imported = import_document(source, given.override(Settings(extract_image_features=True)))
+            return Deepnet(run_imported(imported.graph, engine), imported.settings)
+        if executable.signature.kind is not ModelKind.EXTRACTOR:
+            raise ArtifactError(
+                "this artifact is no feature extractor: compile its document with extract_image_features=True"
+            )
+        require_fit(executable)
+        return Deepnet(executable, _fixed_settings(executable.signature, given))
 
 
-@memory_errors_reported()
 def convert(
     model: Model | Source,
     settings: Settings | Mapping[str, Any] | None,
