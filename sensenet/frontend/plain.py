@@ -27,13 +27,24 @@ def put(value: Any, path: str, member: Any) -> Any:
     return member
 
 
-def as_plain(value: Any, depth: int = 0) -> Any:
-    """The value with lists of the shortest decimals for the float32 arrays that the reader makes."""
+def as_plain(value: Any) -> Any:
+    """The value with lists of the shortest decimals for the float32 arrays that the reader makes.
+
+    What a caller's dict has in several places is made once, and is the same object in all of them.
+    """
+    return _as_plain(value, 0, {})
+
+
+def _as_plain(value: Any, depth: int, made: dict[tuple[int, int], Any]) -> Any:
     if isinstance(value, np.ndarray):
         return value.astype(str).astype(np.float64).tolist()
-    if depth < DEEPEST_ARRAY:
+    if depth == DEEPEST_ARRAY or not isinstance(value, dict | list):
+        return value
+    key = id(value), depth
+    if key not in made:
+        made[key] = value
         if isinstance(value, dict):
-            return {key: as_plain(member, depth + 1) for key, member in value.items()}
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return [as_plain(entry, depth + 1) for entry in value]
-    return value
+            made[key] = {name: _as_plain(member, depth + 1, made) for name, member in value.items()}
+        elif value and isinstance(value[0], dict):
+            made[key] = [_as_plain(entry, depth + 1, made) for entry in value]
+    return made[key]

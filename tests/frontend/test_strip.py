@@ -270,3 +270,12 @@ def test_stripping_is_all_that_is_done(option, capsys):
         main(["m.json", "--strip-weights", *option])
     assert caught.value.code == 2
     assert "--strip-weights writes a document alone" in capsys.readouterr().err
+
+
+def test_a_dict_in_many_places_is_visited_once():
+    """In 2³⁰ places, which would take hours."""
+    shared = {}
+    for _ in range(30):
+        shared = {"left": shared, "right": shared}
+    stripped = strip_weights({**DOCUMENTS["typed"](), "more": shared})
+    assert stripped["more"]["left"] is stripped["more"]["right"]
