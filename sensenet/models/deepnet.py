@@ -111,10 +111,10 @@ class Model:
         """
         self._use(run_imported(load_weights(self._trained_graph(), Path(path)), self.engine))
 
-    def save_as(self, target: str, path: str | os.PathLike[str]) -> None:
+    def save_as(self, target: str, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
         graph = self._graph() if load_backend(target).level is None else self._trained_graph()
-        compile(graph, target).save(path)
+        compile(graph, target).save(path, force=force)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights as an h5 file; raises ArtifactError where that cannot be."""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from sensenet.artifact import Artifact, Executable
 from sensenet.compile.documents import import_document
-from sensenet.compile.sources import find_target, read_kept_graph, read_saved_graph
-from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
+from sensenet.compile.sources import find_target, open_saved, read_kept_graph, read_saved_graph
+from sensenet.errors import ArtifactError, SensenetError, SettingsError, UnknownTargetError
 from sensenet.ir.signature import PIXEL_INPUT, ModelKind, Signature
 from sensenet.limits import memory_errors_reported
 from sensenet.models.deepnet import Deepnet, Model, ObjectDetector, make_model, require_fit
@@ -102,16 +102,26 @@ def convert(
     """Write a model in another format: `tflite`, `tfjs`, `smbundle`, or `h5` for its weights alone.
 
     `model` is a model, a document (dict or path), or the path of an artifact that keeps its graph, such as a
-    bundle. Settings are for documents: a model or an artifact keeps its own. Raises UnknownTargetError for
-    another format, ArtifactError where something stands at the path or cannot be written there, and what
-    `create_model` raises.
+    bundle. Settings are for documents: a model or an artifact keeps its own. A file that sensenet wrote in
+    this format is replaced; weights never are, since nothing tells whose they are.
+
+    Raises UnknownTargetError for another format, ArtifactError if something else is at the path or it cannot
+    be written, and what `create_model` raises.
     """
     if to_format not in FORMATS:
         raise UnknownTargetError(f"there is no format {to_format!r}; there are: {', '.join(FORMATS)}")
     if not isinstance(model, Model):
         known = isinstance(model, Artifact) or find_target(model) is not None
         model = create_model(model, None if known else settings)
-    model.save_as(to_format, output_path)
+    model.save_as(to_format, output_path, force=_is_artifact(output_path, to_format))
+
+
+def _is_artifact(path: str | os.PathLike[str], target: str) -> bool:
+    """Whether what is at a path is an artifact that sensenet wrote for this target."""
+    try:
+        return find_target(path) == target and open_saved(path, target) is not None
+    except SensenetError:
+        return False
 
 
 def tflite_predict(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import detector, image, legacy_network, structure, typed
+from documents import FEATURES, dense, detector, image, legacy_network, network, structure, typed
 from PIL import Image
 
 import sensenet
@@ -88,6 +88,32 @@ def test_the_keras_model_is_the_network_as_trained():
     assert any("layer_1" in name for name in names)
     assert sum("batch" in type(layer).__name__.lower() for layer in model._model.layers) == 1
     assert model._model is model._model
+
+
+def test_what_sensenet_wrote_is_replaced(tmp_path):
+    path = tmp_path / "x.tflite"
+    convert(typed(), None, path, "tflite")
+    convert(network([dense(FEATURES, 2, "softmax")]), None, path, "tflite")
+    assert np.allclose(
+        create_model(path)(ROWS), create_model(network([dense(FEATURES, 2, "softmax")]))(ROWS), **TOLERANCE
+    )
+
+
+@pytest.mark.parametrize("content", [b"mine", b"\x1c\0\0\0TFL3" + bytes(64)], ids=["anything", "a model"])
+def test_what_sensenet_did_not_write_is_kept(tmp_path, content):
+    path = tmp_path / "x.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="exists already"):
+        convert(typed(), None, path, "tflite")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.tensorflow
+def test_weights_are_not_replaced(tmp_path):
+    pytest.importorskip("h5py")
+    convert(typed(), None, tmp_path / "x.h5", "h5")
+    with pytest.raises(ArtifactError, match="exists already"):
+        convert(typed(), None, tmp_path / "x.h5", "h5")
 
 
 def test_what_cannot_be_converted_is_told(tmp_path):
