@@ -30,8 +30,8 @@ from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
-from sensenet.passes.forest_strategy import Strategy, choose_strategies, forest_sizes
-from sensenet.passes.lower_forest import lower_with
+from sensenet.passes.lowering.forest.rule import lower_with
+from sensenet.passes.lowering.forest.strategy import Strategy, choose_strategies, forest_sizes
 
 FEATURES, OUTPUTS, MANY, BLOCK = 20, 2, 10_000, 1000
 CASES = (  # forests, trees in each, leaves of each, most levels; features that each forest splits, if not all

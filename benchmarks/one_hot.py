@@ -22,6 +22,7 @@ from forests import Model
 
 from sensenet.artifact import Report
 from sensenet.backends import load_backend
+from sensenet.compile.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply
@@ -31,7 +32,6 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import OneHot
 from sensenet.ir.signature import NUMERIC_INPUT, Signature
 from sensenet.ir.types import Tensor, f32
-from sensenet.passes import legalize
 from sensenet.passes.look_up_categories import PASS, look_up_categories
 from sensenet.passes.manager import run_passes
 
@@ -110,7 +110,7 @@ def time_tflite(graph: Graph, rows: np.ndarray) -> tuple[float, float]:
 
 
 def lower(graph: Graph, target: str) -> Graph:
-    return run_passes(graph, (legalize(load_backend(target).legal),))[0]
+    return run_passes(graph, lowering_passes(load_backend(target)))[0]
 
 
 def main() -> None:

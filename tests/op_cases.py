@@ -3,67 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import field, frozen
+from op_case import OpCase, bools, floats, ints, weights
+from tensor_op_cases import TENSOR_CASES
 
 from sensenet.ir.activation import ActivationFunction
-from sensenet.ir.graph import Graph, apply
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, core, dense, detection, image, tabular
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.signature import Signature
-from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.ir.types import DType, Tensor
 
-
-@frozen
-class OpCase:
-    """An op and arrays that it takes. `batch` says whether their first axis may be of unknown size."""
-
-    op: Op
-    inputs: tuple[Array, ...] = ()
-    batch: bool = field(default=True, kw_only=True)
-
-    @property
-    def types(self) -> tuple[TensorType, ...]:
-        """The exact types of the inputs."""
-        return tuple(TensorType(DType.of(x), x.shape) for x in self.inputs)
-
-    @property
-    def batch_types(self) -> tuple[TensorType, ...]:
-        """The types of the inputs, with a first axis of unknown size where the op allows it."""
-        if not self.batch:
-            return self.types
-        return tuple(t.with_shape((None, *t.shape[1:])) if t.rank else t for t in self.types)
-
-    @property
-    def feed(self) -> dict[str, Array]:
-        """The inputs by the names that they have in `graph`."""
-        return {f"x{index}": x for index, x in enumerate(self.inputs)}
-
-    def graph(self) -> Graph:
-        """A graph of the op alone: inputs x0, x1, …, outputs y0, y1, …."""
-        inputs = [apply(core.Input(type=t), name=f"x{index}") for index, t in enumerate(self.batch_types)]
-        node = apply(self.op, *(node.value for node in inputs), name="node")
-        outputs = {f"y{index}": value for index, value in enumerate(node.values)}
-        return Graph.create(inputs, outputs, Signature())
-
-
-def floats(*shape: int, scale: float = 2.0) -> Array:
-    """Irregular numbers between -scale and scale, the same every time."""
-    count = int(np.prod(shape))
-    return (scale * np.sin(np.arange(count) * 1.7 + 0.3)).astype(np.float32).reshape(shape)
-
-
-def ints(values: object) -> Array:
-    return np.asarray(values, np.int32)
-
-
-def bools(values: object) -> Array:
-    return np.asarray(values, np.bool_)
-
-
-def weights(*shape: int, scale: float = 1.0) -> Tensor:
-    return Tensor.owning(np.ascontiguousarray(floats(*shape, scale=scale)[::-1]))
-
+__all__ = ["ALL_CASES", "CASES", "OpCase", "bools", "case_name", "floats", "ints", "weights"]
 
 SPECIAL = np.asarray([[np.nan, np.inf, -np.inf, 0.0, -0.0, 1.5, 1e-40, -3e38]], np.float32)
 
@@ -295,7 +244,11 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
         OpCase(basic.Gather(axis=1, indices=Tensor.int32([])), (floats(2, 3),)),
     ),
     basic.Lookup: (OpCase(basic.Lookup(table=weights(4, 2)), (ints([[0, 3], [1, 1]]),)),),
-    basic.TakeAlong: (OpCase(basic.TakeAlong(), (floats(2, 4), ints([[3, 0], [1, 1]]))),),
+    basic.TakeAlong: (
+        OpCase(basic.TakeAlong(), (floats(2, 4), ints([[3, 0], [1, 1]]))),
+        OpCase(basic.TakeAlong(), (floats(2, 4, 3), ints([3, 1]))),
+        OpCase(basic.TakeAlong(), (ints([[1, 2], [3, 4]]), ints([[[1], [0]], [[1], [1]]]))),
+    ),
     basic.MatMul: (
         OpCase(basic.MatMul(), (floats(2, 3), floats(3, 4)), batch=False),
         OpCase(basic.MatMul(), (floats(2, 3, 4), floats(2, 4, 5))),
@@ -306,6 +259,7 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
     ),
     basic.Flatten: (OpCase(basic.Flatten(), (floats(2, 3, 4),)),),
     basic.Transpose: (OpCase(basic.Transpose(permutation=(0, 2, 1)), (floats(2, 3, 4),)),),
+    **TENSOR_CASES,
 }
 """Every op but `Input`, which computes nothing."""
 

@@ -20,6 +20,7 @@ from sensenet.compile.command import main
 from sensenet.ir.graph import same_graph
 from sensenet.ir.parser import parse_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes.selection import LOWERING
 
 COMMAND = [sys.executable, "-m", "sensenet.compile"]
 
@@ -241,7 +242,7 @@ def test_list_targets(capsys):
 def test_list_passes(capsys):
     assert main(["--list-passes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*ALL_PASSES, "legalize"]
+    assert [line.split()[0] for line in lines] == [*ALL_PASSES, *LOWERING]
     assert "fold-batch-normalization         -O2" in lines
 
 

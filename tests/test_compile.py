@@ -182,7 +182,7 @@ def test_a_damaged_archive(tmp_path):
 
 
 def test_ops_that_the_target_lacks_are_an_error(monkeypatch):
-    poor = attrs.evolve(load_backend("numpy"), legal=frozenset())
+    poor = attrs.evolve(load_backend("numpy"), legal={})
     monkeypatch.setattr("sensenet.compile.driver.load_backend", lambda target: poor)
     with pytest.raises(sensenet.SensenetError) as caught:
         sensenet.compile(DOCUMENT, "numpy")

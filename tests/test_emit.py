@@ -11,9 +11,10 @@ from documents import ensemble, image, typed
 from sensenet import compile
 from sensenet.backends import TARGETS, load_backend
 from sensenet.compile.command import main
+from sensenet.compile.lowering import lowering_passes
 from sensenet.frontend import import_graph
 from sensenet.ir.drawing import FORMS, draw
-from sensenet.passes import PIPELINES, legalize
+from sensenet.passes import PIPELINES
 from sensenet.passes.manager import run_passes
 
 
@@ -84,7 +85,7 @@ def test_wrong_command_lines(model, capsys, options, message):
 @pytest.mark.parametrize("make", [ensemble, typed, image])
 def test_the_graph_of_every_target_is_drawn(target, make):
     backend = load_backend(target)
-    passes = (*PIPELINES[2], legalize(backend.legal, backend.rows))
+    passes = (*PIPELINES[2], *lowering_passes(backend))
     graph, _ = run_passes(import_graph(make()), passes)
     for form in FORMS:
         assert all(node.name in draw(graph, form) for node in graph.nodes)

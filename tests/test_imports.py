@@ -35,7 +35,7 @@ ARROWS = {
     "layer_schema": frozenset({"ir"}),
     "frontend": BASE | {"layer_schema"},
     "passes": BASE,
-    "backends": BASE | {"layer_schema"},
+    "backends": BASE | {"layer_schema", "passes"},
     "runtime": BASE,
     "pretrained": BASE | {"command_line"},
     "compile": BASE

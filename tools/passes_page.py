@@ -16,7 +16,7 @@ from types import ModuleType
 
 import sensenet.passes
 from sensenet.passes import LEVELS, PIPELINE, Step
-from sensenet.passes.selection import LEGALIZE
+from sensenet.passes.selection import LOWERING
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "passes.md"
@@ -29,7 +29,8 @@ INTRODUCTION = """\
 
 A pass takes a graph and gives one that answers the same. `-O0` runs none; those of `-O1` change no bit of any
 answer; those of `-O2` may round otherwise, within 1e-6 + 1e-5 · |answer|. After them a target's own last
-pass, `legalize`, leaves only ops that the target has. What an op means is in [ir.md](ir.md), how to run some
+passes leave only ops that the target has: `legalize`, and for a target that is made of tensor ops
+`simplify-lowered`. What an op means is in [ir.md](ir.md), how to run some
 passes and look at what they do in [cli.md](cli.md), and how to write one in
 [writing_a_pass.md](writing_a_pass.md).
 
@@ -41,7 +42,8 @@ folder of `tests/passes`, in which a file name that begins with `leaves_` is a g
 
 def module_of(name: str) -> ModuleType:
     """The module of a pass, which is named after it."""
-    return sys.modules[f"{sensenet.passes.__name__}.{name.replace('-', '_')}"]
+    room = f"{sensenet.passes.__name__}.lowering" if name in LOWERING else sensenet.passes.__name__
+    return sys.modules[f"{room}.{name.replace('-', '_')}"]
 
 
 def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:
@@ -59,7 +61,7 @@ def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:
 def describe(name: str, levels: str) -> str:
     """The section of a pass."""
     summary, parts = split_docstring(name)
-    source = Path(inspect.getfile(module_of(name))).name
+    source = Path(inspect.getfile(module_of(name))).relative_to(Path(sensenet.passes.__file__).parent)
     lines = [
         f"## {name}",
         summary[0].upper() + summary[1:],
@@ -86,7 +88,7 @@ def levels_of(step: Step) -> str:
 def make_page() -> str:
     """The text of docs/passes.md."""
     levels = {step.pass_.name: levels_of(step) for step in PIPELINE}
-    levels[LEGALIZE] = "every level, to the ops of the target"
+    levels |= {name: f"every level, {purpose}" for name, purpose in LOWERING.items()}
     sections = [describe(name, where) for name, where in levels.items()]
     worth = [f"## What each is worth\n\n{WORTH.read_text(encoding='utf-8')}"] if WORTH.exists() else []
     return "\n".join([INTRODUCTION, "## The pipeline\n", describe_pipeline(), *sections, *worth])

@@ -13,29 +13,32 @@ from sensenet.artifact import Artifact, Executable, Report
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import delay_forks
 from sensenet.ir.graph import Graph
-from sensenet.ir.op import Op
+from sensenet.ir.legality import Legal
 
 
 @frozen(kw_only=True)
 class Backend:
     """How one target is made, and run again in its own runtime.
 
-    `legal` holds the ops that `build` takes (usually the keys of an emit table); other ops are lowered first.
-    `build(graph, report, options)` gives the artifact; it raises UnknownTargetError for an option that the
-    target does not document. `load(artifact)` runs it in memory, `open(path)` from a saved file; both raise
-    ArtifactError for what they cannot run. A package that is not installed raises MissingPackageError.
-    `level` is the optimization level of a target that has only one. `rows` is how many rows its callers send
-    at a time, by and large: forests are lowered for so many. `read_graph(path)` returns the graph that a
-    saved file keeps, None if it keeps none, without loading anything else of the file.
+    `legal` says which nodes `build` takes (usually those of the ops of an emit table); others are lowered
+    first. `build(graph, report, options)` gives the artifact; it raises UnknownTargetError for an option
+    that the target does not document. `load(artifact)` runs it in memory, `open(path)` from a saved file;
+    both raise ArtifactError for what they cannot run. A package that is not installed raises
+    MissingPackageError. `level` is the optimization level of a target that has only one. `rows` is how many
+    rows its callers send at a time, by and large: forests are lowered for so many. `read_graph(path)` returns
+    the graph that a saved file keeps, None if it keeps none, without loading anything else of the file.
+    `simplifies` says that the lowered graph may be simplified further, because nobody looks for the network's
+    layers in it.
     """
 
-    legal: frozenset[type[Op]]
+    legal: Legal
     build: Callable[[Graph, Report, Mapping[str, Any]], Artifact]
     load: Callable[[Artifact], Executable]
     open: Callable[[Path], Executable]
     level: int | None = None
     rows: int = 1
     read_graph: Callable[[Path], Graph | None] | None = None
+    simplifies: bool = False
 
 
 @frozen(kw_only=True)

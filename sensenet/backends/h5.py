@@ -32,8 +32,9 @@ from sensenet.backends.text import make_executable
 from sensenet.backends.weights import get_weights, replace_ops, require_roots, set_weights, weighted_nodes
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node
+from sensenet.ir.legality import all_of
 from sensenet.ir.op import Op
-from sensenet.ir.ops import OP_CLASSES
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import Tensor
 
 FILE_NAME = "model.h5"
@@ -247,4 +248,4 @@ def _read_weight(stored: StoredArray | None, where: str) -> Tensor:
     return weight
 
 
-BACKEND = Backend(legal=frozenset(OP_CLASSES), build=build, load=load, open=open, level=0)
+BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open, level=0)

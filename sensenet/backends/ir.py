@@ -18,7 +18,8 @@ from sensenet.backends.text import make_executable, parse_saved
 from sensenet.errors import ArtifactError
 from sensenet.ir.drawing import to_dot
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops import OP_CLASSES
+from sensenet.ir.legality import all_of
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.printer import print_graph, weights
 
 TEXT_FILE, WEIGHTS_FILE, DRAWING_FILE = "model.ir", "model.npz", "model.dot"
@@ -67,4 +68,4 @@ def open(path: Path) -> Executable:
     return make_executable(parse_saved(read_file(path), arrays, str(path)))
 
 
-BACKEND = Backend(legal=frozenset(OP_CLASSES), build=build, load=load, open=open)
+BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open)

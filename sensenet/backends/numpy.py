@@ -19,7 +19,8 @@ from sensenet.backends.options import check_options
 from sensenet.backends.text import make_executable, parse_saved
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops import OP_CLASSES
+from sensenet.ir.legality import all_of
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.printer import print_graph, weights
 
 FILE_NAME = "model.npz"
@@ -51,4 +52,4 @@ def open(path: Path) -> Executable:
     return make_executable(parse_saved(text.tobytes(), arrays, str(path)))
 
 
-BACKEND = Backend(legal=frozenset(OP_CLASSES), build=build, load=load, open=open)
+BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open)

@@ -53,4 +53,4 @@ def _unpack(bundle: bytes, where: str) -> Mapping[str, bytes]:
         raise ArtifactError(f"{where}: {error}") from error
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph)
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph, simplifies=True)

@@ -31,7 +31,7 @@ from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import Observer
 from sensenet.passes.rewrite import explain
-from sensenet.passes.selection import LEGALIZE, require_names
+from sensenet.passes.selection import LOWERING, require_names
 from sensenet.runtime.row_files import read_rows
 
 STRIPPED_SUFFIX = ".stripped.json"
@@ -69,7 +69,8 @@ def _levels_by_pass() -> dict[str, str]:
         name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
         for name, current in ALL_PASSES.items()
     }
-    return table | {LEGALIZE: f"{' '.join(f'-O{level}' for level in PIPELINES)}, to the ops of the target"}
+    every = " ".join(f"-O{level}" for level in PIPELINES)
+    return table | {name: f"{every}, {purpose}" for name, purpose in LOWERING.items()}
 
 
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -119,7 +120,7 @@ def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser)
     """The names of the passes to run; those of the stages to print are checked as well."""
     names = [each.name for each in choose_passes(options, parser)]
     try:
-        require_names(options.printed_stages, [IMPORTED, *names, LEGALIZE])
+        require_names(options.printed_stages, [IMPORTED, *names, *LOWERING])
         require_names(options.explained_passes, names)
     except UnknownPassError as error:
         parser.error(str(error))

@@ -14,13 +14,14 @@ from sensenet.artifact import Artifact, Report
 from sensenet.backends import Backend, load_backend
 from sensenet.backends.h5 import load_weights
 from sensenet.compile.documents import import_document
+from sensenet.compile.lowering import lowering_passes
 from sensenet.compile.sources import find_target, read_saved_graph
 from sensenet.compile.verification import Check, given_checks, measure, verify_artifact
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.graph import Graph
-from sensenet.ir.verify import verify_ops
+from sensenet.ir.legality import require_legal
 from sensenet.limits import memory_errors_reported
-from sensenet.passes import PIPELINES, legalize
+from sensenet.passes import PIPELINES
 from sensenet.passes.manager import Observer, run_passes
 from sensenet.passes.rewrite import Pass
 from sensenet.passes.selection import select_passes
@@ -136,8 +137,8 @@ def compile_targets(
     for target, backend in backends.items():
         graph, records = optimized[pipelines[target]]
         told = observe if len(backends) == 1 else _observe_for(target, observe)
-        graph, last = run_passes(graph, (legalize(backend.legal, backend.rows),), told)
-        verify_ops(graph, backend.legal, f"the target {target}")
+        graph, last = run_passes(graph, lowering_passes(backend), told)
+        require_legal(graph, backend.legal, f"the target {target}")
         report = Report(
             target=target,
             level=levels[target],

@@ -14,8 +14,9 @@ from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, detection, tabular
+from sensenet.ir.ops import basic, control, convolution, core, dense, detection, shape, tabular
 from sensenet.ir.printer import tensors_of
+from sensenet.ir.region import regions_of
 from sensenet.ir.types import DType, Tensor, TensorType
 
 
@@ -162,11 +163,23 @@ def _upsample(node: Node) -> int:
     return result // op.size[0] + result if op.method is convolution.UpsampleMethod.BILINEAR else 0
 
 
+def _resize(node: Node) -> int:
+    """Bilinear: as for an enlargement, one for each entry of the result along the rows, and one more."""
+    op = node.op
+    assert isinstance(op, shape.Resize2D)
+    return 2 * _size(node.types[0]) if op.method is convolution.UpsampleMethod.BILINEAR else 0
+
+
 def _decode_boxes(node: Node) -> int:
     """For each box, its scores by class, 2 · 2 for the centre, 2 · 2 for the sides, 4 for the corners."""
     op = node.op
     assert isinstance(op, detection.DecodeBoxes)
     return _size(node.types[1]) * (op.classes + 12)
+
+
+def _while(node: Node) -> int:
+    """Those of condition and body, run once: how often they run is not known."""
+    return sum(graph_multiply_adds(region.graph) for region in regions_of(node.op))
 
 
 def _kernel(op: Op) -> Tensor:
@@ -195,5 +208,7 @@ MULTIPLY_ADDS: dict[type[Op], Callable[[Node], int]] = {
     basic.Multiply: _one_each,
     basic.Divide: _one_each,
     basic.MatMul: _mat_mul,
+    shape.Resize2D: _resize,
+    control.While: _while,
 }
 """Op → multiply-adds of a node of it. An op that is not here has none."""

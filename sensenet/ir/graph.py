@@ -36,15 +36,17 @@ class Node:
     inputs: tuple[Value, ...]
     types: tuple[TensorType, ...]
     name: str
+    values: tuple[Value, ...] = attrs.field(init=False)
+    """The results, in order."""
+
+    def __attrs_post_init__(self) -> None:
+        values = tuple(Value(self, index) for index in range(len(self.types)))
+        object.__setattr__(self, "values", values)
 
     @property
     def value(self) -> Value:
         """The node's only result, or its first."""
-        return Value(self, 0)
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        return tuple(Value(self, index) for index in range(len(self.types)))
+        return self.values[0]
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.op.mnemonic()}>"
@@ -201,6 +203,8 @@ def rebuild(
     results: dict[Value, Value] = {}
 
     def note(old: Node, values: Sequence[Value]) -> None:
+        if values is old.values:
+            return
         for old_value, new_value in zip(old.values, values, strict=True):
             if old_value != new_value:
                 _require_replaceable(old_value, new_value)

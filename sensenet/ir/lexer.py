@@ -33,30 +33,34 @@ _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 
 
 class Token(NamedTuple):
-    """Its kind (a group of the pattern above, or `end`), its text, and where in the line it begins."""
+    """Its kind (a group of the pattern above, or `end`), its text, and where in which line it begins."""
 
     kind: str
     text: str
     start: int
+    line: int
 
 
 class LineReader:
     """Reads one line from left to right; a method raises TextFormError at a token that it does not take."""
 
     def __init__(self, text: str, line: int) -> None:
-        self.line = line
+        self.load(text, line)
+
+    def load(self, text: str, line: int) -> None:
+        """Go on with another line, from its beginning."""
         self.tokens = [
-            Token(match.lastgroup or "other", match.group(), match.start())
+            Token(match.lastgroup or "other", match.group(), match.start(), line)
             for match in _TOKEN.finditer(text)
             if match.lastgroup != "space"
         ]
-        self.tokens.append(Token("end", "", len(text)))
+        self.tokens.append(Token("end", "", len(text), line))
         self.position = 0
 
     def error(self, message: str, token: Token | None = None) -> TextFormError:
         """An error at a token; by default the one that was taken last."""
         where = token or self.tokens[max(self.position - 1, 0)]
-        return TextFormError(f"{self.line}:{where.start + 1}: {message}")
+        return TextFormError(f"{where.line}:{where.start + 1}: {message}")
 
     def peek(self) -> Token:
         """The next token; of kind `end` at the end of the line."""

@@ -1,8 +1,8 @@
 """What an op is: a frozen attrs class with `infer` and `evaluate`.
 
-Declaring an op (`@frozen(kw_only=True) class Name(Op)`) and listing it in `sensenet.ir.ops.OPS` is all that
-printing, parsing, verifying, evaluating and the property tests need; a backend then adds one row to its emit
-table, or a rule that lowers the op to others.
+Declaring an op (`@frozen(kw_only=True) class Name(Op)`) and listing it in `sensenet.ir.ops.table.OPS` is all
+that printing, parsing, verifying, evaluating and the property tests need; a backend then adds one row to its
+emit table, or a rule that lowers the op to others.
 """
 
 from __future__ import annotations

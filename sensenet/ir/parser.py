@@ -12,7 +12,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -22,11 +22,15 @@ from sensenet.errors import ArtifactError, TextFormError, VerifyError
 from sensenet.ir.graph import Graph, Node, Value, apply
 from sensenet.ir.lexer import LineReader
 from sensenet.ir.op import Op
-from sensenet.ir.ops import OPS
 from sensenet.ir.ops.core import Input
-from sensenet.ir.printer import HEADER
+from sensenet.ir.ops.table import OPS
+from sensenet.ir.printer import HEADER, REGION
+from sensenet.ir.region import Region
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, Tensor, TensorType
+
+DEEPEST_REGION = 16
+"""Regions that a region may lie in: each takes some of Python's stack to read."""
 
 
 def parse_graph(text: str, weights: Mapping[str, Array] | None = None) -> Graph:
@@ -36,37 +40,29 @@ def parse_graph(text: str, weights: Mapping[str, Array] | None = None) -> Graph:
     that no output needs are dropped. Raises TextFormError for text that is no graph, or that names unknown
     ops, values, attributes or weights, or whose types are not those that the ops infer.
     """
-    lines = text.split("\n")
-    if lines[0].strip() != HEADER:
+    lines = enumerate(text.split("\n"), start=1)
+    if next(lines)[1].strip() != HEADER:
         raise TextFormError(f"1:1: expected {HEADER!r}")
     signature: Signature | None = None
-    nodes: dict[str, Node] = {}
-    outputs: dict[str, Value] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        content = line.strip()
-        if not content or content.startswith("//"):
-            continue
-        if content.startswith("signature "):
+    scope = _Scope()
+    last = 1
+    for last, line in lines:
+        if line.lstrip().startswith("signature "):
             if signature is not None:
-                raise TextFormError(f"{number}:1: there is a signature already")
-            signature = _parse_signature(line, number)
-            continue
-        reader = _Line(line, number, nodes, weights or {})
-        if content.startswith("output "):
-            name, value = reader.output(outputs)
-            outputs[name] = value
-        else:
-            node = reader.node()
-            nodes[node.name] = node
-    if not outputs:
-        raise TextFormError(f"{len(lines)}:1: the graph has no output")
-    inputs = [node for node in nodes.values() if isinstance(node.op, Input)]
-    return Graph.create(inputs, outputs, signature or Signature())
+                raise TextFormError(f"{last}:1: there is a signature already")
+            signature = _parse_signature(line, last)
+        elif not _is_empty(line):
+            _Line(line, last, scope, weights or {}, lines).statement()
+    if not scope.outputs:
+        raise TextFormError(f"{last}:1: the graph has no output")
+    return scope.graph(signature or Signature())
 
 
 def parse_op(text: str, weights: Mapping[str, Array]) -> Op:
     """The op of `mnemonic {attributes}`; raises TextFormError."""
-    reader = _Line(text, 1, {}, weights)
+    lines = enumerate(text.split("\n"), start=1)
+    number, first = next(lines)
+    reader = _Line(first, number, _Scope(), weights, lines)
     op = reader.op_attributes(reader.op_class())
     reader.take("end")
     return op
@@ -81,26 +77,80 @@ def _parse_signature(line: str, number: int) -> Signature:
         raise TextFormError(f"{number}:{start + 1}: not a signature: {error}") from error
 
 
+def _is_empty(line: str) -> bool:
+    """Whether a line is blank or a comment."""
+    content = line.strip()
+    return not content or content.startswith("//")
+
+
+@attrs.frozen
+class _Scope:
+    """The nodes and outputs of a graph, or of a region in `depth` others, that have been read."""
+
+    depth: int = 0
+    nodes: dict[str, Node] = attrs.field(factory=dict)
+    outputs: dict[str, Value] = attrs.field(factory=dict)
+
+    def graph(self, signature: Signature) -> Graph:
+        inputs = [node for node in self.nodes.values() if isinstance(node.op, Input)]
+        return Graph.create(inputs, self.outputs, signature)
+
+
 class _Line(LineReader):
-    """Reads a node, an output or an op's attributes."""
+    """Reads a node, an output or an op's attributes; the lines of regions from those that follow."""
 
-    def __init__(self, text: str, line: int, nodes: Mapping[str, Node], weights: Mapping[str, Array]) -> None:
+    def __init__(
+        self,
+        text: str,
+        line: int,
+        scope: _Scope,
+        weights: Mapping[str, Array],
+        following: Iterator[tuple[int, str]],
+    ) -> None:
         super().__init__(text, line)
-        self.nodes, self.weights = nodes, weights
+        self.scope, self.weights, self.following = scope, weights, following
 
-    def output(self, others: Mapping[str, Value]) -> tuple[str, Value]:
+    def statement(self) -> None:
+        """Add a node or an output to the scope."""
+        if self.peek().text == "output":
+            self.output()
+        else:
+            node = self.node()
+            self.scope.nodes[node.name] = node
+
+    def output(self) -> None:
         self.take("word", "output")
         name = self.take("word")
-        if name in others:
+        if name in self.scope.outputs:
             raise self.error(f"there is an output {name!r} already")
         self.take("mark", "=")
         value = self.value()
         self.take("end")
-        return name, value
+        self.scope.outputs[name] = value
+
+    def region(self) -> Region:
+        """`graph {`, lines of nodes and outputs, and a line that begins with `}`."""
+        start = self.peek()
+        self.take("word", REGION)
+        self.take("mark", "{")
+        self.take("end")
+        if self.scope.depth == DEEPEST_REGION:
+            raise self.error(f"a region lies in more than {DEEPEST_REGION} others", start)
+        inner = _Scope(depth=self.scope.depth + 1)
+        for number, line in self.following:
+            if line.lstrip().startswith("}"):
+                self.load(line, number)
+                self.take("mark", "}")
+                if not inner.outputs:
+                    raise self.error("the region has no output", start)
+                return Region(inner.graph(Signature()))
+            if not _is_empty(line):
+                _Line(line, number, inner, self.weights, self.following).statement()
+        raise self.error("the region is not closed", start)
 
     def node(self) -> Node:
         name = self.take("value")[1:]
-        if name in self.nodes:
+        if name in self.scope.nodes:
             raise self.error(f"%{name} is defined twice")
         self.take("mark", "=")
         start = self.peek()
@@ -136,7 +186,7 @@ class _Line(LineReader):
 
     def value(self) -> Value:
         name = self.take("value")[1:]
-        node = self.nodes.get(name)
+        node = self.scope.nodes.get(name)
         if node is None:
             raise self.error(f"%{name} is not defined above")
         index = self.integer() if self.take_if("mark", ":") else 0
@@ -188,6 +238,7 @@ class _Line(LineReader):
         if typing.get_origin(annotation) is tuple:
             return self.elements(typing.get_args(annotation))
         readers: dict[Any, Callable[[], Any]] = {
+            Region: self.region,
             Tensor: self.tensor,
             TensorType: self.tensor_type,
             bool: self.boolean,

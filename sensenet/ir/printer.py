@@ -8,7 +8,8 @@
 
 Tensors of at most 16 elements stand inline, `f32[2]{1.0, 0.5}`; larger ones by digest, their values in the
 dictionary that `weights` gives (an `.npz` file beside the text). A result other than a node's first is
-written `%node:1`. Strings are JSON's, in ASCII, so a line has no line ends but its own. `sensenet.ir.parser`
+written `%node:1`. A region, a graph that is an attribute, takes lines of its own, indented, between `graph {`
+and `}`. Strings are JSON's, in ASCII, so a line has no line ends but its own. `sensenet.ir.parser`
 reads this form back to an equal graph.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterator
+from textwrap import indent
 from typing import Any
 
 import attrs
@@ -24,9 +26,14 @@ import numpy as np
 
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
+from sensenet.ir.region import Region
 from sensenet.ir.types import Array, Tensor, TensorType
 
 HEADER = "sensenet graph"
+REGION = "graph"
+"""The word before the braces of a region."""
+
+INDENT = "    "
 INLINE_ELEMENTS = 16
 DIGEST_DIGITS = 16
 _NAN_BITS = np.float32(np.nan).view(np.int32)
@@ -39,15 +46,20 @@ def print_graph(graph: Graph) -> str:
         [
             HEADER,
             f"signature {signature}",
-            *map(print_node, graph.nodes),
-            *(f"output {name} = {print_value(value)}" for name, value in graph.outputs.items()),
+            *_lines(graph),
             "",
         ]
     )
 
 
+def _lines(graph: Graph) -> Iterator[str]:
+    """Nodes and outputs."""
+    yield from map(print_node, graph.nodes)
+    yield from (f"output {name} = {print_value(value)}" for name, value in graph.outputs.items())
+
+
 def print_node(node: Node) -> str:
-    """One line: `%name = op(inputs) {attributes} : types`."""
+    """One line, without regions: `%name = op(inputs) {attributes} : types`."""
     inputs = ", ".join(map(print_value, node.inputs))
     types = ", ".join(map(str, node.types))
     return f"%{node.name} = {node.op.mnemonic()}({inputs}) {print_attributes(node.op)} : {types}"
@@ -81,6 +93,8 @@ def print_attribute(value: Any) -> str:
             return str(value.value)
         case Tensor():
             return print_tensor(value)
+        case Region(graph=graph):
+            return "\n".join([f"{REGION} {{", indent("\n".join(_lines(graph)), INDENT), "}"])
         case tuple():
             return "(" + ", ".join(map(print_attribute, value)) + ")"
         case _ if attrs.has(type(value)):
@@ -129,7 +143,7 @@ def weights(graph: Graph) -> dict[str, Array]:
 
 
 def tensors_of(op: Any) -> Iterator[Tensor]:
-    """The tensors among an op's attributes, in order of declaration."""
+    """The tensors among an op's attributes, those of regions too, in order of declaration."""
     for field in attrs.fields(type(op)):
         yield from _tensors_in(getattr(op, field.name))
 
@@ -140,5 +154,8 @@ def _tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _tensors_in(item)
+    elif isinstance(value, Region):
+        for node in value.graph.nodes:
+            yield from tensors_of(node.op)
     elif attrs.has(type(value)) and not isinstance(value, TensorType):
         yield from tensors_of(value)

@@ -8,6 +8,7 @@ frozen, hashed and compared.
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -79,8 +80,14 @@ class TensorType:
         return array.dtype == self.dtype.numpy and matches(array.shape, self.shape)
 
     def __str__(self) -> str:
-        sizes = ",".join("?" if size is None else str(size) for size in self.shape)
-        return f"{self.dtype.value}[{sizes}]"
+        return _type_text(self.dtype, self.shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _type_text(dtype: DType, shape: Shape) -> str:
+    """The text form of a type; errors that are never raised ask for it many times."""
+    sizes = ",".join("?" if size is None else str(size) for size in shape)
+    return f"{dtype.value}[{sizes}]"
 
 
 def f32(*shape: int | None) -> TensorType:

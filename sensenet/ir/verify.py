@@ -1,30 +1,35 @@
-"""Checks that a graph is well formed, and that it holds only ops that may stand at its stage."""
+"""Checks that a graph is well formed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from sensenet.errors import UnsupportedOpError, VerifyError
+from sensenet.errors import VerifyError
 from sensenet.ir.graph import Graph, Node, Value, infer_types
-from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Lookup
+from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.printer import print_node, tensors_of
+from sensenet.ir.region import regions_of
 
-MAY_BE_INFINITE = (Constant, Forest, Lookup)
-"""Ops whose tensors are not weights that are multiplied: a threshold, or a table of them, may be infinite."""
+MAY_BE_INFINITE = (Constant, Forest, Lookup, While)
+"""Ops whose tensors are not weights that are multiplied: a threshold, or a table of them, may be infinite.
+
+Those of regions are checked with their nodes.
+"""
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*\Z", re.ASCII)
 
 
-def verify(graph: Graph) -> None:
+def verify(graph: Graph, known: Collection[Node] = ()) -> None:
     """Raise VerifyError unless the graph is well formed.
 
     Stored types are those that the ops infer, every input node is declared, names are unique and printable,
-    weights are finite, there is an output. A cycle cannot be built from immutable nodes. The error shows
-    the node's line.
+    weights are finite, there is an output; regions are well formed too. A cycle cannot be built from
+    immutable nodes. What holds for a node alone is taken for granted of the `known` ones, of which it was
+    checked before. The error shows the node's line.
     """
     _check_outputs(graph)
     declared = set(graph.inputs)
@@ -35,16 +40,24 @@ def verify(graph: Graph) -> None:
         if node.name in names or not _NAME.match(node.name):
             raise _error(node, f"the name {node.name!r} is taken, or not a name")
         names.add(node.name)
-        for value in node.inputs:
-            _check_value(value)
-        if not isinstance(node.op, MAY_BE_INFINITE) and not all(t.finite for t in tensors_of(node.op)):
-            raise _error(node, "a weight is NaN or infinite")
-        try:
-            types = infer_types(node.op, node.inputs)
-        except VerifyError as error:
-            raise _error(node, str(error)) from error
-        if types != node.types:
-            raise _error(node, f"the op infers {', '.join(map(str, types))}")
+        if node not in known:
+            _check_node(node)
+
+
+def _check_node(node: Node) -> None:
+    """Raise VerifyError unless the node goes with its inputs, whatever graph it is in."""
+    for value in node.inputs:
+        _check_value(value)
+    for region in regions_of(node.op):
+        verify(region.graph)
+    if not isinstance(node.op, MAY_BE_INFINITE) and not all(t.finite for t in tensors_of(node.op)):
+        raise _error(node, "a weight is NaN or infinite")
+    try:
+        types = infer_types(node.op, node.inputs)
+    except VerifyError as error:
+        raise _error(node, str(error)) from error
+    if types != node.types:
+        raise _error(node, f"the op infers {', '.join(map(str, types))}")
 
 
 def _check_outputs(graph: Graph) -> None:
@@ -59,14 +72,6 @@ def _check_outputs(graph: Graph) -> None:
 def _check_value(value: Value) -> None:
     if not 0 <= value.index < len(value.node.types):
         raise _error(value.node, f"{value.node.name} has no result {value.index}")
-
-
-def verify_ops(graph: Graph, legal: Iterable[type[Op]], stage: str) -> None:
-    """Raise UnsupportedOpError unless every op of the graph may stand at a stage (`LEGAL[backend]` …)."""
-    allowed = frozenset(legal)
-    for node in graph.nodes:
-        if type(node.op) not in allowed:
-            raise UnsupportedOpError(f"{stage} has no {node.op.mnemonic()} (node {node.name!r})")
 
 
 def _error(node: Node, message: str) -> VerifyError:

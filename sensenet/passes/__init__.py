@@ -39,7 +39,7 @@ from sensenet.passes import (
     share_weights,
     simplify_rearrangements,
 )
-from sensenet.passes.legalize import legalize
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.passes.rewrite import Pass
 
 __all__ = ["ALL_PASSES", "LEVELS", "PIPELINE", "PIPELINES", "Step", "legalize"]

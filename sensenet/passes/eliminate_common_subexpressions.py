@@ -19,11 +19,13 @@ from collections.abc import Sequence
 
 from sensenet.ir.graph import Graph, Node, Value, rebuild
 from sensenet.ir.op import Op
+from sensenet.ir.region import map_regions
 from sensenet.passes.rewrite import Pass
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
-    """The graph in which the first of several equal nodes stands for all."""
+    """The graph in which the first of several equal nodes stands for all; in regions too."""
+    graph = map_regions(graph, eliminate_common_subexpressions)
     seen: dict[tuple[type[Op], tuple[Value, ...]], list[Node]] = defaultdict(list)
 
     def represent(node: Node) -> Sequence[Value]:

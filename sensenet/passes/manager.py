@@ -25,6 +25,7 @@ def run_passes(
     comes through as it is: it is about the model and the target, and no fault of a pass.
     """
     verify(graph)
+    verified = set(graph.nodes)
     records: list[PassRecord] = []
     for current in passes:
         start = time.perf_counter()
@@ -32,7 +33,8 @@ def run_passes(
         try:
             graph = current.run(before)
             if graph is not before:
-                verify(graph)
+                verify(graph, verified)
+                verified.update(graph.nodes)
                 _check_interface(before, graph)
         except UnsupportedOpError:
             raise

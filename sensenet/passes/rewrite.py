@@ -13,6 +13,7 @@ from attrs import frozen
 
 from sensenet.errors import PassError, SensenetError, UnsupportedOpError
 from sensenet.ir.graph import Graph, Node, Value, rebuild
+from sensenet.ir.region import map_regions
 
 REWRITES_PER_NODE = 50
 """A rule that fires more often than this for each node of the graph is looping."""
@@ -118,9 +119,11 @@ def apply_rules(
 ) -> Graph:
     """The graph after as many sweeps as it takes until no rule fires, or after `limit` rewrites.
 
-    `observe` hears of every rewrite. Raises PassError, naming rule and node, where a rule fails, and naming
-    the one that fired last when the rules don't come to an end.
+    Regions are rewritten first, whatever the limit. `observe` hears of every rewrite of the graph itself.
+    Raises PassError, naming rule and node, where a rule fails, and naming the one that fired last when the
+    rules don't come to an end.
     """
+    graph = map_regions(graph, lambda inner: apply_rules(inner, rules))
     most = REWRITES_PER_NODE * (len(graph.nodes) + 1)
     count = 0
     last = ""

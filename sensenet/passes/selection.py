@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sensenet.errors import UnknownPassError
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes.lowering.simplify_lowered import simplify_lowered
 from sensenet.passes.rewrite import Pass
 
-LEGALIZE = legalize(frozenset()).name
-"""The name of every target's own last pass, which is not chosen."""
+LOWERING: Mapping[str, str] = {
+    legalize({}).name: "to the ops of the target",
+    simplify_lowered({}).name: "for a target that is made of tensor ops",
+}
+"""The passes that bring a graph to a target's ops, which are not chosen: they run last. What each is for."""
 
 
 def select_passes(
@@ -40,8 +44,8 @@ def require_names(names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name in known:
             continue
-        if name == LEGALIZE:
-            raise UnknownPassError(f"{LEGALIZE} is the target's own pass: it always runs, after all others")
+        if name in LOWERING:
+            raise UnknownPassError(f"{name} is the target's own pass: it always runs, after all others")
         if name in ALL_PASSES:
             raise UnknownPassError(f"the pass {name} does not run here; {_listed(known)}")
         close = difflib.get_close_matches(name, known, n=1)

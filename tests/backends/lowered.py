@@ -10,6 +10,7 @@ from op_cases import OpCase, floats, weights
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import load_backend
+from sensenet.compile.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Value, apply
@@ -18,7 +19,7 @@ from sensenet.ir.ops import basic, convolution, core, dense
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, Tensor, f32
-from sensenet.passes.legalize import legalize
+from sensenet.passes.manager import run_passes
 
 ABSOLUTE, RELATIVE = 2e-6, 2e-5
 """How near a target's numbers are to the interpreter's."""
@@ -29,7 +30,7 @@ ACTIVATIONS = [function for function in ActivationFunction if function is not Ac
 def build(graph: Graph, target: str, **options: object) -> Artifact:
     """The graph as an artifact of a target, with the ops that the target lacks made of others."""
     backend = load_backend(target)
-    legal = legalize(backend.legal, backend.rows).run(graph)
+    legal, _ = run_passes(graph, lowering_passes(backend))
     return backend.build(legal, Report(target=target, level=0), options)
 
 
@@ -67,7 +68,8 @@ def graph_of_op(op: Op, *types: object) -> Graph:
 
 
 def has_inputs(case: OpCase) -> bool:
-    return bool(case.inputs)
+    """Whether a case can be run in a target: the inputs of a model have an axis of rows."""
+    return bool(case.inputs) and all(x.ndim for x in case.inputs)
 
 
 NORMALIZATION = dense.BatchNormalization(

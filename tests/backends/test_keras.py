@@ -38,7 +38,7 @@ from sensenet.ir.graph import Graph, apply, constant
 from sensenet.ir.ops import basic, convolution, core, dense, image, tabular
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
-from sensenet.passes.legalize import legalize
+from sensenet.passes.lowering.legalize import legalize
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
@@ -103,7 +103,7 @@ def test_activations_agree_wherever_they_stand(layer, shape):
 @pytest.mark.parametrize(("layer", "shape"), [(CONVOLUTION, (6, 7, 3)), (DENSE, (3,))])
 def test_activations_agree_in_a_function_of_the_lowering(layer, shape):
     graph, feed = activations_in_context(layer, shape)
-    got = make_function(tf, graph)(tf.constant(feed["x"]))
+    got = make_function(tf, legalize(LEGAL).run(graph))(tf.constant(feed["x"]))
     for name, want in evaluate(graph, feed).items():
         np.testing.assert_allclose(got[name], want, rtol=RELATIVE, atol=ABSOLUTE, err_msg=name)
 
@@ -131,7 +131,7 @@ def test_standardizing_divides_exactly(function):
     if function == "keras":
         assert_agrees(run(graph, "keras"), graph, {"x0": x}, exactly=True)
     else:
-        got = make_function(tf, graph)(tf.constant(x))["y0"]
+        got = make_function(tf, legalize(LEGAL).run(graph))(tf.constant(x))["y0"]
         np.testing.assert_array_equal(got, evaluate(graph, {"x0": x})["y0"])
 
 

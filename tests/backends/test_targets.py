@@ -10,13 +10,19 @@ from lowered import graph_of_op
 from op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.artifact import Report
-from sensenet.backends import TARGETS, load_backend
-from sensenet.backends.lowering import EMIT, LEGAL
+from sensenet.backends import TARGETS, load_backend, lowering
+from sensenet.backends.tfjs import emit as tfjs
+from sensenet.backends.tflite import emit as tflite
+from sensenet.compile.lowering import lowering_passes
 from sensenet.errors import UnknownTargetError
-from sensenet.ir.ops import OP_CLASSES, dense, tabular
+from sensenet.ir.legality import require_legal
+from sensenet.ir.ops import dense
+from sensenet.ir.ops.control import While
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import f32
-from sensenet.ir.verify import verify_ops
-from sensenet.passes.legalize import LOWERINGS, legalize
+from sensenet.passes.lowering.legalize import LOWERINGS
+from sensenet.passes.manager import run_passes
 
 GRAPH = graph_of_op(dense.Dense(kernel=weights(3, 2)), f32(None, 3))
 
@@ -24,22 +30,23 @@ GRAPH = graph_of_op(dense.Dense(kernel=weights(3, 2)), f32(None, 3))
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_op_is_legal_or_lowered(target):
     legal = load_backend(target).legal
-    assert [op for op in OP_CLASSES if op not in legal and op not in LOWERINGS] == []
+    takes_some = [op for op in OP_CLASSES if legal.get(op) is not True]
+    assert [op for op in takes_some if op not in LOWERINGS] == []
 
 
-def test_the_lowering_takes_all_but_what_becomes_other_ops():
-    assert set(OP_CLASSES) - LEGAL == {
-        tabular.OneHot,
-        tabular.EmbeddingSum,
-        tabular.Forest,
-        dense.BatchedDense,
-    }
-    assert set(EMIT) <= set(OP_CLASSES)
-
-
+@pytest.mark.parametrize("target", ["tflite", "savedmodel", "tfjs", "smbundle"])
 @pytest.mark.parametrize("case", ALL_CASES, ids=case_name)
-def test_every_op_becomes_ops_of_the_lowering(case):
-    verify_ops(legalize(LEGAL).run(case.graph()), LEGAL, "the lowering")
+def test_every_op_becomes_ops_of_the_target(case, target):
+    backend = load_backend(target)
+    lowered, _ = run_passes(case.graph(), lowering_passes(backend))
+    require_legal(lowered, backend.legal, target)
+
+
+def test_the_tables_hold_what_is_legal():
+    """An op is legal, all nodes of it or some, if and only if it is emitted."""
+    assert {*lowering.EMIT, Input, While} == set(lowering.LEGAL)
+    assert {*tfjs.EMIT, Input, While} == set(tfjs.LEGAL)
+    assert {*tflite.EMIT, Input, Constant} == set(tflite.LEGAL)
 
 
 @pytest.mark.parametrize(("target", "known"), [("numpy", "it has none"), ("ir", "there are: dot")])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from tensor_references import TENSOR_REFERENCES
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
@@ -412,10 +413,14 @@ REFERENCES: dict[type[Op], Callable[..., Any]] = {
     basic.Gather: lambda op, x: taken(op, x, op.indices.array.tolist()),
     basic.Lookup: lambda op, x: np.asarray([[op.table.array[i] for i in row] for row in x]),
     basic.TakeAlong: lambda op, x, positions: np.asarray(
-        [[row[i] for i in places] for row, places in zip(x, positions, strict=True)]
+        [
+            np.asarray([row[i] for i in places.ravel()]).reshape(*places.shape, *row.shape[1:])
+            for row, places in zip(x, positions, strict=True)
+        ]
     ),
     basic.MatMul: mat_mul,
     basic.Reshape: lambda op, x: np.asarray(x.ravel().tolist()).reshape([n or -1 for n in op.shape]),
     basic.Flatten: lambda op, x: np.asarray([row.ravel() for row in x]),
     basic.Transpose: transpose,
+    **TENSOR_REFERENCES,
 }

@@ -11,7 +11,8 @@ from strategies import PICTURE_OPS, TABULAR_OPS, graphs
 from sensenet.frontend import import_graph
 from sensenet.ir.cost import MULTIPLY_ADDS, graph_multiply_adds, graph_parameters, multiply_adds, parameters
 from sensenet.ir.graph import Graph, Node, apply
-from sensenet.ir.ops import OP_CLASSES, basic, convolution, core, dense, detection, tabular
+from sensenet.ir.ops import basic, convolution, core, dense, detection, tabular
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, TensorType, f32

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from sensenet.ir.ops import OP_CLASSES
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.parser import parse_graph
 
 PAGE = Path(__file__).parents[2] / "docs" / "ir.md"

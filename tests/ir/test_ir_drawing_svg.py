@@ -16,7 +16,8 @@ from sensenet.ir.drawing import FORMS, draw, to_svg
 from sensenet.ir.drawing.captions import columns, cut, family, make_caption, printable
 from sensenet.ir.drawing.svg import COLUMN, PADDING, STYLE
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops import OP_CLASSES, basic, core, dense
+from sensenet.ir.ops import basic, core, dense
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 

@@ -13,7 +13,8 @@ from sensenet.frontend import import_graph
 from sensenet.ir.drawing import to_dot
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, rebuild, same_graph
-from sensenet.ir.ops import OP_CLASSES, core
+from sensenet.ir.ops import core
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Tensor

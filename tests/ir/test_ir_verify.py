@@ -6,16 +6,20 @@ import attrs
 import numpy as np
 import pytest
 from op_cases import ALL_CASES, TWO_FORESTS, case_name
+from tensor_op_cases import doubling
 
 from sensenet.errors import UnsupportedOpError, VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value, apply, constant
+from sensenet.ir.legality import all_of, require_legal
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.dense import Activation, Dense
+from sensenet.ir.ops.reduction import ReduceAny
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
-from sensenet.ir.verify import verify, verify_ops
+from sensenet.ir.verify import verify
 
 RELU = Activation(function=ActivationFunction.RELU)
 
@@ -107,6 +111,17 @@ def test_constants_and_thresholds_may_be_infinite(x):
 
 def test_ops_that_may_not_stand_at_a_stage(x):
     graph = graph_of(x, apply(RELU, x.value, name="last").value)
-    verify_ops(graph, [Input, Activation], "the stage")
-    with pytest.raises(UnsupportedOpError, match=r"the stage has no activation \(node 'last'\)"):
-        verify_ops(graph, [Input, Constant], "the stage")
+    require_legal(graph, all_of(Input, Activation), "the stage")
+    with pytest.raises(UnsupportedOpError, match=r"the stage does not take activation \(node 'last'\)"):
+        require_legal(graph, all_of(Input, Constant), "the stage")
+    with pytest.raises(UnsupportedOpError, match=r"the stage does not take activation \(node 'last'\)"):
+        require_legal(graph, {Input: True, Activation: lambda node: node.name != "last"}, "the stage")
+
+
+def test_what_may_not_stand_at_a_stage_may_not_stand_in_a_region(x):
+    count = constant(Tensor.int32([0]))
+    loop = apply(doubling(), apply(Input(type=f32(None, 2)), name="rows").value, count)
+    graph = Graph.create([loop.inputs[0].node], {"y": loop.value}, Signature())
+    require_legal(graph, all_of(*OP_CLASSES), "the stage")
+    with pytest.raises(UnsupportedOpError, match=r"does not take reduce_any \(node 'reduce_any'\)"):
+        require_legal(graph, all_of(*(op for op in OP_CLASSES if op is not ReduceAny)), "the stage")

@@ -211,14 +211,14 @@ MUTATIONS = (
     Mutation(
         name="lowered-tree-less-than",
         reason="trees of basic ops go left below the threshold only, not at it",
-        file="sensenet/passes/forest_leaf_paths.py",
+        file="sensenet/passes/lowering/forest/leaf_paths.py",
         old="apply(LessEqual(), picked, threshold, name=",
         new="apply(Greater(), threshold, picked, name=",
     ),
     Mutation(
         name="forest-mean-over-padding",
         reason="a forest with fewer trees than another is divided by the other's number",
-        file="sensenet/passes/forest_leaf_paths.py",
+        file="sensenet/passes/lowering/forest/leaf_paths.py",
         old="values[nodes] / len(trees)",
         new="values[nodes] / most_trees",
     ),
@@ -288,7 +288,7 @@ MUTATIONS = (
     Mutation(
         name="one-hot-groups",
         reason="lowered one-hot columns compare every code with the first column",
-        file="sensenet/passes/lower_arithmetic.py",
+        file="sensenet/passes/lowering/arithmetic.py",
         old="Tensor.int32(node.op.groups)",
         new="Tensor.int32(node.op.groups * 0)",
     ),

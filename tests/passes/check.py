@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 from attrs import evolve, frozen
 
+from sensenet.backends.tflite.emit import LEGAL
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, same_graph
-from sensenet.ir.ops import OP_CLASSES
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.ir.verify import verify
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
-from sensenet.passes.legalize import LOWERINGS
 from sensenet.passes.look_up_categories import look_up_categories
+from sensenet.passes.lowering.simplify_lowered import simplify_lowered
 from sensenet.passes.manager import run_passes
 from sensenet.passes.rewrite import Pass
 
@@ -28,10 +28,15 @@ STRANGE = (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, -0.0)
 EXACT = {each.name for each in PIPELINES[1]} | {"merge-forests", "flatten-before-scaling"}
 """The passes that change no bit of any answer."""
 
-BASIC = frozenset(OP_CLASSES) - frozenset(LOWERINGS)
-"""The ops of a target that has nothing but what every target has."""
+BASIC = LEGAL
+"""What the target tflite takes, which has the fewest ops: every lowering rule is there for it."""
 
-PASSES = {**ALL_PASSES, "legalize": legalize(BASIC), "look-up-categories": look_up_categories(3, 4)}
+PASSES = {
+    **ALL_PASSES,
+    "legalize": legalize(BASIC),
+    "simplify-lowered": simplify_lowered(BASIC),
+    "look-up-categories": look_up_categories(3, 4),
+}
 """As in the pipelines, but for columns of a few categories, so that golden files are small."""
 
 

@@ -22,6 +22,7 @@ from sensenet.ir.types import Tensor, f32
 from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.manager import run_passes
 from sensenet.passes.rewrite import Pass, Uses, apply_rules, rewriting_pass
+from sensenet.passes.selection import LOWERING
 
 RELU, TANH = (Activation(function=ActivationFunction(name)) for name in ("relu", "tanh"))
 DROPOUT = Dropout(kind=DropoutKind.ZERO, rate=0.5)
@@ -253,7 +254,8 @@ def test_sums_of_one_value_have_two_uses():
 @pytest.mark.parametrize("name", PASSES)
 def test_each_pass_says_what_it_does_and_when_it_must_not(name):
     """The file of a pass begins with its name, and shows graphs before and after."""
-    module = sys.modules[f"sensenet.passes.{name.replace('-', '_')}"]
+    room = "sensenet.passes.lowering" if name in LOWERING else "sensenet.passes"
+    module = sys.modules[f"{room}.{name.replace('-', '_')}"]
     text = inspect.getdoc(module)
     assert text.startswith(f"{name}: ")
     assert "\n    %" in text

@@ -13,15 +13,17 @@ from hypothesis import given
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
+from sensenet.ir.legality import require_legal
 from sensenet.ir.ops.basic import Gather, LessEqual, MatMul, Transpose
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest, Standardize
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
-from sensenet.passes import forest_strategy, forest_tables, legalize
-from sensenet.passes.forest_leaf_paths import LARGEST_BLOCK
-from sensenet.passes.forest_strategy import (
+from sensenet.passes import legalize
+from sensenet.passes.lowering.forest.leaf_paths import LARGEST_BLOCK
+from sensenet.passes.lowering.forest.rule import lower_with
+from sensenet.passes.lowering.forest.strategy import (
     MANY_ROWS,
     MOST_LEVELS,
     Size,
@@ -30,8 +32,7 @@ from sensenet.passes.forest_strategy import (
     costs,
     forest_sizes,
 )
-from sensenet.passes.forest_trees import pick_forests
-from sensenet.passes.lower_forest import lower_with
+from sensenet.passes.lowering.forest.trees import pick_forests
 from sensenet.passes.manager import run_passes
 
 TABLES = (Strategy.TABLES, Strategy.JOINED_TABLES)
@@ -46,7 +47,7 @@ def lowered(forest: Forest, *strategies: Strategy, width: int = FEATURES) -> Gra
     every = [strategies[min(number, len(strategies) - 1)] for number in range(len(forest.sizes))]
     graph = graph_of(forest, lambda op, x: lower_with(every, op, x, "y"), width)
     verify(graph)
-    assert graph.ops <= BASIC
+    require_legal(graph, BASIC, "the lowering")
     return graph
 
 
@@ -114,7 +115,7 @@ def test_trees_share_tables_while_these_are_small(monkeypatch, strategy, largest
     rng = np.random.default_rng(9)
     few = [*([random_tree(rng, 2, FEATURES, 2)] * 3), [1, 2]]
     forest = make_forest([random_tree(rng, 6, FEATURES, 2) for _ in range(6)], few)
-    monkeypatch.setattr(forest_tables, "LARGEST_TABLE", largest)
+    monkeypatch.setattr("sensenet.passes.lowering.forest.tables.LARGEST_TABLE", largest)
     graph = check(forest, strategy)
     places = next(node for node in graph.nodes if node.name == "y_last_cells").op.value.array.ravel()
     cells = np.diff(places, prepend=-0.5)
@@ -134,10 +135,10 @@ def test_tables_are_small_where_the_file_counts(features, chosen):
 
 def test_tables_that_are_too_large_together_are_refused(monkeypatch):
     forest = make_forest([random_tree(np.random.default_rng(11), 6, FEATURES, 2) for _ in range(4)])
-    monkeypatch.setattr(forest_tables, "LARGEST_TABLES", 16)
+    monkeypatch.setattr("sensenet.passes.lowering.forest.tables.LARGEST_TABLES", 16)
     with pytest.raises(UnsupportedOpError, match=r"'y' has trees that are too large for tables"):
         lowered(forest, Strategy.TABLES)
-    monkeypatch.setattr(forest_strategy, "LARGEST_TABLES", 16)
+    monkeypatch.setattr("sensenet.passes.lowering.forest.strategy.LARGEST_TABLES", 16)
     assert choose_strategies(forest, "y") == [Strategy.LEAF_PATHS]
 
 
@@ -159,7 +160,7 @@ def test_the_rule_goes_by_rows_and_target_too(trees, leaves, rows, walks, chosen
     rng = np.random.default_rng(10)
     forest = make_forest(*([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)] for _ in range(4)))
     assert set(choose_strategies(forest, "forest", rows, walks)) == {chosen}
-    graph, _ = run_passes(graph_of(forest), (legalize(BASIC | {Forest} if walks else BASIC, rows),))
+    graph, _ = run_passes(graph_of(forest), (legalize({**BASIC, Forest: True} if walks else BASIC, rows),))
     assert (Forest in graph.ops) is (chosen is Strategy.WALK)
     assert_near(evaluate(graph_of(forest), {"x": ROWS}), evaluate(graph, {"x": ROWS}))
 
@@ -167,7 +168,7 @@ def test_the_rule_goes_by_rows_and_target_too(trees, leaves, rows, walks, chosen
 def test_forests_that_are_left_and_others_keep_their_order():
     rng = np.random.default_rng(12)
     forest = make_forest(*([random_tree(rng, leaves, FEATURES, 2)] * 4 for leaves in (70, 3, 80)))
-    graph, _ = run_passes(graph_of(forest), (legalize(BASIC | {Forest}, MANY_ROWS),))
+    graph, _ = run_passes(graph_of(forest), (legalize({**BASIC, Forest: True}, MANY_ROWS),))
     (left,) = [node.op for node in graph.nodes if isinstance(node.op, Forest)]
     assert left.sizes == (4, 4)
     assert_near(evaluate(graph_of(forest), {"x": ROWS}), evaluate(graph, {"x": ROWS}))

@@ -25,7 +25,7 @@ from sensenet.backends import Backend
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.blocks import is_of_rows, run_in_blocks
 from sensenet.backends.keras.archive import load_keras_model
-from sensenet.backends.keras.layers import EMIT, signature_layer
+from sensenet.backends.keras.layers import signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow, require_unforked
@@ -34,7 +34,10 @@ from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops.core import Input
+from sensenet.ir.legality import all_of
+from sensenet.ir.ops.dense import BatchedDense
+from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
 
@@ -129,4 +132,10 @@ def save_model(model: Any) -> bytes:
 BATCH = 10_000
 """Rows that Keras is mostly called with: those of a batch in training, or of a whole table."""
 
-BACKEND = Backend(legal=frozenset(EMIT) | {Input}, build=build, load=load, open=open, rows=BATCH)
+LOWERED = (OneHot, EmbeddingSum, BatchedDense)
+"""The ops of which Keras has neither a layer, nor would be trained otherwise for keeping them."""
+
+LEGAL = all_of(*(op for op in OP_CLASSES if op not in LOWERED))
+"""Nearly all: a layer of the network stays one, so that it can be trained, and h5 files fit."""
+
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, rows=BATCH)

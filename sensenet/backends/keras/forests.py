@@ -2,8 +2,8 @@
 
 All pairs of a row and a tree walk down together. Every few levels those that have arrived at a leaf are left
 behind, so that the work follows the levels that rows go through, not the deepest that there is. TensorFlow
-Lite and TensorFlow.js have all levels unrolled instead (see `passes/forest_traversal`): tensors whose sizes
-depend on numbers, and loops, are more than they do well.
+Lite and TensorFlow.js have all levels unrolled instead (see `passes/lowering/forest/traversal`): tensors
+whose sizes depend on numbers, and loops, are more than they do well.
 """
 
 from __future__ import annotations

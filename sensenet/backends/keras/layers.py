@@ -18,12 +18,14 @@ from attrs import frozen
 
 from sensenet.backends.keras.forests import walk_forests
 from sensenet.backends.lowering import EMIT as SHARED
-from sensenet.backends.lowering import Table, emit
-from sensenet.backends.lowering.activation import activate
+from sensenet.backends.lowering import LEGAL as SHARED_LEGAL
+from sensenet.backends.lowering import Table, emit_lowered
 from sensenet.backends.packages import import_tensorflow
 from sensenet.errors import ArtifactError, TextFormError
 from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.legality import Legal
 from sensenet.ir.op import Op
+from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.parser import parse_op
 from sensenet.ir.printer import op_weights, print_attributes
@@ -33,7 +35,8 @@ PACKAGE = "sensenet"
 """The name under which Keras knows the layers: `sensenet>OpLayer`."""
 
 EMIT: Table = {**SHARED, Forest: walk_forests}
-"""What an `OpLayer` may be."""
+EMITTED: Legal = {**SHARED_LEGAL, Forest: True}
+"""What an `OpLayer` is made of."""
 
 
 stored_shapes: ContextVar[Counter[tuple[int, ...]]] = ContextVar("stored_shapes")
@@ -61,7 +64,7 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class OpLayer(Layer):  # type: ignore[misc]
-        """Any op of the IR, through the shared lowering.
+        """Any op of the IR, made of those that are emitted in TensorFlow's ops.
 
         `operands` says what the op reads: a constant in text form, or None for the next of the layer's
         inputs. An input that no operand takes is ignored, which lets a constant depend on a model's input.
@@ -85,8 +88,10 @@ def make_layer_classes() -> LayerClasses:
         def run(self, inputs: Any) -> Any:
             """The op's result, or a list of them."""
             given = iter(inputs if isinstance(inputs, list | tuple) else [inputs])
-            operands = [next(given) if operand is None else emit(tf, operand)[0] for operand in self.operands]
-            results = emit(tf, self.op, *operands, table=EMIT)
+            operands = [
+                next(given) if operand is None else emit_lowered(tf, operand)[0] for operand in self.operands
+            ]
+            results = emit_lowered(tf, self.op, *operands, table=EMIT, legal=EMITTED)
             return results[0] if len(results) == 1 else list(results)
 
         def get_config(self) -> dict[str, Any]:
@@ -187,7 +192,8 @@ def make_layer_classes() -> LayerClasses:
 def _make_activation(tf: Any, function: ActivationFunction) -> Any:
     """For a layer's `activation`: the function of the shared lowering, which Keras saves by our name."""
     without_autograph: Any = tf.autograph.experimental.do_not_convert
-    applied = without_autograph(lambda x: activate(tf, function, x))
+    op = Activation(function=function)
+    applied = without_autograph(lambda x: emit_lowered(tf, op, x)[0])
     applied.__name__ = f"{PACKAGE}_{function.value}"
     return tf.keras.utils.register_keras_serializable(package=PACKAGE)(applied)
 

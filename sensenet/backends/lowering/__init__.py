@@ -1,8 +1,7 @@
-"""The shared lowering of graphs to TensorFlow's ops, for the targets that are made through it.
+"""The shared emission of graphs in TensorFlow's ops, for the targets that are made through it.
 
-The emit functions use only ops that TFLite's builtins and TensorFlow.js have, so that no target needs custom
-or Flex ops. They take the TensorFlow module as an argument, or what has those of its ops that they use: the
-target tflite gives them a recorder. Importing this package does not import TensorFlow.
+The emit functions use only ops that TensorFlow.js has too. They take the TensorFlow module as an argument.
+Importing this package does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -10,33 +9,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from attrs import frozen
 
-from sensenet.backends.lowering import basic, convolution, detection, image
+from sensenet.backends.lowering import basic, convolution, tensor
+from sensenet.backends.lowering.activation import FUNCTIONS
 from sensenet.backends.lowering.emit import Emit
-from sensenet.ir.graph import Graph, Node, Value
+from sensenet.ir.graph import Graph, Node, Value, apply
+from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic as basic_ops
 from sensenet.ir.ops import convolution as convolution_ops
+from sensenet.ir.ops import dense as dense_ops
+from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
-from sensenet.ir.ops.dense import Dense
-from sensenet.ir.types import Tensor
+from sensenet.ir.region import Region
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import DType, Tensor, TensorType
+from sensenet.passes import legalize
 
 Table = Mapping[type[Op], Emit]
 
-EMIT: Table = {**basic.EMIT, **convolution.EMIT, **image.EMIT, **detection.EMIT}
-"""Every op that the lowering takes. Forests, encodings and batched layers become others in the IR first."""
+EMIT: Table = {**basic.EMIT, **convolution.EMIT, **tensor.EMIT}
+"""Every op that is emitted but loops, whose regions are. Others become these in the IR first."""
 
-LEGAL: frozenset[type[Op]] = frozenset(EMIT) | {Input}
-"""The ops that a graph may hold when it is lowered."""
+
+def _is_activated_by_one_op(node: Node) -> bool:
+    return getattr(node.op, "activation", None) in FUNCTIONS
+
+
+LEGAL: Legal = {
+    **all_of(Input, While, *EMIT),
+    **dict.fromkeys(
+        (dense_ops.Dense, convolution_ops.Convolution2D, convolution_ops.DepthwiseConvolution2D),
+        _is_activated_by_one_op,
+    ),
+    dense_ops.Activation: lambda node: getattr(node.op, "function", None) in FUNCTIONS,
+    basic_ops.Add: lambda node: len(node.inputs) == 2,
+    convolution_ops.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
+}
+"""What a graph may hold when it is emitted."""
 
 WEIGHTS: Mapping[type[Op], tuple[str, ...]] = {
     Constant: ("value",),
-    Dense: ("kernel",),
+    dense_ops.Dense: ("kernel",),
     basic_ops.Lookup: ("table",),
     convolution_ops.Convolution2D: ("kernel",),
     convolution_ops.DepthwiseConvolution2D: ("kernel",),
-    convolution_ops.SeparableConvolution2D: ("depth_kernel", "point_kernel"),
 }
 """The attributes of ops that may be large."""
 
@@ -80,9 +99,42 @@ def emit(
     tf: Any, op: Op, *inputs: Any, variables: Variables = NO_VARIABLES, table: Table = EMIT
 ) -> tuple[Any, ...]:
     """The results of an op on tensors, as a tuple even where there is one."""
+    if isinstance(op, While):
+        return _emit_loop(tf, op, inputs, variables, table)
     weights = [variables.read(tf, tensor) for tensor in _weights(op)]
     results = table[type(op)](tf, op, *inputs, *weights)
     return results if isinstance(results, tuple) else (results,)
+
+
+def _emit_loop(
+    tf: Any, op: While, carried: tuple[Any, ...], variables: Variables, table: Table
+) -> tuple[Any, ...]:
+    def run(region: Region, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = (node.name for node in region.graph.inputs)
+        return tuple(
+            run_graph(tf, region.graph, dict(zip(names, given, strict=True)), variables, table).values()
+        )
+
+    results = tf.while_loop(
+        lambda *given: run(op.condition, given)[0],
+        lambda *given: run(op.body, given),
+        carried,
+        shape_invariants=tuple(tf.TensorShape(declared.shape) for declared in op.body.input_types),
+    )
+    return tuple(results)
+
+
+def emit_lowered(tf: Any, op: Op, *inputs: Any, table: Table = EMIT, legal: Legal = LEGAL) -> tuple[Any, ...]:
+    """The results of any op on tensors, made of ops that the table has."""
+    if legal.get(type(op)) is True:
+        return emit(tf, op, *inputs, table=table)
+    types = [TensorType(DType.of(np.empty(0, x.dtype.as_numpy_dtype)), tuple(x.shape)) for x in inputs]
+    nodes = [apply(Input(type=declared), name=f"x{number}") for number, declared in enumerate(types)]
+    node = apply(op, *(node.value for node in nodes))
+    outputs = {f"y{number}": value for number, value in enumerate(node.values)}
+    graph = legalize(legal).run(Graph.create(nodes, outputs, Signature()))
+    feeds = {node.name: x for node, x in zip(nodes, inputs, strict=True)}
+    return tuple(run_graph(tf, graph, feeds, table=table).values())
 
 
 def _weights(op: Op) -> Iterator[Tensor]:

@@ -16,29 +16,19 @@ def _convolution(tf: Any, op: convolution.Convolution2D, x: Any, kernel: Any) ->
 
 
 def _depthwise_convolution(tf: Any, op: convolution.DepthwiseConvolution2D, x: Any, kernel: Any) -> Any:
-    return add_bias_and_activate(tf, op, _by_channel(tf, op, x, kernel))
-
-
-def _separable_convolution(
-    tf: Any, op: convolution.SeparableConvolution2D, x: Any, depth_kernel: Any, point_kernel: Any
-) -> Any:
-    between = _by_channel(tf, op, x, depth_kernel)
-    return add_bias_and_activate(tf, op, tf.nn.conv2d(between, point_kernel, 1, "VALID"))
-
-
-def _by_channel(tf: Any, op: Any, x: Any, kernel: Any) -> Any:
-    return tf.nn.depthwise_conv2d(x, kernel, (1, *op.strides, 1), op.padding.name)
+    y = tf.nn.depthwise_conv2d(x, kernel, (1, *op.strides, 1), op.padding.name)
+    return add_bias_and_activate(tf, op, y)
 
 
 def _upsample(tf: Any, op: convolution.Upsample2D, x: Any) -> Any:
     """Both methods of `tf.image.resize` use half-pixel centres, as the op does."""
-    return tf.image.resize(x, tf.shape(x)[1:3] * op.size, method=op.method.value)
+    size = [known * factor for known, factor in zip(x.shape[1:3], op.size, strict=True)]
+    return tf.image.resize(x, size, method=op.method.value)
 
 
 EMIT: Mapping[type[Op], Emit] = {
     convolution.Convolution2D: _convolution,
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
-    convolution.SeparableConvolution2D: _separable_convolution,
     convolution.MaxPool2D: lambda tf, op, x: tf.nn.max_pool2d(x, op.pool_size, op.strides, op.padding.name),
     convolution.AveragePool2D: lambda tf, op, x: tf.nn.avg_pool2d(
         x, op.pool_size, op.strides, op.padding.name

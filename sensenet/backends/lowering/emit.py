@@ -8,7 +8,6 @@ from typing import Any
 Emit = Callable[..., Any]
 """`emit(tf, op, *inputs, *weights)`: the TensorFlow module, an op, its inputs and weights give the result.
 
-In place of the module there may be what has its ops, as the recorder of the target tflite has those that are
-used here. All inputs and weights are tensors; the weights are the attributes that `WEIGHTS` lists for the op.
-The result is a tensor, or a tuple of tensors where the op has several.
+All inputs and weights are tensors; the weights are the attributes that `WEIGHTS` lists for the op. The result
+is a tensor, or a tuple of tensors where the op has several.
 """

@@ -83,4 +83,4 @@ def read_files_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
     return read_graph(files, where)
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph)
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph, simplifies=True)

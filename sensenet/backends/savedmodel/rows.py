@@ -21,7 +21,7 @@ from typing import Any
 
 from attrs import frozen
 
-from sensenet.backends.lowering import Variables, emit, run_graph
+from sensenet.backends.lowering import Variables, emit_lowered, run_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.image import Rescale, RescaleType
 from sensenet.ir.signature import (
@@ -191,7 +191,7 @@ def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
     op = Rescale(height=image.height, width=image.width, method=RescaleType(image.rescale_type))
 
     def decode(each: Any) -> Any:
-        (scaled,) = emit(tf, op, _decode(tf, each, image.channels)[None])
+        (scaled,) = emit_lowered(tf, op, _decode(tf, each, image.channels)[None])
         return tf.ensure_shape(scaled[0], [image.height, image.width, image.channels])
 
     spec = tf.TensorSpec([image.height, image.width, image.channels], tf.float32)

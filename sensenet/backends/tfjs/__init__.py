@@ -21,9 +21,9 @@ from typing import Any
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.files import read_file
-from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.tfjs.convert import METADATA_KEY, MODEL_FILE, QUANTIZATIONS, SHARD_SIZE, convert
+from sensenet.backends.tfjs.emit import LEGAL
 from sensenet.backends.tfjs.running import make_executable
 from sensenet.destinations import Layout
 from sensenet.errors import ArtifactError, UnknownTargetError
@@ -78,4 +78,4 @@ def _shards(model: bytes, where: str) -> list[str]:
         raise ArtifactError(f"{where}: {MODEL_FILE} is no graph model ({error})") from error
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, simplifies=True)

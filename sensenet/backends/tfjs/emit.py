@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import attrs
 
 from sensenet.backends.lowering import EMIT as SHARED
+from sensenet.backends.lowering import LEGAL as SHARED_LEGAL
 from sensenet.backends.lowering import Table
-from sensenet.backends.lowering.detection import suppress_boxes
 from sensenet.backends.lowering.emit import Emit
 from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node
+from sensenet.ir.legality import Legal, is_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, dense, detection
+from sensenet.ir.ops import basic, convolution, dense
 from sensenet.ir.ops.windows import Padding, same_padding
 
 
@@ -39,17 +39,6 @@ def _gelu(tf: Any, x: Any) -> Any:
     return half + half * tf.math.erf(x * math.sqrt(0.5))
 
 
-def _with_gelu(emit: Emit, attribute: str) -> Emit:
-    """The emit function of an op that has an activation as its last step, in that attribute."""
-
-    def emit_with_gelu(tf: Any, op: Any, *tensors: Any) -> Any:
-        if getattr(op, attribute) is not ActivationFunction.GELU:
-            return emit(tf, op, *tensors)
-        return _gelu(tf, emit(tf, attrs.evolve(op, **{attribute: ActivationFunction.LINEAR}), *tensors))
-
-    return emit_with_gelu
-
-
 def _with_explicit_padding(emit: Emit) -> Emit:
     """The emit function of a convolution, with the pixels around the picture added by an op of their own.
 
@@ -71,24 +60,21 @@ def _with_explicit_padding(emit: Emit) -> Emit:
     return emit_with_padding
 
 
-CONVOLUTIONS: tuple[type[Op], ...] = (
-    convolution.Convolution2D,
-    convolution.DepthwiseConvolution2D,
-    convolution.SeparableConvolution2D,
-)
-
-PADDED: Table = {**SHARED, **{op: _with_explicit_padding(SHARED[op]) for op in CONVOLUTIONS}}
-
-ACTIVATIONS: Mapping[type[Op], str] = {
-    dense.Activation: "function",
-    dense.Dense: "activation",
-    **dict.fromkeys(CONVOLUTIONS, "activation"),
-}
-"""The attribute of each op that is an activation function."""
+CONVOLUTIONS: tuple[type[Op], ...] = (convolution.Convolution2D, convolution.DepthwiseConvolution2D)
 
 EMIT: Table = {
     **SHARED,
-    **{op: _with_gelu(PADDED[op], attribute) for op, attribute in ACTIVATIONS.items()},
+    **{op: _with_explicit_padding(SHARED[op]) for op in CONVOLUTIONS},
+    dense.Activation: lambda tf, op, x: (
+        _gelu(tf, x) if op.function is ActivationFunction.GELU else SHARED[dense.Activation](tf, op, x)
+    ),
     basic.TakeAlong: lambda tf, _, x, positions: take_along(tf, x, positions),
-    detection.SuppressBoxes: partial(suppress_boxes, take=take_along),
 }
+
+
+def _has_no_gelu(node: Node) -> bool:
+    return node.op.activation is not ActivationFunction.GELU and is_legal(node, SHARED_LEGAL)  # type: ignore[attr-defined]
+
+
+LEGAL: Legal = {**SHARED_LEGAL, **dict.fromkeys((dense.Dense, *CONVOLUTIONS), _has_no_gelu)}
+"""As what is shared, but for gelu, which is an op of its own here."""

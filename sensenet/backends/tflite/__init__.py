@@ -18,9 +18,9 @@ from typing import Any
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.files import read_file
-from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.tflite.convert import convert
+from sensenet.backends.tflite.emit import LEGAL
 from sensenet.backends.tflite.fitting import require_fitting
 from sensenet.backends.tflite.interpreter import make_executable
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY, read_signature, write_file
@@ -87,4 +87,4 @@ def open_image_model(path: Path) -> Executable:
     return executable
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open)
+BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, simplifies=True)

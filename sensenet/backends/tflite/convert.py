@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
-from sensenet.backends.lowering import Variables, run_graph
+from sensenet.backends.tflite.emit import EMIT, TYPES
 from sensenet.backends.tflite.flatbuffer import import_schema
-from sensenet.backends.tflite.fuse import fuse
 from sensenet.backends.tflite.kinds import options_of
-from sensenet.backends.tflite.operators import Operator, Subgraph, Value
-from sensenet.backends.tflite.recorder import Recorder
-from sensenet.backends.tflite.tape import place_of
-from sensenet.backends.tflite.tensors import Tensor
-from sensenet.ir.graph import Graph
-from sensenet.ir.types import Array
+from sensenet.backends.tflite.layer_operators import FUSED_NAMES
+from sensenet.backends.tflite.operators import FUSED, Operand, Operator, integers
+from sensenet.ir.graph import Graph, Node, Value
+from sensenet.ir.ops.basic import Add, Divide, Multiply, Subtract
+from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.ops.dense import Activation
+from sensenet.ir.types import Array, DType, TensorType
 
 SCHEMA_VERSION = 3
 
@@ -33,11 +35,11 @@ ENUMERATIONS: Mapping[str, str] = {
 }
 """The options that are enumerations, and the names of those."""
 
-TYPES: Mapping[np.dtype[Any], str] = {
-    np.dtype(np.float32): "FLOAT32",
-    np.dtype(np.int32): "INT32",
-    np.dtype(np.bool_): "BOOL",
-}
+COMPARED = 16
+"""As many numbers of a constant are looked at before all are compared with another's."""
+
+ACTIVATABLE = (Add, Subtract, Multiply, Divide, MaxPool2D, AveragePool2D)
+"""The ops, beside layers, whose operators may end with an activation."""
 
 
 def convert(graph: Graph) -> Any:
@@ -45,25 +47,8 @@ def convert(graph: Graph) -> Any:
 
     Inputs and outputs stand in the graph's order.
     """
-    return build_tree(record(graph))
-
-
-def record(graph: Graph) -> Subgraph:
-    """The graph as TensorFlow Lite's operators."""
-    ops = Recorder()
-    inputs = {
-        node.name: Tensor(ops, ops.tape.input(node.types[0].dtype.numpy, node.types[0].shape, node.name))
-        for node in graph.inputs
-    }
-    outputs = run_graph(ops, graph, inputs, Variables.of(ops, graph))
-    ops.tape.give([outputs[name].value for name in graph.outputs])
-    return ops.tape.main
-
-
-def build_tree(graph: Subgraph) -> Any:
-    """The `ModelT` of what was recorded, in as few operators as need be."""
     writer = Writer.create()
-    writer.add_subgraph(fuse(graph), "main")
+    writer.add_subgraph(graph, "main")
     return writer.tree
 
 
@@ -74,7 +59,7 @@ class Writer:
     schema: Any
     tree: Any
     codes: dict[str, int] = Factory(dict)
-    buffers: dict[object, int] = Factory(dict)
+    buffers: dict[object, list[tuple[int, Array]]] = Factory(lambda: defaultdict(list))
 
     @classmethod
     def create(cls) -> Writer:
@@ -85,65 +70,74 @@ class Writer:
         tree.operatorCodes, tree.subgraphs, tree.buffers = [], [], [schema.BufferT()]
         return cls(schema, tree)
 
-    def add_subgraph(self, graph: Subgraph, name: str) -> int:
-        """Add a subgraph, then those of its loops; its number."""
+    def add_subgraph(self, graph: Graph, name: str) -> int:
+        """Add a graph, then the regions of its loops; its number."""
         number, written = len(self.tree.subgraphs), self.schema.SubGraphT()
         self.tree.subgraphs.append(written)
         written.name, written.tensors = name, []
         numbers: dict[object, int] = {}
         names: set[str] = set()
 
-        def place(value: Value) -> int:
-            buffer = 0 if value.constant is None else self._buffer(value.constant)
-            key = (value.dtype, value.shape, buffer) if buffer else value
+        def place(operand: Value | Array) -> int:
+            if isinstance(operand, Value) and isinstance(operand.op, Constant):
+                operand = operand.op.value.array
+            if isinstance(operand, Value):
+                key: object = operand
+                name, declared, buffer = operand.node.name, operand.type, 0
+            else:
+                name, buffer = str(len(numbers)), self._buffer(operand)
+                declared = TensorType(DType.of(operand), operand.shape)
+                key = (declared, buffer)
             if key not in numbers:
                 numbers[key] = len(numbers)
-                name = value.name or "constant"
                 unique = name if name not in names else f"{name}/{numbers[key]}"
                 names.add(unique)
-                written.tensors.append(self._tensor(value, unique, buffer))
+                written.tensors.append(self._tensor(declared, unique, buffer))
             return numbers[key]
 
-        def places(values: Iterable[Value | None]) -> Array:
-            return np.array([-1 if value is None else place(value) for value in values], np.int32)
+        def places(operands: Iterable[Operand]) -> Array:
+            return integers([-1 if operand is None else place(operand) for operand in operands])
 
-        written.inputs = places(graph.inputs)
+        written.inputs = places(node.value for node in graph.inputs)
         written.operators = [
-            self._operator(each, places(each.inputs), places(each.outputs)) for each in graph.operators
+            self._operator(each, places(each.inputs), places(results)) for each, results in _operators(graph)
         ]
-        written.outputs = places(graph.outputs)
+        written.outputs = places(graph.outputs.values())
         return number
 
-    def _tensor(self, value: Value, name: str, buffer: int) -> Any:
+    def _tensor(self, declared: TensorType, name: str, buffer: int) -> Any:
         tensor = self.schema.TensorT()
         tensor.name, tensor.hasRank = name, True
-        tensor.shape = np.array([1 if size is None else size for size in value.shape], np.int32)
-        if None in value.shape:
-            tensor.shapeSignature = np.array([-1 if size is None else size for size in value.shape], np.int32)
-        tensor.type = getattr(self.schema.TensorType, TYPES[value.dtype])
+        tensor.shape = integers([1 if size is None else size for size in declared.shape])
+        if None in declared.shape:
+            tensor.shapeSignature = integers([-1 if size is None else size for size in declared.shape])
+        tensor.type = getattr(self.schema.TensorType, TYPES[declared.dtype])
         tensor.buffer = buffer
         return tensor
 
     def _buffer(self, array: Array) -> int:
         """The number of the buffer with this content."""
-        key = place_of(array) or array.tobytes()
-        if key not in self.buffers:
-            self.buffers[key] = len(self.tree.buffers)
-            buffer = self.schema.BufferT()
-            buffer.data = array
-            self.tree.buffers.append(buffer)
-        return self.buffers[key]
+        bits = array.view(f"u{array.itemsize}")
+        alike = self.buffers[array.nbytes, bits.flat[:COMPARED].tobytes()]
+        for number, other in alike:
+            if bits.size <= COMPARED or np.array_equal(bits.reshape(-1), other.reshape(-1)):
+                return number
+        alike.append((len(self.tree.buffers), bits))
+        buffer = self.schema.BufferT()
+        buffer.data = array
+        self.tree.buffers.append(buffer)
+        return alike[-1][0]
 
     def _operator(self, operator: Operator, inputs: Array, outputs: Array) -> Any:
         written = self.schema.OperatorT()
         written.opcodeIndex = self._code(operator.kind)
         written.inputs, written.outputs = inputs, outputs
         options = {name: self._option(name, value) for name, value in operator.options.items()}
-        if operator.subgraphs:
+        if operator.regions:
             names = ("condSubgraphIndex", "bodySubgraphIndex")
             options |= {
-                name: self.add_subgraph(graph, name.removesuffix("SubgraphIndex"))
-                for name, graph in zip(names, operator.subgraphs, strict=True)
+                name: self.add_subgraph(region.graph, name.removesuffix("SubgraphIndex"))
+                for name, region in zip(names, operator.regions, strict=True)
             }
         if options:
             table = options_of(operator.kind)
@@ -164,3 +158,27 @@ class Writer:
             code.builtinCode = getattr(self.schema.BuiltinOperator, kind)
             self.tree.operatorCodes.append(code)
         return self.codes[kind]
+
+
+def _operators(graph: Graph) -> Iterator[tuple[Operator, Sequence[Value]]]:
+    """The operators in order, and what each gives: a relu that alone reads a sum is part of the sum's."""
+    fused = {node.inputs[0]: node for node in graph.nodes if _may_be_fused(graph, node)}
+    absorbed = set(fused.values())
+    for node in graph.nodes:
+        if isinstance(node.op, Input | Constant) or node in absorbed:
+            continue
+        made = EMIT[type(node.op)](node.op, node)
+        last = fused.get(node.value)
+        if last is None:
+            yield made, node.values
+        else:
+            function = FUSED_NAMES[last.op.function]  # type: ignore[attr-defined]
+            yield evolve(made, options={**made.options, FUSED: function}), last.values
+
+
+def _may_be_fused(graph: Graph, node: Node) -> bool:
+    """Whether a node is an activation that the operator before it, which nothing else reads, ends with."""
+    if not isinstance(node.op, Activation) or node.op.function not in FUSED_NAMES:
+        return False
+    (x,) = node.inputs
+    return graph.uses[x] == 1 and isinstance(x.op, ACTIVATABLE)

@@ -1,8 +1,8 @@
 """Which ops of a recorded model are layers that may be quantized.
 
 A layer is an op that multiplies by a constant kernel: fully connected, convolution or depthwise convolution.
-Rows that are looked up in a table of weights are the answers of a layer too (see `lower_embedding`), but the
-table stays as it is.
+Rows that are looked up in a table of weights are the answers of a layer too (see
+`passes/lowering/embedding`), but the table stays as it is.
 It takes weights and answers of another precision well where it reads what another layer, or a picture, gives:
 numbers of one magnitude. It is left in float32 where it reads
 

@@ -1,4 +1,4 @@
-"""What is recorded of a TensorFlow Lite model before it is a file: values, operators and subgraphs."""
+"""An operator of a TensorFlow Lite model, before it is written."""
 
 from __future__ import annotations
 
@@ -6,51 +6,39 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from attrs import Factory, define, frozen
+import numpy.typing as npt
+from attrs import frozen
 
-from sensenet.ir.types import Array, Shape
+from sensenet.ir.graph import Value
+from sensenet.ir.region import Region
+from sensenet.ir.types import Array
 
-LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"})
-"""The kinds of operators whose inputs are x, kernel and bias; the last is None where there is none."""
+Operand = Value | Array | None
+"""A value of the graph, numbers, or nothing, such as the bias of a layer that has none."""
 
-
-@frozen(eq=False)
-class Value:
-    """A tensor: an input, the result of an operator, or a constant.
-
-    `sizes` is what is known of its entries where those are sizes of axes, which are never negative.
-    """
-
-    dtype: np.dtype[Any]
-    shape: Shape
-    name: str = ""
-    constant: Array | None = None
-    sizes: Shape | None = None
-
-    @property
-    def rank(self) -> int:
-        return len(self.shape)
+FUSED = "fusedActivationFunction"
+"""The option that says with which activation an operator ends."""
 
 
-@frozen(eq=False)
+@frozen(kw_only=True, eq=False)
 class Operator:
-    """An operator of the schema: `kind` is its name there, `options` are the fields of its options table.
+    """`kind` is its name in the schema, `options` are the fields of its options table.
 
-    Options that are enumerations in the schema have the names of those. `subgraphs` are the condition and
-    the body of a loop.
+    Options that are enumerations in the schema have the names of those. `regions` are the condition and the
+    body of a loop. It gives the results of the node that it is made from.
     """
 
     kind: str
-    inputs: tuple[Value | None, ...]
-    outputs: tuple[Value, ...]
-    options: Mapping[str, Any] = Factory(dict)
-    subgraphs: tuple[Subgraph, ...] = ()
+    inputs: tuple[Operand, ...]
+    options: Mapping[str, Any]
+    regions: tuple[Region, ...] = ()
 
 
-@define(eq=False)
-class Subgraph:
-    """Operators in the order in which they run."""
+def operator(kind: str, *inputs: Operand, **options: Any) -> Operator:
+    """Return an operator without regions."""
+    return Operator(kind=kind, inputs=inputs, options=options)
 
-    inputs: list[Value] = Factory(list)
-    operators: list[Operator] = Factory(list)
-    outputs: list[Value] = Factory(list)
+
+def integers(numbers: npt.ArrayLike) -> Array:
+    """Return what an operator takes as axes, sizes or positions, in i32."""
+    return np.asarray(numbers, np.int32)

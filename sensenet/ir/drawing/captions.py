@@ -56,7 +56,7 @@ def make_title(graph: Graph) -> str:
 
 
 def family(op: Op) -> str:
-    """The file in which an op is declared: tabular, dense, convolution, image, detection, basic or core."""
+    """The file in which an op is declared: such as tabular, dense, convolution or basic."""
     return type(op).__module__.rpartition(".")[2]
 
 

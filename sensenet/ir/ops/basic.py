@@ -10,19 +10,21 @@ import math
 import numpy as np
 from attrs import frozen
 
+from sensenet.errors import VerifyError
 from sensenet.ir.op import Op, require
-from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast
+from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, matches
 
 
 def _require_same_dtype(*types: TensorType) -> None:
-    require(len({t.dtype for t in types}) == 1, f"dtypes differ: {', '.join(map(str, types))}")
+    if len({t.dtype for t in types}) > 1:
+        raise VerifyError(f"dtypes differ: {', '.join(map(str, types))}")
 
 
 def _broadcast(*types: TensorType) -> TensorType:
     _require_same_dtype(*types)
     shape = broadcast(*(t.shape for t in types))
-    require(shape is not None, f"shapes do not broadcast: {', '.join(map(str, types))}")
-    assert shape is not None
+    if shape is None:
+        raise VerifyError(f"shapes do not broadcast: {', '.join(map(str, types))}")
     return types[0].with_shape(shape)
 
 
@@ -288,15 +290,23 @@ class Lookup(Op):
 
 @frozen(kw_only=True)
 class TakeAlong(Op):
-    """y[b, j] = x[b, positions[b, j]]; x: [b, n], positions: i32[b, k] → [b, k]."""
+    """y[b, …] = x[b, positions[b, …]]: entries of each row's own; x: [b, n, …], positions: i32[b, …].
+
+    The axes of positions, then those of x after its second.
+    """
 
     def infer(self, x: TensorType, positions: TensorType) -> TensorType:
-        require(x.rank == 2 and positions.rank == 2, f"expected rank 2, found {x} and {positions}")
+        require(x.rank >= 2 and positions.rank >= 1, f"expected rank 2, found {x} and {positions}")
         require(positions.dtype is DType.INT32, f"positions are {positions}, expected i32")
-        return x.with_shape(positions.shape)
+        batch = broadcast(x.shape[:1], positions.shape[:1])
+        require(batch is not None and matches(x.shape[:1], positions.shape[:1]), "the batches differ")
+        assert batch is not None
+        return x.with_shape((*batch, *positions.shape[1:], *x.shape[2:]))
 
     def evaluate(self, x: Array, positions: Array) -> Array:
-        return np.take_along_axis(x, positions, axis=1)
+        rows = np.arange(len(x)).reshape(-1, *[1] * (positions.ndim - 1))
+        taken: Array = x[rows, positions]
+        return taken
 
 
 @frozen(kw_only=True)

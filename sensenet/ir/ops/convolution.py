@@ -289,14 +289,16 @@ class Upsample2D(Op):
         if self.method is UpsampleMethod.NEAREST:
             result: Array = x.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
             return result
-        return _interpolate(_interpolate(x, 2, self.size[1]), 1, self.size[0])
+        height, width = x.shape[1] * self.size[0], x.shape[2] * self.size[1]
+        return interpolate(interpolate(x, 2, width), 1, height)
 
 
-def _interpolate(x: Array, axis: int, factor: int) -> Array:
+def interpolate(x: Array, axis: int, target: int) -> Array:
+    """x with an axis of another size, between the two entries next to each (half-pixel centres)."""
     size = x.shape[axis]
-    scale = np.float32(size) / np.float32(size * factor)
+    scale = np.float32(size) / np.float32(target)
     half = np.float32(0.5)
-    source = (np.arange(size * factor, dtype=np.float32) + half) * scale - half
+    source = (np.arange(target, dtype=np.float32) + half) * scale - half
     floor = np.floor(source)
     before = np.take(x, np.maximum(floor, 0).astype(np.int32), axis=axis)
     after = np.take(x, np.minimum(np.ceil(source), size - 1).astype(np.int32), axis=axis)

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.ops.tabular import Forest
-from sensenet.passes.forest_tables import LARGEST_TABLES, tree_grids
-from sensenet.passes.forest_trees import measure, tree_ranges
+from sensenet.passes.lowering.forest.tables import LARGEST_TABLES, tree_grids
+from sensenet.passes.lowering.forest.trees import measure, tree_ranges
 
 LARGEST_PATHS = 16 * 2**20
 """Bytes that the path matrices of one forest may take."""

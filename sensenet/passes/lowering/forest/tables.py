@@ -42,7 +42,7 @@ from sensenet.ir.ops.basic import (
 )
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
-from sensenet.passes.forest_trees import tree_ranges
+from sensenet.passes.lowering.forest.trees import tree_ranges
 
 LARGEST_TABLES = 2**21
 """Numbers in the tables of one op: 8 MiB. Of so many cells, float32 tells any half from the next."""

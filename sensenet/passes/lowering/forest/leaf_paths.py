@@ -23,7 +23,7 @@ from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.ops.basic import Cast, Gather, Greater, LessEqual, MatMul, Reshape, Transpose
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
-from sensenet.passes.forest_trees import Leaf, find_paths, tree_ranges
+from sensenet.passes.lowering.forest.trees import Leaf, find_paths, tree_ranges
 
 LARGEST_BLOCK = 8192
 """Entries of one forest's path matrix up to which all its trees share it; above, each tree has its own."""

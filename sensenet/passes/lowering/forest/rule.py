@@ -5,10 +5,10 @@ becomes, for two forests of small trees,
     transpose → gather → less_equal → cast → multiply → reshape → mean → subtract → cast → lookup → …
 
 A rule of the pass legalize. The strategies stand behind one interface, `strategy(forest, x, name)`: tables
-(see `forest_tables`) do one comparison for each threshold, and hold every answer that a tree has; leaf paths
-(see `forest_leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal (see
-`forest_traversal`) does work that grows with the depth, in seven ops a level. A target that walks trees
-itself has forests left for which that is the quickest. `forest_strategy` chooses. Forests of like size are
+(see `tables`) do one comparison for each threshold, and hold every answer that a tree has; leaf paths
+(see `leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal (see
+`traversal`) does work that grows with the depth, in seven ops a level. A target that walks trees
+itself has forests left for which that is the quickest. `strategy` chooses. Forests of like size are
 lowered together.
 
 Valid because all find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
@@ -30,11 +30,11 @@ from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor
 from sensenet.passes.columns import join
-from sensenet.passes.forest_leaf_paths import lower_leaf_paths
-from sensenet.passes.forest_strategy import Size, Strategy, choose_strategies, forest_sizes
-from sensenet.passes.forest_tables import lower_joined_tables, lower_tables
-from sensenet.passes.forest_traversal import lower_traversal
-from sensenet.passes.forest_trees import pick_forests
+from sensenet.passes.lowering.forest.leaf_paths import lower_leaf_paths
+from sensenet.passes.lowering.forest.strategy import Size, Strategy, choose_strategies, forest_sizes
+from sensenet.passes.lowering.forest.tables import lower_joined_tables, lower_tables
+from sensenet.passes.lowering.forest.traversal import lower_traversal
+from sensenet.passes.lowering.forest.trees import pick_forests
 from sensenet.passes.rewrite import Rule, Uses
 
 STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {

@@ -7,10 +7,9 @@ becomes
     %1 = Σ over the columns of T_with_zeros[row]                    f32[b, units]
 
 A code that is none stays another number than the one it is cut to, NaN too, and selects a last row of zeros.
-The sum over some columns is one lookup, f32[b, columns, units], and one product with ones, which the target
-tflite makes a sum. So many columns are looked up at once that their rows take no more memory than the
-one-hot encoding would, and the columns that it compares: 2 · Σ depths numbers for each row. With a column
-alone nothing is summed.
+The sum over some columns is one lookup, f32[b, columns, units], and one reduction. So many columns are looked
+up at once that their rows take no more memory than the one-hot encoding would, and the columns that it
+compares: 2 · Σ depths numbers for each row. With a column alone nothing is summed.
 
 Valid because the same rows are summed; in another order, so up to rounding.
 """
@@ -25,13 +24,13 @@ from sensenet.ir.ops.basic import (
     Cast,
     Equal,
     Lookup,
-    MatMul,
     Maximum,
     Minimum,
     Reshape,
     Select,
     Slice,
 )
+from sensenet.ir.ops.reduction import ReduceSum
 from sensenet.ir.ops.tabular import EmbeddingSum
 from sensenet.ir.types import DType, Tensor
 from sensenet.passes.rewrite import Uses
@@ -81,6 +80,4 @@ def _sum_rows(table: Tensor, rows: Value, name: str) -> Value:
         return apply(Lookup(table=table), listed, name=name).value
     entries = apply(Lookup(table=table), listed, name=f"{name}_entries").value
     by_row = apply(Reshape(shape=(None, columns, units)), entries, name=f"{name}_by_row").value
-    ones = constant(Tensor.float32(np.ones((1, 1, columns or 0))), f"{name}_ones")
-    total = apply(MatMul(), ones, by_row, name=f"{name}_total").value
-    return apply(Reshape(shape=(None, units)), total, name=name).value
+    return apply(ReduceSum(axes=(1,)), by_row, name=name).value

@@ -18,7 +18,7 @@ from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.ops.basic import Gather, LessEqual, Lookup, MatMul, Reshape, Select, TakeAlong
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.forest_trees import measure, tree_ranges
+from sensenet.passes.lowering.forest.trees import measure, tree_ranges
 
 
 def lower_traversal(forest: Forest, x: Value, name: str) -> Value:

@@ -18,13 +18,22 @@ from collections.abc import Mapping, Sequence
 
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Graph, Node, Value
+from sensenet.ir.legality import Legal, is_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Average
-from sensenet.ir.ops.dense import BatchedDense, BatchNormalization, Dropout
+from sensenet.ir.ops.basic import Add, Average, Flatten
+from sensenet.ir.ops.convolution import (
+    Convolution2D,
+    DepthwiseConvolution2D,
+    SeparableConvolution2D,
+    Upsample2D,
+)
+from sensenet.ir.ops.dense import Activation, BatchedDense, BatchNormalization, Dense, Dropout
+from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
+from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
-from sensenet.passes.forest_strategy import MANY_ROWS
-from sensenet.passes.lower_arithmetic import (
+from sensenet.passes.lowering.activations import lower_activation, split_activation
+from sensenet.passes.lowering.arithmetic import (
     lower_average,
     lower_batch_normalization,
     lower_destandardize,
@@ -32,9 +41,14 @@ from sensenet.passes.lower_arithmetic import (
     lower_one_hot,
     lower_standardize,
 )
-from sensenet.passes.lower_batched_dense import lower_batched_dense
-from sensenet.passes.lower_embedding import lower_embedding_sum
-from sensenet.passes.lower_forest import forest_rule
+from sensenet.passes.lowering.batched_dense import lower_batched_dense
+from sensenet.passes.lowering.boxes import lower_decode_boxes, lower_scale_boxes
+from sensenet.passes.lowering.embedding import lower_embedding_sum
+from sensenet.passes.lowering.forest.rule import forest_rule
+from sensenet.passes.lowering.forest.strategy import MANY_ROWS
+from sensenet.passes.lowering.images import lower_rescale, lower_separable_convolution, lower_upsample
+from sensenet.passes.lowering.shapes import lower_add, lower_flatten
+from sensenet.passes.lowering.suppression import lower_suppress_boxes
 from sensenet.passes.rewrite import Declined, Pass, Rule, Uses, apply_rules
 
 LOWERINGS: Mapping[type[Op], Rule] = {
@@ -43,31 +57,44 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     OneHot: lower_one_hot,
     EmbeddingSum: lower_embedding_sum,
     Forest: forest_rule(1, walks=False),
+    Dense: split_activation,
     BatchedDense: lower_batched_dense,
     BatchNormalization: lower_batch_normalization,
+    Activation: lower_activation,
     Dropout: lower_dropout,
+    Convolution2D: split_activation,
+    DepthwiseConvolution2D: split_activation,
+    SeparableConvolution2D: lower_separable_convolution,
+    Upsample2D: lower_upsample,
+    Rescale: lower_rescale,
+    DecodeBoxes: lower_decode_boxes,
+    ScaleBoxes: lower_scale_boxes,
+    SuppressBoxes: lower_suppress_boxes,
+    Add: lower_add,
     Average: lower_average,
+    Flatten: lower_flatten,
 }
 """How each op that a target may lack is made of others. Ops that are not here, every target has."""
 
 
-def legalize(legal: frozenset[type[Op]], rows: int = 1) -> Pass:
-    """The pass that leaves only ops of these classes; forests are made for so many rows in a call.
+def legalize(legal: Legal, rows: int = 1) -> Pass:
+    """The pass that leaves only nodes that a target takes; forests are made for so many rows in a call.
 
-    Where forests are legal, and calls have many rows, those are lowered all the same that are quicker so. It
+    If forests are legal, and calls have many rows, those are lowered all the same that are quicker so. It
     raises UnsupportedOpError, naming op and node, for an op that is neither legal nor lowered to others.
     """
 
     walks = Forest in legal
     lowerings = {**LOWERINGS, Forest: forest_rule(rows, walks)}
-    keeps = legal if rows < MANY_ROWS else legal - {Forest}
+    keeps_forests = walks and rows < MANY_ROWS
 
     def lower(node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
-        if type(node.op) in keeps:
+        legal_here = is_legal(node, legal)
+        if legal_here and (keeps_forests or not isinstance(node.op, Forest)):
             return None
         rule = lowerings.get(type(node.op))
         lowered = rule(node, uses) if rule is not None else None
-        if (lowered is None or isinstance(lowered, Declined)) and type(node.op) not in legal:
+        if (lowered is None or isinstance(lowered, Declined)) and not legal_here:
             raise UnsupportedOpError(
                 f"the target has no op {node.op.mnemonic()} (node {node.name!r}), "
                 "and there is no rule that makes it of others"
@@ -75,7 +102,7 @@ def legalize(legal: frozenset[type[Op]], rows: int = 1) -> Pass:
         return lowered
 
     def run(graph: Graph) -> Graph:
-        raw = graph if Forest in keeps else rewrite_thresholds.PASS.run(graph)
+        raw = graph if keeps_forests else rewrite_thresholds.PASS.run(graph)
         return apply_rules(raw, (lower,))
 
     return Pass(name="legalize", run=run)

@@ -1,0 +1,1 @@
+"""Rules that make ops of others, for targets that lack them; `legalize` is the pass that applies them."""

@@ -1,0 +1,121 @@
+"""Lowering rules for activations; the pass legalize uses them.
+
+    %1 = dense(%0) {kernel=…, bias=…, activation=softsign}
+becomes, for a target whose layers end with other activations,
+    %2 = dense(%0) {kernel=…, bias=…, activation=linear}
+    %1 = activation(%2) {function=softsign}
+and that, for a target that has no such op,
+    %1 = divide(%2, add(absolute(%2), 1))
+
+The formulas are those of `sensenet.ir.activation`, in forms in which nothing overflows, of ops that
+TensorFlow Lite and TensorFlow.js have:
+
+| function | formula | differs from the op by |
+|---|---|---|
+| leaky_relu | max(0.1·x, x) | nothing |
+| softsign | x / (1 + abs(x)) | nothing |
+| swish | x · sigmoid(x) | nothing |
+| exponential | x if it is NaN, else e^x: XNNPACK's e^NaN is 0 | nothing |
+| selu | scale · (relu(x) + alpha · elu(-relu(-x))) | nothing |
+| mish | x · w / (w + 2), w = n·(n + 2), n = e^min(x, 20) | rounding |
+| softplus | relu(x) + ln(1 + e^-abs(x)) | rounding: 1e-7, where ln(1 + …) is near 0 |
+| hard_sigmoid | relu6(1.2·x + 3) / 6, which keeps NaN where TFLite's minimum may lose it | rounding |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import evolve
+
+from sensenet.ir.activation import LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE, ActivationFunction
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import Add, Divide, Equal, Maximum, Minimum, Multiply, Select
+from sensenet.ir.ops.dense import Activation
+from sensenet.ir.ops.elementwise import Absolute, Exp, Log, Negate
+from sensenet.passes.linear_layers import LINEAR_LAYERS
+from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.rewrite import Uses
+
+ALMOST_ONE = 20.0
+"""From here on tanh(softplus(x)) is 1 in float32."""
+
+RELU, RELU6, ELU, SIGMOID = (
+    Activation(function=function)
+    for function in (
+        ActivationFunction.RELU,
+        ActivationFunction.RELU6,
+        ActivationFunction.ELU,
+        ActivationFunction.SIGMOID,
+    )
+)
+
+
+def split_activation(node: Node, _: Uses) -> Value | None:
+    """The layer without its activation, and that as an op of its own."""
+    op = node.op
+    if not isinstance(op, LINEAR_LAYERS) or op.activation is ActivationFunction.LINEAR:
+        return None
+    layer = evolve(op, activation=ActivationFunction.LINEAR)
+    linear = apply(layer, *node.inputs, name=f"{node.name}_linear").value
+    return apply(Activation(function=op.activation), linear, name=node.name).value
+
+
+def lower_activation(node: Node, _: Uses) -> Value | None:
+    """The function in ops of arithmetic, where it is made of several; a linear one is none."""
+    if not isinstance(node.op, Activation):
+        return None
+    (x,) = node.inputs
+    if node.op.function is ActivationFunction.LINEAR:
+        return x
+    formula = FORMULAS.get(node.op.function)
+    return None if formula is None else named(formula(Maker(node.name), x), node.name)
+
+
+def _leaky_relu(make: Maker, x: Value) -> Value:
+    return make(Maximum(), make(Multiply(), x, LEAKY_RELU_SLOPE), x)
+
+
+def _mish(make: Maker, x: Value) -> Value:
+    n = make(Exp(), make(Minimum(), x, ALMOST_ONE))
+    w = make(Multiply(), n, make(Add(), n, 2.0))
+    return make(Multiply(), x, make(Divide(), w, make(Add(), w, 2.0)))
+
+
+def _softplus(make: Maker, x: Value) -> Value:
+    small = make(Exp(), make(Negate(), make(Absolute(), x)))
+    return make(Add(), make(RELU, x), make(Log(), make(Add(), small, 1.0)))
+
+
+def _softsign(make: Maker, x: Value) -> Value:
+    return make(Divide(), x, make(Add(), make(Absolute(), x), 1.0))
+
+
+def _selu(make: Maker, x: Value) -> Value:
+    negative = make(ELU, make(Negate(), make(RELU, make(Negate(), x))))
+    return make(Multiply(), make(Add(), make(RELU, x), make(Multiply(), negative, SELU_ALPHA)), SELU_SCALE)
+
+
+def _swish(make: Maker, x: Value) -> Value:
+    return make(Multiply(), x, make(SIGMOID, x))
+
+
+def _exponential(make: Maker, x: Value) -> Value:
+    return make(Select(), make(Equal(), x, x), make(Exp(), x), x)
+
+
+def _hard_sigmoid(make: Maker, x: Value) -> Value:
+    return make(Multiply(), make(RELU6, make(Add(), make(Multiply(), x, 1.2), 3.0)), 1.0 / 6.0)
+
+
+FORMULAS: Mapping[ActivationFunction, Callable[[Maker, Value], Value]] = {
+    ActivationFunction.LEAKY_RELU: _leaky_relu,
+    ActivationFunction.MISH: _mish,
+    ActivationFunction.SOFTPLUS: _softplus,
+    ActivationFunction.SOFTSIGN: _softsign,
+    ActivationFunction.SELU: _selu,
+    ActivationFunction.SWISH: _swish,
+    ActivationFunction.EXPONENTIAL: _exponential,
+    ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
+}
+"""The functions that are made of others."""

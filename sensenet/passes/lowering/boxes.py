@@ -1,0 +1,93 @@
+"""Lowering rules for the boxes of object detectors; the pass legalize uses them.
+
+    %1 = decode_boxes(%0) {…}     becomes  a reshape to f32[b, cells, anchors, 5 + classes], and arithmetic
+    %2 = scale_boxes(%0, %1) {}   becomes  round(multiply(%0, the larger of the sizes of %1))
+
+Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit.
+
+The centres' sigmoid is spelled 1 / (1 + e^-x), as the interpreter computes it: TensorFlow's own errs by up to
+6 units in the last place, and not always alike for the same x, which is enough to round a box's side to
+another pixel. Not that of scores: XNNPACK's e^NaN is 0, so NaN would score 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.ops.basic import Add, Cast, Concatenate, Divide, Multiply, Reshape, Slice, Subtract
+from sensenet.ir.ops.dense import Activation
+from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, grid
+from sensenet.ir.ops.elementwise import Exp, Negate, Round
+from sensenet.ir.ops.reduction import ArgMax, ReduceMax
+from sensenet.ir.types import DType
+from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.rewrite import Uses
+
+SIGMOID = Activation(function=ActivationFunction.SIGMOID)
+
+
+def lower_decode_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
+    """Boxes, scores and classes, each of all cells at once."""
+    op = node.op
+    if not isinstance(op, DecodeBoxes):
+        return None
+    make, (x,) = Maker(node.name), node.inputs
+    anchors, batch, boxes = len(op.anchors.array), x.type.shape[0], node.types[1].shape[1]
+    cells = _cells(make, x)
+    total = cells * anchors if isinstance(cells, int) else make(Multiply(), cells, anchors)
+    width = 5 + op.classes
+    raw = make.reshape(x, [-1, cells, anchors, width], (batch, boxes and boxes // anchors, anchors, width))
+    shift = 0.5 * (op.xyscale - 1)
+    offsets = _exact_sigmoid(make, make(Slice(start=0, stop=2), raw))
+    if op.xyscale != 1:
+        offsets = make(Subtract(), make(Multiply(), offsets, op.xyscale), shift)
+    centres = make(Multiply(), make(Add(), offsets, _grid(make, x)), op.stride)
+    sizes = make(Multiply(), make(Exp(), make(Slice(start=2, stop=4), raw)), op.anchors.array)
+    halves = make(Divide(), sizes, 2.0)
+    corners = make(Concatenate(), make(Subtract(), centres, halves), make(Add(), centres, halves))
+    confidence = make(SIGMOID, make(Slice(start=4, stop=5), raw))
+    scores = make(Multiply(), confidence, make(SIGMOID, make(Slice(start=5, stop=width), raw)))
+    relative = make(Divide(), corners, op.input_size)
+    best = make(ReduceMax(axes=(-1,)), scores)
+    classes = make(ArgMax(axis=-1), scores)
+    return (
+        named(make.reshape(relative, [-1, total, 4], (batch, boxes, 4)), node.name),
+        named(make.reshape(best, [-1, total], (batch, boxes)), f"{node.name}_scores"),
+        named(make.reshape(classes, [-1, total], (batch, boxes)), f"{node.name}_classes"),
+    )
+
+
+def _cells(make: Maker, x: Value) -> int | Value:
+    """The number of cells of a grid; i32[] if it is unknown."""
+    rows, columns = x.type.shape[1:3]
+    if rows is not None and columns is not None:
+        return rows * columns
+    return make(Multiply(), make.size(x, 1), make.size(x, 2))
+
+
+def _grid(make: Maker, x: Value) -> Value:
+    """f32[cells, 1, 2]: each cell's column and row."""
+    rows, columns = x.type.shape[1:3]
+    if rows is not None and columns is not None:
+        return make.constant(grid(rows, columns).reshape(rows * columns, 1, 2), DType.FLOAT32)
+    by_row, by_column = (make(Cast(dtype=DType.FLOAT32), make.count(x, axis)) for axis in (1, 2))
+    below = make(Multiply(), make(Reshape(shape=(None, 1, 1)), by_row), [0, 1])
+    right = make(Multiply(), make(Reshape(shape=(1, None, 1)), by_column), [1, 0])
+    return make(Reshape(shape=(None, 1, 2)), make(Add(), below, right))
+
+
+def _exact_sigmoid(make: Maker, x: Value) -> Value:
+    one = make.constant(1, DType.FLOAT32)
+    return make(Divide(), one, make(Add(), make(Exp(), make(Negate(), x)), one))
+
+
+def lower_scale_boxes(node: Node, _: Uses) -> Value | None:
+    """The boxes times the larger side of the image, rounded."""
+    if not isinstance(node.op, ScaleBoxes):
+        return None
+    make, (boxes, pixels) = Maker(node.name), node.inputs
+    sizes = make.sizes(pixels, 1, 3)
+    largest = make(Cast(dtype=DType.FLOAT32), make(ReduceMax(axes=(0,)), sizes))
+    return named(make(Round(), make(Multiply(), boxes, largest)), node.name)

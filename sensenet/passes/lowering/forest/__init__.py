@@ -1,0 +1,1 @@
+"""Forests as basic ops: the strategies, and which of them is the quickest for a forest."""

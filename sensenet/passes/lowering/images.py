@@ -1,0 +1,121 @@
+"""Lowering rules for ops on images; the pass legalize uses them.
+
+    %1 = separable_convolution_2d(%0) {…}     becomes  depthwise_convolution_2d, convolution_2d
+    %1 = upsample_2d(%0) {size=(2, 2), …}     becomes  resize_2d(%0, multiply(sizes of %0, (2, 2)))
+    %1 = rescale(%0) {height=8, width=8, …}   becomes  arithmetic on the sizes of %0, take(take(%0, …), …)
+
+Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit, but for
+`rescale` with the method pad: the mean that it fills with is summed in float32, row by row first, where sums
+of whole numbers up to 255 are exact. An image too thin to leave anything, which the interpreter refuses, is
+not refused: what it gives is not defined.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.ops.basic import (
+    Add,
+    Cast,
+    Divide,
+    Greater,
+    Minimum,
+    Multiply,
+    Reshape,
+    Select,
+    Slice,
+    Subtract,
+)
+from sensenet.ir.ops.convolution import (
+    Convolution2D,
+    DepthwiseConvolution2D,
+    SeparableConvolution2D,
+    Upsample2D,
+)
+from sensenet.ir.ops.elementwise import And, Floor, Round
+from sensenet.ir.ops.image import Rescale, RescaleType
+from sensenet.ir.ops.reduction import ReduceMax, ReduceMin, ReduceSum
+from sensenet.ir.ops.shape import Resize2D, Take
+from sensenet.ir.types import Array, DType
+from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.rewrite import Uses
+
+
+def lower_separable_convolution(node: Node, _: Uses) -> Value | None:
+    """A depthwise convolution, then one of single pixels."""
+    op = node.op
+    if not isinstance(op, SeparableConvolution2D):
+        return None
+    make = Maker(node.name)
+    depthwise = DepthwiseConvolution2D(kernel=op.depth_kernel, strides=op.strides, padding=op.padding)
+    pointwise = Convolution2D(kernel=op.point_kernel, bias=op.bias, activation=op.activation)
+    return named(make(pointwise, make(depthwise, node.inputs[0])), node.name)
+
+
+def lower_upsample(node: Node, _: Uses) -> Value | None:
+    """Images of unknown size in another, that is computed."""
+    op = node.op
+    if not isinstance(op, Upsample2D):
+        return None
+    make, (x,) = Maker(node.name), node.inputs
+    size = make(Multiply(), make.sizes(x, 1, 3), op.size)
+    return named(make(Resize2D(method=op.method), x, size), node.name)
+
+
+def lower_rescale(node: Node, _: Uses) -> Value | None:
+    """The arithmetic of `sensenet.ir.ops.image.rescale`, on sizes known when it runs."""
+    op = node.op
+    if not isinstance(op, Rescale):
+        return None
+    make, (x,) = Maker(node.name), node.inputs
+    target = np.array([op.height, op.width], np.float32)
+    if x.type.shape[1:3] == (op.height, op.width):
+        return x
+    source = make.float_sizes(x, 1, 3)
+    scaled, offsets = _placement(make, op.method, source, target)
+    ratios = make(Divide(), source, scaled)
+    last = make(Subtract(), source, 1.0)
+    taken = x
+    for axis, size in enumerate((op.height, op.width)):
+        first = _position(make, offsets, axis)
+        centres = make(Add(), make(Add(), first, np.arange(size)), 0.5)
+        places = make(Floor(), make(Multiply(), centres, _position(make, ratios, axis)))
+        rows = make(Minimum(), places, _position(make, last, axis))
+        taken = make(Take(axis=axis + 1), taken, make(Cast(dtype=DType.INT32), rows))
+    if op.method is RescaleType.PAD:
+        taken = _fill_outside(make, taken, scaled, (op.height, op.width))
+    return named(taken, node.name)
+
+
+def _position(make: Maker, sizes: Value, axis: int) -> Value:
+    """f32[1]: the number of an axis, 0 for the height."""
+    return make(Slice(axis=0, start=axis, stop=axis + 1), sizes)
+
+
+def _placement(make: Maker, method: RescaleType, source: Value, target: Array) -> tuple[Value, Value]:
+    """f32[2], f32[2]: the size that the image is scaled to, and the first row and column kept of it."""
+    nowhere = make.constant([0, 0], DType.FLOAT32)
+    if method is RescaleType.WARP:
+        return make.constant(target, DType.FLOAT32), nowhere
+    reduction = ReduceMin if method is RescaleType.PAD else ReduceMax
+    ratios = make(Divide(), make.constant(target, DType.FLOAT32), source)
+    exact = make(Multiply(), source, make(reduction(axes=(0,), keep_dimensions=True), ratios))
+    if method is RescaleType.PAD:
+        return make(Round(), exact), nowhere
+    offsets = make(Round(), make(Divide(), make(Subtract(), exact, target), 2.0))
+    return make(Round(), exact), offsets
+
+
+def _fill_outside(make: Maker, x: Value, scaled: Value, size: tuple[int, int]) -> Value:
+    """The image with the mean of its part inside `scaled` outside it; f32[b, h, w, c]."""
+    height, width = size
+    above = make(Greater(), _position(make, scaled, 0), np.arange(height).reshape(height, 1, 1))
+    before = make(Greater(), _position(make, scaled, 1), np.arange(width).reshape(width, 1))
+    inside = make(And(), above, before)
+    zero = make.constant(0, DType.FLOAT32)
+    rows = make(ReduceSum(axes=(2, 3)), make(Select(), inside, x, zero))
+    pixels = make(Multiply(), _position(make, scaled, 0), _position(make, scaled, 1))
+    count = make(Multiply(), pixels, make.float_sizes(x, 3, 4))
+    mean = make(Divide(), make(ReduceSum(axes=(1,)), rows), count)
+    return make(Select(), inside, x, make(Reshape(shape=(None, 1, 1, 1)), mean))

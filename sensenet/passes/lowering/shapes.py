@@ -1,0 +1,34 @@
+"""Lowering rules for ops that others of more operands are made of; the pass legalize uses them.
+
+    %1 = flatten(%0) {}                           becomes  reshape(%0), or dynamic_reshape(%0, sizes of %0)
+    %3 = add(%0, %1, %2) {}                       becomes  add(add(%0, %1), %2)
+
+Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit.
+"""
+
+from __future__ import annotations
+
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.ops.basic import Add, Flatten
+from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.rewrite import Uses
+
+
+def lower_flatten(node: Node, _: Uses) -> Value | None:
+    """A reshape; if several sizes are unknown, to a computed shape."""
+    if not isinstance(node.op, Flatten):
+        return None
+    make, (x,) = Maker(node.name), node.inputs
+    batch, size = shape = node.types[0].shape
+    rows = -1 if size else batch if batch is not None else make.size(x, 0)
+    return named(make.reshape(x, [rows, -1 if size is None else size], shape), node.name)
+
+
+def lower_add(node: Node, _: Uses) -> Value | None:
+    """Sums of two, from the left."""
+    if not isinstance(node.op, Add) or len(node.inputs) == 2:
+        return None
+    make, total = Maker(node.name), node.inputs[0]
+    for value in node.inputs[1:]:
+        total = make(Add(), total, value)
+    return named(total, node.name)

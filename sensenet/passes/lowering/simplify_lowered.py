@@ -1,0 +1,106 @@
+"""simplify-lowered: fewer ops for the same answers, of those that a target has.
+
+    %1 = dense(%0) {kernel=…, bias=none, activation=linear} : f32[?,4]
+    %2 = constant() {value=f32[4]{…}} : f32[4]
+    %3 = add(%1, %2) {} : f32[?,4]
+    %4 = activation(%3) {function=relu} : f32[?,4]
+becomes, for a target whose dense layers may end with relu,
+    %4 = dense(%0) {kernel=…, bias=f32[4]{…}, activation=relu} : f32[?,4]
+
+What only constants go into is computed, equal nodes become one, ops that give back their input go, a reshape
+of a reshape is one. A product with a constant matrix is a dense layer, one with a row of ones a sum; a layer
+takes the bias that is added to its results, and an activation if the target's layers end with it. The pass of
+targets that are made of tensor ops, after legalize, at every level.
+
+Valid because each rule is: of fold-constants, eliminate-common-subexpressions, remove-identities,
+simplify-rearrangements and fuse-activations, or as a product of matrices and a sum are what a layer means.
+Must not fire where the target does not take what it would give, nor for a layer that something else reads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import evolve
+
+from sensenet.ir.graph import Graph, Node, Value, apply
+from sensenet.ir.legality import Legal, is_legal
+from sensenet.ir.ops.basic import Add, MatMul
+from sensenet.ir.ops.core import Constant
+from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.reduction import ReduceSum
+from sensenet.ir.types import Tensor
+from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
+from sensenet.passes.fold_constants import fold_constant
+from sensenet.passes.fuse_activations import fuse_activation
+from sensenet.passes.linear_layers import is_linear
+from sensenet.passes.remove_identities import remove_identity
+from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
+from sensenet.passes.shapes import compose_shapes, compose_transpositions
+
+
+def sum_with_ones(node: Node, _: Uses) -> Value | None:
+    """The product of a row of ones and matrices: the sum of their rows."""
+    if not isinstance(node.op, MatMul):
+        return None
+    left, right = node.inputs
+    if not isinstance(left.op, Constant) or left.type.rank > right.type.rank:
+        return None
+    ones = left.op.value.array
+    if ones.size != ones.shape[-1] or not np.all(ones == 1):
+        return None
+    axis = right.type.rank - 2
+    return apply(ReduceSum(axes=(axis,), keep_dimensions=True), right, name=node.name).value
+
+
+def multiply_by_layer(node: Node, _: Uses) -> Value | None:
+    """The product with a constant matrix: a dense layer."""
+    if not isinstance(node.op, MatMul):
+        return None
+    left, right = node.inputs
+    if not isinstance(right.op, Constant) or right.type.rank != 2 or not right.op.value.finite:
+        return None
+    return apply(Dense(kernel=right.op.value), left, name=node.name).value
+
+
+def fuse_bias(node: Node, uses: Uses) -> Value | None:
+    """A layer without bias, and what is added to its results, if that is one number a channel."""
+    if not isinstance(node.op, Add) or len(node.inputs) != 2:
+        return None
+    for y, added in (node.inputs, node.inputs[::-1]):
+        if not is_linear(y.op) or y.op.bias is not None or not isinstance(added.op, Constant):
+            continue
+        bias, units = added.op.value, y.type.shape[-1]
+        fits = bias.shape[-1:] == (units,) and bias.array.size == units and len(bias.shape) <= y.type.rank
+        if fits and bias.finite and uses.only(y):
+            layer = evolve(y.op, bias=Tensor(bias.array.reshape(-1)) if bias.array.any() else None)
+            return apply(layer, *y.node.inputs, name=node.name).value
+    return None
+
+
+def fuse_if_legal(legal: Legal) -> Rule:
+    """The rule that makes an activation part of a layer, if the target takes that."""
+
+    def fuse_activation_if_legal(node: Node, uses: Uses) -> Value | None:
+        fused = fuse_activation(node, uses)
+        return fused if isinstance(fused, Value) and is_legal(fused.node, legal) else None
+
+    return fuse_activation_if_legal
+
+
+def simplify_lowered(legal: Legal) -> Pass:
+    """The pass for a target that takes these nodes."""
+    shaping = (
+        fold_constant,
+        remove_identity,
+        compose_shapes,
+        compose_transpositions,
+        sum_with_ones,
+        multiply_by_layer,
+    )
+    fusing = (fuse_bias, fuse_if_legal(legal))
+
+    def run(graph: Graph) -> Graph:
+        shaped = eliminate_common_subexpressions(apply_rules(graph, shaping))
+        return apply_rules(shaped, fusing)
+
+    return Pass(name="simplify-lowered", run=run)

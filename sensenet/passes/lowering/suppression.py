@@ -1,0 +1,151 @@
+"""Lowering rule for non-maximum suppression; the pass legalize uses it.
+
+    %1 = suppress_boxes(%boxes, %scores, %classes) {…}
+becomes
+    %2 = while(%remaining, %chosen, %valid, %boxes) {condition=graph {…}, body=graph {…}}
+    %1 = take_along(%boxes, %2:1), …
+
+A loop takes the best remaining box of every image of the batch at each step. It ends when every image has
+`max_objects` boxes, or none left that scores enough. A score that is out of the running is replaced by one
+that is not above the threshold.
+
+Valid because it takes the same boxes in the same order as the op, by the same float32 arithmetic: the results
+are the same, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.ops.basic import (
+    Add,
+    Cast,
+    Divide,
+    Equal,
+    Greater,
+    Maximum,
+    Minimum,
+    Multiply,
+    Reshape,
+    Select,
+    Slice,
+    Subtract,
+    TakeAlong,
+)
+from sensenet.ir.ops.control import While
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.detection import SuppressBoxes
+from sensenet.ir.ops.elementwise import And
+from sensenet.ir.ops.image import Index
+from sensenet.ir.ops.reduction import ArgMax, ReduceAny, ReduceMax
+from sensenet.ir.ops.shape import Fill
+from sensenet.ir.region import Region
+from sensenet.ir.types import DType, Tensor
+from sensenet.passes.lowering.activations import RELU
+from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.rewrite import Uses
+
+DROPPED = -1.0
+"""Stands for the score of a box that is out of the running; a threshold below it stands for itself."""
+
+
+def lower_suppress_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
+    """The loop, and what it chose."""
+    op = node.op
+    if not isinstance(op, SuppressBoxes):
+        return None
+    make, (boxes, scores, classes) = Maker(node.name), node.inputs
+    batch = make.size(scores, 0)
+    zero = Tensor.int32(0)
+    rows = scores.type.shape[0]
+    in_running = make(Greater(), scores, op.score_threshold)
+    start = {
+        "remaining": make(Select(), in_running, scores, _dropped(make, op)),
+        "chosen": make(Fill(value=zero, shape=(rows, op.max_objects)), make.shape(batch, op.max_objects)),
+        "valid": make(Fill(value=zero, shape=(rows,)), make.shape(batch)),
+        "boxes": boxes,
+    }
+    parts = (
+        _region(start, lambda values: _proceed(op, values)),
+        _region(start, lambda values: _step(op, values)),
+    )
+    loop = apply(While(condition=parts[0], body=parts[1]), *start.values(), name=f"{node.name}_loop")
+    chosen, valid = loop.values[1:3]
+    return (
+        named(make(TakeAlong(), boxes, chosen), node.name),
+        named(make(TakeAlong(), scores, chosen), f"{node.name}_scores"),
+        named(make(TakeAlong(), classes, chosen), f"{node.name}_classes"),
+        valid,
+    )
+
+
+def _region(start: Mapping[str, Value], make: Callable[[Mapping[str, Value]], Mapping[str, Value]]) -> Region:
+    """A region that takes what the loop carries."""
+    inputs = {name: apply(Input(type=value.type), name=name) for name, value in start.items()}
+    return Region.create(inputs.values(), make({name: node.value for name, node in inputs.items()}))
+
+
+def _dropped(make: Maker, op: SuppressBoxes) -> Value:
+    return make.constant(min(DROPPED, op.score_threshold), DType.FLOAT32)
+
+
+def _searching(make: Maker, op: SuppressBoxes, values: Mapping[str, Value]) -> Value:
+    """bool[b]: whether an image still wants a box and has one."""
+    best = make(ReduceMax(axes=(1,)), values["remaining"])
+    wanted = make(Greater(), make.constant(op.max_objects, DType.INT32), values["valid"])
+    return make(And(), make(Greater(), best, op.score_threshold), wanted)
+
+
+def _proceed(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]:
+    make = Maker("proceed")
+    return {"proceed": make(ReduceAny(axes=(0,)), _searching(make, op, values))}
+
+
+def _step(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]:
+    make = Maker("step")
+    remaining, chosen, valid, boxes = values.values()
+    best = make(ArgMax(axis=1), remaining)
+    column = make(Reshape(shape=(None, 1)), best)
+    box = make(TakeAlong(), boxes, best)
+    positive = make(Greater(), make(ReduceMax(axes=(1,)), box), 0.0)
+    counts = make(And(), _searching(make, op, values), positive)
+    slot = make(Equal(), make(Reshape(shape=(None, 1)), valid), np.arange(op.max_objects))
+    here = make(And(), slot, make(Reshape(shape=(None, 1)), counts))
+    overlap = _overlap(make, make(Reshape(shape=(None, 1, 4)), box), boxes)
+    apart = make(Greater(), make.constant(op.iou_threshold, DType.FLOAT32), overlap)
+    dropped = _dropped(make, op)
+    others = make(Select(), apart, remaining, dropped)
+    taken = make(Equal(), make.count(remaining, 1), column)
+    return {
+        "remaining": make(Select(), taken, dropped, others),
+        "chosen": make(Select(), here, column, chosen),
+        "valid": make(Add(), valid, make(Cast(dtype=DType.INT32), counts)),
+        "boxes": boxes,
+    }
+
+
+def _overlap(make: Maker, box: Value, boxes: Value) -> Value:
+    """f32[b, n]: intersection over union of f32[b, 1, 4] with f32[b, n, 4]."""
+
+    def sides(lows: Value, highs: Value) -> Value:
+        return make(Subtract(), highs, lows)
+
+    def area(corners: Value) -> Value:
+        return product(sides(low(corners), high(corners)))
+
+    def low(corners: Value) -> Value:
+        return make(Slice(start=0, stop=2), corners)
+
+    def high(corners: Value) -> Value:
+        return make(Slice(start=2, stop=4), corners)
+
+    def product(pairs: Value) -> Value:
+        return make(Multiply(), *(make(Index(axis=2, index=index), pairs) for index in (0, 1)))
+
+    common = sides(make(Maximum(), low(box), low(boxes)), make(Minimum(), high(box), high(boxes)))
+    intersection = product(make(RELU, common))  # unlike TFLite's maximum, it keeps NaN
+    union = make(Subtract(), make(Add(), area(box), area(boxes)), intersection)
+    return make(Divide(), intersection, make(Add(), union, 1e-8))
