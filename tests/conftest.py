@@ -13,6 +13,9 @@ from hypothesis import settings
 profiles.register()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# Without it, tensorflowjs imports IPython wherever output is captured.
+os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update` rewrites the golden files of tests/passes: look at the diff before it is committed."""
