@@ -22,7 +22,8 @@ def import_package(package: str, extra: str, purpose: str) -> Any:
         with delay_forks():
             return importlib.import_module(package)
     except Exception as error:  # each package fails in its own way
-        if isinstance(error, ModuleNotFoundError) and error.name == top:
+        blocked = sys.modules.get(top, top) is None  # as a program does that wants a package not imported
+        if isinstance(error, ModuleNotFoundError) and (blocked or error.name == top):
             raise MissingPackageError(top, extra, purpose) from error
         raise BrokenPackageError(top, extra, purpose, _first_line(error)) from error
 
