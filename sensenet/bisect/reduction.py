@@ -24,6 +24,7 @@ from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.op import require
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.printer import tensors_of
+from sensenet.ir.region import Region
 from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, Tensor, TensorType
 from sensenet.ir.verify import verify
@@ -180,20 +181,27 @@ def _resized(graph: Graph, size: int, smaller: int) -> Graph:
                 return attribute.with_shape(map(resize, attribute.shape))
             case tuple():
                 return tuple(map(resize, attribute))
+            case Region(graph=inner):
+                return Region(_map_ops(inner, resize))
             case int() if attribute == size and not isinstance(attribute, bool):
                 return smaller
             case _ if attrs.has(type(attribute)):
                 return _map_attributes(attribute, resize)
         return attribute
 
+    resized = _map_ops(graph, resize)
+    require(_extent(resized) < _extent(graph), "the size follows from others")
+    return resized
+
+
+def _map_ops(graph: Graph, change: Callable[[Any], Any]) -> Graph:
+    """The graph with the attributes of all its ops changed, those of inputs too."""
     made: dict[Node, Node] = {}
     for node in graph.nodes:
         inputs = [Value(made[value.node], value.index) for value in node.inputs]
-        made[node] = apply(_map_attributes(node.op, resize), *inputs, name=node.name)
+        made[node] = apply(_map_attributes(node.op, change), *inputs, name=node.name)
     outputs = {name: Value(made[value.node], value.index) for name, value in graph.outputs.items()}
-    resized = Graph.create([made[node] for node in graph.inputs], outputs, graph.signature)
-    require(_extent(resized) < _extent(graph), "the size follows from others")
-    return resized
+    return Graph.create([made[node] for node in graph.inputs], outputs, graph.signature)
 
 
 def _map_attributes(owner: Any, change: Callable[[Any], Any]) -> Any:
@@ -228,6 +236,8 @@ def _with_tensor(graph: Graph, name: str, old: Tensor, new: Tensor) -> Graph:
     def change(attribute: Any) -> Any:
         if isinstance(attribute, tuple):
             return tuple(map(change, attribute))
+        if isinstance(attribute, Region):
+            return Region(_map_ops(attribute.graph, change))
         return new if attribute is old else attribute
 
     def replace(node: Node) -> tuple[Value, ...]:

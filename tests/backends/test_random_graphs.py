@@ -12,7 +12,7 @@ from strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs
 
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops import basic, detection, tabular
+from sensenet.ir.ops import basic, control, detection, elementwise, reduction, tabular
 from sensenet.ir.types import Array, DType
 
 JUMPING = {
@@ -23,6 +23,11 @@ JUMPING = {
     basic.Select,
     basic.Lookup,
     basic.TakeAlong,
+    elementwise.Floor,
+    elementwise.Round,
+    reduction.ArgMax,
+    reduction.ReduceAny,
+    control.While,
     tabular.Forest,
     tabular.OneHot,
     tabular.EmbeddingSum,

@@ -15,13 +15,17 @@ from sensenet.bisect.trial import DIFFERS, Outcome, Trial
 from sensenet.errors import InputError, MissingPackageError
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
-from sensenet.ir.graph import Graph, apply, rebuild
+from sensenet.ir.graph import Graph, apply, constant, rebuild
 from sensenet.ir.legality import all_of
+from sensenet.ir.ops.basic import Add, Greater
+from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
+from sensenet.ir.ops.reduction import ReduceAny
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.parser import parse_graph
-from sensenet.ir.printer import print_graph, weights
+from sensenet.ir.printer import print_graph, tensors_of, weights
+from sensenet.ir.region import Region
 from sensenet.ir.signature import NumericColumn, Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
@@ -386,3 +390,26 @@ def test_all_passes_made_of_rules_say_so():
     """Those that are not rewrite a graph as a whole, and are not searched for a rewrite."""
     assert ALL_PASSES["fold-batch-normalization"].rules
     assert not ALL_PASSES["share-weights"].rules
+
+
+def test_loops_are_reduced_inside():
+    """Sizes and weights of regions become smaller with those around them."""
+    inputs = [apply(Input(type=f32(None, 12)), name=name) for name in ("x", "other")]
+
+    def region(make):
+        given = [apply(Input(type=node.types[0]), name=node.name) for node in inputs]
+        return Region.create(given, make(*(node.value for node in given)))
+
+    limit = constant(Tensor.float32(np.linspace(3.1, 4.2, 12)))
+    condition = region(
+        lambda x, _: {"go": apply(ReduceAny(axes=(0, 1)), apply(Greater(), limit, x).value).value}
+    )
+    body = region(lambda x, other: {"x": apply(Add(), x, other).value, "other": other})
+    loop = apply(While(condition=condition, body=body), *(node.value for node in inputs), name="loop")
+    graph = Graph.create(inputs, {"y": loop.value, "other": loop.values[1]}, Signature())
+    smallest = reduce_graph(graph, lambda candidate: While in candidate.ops)
+    verify(smallest)
+    (left,) = [node for node in smallest.nodes if isinstance(node.op, While)]
+    assert left.types == (f32(None, 1), f32(None, 1))
+    (kept,) = tensors_of(left.op)
+    assert kept == Tensor.float32([0])

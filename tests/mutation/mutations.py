@@ -6,41 +6,10 @@ the text which each of them replaces is still there.
 
 from __future__ import annotations
 
-from pathlib import Path
+from lowering_mutations import LOWERING_MUTATIONS
+from mutation import DEFAULT_TESTS, ROOT, Mutation
 
-from attrs import frozen
-
-ROOT = Path(__file__).parents[2]
-
-SOONEST = ("tests/passes/test_passes_golden.py", "tests/passes/test_passes_precision.py")
-"""Files of tests that take a second."""
-
-DEFAULT_TESTS = (
-    *SOONEST,
-    *sorted({f"tests/passes/{path.name}" for path in (ROOT / "tests/passes").glob("test_*.py")} - {*SOONEST}),
-    "tests/test_properties.py",
-)
-"""What should notice: whole files, those of all passes."""
-
-
-@frozen(kw_only=True)
-class Mutation:
-    """`old`, which stands in `file` exactly once, becomes `new`; `reason` says why that is wrong."""
-
-    name: str
-    reason: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...] = DEFAULT_TESTS
-
-    def apply(self, source: str) -> str:
-        """The text of the file with the fault; raises ValueError unless `old` stands there once."""
-        count = source.count(self.old)
-        if count != 1:
-            raise ValueError(f"{self.name}: the text to replace stands {count} times in {self.file}")
-        return source.replace(self.old, self.new)
-
+__all__ = ["MUTATIONS", "ROOT", "Mutation"]
 
 MUTATIONS = (
     Mutation(
@@ -334,5 +303,6 @@ MUTATIONS = (
         old="rows = start + np.arange(width(part) or 0)",
         new="rows = np.arange(width(part) or 0)",
     ),
+    *LOWERING_MUTATIONS,
 )
 """By what they break: axes, epsilon, uses, padding, precision, activations, order, trees, the rest."""

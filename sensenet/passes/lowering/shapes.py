@@ -3,7 +3,8 @@
     %1 = flatten(%0) {}                           becomes  reshape(%0), or dynamic_reshape(%0, sizes of %0)
     %3 = add(%0, %1, %2) {}                       becomes  add(add(%0, %1), %2)
 
-Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit.
+Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit. Without
+entries, the size that follows from their number is 0: no target runs on no rows.
 """
 
 from __future__ import annotations

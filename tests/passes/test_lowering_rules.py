@@ -1,0 +1,179 @@
+"""Each lowering rule against the op that it stands for: drawn sizes, thresholds and numbers, NaN too."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from check import BASIC, assert_equal, assert_round_trip, simplify_lowered
+from hypothesis import given
+from hypothesis import strategies as st
+from seeds import SEEDS, seeded
+
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.evaluate import evaluate
+from sensenet.ir.graph import Graph, apply, constant
+from sensenet.ir.legality import require_legal
+from sensenet.ir.op import Op
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image
+from sensenet.ir.ops.windows import Padding
+from sensenet.ir.signature import Signature
+from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.passes import legalize
+from sensenet.passes.manager import run_passes
+
+
+def numbers(seed: int, *shape: int, scale: float = 1.0) -> Array:
+    return seeded(seed, *shape, scale=scale).astype(np.float32)
+
+
+SPECIAL = np.float32([np.nan, np.inf, -np.inf, 0, 3e38, -3e38, 1e-45])
+
+MESSY = {
+    ActivationFunction.MISH: 1e-6,
+    ActivationFunction.SOFTPLUS: 1e-6,
+    ActivationFunction.SELU: 0.0,
+    ActivationFunction.HARD_SIGMOID: 1e-6,
+    ActivationFunction.LEAKY_RELU: 0.0,
+    ActivationFunction.SOFTSIGN: 0.0,
+    ActivationFunction.SWISH: 0.0,
+    ActivationFunction.EXPONENTIAL: 0.0,
+}
+"""The functions that are made of others, and what they may differ by, beside 1 or the answer."""
+
+
+def lowered(op: Op, arrays: list[Array], open_sizes: int) -> tuple[Graph, Graph, dict[str, Array]]:
+    """The op alone, and lowered, with the first axes of unknown size; and what to feed both."""
+    types = [TensorType(DType.of(x), (*[None] * open_sizes, *x.shape[open_sizes:])[: x.ndim]) for x in arrays]
+    inputs = [apply(core.Input(type=declared), name=f"x{n}") for n, declared in enumerate(types)]
+    values = apply(op, *(node.value for node in inputs)).values
+    graph = Graph.create(inputs, {f"y{n}": value for n, value in enumerate(values)}, Signature())
+    after, _ = run_passes(graph, (legalize(BASIC), simplify_lowered(BASIC)))
+    require_legal(after, BASIC, "the lowering")
+    assert_round_trip(after)
+    return graph, after, {f"x{number}": x for number, x in enumerate(arrays)}
+
+
+def assert_exact(op: Op, arrays: list[Array], open_sizes: int = 1) -> None:
+    graph, after, feed = lowered(op, arrays, open_sizes)
+    assert_equal(evaluate(graph, feed), evaluate(after, feed))
+
+
+SIZES, FACTORS = st.integers(1, 9), st.integers(1, 3)
+
+
+@given(st.sampled_from(list(MESSY)), SEEDS, st.integers(-3, 3))
+def test_activations(function, seed, exponent):
+    x = np.concatenate([numbers(seed, 20, scale=10.0**exponent), SPECIAL])[None]
+    graph, after, feed = lowered(dense.Activation(function=function), [x], 1)
+    want, got = (evaluate(each, feed)["y0"] for each in (graph, after))
+    large = np.abs(want) > 1e30  # where e^x or a slope overflows in one form and not in the other
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    np.testing.assert_allclose(got[~large], want[~large], rtol=MESSY[function], atol=MESSY[function])
+
+
+@given(SIZES, SIZES, SIZES, SIZES, st.sampled_from(image.RescaleType), st.sampled_from([1, 3]), SEEDS)
+def test_rescaling(height, width, rows, columns, method, open_sizes, seed):
+    x = np.rint(100 + numbers(seed, 2, rows, columns, 3, scale=50.0)).astype(np.float32)
+    op = image.Rescale(height=height, width=width, method=method)
+    if 0 in image.placement((rows, columns), (height, width), method)[0]:
+        return  # too thin
+    graph, after, feed = lowered(op, [x], open_sizes)
+    want, got = (evaluate(each, feed)["y0"] for each in (graph, after))
+    if method is image.RescaleType.PAD:
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(got, want)
+
+
+@given(SIZES, SIZES, st.integers(1, 3), st.integers(1, 3), st.sampled_from([1.0, 1.05]), st.booleans(), SEEDS)
+def test_decoding_boxes(rows, columns, anchors, classes, xyscale, known, seed):
+    op = detection.DecodeBoxes(
+        anchors=Tensor.float32(np.abs(numbers(seed, anchors, 2, scale=9.0)) + 1),
+        stride=8,
+        xyscale=xyscale,
+        classes=classes,
+        input_size=64,
+    )
+    x = numbers(seed, 2, rows, columns, anchors * (5 + classes), scale=3.0)
+    assert_exact(op, [x], 1 if known else 3)
+
+
+@given(SIZES, SIZES, st.booleans(), SEEDS)
+def test_scaling_boxes(height, width, known, seed):
+    boxes, pixels = numbers(seed, 2, 4, 4), np.zeros((2, height, width, 3), np.float32)
+    assert_exact(detection.ScaleBoxes(), [boxes, pixels], 1 if known else 3)
+
+
+@given(
+    st.integers(1, 12),
+    st.sampled_from([-2.0, 0.0, 0.25, 0.5, 1.0]),
+    st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    st.integers(1, 14),
+    st.booleans(),
+    SEEDS,
+)
+def test_suppressing_boxes(count, score_threshold, iou_threshold, most, known, seed):
+    """Scores and corners are simple numbers, so that ties and overlaps of exactly the threshold occur."""
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(-2, 5, (2, count, 4)).astype(np.float32)
+    corners[..., 2:] = corners[..., :2] + rng.integers(0, 3, (2, count, 2))
+    scores = (rng.integers(0, 5, (2, count)) / 4).astype(np.float32)
+    scores[0, 0] = np.nan
+    classes = rng.integers(0, 3, (2, count)).astype(np.int32)
+    op = detection.SuppressBoxes(
+        score_threshold=score_threshold, iou_threshold=iou_threshold, max_objects=most
+    )
+    graph, after, feed = lowered(op, [corners, scores, classes], 1 if known else 2)
+    want, got = evaluate(graph, feed), evaluate(after, feed)
+    np.testing.assert_array_equal(got["y3"], want["y3"])
+    for name in ("y0", "y1", "y2"):
+        for row, valid in enumerate(want["y3"]):
+            np.testing.assert_array_equal(got[name][row, :valid], want[name][row, :valid])
+
+
+@given(FACTORS, FACTORS, FACTORS, st.sampled_from([0, 1, 2, 3]), SEEDS)
+def test_flattening(rows, height, width, open_sizes, seed):
+    assert_exact(basic.Flatten(), [numbers(seed, rows, height, width)], open_sizes)
+
+
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.sampled_from(convolution.UpsampleMethod), st.booleans(), SEEDS
+)
+def test_enlarging(rows, columns, method, known, seed):
+    op = convolution.Upsample2D(size=(rows, columns), method=method)
+    assert_exact(op, [numbers(seed, 2, 4, 5, 2)], 1 if known else 3)
+
+
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.sampled_from(Padding), st.sampled_from(ActivationFunction), SEEDS
+)
+def test_separable_convolutions(height, width, padding, activation, seed):
+    op = convolution.SeparableConvolution2D(
+        depth_kernel=Tensor.float32(numbers(seed, height, width, 2, 2)),
+        point_kernel=Tensor.float32(numbers(seed, 1, 1, 4, 3)),
+        bias=Tensor.float32(numbers(seed, 3)),
+        padding=padding,
+        activation=activation,
+    )
+    graph, after, feed = lowered(op, [numbers(seed, 2, 4, 5, 2)], 1)
+    want, got = (evaluate(each, feed)["y0"] for each in (graph, after))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+@given(st.integers(2, 5), SEEDS)
+def test_sums_of_several(count, seed):
+    assert_exact(basic.Add(), [numbers(seed, 3, 2) for _ in range(count)])
+
+
+@pytest.mark.parametrize("row", [[1, 1, 1], [1, 2, 1], [0, 0, 1]])
+def test_products_with_a_row(row):
+    x = numbers(3, 2, 3, 4)
+    left = constant(Tensor.float32([row]))
+    given_x = apply(core.Input(type=TensorType(DType.FLOAT32, (None, 3, 4))), name="x")
+    graph = Graph.create([given_x], {"y": apply(basic.MatMul(), left, given_x.value).value}, Signature())
+    after, _ = run_passes(graph, (simplify_lowered(BASIC),))
+    assert (basic.MatMul in after.ops) is (row != [1, 1, 1])
+    got, want = (evaluate(each, {"x": x})["y"] for each in (after, graph))
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=math.ulp(1.0) * 1e10)
