@@ -100,8 +100,8 @@ LOWERING_MUTATIONS: tuple[Mutation, ...] = (
         name="zeros-of-either-sign",
         reason="constants are shared that differ in the sign of a zero",
         file="sensenet/backends/tflite/convert.py",
-        old="np.array_equal(bits.reshape(-1), other.reshape(-1))",
-        new="np.array_equal(bits.reshape(-1) << 1, other.reshape(-1) << 1)",
+        old="return np.array_equal(first, second)",
+        new="return np.array_equal(first << 1, second << 1)",
         tests=TABLES,
     ),
 )

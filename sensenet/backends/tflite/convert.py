@@ -120,7 +120,7 @@ class Writer:
         bits = array.view(f"u{array.itemsize}")
         alike = self.buffers[array.nbytes, bits.flat[:COMPARED].tobytes()]
         for number, other in alike:
-            if bits.size <= COMPARED or np.array_equal(bits.reshape(-1), other.reshape(-1)):
+            if bits.size <= COMPARED or _are_equal(bits, other):
                 return number
         alike.append((len(self.tree.buffers), bits))
         buffer = self.schema.BufferT()
@@ -182,3 +182,10 @@ def _may_be_fused(graph: Graph, node: Node) -> bool:
         return False
     (x,) = node.inputs
     return graph.uses[x] == 1 and isinstance(x.op, ACTIVATABLE)
+
+
+def _are_equal(first: Array, second: Array) -> bool:
+    """Whether arrays hold the same numbers in C order; those of one shape are compared without a copy."""
+    if first.shape == second.shape:
+        return np.array_equal(first, second)
+    return np.array_equal(first.reshape(-1), second.reshape(-1))

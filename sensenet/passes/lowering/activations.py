@@ -57,7 +57,7 @@ def split_activation(node: Node, _: Uses) -> Value | None:
     if not isinstance(op, LINEAR_LAYERS) or op.activation is ActivationFunction.LINEAR:
         return None
     layer = evolve(op, activation=ActivationFunction.LINEAR)
-    linear = apply(layer, *node.inputs, name=f"{node.name}_linear").value
+    linear = apply(layer, *node.inputs, name=f"{node.name}.0").value
     return apply(Activation(function=op.activation), linear, name=node.name).value
 
 

@@ -18,7 +18,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.basic import Add, Cast, Concatenate, Divide, Multiply, Reshape, Slice, Subtract
 from sensenet.ir.ops.dense import Activation
-from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, grid
+from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes
 from sensenet.ir.ops.elementwise import Exp, Negate, Round
 from sensenet.ir.ops.reduction import ArgMax, ReduceMax
 from sensenet.ir.types import DType
@@ -68,10 +68,7 @@ def _cells(make: Maker, x: Value) -> int | Value:
 
 
 def _grid(make: Maker, x: Value) -> Value:
-    """f32[cells, 1, 2]: each cell's column and row."""
-    rows, columns = x.type.shape[1:3]
-    if rows is not None and columns is not None:
-        return make.constant(grid(rows, columns).reshape(rows * columns, 1, 2), DType.FLOAT32)
+    """f32[cells, 1, 2]: each cell's column and row; of many cells it is worked out by the target."""
     by_row, by_column = (make(Cast(dtype=DType.FLOAT32), make.count(x, axis)) for axis in (1, 2))
     below = make(Multiply(), make(Reshape(shape=(None, 1, 1)), by_row), [0, 1])
     right = make(Multiply(), make(Reshape(shape=(1, None, 1)), by_column), [1, 0])

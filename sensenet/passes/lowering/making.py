@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import attrs
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import field, frozen
 
 from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.op import Op
@@ -19,22 +20,26 @@ from sensenet.ir.types import DType, Shape, Tensor
 
 @frozen
 class Maker:
-    """Applies ops; the nodes are named after the one that they stand for.
+    """Applies ops; the nodes are named after the one that they stand for, `mish.1`, `mish.2`, ….
 
     An operand may be numbers: they become a constant of the dtype of the first operand that is a value.
     """
 
     name: str
+    _numbers: Iterator[int] = field(factory=lambda: itertools.count(1), init=False)
+
+    def _next_name(self) -> str:
+        return f"{self.name}.{next(self._numbers)}"
 
     def __call__(self, op: Op, *operands: Value | npt.ArrayLike) -> Value:
         """Return the only result of an op."""
         dtype = next((each.type.dtype for each in operands if isinstance(each, Value)), DType.FLOAT32)
         values = (each if isinstance(each, Value) else self.constant(each, dtype) for each in operands)
-        return apply(op, *values, name=f"{self.name}_{op.mnemonic()}").value
+        return apply(op, *values, name=self._next_name()).value
 
     def constant(self, numbers: npt.ArrayLike, dtype: DType) -> Value:
         """Return numbers as a value."""
-        return constant(Tensor(np.asarray(numbers, dtype.numpy)), f"{self.name}_constant")
+        return constant(Tensor(np.asarray(numbers, dtype.numpy)), self._next_name())
 
     def sizes(self, x: Value, start: int, stop: int) -> Value:
         """Return i32[stop - start]: the sizes of some of x's axes, a constant if all of them are known."""

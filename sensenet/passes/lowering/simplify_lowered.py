@@ -32,7 +32,7 @@ from sensenet.ir.types import Tensor
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
 from sensenet.passes.fold_constants import fold_constant
 from sensenet.passes.fuse_activations import fuse_activation
-from sensenet.passes.linear_layers import is_linear
+from sensenet.passes.linear_layers import LINEAR_LAYERS, is_linear
 from sensenet.passes.remove_identities import remove_identity
 from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
 from sensenet.passes.shapes import compose_shapes, compose_transpositions
@@ -72,9 +72,16 @@ def fuse_bias(node: Node, uses: Uses) -> Value | None:
         bias, units = added.op.value, y.type.shape[-1]
         fits = bias.shape[-1:] == (units,) and bias.array.size == units and len(bias.shape) <= y.type.rank
         if fits and bias.finite and uses.only(y):
-            layer = evolve(y.op, bias=Tensor(bias.array.reshape(-1)) if bias.array.any() else None)
+            layer = evolve(y.op, bias=Tensor(bias.array.reshape(-1)))
             return apply(layer, *y.node.inputs, name=node.name).value
     return None
+
+
+def drop_zero_bias(node: Node, _: Uses) -> Value | None:
+    """The layer without a bias of zeros."""
+    if not isinstance(node.op, LINEAR_LAYERS) or node.op.bias is None or node.op.bias.array.any():
+        return None
+    return apply(evolve(node.op, bias=None), *node.inputs, name=node.name).value
 
 
 def fuse_if_legal(legal: Legal) -> Rule:
@@ -97,7 +104,7 @@ def simplify_lowered(legal: Legal) -> Pass:
         sum_with_ones,
         multiply_by_layer,
     )
-    fusing = (fuse_bias, fuse_if_legal(legal))
+    fusing = (fuse_bias, fuse_if_legal(legal), drop_zero_bias)
 
     def run(graph: Graph) -> Graph:
         shaped = eliminate_common_subexpressions(apply_rules(graph, shaping))
