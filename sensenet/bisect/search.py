@@ -9,9 +9,9 @@ from attrs import evolve, frozen
 
 from sensenet.backends import load_backend
 from sensenet.bisect.trial import Outcome, Trial
+from sensenet.compile.lowering import lowering_passes
 from sensenet.compile.verification import Check
 from sensenet.ir.graph import Graph
-from sensenet.passes import legalize
 from sensenet.passes.rewrite import FAULTS, Pass, Rewrite, apply_rules
 
 Show = Callable[[str], None]
@@ -71,12 +71,20 @@ def find_culprit(
 
 
 def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequence[Check]) -> Culprit:
-    """The target, or legalize where the interpreter tells what is wrong of its graph too."""
-    backend = load_backend(target)
-    last = legalize(backend.legal, backend.rows)
-    legal, alone = Trial().try_passes(imported, [last], checks)
-    if alone.fault:
-        return Culprit(stage=last.name, passes=(), before=imported, after=legal, outcome=outcome)
+    """The target, or one of its own passes if the interpreter tells what is wrong of its graph too."""
+    graph, alone = imported, Trial()
+    for current in lowering_passes(load_backend(target)):
+        after, found = alone.try_passes(graph, [current], checks)
+        if found.fault or after is None:
+            return Culprit(
+                stage=current.name,
+                passes=(),
+                before=imported,
+                after=after,
+                outcome=outcome,
+                rewrite=find_rewrite(graph, current, alone, checks),
+            )
+        graph = after
     return Culprit(stage=target, passes=(), before=imported, after=imported, outcome=outcome)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from lowered import build, graph_of
 from op_cases import floats, weights
 
+import sensenet
 from sensenet.backends.tflite import flatbuffer
 from sensenet.backends.tflite.convert import convert
 from sensenet.backends.tflite.flatbuffer import kind_of, names_of, read_buffer, unpack
 from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import apply, constant
-from sensenet.ir.ops import basic, convolution, dense
+from sensenet.ir.ops import basic, convolution, core, dense
+from sensenet.ir.region import regions_of
 from sensenet.ir.types import Tensor, f32
 
 pytest.importorskip("ai_edge_litert.interpreter")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 KERNEL, BIAS = weights(3, 4), constant(Tensor.float32(floats(4)))
 LAYER = dense.Dense(kernel=KERNEL)
@@ -140,3 +146,34 @@ def test_a_model_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(flatbuffer, "LARGEST_MODEL", 5000)
     with pytest.raises(ArtifactError, match=r"a \.tflite file holds less than 2.*quantize='float16'"):
         build(graph, "tflite")
+
+
+@pytest.mark.parametrize("name", ["iris.json", "diabetes.json", "shapes.json.gz"])
+def test_the_graph_of_an_artifact_is_what_is_written(name):
+    """An operator a node, loops too, but for inputs, constants, and the relus that operators end with."""
+    artifact = sensenet.compile(str(EXAMPLES / name), "tflite")
+    tree = unpack(bytes(artifact))
+    relus = (RELU.function, RELU6.function)
+
+    def count(graph):
+        regions = [region.graph for node in graph.nodes for region in regions_of(node.op)]
+        written = [
+            node
+            for node in graph.nodes
+            if not isinstance(node.op, core.Input | core.Constant)
+            and not (isinstance(node.op, dense.Activation) and node.op.function in relus)
+        ]
+        return len(written) + sum(map(count, regions))
+
+    operators = [
+        operator
+        for subgraph in tree.subgraphs
+        for operator in subgraph.operators
+        if operator.opcodeIndex
+        not in {
+            number
+            for number, code in enumerate(tree.operatorCodes)
+            if names_of(flatbuffer.import_schema().BuiltinOperator)[code.builtinCode] in ("RELU", "RELU6")
+        }
+    ]
+    assert len(operators) == count(artifact.graph)

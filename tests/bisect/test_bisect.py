@@ -30,6 +30,7 @@ from sensenet.ir.signature import NumericColumn, Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
 from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes.lowering.legalize import LOWERINGS
 from sensenet.passes.rewrite import Pass, rewriting_pass
 
 GOOD = PIPELINES[2]
@@ -413,3 +414,26 @@ def test_loops_are_reduced_inside():
     assert left.types == (f32(None, 1), f32(None, 1))
     (kept,) = tensors_of(left.op)
     assert kept == Tensor.float32([0])
+
+
+def test_a_wrong_lowering_rule_is_found(monkeypatch):
+    """The target is wrong because its pass legalize is: the rule and the node are told."""
+
+    def lower_tanh(node, _):
+        return node.inputs[0]
+
+    def is_no_tanh(node):
+        return node.op.function is not ActivationFunction.TANH
+
+    monkeypatch.setitem(LOWERINGS, Activation, lower_tanh)
+    changed = attrs.evolve(load_backend("numpy"), legal={**all_of(*OP_CLASSES), Activation: is_no_tanh})
+    put_in_place(monkeypatch, changed)
+    x = apply(Input(type=f32(None, 3)), name="numeric_inputs")
+    dense = apply(Dense(kernel=Tensor.float32(np.eye(3))), x.value, name="layer")
+    last = apply(Activation(function=ActivationFunction.TANH), dense.value, name="last")
+    columns = tuple(NumericColumn(index=n, missing=0.0) for n in range(3))
+    graph = Graph.create([x], {"predictions": last.value}, Signature(columns=columns))
+    culprit, smallest = bisect(graph, (), target="numpy")
+    assert culprit.stage == "legalize"
+    assert (culprit.rewrite.rule, culprit.rewrite.node) == ("lower_tanh", "last")
+    assert ops_of(smallest.graph)[-1] == "activation"

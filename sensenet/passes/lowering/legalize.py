@@ -14,6 +14,7 @@ must not depend on how a backend divides. A pass of its own for each target, run
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from sensenet.errors import UnsupportedOpError
@@ -105,4 +106,16 @@ def legalize(legal: Legal, rows: int = 1) -> Pass:
         raw = graph if keeps_forests else rewrite_thresholds.PASS.run(graph)
         return apply_rules(raw, (lower,))
 
-    return Pass(name="legalize", run=run)
+    rules = tuple(_if_illegal(rule, lower) for rule in dict.fromkeys(lowerings.values()))
+    return Pass(name="legalize", run=run, rules=rules)
+
+
+def _if_illegal(rule: Rule, lower: Rule) -> Rule:
+    """A rule of its own name for the nodes that `lower`, which asks all rules, applies it to."""
+    ops = {op for op, each in LOWERINGS.items() if each is rule} or {Forest}
+
+    @functools.wraps(rule)
+    def lower_if_illegal(node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
+        return lower(node, uses) if type(node.op) in ops else None
+
+    return lower_if_illegal
