@@ -8,14 +8,21 @@ from typing import Any
 from sensenet.backends.lowering.emit import Emit
 from sensenet.ir.op import Op
 from sensenet.ir.ops import elementwise, reduction, shape
+from sensenet.ir.types import Shape
+
+
+def _shaped(tensor: Any, sizes: Shape) -> Any:
+    """The tensor, with what is known of its sizes, without an op: TensorFlow.js fails on EnsureShape."""
+    tensor.set_shape(sizes)
+    return tensor
 
 
 def _dynamic_reshape(tf: Any, op: shape.DynamicReshape, x: Any, sizes: Any) -> Any:
-    return tf.ensure_shape(tf.reshape(x, sizes), op.shape)
+    return _shaped(tf.reshape(x, sizes), op.shape)
 
 
 def _fill(tf: Any, op: shape.Fill, sizes: Any) -> Any:
-    return tf.ensure_shape(tf.fill(sizes, op.value.array), op.shape)
+    return _shaped(tf.fill(sizes, op.value.array), op.shape)
 
 
 EMIT: Mapping[type[Op], Emit] = {
