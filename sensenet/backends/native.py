@@ -17,8 +17,6 @@ import numpy as np
 
 from sensenet.backends.packages import import_package
 from sensenet.forks import delay_forks
-from sensenet.ir.evaluate import NO_KERNELS, Kernels
-from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
 from sensenet.processors import usable_processors
@@ -32,19 +30,10 @@ LANES = 8
 Kernel = Callable[..., Any]
 
 
-def find_kernels() -> Kernels:
-    """The faster functions that the installed packages have for ops."""
-    return {Forest: forest_kernel} if importlib.util.find_spec("numba") else NO_KERNELS
-
-
-def forest_kernel(forest: Forest) -> Kernel:
-    """A function that answers as `forest.evaluate` does, to the last bit."""
-
-    def evaluate(x: Array) -> Array:
-        few = len(x) * len(forest.roots.array) < FEWEST_WALKS or len(x) < LANES * usable_processors()
-        return forest.evaluate(x) if few or all(forest_grids(forest)) else walk(forest, x)
-
-    return evaluate
+def pays(forest: Forest, rows: int) -> bool:
+    """Return whether machine code can walk the forest, and answers so many rows sooner than NumPy."""
+    enough = rows * len(forest.roots.array) >= FEWEST_WALKS and rows >= LANES * usable_processors()
+    return enough and importlib.util.find_spec("numba") is not None
 
 
 def walk(forest: Forest, x: Array) -> Array:

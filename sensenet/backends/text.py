@@ -6,19 +6,22 @@ from collections.abc import Mapping
 
 from sensenet.artifact import Executable
 from sensenet.backends.blocks import divide
-from sensenet.backends.native import find_kernels
+from sensenet.backends.forest_kernel import ForestKernel
 from sensenet.errors import ArtifactError, TextFormError, VerifyError
-from sensenet.ir.evaluate import prepare
+from sensenet.ir.evaluate import Kernels, prepare
 from sensenet.ir.graph import Graph
 from sensenet.ir.interface import check_graph
+from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.types import Array
 from sensenet.ir.verify import verify
 
+KERNELS: Kernels = {Forest: ForestKernel}
+
 
 def make_executable(graph: Graph) -> Executable:
     """The graph in the interpreter."""
-    run = divide(graph, prepare(graph, find_kernels()))
+    run = divide(graph, prepare(graph, KERNELS))
     return Executable(signature=graph.signature, run=run, graph=graph)
 
 

@@ -1,4 +1,4 @@
-"""Forests as tables: `Forest.evaluate` walks trees for few rows, and looks the answers of many up here.
+"""Forests as tables, which engines and lowering rules use in place of walking trees.
 
 Few trees of few levels split each feature at few thresholds. Between those the answer is constant: a function
 of the cell of a grid. So a row's answer is found without walking: its bucket on each axis, the number of the
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -36,12 +35,6 @@ MOST_COMPARISONS = 128
 
 MOST_SPLITS = 64
 """A tree with more has no small grid."""
-
-PLANS = 32
-"""Forest ops whose tables are kept."""
-
-_making = threading.Lock()
-"""Held while tables are made, so that threads that share a forest wait for one of them."""
 
 
 @frozen(kw_only=True)
@@ -118,14 +111,7 @@ class ForestGrids:
 
 
 def forest_grids(forest: Forest) -> tuple[ForestGrids | None, ...]:
-    """For each forest of an op its tables, made at the first call; None where they would be too large."""
-    with _making:
-        return kept_grids(forest)
-
-
-@functools.lru_cache(maxsize=PLANS)
-def kept_grids(forest: Forest) -> tuple[ForestGrids | None, ...]:
-    """As `forest_grids`, for one thread at a time."""
+    """Make the tables of each forest of an op; None for one whose tables would be too large."""
     bounds = np.cumsum([0, *forest.sizes]).tolist()
     leaves = forest.leaves
     return tuple(_grids(forest, leaves, forest.roots.array[start:stop]) for start, stop in pairwise(bounds))

@@ -42,14 +42,14 @@ def test_any_forest_is_walked_exactly(drawn, x, processors):
     x = np.resize(x, (native.LANES * 3 + len(x), FEATURES))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "usable_processors", lambda: processors)
-        np.testing.assert_array_equal(native.walk(forest, x), forest.walk(x))
+        np.testing.assert_array_equal(native.walk(forest, x), forest.evaluate(x))
 
 
 @pytest.mark.parametrize("count", [native.LANES, native.LANES + 1, 1000])
 def test_deep_forests_are_walked_exactly(count):
     for forest in (deep_forest(), chain(500)):
         x = random_rows(count)
-        np.testing.assert_array_equal(native.walk(forest, x), forest.walk(x))
+        np.testing.assert_array_equal(native.walk(forest, x), forest.evaluate(x))
 
 
 @pytest.mark.parametrize(("count", "compiled"), [(1, False), (10, False), (1000, True)])
@@ -62,13 +62,13 @@ def test_machine_code_is_for_many_rows_of_forests_without_tables(monkeypatch, co
         calls.clear()
         x = random_rows(count)
         run = text.make_executable(graph_of(forest)).run
-        np.testing.assert_array_equal(run({"x": x})["y"], forest.walk(x))
+        np.testing.assert_array_equal(run({"x": x})["y"], forest.evaluate(x))
         assert bool(calls) is expected
 
 
 def test_threads_may_share_a_forest():
     forest, x = deep_forest(), random_rows(500)
-    expected = forest.walk(x)
+    expected = forest.evaluate(x)
     with ThreadPoolExecutor(8) as pool:
         for answer in pool.map(lambda _: native.walk(forest, x), range(32)):
             np.testing.assert_array_equal(answer, expected)
@@ -77,7 +77,7 @@ def test_threads_may_share_a_forest():
 def test_without_the_package_the_interpreter_walks(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setattr(native.importlib.util, "find_spec", lambda _: None)
-    assert not native.find_kernels()
+    assert not native.pays(deep_forest(), 10**9)
     native._compile.cache_clear()
     with pytest.raises(MissingPackageError, match="native"):
         native.walk(deep_forest(), random_rows(100))

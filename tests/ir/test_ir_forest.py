@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from op_cases import TWO_FORESTS
 
 from sensenet.ir import forest_grids
-from sensenet.ir.ops.tabular import MANY_ROWS, Forest
+from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor, f32
 
 FEATURES = 3
@@ -163,37 +163,6 @@ def test_depth(depth):
     assert op.infer(f32(None, 1)) == f32(None, 1)
     cells = np.float32([[0], [1], [1.5], [depth - 1], [depth], [np.nan]])
     assert op.evaluate(cells).ravel().tolist() == [0, 1, 2, depth - 1, depth, depth]
-
-
-@pytest.mark.parametrize("largest", [0, forest_grids.LARGEST_GRID], ids=["a table a tree", "one table"])
-@given(forests(), st.lists(st.lists(points, min_size=FEATURES, max_size=FEATURES), max_size=8))
-def test_tables_answer_exactly_as_walking(largest, ranges, rows):
-    forest = flatten(ranges)
-    x = np.array(rows, np.float32).reshape(len(rows), FEATURES)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest_grids, "LARGEST_GRID", largest)
-        forest_grids.kept_grids.cache_clear()
-        assert all(forest_grids.forest_grids(forest))
-        np.testing.assert_array_equal(forest.look_up(x), forest.walk(x))
-
-
-def deep_tree(levels: int, seed: int) -> Tree:
-    """Every split has a leaf to its left."""
-    tree: Tree = ("leaf", 0.5)
-    for level, threshold in enumerate(np.random.default_rng(seed).normal(size=levels).astype(np.float32)):
-        tree = (level % FEATURES, float(threshold), ("leaf", float(level)), tree)
-    return tree
-
-
-@pytest.mark.parametrize("levels", [60, forest_grids.MOST_SPLITS + 1, 200])
-def test_forests_without_a_small_grid_are_walked_beside_others(levels):
-    small: Tree = (1, 0.25, ("leaf", 1.0), ("leaf", -2.0))
-    forest = flatten([[small, small], [deep_tree(levels, 1), small], [small]])
-    tables = forest_grids.forest_grids(forest)
-    assert [table is None for table in tables] == [False, True, False]
-    x = np.random.default_rng(2).normal(size=(MANY_ROWS, FEATURES)).astype(np.float32)
-    x[::5, 1] = np.nan
-    np.testing.assert_array_equal(forest.evaluate(x), forest.walk(x))
 
 
 def test_an_axis_of_many_thresholds_is_searched():

@@ -8,16 +8,12 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.forks import cached_property
-from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32, matches
 
 LARGEST_BLOCK = 1 << 16
 """Numbers that `EmbeddingSum` looks up at a time, so that they stay in the processor's cache."""
-
-MANY_ROWS = 2048
-"""From here on forests are looked up in tables, which take some milliseconds to make."""
 
 
 @frozen(kw_only=True)
@@ -214,28 +210,9 @@ class Forest(Op):
         return np.equal(self.left.array, np.arange(len(self.left.array)))
 
     def evaluate(self, x: Array) -> Array:
-        return self.walk(x) if len(x) < MANY_ROWS else self.look_up(x)
+        return self.walk(x, range(len(self.sizes))).reshape(len(x), len(self.sizes) * self.outputs)
 
-    def look_up(self, x: Array) -> Array:
-        """As `walk`, to the last bit: by tables, or by walking for forests that are too large for them."""
-        tables = forest_grids(self)
-        if not any(tables):
-            return self.walk(x)
-        answers = np.empty((len(x), len(tables), self.outputs), np.float32)
-        columns = np.ascontiguousarray(x.T)
-        for number, table in enumerate(tables):
-            if table is not None:
-                answers[:, number] = table(columns)
-        large = [number for number, table in enumerate(tables) if table is None]
-        if large:
-            answers[:, large] = self._walk(x, large)
-        return answers.reshape(len(x), len(tables) * self.outputs)
-
-    def walk(self, x: Array) -> Array:
-        """f32[b, forests · outputs], by walking the trees."""
-        return self._walk(x, range(len(self.sizes))).reshape(len(x), len(self.sizes) * self.outputs)
-
-    def _walk(self, x: Array, forests: Sequence[int]) -> Array:
+    def walk(self, x: Array, forests: Sequence[int]) -> Array:
         """f32[b, len(forests), outputs]: the answers of these forests, by walking their trees."""
         bounds = np.cumsum([0, *self.sizes])
         roots = np.concatenate([self.roots.array[bounds[each] : bounds[each + 1]] for each in forests])

@@ -1,0 +1,75 @@
+"""The interpreter's kernel for forests answers as walking does, bit by bit, whatever it looks up or walks."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from sensenet.backends import forest_kernel
+from sensenet.backends.forest_kernel import MANY_ROWS, ForestKernel, look_up
+from sensenet.ir import forest_grids
+
+sys.path.append(str(Path(__file__).parents[1] / "passes"))
+
+from forests import FEATURES, chain, forests, make_forest, rows
+
+
+def random_rows(count: int) -> np.ndarray:
+    x = np.random.default_rng(2).normal(size=(count, FEATURES)).astype(np.float32)
+    x[::5, 1] = np.nan
+    return x
+
+
+@pytest.mark.parametrize("largest", [0, forest_grids.LARGEST_GRID], ids=["a table a tree", "one table"])
+@given(forests(), rows())
+def test_tables_answer_exactly_as_walking(largest, drawn, x):
+    forest = make_forest(*drawn)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest_grids, "LARGEST_GRID", largest)
+        tables = forest_grids.forest_grids(forest)
+    np.testing.assert_array_equal(look_up(forest, tables, x), forest.evaluate(x))
+
+
+def deep_tree(levels: int):
+    """Every split has a leaf to its left."""
+    tree = [0.5]
+    for level, threshold in enumerate(np.random.default_rng(1).normal(size=levels).astype(np.float32)):
+        tree = (level % FEATURES, float(threshold), [float(level)], tree)
+    return tree
+
+
+@pytest.mark.parametrize("levels", [60, forest_grids.MOST_SPLITS + 1, 200])
+def test_forests_without_a_small_grid_are_walked_next_to_others(levels):
+    small = (1, 0.25, [1.0], [-2.0])
+    forest = make_forest([small, small], [deep_tree(levels), small], [small])
+    kernel = ForestKernel(forest)
+    assert [table is None for table in kernel.tables()] == [False, True, False]
+    x = random_rows(MANY_ROWS)
+    np.testing.assert_array_equal(kernel(x), forest.evaluate(x))
+
+
+@pytest.mark.parametrize(("count", "made"), [(1, 0), (MANY_ROWS - 1, 0), (MANY_ROWS, 1)])
+def test_tables_are_made_once_and_for_many_rows_only(monkeypatch, count, made):
+    calls = []
+    original = forest_grids.forest_grids
+    monkeypatch.setattr(forest_kernel, "forest_grids", lambda given: calls.append(given) or original(given))
+    forest = make_forest([(1, 0.25, [1.0], [-2.0])])
+    kernel = ForestKernel(forest)
+    x = random_rows(count)
+    with ThreadPoolExecutor(4) as pool:
+        for answer in pool.map(lambda _: kernel(x), range(8)):
+            np.testing.assert_array_equal(answer, forest.evaluate(x))
+    assert len(calls) == made
+
+
+def test_a_forest_without_tables_is_walked():
+    forest = chain(200)
+    kernel = ForestKernel(forest)
+    x = random_rows(MANY_ROWS)
+    np.testing.assert_array_equal(kernel(x), forest.evaluate(x))
+    assert kernel.tables() == (None,)
