@@ -7,7 +7,7 @@ becomes
 
 Valid because `evaluate` is what an op means, and it is pure. Must not fire where the result is larger than
 `LARGEST_RESULT` elements and than all that it was made from, so that a model's size never blows up; nor where
-it has another type than was inferred.
+it has another type than was inferred; nor for a loop, which might not end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, constant
+from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.types import Tensor, TensorType
 from sensenet.passes.rewrite import Uses, rewriting_pass
@@ -29,7 +30,7 @@ LARGEST_RESULT = 4096
 def fold_constant(node: Node, _: Uses) -> Sequence[Value] | None:
     """Constants for the node's results, where all inputs are constants."""
     operands = [value.op.value for value in node.inputs if isinstance(value.op, Constant)]
-    if not node.inputs or len(operands) < len(node.inputs):
+    if not node.inputs or len(operands) < len(node.inputs) or isinstance(node.op, While):
         return None
     limit = max(LARGEST_RESULT, sum(operand.array.size for operand in operands))
     if not all(_is_small(result, limit) for result in node.types):
