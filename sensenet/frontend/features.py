@@ -16,7 +16,7 @@ from sensenet.ir.ops.basic import Concatenate, Gather
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import OneHot, Standardize
 from sensenet.ir.signature import NUMERIC_INPUT, CategoricalColumn, ImageColumn, NumericColumn
-from sensenet.ir.types import Tensor, f32
+from sensenet.ir.types import FLOAT32_TINY, Tensor, f32
 
 
 @frozen(kw_only=True)
@@ -86,10 +86,13 @@ class ColumnEncoder:
         return apply(Gather(indices=Tensor.int32(positions)), inputs, name=name).value
 
     def _standardize(self, numbers: Value, positions: tuple[int, ...]) -> Value:
-        """A spread that vanishes in float32 counts as 1, as one of 0 does."""
+        """A spread that vanishes in float32 counts as 1, as one of 0 does: a subnormal number, too.
+
+        TensorFlow and LiteRT take those for 0.
+        """
         mean = Tensor.float32([self.encodings[position].mean for position in positions])
         stdev = np.asarray([self.encodings[position].stdev for position in positions], np.float32)
-        stdev[stdev == 0] = 1
+        stdev[np.abs(stdev) < FLOAT32_TINY] = 1
         return apply(Standardize(mean=mean, stdev=Tensor(stdev)), numbers, name="standardize").value
 
     def _image_block(self, value: Value, position: int) -> Block:

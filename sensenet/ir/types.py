@@ -22,6 +22,9 @@ Shape = tuple[int | None, ...]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
+FLOAT32_TINY = float(np.finfo(np.float32).tiny)
+"""The smallest normal number; hardware may take smaller ones, subnormal, for 0."""
+
 
 class DType(enum.Enum):
     """The element types of the IR; `value` is the name in the text form."""
@@ -147,6 +150,7 @@ class Tensor:
     array: Array = attrs.field(converter=_as_constant)
     _digest: str | None = attrs.field(default=None, init=False)
     _finite: bool | None = attrs.field(default=None, init=False)
+    _largest: float | None = attrs.field(default=None, init=False)
 
     @array.validator
     def _check_dtype(self, _: attrs.Attribute[Array], value: Array) -> None:
@@ -191,6 +195,14 @@ class Tensor:
         if self._finite is None:
             object.__setattr__(self, "_finite", bool(np.isfinite(self.array).all()))
         return bool(self._finite)
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude of an entry; 0 if there are none, NaN if one is NaN; computed once."""
+        if self._largest is None:
+            ends = (self.array.max(initial=0), self.array.min(initial=0)) if self.array.size else (0, 0)
+            object.__setattr__(self, "_largest", max(float(ends[0]), -float(ends[1])))
+        return float(self._largest or 0)
 
     @property
     def digest(self) -> str:

@@ -191,7 +191,9 @@ def test_statistics():
     assert features_of([{"type": "numeric", "index": 0, **pair}], [15.0]).tolist() == [0.5]
     assert features_of([{"type": "numeric", "index": 0, **pair, "mean": 1.0}], [None]).tolist() == [0.0]
     assert features_of([mean | {"stdev": 0}], [8.0]).tolist() == [6.0]
-    assert features_of([mean | {"stdev": 1e-60}], [8.0]).tolist() == [6.0]
+    for vanishing in (1e-60, 1e-45, -1e-39, 1.17e-38):
+        assert features_of([mean | {"stdev": vanishing}], [8.0]).tolist() == [6.0]
+    assert features_of([mean | {"stdev": 2.0**-126}], [2.0]).tolist() == [0.0]
     assert features_of([mean | {"index": -2}], [8.0, 1.0, 2.0]).tolist() == [-0.25]
 
 

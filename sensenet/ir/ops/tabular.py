@@ -10,7 +10,7 @@ from attrs import frozen
 from sensenet.forks import cached_property
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.dense import require_float
-from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, f32, matches
+from sensenet.ir.types import FLOAT32_TINY, Array, DType, Tensor, TensorType, broadcast, f32, matches
 
 LARGEST_BLOCK = 1 << 16
 """Numbers that `EmbeddingSum` looks up at a time, so that they stay in the processor's cache."""
@@ -20,7 +20,8 @@ LARGEST_BLOCK = 1 << 16
 class Standardize(Op):
     """y = (x - mean) / stdev, in float32; x: f32[..., n], mean and stdev broadcast to x.
 
-    Whoever makes the op replaces a stdev of 0 by 1.
+    Whoever makes the op replaces a stdev of 0 by 1. A stdev that is not 0 is a normal number: TensorFlow and
+    LiteRT take smaller ones for 0, and would answer NaN.
     """
 
     mean: Tensor
@@ -34,6 +35,11 @@ class Standardize(Op):
             f"parameters {self.mean.type} and {self.stdev.type} do not broadcast to {x}",
         )
         assert shape is not None
+        size = np.abs(self.stdev.array)
+        require(
+            not np.any((size > 0) & (size < FLOAT32_TINY)),
+            "a stdev is less than 1.2e-38, by which not every target divides",
+        )
         return x.with_shape(shape)
 
     def evaluate(self, x: Array) -> Array:
