@@ -37,6 +37,16 @@ passes and look at what they do in [cli.md](cli.md), and how to write one in
 Below, each pass shows a graph before and after in the text form. `…` stands for what does not matter there,
 `K` or `b` for weights. What is said of validity and of when a pass must not fire is shown case by case in its
 folder of `tests/passes`, in which a file name that begins with `leaves_` is a graph that stays as it is.
+
+No pass of `-O2` alone changes weights if float32 would make the answer wrong. It declines, and `--explain`
+says so, if
+
+- a number of the graph's layers or of its objective is above 2⁶⁴: it would amplify how others are rounded;
+- the largest number of a new kernel would be below 2⁻⁶⁴ or above 2⁶⁴, where float32 soon overflows or loses
+  digits;
+- large terms would cancel: those of a weight are together larger than 256, and than 256 times their sum (8192
+  in a convolution); of a bias, the sum without terms that an input may cancel. A mean of 10 times a weight of
+  1e12 stays a subtraction, which is exact, and does not go into the bias, where float32 would be off by 1e5.
 """
 
 

@@ -2,8 +2,9 @@
 
 Level 0 is the network as trained, level 1 answers exactly as level 0 does under `evaluate`, level 2 up to
 float32 rounding: within 1e-6 + 1e-5 · |answer|, and where pictures are convolved, beside the largest answer.
-A network so deep that a change of each weight's last bit moves its answers more than that moves as much. A
-target's own last pass is `legalize(…)`.
+A network so deep that a change of each weight's last bit moves its answers more than that moves as much.
+Rules of level 2 decline if weights are so large or small that float32 would overflow, lose digits, or show
+how it rounds: see `magnitudes` and `weights`. A target's own last pass is `legalize(…)`.
 
 Dead code needs no pass: a graph is what its outputs reach (see `rewrite`).
 """

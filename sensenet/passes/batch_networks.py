@@ -37,7 +37,7 @@ from sensenet.ir.ops.basic import Average, Mean
 from sensenet.ir.ops.dense import BatchedDense, Dense
 from sensenet.ir.types import Tensor
 from sensenet.passes.parallel_layers import LARGEST_BLOCK
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Uses, rounding_pass
 from sensenet.passes.stacks import join_stacks, stack
 
 
@@ -127,4 +127,4 @@ def _batch_layers(layers: Sequence[Dense]) -> BatchedDense:
     )
 
 
-PASS = rewriting_pass("batch-networks", batch_equal_networks)
+PASS = rounding_pass("batch-networks", batch_equal_networks)

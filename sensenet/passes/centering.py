@@ -10,7 +10,7 @@ from sensenet.ir.ops.basic import Subtract
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import DType
-from sensenet.passes.weights import Weights
+from sensenet.passes.sums import Weights
 
 
 @frozen(kw_only=True)

@@ -37,7 +37,7 @@ from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.passes.columns import join
 from sensenet.passes.linear_layers import apply_layer
 from sensenet.passes.parallel_layers import ParallelLayers
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
 from sensenet.passes.weights import with_weights
 
 
@@ -95,4 +95,4 @@ def _below(value: Value) -> tuple[str, int]:
     return (below.activation.value, below.kernel.array.size) if isinstance(below, Dense) else ("", 0)
 
 
-PASS = rewriting_pass("fold-average", average_linear_layers, average_softmax_layers)
+PASS = rounding_pass("fold-average", average_linear_layers, average_softmax_layers)

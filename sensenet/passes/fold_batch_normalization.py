@@ -34,8 +34,9 @@ from sensenet.passes.linear_layers import (
     scale_inputs,
     scale_results,
 )
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
-from sensenet.passes.weights import NOT_FINITE, Weights
+from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
+from sensenet.passes.sums import Weights, as_sums
+from sensenet.passes.weights import round_weights
 
 LARGEST_SHIFT_BEFORE = 8.0
 """Euclidean length. In 60 random networks of 64 inputs on 400 rows each (benchmarks/folding.py), the median
@@ -98,10 +99,13 @@ def merge_normalizations(node: Node, uses: Uses) -> Value | Declined | None:
     if not all(np.linalg.norm(_shifts(op)) <= LARGEST_SHIFT_BEFORE for op in (first, second)):
         return LARGE_MEANS
     scale = second.scale_and_shift()[0]
-    gamma = Tensor.float32(first.scale_and_shift()[0] * scale)
-    beta = Tensor.float32((first.beta.float64 - second.mean.float64) * scale + second.beta.float64)
-    if not (gamma.finite and beta.finite):
-        return NOT_FINITE
+    with np.errstate(all="ignore"):
+        product = as_sums(first.scale_and_shift()[0] * scale)
+        shift = (as_sums(first.beta.float64) - second.mean.float64) * scale + second.beta.float64
+    rounded = round_weights([product], shift)
+    if isinstance(rounded, Declined):
+        return rounded
+    gamma, beta = rounded
     ones = Tensor.float32(np.ones(gamma.shape))
     merged = BatchNormalization(gamma=gamma, beta=beta, mean=first.mean, variance=ones, epsilon=0.0)
     return apply(merged, *x.node.inputs, name=node.name).value
@@ -138,4 +142,4 @@ def _shifts(op: BatchNormalization) -> Weights:
     return np.where(np.isnan(shifts), np.inf, shifts)
 
 
-PASS = rewriting_pass("fold-batch-normalization", fold_after_layer, fold_before_layer, merge_normalizations)
+PASS = rounding_pass("fold-batch-normalization", fold_after_layer, fold_before_layer, merge_normalizations)

@@ -25,7 +25,7 @@ from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.linear_layers import Mixing, permute_inputs
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Uses, rounding_pass
 
 
 def permute_kernel(node: Node, uses: Uses) -> Value | None:
@@ -100,4 +100,4 @@ def _restore(tensor: Tensor, order: Array) -> Tensor:
     return Tensor.owning(tensor.array[..., np.argsort(order)])
 
 
-PASS = rewriting_pass("fold-channel-order", permute_kernel, permute_later)
+PASS = rounding_pass("fold-channel-order", permute_kernel, permute_later)

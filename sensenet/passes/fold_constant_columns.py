@@ -28,8 +28,9 @@ from sensenet.ir.ops.tabular import Forest, OneHot
 from sensenet.ir.types import Array
 from sensenet.passes.columns import join, joins_columns, parts, starts, width
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
-from sensenet.passes.rewrite import Declined, Pass, Uses, apply_rules
-from sensenet.passes.weights import Weights, apply_changed
+from sensenet.passes.rewrite import Declined, Pass, Uses, apply_rules, rounds
+from sensenet.passes.sums import Sums
+from sensenet.passes.weights import apply_changed
 
 
 def add_constants_to_bias(node: Node, uses: Uses) -> Value | Declined | None:
@@ -49,8 +50,9 @@ def add_constants_to_bias(node: Node, uses: Uses) -> Value | Declined | None:
     is_kept = np.repeat([constant is None for constant in constants], sizes)
     values = np.concatenate([constant for constant in constants if constant is not None])
 
-    def fold(kernel: Weights, bias: Weights) -> tuple[Weights, Weights]:
-        return kernel[is_kept], bias + values @ kernel[~is_kept]
+    def fold(kernel: Sums, bias: Sums) -> tuple[Sums, Sums]:
+        kept_rows, others = kernel.map(lambda rows: rows[is_kept]), kernel.map(lambda rows: rows[~is_kept])
+        return kept_rows, bias + values @ others
 
     return apply_changed(node.op, fold, join(kept, f"{node.name}_inputs"), node.name)
 
@@ -67,7 +69,7 @@ def _constant_columns(part: Value, kernel: Array) -> Array | None:
 
 def fold_constant_columns(graph: Graph) -> Graph:
     """The graph with constant columns in biases; layers of the same columns read one concatenation."""
-    folded = apply_rules(graph, (add_constants_to_bias,))
+    folded = apply_rules(graph, (rounds(add_constants_to_bias),))
     return graph if folded is graph else eliminate_common_subexpressions(folded)
 
 

@@ -16,7 +16,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Destandardize
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
 from sensenet.passes.weights import apply_changed
 
 
@@ -39,4 +39,4 @@ def scale_last_layer(node: Node, uses: Uses) -> Value | Declined | None:
     return None
 
 
-PASS = rewriting_pass("fold-destandardization", scale_last_layer)
+PASS = rounding_pass("fold-destandardization", scale_last_layer)

@@ -23,9 +23,10 @@ from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import join, joins_columns, starts, width
-from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rounding_pass
 from sensenet.passes.simplify_rearrangements import flatten_concatenation
-from sensenet.passes.weights import Weights, apply_changed
+from sensenet.passes.sums import Sums, Weights
+from sensenet.passes.weights import apply_changed
 
 
 def gather_kernel_rows(node: Node, _: Uses) -> Value | Declined | None:
@@ -40,12 +41,15 @@ def gather_kernel_rows(node: Node, _: Uses) -> Value | Declined | None:
     if size is None or size > len(indices):
         return Declined(f"{x.node.name!r} picks some of many columns: the kernel would grow")
 
-    def scatter(kernel: Weights, bias: Weights) -> tuple[Weights, Weights]:
+    def scatter(kernel: Weights) -> Weights:
         rows = np.zeros((size, kernel.shape[1]))
         np.add.at(rows, indices, kernel)
-        return rows, bias
+        return rows
 
-    return apply_changed(node.op, scatter, source, node.name)
+    def change(kernel: Sums, bias: Sums) -> tuple[Sums, Sums]:
+        return kernel.map(scatter), bias
+
+    return apply_changed(node.op, change, source, node.name)
 
 
 def permute_after_concatenation(node: Node, uses: Uses) -> Value | None:
@@ -77,4 +81,4 @@ def _is_dense(node: Node) -> bool:
     return isinstance(node.op, Dense)
 
 
-PASS = rewriting_pass("fold-gathers", gather_kernel_rows, permute_after_concatenation, flatten_concatenation)
+PASS = rounding_pass("fold-gathers", gather_kernel_rows, permute_after_concatenation, flatten_concatenation)

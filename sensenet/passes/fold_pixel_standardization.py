@@ -39,7 +39,7 @@ from sensenet.passes.linear_layers import (
     reads_padding,
     scale_inputs,
 )
-from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rounding_pass
 
 LARGEST_MEAN = 255.0
 """The brightest pixel."""
@@ -138,7 +138,7 @@ def _mean_folds(centered: Centered, value: Value, uses: Uses) -> bool:
     )
 
 
-PASS = rewriting_pass(
+PASS = rounding_pass(
     "fold-pixel-standardization",
     merge_subtractions,
     subtract_before,

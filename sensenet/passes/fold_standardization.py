@@ -32,7 +32,7 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import join, joins_columns, reaches_only, width
-from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
+from sensenet.passes.rewrite import Declined, Uses, rounding_pass
 from sensenet.passes.weights import apply_changed
 
 LARGEST_SHIFT = 4.0
@@ -84,7 +84,7 @@ def scale_first_layer(node: Node, uses: Uses) -> Value | Declined | None:
     mean, stdev = (array.astype(np.float64) for array in _parameters(x, True))
     return apply_changed(
         node.op,
-        lambda kernel, bias: (kernel / stdev[:, None], bias - (mean / stdev) @ kernel),
+        lambda kernel, bias: (kernel / stdev[:, None], bias - ((mean / stdev) @ kernel).moved()),
         x.node.inputs[0],
         node.name,
     )
@@ -119,6 +119,6 @@ def _is_dense(node: Node) -> bool:
     return isinstance(node.op, Dense)
 
 
-PASS = rewriting_pass(
+PASS = rounding_pass(
     "fold-standardization", subtract_large_means, standardize_after_concatenation, scale_first_layer
 )

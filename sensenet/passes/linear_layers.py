@@ -20,7 +20,8 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.windows import Padding, same_padding
 from sensenet.ir.types import Array, Tensor, TensorType
 from sensenet.passes.rewrite import Declined
-from sensenet.passes.weights import NOT_FINITE, Weights, with_weights
+from sensenet.passes.sums import Sums, Weights, as_sums
+from sensenet.passes.weights import with_weights
 
 Convolution = Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D
 Mixing = Convolution2D | SeparableConvolution2D
@@ -59,44 +60,45 @@ def bias_of(layer: LinearLayer) -> Weights:
     return np.zeros(layer.units if isinstance(layer, Dense) else layer.filters)
 
 
-def response(layer: LinearLayer, pixel: Weights) -> Weights:
+def response(layer: LinearLayer, pixel: Weights) -> Sums:
     """What a layer makes, before its bias, of pictures in which every pixel is this one."""
-    kernel = _kernel(layer, _first_kernel(layer)).float64
-    total = kernel.sum(axis=tuple(range(kernel.ndim - 2)))
+    kernel = as_sums(_kernel(layer, _first_kernel(layer)).float64)
+    total = kernel.map(lambda taps: taps.sum(axis=tuple(range(taps.ndim - 2))))
     mixes = isinstance(layer, Dense | Convolution2D)
-    result: Weights = pixel @ total if mixes else (pixel[:, None] * total).ravel()
+    result = pixel @ total if mixes else (pixel[:, None] * total).map(np.ravel)
     if isinstance(layer, SeparableConvolution2D):
         result = result @ layer.point_kernel.float64[0, 0]
     return result
 
 
-def apply_layer(layer: LinearLayer | None, x: Value, name: str) -> Value | Declined:
-    """The layer's results on x; declines without a layer, which one with infinite weights would have been."""
-    return NOT_FINITE if layer is None else apply(layer, x, name=name).value
+def apply_layer(layer: LinearLayer | Declined, x: Value, name: str) -> Value | Declined:
+    """The layer's results on x, unless its weights were declined."""
+    return layer if isinstance(layer, Declined) else apply(layer, x, name=name).value
 
 
-def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | None:
+def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | Declined:
     """The linear layer whose results are y · scale + shift, by channel, where those of `layer` are y.
 
-    None where a weight would not be finite in float32.
+    Declines beyond the limits of `weights`.
     """
     name = "point_kernel" if isinstance(layer, SeparableConvolution2D) else "kernel"
     kernel = _kernel(layer, name).array
     by_channel = scale.reshape(kernel.shape[2:]) if isinstance(layer, DepthwiseConvolution2D) else scale
     with np.errstate(all="ignore"):
-        return with_weights(layer, {name: kernel * by_channel}, bias_of(layer) * scale + shift)
+        scaled = as_sums(kernel * by_channel)
+        return with_weights(layer, {name: scaled}, as_sums(bias_of(layer)) * scale + shift)
 
 
-def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | None:
+def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | Declined:
     """The layer that makes of x what `layer` makes of x · scale + shift, by channel.
 
-    With a shift, the layer must not read padding: the zeros would have to be shifted too. None where a
-    weight would not be finite in float32.
+    With a shift, the layer must not read padding: the zeros would have to be shifted too. Declines
+    beyond the limits of `weights`.
     """
     name = _first_kernel(layer)
     with np.errstate(all="ignore"):
-        scaled = _kernel(layer, name).array * scale[:, None]
-        return with_weights(layer, {name: scaled}, bias_of(layer) + response(layer, shift))
+        scaled = as_sums(_kernel(layer, name).array * scale[:, None])
+        return with_weights(layer, {name: scaled}, bias_of(layer) + response(layer, shift).moved())
 
 
 def permute_inputs(layer: Mixing, order: Array) -> Mixing:

@@ -42,7 +42,7 @@ from sensenet.ir.types import Array, Tensor
 from sensenet.passes.columns import join, parts, reaches_only, starts, width
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
 from sensenet.passes.remove_identities import remove_identity
-from sensenet.passes.rewrite import Pass, Uses, apply_rules
+from sensenet.passes.rewrite import Pass, Uses, apply_rules, rounds
 from sensenet.passes.simplify_rearrangements import compose_selections, slice_consecutive
 
 SMALLEST_DEPTH = 32
@@ -82,7 +82,9 @@ def look_up_categories(smallest_depth: int, smallest_table: int) -> Pass:
         return _add(node, kept, sums) if sums else None
 
     def run(graph: Graph) -> Graph:
-        changed = apply_rules(graph, (look_up, remove_identity, compose_selections, slice_consecutive))
+        changed = apply_rules(
+            graph, (rounds(look_up), remove_identity, compose_selections, slice_consecutive)
+        )
         return graph if changed is graph else eliminate_common_subexpressions(changed)
 
     return Pass(name="look-up-categories", run=run)

@@ -23,8 +23,9 @@ from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.convolution import Convolution2D, SeparableConvolution2D
 from sensenet.ir.types import Tensor
 from sensenet.passes.linear_layers import apply_layer, bias_of, is_linear, reads_padding, response
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
-from sensenet.passes.weights import Weights, with_weights
+from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
+from sensenet.passes.sums import Weights, as_sums
+from sensenet.passes.weights import with_weights
 
 
 def multiply_results(node: Node, uses: Uses) -> Value | Declined | None:
@@ -47,8 +48,8 @@ def multiply_results(node: Node, uses: Uses) -> Value | Declined | None:
     if not _pays((*kernel.shape[:3], layer.filters), kernel, layer.kernel):
         return _costs_more(x)
     with np.errstate(all="ignore"):
-        product = kernel.float64 @ _matrix(layer)
-        bias = bias_of(first) @ _matrix(layer) + bias_of(layer)
+        product = as_sums(kernel.float64) @ _matrix(layer)
+        bias = (as_sums(bias_of(first)) @ _matrix(layer)).moved() + bias_of(layer)
     merged = with_weights(evolve(first, activation=layer.activation), {name: product}, bias)
     return apply_layer(merged, x.node.inputs[0], node.name)
 
@@ -69,8 +70,8 @@ def multiply_inputs(node: Node, uses: Uses) -> Value | Declined | None:
     if not _pays((*layer.window, first.kernel.shape[2], layer.filters), first.kernel, layer.kernel):
         return _costs_more(x)
     with np.errstate(all="ignore"):
-        product = _matrix(first) @ layer.kernel.float64
-        bias = bias_of(layer) + response(layer, bias_of(first))
+        product = as_sums(_matrix(first)) @ layer.kernel.float64
+        bias = bias_of(layer) + response(layer, bias_of(first)).moved()
     return apply_layer(with_weights(layer, {"kernel": product}, bias), x.node.inputs[0], node.name)
 
 
@@ -93,4 +94,4 @@ def _pays(product: tuple[int, ...], *kernels: Tensor) -> bool:
     return math.prod(product) <= sum(kernel.array.size for kernel in kernels)
 
 
-PASS = rewriting_pass("merge-convolutions", multiply_results, multiply_inputs)
+PASS = rounding_pass("merge-convolutions", multiply_results, multiply_inputs)

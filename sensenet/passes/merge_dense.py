@@ -15,8 +15,9 @@ from __future__ import annotations
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.dense import Dense
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
-from sensenet.passes.weights import Weights, apply_changed
+from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
+from sensenet.passes.sums import Sums, as_sums
+from sensenet.passes.weights import apply_changed
 
 
 def merge_linear_layer(node: Node, uses: Uses) -> Value | Declined | None:
@@ -43,12 +44,12 @@ def _pays(first: Dense, second: Dense) -> bool:
 
 
 def _merge(first: Dense, node: Node, source: Value) -> Value | Declined:
-    def multiply(kernel: Weights, bias: Weights) -> tuple[Weights, Weights]:
-        shift = 0.0 if first.bias is None else first.bias.float64 @ kernel
+    def multiply(kernel: Sums, bias: Sums) -> tuple[Sums, Sums]:
+        shift = as_sums(0.0) if first.bias is None else (first.bias.float64 @ kernel).moved()
         return first.kernel.float64 @ kernel, bias + shift
 
     assert isinstance(node.op, Dense)
     return apply_changed(node.op, multiply, source, node.name)
 
 
-PASS = rewriting_pass("merge-dense", merge_linear_layer)
+PASS = rounding_pass("merge-dense", merge_linear_layer)

@@ -41,7 +41,7 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Tensor
 from sensenet.passes.columns import join, joins_columns
 from sensenet.passes.parallel_layers import ParallelLayers
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.rewrite import Uses, rounding_pass
 from sensenet.passes.simplify_rearrangements import flatten_concatenation
 
 
@@ -91,4 +91,4 @@ def _merge(parallel: ParallelLayers, name: str) -> Value:
     return apply(layer, join(parallel.sources, f"{name}_inputs"), name=name).value
 
 
-PASS = rewriting_pass("merge-parallel-dense", merge_adjacent_layers, flatten_concatenation)
+PASS = rounding_pass("merge-parallel-dense", merge_adjacent_layers, flatten_concatenation)

@@ -11,7 +11,7 @@ from sensenet.ir.graph import Value
 from sensenet.ir.ops.dense import Dense
 from sensenet.passes.columns import starts, width
 from sensenet.passes.linear_layers import bias_of
-from sensenet.passes.weights import Weights
+from sensenet.passes.sums import Sums, Weights, as_sums
 
 LARGEST_BLOCK = 8192
 """Entries of a block-diagonal kernel that, zeros and all, cost less than the ops that they save: one row is
@@ -47,21 +47,24 @@ class ParallelLayers:
     def side_by_side(self) -> tuple[Weights, Weights]:
         """That kernel, and its bias: zeros where a result does not depend on a source."""
         kernel = self._place(list(starts(self.values)), sum(layer.units for layer in self.layers))
-        return kernel, np.concatenate([bias_of(layer) for layer in self.layers])
+        return kernel.value, np.concatenate([bias_of(layer) for layer in self.layers])
 
-    def sum(self) -> tuple[Weights, Weights]:
+    def sum(self) -> tuple[Sums, Sums]:
         """The kernel and bias that make the sum of the results, which are equally wide."""
         kernel = self._place([0] * len(self.values), self.layers[0].units)
-        return kernel, np.sum([bias_of(layer) for layer in self.layers], axis=0)
+        biases = as_sums([bias_of(layer) for layer in self.layers])
+        return kernel, biases.map(lambda rows: np.sum(rows, axis=0))
 
-    def _place(self, columns: Sequence[int], units: int) -> Weights:
+    def _place(self, columns: Sequence[int], units: int) -> Sums:
         rows = dict(zip(self.sources, starts(self.sources), strict=True))
-        kernel = np.zeros((sum(map(_width, self.sources)), units))
+        kernel, terms = np.zeros((2, sum(map(_width, self.sources)), units))
         for value, layer, column in zip(self.values, self.layers, columns, strict=True):
             row = rows[value.node.inputs[0]]
             height, own_units = layer.kernel.shape
-            kernel[row : row + height, column : column + own_units] += layer.kernel.float64
-        return kernel
+            place = slice(row, row + height), slice(column, column + own_units)
+            kernel[place] += layer.kernel.float64
+            terms[place] += np.abs(layer.kernel.float64)
+        return Sums(kernel, terms)
 
 
 def _width(value: Value) -> int:

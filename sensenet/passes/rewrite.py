@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import wraps
 
 from attrs import frozen
 
 from sensenet.errors import PassError, SensenetError, UnsupportedOpError
+from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph, Node, Value, rebuild
 from sensenet.ir.region import map_regions
+from sensenet.passes.magnitudes import amplifies
 
 REWRITES_PER_NODE = 50
 """A rule that fires more often than this for each node of the graph is looping."""
@@ -34,6 +37,7 @@ class Uses:
     """
 
     def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self._count = Counter(graph.uses)
         self._outputs = set(graph.outputs.values())
         self._readers: dict[Value, list[Node]] = {value: [] for node in graph.nodes for value in node.values}
@@ -52,6 +56,11 @@ class Uses:
         """
         readers = self._readers.get(value)
         return readers is not None and value not in self._outputs and all(map(accept, readers))
+
+    @cached_property
+    def amplifies_rounding(self) -> bool:
+        """Whether some op of the graph multiplies by numbers so large that all rounding shows."""
+        return any(amplifies(node.op) for node in self._graph.nodes)
 
     def replaced(self, old: Value, new: Value) -> None:
         """Note that `new` stands where `old` stood."""
@@ -108,6 +117,26 @@ class Pass:
 def rewriting_pass(name: str, *rules: Rule) -> Pass:
     """A pass that applies rules bottom-up to a fixed point."""
     return Pass(name=name, run=lambda graph: apply_rules(graph, rules), rules=rules)
+
+
+AMPLIFIED = Declined("some weight of the graph is so large that other rounding would show")
+
+
+def rounding_pass(name: str, *rules: Rule) -> Pass:
+    """Like `rewriting_pass`, for rules that keep answers up to rounding: see `rounds`."""
+    return rewriting_pass(name, *map(rounds, rules))
+
+
+def rounds(rule: Rule) -> Rule:
+    """The rule, which keeps answers up to rounding only, declining if the graph would amplify that."""
+
+    @wraps(rule)
+    def guarded(node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
+        found = rule(node, uses)
+        fires = found is not None and not isinstance(found, Declined)
+        return AMPLIFIED if fires and uses.amplifies_rounding else found
+
+    return guarded
 
 
 def apply_rules(

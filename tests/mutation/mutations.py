@@ -109,9 +109,8 @@ MUTATIONS = (
         name="float32-kernel-folding",
         reason="a kernel is scaled by factors already rounded to float32",
         file="sensenet/passes/linear_layers.py",
-        old="return with_weights(layer, {name: kernel * by_channel}, bias_of(layer) * scale + shift)",
-        new="return with_weights(layer, {name: kernel * by_channel.astype(np.float32)}, "
-        "bias_of(layer) * scale + shift)",
+        old="scaled = as_sums(kernel * by_channel)",
+        new="scaled = as_sums(kernel * by_channel.astype(np.float32))",
     ),
     Mutation(
         name="fused-activation-ignored",
@@ -223,8 +222,8 @@ MUTATIONS = (
         name="mean-not-divided",
         reason="a standardization's mean goes into the bias without its deviation",
         file="sensenet/passes/fold_standardization.py",
-        old="bias - (mean / stdev) @ kernel",
-        new="bias - mean @ kernel",
+        old="bias - ((mean / stdev) @ kernel).moved()",
+        new="bias - (mean @ kernel).moved()",
     ),
     Mutation(
         name="destandardized-bias",
@@ -237,8 +236,8 @@ MUTATIONS = (
         name="multiplier-order",
         reason="the response of a separable layer mixes up channels and multipliers",
         file="sensenet/passes/linear_layers.py",
-        old="(pixel[:, None] * total).ravel()",
-        new="(pixel[:, None] * total).T.ravel()",
+        old="(pixel[:, None] * total).map(np.ravel)",
+        new="(pixel[:, None] * total).map(np.transpose).map(np.ravel)",
     ),
     Mutation(
         name="constants-reversed",
@@ -272,8 +271,8 @@ MUTATIONS = (
         name="constant-columns-lost",
         reason="columns that are the same for every row leave no trace in the bias",
         file="sensenet/passes/fold_constant_columns.py",
-        old="return kernel[is_kept], bias + values @ kernel[~is_kept]",
-        new="return kernel[is_kept], bias",
+        old="return kept_rows, bias + values @ others",
+        new="return kept_rows, bias",
     ),
     Mutation(
         name="average-of-biases",
@@ -303,6 +302,34 @@ MUTATIONS = (
         old="rows = start + np.arange(width(part) or 0)",
         new="rows = np.arange(width(part) or 0)",
     ),
+    Mutation(
+        name="cancellation-ignored",
+        reason="large weights times a mean go into a bias, in which float32 rounds them",
+        file="sensenet/passes/weights.py",
+        old="return bool(np.any(sums.terms > limit",
+        new="return bool(np.any(sums.terms > np.inf * limit",
+    ),
+    Mutation(
+        name="moved-terms-kept",
+        reason="a mean's share of a bias counts as what the layer answers at the mean",
+        file="sensenet/passes/sums.py",
+        old="return Sums(self.value, self.size, np.zeros_like(self.value))",
+        new="return Sums(self.value, self.size)",
+    ),
+    Mutation(
+        name="range-ignored",
+        reason="products of weights have few digits near the ends of float32",
+        file="sensenet/passes/magnitudes.py",
+        old="return weight.largest == 0 or SMALLEST <= weight.largest <= LARGEST",
+        new="return True",
+    ),
+    Mutation(
+        name="rounding-amplified",
+        reason="answers are rounded otherwise before they are multiplied by 1e30, or made NaN",
+        file="sensenet/passes/rewrite.py",
+        old="return AMPLIFIED if fires and uses.amplifies_rounding else found",
+        new="return found",
+    ),
     *LOWERING_MUTATIONS,
 )
-"""By what they break: axes, epsilon, uses, padding, precision, activations, order, trees, the rest."""
+"""By what they break: axes, epsilon, uses, padding, precision, activations, order, trees, the rest, sizes."""

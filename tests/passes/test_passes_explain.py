@@ -17,28 +17,40 @@ CASES = Path(__file__).parent
 ANOTHER_READER = "has another reader"
 MORE_WEIGHTS = "would have more weights than the two"
 PADS_LESS = "not every reader of 'p' would pad as much by itself"
+CANCELS = "large numbers would cancel"
+AMPLIFIED = "so large that other rounding would show"
 
 REASONS = {
     "flatten-before-scaling/leaves_large_means": "not every reader of 'f' is a dense layer",
     "fold-average/leaves_activation": "the last layers have different activations",
+    "fold-average/leaves_cancelling": CANCELS,
     "fold-average/shared_layer": ANOTHER_READER,
     "fold-batch-normalization/leaves_activated": "the layer 'layer_0' has the activation relu",
+    "fold-batch-normalization/leaves_cancelling": CANCELS,
     "fold-batch-normalization/leaves_large_means": "the means are so large",
     "fold-batch-normalization/leaves_overflow": "a weight would not be finite in float32",
     "fold-batch-normalization/leaves_padding": "not every reader of 'n' is a layer that can absorb it",
+    "fold-batch-normalization/leaves_tiny_weights": "near the ends of float32's range",
     "fold-batch-normalization/shared_layer": ANOTHER_READER,
+    "fold-destandardization/leaves_cancelling": CANCELS,
     "fold-destandardization/shared_layer": ANOTHER_READER,
+    "fold-gathers/leaves_cancelling": CANCELS,
     "fold-gathers/leaves_fewer_columns": "'few' picks some of many columns",
     "fold-pixel-standardization/leaves_mean_image": "is not one number for each channel",
     "fold-pixel-standardization/leaves_no_pixels": "the mean is larger than any pixel",
     "fold-pixel-standardization/shared_with_pool": "not every reader of 's' is a convolution",
+    "fold-standardization/leaves_amplified": AMPLIFIED,
+    "fold-standardization/leaves_large_weights": CANCELS,
     "fold-standardization/leaves_tiny_stdev": "deviations near the ends of float32's range",
     "fuse-activations/shared_layer": ANOTHER_READER,
     "merge-convolutions/leaves_bias_before_padding": "which the bias of 'a' does not reach",
     "merge-convolutions/leaves_bottleneck": MORE_WEIGHTS,
+    "merge-convolutions/leaves_cancelling": CANCELS,
     "merge-convolutions/shared_convolution": ANOTHER_READER,
     "merge-dense/leaves_bottleneck": MORE_WEIGHTS,
+    "merge-dense/leaves_cancelling": CANCELS,
     "merge-dense/shared_layer": ANOTHER_READER,
+    "merge-parallel-dense/leaves_infinite": AMPLIFIED,
     "merge-padding/leaves_other_side": PADS_LESS,
     "merge-padding/shared_with_pool": PADS_LESS,
 }
