@@ -16,14 +16,15 @@ from sensenet.ir.signature import Signature
 from sensenet.ir.types import TensorType
 
 
-@attrs.frozen(eq=False, slots=False, repr=False)
 class Region:
-    """A graph without a signature, equal to another of the same nodes, names and weights.
+    """A graph without a signature, equal to another of the same nodes, names and weights; it never changes.
 
-    What it reads, it reads through its inputs: a region sees no value of the graph around it.
+    What it reads, it reads through its inputs: a region sees no value of the graph around it. Unlike other
+    data it is no attrs class: Keras 2 walks into those of its layers, and would from node to node in circles.
     """
 
-    graph: Graph
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
 
     @classmethod
     def create(cls, inputs: Any, outputs: Any) -> Region:
