@@ -97,6 +97,14 @@ LOWERING_MUTATIONS: tuple[Mutation, ...] = (
         tests=TABLES,
     ),
     Mutation(
+        name="sigmoids-of-anything",
+        reason="LiteRT's sigmoid of 1e30 is NaN",
+        file="sensenet/backends/tflite/sigmoids.py",
+        old="return tensor.largest > LARGEST or",
+        new="return",
+        tests=("tests/backends/test_tflite_sigmoids.py",),
+    ),
+    Mutation(
         name="zeros-of-either-sign",
         reason="constants are shared that differ in the sign of a zero",
         file="sensenet/backends/tflite/convert.py",

@@ -7,6 +7,7 @@ from typing import Any
 
 from sensenet.backends.tflite.layer_operators import ACTIVATIONS, FUSED_NAMES, LAYERS, Emit
 from sensenet.backends.tflite.operators import FUSED, Operator, integers, operator
+from sensenet.backends.tflite.sigmoids import is_safe_sigmoid
 from sensenet.ir.graph import Node
 from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
@@ -135,7 +136,9 @@ LEGAL: Legal = {
     **dict.fromkeys(
         (dense.Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D), _ends_with_relu
     ),
-    dense.Activation: lambda node: getattr(node.op, "function", None) in ACTIVATIONS,
+    dense.Activation: lambda node: (
+        getattr(node.op, "function", None) in ACTIVATIONS and is_safe_sigmoid(node)
+    ),
     basic.Add: lambda node: len(node.inputs) == 2,
     convolution.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
 }

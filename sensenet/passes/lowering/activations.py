@@ -14,6 +14,7 @@ TensorFlow Lite and TensorFlow.js have:
 |---|---|---|
 | leaky_relu | max(0.1·x, x) | nothing |
 | softsign | x / (1 + abs(x)) | nothing |
+| sigmoid | sigmoid(min(max(x, -100), 100)), if x may be so large that the target's own is NaN | nothing |
 | swish | x · sigmoid(x) | nothing |
 | exponential | x if it is NaN, else e^x: XNNPACK's e^NaN is 0 | nothing |
 | selu | scale · (relu(x) + alpha · elu(-relu(-x))) | nothing |
@@ -39,6 +40,9 @@ from sensenet.passes.rewrite import Uses
 
 ALMOST_ONE = 20.0
 """From here on tanh(softplus(x)) is 1 in float32."""
+
+LARGE = 100.0
+"""From here on sigmoid(x) is 1 in float32, and sigmoid(-x) is less than its smallest normal number."""
 
 RELU, RELU6, ELU, SIGMOID = (
     Activation(function=function)
@@ -100,6 +104,10 @@ def _swish(make: Maker, x: Value) -> Value:
     return make(Multiply(), x, make(SIGMOID, x))
 
 
+def _bounded_sigmoid(make: Maker, x: Value) -> Value:
+    return make(SIGMOID, make(Minimum(), make(Maximum(), x, -LARGE), LARGE))
+
+
 def _exponential(make: Maker, x: Value) -> Value:
     return make(Select(), make(Equal(), x, x), make(Exp(), x), x)
 
@@ -115,6 +123,7 @@ FORMULAS: Mapping[ActivationFunction, Callable[[Maker, Value], Value]] = {
     ActivationFunction.SOFTSIGN: _softsign,
     ActivationFunction.SELU: _selu,
     ActivationFunction.SWISH: _swish,
+    ActivationFunction.SIGMOID: _bounded_sigmoid,
     ActivationFunction.EXPONENTIAL: _exponential,
     ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
 }
