@@ -41,7 +41,8 @@ folder of `tests/passes`, in which a file name that begins with `leaves_` is a g
 No pass of `-O2` alone changes weights if float32 would make the answer wrong. It declines, and `--explain`
 says so, if
 
-- a number of the graph's layers or of its objective is above 2⁶⁴: it would amplify how others are rounded;
+- a number of the graph's layers or of its objective is above 2⁶⁴, or a column's deviation below 2⁻¹⁰⁰: they
+  would amplify how others are rounded;
 - the largest number of a new kernel would be below 2⁻⁶⁴ or above 2⁶⁴, where float32 soon overflows or loses
   digits;
 - large terms would cancel: those of a weight are together larger than 256, and than 256 times their sum (8192

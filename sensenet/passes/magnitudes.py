@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Lookup
 from sensenet.ir.ops.core import Constant
@@ -14,8 +16,11 @@ SMALLEST, LARGEST = 2.0**-64, 2.0**64
 """Magnitudes that the largest number of a weight may have: the square roots of the ends of float32. Products
 of two such numbers are neither infinite nor rounded to fewer digits."""
 
-ADDS_OR_COMPARES = (Constant, Forest, Lookup, Standardize)
-"""Ops whose numbers are no factors: thresholds, leaves, and means; deviations have a range of their own."""
+SMALLEST_DEVIATION = 2.0**-100
+"""Columns in small units have small deviations; what is divided by smaller ones may come near 3e38."""
+
+ADDS_OR_COMPARES = (Constant, Forest, Lookup)
+"""Ops whose numbers are no factors, but thresholds and leaves."""
 
 
 def in_range(weight: Tensor) -> bool:
@@ -31,6 +36,8 @@ def amplifies(op: Op) -> bool:
     """
     if isinstance(op, ADDS_OR_COMPARES):
         return False
+    if isinstance(op, Standardize):
+        return bool(np.any(np.abs(op.stdev.array) < SMALLEST_DEVIATION))
     if isinstance(op, BatchNormalization):
         return any(Tensor.float32(numbers).largest > LARGEST for numbers in op.scale_and_shift())
     return any(tensor.largest > LARGEST for tensor in tensors_of(op))

@@ -324,6 +324,13 @@ MUTATIONS = (
         new="return True",
     ),
     Mutation(
+        name="tiny-deviations-ignored",
+        reason="what a column divided by 1e-38 makes is near the end of float32, and sums of it are beyond",
+        file="sensenet/passes/magnitudes.py",
+        old="return bool(np.any(np.abs(op.stdev.array) < SMALLEST_DEVIATION))",
+        new="return False",
+    ),
+    Mutation(
         name="rounding-amplified",
         reason="answers are rounded otherwise before they are multiplied by 1e30, or made NaN",
         file="sensenet/passes/rewrite.py",

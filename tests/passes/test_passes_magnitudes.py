@@ -100,6 +100,12 @@ CHAINS: dict[str, tuple[Op, ...]] = {
         layer([1.0], bias=[3e8]),
         Destandardize(mean=Tensor.float32(-3e8), stdev=Tensor.float32(1.0)),
     ),
+    "sums near the end of float32": (
+        Standardize(mean=Tensor.float32([0.3]), stdev=Tensor.float32([1.2e-38])),
+        layer([1.0, 1.0], activation=ActivationFunction.RELU),
+        layer([1.0], [-0.9]),
+        Destandardize(mean=Tensor.float32(0.0), stdev=Tensor.float32(8.0)),
+    ),
     "an infinite weight": (
         layer([3e38]),
         Destandardize(mean=Tensor.float32(0.0), stdev=Tensor.float32(1e30)),
@@ -136,7 +142,8 @@ def test_what_amplifies():
     assert not amplifies(layer([LARGEST], bias=[-LARGEST]))
     assert amplifies(layer([1.0], bias=[-2 * LARGEST]))
     assert amplifies(layer([-2 * LARGEST]))
-    assert not amplifies(Standardize(mean=Tensor.float32([1e30]), stdev=Tensor.float32([1.0])))
+    assert not amplifies(Standardize(mean=Tensor.float32([1e30]), stdev=Tensor.float32([1e-30])))
+    assert amplifies(Standardize(mean=Tensor.float32([0.0]), stdev=Tensor.float32([1.0, -1e-31])))
     tiny = {name: Tensor.float32([1.0]) for name in ("gamma", "beta", "mean")}
     assert amplifies(BatchNormalization(**tiny, variance=Tensor.float32([1e-44]), epsilon=0.0))
 
