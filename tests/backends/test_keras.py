@@ -30,6 +30,9 @@ from op_cases import ALL_CASES, CASES, PICTURES, case_name, floats, weights
 from sensenet.artifact import Report
 from sensenet.backends import load_backend
 from sensenet.backends.keras import BACKEND
+from sensenet.backends.keras.layers import signature_layer
+from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.reading import read_weights
 from sensenet.backends.lowering import LEGAL, Variables, make_function
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
 from sensenet.ir.activation import ActivationFunction
@@ -163,7 +166,7 @@ def test_layers_have_the_names_of_nodes(artifact):
     normalization = "UnfusedBatchNormalization" if IS_LEGACY else "BatchNormalization"
     expected = {
         "numeric_inputs": "InputLayer",
-        "features": "OpLayer",
+        "features": "OpLayer" if IS_LEGACY else "Functional",
         "tree_inputs": "Concatenate",
         "layer_0": "Dense",
         "layer_1": normalization,
@@ -367,7 +370,14 @@ def rewrite(path: Path, member: str, change) -> None:
         ("config.json", lambda content: content[:-9], "is no model saved by Keras"),
         ("config.json", lambda _: b"[1]", "is no model saved by Keras"),
         ("config.json", lambda _: b"[" * 100_000, "is no model saved by Keras"),
-        ("config.json", lambda c: c.replace(b"standardize", b"standardise"), "cannot be loaded by Keras"),
+        ("config.json", lambda c: c.replace(b'"axis": -1', b'"axis": 7'), "cannot be loaded by Keras"),
+        ("sensenet.json", lambda _: b"{}", "sensenet.json holds no signature"),
+        ("sensenet.json", lambda _: b"[" * 100_000, "sensenet.json holds no signature"),
+        ("sensenet.json", lambda c: c.replace(b'"layer": "p', b'"layer": "q'), "'qredictions', which the"),
+        ("sensenet.json", lambda c: c.replace(b'"outputs": [', b'"outputs": [1, '), "has no signature of"),
+        ("sensenet.json", lambda c: c.replace(b'"level": 0', b'"level": "0"'), "has no signature of"),
+        ("sensenet.json", lambda c: c.replace(b'"making": {', b'"making": {"x": 1, '), "has no signature of"),
+        ("sensenet.json", lambda c: c.replace(b"format_version", b"version"), "has no signature of sensenet"),
         ("model.weights.h5", lambda content: content[: len(content) // 2], "truncated, damaged"),
         (
             "metadata.json",
@@ -380,6 +390,19 @@ def test_rewritten_files_are_refused(artifact, tmp_path, member, change, message
     path = artifact.save(tmp_path / "model.keras")
     rewrite(path, member, change)
     refuse(path, message)
+
+
+@only_under_keras_3
+def test_files_of_earlier_releases_are_opened(tmp_path):
+    """Their ops are layers of ours, and a layer carries the signature; they don't say how ops were made."""
+    graph = legalize(BACKEND.legal, BACKEND.rows).run(network())
+    built = build_model(graph, Making(level=0, share_weights=False)).model
+    assert layer_types(built)["features"] == "OpLayer"
+    signature_layer(built).making.pop("stock")
+    built.save(tmp_path / "model.keras")
+    opened = BACKEND.open(tmp_path / "model.keras")
+    assert_agrees(opened, network(), FEED)
+    read_weights(network(), graph, opened.model)
 
 
 def test_models_of_others_are_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Keras opens saved files after one import of ours, in a fresh process."""
+"""Keras opens saved files in a fresh process: most by itself, the others after one import of ours."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from documents import ROW, ensemble, typed
+from documents import FEATURES, ROW, dense, detector, ensemble, image, legacy_network, network, typed
 from keras_2 import LEGACY
 
 import sensenet
+from sensenet.backends import load_backend
+from sensenet.ir.activation import ActivationFunction
 
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
@@ -51,3 +53,85 @@ def test_keras_opens_files_after_one_import(tmp_path, package, legacy, name, lev
     run(SAVE, name, str(level))
     found = np.array(json.loads(run(OPEN, package, json.dumps(rows)).splitlines()[-1]))
     np.testing.assert_allclose(found, model([list(ROW)] * 2), rtol=1e-4, atol=1e-6)
+
+
+ALONE = """if True:
+    import keras, numpy, pathlib, sys
+    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+        model = keras.saving.load_model(path)
+        with numpy.load(path.with_suffix(".inputs.npz")) as feed:
+            inputs = dict(feed)
+        results = model(inputs if len(inputs) > 1 else next(iter(inputs.values())))
+        numpy.save(path.with_suffix(".npy"), results)
+    print("sensenet" in sys.modules)
+"""
+
+IN_LAYERS = [function.value for function in ActivationFunction]
+
+
+def activations():
+    """A layer for each activation function, and each as a layer of its own."""
+    layers = [
+        layer
+        for name in IN_LAYERS
+        for layer in (dense(FEATURES, FEATURES, name), {"type": "activation", "activation_function": name})
+    ]
+    return network([*layers, dense(FEATURES, 2, "softmax")])
+
+
+def warped():
+    """A picture and a number, with the picture scaled in either direction."""
+    document = image()
+    document["image_network"]["metadata"]["rescale_type"] = "warp"
+    return document
+
+
+TABLES = {
+    "typed": typed(),
+    "legacy": legacy_network(),
+    "ensemble": ensemble(),
+    "iris": "examples/iris.json",
+    "diabetes": "examples/diabetes.json",
+    "warped": warped(),
+}
+SAVED = {
+    **{f"{name}-{level}": (document, level) for name, document in TABLES.items() for level in (0, 1, 2)},
+    **{f"activations-{level}": (activations(), level) for level in (1, 2)},
+}
+
+
+def draw(model):
+    """Rows for a model's inputs, with pictures of another size than the network's."""
+    generator = np.random.default_rng(0)
+    shapes = {tensor.name: [7 if size is None else size for size in tensor.shape] for tensor in model.inputs}
+    return {
+        name: generator.choice(np.float32([-3, 0, 0.5, 1, 2, 3.25]), size=shape)
+        for name, shape in shapes.items()
+    }
+
+
+def test_keras_opens_files_by_itself(tmp_path):
+    pytest.importorskip("keras")
+    wanted = {}
+    for name, (document, level) in SAVED.items():
+        artifact = sensenet.compile(document, "keras", optimize=level)
+        feed = draw(artifact.model)
+        path = artifact.save(tmp_path / f"{name}.keras")
+        np.savez(path.with_suffix(".inputs.npz"), **feed)
+        (wanted[name],) = load_backend("keras").open(path).run(feed).values()
+    environment = {key: value for key, value in os.environ.items() if key != LEGACY}
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.stdout == "False\n", result.stderr[-3000:]
+    for name, want in wanted.items():
+        found = np.load(tmp_path / f"{name}.npy")
+        np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-6, err_msg=name)
+
+
+def test_layers_of_ours_are_in_the_files_of_detectors_only_where_it_says_so():
+    """docs/targets.md lists what keeps a file from being opened without the import."""
+    kinds = {type(layer).__name__ for layer in sensenet.compile(detector(), "keras").model.layers}
+    assert "OpLayer" in kinds
+    for document in TABLES.values():
+        kinds = {type(layer).__name__ for layer in sensenet.compile(document, "keras").model.layers}
+        assert not kinds & {"OpLayer", "BlockDropout"}

@@ -80,6 +80,11 @@ def save(content, path, config):
     return path
 
 
+def check(content, config):
+    """The configuration as Keras would get it."""
+    return read_configuration(json.dumps(config).encode(), "m.keras", content["sensenet.json"])
+
+
 def find_places(value, place=()):
     """The way to every value in a JSON value but the outermost."""
     for key, below in value.items() if isinstance(value, dict) else enumerate(value):
@@ -102,9 +107,8 @@ def test_no_object_of_another_kind_comes_to_keras_at_any_place(content, name):
     config = json.loads(content["config.json"])
     refused = 0
     for place in find_places(config):
-        changed = json.dumps(replace(config, place, OBJECTS[name])).encode()
         try:
-            checked = read_configuration(changed, "m.keras")
+            checked = check(content, replace(config, place, OBJECTS[name]))
         except ArtifactError:
             refused += 1
         else:
@@ -117,7 +121,7 @@ def test_what_opening_does_not_need_is_left_out(content, member):
     config = json.loads(content["config.json"])
     for owner in (config, *config["config"]["layers"]):
         owner[member] = OBJECTS["lambda"]
-    assert MARK not in json.dumps(read_configuration(json.dumps(config).encode(), "m.keras").value)
+    assert MARK not in json.dumps(check(content, config).value)
 
 
 @pytest.mark.parametrize("text", ["sensenet>OpLayer", "get_file", "keras.utils.get_file", "Lambda", "K"])
@@ -126,7 +130,7 @@ def test_activations_are_those_of_the_list(content, text):
     layer = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense")
     layer["config"]["activation"] = text
     with pytest.raises(ArtifactError, match="has the activation"):
-        read_configuration(json.dumps(config).encode(), "m.keras")
+        check(content, config)
 
 
 def test_code_of_the_standard_library_is_not_run(content, tmp_path):
@@ -206,6 +210,62 @@ def test_a_weight_that_no_layer_has_is_ignored_and_a_missing_one_refused(content
     change_layer(config, "Dense", units=4)
     with pytest.raises(SensenetError, match="wants a weight"):
         load_backend("keras").open(save(content, tmp_path / "m.keras", config))
+
+
+def operations(config):
+    """The operations of the models inside the model."""
+    inner = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Functional"]
+    return [each for layer in inner for each in layer["config"]["layers"] if each["inbound_nodes"]]
+
+
+def array(value, dtype="float32"):
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
+
+
+@only_under_keras_3
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([array([[1.0]] * 9), array([1.0] * 9)], "a call without a tensor"),
+        ([None, array(["1"])], "is no number"),
+        ([None, array([[1.0], [1.0, 2.0]])], "inhomogeneous"),
+        ([None, array([1.0], "object")], "has the operand"),
+        ([None, array([1e300], "int32")], "OverflowError|cannot convert"),
+        ([None, 0.5], "has the operand"),
+        ([None, {"class_name": "__slice__", "config": {"start": 0.5, "stop": 1, "step": 1}}], "the operand"),
+        ([None, OBJECTS["lambda"]], "has the operand an object of keras.layers.Lambda"),
+    ],
+)
+def test_operations_are_called_on_tensors_and_plain_numbers(content, arguments, message):
+    config = json.loads(content["config.json"])
+    operation = next(each for each in operations(config) if each["class_name"] == "Subtract")
+    (tensor, *_) = operation["inbound_nodes"][0]["args"]
+    operation["inbound_nodes"][0]["args"] = [tensor if each is None else each for each in arguments]
+    with pytest.raises(ArtifactError, match=message):
+        check(content, config)
+
+
+@only_under_keras_3
+@pytest.mark.parametrize("name", ["Kron", "Repeat", "Tile", "Linspace", "Arange", "Vectorize", "Lambda"])
+def test_operations_are_those_of_the_list(content, name):
+    config = json.loads(content["config.json"])
+    operations(config)[0].update(class_name=name, registered_name=name)
+    with pytest.raises(ArtifactError, match="which sensenet does not write"):
+        check(content, config)
+
+
+@only_under_keras_3
+def test_operations_and_models_are_not_put_elsewhere(content):
+    """Operations stand in models inside the model, which hold nothing else."""
+    config = json.loads(content["config.json"])
+    layers = config["config"]["layers"]
+    inner = next(layer for layer in layers if layer["class_name"] == "Functional")
+    for place, what in ((layers, operations(config)[0]), (inner["config"]["layers"], inner)):
+        place.append(copy.deepcopy(what))
+        with pytest.raises(ArtifactError, match="which sensenet does not write"):
+            check(content, config)
+        place.pop()
+    check(content, config)
 
 
 @only_under_keras_3

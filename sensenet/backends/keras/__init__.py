@@ -25,8 +25,9 @@ from sensenet.backends import Backend
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.blocks import is_of_rows, run_in_blocks
 from sensenet.backends.keras.archive import load_keras_model
-from sensenet.backends.keras.layers import signature_layer
+from sensenet.backends.keras.layers import keras_major, signature_layer
 from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.portable import take_signature_out
 from sensenet.backends.options import check_options
 from sensenet.backends.packages import import_tensorflow, require_unforked
 from sensenet.backends.quiet import silence
@@ -59,7 +60,9 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
     share_weights = options.get(SHARE_WEIGHTS, False)
     if not isinstance(share_weights, bool):
         raise UnknownTargetError(f"the option {SHARE_WEIGHTS} is true or false, not {share_weights!r}")
-    model = build_model(graph, Making(level=report.level, share_weights=share_weights)).model
+    stock = keras_major(import_tensorflow(PURPOSE)) == "3"
+    making = Making(level=report.level, share_weights=share_weights, stock=stock)
+    model = build_model(graph, making).model
     return Artifact(
         target="keras",
         graph=graph,
@@ -126,7 +129,7 @@ def save_model(model: Any) -> bytes:
     with temporary_directory() as directory, silence():
         path = directory / FILE_NAME
         model.save(path)
-        return path.read_bytes()
+        return take_signature_out(path.read_bytes())
 
 
 BATCH = 10_000

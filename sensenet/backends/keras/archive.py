@@ -23,6 +23,7 @@ from sensenet.backends.files import read_file, read_members
 from sensenet.backends.hdf5 import StoredFile, read_hdf5
 from sensenet.backends.keras.configuration import Configuration, read_configuration
 from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
+from sensenet.backends.keras.portable import CONFIGURATION, SIGNATURE
 from sensenet.backends.packages import import_package, import_tensorflow
 from sensenet.backends.quiet import silence
 from sensenet.backends.recursion import deep_recursion
@@ -30,8 +31,8 @@ from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.limits import require_memory
 
-CONFIGURATION, VERSIONS, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-"""The members of a .keras file that are read."""
+VERSIONS, WEIGHTS = "metadata.json", "model.weights.h5"
+"""The members of a .keras file that are read, beside the configuration and the signature."""
 
 OPTIMIZER_GROUP = "optimizer"
 """Weights that only training needs."""
@@ -43,11 +44,11 @@ def load_keras_model(path: Path, purpose: str) -> Any:
     Raises MissingPackageError without TensorFlow, LimitError for a model that takes too much memory.
     """
     where = str(path)
-    members = read_members(read_file(path), where, [CONFIGURATION, VERSIONS, WEIGHTS])
+    members = read_members(read_file(path), where, [CONFIGURATION, SIGNATURE, VERSIONS, WEIGHTS])
     missing = {CONFIGURATION, VERSIONS, WEIGHTS} - members.keys()
     if missing:
         raise ArtifactError(f"{where} is no model saved by Keras: it has no {min(missing)}")
-    configuration = read_configuration(members[CONFIGURATION], where)
+    configuration = read_configuration(members[CONFIGURATION], where, members.get(SIGNATURE))
     saved_by = _read_version(members[VERSIONS], where)
     tf = import_tensorflow(purpose)
     _require_major(saved_by, keras_major(tf), where)
@@ -115,11 +116,18 @@ def _restore_initializers(tf: Any, model: Any, initializers: Mapping[str, Mappin
 
 
 def _require_memory(model: Any, where: str) -> None:
-    """Raise LimitError if one row takes too much memory on its way through a layer."""
-    for layer in model.layers:
+    """Raise LimitError if one row takes too much memory on its way through a layer or an operation."""
+    for layer in _operations(model):
         for tensor in _tensors(layer.output):
             size = np.dtype(np.float32).itemsize * math.prod(side or 1 for side in tensor.shape)
             require_memory(size, f"{where}: what the layer {layer.name!r} answers for a row")
+
+
+def _operations(model: Any) -> Iterator[Any]:
+    """The layers, and the operations of models inside the model, which Keras 3 alone has."""
+    for layer in getattr(model, "operations", model.layers):
+        yield layer
+        yield from getattr(layer, "operations", ())
 
 
 def _tensors(outputs: Any) -> Iterator[Any]:

@@ -9,17 +9,18 @@ regularizers and constraints from fixed lists. Anything else is an ArtifactError
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
-from sensenet.backends.keras.layers import PACKAGE
+from sensenet.backends.keras.calls import RefusalError, clean_call, clean_nodes, describe, plain, text
+from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
+from sensenet.backends.keras.portable import put_signature_back, require_carried
+from sensenet.backends.keras.stock import NAMED, OPERATIONS
 from sensenet.backends.keras.table import KERAS_ACTIVATIONS
 from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
-
-LAYER_MODULE = "sensenet.backends.keras.layers"
 
 Identity = tuple[Any, Any, Any]
 """The members module, class_name and registered_name of an object in a configuration."""
@@ -48,6 +49,7 @@ LAYERS: frozenset[Identity] = frozenset(
                 "Flatten",
                 "GlobalAveragePooling2D",
                 "GlobalMaxPooling2D",
+                "Identity",
                 "InputLayer",
                 "MaxPooling2D",
                 "SeparableConv2D",
@@ -63,6 +65,11 @@ LAYERS: frozenset[Identity] = frozenset(
     ]
 )
 """The layers that the target keras writes, under Keras 2 and 3."""
+
+STOCK: frozenset[Identity] = frozenset((module, name, name) for name, module in OPERATIONS.items())
+"""The operations of Keras 3 that the target writes, in models inside the model."""
+
+INPUT: Identity = ("keras.layers", "InputLayer", None)
 
 INITIALIZERS = frozenset(
     {
@@ -92,17 +99,13 @@ OPTIONAL_KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
 }
 """By the end of a member's name: the module of its value's class, and the classes allowed."""
 
-ACTIVATIONS = frozenset(function.value for function in KERAS_ACTIVATIONS) | {"silu"}
+ACTIVATIONS = frozenset(function.value for function in KERAS_ACTIVATIONS | NAMED.keys()) | {"silu"}
 """Keras' names of activations; silu is what Keras 3 calls swish."""
 
 OWN_ACTIVATIONS = frozenset(f"{PACKAGE}>{PACKAGE}_{function.value}" for function in ActivationFunction)
 
 DTYPES = frozenset({"float16", "float32", "float64", "bfloat16", "int32", "int64", "uint8", "bool"})
 POLICIES = DTYPES | {"mixed_float16", "mixed_bfloat16"}
-
-TENSOR = "__keras_tensor__"
-OBJECT_MEMBERS = frozenset({"class_name", "module", "registered_name", "config"})
-"""Members by which Keras takes a dict for an object."""
 
 STORED = {"module": LAYER_MODULE, "class_name": "StoredWeight", "registered_name": f"{PACKAGE}>StoredWeight"}
 """The initializer in the place of all others while a file is opened: it checks shapes."""
@@ -117,36 +120,34 @@ class Configuration:
     initializers: Mapping[str, Mapping[str, Any]]
 
 
-def read_configuration(content: bytes, where: str) -> Configuration:
-    """The checked configuration of a model; raises ArtifactError, naming `where` and the layer."""
+def read_configuration(content: bytes, where: str, signature: bytes | None = None) -> Configuration:
+    """The checked configuration of a model, and the signature that a file has beside it put back into it.
+
+    Raises ArtifactError, naming `where` and the layer.
+    """
     try:
         given = json.loads(content)
         if _identity(given) not in MODELS:
-            raise _RefusalError(f"it is {_describe(given)}, not a functional model")
-        config = given["config"]
-        layers = [_clean_layer(layer) for layer in config["layers"]]
-        clean = {
-            "name": _text(config["name"]),
-            "trainable": bool(config.get("trainable", True)),
-            "layers": layers,
-            "input_layers": _plain(config["input_layers"]),
-            "output_layers": _plain(config["output_layers"]),
-        }
-    except _RefusalError as error:
+            raise RefusalError(f"it is {describe(given)}, not a functional model")
+        clean = _clean_model(given["config"], _clean_layer)
+        layers = clean["layers"]
+    except RefusalError as error:
         raise ArtifactError(f"{where} is no model that sensenet saves: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ArtifactError(
             f"{where} is no model saved by Keras ({type(error).__name__}: {error})"
         ) from error
-    if not any(layer["class_name"] == "SignatureLayer" for layer in layers):
+    if signature is not None:
+        put_signature_back(layers, signature, where)
+    carriers = [layer["config"] for layer in layers if layer["class_name"] == "SignatureLayer"]
+    if not carriers:
         raise ArtifactError(f"{where} is a Keras model, but not one made by sensenet: it has no signature")
-    initializers = {layer["name"]: dict(_take_initializers(layer["config"])) for layer in layers}
+    for carrier in carriers:
+        require_carried(carrier, where)
+    taken = {layer["name"]: dict(_take_initializers(layer["config"])) for layer in layers}
+    initializers = {name: members for name, members in taken.items() if members}
     value = {key: given[key] for key in ("module", "class_name", "registered_name")}
     return Configuration(value={**value, "config": clean}, layers=len(layers), initializers=initializers)
-
-
-class _RefusalError(Exception):
-    """What a configuration may not hold."""
 
 
 def _identity(value: Mapping[str, Any]) -> Identity:
@@ -154,21 +155,48 @@ def _identity(value: Mapping[str, Any]) -> Identity:
     return names if all(name is None or isinstance(name, str) for name in names) else (None, None, None)  # type: ignore[return-value]
 
 
-def _describe(value: Any) -> str:
-    parts = [str(value.get(key)) for key in ("module", "class_name")] if isinstance(value, dict) else []
-    return "an object of " + ".".join(parts) if parts else repr(value)[:60]
+def _clean_model(config: Mapping[str, Any], clean_layer: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": text(config["name"]),
+        "trainable": bool(config.get("trainable", True)),
+        "layers": [clean_layer(layer) for layer in config["layers"]],
+        "input_layers": plain(config["input_layers"]),
+        "output_layers": plain(config["output_layers"]),
+    }
 
 
 def _clean_layer(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer, or a model inside the model, which may hold operations only."""
+    if _identity(layer) in MODELS:
+        return _clean(layer, lambda config: _clean_model(config, _clean_operation), clean_nodes)
+    return _clean(layer, _clean_members, clean_nodes, LAYERS)
+
+
+def _clean_operation(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model inside the model is made of."""
+    if _identity(layer) == INPUT:
+        return _clean(layer, _clean_members, clean_nodes)
+    return _clean(layer, _clean_members, lambda nodes: [clean_call(node) for node in nodes], STOCK)
+
+
+def _clean_members(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {text(key): _clean_member(key, value) for key, value in config.items()}
+
+
+def _clean(
+    layer: Mapping[str, Any],
+    clean_config: Callable[[Any], dict[str, Any]],
+    clean_nodes: Callable[[Any], Any],
+    allowed: frozenset[Identity] | None = None,
+) -> dict[str, Any]:
     identity = _identity(layer)
-    name = _text(layer["config"]["name"])
-    if identity not in LAYERS:
-        raise _RefusalError(f"the layer {name!r} is {_describe(layer)}, which sensenet does not write")
+    name = text(layer["config"]["name"])
+    if allowed is not None and identity not in allowed:
+        raise RefusalError(f"the layer {name!r} is {describe(layer)}, which sensenet does not write")
     try:
-        config = {_text(key): _clean_member(key, value) for key, value in layer["config"].items()}
-        nodes = _clean_nodes(layer["inbound_nodes"])
-    except _RefusalError as error:
-        raise _RefusalError(f"the layer {name!r} has {error}") from None
+        config, nodes = clean_config(layer["config"]), clean_nodes(layer["inbound_nodes"])
+    except RefusalError as error:
+        raise RefusalError(f"the layer {name!r} has {error}") from None
     module, class_name, registered_name = identity
     return {
         "module": module,
@@ -191,7 +219,7 @@ def _clean_member(key: str, value: Any) -> Any:
     for ending, (module, classes) in OPTIONAL_KINDS.items():
         if key.endswith(ending):
             return _clean_object(value, module, classes)
-    return _plain(value)
+    return plain(value)
 
 
 def _clean_activation(value: Any) -> Any:
@@ -200,7 +228,7 @@ def _clean_activation(value: Any) -> Any:
     name = value.get("config") if isinstance(value, dict) and value.get("class_name") == "function" else value
     if isinstance(name, str) and name in OWN_ACTIVATIONS:
         return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
-    raise _RefusalError(f"the activation {_describe(value)}")
+    raise RefusalError(f"the activation {describe(value)}")
 
 
 def _clean_dtype(value: Any) -> Any:
@@ -210,44 +238,14 @@ def _clean_dtype(value: Any) -> Any:
         name = value["config"]["name"]
         if isinstance(name, str) and name in POLICIES:
             return name
-    raise _RefusalError(f"the dtype {_describe(value)}")
+    raise RefusalError(f"the dtype {describe(value)}")
 
 
 def _clean_object(value: Any, module: str, classes: frozenset[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("module") != module or value.get("class_name") not in classes:
-        raise _RefusalError(f"{_describe(value)}, expected one of {module}")
-    config = _plain(value["config"])
+        raise RefusalError(f"{describe(value)}, expected one of {module}")
+    config = plain(value["config"])
     return {"module": module, "class_name": value["class_name"], "registered_name": None, "config": config}
-
-
-def _clean_nodes(value: Any) -> Any:
-    """How a layer is called: with tensors of other layers, and plain values."""
-    if isinstance(value, list):
-        return [_clean_nodes(part) for part in value]
-    if not isinstance(value, dict):
-        return _plain(value)
-    if value.get("class_name") == TENSOR:
-        config = value["config"]
-        tensor = {key: _plain(config[key]) for key in ("shape", "dtype", "keras_history")}
-        return {"class_name": TENSOR, "config": tensor}
-    if OBJECT_MEMBERS & value.keys():
-        raise _RefusalError(f"the argument {_describe(value)}")
-    return {_text(key): _clean_nodes(part) for key, part in value.items()}
-
-
-def _plain(value: Any) -> Any:
-    """A value in which Keras sees no object."""
-    if isinstance(value, dict):
-        if OBJECT_MEMBERS & value.keys():
-            raise _RefusalError(f"{_describe(value)}, which sensenet does not write")
-        return {_text(key): _plain(part) for key, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list) else value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
 
 
 def _take_initializers(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:

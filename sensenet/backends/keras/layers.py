@@ -34,6 +34,9 @@ from sensenet.ir.types import Array
 PACKAGE = "sensenet"
 """The name under which Keras knows the layers: `sensenet>OpLayer`."""
 
+LAYER_MODULE = "sensenet.backends.keras.layers"
+"""The module that Keras saves them with."""
+
 EMIT: Table = {**SHARED, Forest: walk_forests}
 EMITTED: Legal = {**SHARED_LEGAL, Forest: True}
 """What an `OpLayer` is made of."""

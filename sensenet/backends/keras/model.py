@@ -11,22 +11,30 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
+from sensenet.backends.keras.stock import ACTIVATIONS, NAMED, express, make_stock_layer
 from sensenet.backends.keras.table import MAKERS
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.recursion import deep_recursion
+from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops import core
+from sensenet.ir.ops.dense import Activation
 from sensenet.ir.types import Array, Tensor
 
 
 @frozen(kw_only=True)
 class Making:
-    """What a model keeps of how it was made: the level of optimization, and whether nodes that hold the same
-    weights, not equal ones, are one layer."""
+    """What a model keeps of how it was made.
+
+    `level` is the level of optimization; `share_weights` whether nodes that hold the same weights, not equal
+    ones, are one layer; `stock` whether ops without a layer become operations of Keras 3 (see `stock`). Files
+    of earlier releases don't say the last, and have none.
+    """
 
     level: int
     share_weights: bool
+    stock: bool = False
 
 
 @frozen(kw_only=True, eq=False)
@@ -105,7 +113,7 @@ class _Builder:
         tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
         key = self.identity(node.op)
         if key in self.layers:
-            results: Sequence[Any] = [self.layers[key](_one_or_list(tensors))]
+            results: Sequence[Any] = self.activate(node, [self.layers[key](_one_or_list(tensors))])
         else:
             results = self.add_layer(node, tensors, self.unique(node.name))
         if key in self.layers:
@@ -122,15 +130,50 @@ class _Builder:
     def add_layer(self, node: Node, tensors: Sequence[Any], name: str) -> Sequence[Any]:
         """The results of a new layer."""
         make = MAKERS.get(type(node.op)) if len(tensors) == len(node.inputs) else None
-        made = make(self.keras.layers, node.op, node, name) if make else None
+        op = _without_activation(node.op) if self.apart(node) else node.op
+        made = make(self.keras.layers, op, node, name) if make else None
         if made is None:
             operands = [self.constants.get(value) for value in node.inputs]
-            return self.add_op(node.op, operands, tensors, name)
+            return self.add_operations(node.op, operands, tensors, name)
+        function = getattr(op, "activation", ActivationFunction.LINEAR)
+        if self.making.stock and function in NAMED:
+            made.layer.activation = self.keras.activations.get(function.value)
         results = [made.layer(_one_or_list(tensors))]
         made.layer.set_weights(list(made.weights))
         if made.weights:
             self.layers[self.identity(node.op)] = made.layer
-        return results
+        return self.activate(node, results)
+
+    def apart(self, node: Node) -> bool:
+        """Whether a layer's activation comes after the layer, as operations.
+
+        Not at level 0: h5 files are matched with layers by depth.
+        """
+        function = getattr(node.op, "activation", None)
+        return self.making.stock and self.making.level > 0 and function in ACTIVATIONS
+
+    def activate(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
+        """The results of a layer, activated if its activation comes after it."""
+        if not self.apart(node):
+            return results
+        activation = Activation(function=node.op.activation)  # type: ignore[attr-defined]
+        return self.add_operations(activation, [None], results, self.unique(f"{node.name}_activation"))
+
+    def add_operations(
+        self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str
+    ) -> Sequence[Any]:
+        """The results of a layer of Keras' operations, or of an op layer if it has none that do the same."""
+        if self.making.stock:
+            inputs = [
+                self.keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=f"input_{number}")
+                for number, tensor in enumerate(tensors, 1)
+            ]
+            given = iter(inputs)
+            expressed = express(op, [next(given) if array is None else array for array in operands])
+            if expressed is not None:
+                layer = make_stock_layer(self.keras, expressed, inputs, name)
+                return [layer(_one_or_list(tensors))]
+        return self.add_op(op, operands, tensors, name)
 
     def add_op(
         self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str
@@ -162,3 +205,7 @@ class _Builder:
 def _one_or_list(tensors: Sequence[Any]) -> Any:
     """What Keras calls a layer on: a tensor, or a list of several."""
     return list(tensors) if len(tensors) > 1 else tensors[0]
+
+
+def _without_activation(op: Any) -> Any:
+    return attrs.evolve(op, activation=ActivationFunction.LINEAR)

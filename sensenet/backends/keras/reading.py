@@ -8,6 +8,7 @@ from typing import Any
 
 from sensenet.backends.keras.layers import signature_layer
 from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.portable import CARRIED
 from sensenet.backends.packages import import_tensorflow
 from sensenet.backends.weights import get_weights, replace_ops, require_roots, set_weights
 from sensenet.errors import ArtifactError
@@ -111,11 +112,11 @@ def _describe_layers(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_prediction(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer's configuration without what only training depends on, and without what the signature says."""
+    """A layer's configuration without what only training depends on, and without what the carrier says."""
     return {
         key: value
         for key, value in config.items()
-        if key not in TRAINING and not key.endswith(TRAINING_KINDS) and key != "signature"
+        if key not in (*TRAINING, *CARRIED) and not key.endswith(TRAINING_KINDS)
     }
 
 

@@ -34,9 +34,9 @@ KERAS_ACTIVATIONS = frozenset(
 )
 """Those that Keras 2 and 3 have under the same name with the same formula.
 
-Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), relu6 and
-log_softmax (only in Keras 3), mish (TensorFlow recognizes it, and fuses it with what is before it into ops
-that not every build has).
+Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), mish
+(TensorFlow recognizes it, and fuses it with what is before it into ops that not every build has). For relu6
+and log_softmax, which only Keras 3 has, see `stock`.
 """
 
 
@@ -172,4 +172,4 @@ MAKERS: Mapping[type[Op], Make] = {
         layer=layers.UpSampling2D(op.size, interpolation=op.method.value, name=name)
     ),
 }
-"""The ops that Keras has a layer for; all others become an op layer."""
+"""The ops that Keras has a layer for; others become a layer of operations (see `stock`), or an op layer."""

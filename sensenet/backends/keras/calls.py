@@ -1,0 +1,100 @@
+"""Checks how the layers and operations of a `.keras` file are called, and that other values are plain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+CONSTANT_DTYPES = frozenset({"float32", "int32", "bool"})
+TENSOR, ARRAY, SLICE = "__keras_tensor__", "__numpy__", "__slice__"
+OBJECT_MEMBERS = frozenset({"class_name", "module", "registered_name", "config"})
+"""Members by which Keras takes a dict for an object."""
+
+
+class RefusalError(Exception):
+    """What a configuration may not hold."""
+
+
+def describe(value: Any) -> str:
+    """Return how an error names a value."""
+    parts = [str(value.get(key)) for key in ("module", "class_name")] if isinstance(value, dict) else []
+    return "an object of " + ".".join(parts) if parts else repr(value)[:60]
+
+
+def clean_nodes(value: Any) -> Any:
+    """Return how a layer is called: with tensors of other layers, and plain values."""
+    if isinstance(value, list):
+        return [clean_nodes(part) for part in value]
+    if not isinstance(value, dict):
+        return plain(value)
+    if value.get("class_name") == TENSOR:
+        return _clean_tensor(value)
+    if OBJECT_MEMBERS & value.keys():
+        raise RefusalError(f"the argument {describe(value)}")
+    return {text(key): clean_nodes(part) for key, part in value.items()}
+
+
+def _clean_tensor(value: Mapping[str, Any]) -> dict[str, Any]:
+    config = value["config"]
+    tensor = {key: plain(config[key]) for key in ("shape", "dtype", "keras_history")}
+    return {"class_name": TENSOR, "config": tensor}
+
+
+def clean_call(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how an operation is called: not on arrays alone, because Keras would run it now."""
+    arguments = [_clean_operand(operand) for operand in node["args"]]
+    operands = [part for each in arguments for part in (each if isinstance(each, list) else [each])]
+    if node["kwargs"] or not any(_is_of(TENSOR, operand) for operand in operands):
+        raise RefusalError("a call without a tensor, or with named arguments")
+    return {"args": arguments, "kwargs": {}}
+
+
+def _is_of(class_name: str, value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == class_name
+
+
+def _clean_operand(value: Any) -> Any:
+    """A tensor, an array, a slice, a whole number, or a list of them."""
+    if isinstance(value, list):
+        return [_clean_operand(part) for part in value]
+    if type(value) is int:
+        return value
+    if _is_of(TENSOR, value):
+        return _clean_tensor(value)
+    if _is_of(SLICE, value):
+        ends = {key: value["config"][key] for key in ("start", "stop", "step")}
+        if all(end is None or type(end) is int for end in ends.values()):
+            return {"class_name": SLICE, "config": ends}
+    if _is_of(ARRAY, value):
+        numbers, dtype = value["config"]["value"], value["config"]["dtype"]
+        if dtype in CONSTANT_DTYPES:
+            np.asarray(_numbers(numbers), dtype)  # raises ValueError if it is ragged
+            return {"class_name": ARRAY, "config": {"value": numbers, "dtype": dtype}}
+    raise RefusalError(f"the operand {describe(value)}")
+
+
+def _numbers(value: Any) -> Any:
+    """The value if it is a number, or nested lists of them."""
+    for part in value if isinstance(value, list) else ():
+        _numbers(part)
+    if not isinstance(value, list | int | float):
+        raise TypeError(f"{value!r:.40} is no number")
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return a value in which Keras sees no object; raises RefusalError for any other."""
+    if isinstance(value, dict):
+        if OBJECT_MEMBERS & value.keys():
+            raise RefusalError(f"{describe(value)}, which sensenet does not write")
+        return {text(key): plain(part) for key, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list) else value
+
+
+def text(value: Any) -> str:
+    """Return a value that is text; raises TypeError for any other."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

@@ -1,0 +1,215 @@
+"""Ops as operations of Keras 3, which any Keras 3 loads without sensenet.
+
+Keras saves its operations by their module and class. Constants are arrays that an operation is called with,
+and are saved as numbers in the configuration. A node becomes one layer in any case, a functional model of the
+operations, because callers look for layers by name and walk through `model.layers`, and h5 files are matched
+with layers by depth. Keras 2 has no such operations.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
+from sensenet.ir.op import Op
+from sensenet.ir.ops import basic, dense, image, tabular
+
+NUMPY = "keras.src.ops.numpy"
+
+OPERATIONS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "Add",
+            "Concatenate",
+            "Divide",
+            "Equal",
+            "Exp",
+            "GetItem",
+            "Greater",
+            "Isnan",
+            "LessEqual",
+            "Matmul",
+            "Maximum",
+            "Mean",
+            "Minimum",
+            "Multiply",
+            "Reshape",
+            "Subtract",
+            "Take",
+            "Transpose",
+            "Where",
+        ),
+        NUMPY,
+    ),
+    "Cast": "keras.src.ops.core",
+    "LogSoftmax": "keras.src.ops.nn",
+    "Relu6": "keras.src.ops.nn",
+    "Resize": "keras.src.ops.image",
+}
+"""The operations that are written, by class, and the modules that Keras saves them with."""
+
+ALMOST_ONE = 20.0
+"""From here on tanh(softplus(x)) is 1 in float32."""
+
+
+@frozen(eq=False)
+class Call:
+    """A call of an operation: on tensors, arrays, lists of them, and results of other calls."""
+
+    name: str
+    operands: Sequence[Any]
+    settings: Mapping[str, Any] = field(factory=dict)
+
+
+def call(name: str, *operands: Any, **settings: Any) -> Call:
+    """Return a call of the operation of that name."""
+    return Call(name, operands, settings)
+
+
+def express(op: Op, operands: Sequence[Any]) -> Call | None:
+    """Return the op on tensors and arrays as calls; None if Keras has nothing that does the same."""
+    expression = EXPRESSIONS.get(type(op))
+    result = expression(op, *operands) if expression else None
+    return result if isinstance(result, Call) else None
+
+
+def make_stock_layer(keras: Any, root: Call, inputs: Sequence[Any], name: str) -> Any:
+    """Return a model of the calls, which is one layer in another model; `inputs` are its symbolic tensors."""
+    done: dict[int, Any] = {}
+
+    def apply(operand: Any) -> Any:
+        if isinstance(operand, np.ndarray):
+            return np.atleast_1d(operand)  # Keras saves an array of no axes as a number without a dtype
+        if isinstance(operand, list):
+            return [apply(part) for part in operand]
+        if not isinstance(operand, Call):
+            return operand
+        if id(operand) not in done:
+            given = [apply(part) for part in operand.operands]
+            operation = getattr(importlib.import_module(OPERATIONS[operand.name]), operand.name)
+            own = f"{operand.name.lower()}_{len(done) + 1}"
+            done[id(operand)] = operation(name=own, **operand.settings)(*given)
+        return done[id(operand)]
+
+    outputs = apply(root)
+    return keras.Model(list(inputs) if len(inputs) > 1 else inputs[0], outputs, name=name)
+
+
+def _number(value: float) -> Any:
+    return np.array([value], np.float32)
+
+
+def _divide(a: Any, b: Any) -> Call:
+    """a / b, rounded as division even if b is constant.
+
+    TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
+    another number in half of all cases. A divisor that is chosen by the dividend is out of its sight.
+    """
+    if isinstance(b, np.ndarray):
+        b = call("Where", call("Isnan", a), a, b)
+    return call("Divide", a, b)
+
+
+def _sum(xs: Sequence[Any]) -> Any:
+    return reduce(lambda a, b: call("Add", a, b), xs)
+
+
+def _slice(op: Any, x: Any) -> Call:
+    index = [slice(None)] * len(x.shape)
+    index[op.axis] = slice(op.start, op.stop)
+    return call("GetItem", x, index)
+
+
+def _reshape(x: Any, shape: Sequence[int | None]) -> Call:
+    return call("Reshape", x, newshape=[-1 if size is None else int(size) for size in shape])
+
+
+def _flatten(_op: Any, x: Any) -> Call | None:
+    sizes = x.shape[1:]
+    return None if None in sizes else _reshape(x, [None, np.prod(sizes, dtype=int)])
+
+
+def _rescale(op: Any, x: Any) -> Call | None:
+    """The nearest pixels, as Keras resizes too; it crops and pads otherwise."""
+    if op.method is not image.RescaleType.WARP:
+        return None
+    size = [op.height, op.width]
+    return call("Resize", x, size=size, interpolation="nearest", data_format="channels_last")
+
+
+def _leaky_relu(x: Any) -> Call:
+    return call("Maximum", call("Multiply", x, _number(LEAKY_RELU_SLOPE)), x)
+
+
+def _mish(x: Any) -> Call:
+    """x · tanh(softplus x) = x · w / (w + 2), where w = n·(n + 2) and n = e^x."""
+    n = call("Exp", call("Minimum", x, _number(ALMOST_ONE)))
+    w = call("Multiply", n, call("Add", n, _number(2)))
+    return call("Multiply", x, call("Divide", w, call("Add", w, _number(2))))
+
+
+def _hard_sigmoid(x: Any) -> Call:
+    """clip(0.2·x + 0.5, 0, 1)."""
+    scaled = call("Add", call("Multiply", x, _number(1.2)), _number(3))
+    return call("Multiply", call("Relu6", scaled), _number(1 / 6))
+
+
+ACTIVATIONS: Mapping[ActivationFunction, Callable[[Any], Call]] = {
+    ActivationFunction.LEAKY_RELU: _leaky_relu,
+    ActivationFunction.MISH: _mish,
+    ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
+}
+"""The functions that Keras does not have with the same formula, or that TensorFlow fuses wrongly."""
+
+
+NAMED: Mapping[ActivationFunction, Callable[[Any], Call]] = {
+    ActivationFunction.RELU6: lambda x: call("Relu6", x),
+    ActivationFunction.LOG_SOFTMAX: lambda x: call("LogSoftmax", x, axis=-1),
+}
+"""The activation functions that Keras 3 has under the same name, and Keras 2 has not."""
+
+
+def _activation(op: Any, x: Any) -> Call | None:
+    function = {**ACTIVATIONS, **NAMED}.get(op.function)
+    return function(x) if function else None
+
+
+def _elementwise(name: str) -> Callable[..., Call]:
+    return lambda _op, *operands: call(name, *operands)
+
+
+EXPRESSIONS: Mapping[type[Op], Callable[..., Any]] = {
+    tabular.Standardize: lambda op, x: _divide(call("Subtract", x, op.mean.array), op.stdev.array),
+    tabular.Destandardize: lambda op, x: call("Add", call("Multiply", x, op.stdev.array), op.mean.array),
+    dense.Activation: _activation,
+    basic.Add: lambda _op, *xs: _sum(xs),
+    basic.Average: lambda _op, *xs: _divide(_sum(xs), _number(len(xs))),
+    basic.Mean: lambda op, x: call("Mean", x, axis=[op.axis]),
+    basic.Subtract: _elementwise("Subtract"),
+    basic.Multiply: _elementwise("Multiply"),
+    basic.Divide: lambda _op, a, b: _divide(a, b),
+    basic.Maximum: _elementwise("Maximum"),
+    basic.Minimum: _elementwise("Minimum"),
+    basic.Equal: _elementwise("Equal"),
+    basic.LessEqual: _elementwise("LessEqual"),
+    basic.Greater: _elementwise("Greater"),
+    basic.Select: _elementwise("Where"),
+    basic.Cast: lambda op, x: call("Cast", x, dtype=op.dtype.numpy.name),
+    basic.Concatenate: lambda op, *xs: call("Concatenate", list(xs), axis=op.axis),
+    basic.Slice: _slice,
+    basic.Gather: lambda op, x: call("Take", x, op.indices.array, axis=op.axis),
+    basic.Lookup: lambda op, x: call("Take", op.table.array, x, axis=0),
+    basic.MatMul: _elementwise("Matmul"),
+    basic.Reshape: lambda op, x: _reshape(x, op.shape),
+    basic.Flatten: _flatten,
+    basic.Transpose: lambda op, x: call("Transpose", x, axes=list(op.permutation)),
+    image.Index: lambda op, x: call("GetItem", x, [*[slice(None)] * op.axis, op.index]),
+    image.Rescale: _rescale,
+}
+"""The ops that Keras 3 has operations for; the rest become op layers. An operand is a tensor or an array."""
