@@ -112,7 +112,7 @@ class BrokenPackageError(MissingPackageError):
     """An optional package that is installed and cannot be imported; the message says why, in its words."""
 
     def __init__(self, package: str, extra: str, purpose: str, fault: str) -> None:
-        SensenetError.__init__(
+        ImportError.__init__(  # not the other's message
             self,
             f"{purpose} needs the package {package!r}, which cannot be imported ({fault}): "
             f"pip install --force-reinstall 'sensenet[{extra}]'",

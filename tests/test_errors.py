@@ -10,11 +10,12 @@ import cloudpickle
 import pytest
 
 import sensenet.errors
-from sensenet.errors import DocumentError, MissingPackageError, SensenetError
+from sensenet.errors import BrokenPackageError, DocumentError, MissingPackageError, SensenetError
 from sensenet.pretrained.requests import TransferError
 
 ARGUMENTS = {
     DocumentError: [("wrong", "network.layers[0]"), ("wrong",)],
+    BrokenPackageError: [("tensorflow", "tensorflow", "this test", "ImportError: no")],
     MissingPackageError: [("tensorflow", "tensorflow", "this test")],
 }
 

@@ -128,11 +128,13 @@ OPTIMIZED = frozenset(
     {
         "_FusedConv2D",
         "_FusedMatMul",
+        "Add",
         "AddN",
         "FusedDepthwiseConv2dNative",
         "Prelu",
         "Prod",
         "Reciprocal",
+        "Size",
         "Sqrt",
         "Square",
         "Squeeze",

@@ -38,7 +38,7 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import basic, core, dense, detection, image, tabular
 from sensenet.ir.ops.image import RescaleType
-from sensenet.ir.signature import ModelKind, Signature
+from sensenet.ir.signature import ModelKind, NumericColumn, Signature
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 
 pytest.importorskip("ai_edge_litert")
@@ -51,7 +51,8 @@ FEED = {"numeric_inputs": floats(5, 4)}
 def classifier() -> Graph:
     node = apply(core.Input(type=f32(None, 4)), name="numeric_inputs")
     answer = apply(LAYER, node.value, name="layer_0")
-    signature = Signature(classes=CLASSES, name="Ärzte", description="A test.")
+    columns = tuple(NumericColumn(index=index) for index in range(4))
+    signature = Signature(columns=columns, classes=CLASSES, name="Ärzte", description="A test.")
     return Graph.create([node], {"predictions": answer.value}, signature)
 
 

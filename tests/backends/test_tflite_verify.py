@@ -386,7 +386,6 @@ def with_signature(artifact, flatbuffer, change=lambda record: None):
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        ("typed", lambda record: record.update(classes=["only"])),
         ("typed", lambda record: record.update(kind="detector")),
         ("typed", lambda record: record["columns"].pop()),
         ("image", lambda record: record["columns"].pop(0)),
