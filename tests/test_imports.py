@@ -126,9 +126,9 @@ def run_python(code, *arguments):
     return result.stdout
 
 
-def test_importing_is_quick():
-    code = "import time; t = time.perf_counter(); import sensenet; print(time.perf_counter() - t)"
-    assert min(float(run_python(code)) for _ in range(5)) < 0.15
+def test_importing_brings_in_few_modules():
+    code = "import sys; n = len(sys.modules); import sensenet; print(len(sys.modules) - n)"
+    assert int(run_python(code)) <= 40  # of Python itself
 
 
 def test_importing_brings_in_nothing_else():

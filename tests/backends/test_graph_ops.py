@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from lowered import CONVOLUTION, DENSE, activations_in_context
 from op_cases import ALL_CASES
-from sensenet.passes.legalize import legalize
 
 import sensenet
 from sensenet.backends import load_backend
@@ -24,6 +23,7 @@ from sensenet.backends.tfjs.emit import EMIT as TFJS_EMIT
 from sensenet.backends.tfjs.running import make_executable
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.models.wrappers import create_model
+from sensenet.passes import legalize
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
