@@ -29,7 +29,9 @@ def encode(graph: Graph, table: list[list[Any]]) -> dict[str, np.ndarray]:
     encoder = row_encoder(graph.signature)
     rows = table_of_rows(table, encoder.layout)
     pictures = picture_reader(graph.signature, encoder.layout, None)
-    pixels = {PIXEL_INPUT: np.stack(list(pictures.read(rows, 1)))} if pictures else {}
+    batches = pictures.read(rows) if pictures else ()
+    images = [row for batch in batches for row in batch]
+    pixels = {PIXEL_INPUT: np.stack(images)} if images else {}
     feed = {NUMERIC_INPUT: encoder.encode(rows), **pixels}
     return {node.name: feed[node.name] for node in graph.inputs}
 

@@ -26,7 +26,8 @@ def family(kind):
         yield from family(child)
 
 
-ERRORS = [kind(*args) for kind in family(SensenetError) for args in ARGUMENTS.get(kind, [("what is wrong",)])]
+CASES = [(kind, args) for kind in family(SensenetError) for args in ARGUMENTS.get(kind, [("what is wrong",)])]
+ERRORS = [kind(*args) for kind, args in CASES]
 
 
 def test_all_of_the_module_are_in_the_family():
@@ -39,10 +40,10 @@ def test_all_of_the_module_are_in_the_family():
     assert set(kinds) <= set(family(SensenetError))
 
 
-def raise_error(number):
-    error = copy.copy(ERRORS[number])
+def raise_error(kind, arguments):
+    error = kind(*arguments)
     error.add_note("a note")
-    error.extra = {"place": number}
+    error.extra = {"place": 7}
     raise error
 
 
@@ -69,11 +70,11 @@ def test_a_copy_has_all_that_the_error_has(error, copied):
 def test_errors_of_workers():
     """A pool whose workers raise what cannot be unpickled would wait forever."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        for number, error in enumerate(ERRORS):
-            with pytest.raises(type(error)) as caught:
-                pool.apply(raise_error, (number,))
-            assert str(caught.value) == str(error)
-            assert caught.value.extra == {"place": number}
+        for kind, arguments in CASES:
+            with pytest.raises(kind) as caught:
+                pool.apply(raise_error, (kind, arguments))
+            assert str(caught.value) == str(kind(*arguments))
+            assert caught.value.extra == {"place": 7}
             assert caught.value.__notes__ == ["a note"]
 
 
