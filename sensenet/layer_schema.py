@@ -65,6 +65,12 @@ FILTERS: Sizes = MappingProxyType({"number_of_filters": lambda shape: shape[3]})
 
 WINDOW: Sizes = MappingProxyType({"kernel_dimensions": lambda shape: list(shape[:2])})
 
+
+def _convolution_kernel(key: str, keras: str, sizes: Sizes) -> Weight:
+    """A kernel [h, w, in, out], which the op calls as the document does."""
+    return Weight(key=key, attribute=key, keras=keras, rank=4, initializer=KERNEL, sizes=sizes)
+
+
 WITHOUT_WEIGHTS = LayerSchema()
 
 CONVOLUTION_BLOCK = LayerSchema(paths=("convolution_path", "identity_path"))
@@ -96,50 +102,22 @@ SCHEMAS: Mapping[str, LayerSchema] = {
     "convolution_2d": LayerSchema(
         op=Convolution2D,
         weights=(
-            Weight(
-                key="kernel",
-                attribute="kernel",
-                keras="kernel",
-                rank=4,
-                initializer=KERNEL,
-                sizes={**FILTERS, **WINDOW},
-            ),
+            _convolution_kernel("kernel", "kernel", {**FILTERS, **WINDOW}),
             BIAS,
         ),
     ),
     "depthwise_convolution_2d": LayerSchema(
         op=DepthwiseConvolution2D,
         weights=(
-            Weight(
-                key="kernel",
-                attribute="kernel",
-                keras="depthwise_kernel",
-                rank=4,
-                initializer=KERNEL,
-                sizes={**FILTERS, **WINDOW},
-            ),
+            _convolution_kernel("kernel", "depthwise_kernel", {**FILTERS, **WINDOW}),
             BIAS,
         ),
     ),
     "separable_convolution_2d": LayerSchema(
         op=SeparableConvolution2D,
         weights=(
-            Weight(
-                key="depth_kernel",
-                attribute="depth_kernel",
-                keras="depthwise_kernel",
-                rank=4,
-                initializer=KERNEL,
-                sizes=WINDOW,
-            ),
-            Weight(
-                key="point_kernel",
-                attribute="point_kernel",
-                keras="pointwise_kernel",
-                rank=4,
-                initializer=KERNEL,
-                sizes=FILTERS,
-            ),
+            _convolution_kernel("depth_kernel", "depthwise_kernel", WINDOW),
+            _convolution_kernel("point_kernel", "pointwise_kernel", FILTERS),
             BIAS,
         ),
     ),

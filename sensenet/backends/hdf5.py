@@ -1,6 +1,6 @@
 """Reads HDF5 files, which may be damaged or hostile, in a process of its own that may hang or crash.
 
-That process (see `hdf5_process`) takes 0.3 s. It has a limit on memory and on processor time, and follows no
+That process (see `hdf5_process`) takes 0.2 s. It has a limit on memory and on processor time, and follows no
 link to another file.
 """
 
