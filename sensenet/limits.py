@@ -27,7 +27,10 @@ _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 
 def memory_limit() -> int:
     """Return the bound in bytes; raises SettingsError if the environment variable is not a size."""
     text = os.environ.get(VARIABLE)
-    return parse_size(text) if text else DEFAULT_MEMORY_LIMIT
+    try:
+        return parse_size(text) if text else DEFAULT_MEMORY_LIMIT
+    except SettingsError as error:
+        raise SettingsError(f"the environment variable {VARIABLE}: {error}") from error
 
 
 def parse_size(text: str) -> int:
@@ -66,7 +69,7 @@ def limit_error(error: MemoryError) -> LimitError:
 
 @contextlib.contextmanager
 def memory_errors_reported() -> Iterator[None]:
-    """Raise LimitError, which callers know, if memory runs out meanwhile. Decorates functions too."""
+    """Raise LimitError, which callers know, if memory runs out meanwhile."""
     try:
         yield
     except LimitError:

@@ -45,7 +45,7 @@ def test_the_environment_sets_the_limit(monkeypatch):
     monkeypatch.setenv(VARIABLE, "64MiB")
     assert memory_limit() == 64 << 20
     monkeypatch.setenv(VARIABLE, "lots")
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError, match=f"the environment variable {VARIABLE}: 'lots' is not a size"):
         memory_limit()
 
 
