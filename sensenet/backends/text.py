@@ -13,6 +13,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.interface import check_graph
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.parser import parse_graph
+from sensenet.ir.region import regions_of
 from sensenet.ir.types import Array
 from sensenet.ir.verify import verify
 
@@ -31,6 +32,15 @@ def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:
         graph = parse_graph(text.decode(), weights)
         verify(graph)
         check_graph(graph)
+        _check_loops(graph)
     except (UnicodeDecodeError, TextFormError, VerifyError) as error:
         raise ArtifactError(f"{where} holds no graph of sensenet: {error}") from error
     return graph
+
+
+def _check_loops(graph: Graph) -> None:
+    """Raise VerifyError for a loop in a loop: each runs up to its limit in every step of the other."""
+    for node in graph.nodes:
+        for region in regions_of(node.op):
+            if any(any(regions_of(inner.op)) for inner in region.graph.nodes):
+                raise VerifyError(f"the loop {node.name} has another in it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
@@ -21,7 +22,7 @@ from sensenet.backends.tflite.reading import FORBIDDEN, TABLES, defaults
 from sensenet.backends.tflite.verify import NAMES, RULES, verify
 from sensenet.backends.tflite.versions import VERSIONS
 from sensenet.errors import ArtifactError, LimitError
-from sensenet.ir.ops import shape
+from sensenet.ir.ops import control, shape
 from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
@@ -78,7 +79,9 @@ SIZED_BY_CALLERS = (shape.Range, shape.Fill)
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in ALL_CASES if not isinstance(case.op, SIZED_BY_CALLERS)], ids=case_name
+    "case",
+    [case for case in ALL_CASES if not isinstance(case.op, (*SIZED_BY_CALLERS, control.While))],
+    ids=case_name,
 )
 def test_every_op_passes(case):
     content = bytes(build(case.graph(), "tflite"))
@@ -91,6 +94,12 @@ def test_every_op_passes(case):
 )
 def test_a_size_that_an_input_says_is_refused(case):
     with pytest.raises(ArtifactError, match=r"is not sound .* is not constant"):
+        verify(bytes(build(case.graph(), "tflite")), "the file")
+
+
+@pytest.mark.parametrize("case", [case for case in ALL_CASES if isinstance(case.op, control.While)])
+def test_a_loop_that_counts_no_steps_is_refused(case):
+    with pytest.raises(ArtifactError, match="a loop without a bound on its steps"):
         verify(bytes(build(case.graph(), "tflite")), "the file")
 
 
@@ -238,8 +247,114 @@ def set_scale(*scales, axis=0, zero=0):
     return damage
 
 
+def loop_of(tree):
+    """The operator of a detector's loop, and its condition and body."""
+    operator, _ = find(tree, "WHILE")
+    options = operator.builtinOptions
+    return operator, tree.subgraphs[options.condSubgraphIndex], tree.subgraphs[options.bodySubgraphIndex]
+
+
+def producer_of(graph, index):
+    (found,) = [operator for operator in graph.operators if index in operator.outputs]
+    return found
+
+
+def set_number(tree, graph, operator, place, number):
+    """Another whole number as an operand, of as many axes as the old one."""
+    old = graph.tensors[operator.inputs[place]]
+    buffer = import_schema().BufferT()
+    buffer.data = np.array([number], np.int32)
+    tree.buffers.append(buffer)
+    tensor = import_schema().TensorT()
+    tensor.name, tensor.type, tensor.buffer, tensor.shape = "damage", 2, len(tree.buffers) - 1, old.shape
+    graph.tensors.append(tensor)
+    operator.inputs[place] = len(graph.tensors) - 1
+
+
+def count_by(number):
+    def damage(tree):
+        _, _, body = loop_of(tree)
+        set_number(tree, body, producer_of(body, body.outputs[-1]), 1, number)
+
+    return damage
+
+
+def begin_at(number):
+    def damage(tree):
+        operator, _, _ = loop_of(tree)
+        set_number(tree, tree.subgraphs[0], operator, -1, number)
+
+    return damage
+
+
+def comparison_of(condition):
+    both = producer_of(condition, condition.outputs[0])
+    return producer_of(condition, both.inputs[1])
+
+
+def count_up_to(number):
+    def damage(tree):
+        _, condition, _ = loop_of(tree)
+        set_number(tree, condition, comparison_of(condition), 0, number)
+
+    return damage
+
+
+def clamp_the_counter(tree):
+    _, _, body = loop_of(tree)
+    producer_of(body, body.outputs[-1]).builtinOptions.fusedActivationFunction = 3
+
+
+def pass_the_counter_on(tree):
+    _, _, body = loop_of(tree)
+    body.outputs = np.array([*body.outputs[:-1], body.inputs[-1]], np.int32)
+
+
+def count_something_else(tree):
+    _, _, body = loop_of(tree)
+    operator = producer_of(body, body.outputs[-1])
+    operator.inputs[0] = operator.inputs[1]
+
+
+def compare_the_other_way(tree):
+    _, condition, _ = loop_of(tree)
+    operator = comparison_of(condition)
+    operator.inputs = operator.inputs[::-1].copy()
+
+
+def compare_with_what_changes(tree):
+    _, condition, _ = loop_of(tree)
+    operator = comparison_of(condition)
+    operator.inputs = operator.inputs[[1, 1]].copy()
+
+
+def go_on_without_counting(tree):
+    _, condition, _ = loop_of(tree)
+    condition.outputs = producer_of(condition, condition.outputs[0]).inputs[:1]
+
+
+def go_on_or_count(tree):
+    """A loop that goes on if either side of its condition is true."""
+    code = import_schema().OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = KINDS["LOGICAL_OR"].number
+    code.version = 1
+    tree.operatorCodes.append(code)
+    _, condition, _ = loop_of(tree)
+    operator = producer_of(condition, condition.outputs[0])
+    operator.opcodeIndex = len(tree.operatorCodes) - 1
+    operator.builtinOptions, operator.builtinOptionsType = None, 0
+
+
+def nest_the_loop(tree):
+    operator, _, body = loop_of(tree)
+    nested = copy.deepcopy(operator)
+    nested.inputs = body.inputs.copy()
+    body.operators.append(nested)
+
+
 CUSTOM = 32
 READ_VARIABLE = 143
+UNBOUNDED = "a loop without a bound on its steps"
 
 
 @pytest.mark.parametrize(
@@ -284,6 +399,19 @@ READ_VARIABLE = 143
         ("detector", set_option("WHILE", "condSubgraphIndex", 0), "a subgraph of a loop"),
         ("detector", set_option("WHILE", "bodySubgraphIndex", 1), "a subgraph of a loop"),
         ("detector", set_option("WHILE", "bodySubgraphIndex", 3), "a subgraph of a loop"),
+        ("detector", count_by(0), UNBOUNDED),
+        ("detector", count_by(-1), UNBOUNDED),
+        ("detector", count_by(2**31 - 1), UNBOUNDED),
+        ("detector", begin_at(-(2**31)), UNBOUNDED),
+        ("detector", count_up_to(2**31 - 1), UNBOUNDED),
+        ("detector", clamp_the_counter, UNBOUNDED),
+        ("detector", pass_the_counter_on, UNBOUNDED),
+        ("detector", count_something_else, UNBOUNDED),
+        ("detector", compare_the_other_way, UNBOUNDED),
+        ("detector", compare_with_what_changes, UNBOUNDED),
+        ("detector", go_on_without_counting, UNBOUNDED),
+        ("detector", go_on_or_count, UNBOUNDED),
+        ("detector", nest_the_loop, "a loop in a loop"),
         ("detector", set_option("ARG_MAX", "outputType", 0), "the type of ARG_MAX"),
         ("detector", set_constant("STRIDED_SLICE", 3, [0, 1, 1, 1, 1]), "STRIDED_SLICE is not sound"),
         ("detector", set_option("GATHER", "batchDims", 5), "GATHER is not sound"),

@@ -9,7 +9,8 @@ import pytest
 from op_cases import floats
 from tensor_op_cases import doubling
 
-from sensenet.errors import TextFormError, VerifyError
+from sensenet.backends.text import parse_saved
+from sensenet.errors import ArtifactError, InputError, TextFormError, VerifyError
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters
 from sensenet.ir.drawing import FORMS, draw
 from sensenet.ir.evaluate import evaluate
@@ -189,3 +190,20 @@ def test_changing_regions():
 def test_a_loop_that_never_runs_gives_what_it_takes():
     rows, steps = doubling().evaluate(np.float32([[50, 1]]), np.int32([7]))
     assert (rows.tolist(), steps.tolist()) == ([[50, 1]], [7])
+
+
+def test_a_loop_that_does_not_end_is_an_error(monkeypatch):
+    graph = read()
+    monkeypatch.setattr(control, "MOST_STEPS", 5)
+    ended = evaluate(graph, {"x": np.float32([[0.25, 7.0]])})["y"]
+    np.testing.assert_array_equal(ended, np.float32([[8.0, 224.0]]))
+    with pytest.raises(InputError, match="has not ended after 5 steps"):
+        evaluate(graph, {"x": np.float32([[0.2, 7.0]])})
+
+
+def test_a_saved_graph_has_no_loop_in_a_loop():
+    inner = LOOP.partition("%loop = ")[2].rpartition("}}")[0].replace("(%x)", "(%rows)")
+    text = LOOP.replace("%twice = add(%rows, %rows) {} :", f"%twice = {inner}}}}} :")
+    assert parse_graph(text)
+    with pytest.raises(ArtifactError, match="the loop loop has another in it"):
+        parse_saved(text.encode(), {}, "the file")

@@ -1,7 +1,8 @@
 """Checking a stranger's .tflite file before an interpreter sees it: LiteRT trusts what it is given.
 
 A file that passes has only operators of `kinds.KINDS`, which run in order and read what is there; tensors
-whose content has the size of their shape; and takes no more memory than `sensenet.limits` allows.
+whose content has the size of their shape; loops that end (see `loops`); and takes no more memory than
+`sensenet.limits` allows.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from attrs import Factory, define, evolve, frozen
 
 from sensenet.backends.tflite.kinds import KINDS, OPTION_NUMBERS, TYPES, WHILE, options_of
 from sensenet.backends.tflite.layer_shapes import LAYER_RULES
+from sensenet.backends.tflite.loops import Subgraph, most_steps
 from sensenet.backends.tflite.reading import TABLES, Record, defaults, read_model
 from sensenet.backends.tflite.shapes import ARRAY_RULES, MOST_AXES, Known, Sizes
 from sensenet.backends.tflite.sizes import evaluate
 from sensenet.errors import ArtifactError, LimitError
+from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import DType, TensorType
 from sensenet.limits import require_memory
 
@@ -106,8 +109,8 @@ def _kind(code: Record) -> str:
     return NAMES[number]
 
 
-def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> list[Known]:
-    """What the outputs of a subgraph are, whose inputs are like those given, or as the file has them."""
+def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> Subgraph:
+    """What is known of a subgraph, whose inputs are like those given, or as the file has them."""
     tensors = graph["tensors"]
     declared = [_declare(file.model, tensor) for tensor in tensors]
     inputs = [int(index) for index in graph["inputs"]]
@@ -123,11 +126,11 @@ def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> l
         known[index] = declared[index]
         if given is not None:
             _require(given[place].type == declared[index].type, "the type of a loop's tensor")
-            known[index] = evolve(given[place], value=None)
+            known[index] = evolve(given[place], value=None, constant=False)
     for operator in graph["operators"]:
         _check_operator(file, operator, declared, tensors, known)
     _require(all(int(index) in known for index in graph["outputs"]), "an output")
-    return [known[int(index)] for index in graph["outputs"]]
+    return Subgraph(graph, file.codes, known)
 
 
 def _declare(model: Record, tensor: Record) -> Known:
@@ -248,22 +251,28 @@ def _check_loop(
     file: _File, options: Record, read: Sequence[Known], given: Sequence[Known]
 ) -> Sequence[Sizes]:
     """The shapes of a loop's results, which are those of what it reads."""
-    for name in ("condition", "body"):
-        number = options[name]
-        fresh = 0 < number < len(file.model["subgraphs"]) and number not in file.used
-        _require(fresh, "a subgraph of a loop")
-        file.used.add(number)
-        graph = file.model["subgraphs"][number]
-        _require(len(graph["inputs"]) == len(read), "the inputs of a loop")
-        results = _check_graph(file, graph, read)
-        if name == "condition":
-            _require([(each.type, math.prod(each.shape)) for each in results] == [("B", 1)], "a condition")
-    pairs = list(zip(read, given, strict=False))
-    _require(len(read) == len(given) == len(results), "the results of a loop")
+    condition, body = (_check_region(file, options[name], read) for name in ("condition", "body"))
+    _require([(each.type, math.prod(each.shape)) for each in condition.results] == [("B", 1)], "a condition")
+    _require(len(read) == len(given) == len(body.results), "the results of a loop")
+    pairs = zip(read, given, strict=True)
     _require(all(before.type == after.type for before, after in pairs), "the types of a loop")
-    same = all(x.type == y.type and x.shape == y.shape for x, y in zip(read, results, strict=True))
+    same = all(x.type == y.type and x.shape == y.shape for x, y in zip(read, body.results, strict=True))
     _require(same, "the shapes of a loop")
+    steps = most_steps(condition, body, read)
+    _require(steps is not None and steps <= MOST_STEPS, "a loop without a bound on its steps")
     return [each.shape for each in read]
+
+
+def _check_region(file: _File, number: int, read: Sequence[Known]) -> Subgraph:
+    """A subgraph that a loop runs, which nothing else does; it has no loop itself."""
+    fresh = 0 < number < len(file.model["subgraphs"]) and number not in file.used
+    _require(fresh, "a subgraph of a loop")
+    file.used.add(number)
+    graph = file.model["subgraphs"][number]
+    _require(len(graph["inputs"]) == len(read), "the inputs of a loop")
+    kinds = {file.codes[each["opcode"]] for each in graph["operators"] if each["opcode"] < len(file.codes)}
+    _require("WHILE" not in kinds, "a loop in a loop")
+    return _check_graph(file, graph, read)
 
 
 def _agrees(shape: Sizes, tensor: Record) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from sensenet.errors import InputError
 from sensenet.ir.op import Op, require
 from sensenet.ir.region import Region
 from sensenet.ir.types import Array, DType, TensorType, matches
+
+MOST_STEPS = 1 << 20
+"""How often a loop runs at most: a file may have one that would not end."""
 
 
 @frozen(kw_only=True)
@@ -14,7 +18,7 @@ class While(Op):
     """(x0, x1, …) = body(x0, x1, …) as long as condition(x0, x1, …), which gives one bool[], is true.
 
     Both take what the loop carries, in order; the body gives values of the same types, which are the
-    results. What the loop only reads, it carries unchanged.
+    results. What the loop only reads, it carries unchanged. Raises InputError after MOST_STEPS steps.
     """
 
     condition: Region
@@ -39,9 +43,13 @@ class While(Op):
         return types
 
     def evaluate(self, *carried: Array) -> Array | tuple[Array, ...]:
-        while self.condition.run(*carried)[0]:
+        for _ in range(MOST_STEPS + 1):
+            if not self.condition.run(*carried)[0]:
+                return carried if len(carried) > 1 else carried[0]
             carried = self.body.run(*carried)
-        return carried if len(carried) > 1 else carried[0]
+        raise InputError(
+            f"a loop of the graph has not ended after {MOST_STEPS:,} steps, the most that it may take"
+        )
 
 
 def _is_one_of(given: TensorType, declared: TensorType) -> bool:

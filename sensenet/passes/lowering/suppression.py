@@ -2,11 +2,12 @@
 
     %1 = suppress_boxes(%boxes, %scores, %classes) {…}
 becomes
-    %2 = while(%remaining, %chosen, %valid, %boxes) {condition=graph {…}, body=graph {…}}
+    %2 = while(%remaining, %chosen, %valid, %boxes, %steps) {condition=graph {…}, body=graph {…}}
     %1 = take_along(%boxes, %2:1), …
 
 A loop takes the best remaining box of every image of the batch at each step. It ends when every image has
-`max_objects` boxes, or none left that scores enough. A score that is out of the running is replaced by one
+`max_objects` boxes, or none left that scores enough; it counts its steps, of which there are no more than
+boxes, so that whoever checks a file sees that it ends. A score that is out of the running is replaced by one
 that is not above the threshold.
 
 Valid because it takes the same boxes in the same order as the op, by the same float32 arithmetic: the results
@@ -67,6 +68,7 @@ def lower_suppress_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
         "chosen": make(Fill(value=zero, shape=(rows, op.max_objects)), make.shape(batch, op.max_objects)),
         "valid": make(Fill(value=zero, shape=(rows,)), make.shape(batch)),
         "boxes": boxes,
+        "steps": make.constant(0, DType.INT32),
     }
     parts = (
         _region(start, lambda values: _proceed(op, values)),
@@ -101,12 +103,14 @@ def _searching(make: Maker, op: SuppressBoxes, values: Mapping[str, Value]) -> V
 
 def _proceed(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]:
     make = Maker("proceed")
-    return {"proceed": make(ReduceAny(axes=(0,)), _searching(make, op, values))}
+    searching = make(ReduceAny(axes=(0,)), _searching(make, op, values))
+    left = make(Greater(), make.size(values["remaining"], 1), values["steps"])
+    return {"proceed": make(And(), searching, left)}
 
 
 def _step(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]:
     make = Maker("step")
-    remaining, chosen, valid, boxes = values.values()
+    remaining, chosen, valid, boxes, steps = values.values()
     best = make(ArgMax(axis=1), remaining)
     column = make(Reshape(shape=(None, 1)), best)
     box = make(TakeAlong(), boxes, best)
@@ -124,6 +128,7 @@ def _step(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]
         "chosen": make(Select(), here, column, chosen),
         "valid": make(Add(), valid, make(Cast(dtype=DType.INT32), counts)),
         "boxes": boxes,
+        "steps": make(Add(), steps, 1),
     }
 
 
