@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 import sensenet
-from sensenet.backends import TARGETS
+from sensenet.backends import TARGETS, graph_loops
 from sensenet.backends.bundle import pack
+from sensenet.backends.text import make_executable, parse_saved
+from sensenet.backends.tflite.verify import MOST_STEPS
 from sensenet.errors import LimitError, SensenetError
+from sensenet.ir.ops import control
 from sensenet.limits import DEFAULT_MEMORY_LIMIT, require_memory
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +91,30 @@ def test_the_bound_on_memory_is_the_one_that_the_page_states():
         require_memory(DEFAULT_MEMORY_LIMIT + 1, "a weight")
     with pytest.raises(SensenetError):
         sensenet.create_model(documents.network([layer, documents.dense(3, 2)]))
+
+
+ENDLESS = """sensenet graph
+%x = input() {type=f32[?,2]} : f32[?,2]
+%loop = while(%x) {condition=graph {
+    %rows = input() {type=f32[?,2]} : f32[?,2]
+    %yes = constant() {value=bool[]{true}} : bool[]
+    output proceed = %yes
+}, body=graph {
+    %rows = input() {type=f32[?,2]} : f32[?,2]
+    output rows = %rows
+}} : f32[?,2]
+output y = %loop
+"""
+
+
+def test_loops_end_after_as_many_steps_as_the_page_states(monkeypatch):
+    """Those of TensorFlow and LiteRT: tests/backends/test_graph_loops.py and test_tflite_verify.py."""
+    assert "each takes at most 1,048,576 steps" in PAGE
+    assert control.MOST_STEPS == graph_loops.MOST_STEPS == MOST_STEPS == 1_048_576
+    graph = parse_saved(ENDLESS.encode(), {}, "the file")
+    monkeypatch.setattr(control, "MOST_STEPS", 9)
+    with pytest.raises(SensenetError, match="a loop of the graph has not ended after 9 steps"):
+        make_executable(graph).run({"x": np.ones((1, 2), np.float32)})
 
 
 @pytest.mark.parametrize("name", ["../model.json", "/etc/passwd", "a/../../b"])

@@ -23,6 +23,7 @@ from sensenet.backends.tflite.verify import NAMES, RULES, verify
 from sensenet.backends.tflite.versions import VERSIONS
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.ir.ops import control, shape
+from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
@@ -403,7 +404,7 @@ UNBOUNDED = "a loop without a bound on its steps"
         ("detector", count_by(-1), UNBOUNDED),
         ("detector", count_by(2**31 - 1), UNBOUNDED),
         ("detector", begin_at(-(2**31)), UNBOUNDED),
-        ("detector", count_up_to(2**31 - 1), UNBOUNDED),
+        ("detector", count_up_to(MOST_STEPS + 1), UNBOUNDED),
         ("detector", clamp_the_counter, UNBOUNDED),
         ("detector", pass_the_counter_on, UNBOUNDED),
         ("detector", count_something_else, UNBOUNDED),

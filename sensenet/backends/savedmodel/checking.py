@@ -2,7 +2,8 @@
 
 Loading runs functions that a file names (initializers, functions that restore) and reads files that it
 names (assets); calling runs the rest. So only functions of allowed ops are kept (see `backends.graph_ops`),
-no asset is, and classes that other packages have registered are not revived.
+their loops are bounded (see `backends.graph_loops`), no asset is kept, and classes that other packages have
+registered are not revived.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sensenet.backends.graph_loops import bound_loops, called_by
 from sensenet.backends.graph_ops import require_constants, require_ops
 from sensenet.backends.packages import import_package
 from sensenet.backends.savedmodel.graphs import MODEL_FILE
@@ -50,8 +52,8 @@ def parse_saved_model(content: bytes, where: str) -> Any:
 def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, bytes]:
     """The files of a SavedModel as far as TensorFlow may see them.
 
-    Raises ArtifactError if a function that can be called has an op that is not allowed, LimitError if its
-    constants take too much memory.
+    Raises ArtifactError if a function that can be called has an op that is not allowed or a loop that cannot
+    be bounded, LimitError if its constants take too much memory.
     """
     saved_model = parse_saved_model(files[MODEL_FILE], where)
     (meta_graph,) = saved_model.meta_graphs
@@ -61,6 +63,7 @@ def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, by
     constants = [node for node in meta_graph.graph_def.node if node.op == "Const"]
     require_ops(nodes, where)
     require_constants(tf, [*nodes, *constants], len(files[MODEL_FILE]), where)
+    kept += bound_loops(tf, (), kept, where)
     _clean_objects(meta_graph, where)
     functions = [function.SerializeToString() for function in kept]
     stored = [node.SerializeToString() for node in constants]
@@ -83,18 +86,10 @@ def _reachable(library: Any, names: Mapping[str, Any]) -> Iterator[Any]:
         if function is None:
             continue
         yield function
-        for called in _called(function):
+        for called in called_by([function, *function.node_def]):
             if called not in seen:
                 seen.add(called)
                 waiting.append(called)
-
-
-def _called(function: Any) -> Iterator[str]:
-    for attributes in (function.attr, *(node.attr for node in function.node_def)):
-        for value in attributes.values():
-            for each in (value.func, *value.list.func):
-                if each.name:
-                    yield each.name
 
 
 def _clean_objects(meta_graph: Any, where: str) -> None:

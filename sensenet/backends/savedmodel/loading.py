@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.backends.files import read_file
+from sensenet.backends.graph_loops import BOUND
 from sensenet.backends.packages import import_tensorflow, require_unforked
 from sensenet.backends.quiet import silence
 from sensenet.backends.savedmodel.checking import clean_files
@@ -20,6 +21,7 @@ from sensenet.backends.savedmodel.graphs import MODEL_FILE, VARIABLES
 from sensenet.directories import temporary_directory
 from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.evaluate import checked_input
+from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.limits import require_memory
 
@@ -101,7 +103,7 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
         try:
             results = function(**{name: tf.constant(array) for name, array in arrays.items()})
         except tf.errors.OpError as error:
-            raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
+            raise InputError(describe_failure(error)) from error
         return {name: tensor.numpy() for name, tensor in results.items()}
 
     run.__dict__["loaded"] = loaded  # TensorFlow frees a model's variables with the object that holds them
@@ -129,6 +131,13 @@ def _tensor_type(spec: Any, where: str) -> TensorType:
         return TensorType(DType.of(np.empty(0, spec.dtype.as_numpy_dtype)), tuple(spec.shape))
     except (AttributeError, TypeError, ValueError) as error:
         raise ArtifactError(f"{where} is no deepnet: it has an input of another type ({error})") from error
+
+
+def describe_failure(error: Exception) -> str:
+    """What to say of an error of TensorFlow in a call."""
+    if BOUND in str(error):
+        return f"a loop of the model has not ended after {MOST_STEPS:,} steps, the most that it may take"
+    return f"the model does not take these inputs: {first_line(error)}"
 
 
 def first_line(error: Exception) -> str:

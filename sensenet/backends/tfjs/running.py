@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.backends.graph_loops import bound_loops
 from sensenet.backends.graph_ops import require_ops
 from sensenet.backends.packages import import_package, import_tensorflow, require_unforked
 from sensenet.backends.quiet import silence
-from sensenet.backends.savedmodel.loading import Run, first_line
+from sensenet.backends.savedmodel.loading import Run, describe_failure, first_line
 from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
@@ -55,6 +56,8 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
     for node in nodes:
         if node.op == "Const":
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
+    functions = graph_def.library.function
+    functions.extend(bound_loops(tf, graph_def.node, functions, MODEL_FILE))
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name="")
@@ -71,7 +74,7 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
         try:
             results: dict[str, Array] = session.run(fetches, arrays)
         except tf.errors.OpError as error:
-            raise InputError(f"the model does not take these inputs: {first_line(error)}") from error
+            raise InputError(describe_failure(error)) from error
         return results
 
     return run
