@@ -2,7 +2,7 @@
 
     python benchmarks/engines.py [--engines numpy,tflite,keras] [NETWORK…]
 
-Without names, networks of pictures (three convolutions) and of columns (three dense layers) that grow by
+Without names, networks of images (three convolutions) and of columns (three dense layers) that grow by
 their number of filters or units; a name is that of a pretrained network, its weights from initializers. Each
 cell is milliseconds of wall time for one row, and in brackets of processor time of all threads: the best of
 several runs of the engine alone, whose inputs are arrays. `ready` is seconds of wall time from the imported
@@ -29,9 +29,9 @@ from sensenet.ir.graph import Graph
 from sensenet.models.engines import run_graph
 from sensenet.pretrained import get_pretrained_network
 
-PICTURES_AT_ONCE, ROWS_AT_ONCE = (1, 16, 64), (1, 64, 4096)
-PICTURES = ((32, 4), (32, 8), (64, 8), (64, 16), (112, 16), (112, 32), (160, 32), (160, 64), (224, 64))
-"""Sides of pictures and numbers of filters."""
+IMAGES_AT_ONCE, ROWS_AT_ONCE = (1, 16, 64), (1, 64, 4096)
+IMAGES = ((32, 4), (32, 8), (64, 8), (64, 16), (112, 16), (112, 32), (160, 32), (160, 64), (224, 64))
+"""Sides of images and numbers of filters."""
 
 UNITS = (64, 512, 2048)
 COLUMNS, CLASSES = 30, 10
@@ -41,7 +41,7 @@ Json = dict[str, Any]
 
 
 def convolutional(random: np.random.Generator, side: int, filters: int) -> Json:
-    """Three convolutions of 3 × 3 pixels, each of which halves the picture."""
+    """Three convolutions of 3 × 3 pixels, each of which halves the image."""
     layers: list[Json] = []
     for channels in (3, filters, filters):
         kernel = random.normal(0, np.sqrt(2 / (9 * channels)), (3, 3, channels, filters))
@@ -95,7 +95,7 @@ def networks(names: list[str]) -> Iterator[tuple[str, Graph]]:
     for name in names:
         yield name, import_graph(get_pretrained_network(name))
     if not names:
-        for side, filters in PICTURES:
+        for side, filters in IMAGES:
             yield f"{filters} filters, {side} × {side}", import_graph(convolutional(random, side, filters))
         for units in UNITS:
             yield f"{units} units", import_graph(tabular(random, units))
@@ -124,7 +124,7 @@ def best(run: Callable[[], object]) -> tuple[float, float]:
 
 
 def measure(name: str, graph: Graph, engine: str) -> None:
-    counts = PICTURES_AT_ONCE if graph.signature.image else ROWS_AT_ONCE
+    counts = IMAGES_AT_ONCE if graph.signature.image else ROWS_AT_ONCE
     start = time.perf_counter()
     run = run_graph(graph, engine).run
     run(make_inputs(graph, 1))
@@ -152,7 +152,7 @@ def main() -> None:
         print(f"Importing TensorFlow and making a first model: {time.perf_counter() - start:.1f} s\n")
     counts = " | ".join(
         f"{few} ({many})" if few != many else f"{few}"
-        for few, many in zip(PICTURES_AT_ONCE, ROWS_AT_ONCE, strict=True)
+        for few, many in zip(IMAGES_AT_ONCE, ROWS_AT_ONCE, strict=True)
     )
     print(f"| network | multiply-adds | engine | ready | {counts} |\n|---|---|---|---|---|---|---|")
     for name, graph in networks(options.names):

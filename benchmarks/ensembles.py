@@ -29,8 +29,8 @@ import numpy as np
 
 from sensenet.artifact import Report
 from sensenet.backends import tflite
-from sensenet.backends.lowering import make_function
-from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.optional import import_tensorflow
+from sensenet.backends.tensorflow import make_function
 from sensenet.backends.tflite.interpreter import find_interpreter
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
@@ -38,10 +38,11 @@ from sensenet.ir.graph import Graph, Value, apply, constant, rebuild
 from sensenet.ir.ops.basic import Add, Average, MatMul, Mean, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchedDense, Dense
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, Tensor, f32
-from sensenet.passes import PIPELINES, fold_average, merge_parallel_dense, parallel_layers
-from sensenet.passes.manager import run_passes
+from sensenet.passes import PIPELINES, fold_average, merge_parallel_dense
+from sensenet.passes.analysis import parallel_layers
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.signature import Signature
 
 MANY = 10_000
 LINEAR, SOFTMAX, RELU = ActivationFunction.LINEAR, ActivationFunction.SOFTMAX, ActivationFunction.RELU

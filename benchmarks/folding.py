@@ -20,10 +20,10 @@ from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
 from sensenet.ir.ops.tabular import Standardize
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import fold_batch_normalization, fold_standardization
-from sensenet.passes.rewrite import Pass
+from sensenet.passes.infrastructure.rules import Pass
+from sensenet.signature import Signature
 
 ROWS, NETWORKS, UNITS = 400, 60, 16
 

@@ -28,10 +28,10 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes.lowering.forest.rule import lower_with
 from sensenet.passes.lowering.forest.strategy import Strategy, choose_strategies, forest_sizes
+from sensenet.signature import Signature
 
 FEATURES, OUTPUTS, MANY, BLOCK = 20, 2, 10_000, 1000
 CASES = (  # forests, trees in each, leaves of each, most levels; features that each forest splits, if not all

@@ -1,10 +1,10 @@
-"""What -O2 does to the pretrained networks: nodes, seconds of the passes, milliseconds for a picture.
+"""What -O2 does to the pretrained networks: nodes, seconds of the passes, milliseconds for an image.
 
     python benchmarks/image_networks.py [NETWORK…]
 
-Weights come from initializers; a picture has the network's own size. Processor time of one thread: of the
+Weights come from initializers; an image has the network's own size. Processor time of one thread: of the
 passes of -O2, once; of the interpreter (numpy), of LiteRT (tflite) and of Keras, the best of several runs; at
--O2 in LiteRT also that of two pictures in one batch.
+-O2 in LiteRT also that of two images in one batch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sensenet.backends import load_backend
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph
 from sensenet.passes import PIPELINES
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.pretrained import NETWORKS, get_pretrained_network
 
 RUNS = 7
@@ -44,7 +44,7 @@ def best(run: Callable[[], object]) -> float:
     return 1000 * min(times)
 
 
-def pictures(graph: Graph, count: int) -> dict[str, np.ndarray]:
+def images(graph: Graph, count: int) -> dict[str, np.ndarray]:
     image = graph.signature.image
     assert image is not None
     shape = (count, image.height, image.width, image.channels)
@@ -60,13 +60,13 @@ def measure(name: str) -> None:
     for target, level in itertools.product(TARGETS, (0, 2)):
         run = load_backend(target).load(sensenet.compile(graph, target, optimize=level)).run
         counts = (1, 2) if (target, level) == ("tflite", 2) else (1,)
-        cells += [f"{best(functools.partial(run, pictures(graph, count))):.0f}" for count in counts]
+        cells += [f"{best(functools.partial(run, images(graph, count))):.0f}" for count in counts]
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
     levels = " | ".join(
-        f"{target} -O0 | -O2" + (" | two pictures" if target == "tflite" else "") for target in TARGETS
+        f"{target} -O0 | -O2" + (" | two images" if target == "tflite" else "") for target in TARGETS
     )
     print(f"| network | nodes | passes | {levels} |")
     for name in sys.argv[1:] or NETWORKS:

@@ -22,7 +22,7 @@ from forests import Model
 
 from sensenet.artifact import Report
 from sensenet.backends import load_backend
-from sensenet.compile.lowering import lowering_passes
+from sensenet.compiler.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply
@@ -30,10 +30,10 @@ from sensenet.ir.ops.basic import Concatenate, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import OneHot
-from sensenet.ir.signature import NUMERIC_INPUT, Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.look_up_categories import PASS, look_up_categories
-from sensenet.passes.manager import run_passes
+from sensenet.signature import NUMERIC_INPUT, Signature
 
 NUMBERS, MANY = 10, 1000
 CASES = (  # columns, categories of each, units

@@ -3,8 +3,8 @@
     python benchmarks/passes.py [MODEL…]
 
 For the example models, two made-up tables and the seven pretrained networks, whose weights come from
-initializers: nodes, float parameters and multiply-adds for one row or picture at each level, the size of what
-each target writes, and how long it takes for one row or picture of the network's own size (processor time of
+initializers: nodes, float parameters and multiply-adds for one row or image at each level, the size of what
+each target writes, and how long it takes for one row or image of the network's own size (processor time of
 one thread, the best of several runs, without encoding and decoding). Then the same at -O2 with each pass left
 out, where that changes the graph. With names, only those models are measured, and nothing is written.
 """
@@ -39,7 +39,7 @@ from sensenet.ir.cost import graph_multiply_adds, graph_parameters
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.pretrained import NETWORKS, get_pretrained_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,7 +114,7 @@ class Figures:
 
 
 def make_feed(graph: Graph) -> dict[str, np.ndarray]:
-    """One row or picture, of the network's own size where the graph takes any."""
+    """One row or image, of the network's own size where the graph takes any."""
     random = np.random.default_rng(0)
     image = graph.signature.image
     pixels = () if image is None else (image.height or 64, image.width or 64, image.channels)
@@ -229,7 +229,7 @@ def by_pass(line: str) -> int:
 LEVELS = """\
 `python benchmarks/passes.py` measures this, with one processor of {processor} ({system}): the graph's nodes,
 float parameters and multiply-adds; for each target the size of its files in kB, and where it runs here the
-processor time for one row or picture in ms, without encoding and decoding. `categories` has three columns of
+processor time for one row or image in ms, without encoding and decoding. `categories` has three columns of
 500 values each, `ensemble` is eight networks of two layers; their weights, and those of the pretrained
 networks, are random. Initializers give layers of one shape the same numbers, which are stored once until a
 pass makes them differ, so these networks are smaller here than trained ones.

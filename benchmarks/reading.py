@@ -55,7 +55,7 @@ def pack_lists(value):
 
 
 def read_sensenet():
-    from sensenet.frontend.reader import read_bytes
+    from sensenet.frontend.json.reader import read_bytes
 
     return read_bytes
 

@@ -2,7 +2,7 @@
 
     python benchmarks/rounding.py [NETWORK…]
 
-Kernels are random, and every batch normalization is fitted to what it reads for a random picture, so that all
+Kernels are random, and every batch normalization is fitted to what it reads for a random image, so that all
 numbers are of ordinary size. For each output (for a detector, what its branches say): the largest number, the
 largest change by -O2, and that by adding or taking the last bit of every kernel's weights at random.
 """
@@ -24,18 +24,18 @@ from sensenet.ir.ops.dense import BatchNormalization
 from sensenet.ir.ops.detection import DecodeBoxes
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes import PIPELINES
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.pretrained import NETWORKS, get_pretrained_network
 
 SIZE = 180
 KERNELS = ("kernel", "depth_kernel", "point_kernel")
 
 
-def make_picture(rng: np.random.Generator) -> Array:
+def make_image(rng: np.random.Generator) -> Array:
     """A coarse pattern with some noise."""
     blocks = rng.integers(0, 236, (1, SIZE // 20, SIZE // 20, 3)).repeat(20, axis=1).repeat(20, axis=2)
-    picture: Array = (blocks + rng.integers(0, 20, blocks.shape)).astype(np.float32)
-    return picture
+    image: Array = (blocks + rng.integers(0, 20, blocks.shape)).astype(np.float32)
+    return image
 
 
 def with_kernels(op: Op, change) -> Op:
@@ -44,9 +44,9 @@ def with_kernels(op: Op, change) -> Op:
     return attrs.evolve(op, **kernels) if kernels else op
 
 
-def fit(graph: Graph, picture: Array, rng: np.random.Generator) -> Graph:
-    """The graph with random kernels, and normalizations for this picture."""
-    values: dict[Value, Array] = {node.value: picture for node in graph.inputs}
+def fit(graph: Graph, image: Array, rng: np.random.Generator) -> Graph:
+    """The graph with random kernels, and normalizations for this image."""
+    values: dict[Value, Array] = {node.value: image for node in graph.inputs}
 
     def draw(name: str, kernel: Tensor, by_channel: bool) -> Tensor:
         read = kernel.shape[:2] if by_channel or name == "depth_kernel" else kernel.shape[:-1]
@@ -98,11 +98,11 @@ def main() -> None:
     print("network output largest -O2 last bits")
     for name in sys.argv[1:] or NETWORKS:
         rng = np.random.default_rng(0)
-        picture = make_picture(rng)
+        image = make_image(rng)
         with np.errstate(all="ignore"):
-            graph = with_branches(fit(import_graph(get_pretrained_network(name)), picture, rng))
+            graph = with_branches(fit(import_graph(get_pretrained_network(name)), image, rng))
         optimized, _ = run_passes(graph, PIPELINES[2])
-        feed = {node.name: picture for node in graph.inputs}
+        feed = {node.name: image for node in graph.inputs}
         before, *others = (
             evaluate(each, feed) for each in (graph, optimized, with_other_last_bits(graph, rng))
         )

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.published import inputs
-from sensenet.ir.signature import NUMERIC_INPUT
 from sensenet.models.wrappers import create_model
 from sensenet.runtime.tables import as_table
+from sensenet.signature import NUMERIC_INPUT
 
 RUNS = 5
 

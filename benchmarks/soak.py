@@ -2,7 +2,7 @@
 
     python benchmarks/soak.py [--calls 1000000] [--engines numpy,tflite,keras]
 
-Each engine predicts single rows, and a hundredth as many single pictures. The first tenth of the calls are
+Each engine predicts single rows, and a hundredth as many single images. The first tenth of the calls are
 not counted: until then, engines and Python's allocator have taken what they keep. It fails where the process
 grew by more than LIMIT since. Linux only: it reads /proc.
 """
@@ -23,7 +23,7 @@ from sensenet.models.wrappers import create_model
 LIMIT = 4.0
 """Megabytes: a leak of five bytes a call is more, in a million calls."""
 
-ROWS_PER_PICTURE = 100
+ROWS_PER_IMAGE = 100
 
 
 def resident_megabytes() -> float:
@@ -47,12 +47,12 @@ def soak(engine: str, calls: int) -> bool:
     """Print what both kinds of calls take; whether none of them leaks."""
     random = np.random.default_rng(0)
     row = random.normal(size=COLUMNS).tolist()
-    picture = random.integers(0, 256, (48, 64, 3), np.uint8)
+    image = random.integers(0, 256, (48, 64, 3), np.uint8)
     model = create_model(tabular(random, 64), engine=engine)
     find = create_model(convolutional(random, 32, 8), engine=engine)
     works = (
         ("rows", lambda: model(row), calls),
-        ("pictures", lambda: find(picture), calls // ROWS_PER_PICTURE),
+        ("images", lambda: find(image), calls // ROWS_PER_IMAGE),
     )
     sound = True
     for name, call, count in works:

@@ -36,11 +36,11 @@ from sensenet.frontend import import_graph
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization
-from sensenet.ir.signature import PIXEL_INPUT
 from sensenet.ir.types import Tensor
 from sensenet.models.wrappers import create_model
 from sensenet.pretrained import get_pretrained_network
 from sensenet.settings import Settings
+from sensenet.signature import PIXEL_INPUT
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -52,7 +52,7 @@ OPTIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     *(("tfjs", {"quantize": mode}) for mode in ("none", "float16", "uint16", "uint8")),
     *((target, {}) for target in ("numpy", "keras", "savedmodel", "smbundle", "h5", "ir")),
 )
-COLUMNS, UNITS, PICTURES = 20, 256, 24
+COLUMNS, UNITS, IMAGES = 20, 256, 24
 
 
 @frozen
@@ -124,7 +124,7 @@ def dense_network() -> Case:
 def draw(directory: Path, side: int) -> list[str]:
     """The paths of drawn scenes."""
     random = np.random.default_rng(7)
-    paths = [directory / f"{side}-{number}.png" for number in range(2 * PICTURES)]
+    paths = [directory / f"{side}-{number}.png" for number in range(2 * IMAGES)]
     for path in paths:
         draw_scene(random, side)[0].save(path)
     return [str(path) for path in paths]
@@ -134,11 +134,11 @@ def mobilenet(directory: Path) -> Case:
     rows = [[path] for path in draw(directory, 224)]
     document = get_pretrained_network("mobilenetv2")
     normalize(document, np.stack([np.asarray(Image.open(path)) for (path,) in rows[:8]]))
-    return Case("mobilenetv2", document, rows[:PICTURES], rows[PICTURES:], differ)
+    return Case("mobilenetv2", document, rows[:IMAGES], rows[IMAGES:], differ)
 
 
-def normalize(document: dict[str, Any], pictures: np.ndarray) -> None:
-    """Give each batch normalization the mean and variance of what it reads on some pictures."""
+def normalize(document: dict[str, Any], images: np.ndarray) -> None:
+    """Give each batch normalization the mean and variance of what it reads on some images."""
     layers = document["image_network"]["layers"]
     graph = import_graph(document, Settings())
     arrays: dict[Value, Any] = {}
@@ -146,8 +146,8 @@ def normalize(document: dict[str, Any], pictures: np.ndarray) -> None:
         inputs = [arrays[value] for value in node.inputs]
         op = node.op
         if isinstance(op, Input):
-            given = {PIXEL_INPUT: pictures.astype(np.float32)}
-            arrays[node.value] = given.get(node.name, np.zeros((len(pictures), 1), np.float32))
+            given = {PIXEL_INPUT: images.astype(np.float32)}
+            arrays[node.value] = given.get(node.name, np.zeros((len(images), 1), np.float32))
             continue
         if isinstance(op, BatchNormalization):
             mean, variance = inputs[0].mean(axis=(0, 1, 2)), inputs[0].var(axis=(0, 1, 2))
@@ -160,7 +160,7 @@ def normalize(document: dict[str, Any], pictures: np.ndarray) -> None:
 
 def shapes(directory: Path) -> Case:
     rows = draw(directory, 64)
-    return Case("shapes", EXAMPLES / "shapes.json.gz", rows[:PICTURES], rows[PICTURES:], differ_in_boxes)
+    return Case("shapes", EXAMPLES / "shapes.json.gz", rows[:IMAGES], rows[IMAGES:], differ_in_boxes)
 
 
 def measure(case: Case, target: str, options: Mapping[str, Any]) -> str:

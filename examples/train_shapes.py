@@ -2,8 +2,8 @@
 
     python examples/train_shapes.py
 
-makes examples/shapes.json.gz and examples/shapes.png (a picture that was not trained on), and prints how many
-of the shapes on new pictures are found. It needs TensorFlow and takes a few minutes. The detector is a YOLO
+makes examples/shapes.json.gz and examples/shapes.png (an image that was not trained on), and prints how many
+of the shapes on new images are found. It needs TensorFlow and takes a few minutes. The detector is a YOLO
 with two branches: a grid of 8 × 8 cells for small shapes, one of 4 × 4 for large ones.
 """
 
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 SHAPES = ("circle", "square", "triangle")
 SIDE = 64
 FILTERS = (8, 16, 24, 32)
-"""Of the convolutions; each halves the picture's sides."""
+"""Of the convolutions; each halves the image's sides."""
 
 BRANCHES = ((2, 8, (14.0, 22.0)), (3, 16, (30.0, 40.0)))
 """Convolution that a branch reads, pixels of a cell's side, sides of its square anchors."""
@@ -35,14 +35,14 @@ COLORS = ((214, 39, 40), (31, 119, 180), (44, 160, 44), (255, 187, 0), (148, 103
 
 
 def draw_scene(random: np.random.Generator, side: int = SIDE) -> tuple[Image.Image, list[tuple[int, ...]]]:
-    """A picture with one to three shapes that do not touch, and (class, x1, y1, x2, y2) of each."""
+    """An image with one to three shapes that do not touch, and (class, x1, y1, x2, y2) of each."""
     grey = (
         random.integers(90, 200, 3)
         + random.normal(0, 9, (side, side, 1))
         + random.normal(0, 4, (side, side, 3))
     )
-    picture = Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
-    draw = ImageDraw.Draw(picture)
+    image = Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
     boxes: list[tuple[int, ...]] = []
     for _ in range(random.integers(1, 4)):
         for _attempt in range(20):
@@ -54,7 +54,7 @@ def draw_scene(random: np.random.Generator, side: int = SIDE) -> tuple[Image.Ima
                 draw_shape(draw, kind, box, COLORS[random.integers(len(COLORS))])
                 boxes.append((kind, *box))
                 break
-    return picture, boxes
+    return image, boxes
 
 
 def draw_shape(draw: ImageDraw.ImageDraw, kind: int, box: tuple[int, ...], color: tuple[int, ...]) -> None:
@@ -91,7 +91,7 @@ def targets(boxes: list[tuple[int, ...]]) -> list[np.ndarray]:
 
 def batch(random: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
     scenes = [draw_scene(random) for _ in range(BATCH)]
-    pixels = np.stack([np.asarray(picture, np.float32) / 255 for picture, _ in scenes])
+    pixels = np.stack([np.asarray(image, np.float32) / 255 for image, _ in scenes])
     grids = [targets(boxes) for _, boxes in scenes]
     return pixels, [np.stack(branch) for branch in zip(*grids, strict=True)]
 
@@ -208,8 +208,8 @@ def share_found(detect: Any, random: np.random.Generator, scenes: int = 200) -> 
     """The share of shapes found (right label, half the area shared), and of finds that are right."""
     right = drawn = found = 0
     for _ in range(scenes):
-        picture, boxes = draw_scene(random)
-        objects = detect(np.asarray(picture))
+        image, boxes = draw_scene(random)
+        objects = detect(np.asarray(image))
         drawn, found = drawn + len(boxes), found + len(objects)
         for kind, *box in boxes:
             right += any(o["label"] == SHAPES[kind] and overlap(box, o["box"]) >= 0.5 for o in objects)
@@ -231,7 +231,7 @@ def main() -> None:
     with gzip.GzipFile(HERE / "shapes.json.gz", "wb", mtime=0) as stream:
         stream.write(json.dumps(document, separators=(",", ":")).encode())
     recall, precision = share_found(create_model(document), np.random.default_rng(1))
-    print(f"{recall:.1%} of the shapes on new pictures are found; {precision:.1%} of what is found is right")
+    print(f"{recall:.1%} of the shapes on new images are found; {precision:.1%} of what is found is right")
     draw_scene(np.random.default_rng(13), 256)[0].save(HERE / "shapes.png")
 
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sensenet.artifact import Artifact
-    from sensenet.compile.driver import (
+    from sensenet.compiler.decompile import decompile
+    from sensenet.compiler.driver import (
         compile,
     )  # the module sensenet.compile is callable: it is this function; sensenet.decompile likewise
-    from sensenet.decompile.driver import decompile
     from sensenet.errors import SensenetError
-    from sensenet.models.wrappers import create_image_feature_extractor, create_model
+    from sensenet.models.create import create_image_feature_extractor, create_model
     from sensenet.settings import Settings
 
     __version__: str
@@ -41,8 +41,8 @@ _HOMES = {
     "Artifact": "sensenet.artifact",
     "SensenetError": "sensenet.errors",
     "Settings": "sensenet.settings",
-    "create_image_feature_extractor": "sensenet.models.wrappers",
-    "create_model": "sensenet.models.wrappers",
+    "create_image_feature_extractor": "sensenet.models.create",
+    "create_model": "sensenet.models.create",
 }
 """The module of each public name."""
 

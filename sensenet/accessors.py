@@ -1,68 +1,21 @@
-"""What a network says of itself, under the names that clients of the published package import.
-
-A network is the part of a document that has `preprocess`. One that lacks what is asked for raises
-DocumentError, which is a ValueError.
-"""
+"""The names of `sensenet.published.accessors`, where clients of the published package look for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from sensenet.published.accessors import (
+    get_image_shape,
+    get_image_tensor_shape,
+    get_output_exposition,
+    is_yolo_model,
+    number_of_classes,
+    yolo_outputs,
+)
 
-from sensenet.constants import BOUNDING_BOX, CATEGORICAL
-from sensenet.errors import DocumentError
-from sensenet.settings import Settings
-
-Json = Mapping[str, Any]
-
-RGB = 3
-
-
-def get_image_shape(anobject: Json) -> list[int | None]:
-    """`[None, height, width, channels]` of the pictures that a network, or an image network, reads."""
-    try:
-        width, height, channels = _metadata(anobject)["input_image_shape"]
-    except (KeyError, TypeError, ValueError) as error:
-        keys = list(anobject)
-        raise DocumentError(f"there is no input_image_shape in an object with the keys {keys}") from error
-    return [None, height, width, channels]
-
-
-def get_image_tensor_shape(settings: Settings) -> tuple[None, None, int]:
-    """The shape of the pictures that a caller gives: of any size, with 4 channels where one is alpha."""
-    return (None, None, RGB + 1 if (settings.color_space or "").lower().endswith("a") else RGB)
-
-
-def get_output_exposition(model: Json) -> dict[str, Any]:
-    """How a network's answers are to be read; of an ensemble without its own, that of its first network."""
-    networks = model.get("networks") or [{}]
-    exposition = model.get("output_exposition") or networks[0].get("output_exposition")
-    if not isinstance(exposition, dict):
-        raise DocumentError(f"there is no output_exposition in an object with the keys {list(model)}")
-    return exposition
-
-
-def number_of_classes(model: Json) -> int:
-    """The number of classes; 1 for a regression."""
-    exposition = get_output_exposition(model)
-    return len(exposition["values"]) if exposition.get("type") in (CATEGORICAL, BOUNDING_BOX) else 1
-
-
-def is_yolo_model(network: Json) -> bool:
-    """Whether a network detects objects."""
-    image_network = network.get("image_network") or {}
-    return "yolo" in str(_metadata(image_network).get("base_image_network"))
-
-
-def yolo_outputs(network: Json) -> list[Any]:
-    """The branches of a detector, or of a detector's image network."""
-    outputs = _metadata(network).get("outputs")
-    if not isinstance(outputs, list):
-        raise DocumentError(f"there are no outputs of a detector in an object with the keys {list(network)}")
-    return outputs
-
-
-def _metadata(network: Json) -> Json:
-    """That of an image network, or of the one in a network."""
-    found: Json = (network.get("image_network") or network).get("metadata") or {}
-    return found
+__all__ = [
+    "get_image_shape",
+    "get_image_tensor_shape",
+    "get_output_exposition",
+    "is_yolo_model",
+    "number_of_classes",
+    "yolo_outputs",
+]

@@ -1,6 +1,6 @@
 """What a compilation gives: files, the graph they were made from, and a report.
 
-Saving is atomic (see `sensenet.files`), and an existing path is never replaced unless asked for.
+Saving is atomic (see `sensenet.files.writing`), and an existing path is never replaced unless asked for.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.destinations import Layout, is_stream
 from sensenet.errors import ArtifactError, LimitError
-from sensenet.files import Content, require_free, require_replaceable, write_all
+from sensenet.files.destinations import Layout, is_stream
+from sensenet.files.writing import Content, require_free, require_replaceable, write_all
 from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array
+from sensenet.signature import Signature
 
 Files = Mapping[str, bytes]
 """Content of files by relative path."""

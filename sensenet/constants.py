@@ -1,37 +1,47 @@
-"""Words of BigML documents, and defaults, under the names that clients of the published package import."""
+"""The names of `sensenet.published.constants`, where clients of the published package look for them."""
 
 from __future__ import annotations
 
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT
-from sensenet.settings import DEFAULT_MAX_OBJECTS, DEFAULT_THRESHOLD
+from sensenet.published.constants import (
+    BOUNDING_BOX,
+    CATEGORICAL,
+    CROP,
+    IGNORE_THRESHOLD,
+    IMAGE,
+    IOU_THRESHOLD,
+    LEAKY_RELU_ALPHA,
+    MAX_OBJECTS,
+    MEAN,
+    NUMERIC,
+    NUMERIC_INPUTS,
+    ONE,
+    PAD,
+    PIXEL_INPUTS,
+    SCORE_THRESHOLD,
+    STANDARD_DEVIATION,
+    TRIPLET,
+    WARP,
+    ZERO,
+)
 
-NUMERIC = "numeric"
-CATEGORICAL = "categorical"
-IMAGE = "image"
-BOUNDING_BOX = "bounding_box"
-TRIPLET = "triplet"
-"""Types of columns, and of what is predicted."""
-
-MEAN = "mean"
-STANDARD_DEVIATION = "stdev"
-ZERO = "zero_value"
-ONE = "one_value"
-"""The statistics of a numeric column."""
-
-WARP = "warp"
-PAD = "pad"
-CROP = "crop"
-"""The values of `rescale_type`."""
-
-NUMERIC_INPUTS = NUMERIC_INPUT
-PIXEL_INPUTS = PIXEL_INPUT
-"""Names of a model's input tensors."""
-
-SCORE_THRESHOLD = DEFAULT_THRESHOLD
-IGNORE_THRESHOLD = DEFAULT_THRESHOLD
-IOU_THRESHOLD = DEFAULT_THRESHOLD
-MAX_OBJECTS = DEFAULT_MAX_OBJECTS
-"""Defaults of detectors' settings."""
-
-LEAKY_RELU_ALPHA = 0.1
-"""The slope of `leaky_relu` below 0."""
+__all__ = [
+    "BOUNDING_BOX",
+    "CATEGORICAL",
+    "CROP",
+    "IGNORE_THRESHOLD",
+    "IMAGE",
+    "IOU_THRESHOLD",
+    "LEAKY_RELU_ALPHA",
+    "MAX_OBJECTS",
+    "MEAN",
+    "NUMERIC",
+    "NUMERIC_INPUTS",
+    "ONE",
+    "PAD",
+    "PIXEL_INPUTS",
+    "SCORE_THRESHOLD",
+    "STANDARD_DEVIATION",
+    "TRIPLET",
+    "WARP",
+    "ZERO",
+]

@@ -84,7 +84,7 @@ class Settings:
     that they cover, is this or more; a number from 1e-8 to 1. Default: 0.5."""
 
     max_objects: int | None = field(default=None, validator=_count)
-    """Detectors: most boxes on a picture. Default: 32, which 0 means too."""
+    """Detectors: most boxes on an image. Default: 32, which 0 means too."""
 
     output_unfiltered_boxes: bool | None = field(default=None, validator=_boolean)
     """Detectors: answer with arrays of all boxes, without threshold or suppression. Default: false."""
@@ -94,22 +94,22 @@ class Settings:
     false."""
 
     color_space: str | None = field(default=None, validator=_choice(COLOR_SPACES))
-    """Pictures: the order of the channels of pixels, and whether there is an alpha channel: rgb, rgba, bgr or
+    """Images: the order of the channels of pixels, and whether there is an alpha channel: rgb, rgba, bgr or
     bgra, all small or all capital letters. Default: rgb."""
 
     rescale_type: str | None = field(default=None, validator=_choice(RESCALE_TYPES))
-    """Pictures: how pictures are brought to the network's size: warp, pad or crop. Default: the document's,
+    """Images: how images are brought to the network's size: warp, pad or crop. Default: the document's,
     else warp; for detectors pad."""
 
     image_path_prefix: str | None = field(default=None, validator=_text)
-    """Pictures: the directory that relative paths of pictures are taken from. Default: the working
+    """Images: the directory that relative paths of images are taken from. Default: the working
     directory."""
 
     extract_image_features: bool | None = field(default=None, validator=_boolean)
-    """Pictures: answer with the image network's features in place of the prediction. Default: false."""
+    """Images: answer with the image network's features in place of the prediction. Default: false."""
 
     load_pretrained_weights: bool | None = field(default=None, validator=_boolean)
-    """Pictures: fill an image network that is a pretrained one, and has no weights, with the pretrained ones.
+    """Images: fill an image network that is a pretrained one, and has no weights, with the pretrained ones.
     Default: false; for a network given by its name true."""
 
     regression_normalize: bool | None = field(default=None, validator=_boolean)

@@ -10,12 +10,12 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.tabular import Destandardize, Standardize
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT
 from sensenet.passes import PIPELINES
-from sensenet.passes.manager import run_passes
-from sensenet.runtime.pictures import picture_reader
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.runtime.image_batches import image_reader
 from sensenet.runtime.rows import row_encoder
 from sensenet.runtime.tables import table_of_rows
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 
@@ -28,8 +28,8 @@ def encode(graph: Graph, table: list[list[Any]]) -> dict[str, np.ndarray]:
     """The graph's inputs for rows."""
     encoder = row_encoder(graph.signature)
     rows = table_of_rows(table, encoder.layout)
-    pictures = picture_reader(graph.signature, encoder.layout, None)
-    batches = pictures.read(rows) if pictures else ()
+    reader = image_reader(graph.signature, encoder.layout, None)
+    batches = reader.read(rows) if reader else ()
     images = [row for batch in batches for row in batch]
     pixels = {PIXEL_INPUT: np.stack(images)} if images else {}
     feed = {NUMERIC_INPUT: encoder.encode(rows), **pixels}
@@ -37,7 +37,7 @@ def encode(graph: Graph, table: list[list[Any]]) -> dict[str, np.ndarray]:
 
 
 def is_between(node: Node) -> bool:
-    """Whether a node stands between the encoding of a row and the answer: among pictures, a layer does."""
+    """Whether a node stands between the encoding of a row and the answer: among images, a layer does."""
     if node.types[0].rank > 2:
         return node.name.startswith("image_layer_")
     return not isinstance(node.op, Standardize | Destandardize | Input | Constant)

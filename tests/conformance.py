@@ -78,7 +78,7 @@ def may_be_refused(record):
 
 
 def as_cell(value):
-    """A recorded cell or argument as a caller would pass it: pictures as paths or arrays."""
+    """A recorded cell or argument as a caller would pass it: images as paths or arrays."""
     if isinstance(value, list):
         return [as_cell(entry) for entry in value]
     if isinstance(value, str) and value.lower().endswith(SUFFIXES):
@@ -93,7 +93,7 @@ def as_cell(value):
 
 
 def _as_pixels(recipe):
-    """The array that a recipe describes: a picture's pixels after a number of steps, in this order."""
+    """The array that a recipe describes: an image's pixels after a number of steps, in this order."""
     from PIL import Image
 
     with Image.open(IMAGES / recipe["pixels"]) as image:
@@ -125,7 +125,7 @@ def assert_close(got, want, tolerance):
 
 
 def assert_same_objects(got, want):
-    """A detector's answer for a picture: boxes and labels exactly, scores to 1e-4."""
+    """A detector's answer for an image: boxes and labels exactly, scores to 1e-4."""
     assert [(list(found["box"]), found["label"]) for found in got] == [(o["box"], o["label"]) for o in want]
     np.testing.assert_allclose([found["score"] for found in got], [o["score"] for o in want], atol=1e-4)
 

@@ -1,4 +1,4 @@
-"""Random layers of BigML documents: those that work on vectors, and on the channels of pictures.
+"""Random layers of BigML documents: those that work on vectors, and on the channels of images.
 
 Weights are about 1/√inputs, statistics moderate, and layers that could make numbers large are followed by
 none that would make them larger, so that float32 answers are comparable.
@@ -41,7 +41,7 @@ LARGE = 8.0
 """Larger numbers go through a bounded activation next."""
 
 LARGEST_VECTOR = 64
-"""Larger pictures are not flattened: documents shall stay readable."""
+"""Larger images are not flattened: documents shall stay readable."""
 
 
 @define
@@ -62,7 +62,7 @@ class Stack:
         return self.shape[-1]
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         return len(self.shape) == 3
 
     def add(self, layer: Json, shape: Shape, bound: float) -> None:
@@ -96,7 +96,7 @@ class Stack:
     def source(self) -> Json:
         """`inputs` of a layer with one input: an earlier layer, by its number or from the end, or nothing.
 
-        Of those whose outputs are pictures, or are none, as the newest is.
+        Of those whose outputs are images, or are none, as the newest is.
         """
         rank = len(self.shape)
         alike = [index for index, (shape, _) in enumerate(self.outputs) if len(shape) == rank]
@@ -134,7 +134,7 @@ def add_normalization(stack: Stack) -> None:
         "variance": (np.abs(seeded(stack.draw(SEEDS), width)) + 0.5).tolist(),
     }
     if stack.count(0, 1):
-        unknown = [None] if stack.is_picture else []
+        unknown = [None] if stack.is_image else []
         layer["epsilon"] = stack.draw(st.sampled_from([1e-3, 1e-5, 0.0, 1, *unknown]))
     stack.add_channels(layer, width, 1.5 * stack.bound + 2.5)
 
@@ -147,7 +147,7 @@ def add_activation(stack: Stack) -> None:
 
 def add_dropout(stack: Stack) -> None:
     source = stack.source()
-    kind = stack.draw(st.sampled_from(["zero", "alpha", *(["block"] if stack.is_picture else [])]))
+    kind = stack.draw(st.sampled_from(["zero", "alpha", *(["block"] if stack.is_image else [])]))
     size = {"block_size": 2} if kind == "block" else {}
     layer = {"type": "dropout", **source, "dropout_type": kind, "rate": 0.25, **size}
     stack.add(layer, stack.shape, stack.bound)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from document_strategies import network_of
-from picture_reference import load, run_picture_layer
+from image_reference import load, run_image_layer
 
 ERF_TERMS = 60
 SELU_ALPHA, SELU_SCALE = 1.67326324235437728, 1.05070098735548049
@@ -112,7 +112,7 @@ def run_layer(layer: dict[str, Any], xs: list[np.ndarray]) -> np.ndarray:
             return np.concatenate(xs, axis=-1)
         case "split_channels":
             return np.split(x, layer["number_of_splits"], axis=-1)[layer["group_index"]]
-    return FUNCTIONS[layer.get("activation_function")](run_picture_layer(layer, x))
+    return FUNCTIONS[layer.get("activation_function")](run_image_layer(layer, x))
 
 
 def run_layers(layers: list[dict[str, Any]], x: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ def run_legacy_layers(layers: list[dict[str, Any]], x: np.ndarray) -> np.ndarray
 
 
 def image_features(image_network: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
-    """What the image network makes of a picture of its own size."""
+    """What the image network makes of an image of its own size."""
     return run_layers(image_network["layers"], load(image_network["metadata"], pixels))
 
 

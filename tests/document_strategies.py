@@ -1,4 +1,4 @@
-"""Random BigML documents: columns, trees, networks and what is around them; see also `document_pictures`.
+"""Random BigML documents: columns, trees, networks and what is around them; see also `document_images`.
 
 Statistics are moderate behind the encoding, so that float32 answers are comparable.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from document_images import image_networks
 from document_layers import LARGE, Json, Stack, add_legacy_layers, add_typed_layers
-from document_pictures import image_networks
 from hypothesis import strategies as st
 from seeds import SEEDS, seeded
 
@@ -136,19 +136,19 @@ def networks(draw: st.DrawFn) -> Json:
 
 @st.composite
 def image_documents(draw: st.DrawFn) -> Json:
-    """A document about one or two pictures a row, and perhaps a table.
+    """A document about one or two images a row, and perhaps a table.
 
-    Trees don't read what is made of the pictures: rounding would send rows another way.
+    Trees don't read what is made of the images: rounding would send rows another way.
     """
     image_network, width = draw(image_networks())
-    pictures = [{"type": "image"} for _ in range(draw(st.integers(1, 2)))]
+    images = [{"type": "image"} for _ in range(draw(st.integers(1, 2)))]
     columns = draw(st.just([]) | preprocesses())
     tabular = sum(map(count_features, columns))
-    pictures_last = draw(st.booleans())
-    preprocess = [*columns, *pictures] if pictures_last else [*pictures, *columns]
+    images_last = draw(st.booleans())
+    preprocess = [*columns, *images] if images_last else [*images, *columns]
     for column, index in zip(preprocess, draw(st.permutations(range(len(preprocess)))), strict=True):
         column["index"] = index
-    head = draw(heads(tabular + width * len(pictures), tabular if pictures_last else 0))
+    head = draw(heads(tabular + width * len(images), tabular if images_last else 0))
     network = {"preprocess": preprocess, "image_network": image_network, **head}
     return draw(st.sampled_from(ENVELOPES))(network)
 

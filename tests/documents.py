@@ -153,7 +153,7 @@ def convolution(inputs, filters, size=3, **members):
 
 
 def image():
-    """A picture and a number."""
+    """An image and a number."""
     layers = [
         {"type": "padding_2d", "padding": [[1, 0], [0, 1]]},
         convolution(3, 4, strides=2, padding="valid"),

@@ -6,8 +6,8 @@ from op_cases import floats
 
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import core, dense
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import Signature
 
 HOSTILE = (
     "</script></title></svg><script>window.hacked=1</script>"

@@ -30,12 +30,12 @@ from sensenet.ir.ops import (
 )
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.region import Region
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 from sensenet.ir.types import DType, Tensor, TensorType, f32
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 
 ROW_WIDTHS = st.integers(1, 5)
-PICTURE = f32(None, 6, 5, 4)
-"""Pictures of a graph: small ones, of a known size."""
+IMAGE = f32(None, 6, 5, 4)
+"""Images of a graph: small ones, of a known size."""
 
 NEWEST = 3
 """A node reads one of so many values that fit."""
@@ -96,7 +96,7 @@ def is_rows(t: TensorType) -> bool:
     return is_float(t) and t.rank == 2 and t.shape[0] is None and bool(t.shape[1])
 
 
-def is_picture(t: TensorType) -> bool:
+def is_image(t: TensorType) -> bool:
     return is_float(t) and t.rank == 4 and None not in t.shape[1:] and min(t.shape[1:]) > 0
 
 
@@ -120,11 +120,11 @@ def on_rows(make: Callable[[Pool, int], Op]) -> Builder:
     return build
 
 
-def on_pictures(make: Callable[[Pool, tuple[int, ...]], Op]) -> Builder:
+def on_images(make: Callable[[Pool, tuple[int, ...]], Op]) -> Builder:
     """A node of one input f32[?,h,w,c]; the op is made for (h, w, c)."""
 
     def build(pool: Pool) -> Node | None:
-        x = pool.pick(is_picture)
+        x = pool.pick(is_image)
         return x and apply(make(pool, x.type.shape[1:]), x)
 
     return build
@@ -371,7 +371,7 @@ def make_rescale(pool: Pool, _: object) -> Op:
 
 
 def decoded(pool: Pool, x: Value) -> Node:
-    """The boxes that the channels of a picture stand for; a convolution makes 6 channels of them."""
+    """The boxes that the channels of an image stand for; a convolution makes 6 channels of them."""
     channels = convolution.Convolution2D(kernel=pool.weight(1, 1, width_of(x), 6))
     op = detection.DecodeBoxes(
         anchors=Tensor.float32([[3, 4]]), stride=2, xyscale=1.1, classes=1, input_size=12
@@ -380,17 +380,17 @@ def decoded(pool: Pool, x: Value) -> Node:
 
 
 def build_decode_boxes(pool: Pool) -> Node | None:
-    x = pool.pick(is_picture)
+    x = pool.pick(is_image)
     return x and decoded(pool, x)
 
 
 def build_scale_boxes(pool: Pool) -> Node | None:
-    x = pool.pick(is_picture)
+    x = pool.pick(is_image)
     return x and apply(detection.ScaleBoxes(), decoded(pool, x).value, x)
 
 
 def build_suppress_boxes(pool: Pool) -> Node | None:
-    x = pool.pick(is_picture)
+    x = pool.pick(is_image)
     if x is None:
         return None
     op = detection.SuppressBoxes(score_threshold=0.25, iou_threshold=0.5, max_objects=3)
@@ -452,7 +452,7 @@ def build_stack(pool: Pool) -> Node:
 
 
 def build_resize(pool: Pool) -> Node | None:
-    x = pool.pick(is_picture)
+    x = pool.pick(is_image)
     if x is None:
         return None
     size = constant(Tensor.int32([pool.count(1, 7), pool.count(1, 7)]))
@@ -493,17 +493,17 @@ BUILDERS: dict[type[Op], Builder] = {
     dense.BatchNormalization: on_rows(make_normalization),
     dense.Activation: on_rows(lambda pool, _: dense.Activation(function=pool.activation())),
     dense.Dropout: on_rows(make_dropout),
-    convolution.Convolution2D: on_pictures(make_convolution),
-    convolution.DepthwiseConvolution2D: on_pictures(make_depthwise),
-    convolution.SeparableConvolution2D: on_pictures(make_separable),
-    convolution.MaxPool2D: on_pictures(make_pool(convolution.MaxPool2D)),
-    convolution.AveragePool2D: on_pictures(make_pool(convolution.AveragePool2D)),
-    convolution.GlobalAveragePool2D: on_pictures(lambda *_: convolution.GlobalAveragePool2D()),
-    convolution.GlobalMaxPool2D: on_pictures(lambda *_: convolution.GlobalMaxPool2D()),
-    convolution.Pad2D: on_pictures(make_pad),
-    convolution.Upsample2D: on_pictures(make_upsample),
-    image.Index: on_pictures(make_index),
-    image.Rescale: on_pictures(make_rescale),
+    convolution.Convolution2D: on_images(make_convolution),
+    convolution.DepthwiseConvolution2D: on_images(make_depthwise),
+    convolution.SeparableConvolution2D: on_images(make_separable),
+    convolution.MaxPool2D: on_images(make_pool(convolution.MaxPool2D)),
+    convolution.AveragePool2D: on_images(make_pool(convolution.AveragePool2D)),
+    convolution.GlobalAveragePool2D: on_images(lambda *_: convolution.GlobalAveragePool2D()),
+    convolution.GlobalMaxPool2D: on_images(lambda *_: convolution.GlobalMaxPool2D()),
+    convolution.Pad2D: on_images(make_pad),
+    convolution.Upsample2D: on_images(make_upsample),
+    image.Index: on_images(make_index),
+    image.Rescale: on_images(make_rescale),
     detection.DecodeBoxes: build_decode_boxes,
     detection.ScaleBoxes: build_scale_boxes,
     detection.SuppressBoxes: build_suppress_boxes,
@@ -552,12 +552,12 @@ BUILDERS: dict[type[Op], Builder] = {
 }
 """How a node of each op joins a graph. `Input` starts it."""
 
-PICTURE_OPS = frozenset(
+IMAGE_OPS = frozenset(
     op_class
     for op_class in BUILDERS
     if op_class.__module__.endswith(("convolution", "image", "detection")) or op_class is shape.Resize2D
 )
-TABULAR_OPS = frozenset(BUILDERS) - PICTURE_OPS
+TABULAR_OPS = frozenset(BUILDERS) - IMAGE_OPS
 
 
 @st.composite
@@ -567,8 +567,8 @@ def graphs(draw: st.DrawFn, ops: Collection[type[Op]] = TABULAR_OPS, max_nodes: 
     Numbers stay within what float32 holds well, except behind divisions and exponentials.
     """
     inputs = [apply(core.Input(type=f32(None, draw(ROW_WIDTHS))), name=NUMERIC_INPUT)]
-    if not PICTURE_OPS.isdisjoint(ops):
-        inputs.append(apply(core.Input(type=PICTURE), name=PIXEL_INPUT))
+    if not IMAGE_OPS.isdisjoint(ops):
+        inputs.append(apply(core.Input(type=IMAGE), name=PIXEL_INPUT))
     pool = Pool(draw, [node.value for node in inputs])
     table = [op_class for op_class in BUILDERS if op_class in ops]
     for op_class in draw(st.lists(st.sampled_from(table), min_size=4, max_size=max_nodes)):

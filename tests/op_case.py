@@ -8,8 +8,8 @@ from attrs import field, frozen
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.op import Op
 from sensenet.ir.ops import core
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.signature import Signature
 
 
 @frozen

@@ -26,7 +26,7 @@ TWO_FORESTS = tabular.Forest(
     sizes=(2, 1),
 )
 
-PICTURES = floats(2, 5, 6, 3)
+IMAGES = floats(2, 5, 6, 3)
 
 CASES: dict[type[Op], tuple[OpCase, ...]] = {
     core.Constant: (
@@ -39,7 +39,7 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
     ),
     tabular.Standardize: (
         OpCase(tabular.Standardize(mean=weights(3), stdev=Tensor.float32([0.5, 1, 1e3])), (floats(4, 3),)),
-        OpCase(tabular.Standardize(mean=Tensor.float32(127.5), stdev=Tensor.float32(127.5)), (PICTURES,)),
+        OpCase(tabular.Standardize(mean=Tensor.float32(127.5), stdev=Tensor.float32(127.5)), (IMAGES,)),
         OpCase(tabular.Standardize(mean=weights(1), stdev=Tensor.float32([[-2.0]])), (floats(4, 3),)),
     ),
     tabular.Destandardize: (
@@ -102,7 +102,7 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
                 variance=Tensor.float32([2, 3, 4]),
                 epsilon=1e-5,
             ),
-            (PICTURES,),
+            (IMAGES,),
         ),
     ),
     dense.Activation: tuple(
@@ -110,10 +110,10 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
         for function in ActivationFunction
     ),
     dense.Dropout: tuple(
-        OpCase(dense.Dropout(kind=kind, rate=0.25, block_size=3), (PICTURES,)) for kind in dense.DropoutKind
+        OpCase(dense.Dropout(kind=kind, rate=0.25, block_size=3), (IMAGES,)) for kind in dense.DropoutKind
     ),
     convolution.Convolution2D: (
-        OpCase(convolution.Convolution2D(kernel=weights(3, 2, 3, 4)), (PICTURES,)),
+        OpCase(convolution.Convolution2D(kernel=weights(3, 2, 3, 4)), (IMAGES,)),
         OpCase(
             convolution.Convolution2D(
                 kernel=weights(2, 3, 3, 2),
@@ -122,11 +122,11 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
                 padding=Padding.SAME,
                 activation=ActivationFunction.RELU,
             ),
-            (PICTURES,),
+            (IMAGES,),
         ),
     ),
     convolution.DepthwiseConvolution2D: (
-        OpCase(convolution.DepthwiseConvolution2D(kernel=weights(2, 3, 3, 2)), (PICTURES,)),
+        OpCase(convolution.DepthwiseConvolution2D(kernel=weights(2, 3, 3, 2)), (IMAGES,)),
         OpCase(
             convolution.DepthwiseConvolution2D(
                 kernel=weights(3, 3, 3, 1),
@@ -135,7 +135,7 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
                 padding=Padding.SAME,
                 activation=ActivationFunction.RELU6,
             ),
-            (PICTURES,),
+            (IMAGES,),
         ),
     ),
     convolution.SeparableConvolution2D: (
@@ -148,31 +148,29 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
                 padding=Padding.SAME,
                 activation=ActivationFunction.TANH,
             ),
-            (PICTURES,),
+            (IMAGES,),
         ),
     ),
     convolution.MaxPool2D: (
-        OpCase(convolution.MaxPool2D(pool_size=(2, 3), strides=(2, 1)), (PICTURES,)),
+        OpCase(convolution.MaxPool2D(pool_size=(2, 3), strides=(2, 1)), (IMAGES,)),
         OpCase(
-            convolution.MaxPool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (-abs(PICTURES),)
+            convolution.MaxPool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (-abs(IMAGES),)
         ),
     ),
     convolution.AveragePool2D: (
-        OpCase(convolution.AveragePool2D(pool_size=(2, 3), strides=(2, 1)), (PICTURES,)),
-        OpCase(
-            convolution.AveragePool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (PICTURES,)
-        ),
+        OpCase(convolution.AveragePool2D(pool_size=(2, 3), strides=(2, 1)), (IMAGES,)),
+        OpCase(convolution.AveragePool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (IMAGES,)),
     ),
-    convolution.GlobalAveragePool2D: (OpCase(convolution.GlobalAveragePool2D(), (PICTURES,)),),
-    convolution.GlobalMaxPool2D: (OpCase(convolution.GlobalMaxPool2D(), (PICTURES,)),),
-    convolution.Pad2D: (OpCase(convolution.Pad2D(padding=((1, 0), (2, 3))), (PICTURES,)),),
+    convolution.GlobalAveragePool2D: (OpCase(convolution.GlobalAveragePool2D(), (IMAGES,)),),
+    convolution.GlobalMaxPool2D: (OpCase(convolution.GlobalMaxPool2D(), (IMAGES,)),),
+    convolution.Pad2D: (OpCase(convolution.Pad2D(padding=((1, 0), (2, 3))), (IMAGES,)),),
     convolution.Upsample2D: (
-        OpCase(convolution.Upsample2D(size=(2, 3)), (PICTURES,)),
-        OpCase(convolution.Upsample2D(size=(2, 3), method=convolution.UpsampleMethod.BILINEAR), (PICTURES,)),
+        OpCase(convolution.Upsample2D(size=(2, 3)), (IMAGES,)),
+        OpCase(convolution.Upsample2D(size=(2, 3), method=convolution.UpsampleMethod.BILINEAR), (IMAGES,)),
     ),
     image.Index: (OpCase(image.Index(axis=1, index=2), (floats(2, 3, 4, 5, 3),)),),
     image.Rescale: tuple(
-        OpCase(image.Rescale(height=height, width=width, method=method), (PICTURES,))
+        OpCase(image.Rescale(height=height, width=width, method=method), (IMAGES,))
         for method in image.RescaleType
         for height, width in ((3, 3), (8, 5), (5, 6))
     ),

@@ -32,7 +32,7 @@ def category(name, *values):
     return {"name": name, "optype": "categorical", "summary": summary}
 
 
-def picture(name):
+def image_field(name):
     return {"name": name, "optype": "image", "summary": {"missing_count": 0}}
 
 
@@ -112,7 +112,7 @@ def ask_trees(features):
 
 
 def look(_):
-    """A picture and a number."""
+    """An image and a number."""
     document = image()
     layers = [dense(4, 3, "softmax")]
     return {"image_network": document["image_network"], "layers": layers, "output_exposition": CLASSES}
@@ -152,9 +152,9 @@ RESOURCES = {
 LAMINAR = ("mixed", "mixed, defaults", "tabular", "regression", "trees")
 
 
-def picture_resource():
-    return whole([picture("photo"), number("width")], look, KIND)
+def image_resource():
+    return whole([image_field("photo"), number("width")], look, KIND)
 
 
 def region_resource():
-    return whole([picture("photo")], detect, {"name": "boxes", "optype": "regions", "summary": {}})
+    return whole([image_field("photo")], detect, {"name": "boxes", "optype": "regions", "summary": {}})

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from document_pictures import picture_arrays
+from document_images import image_arrays
 from document_strategies import CATEGORIES, STEPS, Json, network_of, row_width
 from hypothesis import strategies as st
 from seeds import SEEDS, seeded
 
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import PIXEL_INPUT
+from sensenet.signature import PIXEL_INPUT
 
 ODD_PIXELS = (math.nan, math.inf, -math.inf, -1.0, 1e30)
 
@@ -44,9 +44,9 @@ def categorical_cells(column: Json) -> st.SearchStrategy[Any]:
 
 
 def image_cells(network: Json) -> st.SearchStrategy[Any]:
-    """Pictures of the image network's own size."""
+    """Images of the image network's own size."""
     width, height, *_ = network["image_network"]["metadata"]["input_image_shape"]
-    return picture_arrays(height, width)
+    return image_arrays(height, width)
 
 
 CELLS: dict[str, Callable[[Json], st.SearchStrategy[Any]]] = {
@@ -103,7 +103,7 @@ def odd_rows(document: Json) -> st.SearchStrategy[list[list[Any]]]:
 
 @st.composite
 def pixels(draw: st.DrawFn, graph: Graph) -> np.ndarray:
-    """Two rows of pictures for a graph's input of pixels: of the network's size, or of another."""
+    """Two rows of images for a graph's input of pixels: of the network's size, or of another."""
     declared = next(node for node in graph.inputs if node.name == PIXEL_INPUT).types[0]
     assert graph.signature.image is not None
     image = graph.signature.image

@@ -14,14 +14,14 @@ Numbers come from seeds, so that drawing is cheap and examples shrink to seed 0,
 from __future__ import annotations
 
 from document_faults import mutations
-from document_pictures import detector_settings, detectors
+from document_images import detector_settings, detectors
 from document_strategies import documents, image_documents
-from graph_strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs, tensors
+from graph_strategies import IMAGE_OPS, TABULAR_OPS, feeds, graphs, tensors
 from row_strategies import odd_pixels, odd_rows, pixels, rows, tie_rows
 from seeds import SEEDS, seeded
 
 __all__ = [
-    "PICTURE_OPS",
+    "IMAGE_OPS",
     "SEEDS",
     "TABULAR_OPS",
     "detector_settings",

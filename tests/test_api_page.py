@@ -94,7 +94,7 @@ def test_names_are_told_once_and_by_the_shortest_way():
     modules = [title for title in titles if title.startswith("sensenet.")]
     assert len(set(modules)) == len(modules)
     assert {"sensenet.compile", "sensenet.create_model", "sensenet.models.settings.Settings"} <= set(modules)
-    assert "sensenet.compile.driver.compile" not in modules
+    assert "sensenet.compiler.driver.compile" not in modules
 
 
 def test_the_page_is_the_same_on_every_machine():
@@ -112,7 +112,7 @@ def test_every_setting_has_its_default_in_the_table():
             value = DEFAULTS[name]
             assert kind == type(value).__name__
             assert default.startswith(str(value).lower())
-    assert {models for *_, models in rows} == {"detectors", "pictures", "regressions"}
+    assert {models for *_, models in rows} == {"detectors", "images", "regressions"}
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,10 @@ def test_every_constant_is_in_the_table():
 @pytest.mark.parametrize(
     ("module", "path", "form"),
     [
-        ("sensenet.compile.driver", "DEFAULT_LEVEL", "DEFAULT_LEVEL = 2"),
+        ("sensenet.compiler.driver", "DEFAULT_LEVEL", "DEFAULT_LEVEL = 2"),
         ("sensenet.pretrained", "NETWORKS", "NETWORKS: dict[str, Classifier | Detector]"),
         ("sensenet.artifact", "Artifact.files", "files: Mapping[str, bytes]"),
-        ("sensenet.ir.signature", "Signature.from_json", "from_json(record: Any) -> Signature"),
+        ("sensenet.signature", "Signature.from_json", "from_json(record: Any) -> Signature"),
         ("sensenet.load", "count_types", None),
     ],
 )
@@ -156,8 +156,8 @@ def test_names_are_shown_as_python_declares_them(module, path, form):
 
 
 def test_a_name_without_a_docstring_is_refused():
-    with pytest.raises(SystemExit, match=r"sensenet\.compile\.driver\.DEFAULT_LEVEL has no docstring"):
-        TOOL["describe"](TOOL["find"]("sensenet.compile.driver", "DEFAULT_LEVEL"))
+    with pytest.raises(SystemExit, match=r"sensenet\.compiler\.driver\.DEFAULT_LEVEL has no docstring"):
+        TOOL["describe"](TOOL["find"]("sensenet.compiler.driver", "DEFAULT_LEVEL"))
 
 
 def test_a_name_that_is_not_there_is_an_error():

@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from sensenet import files as files_module
 from sensenet.artifact import Artifact, PassRecord, Report
-from sensenet.destinations import Layout
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
+from sensenet.files import writing as files_module
+from sensenet.files.destinations import Layout
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import f32
+from sensenet.signature import Signature
 
 needs_permissions = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() == 0, reason="the superuser may write anywhere"

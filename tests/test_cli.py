@@ -16,11 +16,11 @@ from test_compile import DOCUMENT, predict, reference
 
 import sensenet
 from sensenet.backends import TARGETS
-from sensenet.compile.command import main
+from sensenet.cli.compile import main
 from sensenet.ir.graph import same_graph
 from sensenet.ir.parser import parse_graph
 from sensenet.passes import ALL_PASSES, PIPELINES
-from sensenet.passes.selection import LOWERING
+from sensenet.passes.infrastructure.selection import LOWERING
 
 COMMAND = [sys.executable, "-m", "sensenet.compile"]
 
@@ -364,6 +364,6 @@ def test_an_interruption(monkeypatch, in_directory):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sensenet.compile.command.compile_targets", interrupt)
+    monkeypatch.setattr("sensenet.cli.compile.compile_targets", interrupt)
     assert main(["m.json", "-t", "numpy"]) == 130
     assert [path.name for path in in_directory.iterdir()] == ["m.json"]

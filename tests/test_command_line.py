@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sensenet import command_line
-from sensenet.bisect.command import main as bisect
-from sensenet.compile.command import main as compile_main
-from sensenet.decompile.command import main as decompile
+from sensenet.cli import common as command_line
+from sensenet.cli.bisect import main as bisect
+from sensenet.cli.compile import main as compile_main
+from sensenet.cli.decompile import main as decompile
+from sensenet.cli.predict import main as predict
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.limits import memory_limit
-from sensenet.predict.command import main as predict
 
 ROOT = Path(__file__).parents[1]
 IRIS, ROWS = ROOT / "examples/iris.json", ROOT / "examples/iris.csv"

@@ -11,7 +11,7 @@ import pytest
 
 import sensenet
 from sensenet.backends import TARGETS, load_backend
-from sensenet.compile.driver import compile_targets
+from sensenet.compiler.driver import compile_targets
 from sensenet.errors import (
     ArtifactError,
     DocumentError,
@@ -21,8 +21,8 @@ from sensenet.errors import (
     UnsupportedOpError,
 )
 from sensenet.ir.graph import same_graph
-from sensenet.ir.signature import NUMERIC_INPUT, PREDICTIONS
 from sensenet.passes import PIPELINES
+from sensenet.signature import NUMERIC_INPUT, PREDICTIONS
 
 DOCUMENT = {
     "preprocess": [
@@ -183,7 +183,7 @@ def test_a_damaged_archive(tmp_path):
 
 def test_ops_that_the_target_lacks_are_an_error(monkeypatch):
     poor = attrs.evolve(load_backend("numpy"), legal={})
-    monkeypatch.setattr("sensenet.compile.driver.load_backend", lambda target: poor)
+    monkeypatch.setattr("sensenet.compiler.driver.load_backend", lambda target: poor)
     with pytest.raises(sensenet.SensenetError) as caught:
         sensenet.compile(DOCUMENT, "numpy")
     causes = [caught.value, caught.value.__cause__]

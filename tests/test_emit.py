@@ -10,12 +10,12 @@ from documents import ensemble, image, typed
 
 from sensenet import compile
 from sensenet.backends import TARGETS, load_backend
-from sensenet.compile.command import main
-from sensenet.compile.lowering import lowering_passes
+from sensenet.cli.compile import main
+from sensenet.compiler.lowering import lowering_passes
+from sensenet.drawing import FORMS, draw
 from sensenet.frontend import import_graph
-from sensenet.ir.drawing import FORMS, draw
 from sensenet.passes import PIPELINES
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_drawing_of_what_a_target_is_made_from(model):
     assert Path("graph").read_text("utf-8") == draw(compile(ensemble(), "numpy").graph, "svg")
 
 
-def test_the_picture_of_the_documentation_is_current(tmp_path):
+def test_the_image_of_the_documentation_is_current(tmp_path):
     root = Path(__file__).parents[1]
     made = tmp_path / "iris.svg"
     assert main([str(root / "examples/iris.json"), "--emit", "svg", "-O0", "-o", str(made)]) == 0

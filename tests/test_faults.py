@@ -20,7 +20,7 @@ from test_artifact import make_artifact
 
 import sensenet
 from sensenet.backends import TARGETS
-from sensenet.compile.command import main
+from sensenet.cli.compile import main
 from sensenet.errors import ArtifactError
 from sensenet.models.wrappers import create_model
 
@@ -98,7 +98,7 @@ def test_a_killed_save_leaves_nothing_at_its_path(tmp_path, made, place, call):
 def test_a_killed_command_leaves_a_whole_file_or_none(tmp_path):
     """Killed at whatever it happens to do."""
     path = tmp_path / "iris.npz"
-    code = "from sensenet.compile.command import main; print('starts', flush=True); main()"
+    code = "from sensenet.cli.compile import main; print('starts', flush=True); main()"
     for milliseconds in (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 500):
         process = start(code, str(IRIS), "-t", "numpy", "-o", str(path))
         assert process.stdout.readline() == "starts\n"
@@ -186,7 +186,7 @@ def test_a_path_below_a_file(tmp_path):
 def test_stages_on_a_full_disk(small_disk, tmp_path, failing, monkeypatch):
     """At the first of them, at a later one and at the weights: none of them stays."""
     if failing == "last":
-        monkeypatch.setattr("sensenet.compile.stages.write_npz", lambda _: bytes(LIMIT * 2))
+        monkeypatch.setattr("sensenet.cli.stages.write_npz", lambda _: bytes(LIMIT * 2))
     else:
         calls = []
 
@@ -194,7 +194,7 @@ def test_stages_on_a_full_disk(small_disk, tmp_path, failing, monkeypatch):
             calls.append(1)
             return "x" * (LIMIT * 2 if len(calls) == failing else 10)
 
-        monkeypatch.setattr("sensenet.compile.stages.print_graph", print_graph)
+        monkeypatch.setattr("sensenet.cli.stages.print_graph", print_graph)
     arguments = [str(IRIS), "-t", "numpy", "-o", str(tmp_path / "m.npz"), "--dump-ir"]
     assert main([*arguments, str(small_disk / "a" / "b")]) == 1
     assert list(small_disk.iterdir()) == []

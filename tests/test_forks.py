@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import sensenet
-from sensenet.backends.blocks import one_thread_a_product, run_in_blocks
+from sensenet.backends.batching import one_thread_a_product, run_in_blocks
 from sensenet.errors import ProcessError
 from sensenet.forks import PerProcess, cached_property, delay_forks, generation
 from sensenet.ir.graph import Graph

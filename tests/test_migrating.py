@@ -128,7 +128,7 @@ def test_arrays_of_a_detector():
         create_model(detector(), {"pad_bounding_box_output": True, "output_unfiltered_boxes": True})
 
 
-def test_pictures_are_left_as_they_are():
+def test_images_are_left_as_they_are():
     model = create_image_feature_extractor(image())
     pixels = np.linspace(0, 1, 6 * 5 * 3, dtype=np.float32).reshape(6, 5, 3)
     copy = pixels.copy()

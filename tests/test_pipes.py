@@ -15,7 +15,7 @@ import pytest
 
 import sensenet
 from sensenet.backends import load_backend
-from sensenet.compile.sources import find_target
+from sensenet.compiler.sources import find_target
 from sensenet.errors import ArtifactError, DocumentError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes that have paths")

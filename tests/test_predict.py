@@ -1,4 +1,4 @@
-"""`python -m sensenet.predict`: rows of CSV files, pictures, drawings, and what goes wrong."""
+"""`python -m sensenet.predict`: rows of CSV files, images, drawings, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from documents import detector, image
 from PIL import Image
 
+from sensenet.cli import predict as command
+from sensenet.cli.predict import main
+from sensenet.cli.predict_images import as_json, describe_answer
 from sensenet.models.wrappers import create_model
-from sensenet.predict import command
-from sensenet.predict.command import main
-from sensenet.predict.pictures import as_json, describe_answer
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 IRIS = EXAMPLES / "iris.json"
@@ -35,15 +35,15 @@ def table(text):
 
 @pytest.fixture
 def saved(tmp_path):
-    """Saves a document and a picture; their paths."""
+    """Saves a document and an image; their paths."""
 
     def save(document):
         path = tmp_path / "model.json"
         path.write_text(json.dumps(document))
-        picture = tmp_path / "picture.png"
+        image_path = tmp_path / "image.png"
         pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-        Image.fromarray(pixels).save(picture)
-        return path, picture
+        Image.fromarray(pixels).save(image_path)
+        return path, image_path
 
     return save
 
@@ -137,41 +137,41 @@ def test_bytes_that_are_no_text_and_missing_files_are_told(capsys, tmp_path):
     assert "none.json" in run(capsys, tmp_path / "none.json", path)[2]
 
 
-def test_a_table_with_pictures_takes_their_paths(capsys, saved, tmp_path):
-    model, picture = saved(image())
+def test_a_table_with_images_takes_their_paths(capsys, saved, tmp_path):
+    model, image_path = saved(image())
     path = tmp_path / "rows.csv"
-    path.write_text(f"{picture},2.5\n{picture},\n")
+    path.write_text(f"{image_path},2.5\n{image_path},\n")
     code, out, _ = run(capsys, model, path, "--no-header")
-    expected = create_model(image())([[str(picture), 2.5], [str(picture), None]])
+    expected = create_model(image())([[str(image_path), 2.5], [str(image_path), None]])
     assert code == 0
     assert table(out)[0] == ["prediction", "cat", "dog"]
     assert np.allclose([[float(cell) for cell in row[1:]] for row in table(out)[1:]], expected, atol=1e-6)
 
 
-def test_a_detector_prints_a_line_a_picture_and_draws(capsys, saved, tmp_path):
-    model, picture = saved(detector())
+def test_a_detector_prints_a_line_a_image_and_draws(capsys, saved, tmp_path):
+    model, image_path = saved(detector())
     drawing = tmp_path / "found.png"
     threshold = ("-s", "bounding_box_threshold=0.01")
-    code, out, err = run(capsys, model, picture, "--draw", drawing, *threshold)
-    objects = create_model(detector(), {"bounding_box_threshold": 0.01})(str(picture))
+    code, out, err = run(capsys, model, image_path, "--draw", drawing, *threshold)
+    objects = create_model(detector(), {"bounding_box_threshold": 0.01})(str(image_path))
     assert (code, err) == (0, "")
-    assert json.loads(out) == {"input": str(picture), "objects": objects}
+    assert json.loads(out) == {"input": str(image_path), "objects": objects}
     assert objects
-    before, after = (np.asarray(Image.open(path)) for path in (picture, drawing))
+    before, after = (np.asarray(Image.open(path)) for path in (image_path, drawing))
     assert before.shape == after.shape
     assert (before != after).any()
-    code, _, err = run(capsys, model, picture, "--draw", drawing, *threshold)
+    code, _, err = run(capsys, model, image_path, "--draw", drawing, *threshold)
     assert code == 1
     assert "exists already" in err
 
 
-def test_a_picture_that_cannot_be_read_does_not_stop_the_others(capsys, saved, tmp_path):
-    model, picture = saved(detector())
+def test_a_image_that_cannot_be_read_does_not_stop_the_others(capsys, saved, tmp_path):
+    model, image_path = saved(detector())
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    code, out, err = run(capsys, model, broken, picture)
+    broken.write_bytes(b"no image")
+    code, out, err = run(capsys, model, broken, image_path)
     assert code == 1
-    assert [json.loads(line)["input"] for line in out.splitlines()] == [str(picture)]
+    assert [json.loads(line)["input"] for line in out.splitlines()] == [str(image_path)]
     assert "broken.jpg" in err
 
 
@@ -179,11 +179,11 @@ def test_features_and_probabilities_are_named(capsys, saved):
     document = image()
     document["preprocess"] = document["preprocess"][:1]
     document["layers"][0]["weights"] = document["layers"][0]["weights"][:3]
-    model, picture = saved(document)
-    answer = json.loads(run(capsys, model, picture)[1])
+    model, image_path = saved(document)
+    answer = json.loads(run(capsys, model, image_path)[1])
     assert list(answer["probabilities"]) == ["cat", "dog"]
     assert answer["probabilities"][answer["prediction"]] == max(answer["probabilities"].values())
-    features = json.loads(run(capsys, model, picture, "-s", "extract_image_features=true")[1])["features"]
+    features = json.loads(run(capsys, model, image_path, "-s", "extract_image_features=true")[1])["features"]
     assert len(features) == 3
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from resources import KIND, RESOURCES, classify, number, whole
 
+from sensenet.cli import predict_rows as rows_module
+from sensenet.cli.predict import main
 from sensenet.models.wrappers import create_model
-from sensenet.predict import rows as rows_module
-from sensenet.predict.command import main
 
 IRIS = Path(__file__).parents[1] / "examples/iris.json"
 

@@ -8,14 +8,14 @@ from agreement import assert_close, encode, optimized, rounding
 from document_reference import predict
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import PICTURE_OPS, TABULAR_OPS, documents, feeds, graphs, mutations, odd_rows, rows, tie_rows
+from strategies import IMAGE_OPS, TABULAR_OPS, documents, feeds, graphs, mutations, odd_rows, rows, tie_rows
 
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.signature import NUMERIC_INPUT, PREDICTIONS
 from sensenet.models.wrappers import create_model
 from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.signature import NUMERIC_INPUT, PREDICTIONS
 
 
 @given(documents(), st.data())
@@ -65,7 +65,7 @@ def test_no_level_fails_on_odd_numbers(document, data):
         assert answer.shape == (len(feed[NUMERIC_INPUT]), graph.outputs[PREDICTIONS].type.shape[1])
 
 
-@given(graphs(TABULAR_OPS | PICTURE_OPS), st.data())
+@given(graphs(TABULAR_OPS | IMAGE_OPS), st.data())
 def test_level_1_is_exact_on_any_graph(graph, data):
     feed = data.draw(feeds(graph))
     expected = evaluate(graph, feed)

@@ -20,12 +20,12 @@ from test_artifact import BESIDE, ONE, SEVERAL, make_artifact, tree
 from test_faults import finish, start
 
 import sensenet
-from sensenet import directories
-from sensenet import files as files_module
-from sensenet.destinations import Layout
 from sensenet.errors import ArtifactError
-from sensenet.files import new_file
-from sensenet.interrupts import deferred_interrupts
+from sensenet.files import directories
+from sensenet.files import writing as files_module
+from sensenet.files.destinations import Layout
+from sensenet.files.interrupts import deferred_interrupts
+from sensenet.files.writing import new_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and devices of POSIX")
 
@@ -221,7 +221,7 @@ def hang(place, call):
     return f"""if True:
         import json, sys, time
         from pathlib import Path
-        import sensenet.files
+        import sensenet.files.writing
         from test_replacing import *
         calls, original = [], {place}
         def hang(*arguments, **options):
@@ -245,7 +245,7 @@ def test_a_pair_that_is_killed_while_it_is_replaced_can_be_opened(tmp_path, call
     """Before and after each renaming: weights of both, the text, the weights of the new one."""
     answers = [sensenet.create_model(document)(ROW).item() for document in (OLD_DOCUMENT, NEW_DOCUMENT)]
     sensenet.compile(OLD_DOCUMENT, "ir").save(tmp_path / "m.ir")
-    code = hang("sensenet.files._replace", call)
+    code = hang("sensenet.files.writing._replace", call)
     kill(
         start(
             f"{code}    sensenet.compile(NEW_DOCUMENT, 'ir').save(sys.argv[1], force=True)",
@@ -279,7 +279,7 @@ def test_a_pair_of_which_half_is_damaged_is_replaced(tmp_path):
 @pytest.mark.parametrize("function", ["_replace", "exchange", "require_replaceable_directory", "_remove"])
 def test_a_directory_that_is_killed_while_it_is_replaced_is_whole(tmp_path, function):
     SEVERAL.save(tmp_path / "m")
-    code = hang(f"sensenet.files.{function}", 2 if function == "require_replaceable_directory" else 1)
+    code = hang(f"sensenet.files.writing.{function}", 2 if function == "require_replaceable_directory" else 1)
     kill(start(f"{code}    NEW.save(sys.argv[1], force=True)", str(tmp_path / "m")))
     before = function in ("_replace", "exchange")
     assert tree(tmp_path / "m") == (SAVED if before else dict(NEW.files))
@@ -291,13 +291,13 @@ def test_an_interrupt_waits_for_the_renaming(tmp_path, made, force):
     """It comes at the first step; the process saves all, leaves nothing else, and then ends by it."""
     code = f"""if True:
         import os, signal, sys
-        import sensenet.files
+        import sensenet.files.writing
         from test_artifact import *
-        original = sensenet.files.{"_replace_all" if force else "_move_all"}
+        original = sensenet.files.writing.{"_replace_all" if force else "_move_all"}
         def interrupt(*arguments):
             os.kill(os.getpid(), signal.SIGINT)
             return original(*arguments)
-        sensenet.files.{"_replace_all" if force else "_move_all"} = interrupt
+        sensenet.files.writing.{"_replace_all" if force else "_move_all"} = interrupt
         try:
             {made}.save(sys.argv[1], force={force})
         except KeyboardInterrupt:

@@ -15,8 +15,8 @@ import pytest
 
 import sensenet
 from sensenet.backends import TARGETS, graph_loops
-from sensenet.backends.bundle import pack
-from sensenet.backends.text import make_executable, parse_saved
+from sensenet.backends.formats.smbundle import pack
+from sensenet.backends.interpreter.executable import make_executable, parse_saved
 from sensenet.backends.tflite.verify import MOST_STEPS
 from sensenet.errors import LimitError, SensenetError
 from sensenet.ir.ops import control

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 from strategies import detectors, documents, image_documents
 
-from sensenet.frontend.layers import LAYERS
+from sensenet.frontend.layers.table import LAYERS
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def traits_of(document):
     yield from (layer.get("type", "legacy") for layer in layers)
     yield from (key for key in ("networks", "trees", "image_network") if network.get(key))
     yield from (f"column {column['type']}" for column in network["preprocess"])
-    yield f"pictures {sum(column['type'] == 'image' for column in network['preprocess'])}"
+    yield f"images {sum(column['type'] == 'image' for column in network['preprocess'])}"
     yield f"branches {len(network.get('image_network', {}).get('metadata', {}).get('outputs', []))}"
     if document is not network:
         yield "envelope"
@@ -56,7 +56,7 @@ def test_all_traits_occur():
         seen.update(traits_of(document))
 
     collect()
-    wanted = {"networks", "trees", "envelope", "legacy", "legacy residuals", "pictures 2", "branches 2"}
+    wanted = {"networks", "trees", "envelope", "legacy", "legacy residuals", "images 2", "branches 2"}
     assert {*LAYERS, *wanted, "column numeric", "column categorical", "column image"} <= seen
 
 

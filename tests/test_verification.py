@@ -11,11 +11,11 @@ import pytest
 from documents import detector, image, legacy_network, typed
 
 import sensenet
-from sensenet.compile.command import main
-from sensenet.compile.verification import compare, generated_checks, verify_artifact
+from sensenet.cli.compile import main
+from sensenet.compiler.verify.verification import compare, generated_checks, verify_artifact
 from sensenet.errors import ArtifactError, InputError, SensenetError, VerificationError
 from sensenet.frontend import import_graph
-from sensenet.ir.signature import BOXES, SCORES, VALID
+from sensenet.signature import BOXES, SCORES, VALID
 
 ROWS = [[2.5, "green", 3], [None, "purple", None]]
 
@@ -124,7 +124,7 @@ def test_the_command_line_verifies(tmp_path, capsys, monkeypatch):
     def refuse(*_, **__):
         raise VerificationError("too far")
 
-    monkeypatch.setattr("sensenet.compile.driver.verify_artifact", refuse)
+    monkeypatch.setattr("sensenet.compiler.driver.verify_artifact", refuse)
     assert main(["m.json", "-t", "numpy", "--verify"]) == 1
     assert not (tmp_path / "m.npz").exists()
     assert issubclass(VerificationError, SensenetError)

@@ -26,7 +26,8 @@ import attrs
 from attrs import frozen
 
 import sensenet
-from sensenet import constants, errors
+from sensenet import errors
+from sensenet.published import constants
 from sensenet.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -167,7 +168,7 @@ SECTIONS = (
     Section(
         "Models",
         "They are made of documents, or of what was compiled. [fields.md](fields.md) tells of rows by "
-        "field name, [images.md](images.md) of pictures. Names that begin with an underscore are those "
+        "field name, [images.md](images.md) of images. Names that begin with an underscore are those "
         "that clients of the published package use.",
         {
             "sensenet.models.wrappers": (
@@ -217,7 +218,7 @@ SECTIONS = (
         "Compiling",
         "[targets.md](targets.md) has the targets and their options, [ir.md](ir.md) the graph.",
         {
-            "sensenet.compile.driver": ("compile", "compile_targets", "Source"),
+            "sensenet.compiler.driver": ("compile", "compile_targets", "Source"),
             "sensenet.artifact": (
                 "Artifact",
                 "Artifact.files",
@@ -229,7 +230,7 @@ SECTIONS = (
                 "Verification",
             ),
             "sensenet.backends": ("TARGETS",),
-            "sensenet.ir.signature": (
+            "sensenet.signature": (
                 "Signature",
                 "Signature.image_columns",
                 "Signature.cell_names",
@@ -241,7 +242,7 @@ SECTIONS = (
     Section(
         "Decompiling",
         "[fine_tuning.md](fine_tuning.md) has an example.",
-        {"sensenet.decompile.driver": ("decompile",)},
+        {"sensenet.compiler.decompile": ("decompile",)},
     ),
     Section(
         "Errors",
@@ -295,8 +296,8 @@ SECTIONS = (
         "[passes.md](passes.md) tells what each does.",
         {
             "sensenet.passes": ("PIPELINES", "ALL_PASSES"),
-            "sensenet.passes.selection": ("select_passes",),
-            "sensenet.passes.manager": ("run_passes",),
+            "sensenet.passes.infrastructure.selection": ("select_passes",),
+            "sensenet.passes.infrastructure.manager": ("run_passes",),
         },
     ),
     Section(
@@ -304,10 +305,10 @@ SECTIONS = (
         "What `python -m sensenet.bisect` does ([cli.md](cli.md#finding-the-pass-that-is-wrong)), for "
         "programs.",
         {
-            "sensenet.bisect.trial": ("Trial", "Outcome"),
-            "sensenet.bisect.search": ("find_culprit", "Culprit"),
-            "sensenet.bisect.smallest": ("find_smallest", "Smallest"),
-            "sensenet.bisect.reduction": ("reduce_graph",),
+            "sensenet.compiler.bisect.trial": ("Trial", "Outcome"),
+            "sensenet.compiler.bisect.search": ("find_culprit", "Culprit"),
+            "sensenet.compiler.bisect.smallest": ("find_smallest", "Smallest"),
+            "sensenet.compiler.bisect.reduction": ("reduce_graph",),
         },
     ),
 )

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import sensenet.passes
 from sensenet.passes import LEVELS, PIPELINE, Step
-from sensenet.passes.selection import LOWERING
+from sensenet.passes.infrastructure.selection import LOWERING
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "passes.md"

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 LATENCY_SIDE = 224
-"""Pixels of a picture's sides, for files that take pictures of any size."""
+"""Pixels of an image's sides, for files that take images of any size."""
 
 
 def read_input(path):
@@ -106,10 +106,10 @@ def published_forest(model, x, repeats, compiled):
 def forest(model, x, repeats, target):
     """The forests of a document alone, with the features behind them, compiled for a target."""
     from sensenet.backends import load_backend
-    from sensenet.compile.driver import compile
+    from sensenet.compiler.driver import compile
     from sensenet.frontend import import_graph
     from sensenet.ir.graph import Graph
-    from sensenet.ir.signature import NUMERIC_INPUT
+    from sensenet.signature import NUMERIC_INPUT
 
     graph = import_graph(model)
     node = next(node for node in graph.nodes if node.op.mnemonic() == "dense")
@@ -120,7 +120,7 @@ def forest(model, x, repeats, target):
 
 
 def latency(model, repeats):
-    """One call of a TensorFlow Lite file in LiteRT, for one row or picture; the memory is the file's size."""
+    """One call of a TensorFlow Lite file in LiteRT, for one row or image; the memory is the file's size."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=model, num_threads=1)

@@ -1,4 +1,4 @@
-"""The documents, rows and pictures that both packages are measured on: seeded, and made on the spot."""
+"""The documents, rows and images that both packages are measured on: seeded, and made on the spot."""
 
 from __future__ import annotations
 

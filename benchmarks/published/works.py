@@ -98,7 +98,7 @@ def _latency(model: str) -> tuple[Run, Run]:
     )
 
 
-TABLE, PICTURES = (inputs.write_mixed_table,), (inputs.write_photographs,)
+TABLE, IMAGES = (inputs.write_mixed_table,), (inputs.write_photographs,)
 NUMERIC = (inputs.write_numeric_table, inputs.write_million_rows)
 FORESTS = (inputs.write_forests,)
 
@@ -159,19 +159,19 @@ WORKS = (
     ),
     Work("tflite file of a table", TABLE, *_latency("mixed"), 1, memory=1),
     Work("tflite file of mobilenetv2", (_network("mobilenetv2"),), *_latency("mobilenetv2"), 1, memory=1),
-    Work("a photograph, mobilenetv2", (*PICTURES, _network("mobilenetv2")), *_photographs("mobilenetv2"), 3),
-    Work("a photograph, resnet50", (*PICTURES, _network("resnet50")), *_photographs("resnet50"), 1.3),
-    Work("a photograph, tinyyolov4", (*PICTURES, _network("tinyyolov4")), *_photographs("tinyyolov4"), 2),
+    Work("a photograph, mobilenetv2", (*IMAGES, _network("mobilenetv2")), *_photographs("mobilenetv2"), 3),
+    Work("a photograph, resnet50", (*IMAGES, _network("resnet50")), *_photographs("resnet50"), 1.3),
+    Work("a photograph, tinyyolov4", (*IMAGES, _network("tinyyolov4")), *_photographs("tinyyolov4"), 2),
     Work(
         "64 photographs, mobilenetv2",
-        (*PICTURES, _network("mobilenetv2")),
+        (*IMAGES, _network("mobilenetv2")),
         *_many_photographs("mobilenetv2"),
         1.5,
         calls=inputs.PHOTOGRAPHS,
     ),
     Work(
         "64 photographs, resnet50",
-        (*PICTURES, _network("resnet50")),
+        (*IMAGES, _network("resnet50")),
         *_many_photographs("resnet50"),
         1,
         calls=inputs.PHOTOGRAPHS,

@@ -52,12 +52,12 @@ class Target:
 
 TARGETS: Mapping[str, Target] = {
     "ir": Target(
-        module="sensenet.backends.ir",
+        module="sensenet.backends.interpreter.ir",
         description="the graph as text, with its weights in an .npz file beside",
         suffix=".ir",
     ),
     "numpy": Target(
-        module="sensenet.backends.numpy",
+        module="sensenet.backends.interpreter.numpy",
         description="one .npz file that predicts without TensorFlow",
         suffix=".npz",
     ),
@@ -87,7 +87,7 @@ TARGETS: Mapping[str, Target] = {
         suffix="_tfjs",
     ),
     "h5": Target(
-        module="sensenet.backends.h5",
+        module="sensenet.backends.keras.h5",
         description="the weights alone, in Keras' layout; as trained, at every -O",
         suffix=".h5",
     ),

@@ -8,13 +8,13 @@ from typing import Any
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
-from sensenet.backends.bundle import pack, unpack
-from sensenet.backends.files import read_file
-from sensenet.backends.lowering import LEGAL
+from sensenet.backends.formats.smbundle import pack, unpack
 from sensenet.backends.options import check_options
 from sensenet.backends.savedmodel import open_files, read_files_graph
 from sensenet.backends.savedmodel.files import make_files
+from sensenet.backends.tensorflow import LEGAL
 from sensenet.errors import ArtifactError
+from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
 
 FILE_NAME = "model.smbundle"

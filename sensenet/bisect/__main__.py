@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from sensenet.bisect.command import main
+from sensenet.cli.bisect import main
 
 sys.exit(main())

@@ -1,12 +1,12 @@
 """Compiles a deepnet for a target: `sensenet.compile(source, target)`, or `python -m sensenet.compile`.
 
-This module is callable: it stands for the function `sensenet.compile.driver.compile`, which `help` explains.
+This module is callable: it stands for the function `sensenet.compiler.driver.compile`, which `help` explains.
 """
 
 from __future__ import annotations
 
 from sensenet.callable_module import make_callable
-from sensenet.compile.driver import compile
+from sensenet.compiler.driver import compile
 
 __all__ = ["compile"]
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from sensenet.compile.command import main
+from sensenet.cli.compile import main
 
 sys.exit(main())

@@ -1,14 +1,14 @@
 """Writes a trained network as a document again: `sensenet.decompile(trained, like=document)`, or
 `python -m sensenet.decompile`.
 
-This module is callable: it stands for the function `sensenet.decompile.driver.decompile`, which `help`
+This module is callable: it stands for the function `sensenet.compiler.decompile.decompile`, which `help`
 explains.
 """
 
 from __future__ import annotations
 
 from sensenet.callable_module import make_callable
-from sensenet.decompile.driver import decompile
+from sensenet.compiler.decompile import decompile
 
 __all__ = ["decompile"]
 

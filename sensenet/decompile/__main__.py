@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from sensenet.decompile.command import main
+from sensenet.cli.decompile import main
 
 sys.exit(main())

@@ -7,10 +7,9 @@ from typing import Any
 
 from attrs import frozen
 
-from sensenet.frontend.cursor import Cursor, checked_text
-from sensenet.ir.fields import Field
-from sensenet.ir.signature import CategoricalColumn, Column, ImageColumn, NumericColumn
-from sensenet.ir.types import FLOAT32_MAX
+from sensenet.frontend.json.cursor import Cursor, checked_text
+from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn
+from sensenet.validators import FLOAT32_MAX
 
 STATISTICS = (("mean", "stdev"), ("zero_value", "one_value"))
 """The two pairs that describe a numeric column; the first that is there counts."""

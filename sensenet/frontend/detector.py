@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensenet.errors import SettingsError
-from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.emit import emit_node
 from sensenet.frontend.images import ImageNetwork
+from sensenet.frontend.json.cursor import Cursor
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Concatenate
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
-from sensenet.ir.signature import BOXES, CLASSES, SCORES, VALID
 from sensenet.ir.types import Tensor
 from sensenet.settings import DEFAULT_MAX_OBJECTS, DEFAULT_THRESHOLD, Settings
+from sensenet.signature import BOXES, CLASSES, SCORES, VALID
 
 BOX_NUMBERS = 5
 """What a branch says of a box before its classes: place, size, confidence."""
@@ -38,7 +38,7 @@ def _find_boxes(images: ImageNetwork, pixels: Value, classes: int) -> Sequence[V
     """All branches' boxes in order, as shares of the input's side; their scores and class numbers."""
     size = images.describe_input()
     if size.height != size.width:
-        raise images.metadata["input_image_shape"].expected("a square, which a detector's pictures are")
+        raise images.metadata["input_image_shape"].expected("a square, which a detector's images are")
     entries = images.metadata.require("outputs")
     if not entries.items():
         raise entries.error("a detector has one branch or more")

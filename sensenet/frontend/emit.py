@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensenet.errors import VerifyError
-from sensenet.frontend.cursor import Cursor
+from sensenet.frontend.json.cursor import Cursor
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.op import Op
 

@@ -9,14 +9,14 @@ from attrs import frozen
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.columns import ColumnEncoding
-from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.emit import emit, width_of
+from sensenet.frontend.json.cursor import Cursor
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Concatenate, Gather
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import OneHot, Standardize
-from sensenet.ir.signature import NUMERIC_INPUT, CategoricalColumn, ImageColumn, NumericColumn
 from sensenet.ir.types import FLOAT32_TINY, Tensor, f32
+from sensenet.signature import NUMERIC_INPUT, CategoricalColumn, ImageColumn, NumericColumn
 
 
 @frozen(kw_only=True)
@@ -39,15 +39,15 @@ class ColumnEncoder:
         return tuple(i for i, encoding in enumerate(self.encodings) if isinstance(encoding.column, kind))
 
     def numeric_input(self) -> Node | None:
-        """The input of numbers and category codes, one column a column; none where all are pictures."""
+        """The input of numbers and category codes, one column a column; none where all are images."""
         if len(self.positions_of(ImageColumn)) == len(self.encodings):
             return None
         return apply(Input(type=f32(None, len(self.encodings))), name=NUMERIC_INPUT)
 
     def encode(self, numbers: Node | None, images: Sequence[Value]) -> Value:
-        """The features, in order of the columns; `images` are the features of a row's pictures.
+        """The features, in order of the columns; `images` are the features of a row's images.
 
-        Raises DocumentError where there are none, or where a picture's are no vector and stand beside others.
+        Raises DocumentError where there are none, or where an image's are no vector and stand beside others.
         """
         blocks = self._tabular_blocks(numbers.value) if numbers else []
         positions = self.positions_of(ImageColumn)

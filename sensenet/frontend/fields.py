@@ -12,7 +12,17 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.ir.fields import ALL, TOKEN_MODES, TOKENS_ONLY, Booleans, Encoding, Field, Items, Number, Terms
+from sensenet.signature import (
+    ALL,
+    TOKEN_MODES,
+    TOKENS_ONLY,
+    Booleans,
+    Encoding,
+    Field,
+    Items,
+    Number,
+    Terms,
+)
 
 MISSING_TOKENS = (
     *("", "NaN", "NULL", "null", "N/A", "n/a", "#N/A", "NA", "na", "NIL", "nil", "-", "?"),

@@ -1,4 +1,4 @@
-"""From a row's pictures to the image network's layers (SPEC §6).
+"""From a row's images to the image network's layers (SPEC §6).
 
 The steps before the layers are those that `sensenet.ir.ops.image` lists.
 """
@@ -10,17 +10,17 @@ import copy
 import numpy as np
 from attrs import frozen
 
-from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.emit import emit
-from sensenet.frontend.layers import LAYERS, build_layers
+from sensenet.frontend.json.cursor import Cursor
+from sensenet.frontend.layers.table import LAYERS, build_layers
 from sensenet.ir.graph import Graph, Node, Value, apply, constant
 from sensenet.ir.ops.basic import Gather, Slice, Subtract
 from sensenet.ir.ops.core import Input
-from sensenet.ir.ops.image import Index, Rescale, RescaleType
+from sensenet.ir.ops.image import Index, Rescale
 from sensenet.ir.ops.tabular import Standardize
-from sensenet.ir.signature import PIXEL_INPUT, ImageInput, Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.settings import Settings
+from sensenet.signature import PIXEL_INPUT, ImageInput, RescaleType, Signature
 
 CHANNELS = 3
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -59,7 +59,7 @@ class ImageNetwork:
         return name.present and DETECTOR_NAME in name.text()
 
     def describe_input(self) -> ImageInput:
-        """The size of the network's pictures, which a document gives as [width, height, channels]."""
+        """The size of the network's images, which a document gives as [width, height, channels]."""
         shape = self.metadata.require("input_image_shape")
         sizes = [size.positive() for size in shape.items()]
         if len(sizes) not in (2, 3):
@@ -83,21 +83,21 @@ class ImageNetwork:
             return RescaleType.WARP
         return RescaleType(declared.choice(*(known.value for known in RescaleType)))
 
-    def build_features(self, pixels: Node, pictures: int) -> list[Value]:
-        """The last layer's output for each of a row's pictures; equal ops with the same weights for all."""
-        sources = [picture(pixels, index) for index in range(pictures)]
+    def build_features(self, pixels: Node, image_count: int) -> list[Value]:
+        """The last layer's output for each of a row's images; equal ops with the same weights for all."""
+        sources = [select_image(pixels, index) for index in range(image_count)]
         first = self.build_outputs(sources[0])[-1]
         return [first, *(repeat_on(first, sources[0], source) for source in sources[1:])]
 
     def build_outputs(self, pixels: Value) -> list[Value]:
-        """Every layer's output for pictures f32[?, ?, ?, c]."""
+        """Every layer's output for images f32[?, ?, ?, c]."""
         layers = self.cursor.require("layers")
         if not layers.items():
             raise layers.error("there are no layers")
         return build_layers(layers, self._load(pixels), "image_layer_", LAYERS)
 
     def _load(self, pixels: Value) -> Value:
-        """The pictures as the first layer reads them: f32[?, height, width, 3]."""
+        """The images as the first layer reads them: f32[?, height, width, 3]."""
         image = self.describe_input()
         method = RescaleType(image.rescale_type)
         value = apply(
@@ -128,14 +128,14 @@ class ImageNetwork:
         return emit(cursor, Subtract(), value, constant(mean, "mean_image"), name="minus_mean_image")
 
 
-def pixel_input(image: ImageInput, pictures: int) -> Node:
-    """The input of pixels, with an axis for the pictures of a row where there are several."""
-    several = (pictures,) if pictures > 1 else ()
+def pixel_input(image: ImageInput, image_count: int) -> Node:
+    """The input of pixels, with an axis for the images of a row where there are several."""
+    several = (image_count,) if image_count > 1 else ()
     return apply(Input(type=f32(None, *several, None, None, image.channels)), name=PIXEL_INPUT)
 
 
-def picture(pixels: Node, index: int) -> Value:
-    """A row's picture, f32[?, ?, ?, c], of an input that may hold several."""
+def select_image(pixels: Node, index: int) -> Value:
+    """A row's image, f32[?, ?, ?, c], of an input that may hold several."""
     if pixels.value.type.rank == 4:
         return pixels.value
     return apply(Index(axis=1, index=index), pixels.value, name=f"image_{index}").value

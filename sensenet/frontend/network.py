@@ -9,20 +9,20 @@ from attrs import frozen
 
 from sensenet.errors import VerifyError
 from sensenet.frontend.columns import match_fields, read_columns
-from sensenet.frontend.cursor import Cursor
 from sensenet.frontend.detector import build_detector_outputs
+from sensenet.frontend.document import Document, read_document
 from sensenet.frontend.emit import emit
-from sensenet.frontend.envelope import Document, read_document
 from sensenet.frontend.exposition import Exposition, read_exposition
 from sensenet.frontend.features import ColumnEncoder
-from sensenet.frontend.images import ImageNetwork, picture, pixel_input
-from sensenet.frontend.layers import build_network
+from sensenet.frontend.images import ImageNetwork, pixel_input, select_image
+from sensenet.frontend.json.cursor import Cursor
+from sensenet.frontend.layers.table import build_network
 from sensenet.frontend.trees import build_tree_features
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.interface import check_graph
 from sensenet.ir.ops.basic import Average
-from sensenet.ir.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
 from sensenet.settings import Settings, ensure_settings
+from sensenet.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
 
 EXTRACTOR_ENDS = ("global_average_pool_2d", "global_max_pool_2d", "convolution_2d")
 """An extractor ends with the last layer of the image network that is one of these."""
@@ -62,11 +62,11 @@ def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
     numbers = encoder.numeric_input()
     inputs = [numbers] if numbers else []
     image, image_features = None, []
-    pictures = len(encoder.positions_of(ImageColumn))
-    if pictures:
+    image_count = len(encoder.positions_of(ImageColumn))
+    if image_count:
         image = images.describe_input()
-        pixels = pixel_input(image, pictures)
-        image_features = images.build_features(pixels, pictures)
+        pixels = pixel_input(image, image_count)
+        image_features = images.build_features(pixels, image_count)
         inputs.append(pixels)
     features = encoder.encode(numbers, image_features)
     scaled = None if images.settings.regression_normalize else exposition
@@ -103,7 +103,7 @@ def _build_detector(document: Document, images: ImageNetwork) -> Graph:
 
 
 def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
-    """The image network up to its last pooling or convolution, for one picture a row."""
+    """The image network up to its last pooling or convolution, for one image a row."""
     if not images.cursor.present:
         raise document.network.error("there is no image_network to extract features with")
     layers = images.cursor.require("layers")
@@ -112,7 +112,7 @@ def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
         raise layers.error(f"features end at one of {', '.join(EXTRACTOR_ENDS)}, and there is none")
     image = images.describe_input()
     pixels = pixel_input(image, 1)
-    features = images.build_outputs(picture(pixels, 0))[ends[-1]]
+    features = images.build_outputs(select_image(pixels, 0))[ends[-1]]
     signature = _describe(
         document,
         images.settings,

@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.cursor import Cursor
-from sensenet.frontend.envelope import find_network, read_source
-from sensenet.frontend.legacy import is_legacy
-from sensenet.frontend.plain import as_plain, put
+from sensenet.frontend.document import find_network, read_source
+from sensenet.frontend.json.cursor import Cursor
+from sensenet.frontend.json.plain import as_plain, put
+from sensenet.frontend.layers.untyped import is_legacy
 from sensenet.layer_schema import PATHS, SCHEMAS, UNTYPED, WITHOUT_WEIGHTS, LayerSchema
 
 

@@ -15,14 +15,15 @@ import numpy as np
 from attrs import field
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.arrays import is_list
-from sensenet.frontend.cursor import Cursor, describe
 from sensenet.frontend.emit import emit, width_of
+from sensenet.frontend.json.arrays import is_list
+from sensenet.frontend.json.cursor import Cursor, describe
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Concatenate, Slice
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.types import FLOAT32_MAX, Tensor
+from sensenet.ir.types import Tensor
 from sensenet.limits import memory_limit, require_memory
+from sensenet.validators import FLOAT32_MAX
 
 LEFT, RIGHT = 2, 3
 """Where a node's children stand in it."""

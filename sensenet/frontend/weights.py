@@ -9,9 +9,9 @@ import attrs
 import numpy as np
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.envelope import Document
-from sensenet.frontend.places import AS_GIVEN, Place
-from sensenet.frontend.plain import as_plain, put
+from sensenet.frontend.document import Document
+from sensenet.frontend.json.plain import as_plain, put
+from sensenet.frontend.weight_sources import AS_GIVEN, Place
 from sensenet.ir.graph import Graph
 from sensenet.ir.op import Op
 from sensenet.ir.ops.dense import BatchNormalization, Dense

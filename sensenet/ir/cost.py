@@ -1,7 +1,7 @@
-"""What a node costs: the numbers that it holds, and the multiplications that one row or picture takes.
+"""What a node costs: the numbers that it holds, and the multiplications that one row or image takes.
 
-A size that is unknown until run time counts as 1. So the costs are those of one row, and of one picture where
-its height and width are known (a graph brings pictures to the network's size first, unless it takes any
+A size that is unknown until run time counts as 1. So the costs are those of one row, and of one image where
+its height and width are known (a graph brings images to the network's size first, unless it takes any
 size); where they are not, a layer's cost is that of one pixel of its result.
 """
 
@@ -32,7 +32,7 @@ def graph_parameters(graph: Graph) -> int:
 
 
 def multiply_adds(node: Node) -> int:
-    """Multiplications or divisions, each with the addition that goes with it, for one row or picture.
+    """Multiplications or divisions, each with the addition that goes with it, for one row or image.
 
     Nothing else counts: no addition alone, no comparison, no activation function, no copying.
     """
@@ -157,7 +157,7 @@ def _mat_mul(node: Node) -> int:
 
 
 def _upsample(node: Node) -> int:
-    """Bilinear: one for each pixel of the picture that is enlarged along the rows, then of the result."""
+    """Bilinear: one for each pixel of the image that is enlarged along the rows, then of the result."""
     op, result = node.op, _size(node.types[0])
     assert isinstance(op, convolution.Upsample2D)
     return result // op.size[0] + result if op.method is convolution.UpsampleMethod.BILINEAR else 0

@@ -21,8 +21,8 @@ from sensenet.errors import VerifyError
 from sensenet.forks import cached_property
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.core import Constant, Input
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, TensorType, matches
+from sensenet.signature import Signature
 
 LARGEST_SIZE = 2**63 - 1
 """Of an axis: no array has more entries, and none of a larger one could be counted."""
@@ -143,11 +143,15 @@ class Graph:
         return count
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As its text form and weights: nodes lead to nodes, deeper than pickle can follow."""
-        from sensenet.ir.parser import parse_graph
-        from sensenet.ir.printer import print_graph, weights
+        """As a flat list: nodes lead to nodes, deeper than pickle can follow."""
+        position = {node: index for index, node in enumerate(self.nodes)}
 
-        return parse_graph, (print_graph(self), weights(self))
+        def places(values: Iterable[Value]) -> tuple[tuple[int, int], ...]:
+            return tuple((position[value.node], value.index) for value in values)
+
+        nodes = [(node.op, places(node.inputs), node.types, node.name) for node in self.nodes]
+        outputs = tuple(zip(self.outputs, places(self.outputs.values()), strict=True))
+        return _from_flat, (nodes, len(self.inputs), outputs, self.signature)
 
     @property
     def ops(self) -> frozenset[type[Op]]:
@@ -163,6 +167,24 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes: {', '.join(self.outputs)}>"
+
+
+Place = tuple[int, int]
+"""The position of a node, and which of its results."""
+
+
+def _from_flat(
+    nodes: Sequence[tuple[Op, Sequence[Place], tuple[TensorType, ...], str]],
+    input_count: int,
+    outputs: Sequence[tuple[str, Place]],
+    signature: Signature,
+) -> Graph:
+    """The graph that `Graph.__reduce__` wrote as a flat list."""
+    made: list[Node] = []
+    for op, places, types, name in nodes:
+        made.append(Node(op, tuple(made[index].values[result] for index, result in places), types, name))
+    values = {name: made[index].values[result] for name, (index, result) in outputs}
+    return Graph(tuple(made[:input_count]), values, signature)
 
 
 def _topological_order(inputs: Iterable[Node], roots: Iterable[Node]) -> list[Node]:

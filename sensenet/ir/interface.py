@@ -22,7 +22,8 @@ from sensenet.ir.graph import Graph, Value
 from sensenet.ir.op import require
 from sensenet.ir.ops.basic import Average, Mean
 from sensenet.ir.ops.detection import DecodeBoxes
-from sensenet.ir.signature import (
+from sensenet.ir.types import DType, TensorType, f32, matches
+from sensenet.signature import (
     BOXES,
     CLASSES,
     NUMERIC_INPUT,
@@ -33,7 +34,6 @@ from sensenet.ir.signature import (
     ModelKind,
     Signature,
 )
-from sensenet.ir.types import DType, TensorType, f32, matches
 
 Types = Mapping[str, TensorType]
 

@@ -26,8 +26,8 @@ from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.table import OPS
 from sensenet.ir.printer import HEADER, REGION
 from sensenet.ir.region import Region
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.signature import Signature
 
 DEEPEST_REGION = 16
 """Regions that a region may lie in: each takes some of Python's stack to read."""

@@ -12,8 +12,8 @@ import numpy as np
 from sensenet.ir.evaluate import Program, prepare
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild, same_graph
 from sensenet.ir.op import Op
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import TensorType
+from sensenet.signature import Signature
 
 
 class Region:

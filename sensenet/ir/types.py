@@ -1,7 +1,7 @@
 """Types of values, and constants that compare by content.
 
 A `TensorType` is a dtype and a shape; a shape entry of None is unknown until run time (the batch, the
-height and width of a picture). A `Tensor` wraps a constant array, so that ops which hold weights can be
+height and width of an image). A `Tensor` wraps a constant array, so that ops which hold weights can be
 frozen, hashed and compared.
 """
 
@@ -20,7 +20,6 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...]
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 FLOAT32_TINY = float(np.finfo(np.float32).tiny)
 """The smallest normal number; hardware may take smaller ones, subnormal, for 0."""

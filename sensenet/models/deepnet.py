@@ -10,25 +10,25 @@ from typing import Any
 
 from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
-from sensenet.backends.h5 import load_weights
-from sensenet.compile.driver import compile
+from sensenet.backends.keras.h5 import load_weights
+from sensenet.compiler.driver import compile
 from sensenet.errors import ArtifactError, LimitError, VerifyError
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
 from sensenet.ir.interface import check_graph, check_signature
-from sensenet.ir.signature import ModelKind, Signature, describe_column
 from sensenet.ir.types import Array
 from sensenet.limits import limit_error, memory_errors_reported
 from sensenet.models.engines import run_imported
 from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
 from sensenet.settings import Settings
+from sensenet.signature import ModelKind, Signature, describe_column
 
 BUNDLE_SUFFIX = TARGETS["smbundle"].suffix
 
 
 class Model:
-    """What all models have. Made by `sensenet.models.wrappers`; threads may share one.
+    """What all models have. Made by `sensenet.models.create`; threads may share one.
 
     Models can be pickled and copied, with their settings and engine: see docs/processes.md.
 
@@ -56,7 +56,7 @@ class Model:
 
     @property
     def signature(self) -> Signature:
-        """What the model reads and answers: columns, fields, classes, the size of its pictures."""
+        """What the model reads and answers: columns, fields, classes, the size of its images."""
         return self._executable.signature
 
     @property
@@ -150,12 +150,12 @@ class Model:
 
     @property
     def _ncolumns(self) -> int:
-        """The number of columns, pictures among them."""
+        """The number of columns, images among them."""
         return len(self.signature.columns)
 
     @property
     def _nimages(self) -> int:
-        """The number of columns that are pictures."""
+        """The number of columns that are images."""
         return len(self.signature.image_columns)
 
     def __repr__(self) -> str:
@@ -166,7 +166,7 @@ class Model:
 
 
 class Deepnet(Model):
-    """Predicts rows: probabilities of the classes, or numbers; an extractor: the features of pictures."""
+    """Predicts rows: probabilities of the classes, or numbers; an extractor: the features of images."""
 
     def _use(self, executable: Executable) -> None:
         super()._use(executable)
@@ -175,11 +175,11 @@ class Deepnet(Model):
     def __call__(self, x: Any) -> Array:
         """f32[rows, outputs] for one row or several: the probabilities of `classes`, or one number.
 
-        The features of pictures have the shape of the layer that they come from: f32[rows, ...].
+        The features of images have the shape of the layer that they come from: f32[rows, ...].
 
         A row is a list or tuple of cells, a 1-D array, or a dict by field name or id; rows are a list of
-        those, a 2-D array, or a data frame. A cell is a number or text that is one, the text of a category, a
-        picture (path, encoded bytes, array), or None where it is missing. By name, texts and lists of items
+        those, a 2-D array, or a data frame. A cell is a number or text that is one, the text of a category,
+        an image (path, encoded bytes, array), or None where it is missing. By name, texts and lists of items
         are given whole: see docs/fields.md.
 
         A model of one image a row also takes the image alone, a list of images and an array [n, h, w, c]: see
@@ -197,7 +197,7 @@ class Deepnet(Model):
         """What the network reads for those rows, by the names of its inputs: what its Keras model trains on.
 
         `numeric_inputs` is f32[rows, columns], a category its position or -1; `image_pixel_inputs` is
-        f32[rows, height, width, channels], or f32[rows, pictures, height, width, channels] where a row has
+        f32[rows, height, width, channels], or f32[rows, images, height, width, channels] where a row has
         several, and holds 0 to 255. Takes what the model itself takes, and raises InputError likewise.
         """
         with memory_errors_reported():
@@ -205,17 +205,17 @@ class Deepnet(Model):
 
 
 class ObjectDetector(Model):
-    """Finds objects on pictures."""
+    """Finds objects on images."""
 
     def _use(self, executable: Executable) -> None:
         super()._use(executable)
         self._detect = make_detector(executable, self._settings.image_path_prefix)
 
     def __call__(self, x: Any) -> Any:
-        """`[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for a picture, best first.
+        """`[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for an image, best first.
 
-        A box is its upper left and lower right corner in pixels of the picture, four ints, which may lie
-        beyond its edges; a score is a float from 0 to 1. A picture is a path, encoded bytes or an array of
+        A box is its upper left and lower right corner in pixels of the image, four ints, which may lie
+        beyond its edges; a score is a float from 0 to 1. An image is a path, encoded bytes or an array of
         pixels, maybe in a dict by field name; for several, as a list or a 4-D array, there is a list of such
         answers.
 

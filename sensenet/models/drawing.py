@@ -1,4 +1,4 @@
-"""Draws what a detector found: boxes, labels and scores on the picture."""
+"""Draws what a detector found: boxes, labels and scores on the image."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from attrs import frozen
 from PIL import Image, ImageDraw, ImageFont
 
 LINE_SHARE = 1 / 300
-"""Thickness of a box's line, as a share of the picture's larger side."""
+"""Thickness of a box's line, as a share of the image's larger side."""
 
 TEXT_SHARE = 1 / 36
-"""Height of a label's letters, as a share of the picture's larger side."""
+"""Height of a label's letters, as a share of the image's larger side."""
 
 SMALLEST_TEXT = 11
 """The smallest letters that can be read, in pixels."""
@@ -32,7 +32,7 @@ class _Style:
 
 
 def draw_boxes(image: Image.Image, objects: Iterable[Mapping[str, Any]]) -> Image.Image:
-    """A copy of the picture, in RGB, with a rectangle and a caption for each object.
+    """A copy of the image, in RGB, with a rectangle and a caption for each object.
 
     `objects` are `{"box": [x1, y1, x2, y2], "label", "score"}`, as a detector gives them: pixels, (0, 0) at
     the upper left. Each label has a color of its own. The best-scored object is drawn last, on top.
@@ -68,7 +68,7 @@ def _style(canvas: tuple[int, int]) -> _Style:
 
 
 def _clip(box: list[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The part of a box on the picture; a detector's boxes may reach beyond it."""
+    """The part of a box on the image; a detector's boxes may reach beyond it."""
     width, height = size
     x1, x2 = sorted(min(max(x, 0), width - 1) for x in (box[0], box[2]))
     y1, y2 = sorted(min(max(y, 0), height - 1) for y in (box[1], box[3]))

@@ -4,8 +4,8 @@ An engine has the name of its target. Without one, `choose_engine` chooses by th
 
 | model | engine | why |
 |---|---|---|
-| of columns, or of pictures with few multiplications | numpy | starts at once, without other packages |
-| of pictures, from 100 million on, with LiteRT or TensorFlow | tflite | takes at most a third of the time |
+| of columns, or of images with few multiplications | numpy | starts at once, without other packages |
+| of images, from 100 million on, with LiteRT or TensorFlow | tflite | takes at most a third of the time |
 | the same where neither is installed | numpy | all that there is |
 
 Engines differ in rounding alone. docs/benchmarks.md has the measurements, "Which engine".
@@ -21,7 +21,7 @@ import attrs
 
 from sensenet.artifact import Executable
 from sensenet.backends import TARGETS, load_backend
-from sensenet.compile.driver import compile
+from sensenet.compiler.driver import compile
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
@@ -34,8 +34,8 @@ LARGE_ENGINE = "tflite"
 RUNTIMES = ("ai_edge_litert", "tensorflow")
 """The packages that run the files of LARGE_ENGINE, and make them; either is enough."""
 
-LARGE_PICTURE = 100_000_000
-"""Multiply-adds of one picture from which on LARGE_ENGINE pays.
+LARGE_IMAGE = 100_000_000
+"""Multiply-adds of one image from which on LARGE_ENGINE pays.
 
 Below, NumPy answers within some milliseconds, as long as reading a photograph takes.
 """
@@ -50,7 +50,7 @@ def choose_engine(graph: Graph) -> str:
     """The engine that answers soonest, of those that are installed."""
     if graph.signature.image is None or not any(map(importlib.util.find_spec, RUNTIMES)):
         return INTERPRETER
-    return LARGE_ENGINE if graph_multiply_adds(graph) >= LARGE_PICTURE else INTERPRETER
+    return LARGE_ENGINE if graph_multiply_adds(graph) >= LARGE_IMAGE else INTERPRETER
 
 
 def require_engine(engine: str | None) -> None:

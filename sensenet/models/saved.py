@@ -13,11 +13,11 @@ import attrs
 
 from sensenet.artifact import Artifact, Executable, Remake
 from sensenet.backends import load_backend
-from sensenet.backends.files import read_file
-from sensenet.backends.text import make_executable
-from sensenet.compile.sources import open_saved
-from sensenet.directories import temporary_directory
+from sensenet.backends.interpreter.executable import make_executable
+from sensenet.compiler.sources import open_saved
 from sensenet.errors import ArtifactError
+from sensenet.files.directories import temporary_directory
+from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
 from sensenet.models.engines import run_graph
 

@@ -1,35 +1,7 @@
-"""The settings of models, at the path where clients import them from, and in the form that they use."""
+"""The names of `sensenet.published.settings`, where clients of the published package look for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from sensenet import settings
+from sensenet.published.settings import Settings, ensure_settings
 
 __all__ = ["Settings", "ensure_settings"]
-
-
-class Settings(settings.Settings):
-    """Settings made of a mapping, `Settings({"max_objects": 3})`, and changed by assignment.
-
-    Both raise SettingsError for an unknown name or a wrong value. `sensenet.Settings` is the same, but for
-    keyword arguments and without assignment.
-    """
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, amap: Mapping[str, Any]) -> None:
-        super().__init__(**settings.ensure_settings(amap).given())  # type: ignore[arg-type]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        checked = settings.ensure_settings({**self.given(), name: value})
-        object.__setattr__(self, name, getattr(checked, name))
-
-    def override(self, others: settings.Settings) -> settings.Settings:
-        return settings.ensure_settings(self.given()).override(others)
-
-
-def ensure_settings(avalue: settings.Settings | Mapping[str, Any] | None) -> settings.Settings:
-    """Settings from None, a mapping or Settings; raises SettingsError for an unknown name or wrong value."""
-    return avalue if isinstance(avalue, settings.Settings) else Settings({} if avalue is None else avalue)

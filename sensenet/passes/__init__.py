@@ -1,7 +1,7 @@
 """The passes, and the pipeline that is made of them: a table to read from top to bottom.
 
 Level 0 is the network as trained, level 1 answers exactly as level 0 does under `evaluate`, level 2 up to
-float32 rounding: within 1e-6 + 1e-5 · |answer|, and where pictures are convolved, beside the largest answer.
+float32 rounding: within 1e-6 + 1e-5 · |answer|, and where images are convolved, beside the largest answer.
 A network so deep that a change of each weight's last bit moves its answers more than that moves as much.
 Rules of level 2 decline if weights are so large or small that float32 would overflow, lose digits, or show
 how it rounds: see `magnitudes` and `weights`. A target's own last pass is `legalize(…)`.
@@ -40,8 +40,8 @@ from sensenet.passes import (
     share_weights,
     simplify_rearrangements,
 )
+from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.lowering.legalize import legalize
-from sensenet.passes.rewrite import Pass
 
 __all__ = ["ALL_PASSES", "LEVELS", "PIPELINE", "PIPELINES", "Step", "legalize"]
 

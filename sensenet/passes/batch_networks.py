@@ -36,9 +36,9 @@ from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Average, Mean
 from sensenet.ir.ops.dense import BatchedDense, Dense
 from sensenet.ir.types import Tensor
-from sensenet.passes.parallel_layers import LARGEST_BLOCK
-from sensenet.passes.rewrite import Uses, rounding_pass
-from sensenet.passes.stacks import join_stacks, stack
+from sensenet.passes.analysis.parallel_layers import LARGEST_BLOCK
+from sensenet.passes.analysis.stacks import join_stacks, stack
+from sensenet.passes.infrastructure.rules import Uses, rounding_pass
 
 
 @frozen(kw_only=True)

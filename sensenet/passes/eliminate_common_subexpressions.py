@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from sensenet.ir.graph import Graph, Node, Value, rebuild
 from sensenet.ir.op import Op
 from sensenet.ir.region import map_regions
-from sensenet.passes.rewrite import Pass
+from sensenet.passes.infrastructure.rules import Pass
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:

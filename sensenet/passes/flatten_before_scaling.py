@@ -1,4 +1,4 @@
-"""flatten-before-scaling: pictures are flattened first, where dense layers can take in what scales them.
+"""flatten-before-scaling: images are flattened first, where dense layers can take in what scales them.
 
     %1 = batch_normalization(%0) {gamma=f32[2]{…}, beta=…, mean=…, variance=…, epsilon=0.001} : f32[?,3,3,2]
     %2 = flatten(%1) {} : f32[?,18]
@@ -12,7 +12,7 @@ What was one number a channel is one a column then, until the layer takes it in 
 and fold-standardization). A standardisation of pixels moves like a normalization.
 
 Valid, and exact, because both work number by number. Must not fire where something else than dense layers
-reads the columns, or something else the picture: it would be scaled twice. Nor where its size is unknown, nor
+reads the columns, or something else the image: it would be scaled twice. Nor where its size is unknown, nor
 where the layers would not take the scaling in, for what they may say of its means or deviations.
 """
 
@@ -26,14 +26,14 @@ from sensenet.ir.ops.basic import Flatten
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Tensor
-from sensenet.passes.columns import reaches_only
+from sensenet.passes.analysis.columns import reaches_only
 from sensenet.passes.fold_batch_normalization import is_mild_before
 from sensenet.passes.fold_standardization import is_in_range
-from sensenet.passes.rewrite import Declined, Uses, rewriting_pass
+from sensenet.passes.infrastructure.rules import Declined, Uses, rewriting_pass
 
 
 def normalize_columns(node: Node, uses: Uses) -> Value | Declined | None:
-    """The normalization of a flattened picture."""
+    """The normalization of a flattened image."""
     found = _flattened(node, uses)
     if found is None or not isinstance(found.op, BatchNormalization):
         return None
@@ -54,7 +54,7 @@ def normalize_columns(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def standardize_columns(node: Node, uses: Uses) -> Value | None:
-    """The standardisation of a flattened picture."""
+    """The standardisation of a flattened image."""
     found = _flattened(node, uses)
     if found is None or not isinstance(found.op, Standardize) or not is_in_range(found.op):
         return None
@@ -65,16 +65,16 @@ def standardize_columns(node: Node, uses: Uses) -> Value | None:
 
 
 def _flattened(node: Node, uses: Uses) -> Value | None:
-    """The picture, of a known size, that a node alone flattens."""
+    """The image, of a known size, that a node alone flattens."""
     if not isinstance(node.op, Flatten) or not uses.only(node.inputs[0]):
         return None
     (x,) = node.inputs
     return None if x.type.rank < 3 or None in x.type.shape[1:] else x
 
 
-def _by_column(parameter: Tensor, picture: Value) -> Tensor:
+def _by_column(parameter: Tensor, image: Value) -> Tensor:
     """The number for each pixel and channel, in the order in which they are flattened."""
-    sizes = tuple(size or 0 for size in picture.type.shape[1:])
+    sizes = tuple(size or 0 for size in image.type.shape[1:])
     return Tensor.float32(np.broadcast_to(parameter.array, sizes).ravel())
 
 

@@ -34,11 +34,11 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Average, Mean, Reshape
 from sensenet.ir.ops.dense import Activation, Dense
-from sensenet.passes.columns import join
-from sensenet.passes.linear_layers import apply_layer
-from sensenet.passes.parallel_layers import ParallelLayers
-from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
-from sensenet.passes.weights import with_weights
+from sensenet.passes.analysis.columns import join
+from sensenet.passes.analysis.linear_layers import apply_layer
+from sensenet.passes.analysis.parallel_layers import ParallelLayers
+from sensenet.passes.analysis.weights import with_weights
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rounding_pass
 
 
 def average_linear_layers(node: Node, uses: Uses) -> Value | Declined | None:

@@ -25,7 +25,7 @@ import numpy as np
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.types import Tensor
-from sensenet.passes.linear_layers import (
+from sensenet.passes.analysis.linear_layers import (
     LINEAR_LAYERS,
     LinearLayer,
     apply_layer,
@@ -34,9 +34,9 @@ from sensenet.passes.linear_layers import (
     scale_inputs,
     scale_results,
 )
-from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
-from sensenet.passes.sums import Weights, as_sums
-from sensenet.passes.weights import round_weights
+from sensenet.passes.analysis.sums import Weights, as_sums
+from sensenet.passes.analysis.weights import round_weights
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rounding_pass
 
 LARGEST_SHIFT_BEFORE = 8.0
 """Euclidean length. In 60 random networks of 64 inputs on 400 rows each (benchmarks/folding.py), the median
@@ -47,7 +47,7 @@ LARGEST_SHIFT_AFTER = 16.0
 
 LARGEST_SHIFT_BEFORE_CONVOLUTION = 4.0
 """Root mean square over the channels, of which a convolution may have thousands. The worst of the random
-convolutions of benchmarks/folding_pictures.py moves by 0.63 of the tolerance of -O2, which is relative to the
+convolutions of benchmarks/folding_images.py moves by 0.63 of the tolerance of -O2, which is relative to the
 largest result; by 0.02 without a shift, 0.15 at 1, 2.0 at 16."""
 
 LARGEST_SHIFT_AFTER_CONVOLUTION = 128.0

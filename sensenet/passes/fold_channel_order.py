@@ -24,8 +24,8 @@ from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.linear_layers import Mixing, permute_inputs
-from sensenet.passes.rewrite import Uses, rounding_pass
+from sensenet.passes.analysis.linear_layers import Mixing, permute_inputs
+from sensenet.passes.infrastructure.rules import Uses, rounding_pass
 
 
 def permute_kernel(node: Node, uses: Uses) -> Value | None:
@@ -74,9 +74,9 @@ def _leads_to_convolution(reader: Node) -> bool:
 
 
 def _without_order(value: Value) -> tuple[Value, Array] | None:
-    """Channels of a picture in their own order, and the order that a gather brings them into.
+    """Channels of an image in their own order, and the order that a gather brings them into.
 
-    They may be some of the picture's channels, side by side: a slice of it. None for what is no such gather.
+    They may be some of the image's channels, side by side: a slice of it. None for what is no such gather.
     """
     if not isinstance(value.op, Gather) or value.type.rank != 4 or value.op.axis % 4 != 3:
         return None
@@ -94,7 +94,7 @@ def _without_order(value: Value) -> tuple[Value, Array] | None:
 
 
 def _restore(tensor: Tensor, order: Array) -> Tensor:
-    """Numbers that broadcast to pictures of channels in that order, for the channels in their own order."""
+    """Numbers that broadcast to images of channels in that order, for the channels in their own order."""
     if not tensor.shape or tensor.shape[-1] == 1:
         return tensor
     return Tensor.owning(tensor.array[..., np.argsort(order)])

@@ -26,11 +26,11 @@ from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Forest, OneHot
 from sensenet.ir.types import Array
-from sensenet.passes.columns import join, joins_columns, parts, starts, width
+from sensenet.passes.analysis.columns import join, joins_columns, parts, starts, width
+from sensenet.passes.analysis.sums import Sums
+from sensenet.passes.analysis.weights import apply_changed
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
-from sensenet.passes.rewrite import Declined, Pass, Uses, apply_rules, rounds
-from sensenet.passes.sums import Sums
-from sensenet.passes.weights import apply_changed
+from sensenet.passes.infrastructure.rules import Declined, Pass, Uses, apply_rules, rounds
 
 
 def add_constants_to_bias(node: Node, uses: Uses) -> Value | Declined | None:

@@ -21,7 +21,7 @@ from sensenet.ir.graph import Node, Value, constant
 from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.types import Tensor, TensorType
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 
 LARGEST_RESULT = 4096
 """Elements (16 KiB of float32) that a folded constant may always have."""

@@ -16,8 +16,8 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Destandardize
-from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
-from sensenet.passes.weights import apply_changed
+from sensenet.passes.analysis.weights import apply_changed
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rounding_pass
 
 
 def scale_last_layer(node: Node, uses: Uses) -> Value | Declined | None:

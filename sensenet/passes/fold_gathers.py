@@ -22,11 +22,11 @@ from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import join, joins_columns, starts, width
-from sensenet.passes.rewrite import Declined, Uses, rounding_pass
+from sensenet.passes.analysis.columns import join, joins_columns, starts, width
+from sensenet.passes.analysis.sums import Sums, Weights
+from sensenet.passes.analysis.weights import apply_changed
+from sensenet.passes.infrastructure.rules import Declined, Uses, rounding_pass
 from sensenet.passes.simplify_rearrangements import flatten_concatenation
-from sensenet.passes.sums import Sums, Weights
-from sensenet.passes.weights import apply_changed
 
 
 def gather_kernel_rows(node: Node, _: Uses) -> Value | Declined | None:

@@ -10,13 +10,13 @@ or, where the convolution has same padding,
     %3 = convolution_2d(%2) {kernel=K / 127.5, bias=b, padding=same, …} : f32[?,8,8,4]
 
 Valid up to rounding. The division always folds: a zero stays a zero, in padding too. The mean goes into the
-bias only where no convolution reads zeros beside the picture, which would have to be shifted with it, and
+bias only where no convolution reads zeros beside the image, which would have to be shifted with it, and
 where it is one number a channel: a mean image that is not the same for all pixels stays. What stays is one
 subtraction, however many there were.
 
 Pixels are 0 to 255, so a mean in that range is no larger than the pixels that it is taken from, and the sum
 of products with raw pixels is not much less precise than with centered ones: at worst the folded
-convolution's error is 0.08 of the tolerance of -O2, and 0.06 as it was (benchmarks/folding_pictures.py).
+convolution's error is 0.08 of the tolerance of -O2, and 0.06 as it was (benchmarks/folding_images.py).
 Other means stay.
 Must not fire where something else than convolutions, or paddings before them, reads the standardised pixels.
 """
@@ -31,15 +31,15 @@ from sensenet.ir.ops.basic import Subtract
 from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Tensor
-from sensenet.passes.centering import Centered, find_centered
-from sensenet.passes.linear_layers import (
+from sensenet.passes.analysis.centering import Centered, find_centered
+from sensenet.passes.analysis.linear_layers import (
     CONVOLUTIONS,
     apply_layer,
     is_convolution,
     reads_padding,
     scale_inputs,
 )
-from sensenet.passes.rewrite import Declined, Uses, rounding_pass
+from sensenet.passes.infrastructure.rules import Declined, Uses, rounding_pass
 
 LARGEST_MEAN = 255.0
 """The brightest pixel."""

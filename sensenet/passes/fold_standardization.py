@@ -31,9 +31,9 @@ from sensenet.ir.ops.basic import Subtract
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import join, joins_columns, reaches_only, width
-from sensenet.passes.rewrite import Declined, Uses, rounding_pass
-from sensenet.passes.weights import apply_changed
+from sensenet.passes.analysis.columns import join, joins_columns, reaches_only, width
+from sensenet.passes.analysis.weights import apply_changed
+from sensenet.passes.infrastructure.rules import Declined, Uses, rounding_pass
 
 LARGEST_SHIFT = 4.0
 """Euclidean length. In 60 random networks of 64 columns on 400 rows each (benchmarks/folding.py), the median

@@ -16,8 +16,8 @@ from attrs import evolve
 
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.dense import Activation
-from sensenet.passes.linear_layers import is_linear
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
+from sensenet.passes.analysis.linear_layers import is_linear
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rewriting_pass
 
 
 def fuse_activation(node: Node, uses: Uses) -> Value | Declined | None:

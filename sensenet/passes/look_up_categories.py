@@ -39,10 +39,10 @@ from sensenet.ir.ops.basic import Add, Gather, Reshape, Transpose
 from sensenet.ir.ops.dense import Activation, BatchedDense, Dense
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import join, parts, reaches_only, starts, width
+from sensenet.passes.analysis.columns import join, parts, reaches_only, starts, width
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
+from sensenet.passes.infrastructure.rules import Pass, Uses, apply_rules, rounds
 from sensenet.passes.remove_identities import remove_identity
-from sensenet.passes.rewrite import Pass, Uses, apply_rules, rounds
 from sensenet.passes.simplify_rearrangements import compose_selections, slice_consecutive
 
 SMALLEST_DEPTH = 32

@@ -1,64 +1,7 @@
-"""Runs a pipeline of passes: verifies between them, times them, and says which one failed."""
+"""Names of `sensenet.passes.infrastructure.manager`, at the path where they were before."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from sensenet.passes.infrastructure.manager import run_passes
 
-from sensenet.artifact import PassRecord
-from sensenet.errors import PassError, UnsupportedOpError
-from sensenet.ir.graph import Graph
-from sensenet.ir.verify import verify
-from sensenet.passes.rewrite import FAULTS, Pass
-
-Observer = Callable[[str, Graph], None]
-"""Called with a pass's name and the graph that it leaves."""
-
-
-def run_passes(
-    graph: Graph, passes: Sequence[Pass], observe: Observer = lambda _name, _graph: None
-) -> tuple[Graph, tuple[PassRecord, ...]]:
-    """The graph after all passes, and a record of each.
-
-    The graph is verified before the first and after every pass. Raises PassError, naming the pass and those
-    that had run, where a pass fails or leaves an invalid graph or another interface. An UnsupportedOpError
-    comes through as it is: it is about the model and the target, and no fault of a pass.
-    """
-    verify(graph)
-    verified = set(graph.nodes)
-    records: list[PassRecord] = []
-    for current in passes:
-        start = time.perf_counter()
-        before = graph
-        try:
-            graph = current.run(before)
-            if graph is not before:
-                verify(graph, verified)
-                verified.update(graph.nodes)
-                _check_interface(before, graph)
-        except UnsupportedOpError:
-            raise
-        except FAULTS as error:
-            after = ", ".join(record.name for record in records) or "none"
-            raise PassError(f"the pass {current.name} failed: {error} (passes before it: {after})") from error
-        records.append(
-            PassRecord(
-                name=current.name,
-                seconds=time.perf_counter() - start,
-                nodes_before=len(before.nodes),
-                nodes_after=len(graph.nodes),
-                changed=graph is not before,
-            )
-        )
-        observe(current.name, graph)
-    return graph, tuple(records)
-
-
-def _check_interface(before: Graph, after: Graph) -> None:
-    """Inputs, outputs and signature are the caller's, and no pass changes them."""
-    same_inputs = [(n.name, n.types) for n in before.inputs] == [(n.name, n.types) for n in after.inputs]
-    same_outputs = [(name, value.type) for name, value in before.outputs.items()] == [
-        (name, value.type) for name, value in after.outputs.items()
-    ]
-    if not same_inputs or not same_outputs or before.signature != after.signature:
-        raise PassError("it changed the graph's inputs, outputs or signature")
+__all__ = ["run_passes"]

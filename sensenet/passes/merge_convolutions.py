@@ -22,10 +22,10 @@ from attrs import evolve
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.convolution import Convolution2D, SeparableConvolution2D
 from sensenet.ir.types import Tensor
-from sensenet.passes.linear_layers import apply_layer, bias_of, is_linear, reads_padding, response
-from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
-from sensenet.passes.sums import Weights, as_sums
-from sensenet.passes.weights import with_weights
+from sensenet.passes.analysis.linear_layers import apply_layer, bias_of, is_linear, reads_padding, response
+from sensenet.passes.analysis.sums import Weights, as_sums
+from sensenet.passes.analysis.weights import with_weights
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rounding_pass
 
 
 def multiply_results(node: Node, uses: Uses) -> Value | Declined | None:

@@ -15,9 +15,9 @@ from __future__ import annotations
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.dense import Dense
-from sensenet.passes.rewrite import Declined, Uses, also_read, rounding_pass
-from sensenet.passes.sums import Sums, as_sums
-from sensenet.passes.weights import apply_changed
+from sensenet.passes.analysis.sums import Sums, as_sums
+from sensenet.passes.analysis.weights import apply_changed
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rounding_pass
 
 
 def merge_linear_layer(node: Node, uses: Uses) -> Value | Declined | None:

@@ -31,10 +31,10 @@ from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import join, joins_columns, parts, selected_positions, starts, width
-from sensenet.passes.forest_families import find_family, selects_columns
+from sensenet.passes.analysis.columns import join, joins_columns, parts, selected_positions, starts, width
+from sensenet.passes.analysis.forest_families import find_family, selects_columns
+from sensenet.passes.infrastructure.rules import Pass, Uses, apply_rules
 from sensenet.passes.remove_identities import remove_identity
-from sensenet.passes.rewrite import Pass, Uses, apply_rules
 from sensenet.passes.simplify_rearrangements import compose_selections, select_from_part, slice_consecutive
 
 

@@ -1,4 +1,4 @@
-"""merge-padding: zeros around a picture are added once, by the convolution where it can.
+"""merge-padding: zeros around an image are added once, by the convolution where it can.
 
     %1 = pad_2d(%0) {padding=((0, 1), (0, 0))} : f32[?,8,7,3]
     %2 = pad_2d(%1) {padding=((0, 0), (1, 1))} : f32[?,8,9,3]
@@ -9,12 +9,12 @@ becomes, where %0 is f32[?,7,7,3],
 and, with a padding of ((1, 1), (1, 1)) in all,
     %3 = convolution_2d(%0) {kernel=#…:f32[3,3,3,8], strides=(2, 2), padding=same, …} : f32[?,4,4,8]
 
-Valid, and exact, because a convolution with same padding reads zeros beside the picture as well. Its windows
-must be the very same: as many, and the first one beginning as many pixels before the picture. How many zeros
+Valid, and exact, because a convolution with same padding reads zeros beside the image as well. Its windows
+must be the very same: as many, and the first one beginning as many pixels before the image. How many zeros
 lie behind the last window does not matter. Which they are depends on size and stride (of 8 pixels, a window
 of 3 at stride 2 pads none before and one after), so the size must be known. Must not fire for pools: what a
 maximum takes for padding is less than every number, and an average does not count it. Nor where something
-else than such convolutions reads the padded picture, which would still have to be made.
+else than such convolutions reads the padded image, which would still have to be made.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from attrs import evolve
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.windows import Padding, Pair, count_windows, same_padding
-from sensenet.passes.linear_layers import CONVOLUTIONS
-from sensenet.passes.rewrite import Declined, Uses, also_read, rewriting_pass
+from sensenet.passes.analysis.linear_layers import CONVOLUTIONS
+from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rewriting_pass
 
 
 def merge_two(node: Node, uses: Uses) -> Value | Declined | None:
@@ -45,7 +45,7 @@ def merge_two(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def pad_in_convolution(node: Node, uses: Uses) -> Value | Declined | None:
-    """The convolution with same padding on the picture that was padded."""
+    """The convolution with same padding on the image that was padded."""
     if not isinstance(node.op, CONVOLUTIONS):
         return None
     (x,) = node.inputs

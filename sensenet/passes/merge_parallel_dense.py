@@ -39,9 +39,9 @@ from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Concatenate
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Tensor
-from sensenet.passes.columns import join, joins_columns
-from sensenet.passes.parallel_layers import ParallelLayers
-from sensenet.passes.rewrite import Uses, rounding_pass
+from sensenet.passes.analysis.columns import join, joins_columns
+from sensenet.passes.analysis.parallel_layers import ParallelLayers
+from sensenet.passes.infrastructure.rules import Uses, rounding_pass
 from sensenet.passes.simplify_rearrangements import flatten_concatenation
 
 

@@ -27,7 +27,7 @@ from sensenet.ir.ops.basic import Average, Cast, Concatenate, Flatten, Gather, R
 from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D, Pad2D, Upsample2D, UpsampleMethod
 from sensenet.ir.ops.dense import Activation, Dropout
 from sensenet.ir.types import TensorType
-from sensenet.passes.rewrite import Uses, rewriting_pass
+from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 
 
 def remove_identity(node: Node, _: Uses) -> Value | None:

@@ -24,9 +24,9 @@ from attrs import evolve
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.tabular import Forest, Standardize
 from sensenet.ir.types import Tensor
-from sensenet.passes.columns import join, parts, starts, trace, width
-from sensenet.passes.rewrite import Uses, rewriting_pass
-from sensenet.passes.thresholds import raise_thresholds
+from sensenet.passes.analysis.columns import join, parts, starts, trace, width
+from sensenet.passes.analysis.thresholds import raise_thresholds
+from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 
 
 def read_sources(node: Node, _: Uses) -> Value | None:

@@ -4,7 +4,7 @@
     %b = convolution_2d(%1) {kernel=#9f3a…, …} : f32[?,8,8,4]
 reads the same afterwards: only that both nodes hold the same op, and so the same arrays.
 
-A row's pictures go through one image network, whose nodes hold the same ops when they are imported. Passes
+A row's images go through one image network, whose nodes hold the same ops when they are imported. Passes
 that change weights then make equal ops of equal ones, each with arrays of its own. Memory holds them once
 after this, and backends find equal weights by identity: a Keras layer is made once and applied several times.
 
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.op import Op
 from sensenet.ir.printer import tensors_of
-from sensenet.passes.rewrite import Pass
+from sensenet.passes.infrastructure.rules import Pass
 
 COMPARED = 16
 """As many numbers of each weight are looked at before all are hashed."""

@@ -27,10 +27,10 @@ import numpy as np
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Concatenate, Gather, Slice
 from sensenet.ir.types import Array, Tensor
-from sensenet.passes.columns import selected_positions
+from sensenet.passes.analysis.columns import selected_positions
+from sensenet.passes.analysis.shapes import compose_shapes, compose_transpositions
+from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 from sensenet.passes.remove_identities import remove_identity
-from sensenet.passes.rewrite import Uses, rewriting_pass
-from sensenet.passes.shapes import compose_shapes, compose_transpositions
 
 
 def compose_selections(node: Node, _: Uses) -> Value | None:

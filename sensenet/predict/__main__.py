@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from sensenet.predict.command import main
+from sensenet.cli.predict import main
 
 sys.exit(main())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sensenet.errors import DownloadError
+from sensenet.pretrained.addresses import hide_credentials
 from sensenet.pretrained.lock import file_lock
 from sensenet.progress import progress_bar
 
@@ -54,11 +55,6 @@ def file_url(file_name: str) -> str:
             f"{URL_VARIABLE} is {hide_credentials(base)!r}; expected an address like {DEFAULT_URL!r}"
         )
     return f"{base.rstrip('/')}/{file_name}"
-
-
-def hide_credentials(url: str) -> str:
-    """Return an address for people, without the name and password that it may have."""
-    return re.sub(r"//.*@", "//***@", url)
 
 
 def describe_remedy(path: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.pretrained.cache import hide_credentials
+from sensenet.pretrained.addresses import hide_credentials
 from sensenet.pretrained.checksum import DIGEST_BYTES, Checksum, announced_checksum
 from sensenet.pretrained.requests import (
     PassingError,

@@ -1,6 +1,6 @@
 """The layers of an image network as functions of layers, and their listing as a BigML document has them.
 
-A network is written as an expression, `relu(batch_normalization(convolution(PICTURE, 64, 7)))`; each function
+A network is written as an expression, `relu(batch_normalization(convolution(IMAGE, 64, 7)))`; each function
 returns a `Layer` that knows its inputs. `list_layers` then puts the layers that some outputs need into the
 order in which the files of pretrained weights hold them.
 """
@@ -29,7 +29,7 @@ class Layer:
     inputs: tuple[Layer, ...] = ()
 
 
-PICTURE = Layer("picture")
+IMAGE = Layer("image")
 """What the first layers read. A document does not list it."""
 
 
@@ -121,7 +121,7 @@ def concatenate(*layers: Layer) -> Layer:
 
 
 def list_layers(outputs: Sequence[Layer]) -> list[Layer]:
-    """The layers that `outputs` need, without PICTURE, inputs always before their readers.
+    """The layers that `outputs` need, without IMAGE, inputs always before their readers.
 
     Weights load by order, and the files follow Keras: the layers farthest from the outputs come first, by the
     longest path; of those equally far, the one that a depth-first walk from the outputs meets first.
@@ -138,16 +138,16 @@ def list_layers(outputs: Sequence[Layer]) -> list[Layer]:
         for read in layer.inputs:
             distance[read] = max(distance[read], distance[layer] + 1)
     farthest_first = sorted(distance, key=lambda layer: -distance[layer])
-    return [layer for layer in farthest_first if layer is not PICTURE]
+    return [layer for layer in farthest_first if layer is not IMAGE]
 
 
 def document_layers(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """The layers as the `layers` of a BigML document; those that read only PICTURE have no `inputs`."""
+    """The layers as the `layers` of a BigML document; those that read only IMAGE have no `inputs`."""
     position = {layer: index for index, layer in enumerate(layers)}
     documents = []
     for layer in layers:
         document = {"type": layer.type, **layer.parameters}
-        if layer.inputs != (PICTURE,):
+        if layer.inputs != (IMAGE,):
             document["inputs"] = [position[read] for read in layer.inputs]
         documents.append(document)
     return documents

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensenet.pretrained.layers import (
-    PICTURE,
+    IMAGE,
     Layer,
     activation,
     add,
@@ -42,7 +42,7 @@ def _relu6(x: Layer) -> Layer:
 
 def mobilenet() -> Layer:
     """The features of MobileNet: 1024 values. Every 3 by 3 convolution is padded explicitly."""
-    x = _relu6(convolution(pad(PICTURE, (1, 1)), 32, 3, strides=2, padding="valid"))
+    x = _relu6(convolution(pad(IMAGE, (1, 1)), 32, 3, strides=2, padding="valid"))
     for filters, strides in MOBILENET_BLOCKS:
         x = _relu6(depthwise_convolution(pad(x, (1, 1)), 3, strides, padding="valid"))
         x = _relu6(convolution(x, filters, 1))
@@ -57,7 +57,7 @@ def _narrow(x: Layer, filters: int, strides: int) -> Layer:
 
 def mobilenetv2() -> Layer:
     """The features of MobileNetV2: 1280 values. A block that keeps the shape is added to its input."""
-    x = _relu6(convolution(PICTURE, 32, 3, strides=2))
+    x = _relu6(convolution(IMAGE, 32, 3, strides=2))
     x = _narrow(x, 16, strides=1)
     channels = 16
     for filters, blocks, first_strides in MOBILENETV2_STAGES:

@@ -1,4 +1,4 @@
-"""The seven pretrained networks: what each is called, how its pictures are prepared, which files it has.
+"""The seven pretrained networks: what each is called, how its images are prepared, which files it has.
 
 Nothing here reads or downloads a file besides the lists of class names in this package.
 """

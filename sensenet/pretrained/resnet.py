@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensenet.pretrained.layers import (
-    PICTURE,
+    IMAGE,
     Layer,
     activation,
     add,
@@ -40,7 +40,7 @@ def _basic_block(x: Layer, shortcut: Layer, filters: int, strides: int) -> Layer
 
 def resnet18() -> Layer:
     """The features of ResNet-18: 512 values."""
-    x = _relu(_normalized_18(PICTURE, 64, 7, strides=2))
+    x = _relu(_normalized_18(IMAGE, 64, 7, strides=2))
     x = max_pool(pad(x, (1, 1)), 3, strides=2, padding="valid")
     for stage, (filters, blocks) in enumerate(RESNET18_STAGES):
         for block in range(blocks):
@@ -63,7 +63,7 @@ def _bottleneck_block(x: Layer, shortcut: Layer, filters: int, strides: int) -> 
 
 def resnet50() -> Layer:
     """The features of ResNet-50: 2048 values. Its pool has no padding, so it sees 111 of 112 rows."""
-    x = _relu(_normalized_50(pad(PICTURE, (3, 3)), 64, 7, strides=2))
+    x = _relu(_normalized_50(pad(IMAGE, (3, 3)), 64, 7, strides=2))
     x = max_pool(x, 3, strides=2, padding="valid")
     for stage, (filters, blocks) in enumerate(RESNET50_STAGES):
         for block in range(blocks):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensenet.pretrained.layers import (
-    PICTURE,
+    IMAGE,
     Layer,
     activation,
     add,
@@ -41,7 +41,7 @@ def _middle_block(x: Layer) -> Layer:
 
 def xception() -> Layer:
     """The features of Xception: 2048 values."""
-    x = _relu(batch_normalization(convolution(PICTURE, 32, 3, strides=2, padding="valid")))
+    x = _relu(batch_normalization(convolution(IMAGE, 32, 3, strides=2, padding="valid")))
     x = _relu(batch_normalization(convolution(x, 64, 3, padding="valid")))
     # The first block has no activation before its first convolution: x has just been through one.
     x = _halved(_separable(_relu(_separable(x, 128)), 128), x, 128)

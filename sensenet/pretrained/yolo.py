@@ -7,7 +7,7 @@ from functools import partial
 from attrs import frozen
 
 from sensenet.pretrained.layers import (
-    PICTURE,
+    IMAGE,
     Layer,
     activation,
     add,
@@ -72,8 +72,8 @@ def _darknet_stage(x: Layer, filters: int, blocks: int, wide: int, narrow: int) 
 
 
 def _darknet() -> tuple[Layer, Layer, Layer]:
-    """CSPDarknet53: what it finds at 1/8, 1/16 and 1/32 of the picture's size."""
-    x = _darknet_stage(_mish(PICTURE, 32, 3), 64, blocks=1, wide=64, narrow=32)
+    """CSPDarknet53: what it finds at 1/8, 1/16 and 1/32 of the image's size."""
+    x = _darknet_stage(_mish(IMAGE, 32, 3), 64, blocks=1, wide=64, narrow=32)
     found = []
     for filters, blocks in DARKNET_STAGES:
         x = _darknet_stage(x, filters, blocks, wide=filters // 2, narrow=filters // 2)
@@ -122,7 +122,7 @@ def _tiny_stage(x: Layer, filters: int) -> tuple[Layer, Layer]:
 
 def tinyyolov4() -> tuple[Branch, ...]:
     """The small YOLOv4 on 416 by 416 pixels: grids of 26 and 13 cells a side."""
-    x = _leaky(_leaky(PICTURE, 32, 3, strides=2), 64, 3, strides=2)
+    x = _leaky(_leaky(IMAGE, 32, 3, strides=2), 64, 3, strides=2)
     for filters in (64, 128, 256):
         x, added = _tiny_stage(x, filters)
         x = max_pool(x, 2, strides=2)

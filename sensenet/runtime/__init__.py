@@ -1,1 +1,1 @@
-"""From rows to tensors and from tensors to answers: cells, pictures, engines, detections."""
+"""From rows to tensors and from tensors to answers: cells, images, engines, detections."""

@@ -1,4 +1,4 @@
-"""From pictures to labelled boxes: runs a detector and reads its outputs (SPEC §7)."""
+"""From images to labelled boxes: runs a detector and reads its outputs (SPEC §7)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from attrs import frozen
 
 from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError
-from sensenet.ir.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 from sensenet.ir.types import Array
 from sensenet.limits import memory_limit, require_memory
-from sensenet.runtime.ahead import Task, batch_ahead
+from sensenet.runtime.decode_image import FLOAT_BYTES, open_image
 from sensenet.runtime.frames import is_frame
 from sensenet.runtime.image_lists import flatten, unflatten
-from sensenet.runtime.images import FLOAT_BYTES, open_image
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
+from sensenet.runtime.prefetch import Task, batch_ahead
 from sensenet.runtime.tables import as_table
+from sensenet.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 
-PICTURES_AT_ONCE = 4
-"""Pictures that are run together, as far as they have one size, while threads read as many more.
+IMAGES_AT_ONCE = 4
+"""Images that are run together, as far as they have one size, while threads read as many more.
 
-It bounds the memory: pictures are held in their own size. More at once take no less time a picture (see
+It bounds the memory: images are held in their own size. More at once take no less time an image (see
 docs/benchmarks.md)."""
 
 NUMBER_OF_VALID = "num_valid"
@@ -53,10 +53,10 @@ class Detector:
         field name. A list of one image is that image; lists within lists give lists within lists.
         Raises InputError.
         """
-        pictures, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
-        numbered = list(enumerate(pictures))
+        images, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
+        numbered = list(enumerate(images))
         answers: list[Any] = []
-        for part in batch_ahead(self._open_image, numbered, PICTURES_AT_ONCE, memory_limit()):
+        for part in batch_ahead(self._open_image, numbered, IMAGES_AT_ONCE, memory_limit()):
             answers += self._detect(part)
         return unflatten(nest, answers)
 
@@ -69,22 +69,22 @@ class Detector:
         require_memory(memory, f"{where}: an image of {opened.width} × {opened.height} pixels")
         return Task(memory=memory, run=opened.read)
 
-    def _detect(self, pictures: Sequence[Array]) -> list[Any]:
-        """The answer for each picture; those of one size share a run."""
+    def _detect(self, images: Sequence[Array]) -> list[Any]:
+        """The answer for each image; those of one size share a run."""
         groups: dict[tuple[int, ...], list[int]] = {}
-        for number, picture in enumerate(pictures):
-            groups.setdefault(picture.shape, []).append(number)
+        for number, pixels in enumerate(images):
+            groups.setdefault(pixels.shape, []).append(number)
         answers: dict[int, Any] = {}
         for shape, group in groups.items():
             at_once = self.most_rows({PIXEL_INPUT: (1, *shape)})
             for start in range(0, len(group), at_once):
                 numbers = group[start : start + at_once]
-                pixels = np.stack([pictures[number] for number in numbers], dtype=np.float32)
+                pixels = np.stack([images[number] for number in numbers], dtype=np.float32)
                 outputs = self.run({PIXEL_INPUT: pixels})
                 if any(len(output) != len(pixels) for output in outputs.values()):
-                    raise ArtifactError("the model does not answer once for each picture that it reads")
+                    raise ArtifactError("the model does not answer once for each image that it reads")
                 answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
-        return [answers[number] for number in range(len(pictures))]
+        return [answers[number] for number in range(len(images))]
 
     def _find_cell(self, given: Any) -> Any:
         """The cell of a row, which may be given by field name, if the model has names."""
@@ -101,7 +101,7 @@ class Detector:
 
 
 def read_objects(outputs: Inputs, row: int, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """`{"box": [x1, y1, x2, y2], "label", "score"}` of each object on one picture of a batch, best first."""
+    """`{"box": [x1, y1, x2, y2], "label", "score"}` of each object on one image of a batch, best first."""
     valid = int(outputs[VALID][row])
     limits = np.iinfo(np.int32)
     boxes = np.nan_to_num(outputs[BOXES][row, :valid].astype(np.float64)).clip(limits.min, limits.max)
@@ -122,7 +122,7 @@ def make_detector(executable: Executable, path_prefix: str | None = None) -> Det
     """A detector for an executable; relative paths are taken from `path_prefix`."""
     signature = executable.signature
     if signature.image is None:
-        raise ArtifactError("this detector does not say what pictures it takes")
+        raise ArtifactError("this detector does not say what images it takes")
     settings = signature.settings
     find_most_rows = most_rows(executable.graph)
     find_most_rows(pixel_shapes(signature))

@@ -14,8 +14,6 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from sensenet.errors import InputError
-from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
-from sensenet.ir.signature import CategoricalColumn, Column, NumericColumn
 from sensenet.ir.types import Array
 from sensenet.runtime.cells import (
     INTEGER_SIZED,
@@ -29,6 +27,7 @@ from sensenet.runtime.cells import (
     read_text,
 )
 from sensenet.runtime.terms import Counter, count_items, count_terms
+from sensenet.signature import Booleans, CategoricalColumn, Column, Field, Items, Number, NumericColumn, Terms
 
 FieldEncoder = Callable[[Cells], Sequence[Cells]]
 """From the values of all rows to the columns; raises InputError, naming the row, for one it can't read."""

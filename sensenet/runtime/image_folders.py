@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from sensenet.errors import InputError, LimitError
+from sensenet.runtime.decode_image import open_image
 from sensenet.runtime.decoding import image_suffixes
-from sensenet.runtime.images import open_image
 
 
 @frozen

@@ -10,10 +10,9 @@ from typing import Any
 from attrs import frozen
 
 from sensenet.errors import InputError
-from sensenet.ir.fields import Field
-from sensenet.ir.signature import CategoricalColumn, Column, ImageColumn, NumericColumn, Signature
 from sensenet.runtime.cells import CellReader, describe
 from sensenet.runtime.field_cells import FieldEncoder, cell_reader, field_encoder
+from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn, Signature
 
 MOST_NAMES = 12
 """As many names are listed in an error message."""

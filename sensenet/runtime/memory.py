@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from sensenet.ir.cost import activation_bytes
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import PIXEL_INPUT, Signature
 from sensenet.limits import memory_limit, require_memory
+from sensenet.signature import PIXEL_INPUT, Signature
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """Of the inputs of one row, by name."""

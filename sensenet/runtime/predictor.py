@@ -10,16 +10,16 @@ from attrs import frozen
 
 from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError, InputError
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.runtime.image_batches import ImageReader, image_reader
 from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
-from sensenet.runtime.pictures import PictureReader, picture_reader
 from sensenet.runtime.rows import RowEncoder, row_encoder
 from sensenet.runtime.tables import Table, as_table, is_row
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 
 ROWS_AT_ONCE = 65_536
-"""Rows without pictures that are run together: bounds the memory, and is quicker than more."""
+"""Rows without images that are run together: bounds the memory, and is quicker than more."""
 
 Inputs = Mapping[str, Array]
 
@@ -30,14 +30,14 @@ class Predictor:
 
     run: Callable[[Inputs], Inputs]
     rows: RowEncoder
-    pictures: PictureReader | None
+    images: ImageReader | None
     has_numbers: bool
     """Whether the model has the input `numeric_inputs`."""
     most_rows: MostRows
 
     def __call__(self, x: Any) -> Array:
         """f32[rows, outputs]; see `sensenet.runtime.tables` for what holds rows. Raises InputError."""
-        if self.pictures is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
+        if self.images is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
             return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)}, 1)
         results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
         if not results:
@@ -68,21 +68,21 @@ class Predictor:
         return answers
 
     def _batches(self, x: Any) -> Iterator[Inputs]:
-        if self.pictures is None:
+        if self.images is None:
             return self._batches_of_numbers(as_table(x, self.rows.layout))
-        if self.pictures.is_batch(x):
-            return ({PIXEL_INPUT: pixels} for pixels in self.pictures.read_batch(x))
-        return self._batches_with_pictures(self.pictures, self.pictures.as_table(x))
+        if self.images.is_batch(x):
+            return ({PIXEL_INPUT: pixels} for pixels in self.images.read_batch(x))
+        return self._batches_with_images(self.images, self.images.as_table(x))
 
     def _batches_of_numbers(self, table: Table) -> Iterator[Inputs]:
         numbers = self.rows.encode(table)
         for start in range(0, table.length, ROWS_AT_ONCE):
             yield {NUMERIC_INPUT: numbers[start : start + ROWS_AT_ONCE]}
 
-    def _batches_with_pictures(self, pictures: PictureReader, table: Table) -> Iterator[Inputs]:
+    def _batches_with_images(self, images: ImageReader, table: Table) -> Iterator[Inputs]:
         numbers = {NUMERIC_INPUT: self.rows.encode(table)} if self.has_numbers else {}
         start = 0
-        for rows in pictures.read(table):
+        for rows in images.read(table):
             pixels = np.stack(rows) if len(rows) > 1 else rows[0][None]
             batch = {name: array[start : start + len(rows)] for name, array in numbers.items()}
             start += len(rows)
@@ -102,7 +102,7 @@ class Predictor:
     def _blank(self) -> Inputs:
         """One row of inputs: no rows at all are more than some engines take."""
         numbers = np.zeros((1, len(self.rows.columns)), np.float32)
-        pixels = {PIXEL_INPUT: self.pictures.blank()} if self.pictures else {}
+        pixels = {PIXEL_INPUT: self.images.blank()} if self.images else {}
         return ({NUMERIC_INPUT: numbers} if self.has_numbers else {}) | pixels
 
 
@@ -115,7 +115,7 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
     return Predictor(
         run=executable.run,
         rows=rows,
-        pictures=picture_reader(signature, rows.layout, path_prefix),
+        images=image_reader(signature, rows.layout, path_prefix),
         has_numbers=len(signature.image_columns) < len(signature.columns),
         most_rows=find_most_rows,
     )

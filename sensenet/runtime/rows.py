@@ -19,11 +19,11 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.errors import InputError
-from sensenet.ir.signature import CategoricalColumn, Column, NumericColumn, Signature
 from sensenet.ir.types import Array
 from sensenet.runtime.cells import INTEGER_SIZED, Cells, describe, find_distinct
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.tables import Table, table_of_rows
+from sensenet.signature import CategoricalColumn, Column, NumericColumn, Signature
 
 UNKNOWN = -1
 """The code of a category that is none of a column's values."""

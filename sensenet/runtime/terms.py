@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from sensenet.ir.fields import FULL_TERMS_ONLY, TOKENS_ONLY, Items, Terms
 from sensenet.ir.types import Array
 from sensenet.runtime.separators import make_splitter
+from sensenet.signature import FULL_TERMS_ONLY, TOKENS_ONLY, Items, Terms
 
 WORD = re.compile(r"(?:\b|_)([^\s_\x08]+?)(?:\b|_)")
 """Begins and ends at the edge of a word, or with a `_`; punctuation between words is a word, too.

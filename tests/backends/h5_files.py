@@ -8,7 +8,7 @@ import h5py
 from documents import FEATURES, dense, normalization
 
 import sensenet
-from sensenet.backends.h5 import load_weights
+from sensenet.backends.keras.h5 import load_weights
 from sensenet.frontend import import_graph
 
 LAYERS = [dense(FEATURES, 3), normalization(3), dense(3, 2, "softmax")]

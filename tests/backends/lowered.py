@@ -10,16 +10,16 @@ from op_cases import OpCase, floats, weights
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import load_backend
-from sensenet.compile.lowering import lowering_passes
+from sensenet.compiler.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, core, dense
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, Tensor, f32
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.signature import Signature
 
 ABSOLUTE, RELATIVE = 2e-6, 2e-5
 """How near a target's numbers are to the interpreter's."""

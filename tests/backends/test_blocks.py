@@ -9,26 +9,26 @@ import pytest
 from documents import image, typed
 from threadpoolctl import threadpool_info
 
-from sensenet.backends import blocks
-from sensenet.backends.blocks import (
+from sensenet.backends import batching as blocks
+from sensenet.backends.batching import (
     FEWEST_ROWS,
     FEWEST_TREE_ROWS,
     MOST_ROWS,
     divide,
-    is_of_large_pictures,
+    is_of_large_images,
     is_of_rows,
     one_thread_a_product,
     run_in_blocks,
 )
-from sensenet.backends.text import make_executable
+from sensenet.backends.interpreter.executable import make_executable
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.pretrained import get_pretrained_network
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 
 
 def blas_threads() -> set[int]:
@@ -92,18 +92,18 @@ def test_rows_of_small_trees_are_divided_into_fewer_blocks(leaves, sizes):
     assert seen == sizes
 
 
-def test_pictures_are_divided_where_each_takes_long(monkeypatch):
+def test_images_are_divided_where_each_takes_long(monkeypatch):
     small = import_graph(image())
-    assert not is_of_large_pictures(small)
-    assert is_of_large_pictures(import_graph(get_pretrained_network("mobilenetv2")))
-    monkeypatch.setattr(blocks, "LARGE_PICTURE", 1)
-    assert is_of_large_pictures(small)
-    assert not is_of_large_pictures(import_graph(typed()))
+    assert not is_of_large_images(small)
+    assert is_of_large_images(import_graph(get_pretrained_network("mobilenetv2")))
+    monkeypatch.setattr(blocks, "LARGE_IMAGE", 1)
+    assert is_of_large_images(small)
+    assert not is_of_large_images(import_graph(typed()))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 7])
-def test_pictures_are_answered_in_order(monkeypatch, rows):
-    monkeypatch.setattr(blocks, "LARGE_PICTURE", 1)
+def test_images_are_answered_in_order(monkeypatch, rows):
+    monkeypatch.setattr(blocks, "LARGE_IMAGE", 1)
     graph, random = import_graph(image()), np.random.default_rng(0)
     inputs = {
         NUMERIC_INPUT: random.normal(size=(rows, 2)).astype(np.float32),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensenet.backends.bundle import BLOCK, GUARD, MOST_BLOCKS, pack, unpack
+from sensenet.backends.formats.smbundle import BLOCK, GUARD, MOST_BLOCKS, pack, unpack
 from sensenet.errors import ArtifactError
 
 FILES = {"saved_model.pb": b"graph", "assets/settings.json": b"{}", "variables/deep/data": bytes(2000)}

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from sensenet.backends import forest_kernel
-from sensenet.backends.forest_kernel import MANY_ROWS, ForestKernel, look_up
+from sensenet.backends.interpreter import forest_kernel
+from sensenet.backends.interpreter.forest_kernel import MANY_ROWS, ForestKernel, look_up
 from sensenet.ir import forest_grids
 
 sys.path.append(str(Path(__file__).parents[1] / "passes"))

@@ -14,11 +14,11 @@ from op_cases import ALL_CASES
 
 import sensenet
 from sensenet.backends import load_backend
-from sensenet.backends.bundle import pack
+from sensenet.backends.formats.smbundle import pack
 from sensenet.backends.graph_ops import ALLOWED, OPTIMIZED, OURS
-from sensenet.backends.lowering import EMIT, LEGAL, make_function
 from sensenet.backends.savedmodel.checking import clean_files, parse_saved_model
 from sensenet.backends.savedmodel.files import read_directory
+from sensenet.backends.tensorflow import EMIT, LEGAL, make_function
 from sensenet.backends.tfjs.emit import EMIT as TFJS_EMIT
 from sensenet.backends.tfjs.running import make_executable
 from sensenet.errors import ArtifactError, LimitError

@@ -21,16 +21,16 @@ from h5_files import LAYERS, editing, load, replace_dataset, write
 
 import sensenet
 from sensenet.backends import load_backend
-from sensenet.backends.h5 import load_weights, write_weights
+from sensenet.backends.keras.h5 import load_weights, write_weights
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.frontend import import_graph
 from sensenet.frontend.strip import strip_weights
 from sensenet.ir.graph import Graph, apply, same_graph
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Dense
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.models.wrappers import create_model
+from sensenet.signature import Signature
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_the_linear_activation_inside_a_legacy_pair_counts(tmp_path):
     assert names == [*pair, *path_names("network_1_layer", 4)]
 
 
-def test_every_picture_of_a_row_has_its_own_weights(tmp_path):
+def test_every_image_of_a_row_has_its_own_weights(tmp_path):
     document = image()
     document["preprocess"].append({"type": "image", "index": 2})
     document["layers"] = [dense(7, 2, "softmax")]

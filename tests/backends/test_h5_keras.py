@@ -15,7 +15,7 @@ from h5_files import load, write
 
 import sensenet
 from sensenet.backends.keras import make_executable
-from sensenet.backends.weights import get_weights, weighted_nodes
+from sensenet.backends.keras.weights import get_weights, weighted_nodes
 from sensenet.errors import ArtifactError
 from sensenet.frontend import import_graph
 from sensenet.frontend.strip import strip_weights
@@ -77,7 +77,7 @@ def test_keras_loads_our_files(keras, tmp_path):
 
 
 def test_keras_loads_names_that_are_split(keras, tmp_path, monkeypatch):
-    monkeypatch.setattr("sensenet.backends.h5.LARGEST_ATTRIBUTE", 100)
+    monkeypatch.setattr("sensenet.backends.keras.h5.LARGEST_ATTRIBUTE", 100)
     file = write(branches(), tmp_path / "m.h5")
     model = make_branches(keras)
     model.load_weights(str(file))

@@ -25,7 +25,7 @@ from lowered import (
     has_inputs,
     run,
 )
-from op_cases import ALL_CASES, CASES, PICTURES, case_name, floats, weights
+from op_cases import ALL_CASES, CASES, IMAGES, case_name, floats, weights
 
 from sensenet.artifact import Report
 from sensenet.backends import load_backend
@@ -33,15 +33,15 @@ from sensenet.backends.keras import BACKEND
 from sensenet.backends.keras.layers import signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.keras.reading import read_weights
-from sensenet.backends.lowering import LEGAL, Variables, make_function
+from sensenet.backends.tensorflow import LEGAL, Variables, make_function
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
 from sensenet.ir.ops import basic, convolution, core, dense, image, tabular
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes.lowering.legalize import legalize
+from sensenet.signature import Signature
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow
@@ -139,7 +139,7 @@ def test_standardizing_divides_exactly(function):
 
 
 @pytest.mark.parametrize("method", image.RescaleType)
-def test_pictures_of_any_size_are_rescaled_exactly(method):
+def test_images_of_any_size_are_rescaled_exactly(method):
     graph = graph_of_op(image.Rescale(height=64, width=41, method=method), f32(None, None, None, 3))
     executable = run(graph, "keras")
     generator = np.random.default_rng(0)
@@ -205,8 +205,8 @@ def test_layers_have_the_names_of_nodes(artifact):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_op_of_pictures_is_the_layer_of_keras(op, layer):
-    model = build(graph_of_op(op, f32(None, *PICTURES.shape[1:])), "keras").model
+def test_an_op_of_images_is_the_layer_of_keras(op, layer):
+    model = build(graph_of_op(op, f32(None, *IMAGES.shape[1:])), "keras").model
     assert layer_types(model)["node"] == layer
 
 
@@ -302,7 +302,7 @@ def test_block_dropout_drops_squares_and_keeps_the_mean():
 
 
 @pytest.mark.parametrize("declared", [f32(None, 5, 4, 1), f32(None, None, None, 1)], ids=str)
-def test_block_dropout_takes_blocks_larger_than_the_picture(declared):
+def test_block_dropout_takes_blocks_larger_than_the_image(declared):
     op = dense.Dropout(kind=dense.DropoutKind.BLOCK, rate=0.5, block_size=50)
     model = build(graph_of_op(op, declared), "keras").model
     assert np.isfinite(np.asarray(model(np.ones((8, 5, 4, 1), np.float32), training=True))).all()

@@ -80,7 +80,7 @@ def activations():
 
 
 def warped():
-    """A picture and a number, with the picture scaled in either direction."""
+    """An image and a number, with the image scaled in either direction."""
     document = image()
     document["image_network"]["metadata"]["rescale_type"] = "warp"
     return document
@@ -101,7 +101,7 @@ SAVED = {
 
 
 def draw(model):
-    """Rows for a model's inputs, with pictures of another size than the network's."""
+    """Rows for a model's inputs, with images of another size than the network's."""
     generator = np.random.default_rng(0)
     shapes = {tensor.name: [7 if size is None else size for size in tensor.shape] for tensor in model.inputs}
     return {

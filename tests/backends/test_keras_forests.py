@@ -11,8 +11,8 @@ from sensenet.backends.keras.forests import LEVELS, order_nodes, walk_forests
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import Signature
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensenet.backends import native, text
+from sensenet.backends.interpreter import executable as text
+from sensenet.backends.interpreter import native
 from sensenet.errors import MissingPackageError
 from sensenet.ir.ops.tabular import Forest
 

@@ -10,7 +10,7 @@ import pytest
 from documents import network
 from h5_files import LAYERS, load, write
 
-from sensenet.backends.packages import import_package
+from sensenet.backends.optional import import_package
 from sensenet.errors import BrokenPackageError, MissingPackageError
 
 FAULTS = {

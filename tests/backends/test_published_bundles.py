@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conformance import DATA, as_cell, recorded_cases
 
-from sensenet.backends.bundle import pack, unpack
+from sensenet.backends.formats.smbundle import pack, unpack
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 
 pytestmark = pytest.mark.tensorflow
@@ -37,8 +37,8 @@ def test_a_published_feature_extractor_has_no_classes(conformance, tmp_path):
     del recorded["_classes"]
     files["assets/settings.json"] = json.dumps({**recorded, "extract_image_features": True}).encode()
     (tmp_path / "extractor.smbundle").write_bytes(pack(files))
-    picture = np.zeros((30, 30, 3), np.uint8)
-    expected = create_model(conformance / "smbundle" / "conv.smbundle")(picture)
+    image = np.zeros((30, 30, 3), np.uint8)
+    expected = create_model(conformance / "smbundle" / "conv.smbundle")(image)
     extract = create_image_feature_extractor(tmp_path / "extractor.smbundle", None)
     assert extract.classes == ()
-    assert extract(picture).tolist() == expected.tolist()
+    assert extract(image).tolist() == expected.tolist()

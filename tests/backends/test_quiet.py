@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from sensenet.backends.quiet import silence
+from sensenet.backends.silence import silence
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_descriptors_stay_where_they_are_beside_other_threads(capfd):
 
 ALONE = """if True:
     import os, signal, sys
-    from sensenet.backends.quiet import silence
+    from sensenet.backends.silence import silence
     print("before", flush=True)
 """
 
@@ -115,7 +115,7 @@ def test_chatter_of_tensorflow_that_something_prevents():
     pytest.importorskip("tensorflow")
     code = """if True:
         import sys, sensenet, threading
-        from sensenet.backends.packages import import_tensorflow
+        from sensenet.backends.optional import import_tensorflow
         go_on = threading.Event()
         if len(sys.argv) > 1:
             threading.Thread(target=go_on.wait).start()

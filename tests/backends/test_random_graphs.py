@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from lowered import run
 from profiles import examples
-from strategies import PICTURE_OPS, TABULAR_OPS, feeds, graphs
+from strategies import IMAGE_OPS, TABULAR_OPS, feeds, graphs
 
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph
@@ -50,7 +50,7 @@ def magnitude(graph: Graph, feed: dict[str, Array]) -> float:
 
 
 @pytest.mark.parametrize("target", ["tflite", pytest.param("keras", marks=pytest.mark.tensorflow)])
-@pytest.mark.parametrize("ops", [TABULAR_OPS - JUMPING, PICTURE_OPS - JUMPING], ids=["tables", "pictures"])
+@pytest.mark.parametrize("ops", [TABULAR_OPS - JUMPING, IMAGE_OPS - JUMPING], ids=["tables", "images"])
 @examples(12, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_graphs_agree_with_the_interpreter(target, ops, data):

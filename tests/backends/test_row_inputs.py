@@ -15,9 +15,8 @@ from profiles import examples
 
 import sensenet
 from sensenet.backends.savedmodel.rows import row_inputs
-from sensenet.ir.fields import Field
-from sensenet.ir.signature import CategoricalColumn, NumericColumn, Signature
 from sensenet.models.wrappers import convert, create_model
+from sensenet.signature import CategoricalColumn, Field, NumericColumn, Signature
 
 NAMES = (
     *keyword.kwlist,

@@ -13,7 +13,7 @@ from documents import detector, ensemble, image, typed
 from PIL import Image
 
 import sensenet
-from sensenet.backends.bundle import pack, unpack
+from sensenet.backends.formats.smbundle import pack, unpack
 from sensenet.errors import ArtifactError
 from sensenet.models.wrappers import create_model
 
@@ -29,9 +29,9 @@ def tf():
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Paths of two pictures of different sizes."""
-    directory = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """Paths of two images of different sizes."""
+    directory = tmp_path_factory.mktemp("images")
     paths = []
     for number, size in enumerate([(40, 60), (31, 17)]):
         pixels = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
@@ -88,38 +88,38 @@ def test_categories_are_looked_up_in_the_graph(tf, tmp_path):
     assert np.allclose(answer["scores"], create_model(typed())(ROWS), atol=2e-6, rtol=2e-5)
 
 
-def test_pictures_of_any_size_are_decoded_in_the_graph(tf, tmp_path, pictures):
+def test_images_of_any_size_are_decoded_in_the_graph(tf, tmp_path, images):
     serve = tf.saved_model.load(saved(tmp_path, image())).signatures["predict_row"]
-    encoded = tf.constant([path.read_bytes() for path in pictures] + [b""])
+    encoded = tf.constant([path.read_bytes() for path in images] + [b""])
     answer = serve(column_0=encoded, column_1=tf.constant([2.5, np.nan, 1.0]))
-    rows = [[str(pictures[0]), 2.5], [str(pictures[1]), None], [None, 1.0]]
+    rows = [[str(images[0]), 2.5], [str(images[1]), None], [None, 1.0]]
     assert np.allclose(answer["scores"], create_model(image())(rows), atol=2e-6, rtol=2e-5)
 
 
-def test_a_detector_takes_encoded_pictures_and_gives_labels(tf, tmp_path, pictures):
+def test_a_detector_takes_encoded_images_and_gives_labels(tf, tmp_path, images):
     settings = {"bounding_box_threshold": 0.01}
     path = saved(tmp_path, detector(), settings=settings)
     serve = tf.saved_model.load(path).signatures["predict_row"]
-    answer = serve(column_0=tf.constant([path.read_bytes() for path in pictures]))
-    expected = create_model(detector(), settings)([str(path) for path in pictures])
+    answer = serve(column_0=tf.constant([path.read_bytes() for path in images]))
+    expected = create_model(detector(), settings)([str(path) for path in images])
     for row, objects in enumerate(expected):
         valid = int(answer["valid"][row])
         assert answer["boxes"][row, :valid].numpy().tolist() == [each["box"] for each in objects]
         assert [label.decode() for label in answer["labels"][row, :valid].numpy()] == [
             each["label"] for each in objects
         ]
-    assert create_model(path)([str(path) for path in pictures]) == [
+    assert create_model(path)([str(path) for path in images]) == [
         [{**each, "score": pytest.approx(each["score"], abs=1e-5)} for each in objects]
         for objects in expected
     ]
 
 
-def test_an_extractor_gives_features(tf, tmp_path, pictures):
+def test_an_extractor_gives_features(tf, tmp_path, images):
     settings = {"extract_image_features": True}
     path = saved(tmp_path, image(), settings=settings)
     serve = tf.saved_model.load(path).signatures["predict_row"]
-    answer = serve(column_0=tf.constant([path.read_bytes() for path in pictures]))
-    expected = create_model(image(), settings)([[str(path)] for path in pictures])
+    answer = serve(column_0=tf.constant([path.read_bytes() for path in images]))
+    expected = create_model(image(), settings)([[str(path)] for path in images])
     assert np.allclose(answer["features"], expected, atol=2e-6, rtol=2e-5)
 
 

@@ -1,4 +1,4 @@
-"""A network that several pictures of a row go through: its weights are stored once, whatever the target."""
+"""A network that several images of a row go through: its weights are stored once, whatever the target."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import basic, convolution, core, dense, image, tabular
 from sensenet.ir.printer import tensors_of
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import Signature
 
-PICTURES = 3
+IMAGES = 3
 FILTERS = 1000
 WEIGHTS = 3 * 3 * 3 * FILTERS
 """Of the network's kernel, beside which all other weights are few."""
 
 
 def make_graph() -> Graph:
-    """Rescaled, standardised, convolved, normalized and activated pictures, their averages side by side."""
-    node = apply(core.Input(type=f32(None, PICTURES, None, None, 3)), name="pixels")
-    sources = [apply(image.Index(axis=1, index=index), node.value).value for index in range(PICTURES)]
+    """Rescaled, standardised, convolved, normalized and activated images, their averages side by side."""
+    node = apply(core.Input(type=f32(None, IMAGES, None, None, 3)), name="pixels")
+    sources = [apply(image.Index(axis=1, index=index), node.value).value for index in range(IMAGES)]
     rng = np.random.default_rng(0)
     ones = Tensor.float32(np.ones(FILTERS))
     value = sources[0]
@@ -50,14 +50,14 @@ def make_graph() -> Graph:
 
 
 def feed() -> dict[str, np.ndarray]:
-    return {"pixels": np.abs(floats(2, PICTURES, 8, 9, 3, scale=255.0))}
+    return {"pixels": np.abs(floats(2, IMAGES, 8, 9, 3, scale=255.0))}
 
 
 @pytest.mark.parametrize("level", [1, 2])
 def test_equal_layers_hold_the_same_weights(level):
     graph = sensenet.compile(make_graph(), "ir", optimize=level).graph
     layers = [node.op for node in graph.nodes if isinstance(node.op, convolution.Convolution2D)]
-    assert len(layers) == PICTURES
+    assert len(layers) == IMAGES
     assert all(layer is layers[0] for layer in layers)
     arrays = [t.array for node in graph.nodes for t in tensors_of(node.op)]
     assert sum(array.size == WEIGHTS for array in {id(array): array for array in arrays}.values()) == 1
@@ -99,7 +99,7 @@ def test_a_keras_model_as_trained_has_a_layer_for_each():
     """As the published package has: h5 files hold the weights of each."""
     pytest.importorskip("tensorflow")
     model = sensenet.compile(make_graph(), "keras", optimize=0).model
-    assert sum(weight.shape == (3, 3, 3, FILTERS) for weight in model.weights) == PICTURES
+    assert sum(weight.shape == (3, 3, 3, FILTERS) for weight in model.weights) == IMAGES
 
 
 def assert_answers(artifact) -> None:

@@ -10,10 +10,11 @@ from lowered import graph_of_op
 from op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.artifact import Report
-from sensenet.backends import TARGETS, load_backend, lowering
+from sensenet.backends import TARGETS, load_backend
+from sensenet.backends import tensorflow as lowering
 from sensenet.backends.tfjs import emit as tfjs
 from sensenet.backends.tflite import emit as tflite
-from sensenet.compile.lowering import lowering_passes
+from sensenet.compiler.lowering import lowering_passes
 from sensenet.errors import UnknownTargetError
 from sensenet.ir.legality import require_legal
 from sensenet.ir.ops import dense
@@ -21,8 +22,8 @@ from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import f32
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.lowering.legalize import LOWERINGS
-from sensenet.passes.manager import run_passes
 
 GRAPH = graph_of_op(dense.Dense(kernel=weights(3, 2)), f32(None, 3))
 

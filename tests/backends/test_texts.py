@@ -14,9 +14,9 @@ from lowered import assert_agrees, build, graph_of_op
 from op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.backends import load_backend
-from sensenet.backends.npz import read_npz, write_npz
+from sensenet.backends.formats.npz import read_npz, write_npz
+from sensenet.drawing import to_dot
 from sensenet.errors import ArtifactError, LimitError, SensenetError
-from sensenet.ir.drawing import to_dot
 from sensenet.ir.graph import same_graph
 from sensenet.ir.ops import dense
 from sensenet.ir.types import f32

@@ -141,7 +141,7 @@ CASES = {
         )
     },
     **{f.value: (lambda f=f: activated(f.value), {}) for f in ActivationFunction},
-    **{f"pictures, {f.value}": (lambda f=f: activated_image(f.value), {}) for f in ActivationFunction},
+    **{f"images, {f.value}": (lambda f=f: activated_image(f.value), {}) for f in ActivationFunction},
 }
 
 
@@ -153,7 +153,7 @@ def node():
 
 
 def generate(graph, seed=0, rows=3):
-    """Inputs of a graph: rows with known and unknown categories, pictures of another size than its own."""
+    """Inputs of a graph: rows with known and unknown categories, images of another size than its own."""
     rng = np.random.default_rng(seed)
     inputs = {}
     for given in graph.inputs:

@@ -8,15 +8,15 @@ from lowered import ABSOLUTE, ACTIVATIONS, CONVOLUTION, RELATIVE, activations_in
 from op_cases import ALL_CASES, case_name
 
 from sensenet.backends import load_backend
-from sensenet.backends.lowering import make_function
+from sensenet.backends.tensorflow import make_function
 from sensenet.backends.tfjs.emit import EMIT
-from sensenet.compile.lowering import lowering_passes
+from sensenet.compiler.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.convolution import Convolution2D
 from sensenet.ir.ops.dense import Activation
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 
 pytestmark = pytest.mark.tensorflow
 

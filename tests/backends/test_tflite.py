@@ -26,7 +26,8 @@ from lowered import (
 from op_cases import ALL_CASES, CASES, case_name, floats, weights
 
 from sensenet.artifact import Report
-from sensenet.backends import blocks, load_backend
+from sensenet.backends import batching as blocks
+from sensenet.backends import load_backend
 from sensenet.backends.tflite import BACKEND, interpreter
 from sensenet.backends.tflite import open as open_tflite
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
@@ -37,9 +38,8 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import basic, core, dense, detection, image, tabular
-from sensenet.ir.ops.image import RescaleType
-from sensenet.ir.signature import ModelKind, NumericColumn, Signature
 from sensenet.ir.types import DType, Tensor, TensorType, f32
+from sensenet.signature import ModelKind, NumericColumn, RescaleType, Signature
 
 pytest.importorskip("ai_edge_litert")
 
@@ -149,7 +149,7 @@ def test_missing_features_go_right_in_trees():
 
 @pytest.mark.parametrize("method", RescaleType)
 @pytest.mark.parametrize(("height", "width"), [(24, 18), (64, 41), (7, 90)])
-def test_pictures_of_any_size_are_rescaled_exactly(method, height, width):
+def test_images_of_any_size_are_rescaled_exactly(method, height, width):
     graph = graph_of_op(image.Rescale(height=height, width=width, method=method), f32(None, None, None, 3))
     executable = run(graph, "tflite")
     generator = np.random.default_rng(height)
@@ -384,10 +384,10 @@ def test_the_metadata_describes_the_model_and_its_tensors():
 
 
 def test_the_labels_of_a_detector_belong_to_its_classes():
-    pictures = apply(core.Input(type=f32(None, 2, 2, 3)), name="image_pixel_inputs")
-    outputs = {"boxes": pictures.value, "classes": pictures.value}
+    images = apply(core.Input(type=f32(None, 2, 2, 3)), name="image_pixel_inputs")
+    outputs = {"boxes": images.value, "classes": images.value}
     signature = Signature(kind=ModelKind.DETECTOR, classes=("cat",))
-    metadata = Table.root(build_model_metadata(Graph.create([pictures], outputs, signature)))
+    metadata = Table.root(build_model_metadata(Graph.create([images], outputs, signature)))
     boxes, classes = metadata.tables(3)[0].tables(3)
     assert boxes.tables(6) == []
     assert [(file.text(0), file.byte(2)) for file in classes.tables(6)] == [("labels.txt", 3)]

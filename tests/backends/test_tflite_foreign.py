@@ -9,7 +9,7 @@ import pytest
 from op_cases import floats
 from PIL import Image
 
-from sensenet.backends.quiet import silence
+from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError
 from sensenet.models.wrappers import create_model, tflite_predict
 

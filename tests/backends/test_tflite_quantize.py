@@ -16,7 +16,7 @@ from PIL import Image
 import sensenet
 from sensenet.backends.tflite.flatbuffer import import_schema, unpack
 from sensenet.backends.tflite.layers import KERNEL, find_float_ops, kind
-from sensenet.compile.command import main
+from sensenet.cli.compile import main
 from sensenet.errors import InputError, UnknownTargetError
 from sensenet.models.wrappers import create_model
 
@@ -55,9 +55,9 @@ def wide():
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """A folder of pictures of two sizes."""
-    directory = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """A folder of images of two sizes."""
+    directory = tmp_path_factory.mktemp("images")
     for number, size in enumerate([(8, 6), (30, 20), (8, 6)]):
         pixels = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
         Image.fromarray(pixels).save(directory / f"{number}.png")
@@ -148,10 +148,10 @@ def test_forests_stay_exact(mode):
 
 
 @pytest.mark.tensorflow
-def test_int8_leaves_steep_functions_in_float(pictures):
+def test_int8_leaves_steep_functions_in_float(images):
     """The document's mish is e^x, sums, products and a division."""
     pytest.importorskip("tensorflow")
-    rows = [[str(path), 1.0] for path in sorted(pictures.iterdir())]
+    rows = [[str(path), 1.0] for path in sorted(images.iterdir())]
     artifact = compiled(image(), "int8", rows)
     schema = import_schema()
     tree, graph, steep = operators(bytes(artifact), "EXP", "DIV")

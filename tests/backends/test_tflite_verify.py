@@ -14,7 +14,7 @@ from lowered import build
 from op_cases import ALL_CASES, case_name
 
 import sensenet
-from sensenet.backends.quiet import silence
+from sensenet.backends.silence import silence
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.kinds import KINDS, OPTION_NUMBERS, TYPES, options_of
 from sensenet.backends.tflite.metadata import SIGNATURE_FILE, _pack_archive

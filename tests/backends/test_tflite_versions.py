@@ -16,10 +16,10 @@ from PIL import Image
 
 import sensenet
 from sensenet.backends import load_backend
-from sensenet.backends.quiet import silence
+from sensenet.backends.silence import silence
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, read_buffer, unpack
 from sensenet.backends.tflite.versions import VERSIONS, Usage, declare_versions
-from sensenet.compile.inputs import given_inputs
+from sensenet.compiler.verify.inputs import given_inputs
 from sensenet.ir.graph import apply
 from sensenet.ir.ops import dense
 from sensenet.ir.types import f32

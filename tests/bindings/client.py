@@ -52,7 +52,7 @@ def detect(job):
 
 
 def featurize(job):
-    """The features of pictures, as fields that were made of them."""
+    """The features of images, as fields that were made of them."""
     from bigml.images.featurizers import ImageFeaturizer
 
     featurizer = ImageFeaturizer(job["fields"], list(job["fields"]))

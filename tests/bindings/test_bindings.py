@@ -14,7 +14,7 @@ from conformance import read_recorded
 from documents import image
 from PIL import Image
 from random_rows import draw_rows, draw_words
-from resources import LAMINAR, RESOURCES, picture_resource, region_resource
+from resources import LAMINAR, RESOURCES, image_resource, region_resource
 
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.runtime.rows import row_encoder
@@ -30,14 +30,14 @@ pytestmark = [
 CLIENT = Path(__file__).parent / "client.py"
 ROWS = 100
 DETECTION = {"region_score_threshold": 0.01, "iou_threshold": 0.2, "max_objects": 5}
-PICTURES = 3
+IMAGES = 3
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
     generator = np.random.default_rng(3)
-    paths = [folder / f"{number}.png" for number in range(PICTURES)]
+    paths = [folder / f"{number}.png" for number in range(IMAGES)]
     for number, path in enumerate(paths):
         pixels = generator.integers(0, 256, (20 + 9 * number, 31, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path)
@@ -53,7 +53,7 @@ def extractor(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def image_fields(extractor):
-    """A picture, and the features that a network makes of it, in the bindings' words."""
+    """An image, and the features that a network makes of it, in the bindings' words."""
     names = [f"00000{number}" for number in range(1, 4)]
     analysis = {"extracted_features": [["pretrained_cnn", extractor]]}
     parent = {"name": "photo", "optype": "image", "image_analysis": analysis, "child_ids": names}
@@ -62,12 +62,12 @@ def image_fields(extractor):
 
 
 @pytest.fixture(scope="module")
-def picture_rows(pictures):
-    return [{"photo": path, "width": number} for number, path in enumerate(pictures)]
+def image_rows(images):
+    return [{"photo": path, "width": number} for number, path in enumerate(images)]
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory, pictures, picture_rows, image_fields):
+def answers(tmp_path_factory, images, image_rows, image_fields):
     """What a client's process answers to all jobs, by their names."""
     jobs = {
         name: {"kind": "predict", "resource": make(), "rows": draw_rows(make(), ROWS)}
@@ -75,17 +75,17 @@ def answers(tmp_path_factory, pictures, picture_rows, image_fields):
     }
     jobs |= {f"{name}, numpy": {**jobs[name], "kind": "numpy"} for name in LAMINAR}
     jobs["not preferred"] = {"kind": "predict", "resource": not_preferred(), "rows": [*ROWS_OF_TABLE, {}]}
-    jobs["picture"] = {"kind": "predict", "resource": picture_resource(), "rows": picture_rows}
+    jobs["image"] = {"kind": "predict", "resource": image_resource(), "rows": image_rows}
     jobs["regions"] = {
         "kind": "detect",
         "resource": region_resource(),
-        "rows": pictures,
+        "rows": images,
         "settings": DETECTION,
     }
     jobs["features"] = {
         "kind": "featurize",
         "fields": image_fields,
-        "rows": [{"000000": path} for path in pictures],
+        "rows": [{"000000": path} for path in images],
     }
     return run_client(jobs, tmp_path_factory.mktemp("jobs"))
 
@@ -156,20 +156,20 @@ def test_answers_are_those_of_the_numpy_path_of_the_bindings(answers, name):
         assert_same_prediction(answer["prediction"], expected, model.classes)
 
 
-def test_models_of_pictures(answers, picture_rows):
-    model = create_model(picture_resource())
-    expected = model(picture_rows)
-    assert len(np.unique(expected, axis=0)) == PICTURES
-    for answer, numbers in zip(answers["picture"], expected, strict=True):
+def test_models_of_images(answers, image_rows):
+    model = create_model(image_resource())
+    expected = model(image_rows)
+    assert len(np.unique(expected, axis=0)) == IMAGES
+    for answer, numbers in zip(answers["image"], expected, strict=True):
         assert_same_prediction(answer["prediction"], numbers, model.classes)
 
 
-def test_regions(answers, pictures):
+def test_regions(answers, images):
     settings = {"bounding_box_threshold": 0.01, "iou_threshold": 0.2, "max_objects": 5}
     model = create_model(region_resource(), settings)
-    for found, path, objects in zip(answers["regions"], pictures, model(pictures), strict=True):
-        with Image.open(path) as picture:
-            sides = np.array(picture.size * 2)
+    for found, path, objects in zip(answers["regions"], images, model(images), strict=True):
+        with Image.open(path) as opened:
+            sides = np.array(opened.size * 2)
         assert objects
         assert [(each["label"], each["box"], each["score"]) for each in found] == [
             (
@@ -181,9 +181,9 @@ def test_regions(answers, pictures):
         ]
 
 
-def test_features_of_pictures(answers, pictures, extractor):
-    features = create_image_feature_extractor(extractor, None)([[path] for path in pictures])
-    assert features.shape == (PICTURES, 3)
+def test_features_of_images(answers, images, extractor):
+    features = create_image_feature_extractor(extractor, None)([[path] for path in images])
+    assert features.shape == (IMAGES, 3)
     for answer, expected in zip(answers["features"], features, strict=True):
         assert list(answer.values()) == pytest.approx(expected.tolist(), abs=1e-5)
 

@@ -8,10 +8,10 @@ import pytest
 from documents import detector, ensemble, image, legacy_network, typed
 
 from sensenet.backends import load_backend
-from sensenet.bisect.reduction import reduce_graph
-from sensenet.bisect.search import Culprit, find_culprit
-from sensenet.bisect.smallest import find_smallest
-from sensenet.bisect.trial import DIFFERS, Outcome, Trial
+from sensenet.compiler.bisect.reduction import reduce_graph
+from sensenet.compiler.bisect.search import Culprit, find_culprit
+from sensenet.compiler.bisect.smallest import find_smallest
+from sensenet.compiler.bisect.trial import DIFFERS, Outcome, Trial
 from sensenet.errors import InputError, MissingPackageError
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
@@ -26,12 +26,12 @@ from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, tensors_of, weights
 from sensenet.ir.region import Region
-from sensenet.ir.signature import NumericColumn, Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
 from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes.infrastructure.rules import Pass, rewriting_pass
 from sensenet.passes.lowering.legalize import LOWERINGS
-from sensenet.passes.rewrite import Pass, rewriting_pass
+from sensenet.signature import NumericColumn, Signature
 
 GOOD = PIPELINES[2]
 
@@ -246,8 +246,8 @@ def test_a_rule_that_loops_is_found():
 
 def put_in_place(monkeypatch, changed):
     """A backend in place of every target's."""
-    for module in ("bisect.trial", "bisect.search", "compile.driver"):
-        monkeypatch.setattr(f"sensenet.{module}.load_backend", lambda _: changed)
+    for module in ("bisect.trial", "bisect.search", "driver"):
+        monkeypatch.setattr(f"sensenet.compiler.{module}.load_backend", lambda _: changed)
 
 
 def broken_backend(monkeypatch, breaks):
@@ -371,7 +371,7 @@ def test_nodes_between_those_that_matter_are_bypassed():
 
 
 def test_the_reduction_stops(monkeypatch):
-    monkeypatch.setattr("sensenet.bisect.reduction.MOST_TRIES", 3)
+    monkeypatch.setattr("sensenet.compiler.bisect.reduction.MOST_TRIES", 3)
     asked = []
 
     def shows(graph):

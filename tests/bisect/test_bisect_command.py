@@ -16,12 +16,12 @@ from documents import typed
 
 import sensenet
 from sensenet.backends import load_backend
-from sensenet.bisect.command import main
-from sensenet.compile.command import main as compile_main
+from sensenet.cli.bisect import main
+from sensenet.cli.compile import main as compile_main
 from sensenet.ir.graph import apply
 from sensenet.ir.ops.dense import Dense, Dropout
 from sensenet.passes import ALL_PASSES, PIPELINES
-from sensenet.passes.rewrite import rewriting_pass
+from sensenet.passes.infrastructure.rules import rewriting_pass
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -100,7 +100,9 @@ def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
             return executable
         return attrs.evolve(executable, run=lambda x: {n: 0 * y for n, y in executable.run(x).items()})
 
-    monkeypatch.setattr("sensenet.bisect.trial.load_backend", lambda _: attrs.evolve(backend, load=load))
+    monkeypatch.setattr(
+        "sensenet.compiler.bisect.trial.load_backend", lambda _: attrs.evolve(backend, load=load)
+    )
     assert main(["m.json", "-t", "numpy"]) == 3
     out = capsys.readouterr().out
     assert out.startswith("after the pass remove-identities: answers differ by up to ")

@@ -21,7 +21,7 @@ const ACTIONS = {
   fill: (page, selector, value) => page.fill(selector, value),
   press: (page, key) => page.keyboard.press(key),
   ask: (page, expression) => page.evaluate(expression),
-  picture: (page, path) => page.screenshot({path}).then(() => null),
+  image: (page, path) => page.screenshot({path}).then(() => null),
 };
 
 try {

@@ -1,4 +1,4 @@
-"""Chromium, headless, on a page of localhost: trees, pictures and a detector, against the interpreter.
+"""Chromium, headless, on a page of localhost: trees, images and a detector, against the interpreter.
 
 Skipped, and says so, where Chromium or Node is missing.
 """
@@ -57,21 +57,21 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def picture(site):
-    """A picture that is served, as the tensor of its pixels."""
+def image_url(site):
+    """An image that is served, as the tensor of its pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    Image.fromarray(pixels).save(site[0] / "picture.png")
+    Image.fromarray(pixels).save(site[0] / "image.png")
     return pixels[None].astype(np.float32)
 
 
-def test_chromium_predicts_as_the_interpreter_does(chromium, site, picture):
+def test_chromium_predicts_as_the_interpreter_does(chromium, site, image_url):
     root, address = site
     arrays = {
         "trees": {"numeric_inputs": encode_rows(ensemble(), ROWS)},
-        "picture": {"numeric_inputs": encode_rows(image(), [[None, 2.0]]), "image_pixel_inputs": picture},
-        "detector": {"image_pixel_inputs": picture},
+        "image": {"numeric_inputs": encode_rows(image(), [[None, 2.0]]), "image_pixel_inputs": image_url},
+        "detector": {"image_pixel_inputs": image_url},
     }
-    documents = {"trees": ensemble(), "picture": image(), "detector": detector()}
+    documents = {"trees": ensemble(), "image": image(), "detector": detector()}
     want = {}
     for name, document in documents.items():
         settings = DETECTION if name == "detector" else {}
@@ -116,8 +116,8 @@ def encode_rows(document, rows):
 
 
 def as_input(array):
-    """An input as the page takes it: a picture from the server, or numbers."""
-    return {"picture": "/picture.png"} if array.ndim == 4 else {"values": array.tolist()}
+    """An input as the page takes it: an image from the server, or numbers."""
+    return {"image": "/image.png"} if array.ndim == 4 else {"values": array.tolist()}
 
 
 def drive(executable, page, requests):

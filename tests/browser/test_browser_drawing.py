@@ -1,6 +1,6 @@
 """Chromium, headless, on the drawings: a network of 179 nodes is folded, searched and read; texts fit.
 
-Skipped, and says so, where Chromium or Node is missing. Pictures of what was seen are kept where pytest keeps
+Skipped, and says so, where Chromium or Node is missing. Images of what was seen are kept where pytest keeps
 temporary files.
 """
 
@@ -15,8 +15,8 @@ from documents import detector, ensemble
 from drawings import HOSTILE, small_graph
 from javascript import install
 
+from sensenet.drawing import draw
 from sensenet.frontend import import_graph
-from sensenet.ir.drawing import draw
 from sensenet.pretrained import get_pretrained_network
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def look(chromium, tmp_path):
             "width": width,
             "height": 900,
             "scheme": scheme,
-            "steps": [*steps, ("picture", str(tmp_path / f"graph-{width}-{scheme}.png"))],
+            "steps": [*steps, ("image", str(tmp_path / f"graph-{width}-{scheme}.png"))],
         }
         result = subprocess.run(
             ["node", str(HERE / "look.mjs")],
@@ -222,7 +222,7 @@ def test_the_panel_shows_hostile_names_as_text(look):
 
 @pytest.mark.parametrize("make", [ensemble, detector])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_of_the_picture_fit(look, make, scheme):
+def test_texts_of_the_image_fit(look, make, scheme):
     (outside, boxes) = look(
         draw(import_graph(make()), "svg"), "svg", ("ask", TEXTS_OUTSIDE), ask(COUNT, "g"), scheme=scheme
     )

@@ -20,8 +20,8 @@ from profiles import examples
 
 import sensenet
 from sensenet.backends.keras import make_executable
-from sensenet.compile.inputs import generated_inputs
-from sensenet.decompile.command import main
+from sensenet.cli.decompile import main
+from sensenet.compiler.verify.inputs import generated_inputs
 from sensenet.errors import ArtifactError, DocumentError
 from sensenet.frontend import import_graph
 from sensenet.frontend.strip import strip_weights
@@ -133,24 +133,24 @@ def test_what_only_training_depends_on_may_change(tmp_path):
     assert sensenet.decompile(model, like=typed()) == typed()
 
 
-def pictures():
-    """A row of two pictures."""
+def images():
+    """A row of two images."""
     document = image()
     document["preprocess"] = [{"type": "image", "index": 0}, {"type": "image", "index": 1}]
     document["layers"] = [dense(6, 2, "softmax")]
     return document
 
 
-def test_pictures_of_a_row_may_share_their_layers(tmp_path):
-    apart, shared = compile_keras(pictures()), compile_keras(pictures(), share_weights=True)
+def test_images_of_a_row_may_share_their_layers(tmp_path):
+    apart, shared = compile_keras(images()), compile_keras(images(), share_weights=True)
     assert len(apart.get_weights()) == 2 * len(shared.get_weights()) - 2
-    assert sensenet.decompile(apart, like=pictures()) == pictures()
-    assert_predicts_as(shared, sensenet.decompile(randomize(shared), like=pictures()))
+    assert sensenet.decompile(apart, like=images()) == images()
+    assert_predicts_as(shared, sensenet.decompile(randomize(shared), like=images()))
     shared.save(tmp_path / "m.keras")
-    assert_predicts_as(shared, sensenet.decompile(tmp_path / "m.keras", like=pictures()))
+    assert_predicts_as(shared, sensenet.decompile(tmp_path / "m.keras", like=images()))
     path = r"image_network.layers\[1\].kernel: .*trained apart.*share_weights=True"
     with pytest.raises(DocumentError, match=path):
-        sensenet.decompile(randomize(apart), like=pictures())
+        sensenet.decompile(randomize(apart), like=images())
 
 
 # What is refused
@@ -317,7 +317,7 @@ def test_decompile_is_a_function_that_needs_tensorflow_for_its_models_alone(tmp_
     path = sensenet.compile(typed(), "h5").save(tmp_path / "weights.h5")
     (tmp_path / "deepnet.json").write_text(json.dumps(typed()))
     code = """if True:
-        import inspect, sys, sensenet.decompile.driver, sensenet
+        import inspect, sys, sensenet.compiler.decompile, sensenet
         document = sensenet.decompile(sys.argv[1], like=sys.argv[2])
         print(*document, *inspect.signature(sensenet.decompile).parameters, "tensorflow" in sys.modules)
     """

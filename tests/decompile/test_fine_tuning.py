@@ -21,7 +21,7 @@ from documents import (
 from keras_2 import only_under_keras_3, run_under_keras_2
 
 import sensenet
-from sensenet.backends.weights import weighted_nodes
+from sensenet.backends.keras.weights import weighted_nodes
 from sensenet.frontend import import_graph
 
 tf = pytest.importorskip("tensorflow")
@@ -65,7 +65,7 @@ def with_trees():
 FEATURES_WITH_TREES = 9
 
 
-def pictures():
+def images():
     """Bright or dark: convolutions, batch normalization, dropout of blocks."""
     layers = [
         convolution(3, 4, strides=[2, 2], activation_function=None),
@@ -104,7 +104,7 @@ def recognition():
     bright = np.arange(ROWS) % 2
     levels = 100 + 60 * bright[:, None, None, None]
     pixels = np.clip(levels + random.normal(0, 20, (ROWS, 11, 9, 3)), 0, 255).astype(np.uint8)
-    return pictures(), [[picture] for picture in pixels], one_hot(bright), "categorical_crossentropy"
+    return images(), [[image] for image in pixels], one_hot(bright), "categorical_crossentropy"
 
 
 TASKS = {
@@ -112,7 +112,7 @@ TASKS = {
     "legacy": lambda: classification(legacy_network),
     "trees": lambda: classification(with_trees),
     "regression of an ensemble": regression,
-    "pictures": recognition,
+    "images": recognition,
 }
 
 
@@ -163,7 +163,7 @@ def test_training_goes_on_from_the_document():
 
 
 def test_a_saved_model_trains_on(tmp_path):
-    document, rows, wanted, loss = TASKS["pictures"]()
+    document, rows, wanted, loss = TASKS["images"]()
     inputs = sensenet.create_model(document).encode(rows)
     model = compile_to_train(document, loss)
     model.fit(inputs, wanted, verbose=0)

@@ -7,24 +7,30 @@ from documents import ROW
 
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, CategoricalColumn, ImageColumn, NumericColumn
-from sensenet.runtime.images import fit_image, read_image
+from sensenet.runtime.decode_image import fit_image, read_image
+from sensenet.signature import (
+    NUMERIC_INPUT,
+    PIXEL_INPUT,
+    CategoricalColumn,
+    ImageColumn,
+    NumericColumn,
+)
 
 
 def feed(signature, rows):
-    """The numeric input of rows without pictures."""
+    """The numeric input of rows without images."""
     numbers = [[_number(column, row[column.index]) for column in signature.columns] for row in rows]
     return {NUMERIC_INPUT: np.array(numbers, np.float32)}
 
 
-def feed_pictures(signature, row):
-    """The inputs of one row with pictures."""
+def feed_images(signature, row):
+    """The inputs of one row with images."""
     cells = [row[column.index] for column in signature.image_columns]
     pixels = [read_image(cell, "cell", signature.image.channels) for cell in cells]
     if len(pixels) == 1:
         stacked = pixels[0][None].astype(np.float32)
     else:
-        stacked = np.stack([fit_image(picture, signature.image, "cell") for picture in pixels])[None]
+        stacked = np.stack([fit_image(image, signature.image, "cell") for image in pixels])[None]
     return {**feed(signature, [row]), PIXEL_INPUT: stacked}
 
 

@@ -13,7 +13,7 @@ from conformance import (
     read_recorded,
     recorded_cases,
 )
-from feeding import feed, feed_pictures
+from feeding import feed, feed_images
 
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
@@ -21,8 +21,8 @@ from sensenet.ir.evaluate import evaluate, prepare
 from sensenet.ir.ops.convolution import Convolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.printer import tensors_of
-from sensenet.ir.signature import BOXES, CLASSES, PREDICTIONS, SCORES, VALID, ModelKind
 from sensenet.ir.verify import verify
+from sensenet.signature import BOXES, CLASSES, PREDICTIONS, SCORES, VALID, ModelKind
 
 BAD_CELL = (SensenetError, ValueError, TypeError, IndexError)
 """What encoding a bad cell raises here: the messages are the runtime's business."""
@@ -57,7 +57,7 @@ def check_rows(record, graph, check):
     program = prepare(graph)
     for row, want in zip(record["inputs"], record["outputs"], strict=True):
         try:
-            outputs = program(feed_pictures(graph.signature, as_cell(row)))
+            outputs = program(feed_images(graph.signature, as_cell(row)))
         except BAD_CELL:
             assert is_error(want)
             continue

@@ -139,7 +139,7 @@ FAULTS = [
         "layers[2].dense_path[2].dropout_type",
         "block",
         "layers[2].dense_path[2]",
-        "works on pictures",
+        "works on images",
     ),
     ("typed", "layers[3].inputs", [0], "layers[3]", "add takes two inputs or more"),
     ("typed", "layers[3].inputs", [], None, "a layer has one input or more"),

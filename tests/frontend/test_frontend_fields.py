@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from sensenet.errors import InputError
 from sensenet.frontend import import_graph
 from sensenet.frontend.fields import MISSING_TOKENS
-from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
-from sensenet.ir.signature import Signature
 from sensenet.models.wrappers import create_model
+from sensenet.signature import Booleans, Field, Items, Number, Signature, Terms
 
 NUMERIC = {"type": "numeric", "mean": 0.0, "stdev": 1.0}
 TEXT = {

@@ -1,4 +1,4 @@
-"""What graphs of pictures and detectors look like when they are imported."""
+"""What graphs of images and detectors look like when they are imported."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.convolution import DepthwiseConvolution2D
-from sensenet.ir.ops.image import Rescale, RescaleType
+from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.windows import Padding, convolve, convolve_depthwise
-from sensenet.ir.signature import (
+from sensenet.signature import (
     ImageColumn,
     ModelKind,
+    RescaleType,
 )
 
 
-def two_pictures():
+def two_images():
     document = image()
     document["preprocess"].insert(1, {"type": "image", "index": 2})
     document["layers"] = [dense(7, 2)]
     return document
 
 
-def test_pictures_of_a_row_share_the_networks_weights():
-    graph = import_graph(two_pictures())
+def test_images_of_a_row_share_the_networks_weights():
+    graph = import_graph(two_images())
     assert str(graph.node("image_pixel_inputs").types[0]) == "f32[?,2,?,?,3]"
     first, second = (graph.node(name) for name in ("image_layer_1", "image_layer_1_2"))
     assert first.op == second.op
@@ -73,7 +74,7 @@ def test_an_extractor_stops_at_the_last_pooling_or_convolution():
     document["image_network"]["layers"].pop()
     graph = import_graph(document, {"extract_image_features": True})
     assert graph.outputs["predictions"].node.name == "image_layer_1"
-    two = import_graph(two_pictures(), {"extract_image_features": True})
+    two = import_graph(two_images(), {"extract_image_features": True})
     assert two.signature.columns == (ImageColumn(index=0),)
 
 
@@ -102,7 +103,7 @@ def test_depthwise_convolutions_with_unequal_strides(padding, strides, size):
         np.testing.assert_allclose(got, np.maximum(expected, 0), atol=1e-6)
 
 
-def test_a_reversed_picture_is_read_through_one_gather_each():
+def test_a_reversed_image_is_read_through_one_gather_each():
     gathers = [
         op.indices.array.tolist() for op in ops_of(import_graph(image(), {"color_space": "bgr"}), Gather)
     ]

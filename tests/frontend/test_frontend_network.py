@@ -26,20 +26,20 @@ from feeding import answer, ops_of
 
 from sensenet.errors import DocumentError
 from sensenet.frontend import build_graph, import_graph, read_document
-from sensenet.ir.fields import Field
 from sensenet.ir.graph import same_graph
 from sensenet.ir.ops.basic import Slice
 from sensenet.ir.ops.convolution import Convolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense, Dropout, DropoutKind
 from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
-from sensenet.ir.signature import (
+from sensenet.settings import Settings
+from sensenet.signature import (
     CategoricalColumn,
+    Field,
     ImageColumn,
     ImageInput,
     ModelKind,
     NumericColumn,
 )
-from sensenet.settings import Settings
 
 
 def features_of(preprocess, row):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensenet.frontend import pieces
-from sensenet.frontend.arrays import pack_array
-from sensenet.frontend.pieces import LIST_KEYS, ListReader, cut_weights
-from sensenet.frontend.reader import read_bytes
+from sensenet.frontend.json import weight_lists as pieces
+from sensenet.frontend.json.arrays import pack_array
+from sensenet.frontend.json.reader import read_bytes
+from sensenet.frontend.json.weight_lists import LIST_KEYS, ListReader, cut_weights
 
 
 def read_of(text, sizes=()):

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensenet.errors import DocumentError, SensenetError
-from sensenet.frontend import import_graph, read_document, reader
-from sensenet.frontend.arrays import NotAnArrayError, pack_array
-from sensenet.frontend.envelope import read_source
-from sensenet.frontend.reader import MOST_MEMBERS, read_bytes
+from sensenet.frontend import import_graph, read_document
+from sensenet.frontend.document import read_source
+from sensenet.frontend.json import reader
+from sensenet.frontend.json.arrays import NotAnArrayError, pack_array
+from sensenet.frontend.json.reader import MOST_MEMBERS, read_bytes
 from sensenet.ir.graph import same_graph
 
 
@@ -222,7 +223,7 @@ def test_a_text_that_is_too_long(change, monkeypatch):
 
 MEASURE = """
 import sys
-from sensenet.frontend.reader import read_file
+from sensenet.frontend.json.reader import read_file
 
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from documents import convolution, dense, image, network, normalization, weights
 
-from sensenet.backends.h5 import load_weights, write_weights
-from sensenet.backends.weights import get_weights, replace_ops, set_weights, weighted_nodes
+from sensenet.backends.keras.h5 import load_weights, write_weights
+from sensenet.backends.keras.weights import get_weights, replace_ops, set_weights, weighted_nodes
 from sensenet.frontend import import_graph
-from sensenet.frontend.envelope import find_network, read_source
-from sensenet.frontend.layers import LAYERS, with_schemas
+from sensenet.frontend.document import find_network, read_source
+from sensenet.frontend.json.weight_lists import LIST_KEYS
+from sensenet.frontend.layers.table import LAYERS, with_schemas
 from sensenet.frontend.network import build_graph
-from sensenet.frontend.pieces import LIST_KEYS
 from sensenet.frontend.strip import strip_weights
 from sensenet.frontend.weights import write_weights as write_document_weights
 from sensenet.ir.graph import same_graph

@@ -27,8 +27,8 @@ from documents import (
 )
 from hypothesis import given
 
-from sensenet.backends.h5 import load_weights, write_weights
-from sensenet.compile.command import main
+from sensenet.backends.keras.h5 import load_weights, write_weights
+from sensenet.cli.compile import main
 from sensenet.errors import DocumentError
 from sensenet.frontend import import_graph
 from sensenet.frontend.strip import encode_document, strip_weights

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import pytest
 from conformance import recorded_cases
-from document_pictures import detectors
+from document_images import detectors
 from document_strategies import documents, image_documents
 from documents import (
     DOCUMENTS,
@@ -25,10 +25,10 @@ from documents import (
 from hypothesis import given
 from seeds import SEEDS
 
-from sensenet.backends.weights import get_weights, replace_ops, set_weights, weighted_nodes
-from sensenet.compile.inputs import generated_inputs
+from sensenet.backends.keras.weights import get_weights, replace_ops, set_weights, weighted_nodes
+from sensenet.compiler.verify.inputs import generated_inputs
 from sensenet.errors import DocumentError, SensenetError
-from sensenet.frontend.envelope import find_network, read_source
+from sensenet.frontend.document import find_network, read_source
 from sensenet.frontend.network import build_graph, import_graph
 from sensenet.frontend.strip import strip_weights
 from sensenet.frontend.weights import write_weights
@@ -205,15 +205,15 @@ def test_a_variance_without_a_standard_deviation_is_refused():
         write(legacy_network(), change)
 
 
-def pictures():
-    """A row of two pictures, which one image network reads."""
+def images():
+    """A row of two images, which one image network reads."""
     document = image()
     document["preprocess"] = [{"type": "image", "index": 0}, {"type": "image", "index": 1}]
     document["layers"] = [dense(6, 2, "softmax")]
     return document
 
 
-def test_one_image_network_for_several_pictures():
+def test_one_image_network_for_several_images():
     kernel = Tensor.float32(np.ones((3, 3, 3, 4)))
 
     def change(graph):
@@ -221,12 +221,12 @@ def test_one_image_network_for_several_pictures():
         assert len(both) == 2
         return replace_ops(graph, {node.name: attrs.evolve(node.op, kernel=kernel) for node in both})
 
-    assert write(pictures())[0] == pictures()
-    written, trained = write(pictures(), change)
+    assert write(images())[0] == images()
+    written, trained = write(images(), change)
     assert same_graph(import_graph(written), trained)
     path = r"image_network.layers\[1\].kernel: .*'image_layer_1' and 'image_layer_1_2'"
     with pytest.raises(DocumentError, match=path):
-        write(pictures(), change_op("image_layer_1", kernel=kernel))
+        write(images(), change_op("image_layer_1", kernel=kernel))
 
 
 def test_an_extractor_has_the_weights_of_its_layers_alone():

@@ -10,7 +10,7 @@ from documents import FEATURES, dense, image, network, normalization
 import sensenet
 from fuzz.formats import Case
 from fuzz.mutators import mutate_bytes
-from sensenet.backends.h5 import load_weights
+from sensenet.backends.keras.h5 import load_weights
 from sensenet.frontend import import_graph
 
 NAME, DOCUMENT = "case.h5", "document"

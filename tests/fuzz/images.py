@@ -16,7 +16,7 @@ from fuzz.formats import Case
 from fuzz.mutators import mutate_bytes
 from sensenet.errors import SensenetError
 from sensenet.models.wrappers import create_model
-from sensenet.runtime.images import read_image
+from sensenet.runtime.decode_image import read_image
 
 NAME = "image"
 

@@ -10,7 +10,7 @@ from fuzz.formats import Case
 from fuzz.graphs import mutate_graph, seed_graphs
 from fuzz.mutators import mutate_bytes
 from fuzz.npz import read_arrays
-from sensenet.backends.npz import write_npz
+from sensenet.backends.formats.npz import write_npz
 
 TEXT, WEIGHTS = "case.ir", "case.npz"
 

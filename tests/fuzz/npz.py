@@ -15,8 +15,8 @@ from fuzz.calling import open_and_call
 from fuzz.formats import Case
 from fuzz.graphs import Arrays, mutate_graph, seed_graphs
 from fuzz.mutators import mutate_bytes, mutate_text
-from sensenet.backends.npz import write_npz
-from sensenet.backends.numpy import GRAPH_MEMBER
+from sensenet.backends.formats.npz import write_npz
+from sensenet.backends.interpreter.numpy import GRAPH_MEMBER
 
 NAME = "case.npz"
 

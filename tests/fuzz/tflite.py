@@ -14,10 +14,10 @@ from documents import DOCUMENTS
 from fuzz.calling import IMAGE, open_and_call
 from fuzz.formats import Case
 from fuzz.mutators import mutate_bytes, mutate_json
-from sensenet.backends.files import read_members
 from sensenet.backends.tflite.flatbuffer import pack, unpack
 from sensenet.backends.tflite.metadata import SIGNATURE_FILE, _pack_archive
 from sensenet.compile import compile
+from sensenet.files.reading import read_members
 
 NAME = "case.tflite"
 INTEGERS = (

@@ -27,8 +27,8 @@ import documents
 from conformance import DATA, as_cell, read_recorded
 
 import sensenet
-from sensenet.backends.h5 import load_weights
-from sensenet.backends.weights import get_weights, weighted_nodes
+from sensenet.backends.keras.h5 import load_weights
+from sensenet.backends.keras.weights import get_weights, weighted_nodes
 from sensenet.frontend import import_graph
 from sensenet.frontend.strip import strip_weights
 
@@ -67,17 +67,17 @@ class Outcome:
 
 
 def find_cases(directory):
-    """The cases by name; pictures for them are made in the directory."""
-    picture = str(directory / "picture.png")
+    """The cases by name; images for them are made in the directory."""
+    image = str(directory / "image.png")
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    Image.fromarray(pixels).save(picture)
+    Image.fromarray(pixels).save(image)
     tabular = [[2.5, "green", 4.0], [-1.0, "red", 10.0], [None, "white", 0.5]]
     cases = {
         "typed": Case(document=documents.typed(), rows=tabular),
         "legacy": Case(document=documents.legacy_network(), rows=tabular),
         "ensemble": Case(document=documents.ensemble(), rows=tabular),
-        "image": Case(document=documents.image(), rows=[[picture, 1.0], [picture, None]]),
-        "detector": Case(document=documents.detector(), rows=[picture]),
+        "image": Case(document=documents.image(), rows=[[image, 1.0], [image, None]]),
+        "detector": Case(document=documents.detector(), rows=[image]),
     }
     for path in sorted((DATA / "h5").glob("*.json.gz")):
         record = read_recorded(path)

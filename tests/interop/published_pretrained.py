@@ -56,15 +56,15 @@ class Outcome:
 
 def exchange(python, names, directory):
     """The outcome of each network."""
-    picture = str(directory / "picture.png")
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(picture)
+    image = str(directory / "image.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(image)
     ours, theirs = directory / "ours", directory / "theirs"
     ours.mkdir()
     for name in names:
         (ours / weights_file_name(name)).write_bytes(train(name).content)
     program = Path(__file__).with_name("peer_pretrained.py")
     subprocess.run(
-        [python, str(program), str(directory), picture, *names],
+        [python, str(program), str(directory), image, *names],
         check=True,
         stdout=subprocess.DEVNULL,
         # oneDNN has no kernel for what TensorFlow fuses Mish to.
@@ -72,19 +72,19 @@ def exchange(python, names, directory):
         cwd=directory,
     )
     answers = np.load(directory / "answers.npz")
-    return {name: compare_network(name, picture, answers, ours, theirs) for name in names}
+    return {name: compare_network(name, image, answers, ours, theirs) for name in names}
 
 
-def compare_network(name, picture, answers, ours, theirs):
+def compare_network(name, image, answers, ours, theirs):
     os.environ[CACHE_VARIABLE] = str(ours)
-    expected = predict(name, picture)
-    extracted = create_image_feature_extractor(name)(picture)
+    expected = predict(name, image)
+    extracted = create_image_feature_extractor(name)(image)
     os.environ[CACHE_VARIABLE] = str(theirs)
-    returned = predict(name, picture)
+    returned = predict(name, image)
     features = bundle = None
     if NETWORKS[name].kind == "classifier":
         features = compare(answers[f"{name}/features"], extracted)
-        bundle = compare(create_image_feature_extractor(get_extractor_bundle(name))(picture), extracted)
+        bundle = compare(create_image_feature_extractor(get_extractor_bundle(name))(image), extracted)
     return Outcome(
         before=compare(answers[f"{name}/before"], expected),
         answers=compare(answers[f"{name}/after"], expected),
@@ -94,11 +94,11 @@ def compare_network(name, picture, answers, ours, theirs):
     )
 
 
-def predict(name, picture):
+def predict(name, image):
     """Probabilities, or the scores of all boxes, with the weights of the cache."""
     if NETWORKS[name].kind == "classifier":
-        return sensenet.create_model(name)(picture)
-    return sensenet.create_model(name, {"output_unfiltered_boxes": True})(picture)["scores"]
+        return sensenet.create_model(name)(image)
+    return sensenet.create_model(name, {"output_unfiltered_boxes": True})(image)["scores"]
 
 
 def compare(found, expected):

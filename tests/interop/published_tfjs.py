@@ -25,7 +25,7 @@ from published_h5 import VARIABLE, compare
 
 import sensenet
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.signature import PIXEL_INPUT
+from sensenet.signature import PIXEL_INPUT
 
 DOCUMENTS = {
     "typed": documents.typed,

@@ -135,7 +135,7 @@ def batch_normalization(op: dense.BatchNormalization, x: np.ndarray) -> np.ndarr
 
 
 def windows(size: int, window: int, stride: int, padding: Padding) -> list[list[tuple[int, int]]]:
-    """For each window on an axis: (offset in the window, position in the picture) of its pixels inside."""
+    """For each window on an axis: (offset in the window, position in the image) of its pixels inside."""
     if padding is Padding.SAME:
         count = math.ceil(size / stride)
         before = max((count - 1) * stride + window - size, 0) // 2
@@ -150,7 +150,7 @@ def windows(size: int, window: int, stride: int, padding: Padding) -> list[list[
 def over_windows(
     op: Any, x: np.ndarray, window: tuple[int, int], channels: int, compute: Callable[..., float]
 ) -> np.ndarray:
-    """`compute(picture, pixels, channel)`, pixels ((k, y), (l, x)), for each window and output channel."""
+    """`compute(plane, pixels, channel)`, pixels ((k, y), (l, x)), for each window and output channel."""
     rows = windows(x.shape[1], window[0], op.strides[0], op.padding)
     columns = windows(x.shape[2], window[1], op.strides[1], op.padding)
     result = np.empty((len(x), len(rows), len(columns), channels))
@@ -160,8 +160,8 @@ def over_windows(
 
 
 def convolve(op: Any, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    def compute(picture: np.ndarray, pixels: Any, o: int) -> float:
-        return math.fsum(float(picture[y, z] @ kernel[k, m, :, o]) for (k, y), (m, z) in pixels)
+    def compute(plane: np.ndarray, pixels: Any, o: int) -> float:
+        return math.fsum(float(plane[y, z] @ kernel[k, m, :, o]) for (k, y), (m, z) in pixels)
 
     return over_windows(op, x, kernel.shape[:2], kernel.shape[3], compute)
 
@@ -169,9 +169,9 @@ def convolve(op: Any, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def convolve_depthwise(op: Any, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     multiplier = kernel.shape[3]
 
-    def compute(picture: np.ndarray, pixels: Any, o: int) -> float:
+    def compute(plane: np.ndarray, pixels: Any, o: int) -> float:
         c, n = divmod(o, multiplier)
-        return math.fsum(float(picture[y, z, c] * kernel[k, m, c, n]) for (k, y), (m, z) in pixels)
+        return math.fsum(float(plane[y, z, c] * kernel[k, m, c, n]) for (k, y), (m, z) in pixels)
 
     return over_windows(op, x, kernel.shape[:2], kernel.shape[2] * multiplier, compute)
 
@@ -195,8 +195,8 @@ def separable_2d(op: convolution.SeparableConvolution2D, x: np.ndarray) -> np.nd
 
 def pool(reduce: Callable[[list[float]], float]) -> Callable[[Any, np.ndarray], np.ndarray]:
     def apply(op: Any, x: np.ndarray) -> np.ndarray:
-        def compute(picture: np.ndarray, pixels: Any, o: int) -> float:
-            return reduce([float(picture[y, z, o]) for (_, y), (_, z) in pixels])
+        def compute(plane: np.ndarray, pixels: Any, o: int) -> float:
+            return reduce([float(plane[y, z, o]) for (_, y), (_, z) in pixels])
 
         return over_windows(op, x, op.pool_size, x.shape[3], compute)
 
@@ -242,13 +242,13 @@ def rescale(op: image.Rescale, x: np.ndarray) -> np.ndarray:
     ratios = [np.float32(op.height) / np.float32(x.shape[1]), np.float32(op.width) / np.float32(x.shape[2])]
     if op.method is image.RescaleType.WARP:
         rows, columns = nearest(x.shape[1], op.height), nearest(x.shape[2], op.width)
-        return np.asarray([[[picture[i, j] for j in columns] for i in rows] for picture in x])
+        return np.asarray([[[plane[i, j] for j in columns] for i in rows] for plane in x])
     ratio = min(ratios) if op.method is image.RescaleType.PAD else max(ratios)
     exact = [np.float32(x.shape[1]) * ratio, np.float32(x.shape[2]) * ratio]
     rows, columns = (nearest(n, round(float(m))) for n, m in zip(x.shape[1:3], exact, strict=True))
     result = []
-    for picture in x:
-        scaled = np.asarray([[picture[i, j] for j in columns] for i in rows])
+    for plane in x:
+        scaled = np.asarray([[plane[i, j] for j in columns] for i in rows])
         if op.method is image.RescaleType.CROP:
             top = round(float((exact[0] - np.float32(op.height)) / np.float32(2)))
             left = round(float((exact[1] - np.float32(op.width)) / np.float32(2)))

@@ -33,7 +33,7 @@ RELU = ActivationFunction.RELU
 
 
 def spans(size, window, stride, padding):
-    """For each window of an axis, the pairs (position in the window, pixel) that lie in the picture."""
+    """For each window of an axis, the pairs (position in the window, pixel) that lie in the image."""
     if padding is Padding.VALID:
         starts = range(0, size - window + 1, stride)
     else:
@@ -77,7 +77,7 @@ def slow_depthwise(x, kernel, strides, padding):
 
 
 @st.composite
-def picture_and_windows(draw, equal_strides=False):
+def image_and_windows(draw, equal_strides=False):
     """(x, window, strides, padding) that go together; sizes from 1 to 9, strides beyond the window too."""
     window = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
     strides = draw(st.tuples(st.integers(1, 3), st.integers(1, 5)))
@@ -102,7 +102,7 @@ def check(op, x, expected):
     assert unknown == f32(None, *[None] * (y.ndim - 2), y.shape[-1])
 
 
-@given(picture_and_windows(), st.integers(1, 3), st.booleans())
+@given(image_and_windows(), st.integers(1, 3), st.booleans())
 def test_convolution(case, filters, biased):
     x, window, strides, padding = case
     kernel, bias = noise((*window, x.shape[3], filters), 1), noise(filters, 2)
@@ -117,7 +117,7 @@ def test_convolution(case, filters, biased):
     check(op, x, expected)
 
 
-@given(picture_and_windows(equal_strides=True), st.integers(1, 3), st.booleans())
+@given(image_and_windows(equal_strides=True), st.integers(1, 3), st.booleans())
 def test_depthwise_convolution(case, multiplier, biased):
     x, window, strides, padding = case
     kernel, bias = noise((*window, x.shape[3], multiplier), 1), noise(x.shape[3] * multiplier, 2)
@@ -132,7 +132,7 @@ def test_depthwise_convolution(case, multiplier, biased):
     check(op, x, expected)
 
 
-@given(picture_and_windows(equal_strides=True), st.integers(1, 2), st.integers(1, 3))
+@given(image_and_windows(equal_strides=True), st.integers(1, 2), st.integers(1, 3))
 def test_separable_convolution(case, multiplier, filters):
     x, window, strides, padding = case
     depth = noise((*window, x.shape[3], multiplier), 1)
@@ -149,7 +149,7 @@ def test_separable_convolution(case, multiplier, filters):
     check(op, x, expected)
 
 
-@given(picture_and_windows())
+@given(image_and_windows())
 def test_pools(case):
     x, window, strides, padding = case
     for op_class, reduce in ((MaxPool2D, np.max), (AveragePool2D, np.mean)):
@@ -177,7 +177,7 @@ def test_global_pools():
     check(GlobalMaxPool2D(), x, x.max(axis=(1, 2)))
 
 
-def test_global_average_of_a_large_picture_keeps_its_digits():
+def test_global_average_of_a_large_image_keeps_its_digits():
     x = np.full((1, 2000, 1000, 2), 16777215 / 16777216, np.float32)
     np.testing.assert_array_equal(GlobalAveragePool2D().evaluate(x), x[:, 0, 0])
 
@@ -207,14 +207,14 @@ def test_bilinear_upsampling(size, factors):
     check(Upsample2D(size=factors, method=UpsampleMethod.BILINEAR), x, expected)
 
 
-def interpolate(picture, row, column):
+def interpolate(image, row, column):
     """The colour at a point between pixel centres: each pixel weighs as much as it is near; edges repeat."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     total = 0.0
     for i in (math.floor(row), math.floor(row) + 1):
         for j in (math.floor(column), math.floor(column) + 1):
             weight = (1 - abs(row - i)) * (1 - abs(column - j))
-            total = total + weight * picture[min(max(i, 0), height - 1), min(max(j, 0), width - 1)]
+            total = total + weight * image[min(max(i, 0), height - 1), min(max(j, 0), width - 1)]
     return total
 
 
@@ -231,7 +231,7 @@ def test_parts_do_not_change_the_result(limit, monkeypatch):
         np.testing.assert_allclose(y, slow_depthwise(x, depth, strides, padding), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(64, 8, 8, 16), (1, 64, 64, 16)], ids=["pictures", "rows"])
+@pytest.mark.parametrize("shape", [(64, 8, 8, 16), (1, 64, 64, 16)], ids=["images", "rows"])
 def test_windows_are_not_copied_all_at_once(shape, monkeypatch):
     monkeypatch.setattr(windows, "BUFFER_ELEMENTS", 1 << 16)
     x, kernel = noise(shape), noise((3, 3, 16, 4), 1)
@@ -311,6 +311,6 @@ def test_wrong_types_are_refused(op, x, message):
         MaxPool2D(pool_size=(3, 3), strides=(1, 1)),
     ],
 )
-def test_a_picture_that_turns_out_smaller_than_the_window(op):
+def test_a_image_that_turns_out_smaller_than_the_window(op):
     with pytest.raises(InputError, match="2 × 9 pixels"):
         op.evaluate(np.zeros((1, 2, 9, 2), np.float32))

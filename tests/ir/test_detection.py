@@ -23,7 +23,7 @@ def sigmoid(x):
 
 
 def slow_decode(raw, op):
-    """[(x1, y1, x2, y2, score, class)] of one picture's raw[row][column][number], in float64."""
+    """[(x1, y1, x2, y2, score, class)] of one image's raw[row][column][number], in float64."""
     found = []
     for i, row in enumerate(raw):
         for j, numbers in enumerate(row):
@@ -46,11 +46,11 @@ def test_decoding(rows, columns, classes, seed):
     op = DecodeBoxes(anchors=Tensor.float32(anchors), stride=16, xyscale=1.05, classes=classes, input_size=96)
     x = generator.normal(size=(2, rows, columns, len(anchors) * (5 + classes))).astype(np.float32)
     boxes, scores, numbers = op.evaluate(x)
-    for picture in range(2):
-        expected = np.array(slow_decode(x[picture], op))
-        np.testing.assert_allclose(boxes[picture], expected[:, :4], rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(scores[picture], expected[:, 4], rtol=1e-5)
-        np.testing.assert_array_equal(numbers[picture], expected[:, 5])
+    for row in range(2):
+        expected = np.array(slow_decode(x[row], op))
+        np.testing.assert_allclose(boxes[row], expected[:, :4], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(scores[row], expected[:, 4], rtol=1e-5)
+        np.testing.assert_array_equal(numbers[row], expected[:, 5])
     types = op.infer(f32(*x.shape))
     assert all(t.accepts(result) for t, result in zip(types, (boxes, scores, numbers), strict=True))
     assert [t.shape[1] for t in op.infer(f32(None, None, columns, x.shape[3]))] == [None, None, None]
@@ -109,7 +109,7 @@ def test_suppression(case, score_threshold, iou_threshold, max_objects):
     boxes, scores = case
     op = SuppressBoxes(score_threshold=score_threshold, iou_threshold=iou_threshold, max_objects=max_objects)
     classes = np.arange(len(boxes), dtype=np.int32)
-    # The second picture holds the same boxes in reverse: rows of a batch don't touch each other.
+    # The second image holds the same boxes in reverse: rows of a batch don't touch each other.
     results = op.evaluate(
         np.stack([boxes, boxes[::-1]]), np.stack([scores, scores[::-1]]), np.stack([classes, classes[::-1]])
     )
@@ -117,17 +117,17 @@ def test_suppression(case, score_threshold, iou_threshold, max_objects):
         f32(None, len(boxes), 4), f32(None, len(boxes)), TensorType(DType.INT32, (None, len(boxes)))
     )
     assert all(t.accepts(result) for t, result in zip(types, results, strict=True))
-    for picture, order in enumerate((slice(None), slice(None, None, -1))):
+    for row, order in enumerate((slice(None), slice(None, None, -1))):
         expected = slow_suppress(boxes[order].tolist(), scores[order].tolist(), op)
         rows = expected + [0] * (max_objects - len(expected))
-        assert results[3][picture] == len(expected)
-        np.testing.assert_array_equal(results[0][picture], boxes[order][rows])
-        np.testing.assert_array_equal(results[1][picture], scores[order][rows])
-        np.testing.assert_array_equal(results[2][picture], classes[order][rows])
+        assert results[3][row] == len(expected)
+        np.testing.assert_array_equal(results[0][row], boxes[order][rows])
+        np.testing.assert_array_equal(results[1][row], scores[order][rows])
+        np.testing.assert_array_equal(results[2][row], classes[order][rows])
 
 
 def suppress(boxes, scores, **options):
-    """The positions that stay of one picture."""
+    """The positions that stay of one image."""
     settings = {"score_threshold": 0.5, "iou_threshold": 0.5, "max_objects": 5} | options
     return SuppressBoxes(**settings).choose(np.array(boxes, np.float32), np.array(scores, np.float32))
 

@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from sensenet.errors import InputError, VerifyError
 from sensenet.ir.ops.basic import Gather, Slice, Subtract
-from sensenet.ir.ops.image import Index, Rescale, RescaleType, nearest_indices, rescale
+from sensenet.ir.ops.image import Index, Rescale, nearest_indices, rescale
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import DType, Tensor, TensorType, f32
+from sensenet.signature import RescaleType
 
 WARP, PAD, CROP = RescaleType.WARP, RescaleType.PAD, RescaleType.CROP
 
 
 def numbered(height, width, channels=1):
-    """A picture in which every number is another."""
+    """An image in which every number is another."""
     size = height * width * channels
     return np.arange(size, dtype=np.float32).reshape(1, height, width, channels)
 
@@ -70,7 +71,7 @@ def test_warp_scales_both_axes():
     assert y.dtype == np.float32
 
 
-def test_pad_puts_the_picture_at_the_top_left_and_fills_with_its_mean():
+def test_pad_puts_the_image_at_the_top_left_and_fills_with_its_mean():
     x = numbered(2, 4, 3)
     y = Rescale(height=6, width=8, method=PAD).evaluate(x)
     np.testing.assert_array_equal(y[:, :4, :8], x.repeat(2, axis=1).repeat(2, axis=2))
@@ -80,7 +81,7 @@ def test_pad_puts_the_picture_at_the_top_left_and_fills_with_its_mean():
     assert (y[:, :, 4:] == 11.5).all()
 
 
-def test_pad_fills_with_the_mean_of_the_scaled_picture():
+def test_pad_fills_with_the_mean_of_the_scaled_image():
     x = np.array([0, 0, 1, 1, 0], np.float32).reshape(1, 1, 5, 1)
     y = Rescale(height=1, width=2, method=PAD).evaluate(np.concatenate([x, x, x], axis=1))
     np.testing.assert_array_equal(y[0, :, :, 0], [[0, 1]])  # 3 × 5 becomes 1 × 2: nothing to fill
@@ -88,7 +89,7 @@ def test_pad_fills_with_the_mean_of_the_scaled_picture():
     np.testing.assert_array_equal(y[0, :, :, 0], [[0, 1], [0.5, 0.5]])  # not 0.4, the original's mean
 
 
-def test_pad_takes_each_picture_of_a_batch_by_itself():
+def test_pad_takes_each_image_of_a_batch_by_itself():
     x = np.concatenate([numbered(1, 2), numbered(1, 2) + 100])
     y = Rescale(height=2, width=2, method=PAD).evaluate(x)
     assert (y[0, 1] == 0.5).all()
@@ -142,13 +143,13 @@ def test_bytes_are_rescaled_like_floats():
         )
 
 
-def test_a_picture_too_thin_to_pad():
+def test_a_image_too_thin_to_pad():
     with pytest.raises(InputError, match=r"2 × 120 pixels.*too thin.*'pad'"):
         Rescale(height=24, width=20, method=PAD).evaluate(numbered(2, 120))
     assert Rescale(height=24, width=20, method=CROP).evaluate(numbered(2, 120)).shape == (1, 24, 20, 1)
 
 
-def test_an_empty_picture():
+def test_an_empty_image():
     with pytest.raises(InputError, match="empty"):
         Rescale(height=2, width=2, method=WARP).evaluate(np.zeros((1, 0, 3, 3), np.float32))
 

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from hypothesis import given
 from op_cases import ALL_CASES, OpCase, case_name, floats, weights
-from strategies import PICTURE_OPS, TABULAR_OPS, graphs
+from strategies import IMAGE_OPS, TABULAR_OPS, graphs
 
 from sensenet.frontend import import_graph
 from sensenet.ir.cost import MULTIPLY_ADDS, graph_multiply_adds, graph_parameters, multiply_adds, parameters
@@ -14,16 +14,16 @@ from sensenet.ir.graph import Graph, Node, apply
 from sensenet.ir.ops import basic, convolution, core, dense, detection, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, TensorType, f32
 from sensenet.pretrained import get_pretrained_network
+from sensenet.signature import Signature
 
 
 def node_of(op, *types: TensorType) -> Node:
     return apply(op, *(apply(core.Input(type=t)).value for t in types))
 
 
-PICTURE = f32(None, 8, 6, 3)
+IMAGE = f32(None, 8, 6, 3)
 
 COUNTED = (
     # op, type of the input, parameters, multiply-adds
@@ -33,30 +33,30 @@ COUNTED = (
     (dense.BatchedDense(kernel=weights(2, 3, 5), bias=weights(2, 5)), f32(None, 3), 40, 30),
     (dense.BatchedDense(kernel=weights(2, 3, 5)), f32(2, None, 3), 30, 30),
     (basic.Mean(axis=1), f32(None, 4, 3), 0, 3),
-    (convolution.Convolution2D(kernel=weights(3, 2, 3, 4), bias=weights(4)), PICTURE, 76, 6 * 5 * 72),
+    (convolution.Convolution2D(kernel=weights(3, 2, 3, 4), bias=weights(4)), IMAGE, 76, 6 * 5 * 72),
     (
         convolution.Convolution2D(kernel=weights(3, 2, 3, 4), strides=(2, 2), padding=Padding.SAME),
-        PICTURE,
+        IMAGE,
         72,
         4 * 3 * 72,
     ),
     (convolution.Convolution2D(kernel=weights(3, 2, 3, 4)), f32(None, None, None, 3), 72, 72),
-    (convolution.DepthwiseConvolution2D(kernel=weights(3, 2, 3, 2)), PICTURE, 36, 6 * 5 * 36),
+    (convolution.DepthwiseConvolution2D(kernel=weights(3, 2, 3, 2)), IMAGE, 36, 6 * 5 * 36),
     (
         convolution.SeparableConvolution2D(
             depth_kernel=weights(3, 2, 3, 2), point_kernel=weights(1, 1, 6, 4)
         ),
-        PICTURE,
+        IMAGE,
         36 + 24,
         6 * 5 * (36 + 24),
     ),
-    (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), PICTURE, 0, 0),
-    (convolution.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), PICTURE, 0, 4 * 3 * 3),
-    (convolution.GlobalAveragePool2D(), PICTURE, 0, 3),
-    (convolution.Upsample2D(size=(2, 3)), PICTURE, 0, 0),
+    (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 0),
+    (convolution.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 4 * 3 * 3),
+    (convolution.GlobalAveragePool2D(), IMAGE, 0, 3),
+    (convolution.Upsample2D(size=(2, 3)), IMAGE, 0, 0),
     (
         convolution.Upsample2D(size=(2, 3), method=convolution.UpsampleMethod.BILINEAR),
-        PICTURE,
+        IMAGE,
         0,
         8 * 18 * 3 + 16 * 18 * 3,
     ),
@@ -97,7 +97,7 @@ def test_every_op_has_a_cost(case: OpCase):
     assert graph_parameters(graph) <= sum(map(parameters, graph.nodes))
 
 
-@given(graphs(TABULAR_OPS | PICTURE_OPS))
+@given(graphs(TABULAR_OPS | IMAGE_OPS))
 def test_costs_are_whole_numbers(graph):
     for node in graph.nodes:
         assert type(parameters(node)) is type(multiply_adds(node)) is int

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import ALL_CASES, CASES, OpCase, case_name, floats
 
+from sensenet.drawing import to_dot
+from sensenet.drawing.blocks import find_blocks
 from sensenet.frontend import import_graph
-from sensenet.ir.drawing import to_dot
-from sensenet.ir.drawing.blocks import find_blocks
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.detection import DecodeBoxes
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import Signature
 
 STRING = r'"(?:[^"\\]|\\.)*"'
 ATTRIBUTES = rf"\[\w+=(?:{STRING}|\w+)(?:, \w+=(?:{STRING}|\w+))*\]"

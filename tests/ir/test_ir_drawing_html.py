@@ -13,15 +13,15 @@ from drawings import HOSTILE, small_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import floats
-from strategies import PICTURE_OPS, TABULAR_OPS, documents, graphs
+from strategies import IMAGE_OPS, TABULAR_OPS, documents, graphs
 
+from sensenet.drawing import to_html
 from sensenet.frontend import import_graph
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters
-from sensenet.ir.drawing import to_html
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import core, dense
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import Signature
 
 VOID = {"meta", "link", "input", "img", "br"}
 
@@ -66,7 +66,7 @@ class Page(HTMLParser):
         return json.loads(self.raw[1][1])
 
 
-@given(graphs(TABULAR_OPS | PICTURE_OPS))
+@given(graphs(TABULAR_OPS | IMAGE_OPS))
 def test_every_node_is_drawn_once(graph):
     page = Page(to_html(graph))
     assert sorted(page.nodes) == list(range(len(graph.nodes)))

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensenet.ir.drawing.layout import SPACING, arrange
+from sensenet.drawing.layout import SPACING, arrange
 
 ROUNDING = 1
 SIZE = st.tuples(st.integers(1, 60).map(lambda half: 2 * half), st.integers(10, 50))
@@ -32,7 +32,7 @@ def overlap(a, b):
 
 
 @given(drawings())
-def test_boxes_are_apart_and_inside_the_picture(drawing):
+def test_boxes_are_apart_and_inside_the_image(drawing):
     sizes, edges = drawing
     layout = arrange(sizes, edges)
     boxes = list(rectangles(sizes, layout))

@@ -1,4 +1,4 @@
-"""The picture: well-formed XML, every node once, texts that fit, hostile names as text."""
+"""The image: well-formed XML, every node once, texts that fit, hostile names as text."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import ALL_CASES, case_name, floats
-from strategies import PICTURE_OPS, TABULAR_OPS, graphs
+from strategies import IMAGE_OPS, TABULAR_OPS, graphs
 
 import sensenet.ir.ops
-from sensenet.ir.drawing import FORMS, draw, to_svg
-from sensenet.ir.drawing.captions import columns, cut, family, make_caption, printable
-from sensenet.ir.drawing.svg import COLUMN, PADDING, STYLE
+from sensenet.drawing import FORMS, draw, to_svg
+from sensenet.drawing.captions import columns, cut, family, make_caption, printable
+from sensenet.drawing.svg import COLUMN, PADDING, STYLE
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import basic, core, dense
 from sensenet.ir.ops.table import OP_CLASSES
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import Signature
 
 SVG = "{http://www.w3.org/2000/svg}"
 ANY_TEXT = st.text(st.characters(codec=None))
@@ -46,7 +46,7 @@ def require_room(group: ET.Element) -> None:
     assert all(used * COLUMN <= room + 1e-6 for used in lines.values())
 
 
-@given(graphs(TABULAR_OPS | PICTURE_OPS))
+@given(graphs(TABULAR_OPS | IMAGE_OPS))
 def test_every_node_is_drawn_once(graph):
     svg = to_svg(graph)
     names = [group.find(f"{SVG}title").text.split("\n")[0] for group in groups(svg, "node")]
@@ -73,7 +73,7 @@ def test_every_family_of_ops_has_a_color():
         assert STYLE.count(f".graph .{family(op)} rect {{") == 2, "one light, one dark"
 
 
-def test_the_picture_is_described():
+def test_the_image_is_described():
     x = apply(core.Input(type=f32(None, 3)), name="x")
     svg = to_svg(Graph.create([x], {"y": x.value}, Signature(name="Iris")))
     root = ET.fromstring(svg)

@@ -15,8 +15,8 @@ from sensenet.ir.graph import Graph, Node, apply, constant
 from sensenet.ir.ops.basic import Add, Concatenate, Divide, Lookup, Multiply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dropout, DropoutKind
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import DType, Tensor, TensorType, f32
+from sensenet.signature import Signature
 
 EXPONENTIAL = Activation(function=ActivationFunction.EXPONENTIAL)
 

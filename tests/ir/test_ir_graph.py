@@ -14,9 +14,9 @@ from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dropout, DropoutKind
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
+from sensenet.signature import Signature
 
 DEEP = 20_000
 DEEPER = 100_000

@@ -13,9 +13,9 @@ from sensenet.frontend import import_graph
 from sensenet.ir.interface import check_graph, check_interface
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, weights
-from sensenet.ir.signature import NumericColumn, Signature
 from sensenet.ir.types import DType, TensorType, f32
 from sensenet.models.wrappers import create_model
+from sensenet.signature import NumericColumn, Signature
 
 NUMBERS = Signature(columns=[NumericColumn(index=0), NumericColumn(index=1)], classes=["a", "b"])
 

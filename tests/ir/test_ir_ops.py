@@ -143,7 +143,7 @@ NOTHING = Region.create([], {"y": constant(Tensor(bools(True)))})
 INT = TensorType(DType.INT32, (None, 3))
 BOOL = TensorType(DType.BOOL, (None, 3))
 ROWS = f32(None, 3)
-PICTURE = f32(None, 8, 8, 3)
+IMAGE = f32(None, 8, 8, 3)
 FOREST = {
     "feature": Tensor.int32([1, 0, 0]),
     "threshold": Tensor.float32([0, 0, 0]),
@@ -233,30 +233,30 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
     (dense.Activation(function=ActivationFunction.RELU), (INT,)),
     (dense.Activation(function=ActivationFunction.SOFTMAX), (f32(),)),
     (dense.Dropout(kind=dense.DropoutKind.ZERO, rate=0.5), (BOOL,)),
-    (convolution.Convolution2D(kernel=weights(3, 3, 4, 2)), (PICTURE,)),
-    (convolution.Convolution2D(kernel=weights(3, 3)), (PICTURE,)),
-    (convolution.Convolution2D(kernel=weights(9, 3, 3, 2)), (PICTURE,)),
-    (convolution.Convolution2D(kernel=weights(3, 3, 3, 2), bias=weights(3)), (PICTURE,)),
-    (convolution.Convolution2D(kernel=weights(3, 3, 3, 2), strides=(0, 1)), (PICTURE,)),
-    (convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 2), strides=(1, 2)), (PICTURE,)),
-    (convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 2), bias=weights(3)), (PICTURE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3, 4, 2)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(9, 3, 3, 2)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3, 3, 2), bias=weights(3)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3, 3, 2), strides=(0, 1)), (IMAGE,)),
+    (convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 2), strides=(1, 2)), (IMAGE,)),
+    (convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 2), bias=weights(3)), (IMAGE,)),
     (
         convolution.SeparableConvolution2D(
             depth_kernel=weights(3, 3, 3, 2), point_kernel=weights(1, 1, 5, 4)
         ),
-        (PICTURE,),
+        (IMAGE,),
     ),
     (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), (ROWS,)),
-    (convolution.MaxPool2D(pool_size=(9, 1), strides=(1, 1)), (PICTURE,)),
-    (convolution.AveragePool2D(pool_size=(0, 1), strides=(1, 1)), (PICTURE,)),
+    (convolution.MaxPool2D(pool_size=(9, 1), strides=(1, 1)), (IMAGE,)),
+    (convolution.AveragePool2D(pool_size=(0, 1), strides=(1, 1)), (IMAGE,)),
     (convolution.GlobalAveragePool2D(), (ROWS,)),
     (convolution.GlobalMaxPool2D(), (TensorType(DType.INT32, (None, 8, 8, 3)),)),
-    (convolution.Pad2D(padding=((0, -1), (0, 0))), (PICTURE,)),
-    (convolution.Upsample2D(size=(2, 0)), (PICTURE,)),
-    (image.Index(axis=1, index=8), (PICTURE,)),
-    (image.Index(axis=4, index=0), (PICTURE,)),
-    (image.Index(axis=1, index=-1), (PICTURE,)),
-    (image.Rescale(height=0, width=3, method=image.RescaleType.WARP), (PICTURE,)),
+    (convolution.Pad2D(padding=((0, -1), (0, 0))), (IMAGE,)),
+    (convolution.Upsample2D(size=(2, 0)), (IMAGE,)),
+    (image.Index(axis=1, index=8), (IMAGE,)),
+    (image.Index(axis=4, index=0), (IMAGE,)),
+    (image.Index(axis=1, index=-1), (IMAGE,)),
+    (image.Rescale(height=0, width=3, method=image.RescaleType.WARP), (IMAGE,)),
     (image.Rescale(height=3, width=3, method=image.RescaleType.WARP), (ROWS,)),
     (
         detection.DecodeBoxes(anchors=weights(2, 2), stride=8, xyscale=1.0, classes=3, input_size=64),
@@ -266,7 +266,7 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
         detection.DecodeBoxes(anchors=weights(2, 3), stride=8, xyscale=1.0, classes=3, input_size=64),
         (f32(None, 8, 8, 16),),
     ),
-    (detection.ScaleBoxes(), (f32(None, 8, 3), PICTURE)),
+    (detection.ScaleBoxes(), (f32(None, 8, 3), IMAGE)),
     (detection.ScaleBoxes(), (f32(None, 8, 4), ROWS)),
     (
         detection.SuppressBoxes(score_threshold=0.5, iou_threshold=0.5, max_objects=0),
@@ -354,7 +354,7 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
     (shape.Stack(axis=0), (ROWS, INT)),
     (shape.Stack(axis=3), (ROWS, ROWS)),
     (shape.Resize2D(method=NEAREST), (ROWS, SIZES)),
-    (shape.Resize2D(method=NEAREST), (PICTURE, f32(2))),
+    (shape.Resize2D(method=NEAREST), (IMAGE, f32(2))),
     (doubling(), (ROWS, TensorType(DType.INT32, (1,)))),
     (doubling(), (f32(None, 2), f32(1))),
     (doubling(), (f32(None, 2),)),
@@ -384,13 +384,13 @@ def test_dense_without_units_or_inputs():
     np.testing.assert_array_equal(constant.evaluate(floats(3, 0)), [constant.bias.array] * 3)
 
 
-def test_dense_on_pictures_is_dense_on_their_pixels():
+def test_dense_on_images_is_dense_on_their_pixels():
     op = dense.Dense(kernel=weights(3, 4), bias=weights(4), activation=ActivationFunction.TANH)
-    pictures = floats(2, 5, 6, 3)
-    by_pixel = op.evaluate(pictures.reshape(-1, 3)).reshape(2, 5, 6, 4)
-    np.testing.assert_array_equal(op.evaluate(pictures), by_pixel, strict=True)
-    np.testing.assert_allclose(by_pixel, dense_by_einsum(op, pictures), rtol=1e-5, atol=1e-6)
-    assert op.evaluate(pictures[:0]).shape == (0, 5, 6, 4)
+    images = floats(2, 5, 6, 3)
+    by_pixel = op.evaluate(images.reshape(-1, 3)).reshape(2, 5, 6, 4)
+    np.testing.assert_array_equal(op.evaluate(images), by_pixel, strict=True)
+    np.testing.assert_allclose(by_pixel, dense_by_einsum(op, images), rtol=1e-5, atol=1e-6)
+    assert op.evaluate(images[:0]).shape == (0, 5, 6, 4)
 
 
 @pytest.mark.parametrize(

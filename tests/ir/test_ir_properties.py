@@ -7,10 +7,10 @@ import pytest
 from graph_strategies import BUILDERS
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import PICTURE_OPS, TABULAR_OPS, documents, feeds, graphs, tensors
+from strategies import IMAGE_OPS, TABULAR_OPS, documents, feeds, graphs, tensors
 
+from sensenet.drawing import to_dot
 from sensenet.frontend import import_graph
-from sensenet.ir.drawing import to_dot
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, rebuild, same_graph
 from sensenet.ir.ops import core
@@ -20,7 +20,7 @@ from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Tensor
 from sensenet.ir.verify import verify
 
-ALL_OPS = TABULAR_OPS | PICTURE_OPS
+ALL_OPS = TABULAR_OPS | IMAGE_OPS
 
 
 def read_back(graph: Graph) -> Graph:

@@ -9,19 +9,19 @@ import pytest
 from op_cases import floats
 from tensor_op_cases import doubling
 
-from sensenet.backends.text import parse_saved
+from sensenet.backends.interpreter.executable import parse_saved
+from sensenet.drawing import FORMS, draw
 from sensenet.errors import ArtifactError, InputError, TextFormError, VerifyError
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters
-from sensenet.ir.drawing import FORMS, draw
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Node, apply, constant, same_graph
 from sensenet.ir.ops import basic, control, core, dense, reduction
 from sensenet.ir.parser import DEEPEST_REGION, parse_graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.region import Region, map_regions, regions_of
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
+from sensenet.signature import Signature
 
 LOOP = """sensenet graph
 %x = input() {type=f32[?,2]} : f32[?,2]

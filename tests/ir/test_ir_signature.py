@@ -7,14 +7,18 @@ import json
 import pytest
 
 from sensenet.errors import ArtifactError
-from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
-from sensenet.ir.signature import (
+from sensenet.signature import (
+    Booleans,
     CategoricalColumn,
+    Field,
     ImageColumn,
     ImageInput,
+    Items,
     ModelKind,
+    Number,
     NumericColumn,
     Signature,
+    Terms,
 )
 
 FULL = Signature(

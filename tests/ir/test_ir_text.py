@@ -20,8 +20,8 @@ from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.detection import DecodeBoxes
 from sensenet.ir.parser import parse_graph, parse_op
 from sensenet.ir.printer import is_inline, op_weights, print_attributes, print_graph, print_tensor, weights
-from sensenet.ir.signature import CategoricalColumn, Signature
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import CategoricalColumn, Signature
 
 NO_SIGNATURE = json.dumps(Signature().to_json(), sort_keys=True)
 HEAD = "sensenet graph\n"

@@ -17,9 +17,9 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.ops.reduction import ReduceAny
 from sensenet.ir.ops.table import OP_CLASSES
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
+from sensenet.signature import Signature
 
 RELU = Activation(function=ActivationFunction.RELU)
 

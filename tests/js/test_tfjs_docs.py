@@ -13,10 +13,10 @@ from documents import ensemble, typed
 from javascript import install, needs_tensorflowjs
 
 import sensenet
-from sensenet.ir.signature import CategoricalColumn, ImageColumn, NumericColumn, Signature
 from sensenet.models.wrappers import create_model
 from sensenet.runtime.rows import row_encoder
 from sensenet.runtime.tables import as_table
+from sensenet.signature import CategoricalColumn, ImageColumn, NumericColumn, Signature
 
 PAGE = Path(__file__).parents[2] / "docs" / "tfjs.md"
 ENCODER, PROGRAM = re.findall(r"^```js\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -28,7 +28,7 @@ COLUMNS = (
     NumericColumn(index=-1),
 )
 ROWS = [
-    [2.5, "red", "picture.png", 1],
+    [2.5, "red", "image.png", 1],
     [None, None, None, None],
     ["1e3", True, None, " 7 "],
     [-0.0, 3, None, True],

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from javascript import needs_tensorflowjs
 from PIL import Image
-from resources import RESOURCES, picture_resource, region_resource
+from resources import RESOURCES, image_resource, region_resource
 
 import sensenet
 from sensenet.backends import TARGETS
+from sensenet.cli.predict import main
 from sensenet.errors import InputError
 from sensenet.models.wrappers import create_model
-from sensenet.predict.command import main
 
 ROWS = (
     {
@@ -116,14 +116,14 @@ def test_a_text_that_cannot_be_read_is_told_with_its_line(tmp_path, capsys):
     assert 'rows.csv, line 3: field "tags": the separator of the field\'s items' in error
 
 
-def test_pictures_by_name(tmp_path):
-    Image.new("RGB", (9, 7), (200, 30, 90)).save(tmp_path / "picture.png")
-    model = create_model(picture_resource(), {"image_path_prefix": str(tmp_path)})
-    np.testing.assert_array_equal(model({"photo": "picture.png", "width": 2}), model([["picture.png", 2]]))
-    assert not np.array_equal(model({"photo": "picture.png"}), model({"width": None}))
+def test_images_by_name(tmp_path):
+    Image.new("RGB", (9, 7), (200, 30, 90)).save(tmp_path / "image.png")
+    model = create_model(image_resource(), {"image_path_prefix": str(tmp_path)})
+    np.testing.assert_array_equal(model({"photo": "image.png", "width": 2}), model([["image.png", 2]]))
+    assert not np.array_equal(model({"photo": "image.png"}), model({"width": None}))
 
 
-def test_objects_on_pictures_by_name(tmp_path):
+def test_objects_on_images_by_name(tmp_path):
     paths = [str(tmp_path / f"{size}.png") for size in (8, 20)]
     for path, size in zip(paths, (8, 20), strict=True):
         Image.effect_noise((size, 16), 90).convert("RGB").save(path)

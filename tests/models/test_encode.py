@@ -39,7 +39,7 @@ def test_many_rows_and_none():
     assert model.encode(rows[:0])["numeric_inputs"].shape == (0, 5)
 
 
-def test_pictures_have_the_size_of_the_network():
+def test_images_have_the_size_of_the_network():
     model = sensenet.create_model(image())
     rows = [[np.full((side, 9, 3), side, np.uint8), 1.0] for side in range(5, 45)]
     inputs = model.encode(rows)
@@ -50,8 +50,8 @@ def test_pictures_have_the_size_of_the_network():
     np.testing.assert_allclose(answers(model, inputs), model(rows), rtol=1e-5)
 
 
-def test_pictures_alone():
+def test_images_alone():
     document = {**image(), "preprocess": [{"type": "image", "index": 0}], "layers": [dense(3, 2, "softmax")]}
     model = sensenet.create_model(document)
-    pictures = np.random.default_rng(0).integers(0, 256, (20, 6, 8, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(model.encode(pictures)["image_pixel_inputs"], pictures)
+    images = np.random.default_rng(0).integers(0, 256, (20, 6, 8, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(model.encode(images)["image_pixel_inputs"], images)

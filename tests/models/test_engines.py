@@ -40,16 +40,16 @@ EACH_ENGINE = pytest.mark.parametrize(
 )
 
 
-def pictures(count):
-    """Pictures of three sizes."""
+def images(count):
+    """Images of three sizes."""
     random = np.random.default_rng(0)
     return [random.integers(0, 256, (20 + number % 3, 30, 3), np.uint8) for number in range(count)]
 
 
 @pytest.fixture
 def heavy(monkeypatch):
-    """Any network of pictures counts as one with many multiplications."""
-    monkeypatch.setattr(engines, "LARGE_PICTURE", 1)
+    """Any network of images counts as one with many multiplications."""
+    monkeypatch.setattr(engines, "LARGE_IMAGE", 1)
 
 
 def test_every_target_that_runs_is_an_engine():
@@ -65,20 +65,20 @@ def test_engines_agree(engine):
 
 
 @EACH_ENGINE
-def test_engines_agree_on_pictures(engine):
-    found = pictures(5)
+def test_engines_agree_on_images(engine):
+    found = images(5)
     model, extract = (make(image(), engine=engine) for make in (create_model, create_image_feature_extractor))
     expected = create_model(image())
-    rows = [[picture, 2.5] for picture in found]
+    rows = [[pixels, 2.5] for pixels in found]
     np.testing.assert_allclose(model(rows), expected(rows), 1e-4, 1e-5)
     features = create_image_feature_extractor(image())
-    alone = [[picture] for picture in found]
+    alone = [[pixels] for pixels in found]
     np.testing.assert_allclose(extract(alone), features(alone), 1e-4, 1e-5)
 
 
 @EACH_ENGINE
 def test_engines_agree_on_detections(engine):
-    found = pictures(5)
+    found = images(5)
     answers, expected = (create_model(detector(), engine=name)(found) for name in (engine, None))
     assert [[box["label"] for box in boxes] for boxes in answers] == [
         [box["label"] for box in boxes] for boxes in expected
@@ -105,7 +105,7 @@ def test_threads_share_a_model(engine):
             np.testing.assert_allclose(answer, wanted, 1e-5, 1e-6)
 
 
-def test_rows_and_small_pictures_are_interpreted():
+def test_rows_and_small_images_are_interpreted():
     for document in (typed(), image(), detector()):
         assert choose_engine(import_graph(document)) == "numpy"
         assert create_model(document).engine == "numpy"
@@ -113,7 +113,7 @@ def test_rows_and_small_pictures_are_interpreted():
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "resnet50", "tinyyolov4"])
 @pytest.mark.parametrize("package", ["ai_edge_litert", "tensorflow"])
-def test_large_networks_of_pictures_run_in_litert_where_something_runs_its_files(name, package, monkeypatch):
+def test_large_networks_of_images_run_in_litert_where_something_runs_its_files(name, package, monkeypatch):
     graph = import_graph(get_pretrained_network(name))
     monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: wanted == package or None)
     assert choose_engine(graph) == "tflite"
@@ -142,8 +142,8 @@ def test_a_chosen_engine_is_made_at_the_first_call(heavy, monkeypatch):
 def test_a_chosen_engine_answers(heavy):
     pytest.importorskip("ai_edge_litert")
     model = create_model(image())
-    found = pictures(3)
-    rows = [[picture, 2.5] for picture in found]
+    found = images(3)
+    rows = [[pixels, 2.5] for pixels in found]
     assert model.engine == "tflite"
     np.testing.assert_allclose(model(rows), create_model(image(), engine="numpy")(rows), 1e-4, 1e-5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sensenet.backends.bundle import pack
+from sensenet.backends.formats.smbundle import pack
 from sensenet.errors import ArtifactError
 from sensenet.models.bundle import read_bundle, write_bundle
 

@@ -20,8 +20,8 @@ TOLERANCE = {"atol": 2e-6, "rtol": 2e-5}
 
 
 @pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
+def image_path(tmp_path):
+    path = tmp_path / "image.png"
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(path)
     return path
@@ -128,29 +128,29 @@ def test_what_cannot_be_converted_is_told(tmp_path):
 
 
 @pytest.mark.tensorflow
-def test_a_tflite_file_answers_with_its_arrays(tmp_path, picture):
+def test_a_tflite_file_answers_with_its_arrays(tmp_path, image_path):
     document = image()
     document["preprocess"] = document["preprocess"][:1]
     document["layers"][0]["weights"] = document["layers"][0]["weights"][:3]
     convert(document, None, tmp_path / "image.tflite", "tflite")
-    (answer,) = tflite_predict(tmp_path / "image.tflite", picture)
-    assert np.allclose(answer, create_model(document)(str(picture)), **TOLERANCE)
+    (answer,) = tflite_predict(tmp_path / "image.tflite", image_path)
+    assert np.allclose(answer, create_model(document)(str(image_path)), **TOLERANCE)
     convert(detector(), None, tmp_path / "detector.tflite", "tflite")
-    assert len(tflite_predict(str(tmp_path / "detector.tflite"), str(picture))) == 4
+    assert len(tflite_predict(str(tmp_path / "detector.tflite"), str(image_path))) == 4
     with pytest.raises(InputError, match="none"):
         tflite_predict(tmp_path / "image.tflite", tmp_path / "none.png")
     convert(typed(), None, tmp_path / "rows.tflite", "tflite")
     with pytest.raises(ArtifactError, match="does not read one image alone"):
-        tflite_predict(tmp_path / "rows.tflite", picture)
+        tflite_predict(tmp_path / "rows.tflite", image_path)
 
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("make", [image, detector])
-def test_bundles_keep_the_graph_that_they_were_made_of(tmp_path, make, picture):
+def test_bundles_keep_the_graph_that_they_were_made_of(tmp_path, make, image_path):
     bundle = sensenet.compile(make(), "smbundle").save(tmp_path / "a.smbundle")
     again = sensenet.compile(bundle, "numpy")
     assert again.graph.signature == sensenet.compile(make(), "numpy").graph.signature
-    cells = str(picture) if make is detector else [[str(picture), 1.0]]
+    cells = str(image_path) if make is detector else [[str(image_path), 1.0]]
     found, expected = (create_model(source)(cells) for source in (again, make()))
     assert found == expected if make is detector else np.allclose(found, expected, **TOLERANCE)
     assert Path(bundle).stat().st_size > 1000

@@ -150,38 +150,38 @@ def test_the_keras_model_is_made_when_it_is_touched_and_reads_loaded_points():
 
 NUMERIC = {"type": "numeric", "index": 0, "mean": 1.5, "stdev": 2.0}
 CATEGORICAL = {"type": "categorical", "index": 1, "values": ["a", "b"]}
-PICTURE = {"type": "image", "index": 2}
+IMAGE = {"type": "image", "index": 2}
 
 
 @pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
+def image_path(tmp_path):
+    path = tmp_path / "image.png"
     Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3)).save(path)
     return str(path)
 
 
 def test_types_are_counted():
-    assert count_types([NUMERIC, CATEGORICAL, PICTURE]) == (3, 1)
+    assert count_types([NUMERIC, CATEGORICAL, IMAGE]) == (3, 1)
     assert count_types([]) == (0, 0)
 
 
-def test_points_without_pictures_are_an_array():
+def test_points_without_images_are_an_array():
     points = load_points([NUMERIC, CATEGORICAL], [[1, "a"], [None, "z"]])
     assert points.dtype == np.float32
     assert points.tolist() == [[1, 0], [1.5, -1]]
 
 
-def test_points_with_pictures_are_tensors_by_name(picture):
-    points = load_points([NUMERIC, CATEGORICAL, PICTURE], [[1, "b", picture]])
+def test_points_with_images_are_tensors_by_name(image_path):
+    points = load_points([NUMERIC, CATEGORICAL, IMAGE], [[1, "b", image_path]])
     assert points["numeric_inputs"].tolist() == [[1, 1, 0]]
     assert points["image_pixel_inputs"].dtype == np.uint8
     assert points["image_pixel_inputs"].tolist() == [np.arange(60).reshape(4, 5, 3).tolist()]
 
 
-def test_points_of_pictures_alone_are_pixels(picture):
-    assert load_points([dict(PICTURE, index=0)], [[picture], [picture]]).shape == (2, 4, 5, 3)
-    two = [dict(PICTURE, index=0), dict(PICTURE, index=1)]
-    assert load_points(two, [[picture, picture]]).shape == (1, 2, 4, 5, 3)
+def test_points_of_images_alone_are_pixels(image_path):
+    assert load_points([dict(IMAGE, index=0)], [[image_path], [image_path]]).shape == (2, 4, 5, 3)
+    two = [dict(IMAGE, index=0), dict(IMAGE, index=1)]
+    assert load_points(two, [[image_path, image_path]]).shape == (1, 2, 4, 5, 3)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_points_of_pictures_alone_are_pixels(picture):
         ([{"type": "numeric", "index": 0}], [[1]], DocumentError),
         ([NUMERIC], [["x"]], InputError),
         ([CATEGORICAL], [["x"]], InputError),
-        ([PICTURE], [[1, 2, "nowhere.png"]], InputError),
-        ([dict(PICTURE, index=0)], [[np.zeros((2, 2))], [np.zeros((3, 2))]], InputError),
+        ([IMAGE], [[1, 2, "nowhere.png"]], InputError),
+        ([dict(IMAGE, index=0)], [[np.zeros((2, 2))], [np.zeros((3, 2))]], InputError),
     ],
 )
 def test_points_that_cannot_be_loaded(preprocessors, points, error):
@@ -202,7 +202,7 @@ def test_points_that_cannot_be_loaded(preprocessors, points, error):
 # Accessors
 
 
-def test_shapes_of_pictures():
+def test_shapes_of_images():
     assert accessors.get_image_shape(image()) == [None, 6, 8, 3]
     assert accessors.get_image_shape(image()["image_network"]) == [None, 6, 8, 3]
     assert accessors.get_image_tensor_shape(ensure_settings(None)) == (None, None, 3)

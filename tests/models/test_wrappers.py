@@ -65,7 +65,7 @@ CONVOLUTION = {
     "padding": "valid",
     "activation_function": "linear",
 }
-PICTURES = {
+IMAGES = {
     "preprocess": [{"type": "image", "index": 0}],
     "image_network": {
         "metadata": {"base_image_network": "simple", "input_image_shape": [6, 4, 3], "loading_method": None},
@@ -148,7 +148,7 @@ def test_a_model_tells_of_itself():
     assert repr(model) == "<Deepnet 'flowers': 3 columns, 2 classes>"
     assert repr(create_model(REGRESSION)) == "<Deepnet: 1 column>"
     assert create_model(REGRESSION)._classes is None
-    assert create_model(PICTURES)._nimages == 1
+    assert create_model(IMAGES)._nimages == 1
 
 
 def test_what_is_told_cannot_change_the_model():
@@ -166,7 +166,7 @@ def test_a_saved_model_tells_what_it_knows(tmp_path):
     assert model._preprocessors == [first, {"type": "categorical", "index": 1, "values": values}, last]
     assert {"mean", "stdev"} <= set(first)
     assert {"zero_value", "one_value"} <= set(last)
-    assert create_model(sensenet.compile(PICTURES, "numpy"))._preprocessors == PICTURES["preprocess"]
+    assert create_model(sensenet.compile(IMAGES, "numpy"))._preprocessors == IMAGES["preprocess"]
     assert [field.name for field in model.signature.fields] == ["petal length", "species", "petal width"]
 
 
@@ -218,10 +218,10 @@ def test_the_prefix_of_paths(tmp_path):
 
     Image.fromarray(np.full((2, 2, 3), 8, np.uint8)).save(tmp_path / "a.png")
     settings = {"image_path_prefix": str(tmp_path)}
-    assert create_model(PICTURES, settings)("a.png").tolist() == [[25.0]]
-    artifact = sensenet.compile(PICTURES, "numpy")
+    assert create_model(IMAGES, settings)("a.png").tolist() == [[25.0]]
+    artifact = sensenet.compile(IMAGES, "numpy")
     assert create_model(artifact, settings)(["a.png"]).tolist() == [[25.0]]
-    assert create_model(sensenet.compile(PICTURES, "numpy", settings=settings))("a.png").tolist() == [[25.0]]
+    assert create_model(sensenet.compile(IMAGES, "numpy", settings=settings))("a.png").tolist() == [[25.0]]
 
 
 @pytest.mark.parametrize("source", [None, 3, [], {}, "", "{", b"\xff\xfe", "nowhere.npz", {"layers": 3}])
@@ -273,8 +273,8 @@ def test_an_artifact_of_an_unknown_target():
 def test_extractors(tmp_path):
     pixels = np.full((4, 6, 3), 2.0)
     expected_features = [[3.0, 4.0]]
-    compiled = sensenet.compile(PICTURES, "numpy", settings={"extract_image_features": True})
-    for source in (PICTURES, compiled, compiled.save(tmp_path / "x.npz")):
+    compiled = sensenet.compile(IMAGES, "numpy", settings={"extract_image_features": True})
+    for source in (IMAGES, compiled, compiled.save(tmp_path / "x.npz")):
         extractor = create_image_feature_extractor(source, None)
         assert isinstance(extractor, Deepnet)
         for x in (pixels, [pixels], [[pixels]]):
@@ -282,7 +282,7 @@ def test_extractors(tmp_path):
         assert extractor.settings.extract_image_features is True
     np.testing.assert_allclose(create_model(compiled)(pixels), expected_features)
     with pytest.raises(ArtifactError, match="no feature extractor"):
-        create_image_feature_extractor(sensenet.compile(PICTURES, "numpy"))
+        create_image_feature_extractor(sensenet.compile(IMAGES, "numpy"))
     with pytest.raises(DocumentError, match="no image_network"):
         create_image_feature_extractor(CLASSIFIER)
 

@@ -16,10 +16,10 @@ from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.ir.verify import verify
 from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.look_up_categories import look_up_categories
 from sensenet.passes.lowering.simplify_lowered import simplify_lowered
-from sensenet.passes.manager import run_passes
-from sensenet.passes.rewrite import Pass
 
 ROWS = 40
 STRANGE = (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, -0.0)
@@ -47,7 +47,7 @@ def assert_near(before: dict[str, Array], after: dict[str, Array]) -> None:
         np.testing.assert_allclose(after[name], array, atol=1e-6, rtol=1e-5, strict=True)
 
 
-def assert_near_for_pictures(before: dict[str, Array], after: dict[str, Array]) -> None:
+def assert_near_for_images(before: dict[str, Array], after: dict[str, Array]) -> None:
     """Within what -O2 promises of image networks: beside the largest number of an output."""
     assert list(before) == list(after)
     for name, array in before.items():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, Tensor, f32
+from sensenet.signature import Signature
 
 FEATURES = 3
 POINTS = (-np.inf, -1.5, -0.0, 0.0, 1e-45, 0.25, 1.5, 3e38, np.inf)

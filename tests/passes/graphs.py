@@ -12,8 +12,8 @@ from sensenet.ir.ops.basic import Add, Average, Concatenate, Gather, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense, Dropout, DropoutKind
 from sensenet.ir.ops.tabular import Destandardize, OneHot, Standardize
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, Tensor, f32
+from sensenet.signature import Signature
 
 ROWS = 30
 STEPS = ("dense", "activation", "normalization", "dropout", "residual", "cyclic", "part", "branch")

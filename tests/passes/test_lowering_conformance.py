@@ -9,8 +9,8 @@ import pytest
 from conformance import recorded_cases
 
 from sensenet.backends import load_backend
-from sensenet.compile.lowering import lowering_passes
-from sensenet.compile.verification import compare, generated_checks
+from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.verify.verification import compare, generated_checks
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
@@ -19,7 +19,7 @@ from sensenet.ir.legality import require_legal
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.passes import PIPELINES
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 
 GROUPS = ("tabular", "real", "image", "detector", "extractor", "h5", "smbundle")
 

@@ -18,10 +18,10 @@ from sensenet.ir.legality import require_legal
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, core, dense, detection, image
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, Tensor, TensorType
 from sensenet.passes import legalize
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.signature import Signature
 
 
 def numbers(seed: int, *shape: int, scale: float = 1.0) -> Array:

@@ -12,11 +12,11 @@ from sensenet.ir.ops.basic import Concatenate, Lookup, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchedDense, Dense
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import PIPELINES, legalize
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.look_up_categories import PASS, SMALLEST_DEPTH, SMALLEST_TABLE
-from sensenet.passes.manager import run_passes
+from sensenet.signature import Signature
 
 COLUMNS = SMALLEST_TABLE // SMALLEST_DEPTH
 """Columns of the fewest categories that together are just enough."""

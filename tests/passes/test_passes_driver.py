@@ -17,12 +17,12 @@ from sensenet.ir.graph import Graph, Node, apply
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense, Dropout, DropoutKind
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import ALL_PASSES, PIPELINES
-from sensenet.passes.manager import run_passes
-from sensenet.passes.rewrite import Pass, Uses, apply_rules, rewriting_pass
-from sensenet.passes.selection import LOWERING
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.passes.infrastructure.rules import Pass, Uses, apply_rules, rewriting_pass
+from sensenet.passes.infrastructure.selection import LOWERING
+from sensenet.signature import Signature
 
 RELU, TANH = (Activation(function=ActivationFunction(name)) for name in ("relu", "tanh"))
 DROPOUT = Dropout(kind=DropoutKind.ZERO, rate=0.5)

@@ -17,10 +17,10 @@ from sensenet.ir.ops.basic import Add, Average, Concatenate, Mean, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchedDense, Dense
 from sensenet.ir.ops.tabular import OneHot
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import PIPELINES, legalize
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.signature import Signature
 
 COLUMNS, DEPTH = 5, 300
 RELU, LINEAR, SOFTMAX, LOG_SOFTMAX = (

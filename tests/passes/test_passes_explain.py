@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import sensenet
-from sensenet.compile.command import main
+from sensenet.cli.compile import main
 from sensenet.ir.parser import parse_graph
 from sensenet.passes import ALL_PASSES
-from sensenet.passes.rewrite import explain
+from sensenet.passes.infrastructure.rules import explain
 
 CASES = Path(__file__).parent
 

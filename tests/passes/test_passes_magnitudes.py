@@ -8,7 +8,7 @@ from extremes import with_extremes, with_missing_cells
 from graphs import graphs
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import picture_graphs
+from images import image_graphs
 from profiles import examples
 
 from sensenet.ir.activation import ActivationFunction
@@ -19,13 +19,13 @@ from sensenet.ir.ops.basic import Average
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.ops.tabular import Destandardize, Standardize
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import PIPELINES
-from sensenet.passes.magnitudes import LARGEST, SMALLEST, amplifies, in_range
-from sensenet.passes.manager import run_passes
-from sensenet.passes.sums import as_sums
-from sensenet.passes.weights import LARGEST_CANCELLATION, cancels
+from sensenet.passes.analysis.magnitudes import LARGEST, SMALLEST, amplifies, in_range
+from sensenet.passes.analysis.sums import as_sums
+from sensenet.passes.analysis.weights import LARGEST_CANCELLATION, cancels
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.signature import Signature
 
 ROUNDING = 100
 """How many times the tolerance of -O2 an answer may move: it is for numbers of ordinary size between the
@@ -60,7 +60,7 @@ def test_extreme_numbers_in_networks_of_columns(drawn, data):
 
 
 @examples(40)
-@given(drawn=picture_graphs(), data=st.data())
+@given(drawn=image_graphs(), data=st.data())
 def test_extreme_numbers_in_networks_of_images(drawn, data):
     graph, inputs = drawn
     assert_finite_answers_stay(data.draw(with_extremes(graph)), inputs)

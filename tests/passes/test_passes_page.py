@@ -12,7 +12,7 @@ from check import PASSES
 
 from sensenet.ir.ops.table import OPS
 from sensenet.passes import ALL_PASSES, PIPELINES
-from sensenet.passes.selection import LOWERING
+from sensenet.passes.infrastructure.selection import LOWERING
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(ROOT / "tools" / "passes_page.py"))

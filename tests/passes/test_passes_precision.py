@@ -12,13 +12,13 @@ from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.ops.tabular import Destandardize, Standardize
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import ALL_PASSES
+from sensenet.signature import Signature
 
 SIZE = 64
-COLUMNS, PICTURE = (SIZE,), (3, 3, 8)
-"""Of the inputs; a window as large as the picture gives one pixel, so that each weight can be seen."""
+COLUMNS, IMAGE = (SIZE,), (3, 3, 8)
+"""Of the inputs; a window as large as the image gives one pixel, so that each weight can be seen."""
 
 ROUNDING = 0.5 + 1e-4
 """Of the distance between float32 neighbors: one rounding, and a little for those of float64."""
@@ -118,7 +118,7 @@ def assert_rounded_once(got: np.ndarray, exact: np.ndarray) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_each_weight_is_rounded_once(case):
     name, first, second = CASES[case]
-    shape = PICTURE if "convolution" in case or "depthwise" in case else COLUMNS
+    shape = IMAGE if "convolution" in case or "depthwise" in case else COLUMNS
     shape = (SIZE // 2,) if first is PAIRS else shape
     x = apply(Input(type=f32(None, *shape)), name="x")
     y = apply(second, apply(first, x.value).value).value

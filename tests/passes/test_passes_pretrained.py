@@ -11,8 +11,8 @@ from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.dense import Activation, BatchNormalization
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.passes import PIPELINES
-from sensenet.passes.linear_layers import CONVOLUTIONS
-from sensenet.passes.manager import run_passes
+from sensenet.passes.analysis.linear_layers import CONVOLUTIONS
+from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.pretrained import get_pretrained_network
 
 SLOW = pytest.mark.slow

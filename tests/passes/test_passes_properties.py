@@ -9,7 +9,7 @@ from hypothesis import given
 
 from sensenet.ir.legality import require_legal
 from sensenet.passes import PIPELINES, legalize
-from sensenet.passes.manager import run_passes
+from sensenet.passes.infrastructure.manager import run_passes
 
 
 @given(drawn=graphs())

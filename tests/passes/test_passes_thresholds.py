@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sensenet.passes.thresholds import raise_thresholds
+from sensenet.passes.analysis.thresholds import raise_thresholds
 
 ANY = st.floats(width=32, allow_nan=False, allow_infinity=True)
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)

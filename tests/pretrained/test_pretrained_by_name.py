@@ -14,9 +14,10 @@ from trained import train
 
 import sensenet
 from sensenet.backends import load_backend
-from sensenet.backends.weights import weighted_nodes
-from sensenet.compile.command import main as compile_command
-from sensenet.compile.documents import import_document
+from sensenet.backends.keras.weights import weighted_nodes
+from sensenet.cli.compile import main as compile_command
+from sensenet.cli.predict import main as predict_command
+from sensenet.compiler.documents import import_document
 from sensenet.errors import (
     ArtifactError,
     DocumentError,
@@ -25,16 +26,15 @@ from sensenet.errors import (
     UnknownNetworkError,
 )
 from sensenet.frontend import import_graph
-from sensenet.ir.signature import PIXEL_INPUT, PREDICTIONS
 from sensenet.models.wrappers import convert, create_image_feature_extractor, create_model
-from sensenet.predict.command import main as predict_command
 from sensenet.pretrained import NETWORKS, get_pretrained_network, load_pretrained_weights
 from sensenet.pretrained.download import Patience
 from sensenet.settings import ensure_settings
+from sensenet.signature import PIXEL_INPUT, PREDICTIONS
 
 CLASSIFIER = "mobilenetv2"
 DETECTOR = "tinyyolov4"
-PICTURE = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
 WANTED = {"load_pretrained_weights": True}
 UNREACHABLE = "http://127.0.0.1:9/"
 HASTE = partial(Patience, first_delay=0.0)
@@ -84,9 +84,9 @@ def test_a_classifier_by_name_answers_like_its_document(server, serve):
     model = create_model(CLASSIFIER)
     assert paths(server) == ["/networks/mobilenetv2_weights_31b538bd.h5"]
     expected = create_model(train(CLASSIFIER).document)
-    answer = model(PICTURE)
-    assert answer.tolist() == expected(PICTURE).tolist()
-    assert np.ptp(answer) > 1e-4  # one that tells pictures apart
+    answer = model(IMAGE)
+    assert answer.tolist() == expected(IMAGE).tolist()
+    assert np.ptp(answer) > 1e-4  # one that tells images apart
     assert model.classes == expected.classes
     assert model._preprocessors == [{"type": "image", "index": 0}]
     create_model(CLASSIFIER)
@@ -96,9 +96,9 @@ def test_a_classifier_by_name_answers_like_its_document(server, serve):
 def test_a_detector_by_name_answers_like_its_document(serve):
     serve(DETECTOR)
     settings = {"bounding_box_threshold": 0.01}
-    found = create_model(DETECTOR, settings)(PICTURE)
+    found = create_model(DETECTOR, settings)(IMAGE)
     assert found
-    assert found == create_model(train(DETECTOR).document, settings)(PICTURE)
+    assert found == create_model(train(DETECTOR).document, settings)(IMAGE)
 
 
 def test_an_extractor_by_name_takes_settings(fill):
@@ -106,9 +106,9 @@ def test_an_extractor_by_name_takes_settings(fill):
     document = train(CLASSIFIER).document
     for settings in (None, {"color_space": "bgr", "rescale_type": "pad"}):
         extract = create_image_feature_extractor(CLASSIFIER, settings)
-        features = extract(PICTURE)
+        features = extract(IMAGE)
         assert features.shape == (1, 1280)
-        assert features.tolist() == create_image_feature_extractor(document, settings)(PICTURE).tolist()
+        assert features.tolist() == create_image_feature_extractor(document, settings)(IMAGE).tolist()
         assert extract.settings.load_pretrained_weights is True
 
 
@@ -119,7 +119,7 @@ def test_a_file_made_by_name_opens_as_what_it_is(fill, tmp_path):
     again.load_weights(tmp_path / "made.h5")
     saved = sensenet.compile(CLASSIFIER, "numpy").save(tmp_path / "made.npz")
     opened = create_model(saved, WANTED)
-    assert opened(PICTURE).tolist() == again(PICTURE).tolist()
+    assert opened(IMAGE).tolist() == again(IMAGE).tolist()
     with pytest.raises(SettingsError, match="load_pretrained_weights"):
         create_model(saved, {"load_pretrained_weights": False})
 
@@ -128,13 +128,13 @@ def test_a_file_made_by_name_opens_as_what_it_is(fill, tmp_path):
 def test_tflite_by_name_answers_like_the_document(fill):
     pytest.importorskip("ai_edge_litert")
     fill(CLASSIFIER)
-    pixels = {PIXEL_INPUT: PICTURE[None].astype(np.float32)}
+    pixels = {PIXEL_INPUT: IMAGE[None].astype(np.float32)}
     named, expected = (
         load_backend("tflite").load(sensenet.compile(source, "tflite")).run(pixels)[PREDICTIONS]
         for source in (CLASSIFIER, train(CLASSIFIER).document)
     )
     assert named.tolist() == expected.tolist()
-    assert np.allclose(named, create_model(CLASSIFIER)(PICTURE), atol=1e-6)
+    assert np.allclose(named, create_model(CLASSIFIER)(IMAGE), atol=1e-6)
 
 
 @pytest.mark.slow
@@ -144,8 +144,8 @@ def test_weights_are_loaded_into_keras_models(fill):
     fill(CLASSIFIER)
     model = sensenet.compile(get_pretrained_network(CLASSIFIER), "keras", optimize=0).model
     load_pretrained_weights(model, CLASSIFIER)
-    found = model(PICTURE[None].astype(np.float32)).numpy()
-    assert np.allclose(found, create_model(CLASSIFIER)(PICTURE), atol=1e-6)
+    found = model(IMAGE[None].astype(np.float32)).numpy()
+    assert np.allclose(found, create_model(CLASSIFIER)(IMAGE), atol=1e-6)
     place = fill("resnet18")
     with pytest.raises(ArtifactError, match=rf"{place.name}.*Remove that file"):
         load_pretrained_weights(model, "resnet18")
@@ -155,7 +155,7 @@ def test_weights_are_loaded_into_models(fill):
     fill(CLASSIFIER)
     model = create_model(get_pretrained_network(CLASSIFIER))
     load_pretrained_weights(model, CLASSIFIER)
-    assert model(PICTURE).tolist() == create_model(CLASSIFIER)(PICTURE).tolist()
+    assert model(IMAGE).tolist() == create_model(CLASSIFIER)(IMAGE).tolist()
     place = fill("resnet18")
     with pytest.raises(ArtifactError, match=rf"{place.name} holds the weights of another.*Remove that file"):
         load_pretrained_weights(model, "resnet18")
@@ -244,7 +244,7 @@ def test_nothing_is_downloaded_that_is_not_needed(server, cache, tmp_path, use):
 def test_a_filled_cache_needs_no_server(fill, monkeypatch):
     fill(CLASSIFIER)
     monkeypatch.setenv("BIGML_SENSENET_URL", UNREACHABLE)
-    assert create_model(CLASSIFIER)(PICTURE).shape == (1, 1000)
+    assert create_model(CLASSIFIER)(IMAGE).shape == (1, 1000)
 
 
 def test_an_unreachable_server_is_told_with_the_place_of_the_file(serve, monkeypatch):
@@ -298,7 +298,7 @@ def test_a_broken_download_goes_on_and_a_corrupt_one_begins_again(server, serve,
     server.script.extend([truncate(100_000), corrupt])
     monkeypatch.setattr("sensenet.pretrained.download.Patience", HASTE)
     expected = create_model(train(CLASSIFIER).document)
-    assert create_model(CLASSIFIER)(PICTURE).tolist() == expected(PICTURE).tolist()
+    assert create_model(CLASSIFIER)(IMAGE).tolist() == expected(IMAGE).tolist()
     assert len(server.requests) == 3
 
 
@@ -310,11 +310,11 @@ def test_the_setting_fills_the_image_network_alone_where_the_rest_is_another(fil
     document = with_classes("cat", "dog", "none")
     filled, initial = create_model(document, WANTED), create_model(document)
     assert document == with_classes("cat", "dog", "none")
-    assert filled(PICTURE).shape == (1, 3)
-    assert filled(PICTURE).tolist() != initial(PICTURE).tolist()
+    assert filled(IMAGE).shape == (1, 3)
+    assert filled(IMAGE).tolist() != initial(IMAGE).tolist()
     extract = create_image_feature_extractor(document, WANTED)
     expected = create_image_feature_extractor(train(CLASSIFIER).document)
-    assert extract(PICTURE).tolist() == expected(PICTURE).tolist()
+    assert extract(IMAGE).tolist() == expected(IMAGE).tolist()
     graphs = import_document(document, ensure_settings(WANTED)).graph, import_graph(document)
     head, initial_head = ({node.name: node.op for node in graph.nodes}["layer_0"] for graph in graphs)
     assert head == initial_head
@@ -322,19 +322,19 @@ def test_the_setting_fills_the_image_network_alone_where_the_rest_is_another(fil
 
 def test_the_setting_fills_a_whole_network(fill):
     fill(CLASSIFIER)
-    expected = create_model(CLASSIFIER)(PICTURE).tolist()
+    expected = create_model(CLASSIFIER)(IMAGE).tolist()
     resource = {"object": {"deepnet": {"network": get_pretrained_network(CLASSIFIER)}}}
     for source in (resource, json.dumps(resource), json.dumps(resource).encode()):
-        assert create_model(source, WANTED)(PICTURE).tolist() == expected
+        assert create_model(source, WANTED)(IMAGE).tolist() == expected
 
 
-def test_weights_go_to_each_picture_of_a_row(fill):
+def test_weights_go_to_each_image_of_a_row(fill):
     fill(CLASSIFIER)
     document = with_classes("same", "other")
     document["preprocess"].append({"type": "image", "index": 1})
     trained = copy.deepcopy(document)
     trained["image_network"] = train(CLASSIFIER).document["image_network"]
-    row = [PICTURE, PICTURE[::-1]]
+    row = [IMAGE, IMAGE[::-1]]
     assert create_model(document, WANTED)([row]).tolist() == create_model(trained)([row]).tolist()
 
 
@@ -349,17 +349,17 @@ def test_layers_that_have_weights_keep_them(fill):
         layers[0],
         *copy.deepcopy(train(CLASSIFIER).document["image_network"]["layers"][1:]),
     ]
-    assert create_model(document, WANTED)(PICTURE).tolist() == create_model(trained)(PICTURE).tolist()
+    assert create_model(document, WANTED)(IMAGE).tolist() == create_model(trained)(IMAGE).tolist()
 
 
 def test_sizes_may_be_tuples(fill):
     fill(CLASSIFIER)
     document = get_pretrained_network(CLASSIFIER)
     document["image_network"]["layers"][0]["kernel_dimensions"] = (3, 3)
-    assert create_model(document, WANTED)(PICTURE).tolist() == create_model(CLASSIFIER)(PICTURE).tolist()
+    assert create_model(document, WANTED)(IMAGE).tolist() == create_model(CLASSIFIER)(IMAGE).tolist()
 
 
-def test_a_document_without_pictures_ignores_the_setting(server, cache):
+def test_a_document_without_images_ignores_the_setting(server, cache):
     layer = {"type": "dense", "weights": [[2.0]], "offset": [1.0], "activation_function": "linear"}
     document = {
         "preprocess": [{"type": "numeric", "index": 0, "mean": 0, "stdev": 1}],
@@ -435,10 +435,10 @@ def test_a_document_of_other_layers_is_refused_before_any_download(server, cache
 def test_commands_take_names(fill, tmp_path, monkeypatch, capsys):
     fill(CLASSIFIER)
     monkeypatch.chdir(tmp_path)
-    Image.fromarray(PICTURE).save("picture.png")
+    Image.fromarray(IMAGE).save("image.png")
     assert compile_command([CLASSIFIER, "-t", "numpy"]) == 0
     for model in (CLASSIFIER, f"{CLASSIFIER}.npz"):
-        assert predict_command([model, "picture.png"]) == 0
+        assert predict_command([model, "image.png"]) == 0
     named, compiled = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert named["prediction"] == compiled["prediction"]
 
@@ -455,7 +455,7 @@ def test_a_topology_is_written_by_name_without_a_download(server, cache, tmp_pat
 def test_commands_list_the_names(cache, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert compile_command(["resnet51", "-t", "numpy"]) == 1
-    assert predict_command(["resnet51", "picture.png"]) == 1
+    assert predict_command(["resnet51", "image.png"]) == 1
     for line in capsys.readouterr().err.splitlines():
         assert "neither a file 'resnet51' nor a pretrained network" in line
         assert "resnet50, resnet18" in line

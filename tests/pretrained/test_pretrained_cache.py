@@ -15,9 +15,9 @@ from pathlib import Path
 import loopback
 import pytest
 
+from sensenet.cli.pretrained import main
 from sensenet.errors import DownloadError
 from sensenet.pretrained import requests
-from sensenet.pretrained.__main__ import main
 from sensenet.pretrained.cache import SMALLEST_NETWORK, cache_resource_path, describe_remedy
 from sensenet.pretrained.download import Patience, download
 

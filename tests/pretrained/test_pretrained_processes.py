@@ -13,7 +13,7 @@ from pathlib import Path
 import loopback
 import pytest
 
-from sensenet.pretrained.__main__ import main
+from sensenet.cli.pretrained import main
 from sensenet.pretrained.cache import SMALLEST_NETWORK
 from sensenet.pretrained.lock import file_lock
 from sensenet.pretrained.networks import weights_file_name

@@ -13,9 +13,9 @@ from sensenet.backends import load_backend
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.ops.dense import BatchNormalization
-from sensenet.ir.signature import PIXEL_INPUT, PREDICTIONS, VALID
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.pretrained import NETWORKS, get_pretrained_network
+from sensenet.signature import PIXEL_INPUT, PREDICTIONS, VALID
 
 SHARE = 1e-3
 """Of a sample's standard deviation: what recorded answers may differ by."""

@@ -8,7 +8,7 @@ import pytest
 
 from sensenet.errors import UnknownNetworkError
 from sensenet.pretrained import NETWORKS, get_pretrained_network
-from sensenet.pretrained.layers import PICTURE, activation, add, document_layers, list_layers, pad
+from sensenet.pretrained.layers import IMAGE, activation, add, document_layers, list_layers, pad
 
 # What Keras, torchvision and the papers' authors publish, batch normalization's mean and variance included.
 PARAMETERS = {
@@ -126,7 +126,7 @@ def test_unknown_name_lists_the_names(name):
 
 
 def test_layers_are_listed_farthest_from_the_output_first():
-    trunk = activation(PICTURE, "relu")
+    trunk = activation(IMAGE, "relu")
     long = activation(pad(trunk, (1, 1)), "tanh")
     short = pad(trunk, (2, 2))
     layers = list_layers([add(short, long)])

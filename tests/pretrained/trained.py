@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.backends.h5 import write_weights
+from sensenet.backends.keras.h5 import write_weights
 from sensenet.frontend import import_graph
 from sensenet.layer_schema import OP_WEIGHTS
 from sensenet.pretrained import get_pretrained_network

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensenet.runtime.ahead import Task, batch_ahead, map_ahead
+from sensenet.runtime.prefetch import Task, batch_ahead, map_ahead
 
 
 def test_results_come_in_order():

@@ -1,4 +1,4 @@
-"""Detectors: arguments of every shape, pictures of several sizes, and the reading of outputs."""
+"""Detectors: arguments of every shape, images of several sizes, and the reading of outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import pytest
 
 from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError, InputError, InputTypeError
-from sensenet.ir.signature import (
+from sensenet.runtime import detections
+from sensenet.runtime.detections import make_detector
+from sensenet.signature import (
     BOXES,
     CLASSES,
     PIXEL_INPUT,
@@ -18,12 +20,10 @@ from sensenet.ir.signature import (
     ModelKind,
     Signature,
 )
-from sensenet.runtime import detections
-from sensenet.runtime.detections import make_detector
 
 
 class Engine:
-    """Finds one object on a picture: its value is the box's left side, its width the right one."""
+    """Finds one object on an image: its value is the box's left side, its width the right one."""
 
     def __init__(self):
         self.shapes = []
@@ -56,7 +56,7 @@ def make(settings=None, run=None):
     return engine, make_detector(Executable(signature=signature, run=engine))
 
 
-def picture(value, width=6):
+def image(value, width=6):
     return np.full((4, width, 3), value, np.uint8)
 
 
@@ -67,18 +67,18 @@ def found(value, width=6):
 @pytest.mark.parametrize(
     ("x", "expected"),
     [
-        (picture(1), found(1)),
-        (picture(1)[..., 0], found(1)),
-        (picture(1) / 255, found(1)),
-        ([picture(1)], found(1)),
-        ((picture(1),), found(1)),
-        ([[picture(1)]], [found(1)]),
-        (picture(1)[None], [found(1)]),
-        ([picture(1), picture(2)], [found(1), found(2)]),
-        ([[picture(1)], [picture(2)]], [found(1), found(2)]),
-        ([[picture(1), picture(2)]], [[found(1), found(2)]]),
-        (np.stack([picture(1), picture(2)]), [found(1), found(2)]),
-        ([np.stack([picture(1), picture(2)])], [found(1), found(2)]),
+        (image(1), found(1)),
+        (image(1)[..., 0], found(1)),
+        (image(1) / 255, found(1)),
+        ([image(1)], found(1)),
+        ((image(1),), found(1)),
+        ([[image(1)]], [found(1)]),
+        (image(1)[None], [found(1)]),
+        ([image(1), image(2)], [found(1), found(2)]),
+        ([[image(1)], [image(2)]], [found(1), found(2)]),
+        ([[image(1), image(2)]], [[found(1), found(2)]]),
+        (np.stack([image(1), image(2)]), [found(1), found(2)]),
+        ([np.stack([image(1), image(2)])], [found(1), found(2)]),
         ([None], found(0, 1)),
         (None, found(0, 1)),
     ],
@@ -89,44 +89,44 @@ def test_shapes_of_arguments(x, expected):
     assert detect(x) == expected
 
 
-def test_pictures_of_one_size_share_a_run():
+def test_images_of_one_size_share_a_run():
     engine, detect = make()
-    pictures = [picture(1), picture(2, width=3), picture(3), picture(4, width=3), picture(5, width=9)]
-    assert detect(pictures) == [found(1), found(2, 3), found(3), found(4, 3), found(5, 9)]
+    images = [image(1), image(2, width=3), image(3), image(4, width=3), image(5, width=9)]
+    assert detect(images) == [found(1), found(2, 3), found(3), found(4, 3), found(5, 9)]
     assert sorted(shape[:3] for shape in engine.shapes) == [(1, 4, 9), (2, 4, 3), (2, 4, 6)]
 
 
-def test_many_pictures_are_read_part_by_part(monkeypatch):
-    monkeypatch.setattr(detections, "PICTURES_AT_ONCE", 2)
+def test_many_images_are_read_part_by_part(monkeypatch):
+    monkeypatch.setattr(detections, "IMAGES_AT_ONCE", 2)
     engine, detect = make()
-    assert detect([picture(n) for n in range(5)]) == [found(n) for n in range(5)]
+    assert detect([image(n) for n in range(5)]) == [found(n) for n in range(5)]
     assert [shape[0] for shape in engine.shapes] == [2, 2, 1]
 
 
 def test_answers_are_plain_values():
     _, detect = make()
-    (answer,) = detect(picture(1))
+    (answer,) = detect(image(1))
     assert [type(side) for side in answer["box"]] == [int] * 4
     assert type(answer["score"]) is float
 
 
-def test_boxes_beyond_any_picture():
+def test_boxes_beyond_any_image():
     def run(inputs):
         outputs = Engine()(inputs)
         outputs[BOXES][:, 0] = [-np.inf, np.nan, 1e30, -0.0]
         return outputs
 
     _, detect = make(run=run)
-    assert detect(picture(1))[0]["box"] == [-(2**31), 0, 2**31 - 1, 0]
+    assert detect(image(1))[0]["box"] == [-(2**31), 0, 2**31 - 1, 0]
 
 
 def test_padded_boxes():
     _, detect = make({"pad_bounding_box_output": True})
-    answer = detect(picture(1))
+    answer = detect(image(1))
     assert list(answer) == ["boxes", "scores", "classes", "num_valid"]
     assert [answer[name].shape for name in ("boxes", "scores", "classes")] == [(1, 3, 4), (1, 3), (1, 3)]
     assert answer["num_valid"] == 1
-    assert [part["boxes"][0, 0, 0] for part in detect([picture(1), picture(2)])] == [1, 2]
+    assert [part["boxes"][0, 0, 0] for part in detect([image(1), image(2)])] == [1, 2]
 
 
 def test_unfiltered_boxes():
@@ -136,7 +136,7 @@ def test_unfiltered_boxes():
         return outputs
 
     _, detect = make({"output_unfiltered_boxes": True}, run)
-    assert list(detect(picture(1))) == ["boxes", "scores", "classes"]
+    assert list(detect(image(1))) == ["boxes", "scores", "classes"]
 
 
 @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ def test_unfiltered_boxes():
     [
         ([], "the list is empty"),
         ([[]], "the list is empty"),
-        ([picture(1), []], "the list is empty"),
+        ([image(1), []], "the list is empty"),
         ("nowhere.png", "image 0: there is no file"),
-        ([picture(1), "nowhere.png"], "image 1: there is no file"),
+        ([image(1), "nowhere.png"], "image 1: there is no file"),
         (np.array(["nowhere.png"]), "image 0: there is no file"),
         (np.array("nowhere.png"), "image 0: there is no file"),
         (np.zeros((1, 1, 1, 1, 1)), "expected pixels"),
@@ -162,12 +162,12 @@ def test_refusals(x, message):
 
 
 @pytest.mark.parametrize("x", [3, {}, object(), (n for n in [1])], ids=range(4))
-def test_arguments_that_are_no_picture(x):
+def test_arguments_that_are_no_image(x):
     _, detect = make()
     with pytest.raises(InputTypeError):
         detect(x)
 
 
-def test_a_detector_says_what_pictures_it_takes():
+def test_a_detector_says_what_images_it_takes():
     with pytest.raises(ArtifactError):
         make_detector(Executable(signature=Signature(kind=ModelKind.DETECTOR), run=Engine()))

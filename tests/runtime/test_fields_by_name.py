@@ -11,10 +11,18 @@ import pandas as pd
 import pytest
 
 from sensenet.errors import InputError
-from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
-from sensenet.ir.signature import CategoricalColumn, NumericColumn, Signature
 from sensenet.runtime.rows import row_encoder
 from sensenet.runtime.tables import as_table
+from sensenet.signature import (
+    Booleans,
+    CategoricalColumn,
+    Field,
+    Items,
+    Number,
+    NumericColumn,
+    Signature,
+    Terms,
+)
 
 FIELDS = (
     Field(

@@ -18,11 +18,19 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from sensenet.errors import InputError
-from sensenet.ir.fields import Booleans, Field, Items, Number, Terms
-from sensenet.ir.signature import CategoricalColumn, NumericColumn, Signature
 from sensenet.runtime.row_files import RowFile
 from sensenet.runtime.rows import row_encoder
 from sensenet.runtime.tables import as_table
+from sensenet.signature import (
+    Booleans,
+    CategoricalColumn,
+    Field,
+    Items,
+    Number,
+    NumericColumn,
+    Signature,
+    Terms,
+)
 
 CODES = ("0", "1", "2", "10")
 WORDS = ("red", "blue", "1.0", "nan")

@@ -16,9 +16,14 @@ import pytest
 from PIL import Image
 
 from sensenet.artifact import Executable
-from sensenet.compile.inputs import given_inputs
+from sensenet.compiler.verify.inputs import given_inputs
 from sensenet.errors import InputError, LimitError
-from sensenet.ir.signature import (
+from sensenet.runtime.decode_image import fit_image, open_image, read_image
+from sensenet.runtime.decoding import FORMATS
+from sensenet.runtime.detections import make_detector
+from sensenet.runtime.image_tags import tag_bytes
+from sensenet.runtime.predictor import make_predictor
+from sensenet.signature import (
     BOXES,
     CLASSES,
     PIXEL_INPUT,
@@ -30,11 +35,6 @@ from sensenet.ir.signature import (
     ModelKind,
     Signature,
 )
-from sensenet.runtime.decoding import FORMATS
-from sensenet.runtime.detections import make_detector
-from sensenet.runtime.image_tags import tag_bytes
-from sensenet.runtime.images import fit_image, open_image, read_image
-from sensenet.runtime.predictor import make_predictor
 
 RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
 SMALL = ImageInput(height=4, width=6, channels=3, rescale_type="warp")

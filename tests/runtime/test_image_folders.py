@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import sensenet
-from sensenet.compile.command import main
+from sensenet.cli.compile import main
 from sensenet.errors import InputError
 from sensenet.runtime.image_folders import read_image_folder
 from sensenet.runtime.row_files import read_rows

@@ -15,9 +15,13 @@ from PIL import Image
 from profiles import examples
 
 from sensenet.artifact import Executable
-from sensenet.compile.inputs import given_inputs
+from sensenet.compiler.verify.inputs import given_inputs
 from sensenet.errors import InputError, InputTypeError
-from sensenet.ir.signature import (
+from sensenet.models.deepnet import make_model
+from sensenet.models.wrappers import create_model
+from sensenet.runtime.predictor import make_predictor
+from sensenet.settings import Settings
+from sensenet.signature import (
     PIXEL_INPUT,
     PREDICTIONS,
     ImageColumn,
@@ -26,10 +30,6 @@ from sensenet.ir.signature import (
     NumericColumn,
     Signature,
 )
-from sensenet.models.deepnet import make_model
-from sensenet.models.wrappers import create_model
-from sensenet.runtime.predictor import make_predictor
-from sensenet.settings import Settings
 
 IMAGE = ImageInput(height=4, width=6, channels=3, rescale_type="warp")
 ONE = Signature(columns=[ImageColumn(index=0)], image=IMAGE)

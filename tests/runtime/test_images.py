@@ -1,4 +1,4 @@
-"""Reading pictures: recorded pixels, files made here, arrays of every kind, and files that mean harm."""
+"""Reading images: recorded pixels, files made here, arrays of every kind, and files that mean harm."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sensenet.errors import InputError, InputTypeError
-from sensenet.ir.ops.image import Rescale, RescaleType
-from sensenet.ir.signature import ImageInput
-from sensenet.runtime.images import fit_image, read_image, require_batch
+from sensenet.ir.ops.image import Rescale
+from sensenet.runtime.decode_image import fit_image, read_image, require_batch
+from sensenet.signature import ImageInput, RescaleType
 
 RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
 RGBA = np.random.default_rng(1).integers(0, 256, (7, 5, 4), dtype=np.uint8)
@@ -202,7 +202,7 @@ def test_numbers_out_of_range(bad):
     ],
     ids=lambda array: f"{array.dtype}{list(array.shape)}",
 )
-def test_arrays_that_are_no_picture(array):
+def test_arrays_that_are_no_image(array):
     with pytest.raises(InputError, match="row 3"):
         read_image(array, "row 3")
 
@@ -254,8 +254,8 @@ def test_a_file_that_may_not_be_read(tmp_path):
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_truncated_files(file_format):
     """Wherever a file is cut: an error, or all pixels (where only the end mark is missing)."""
-    picture = np.kron(RGB, np.ones((9, 9, 1), np.uint8))
-    content = encode(picture, file_format)
+    large = np.kron(RGB, np.ones((9, 9, 1), np.uint8))
+    content = encode(large, file_format)
     whole = read_image(content, "cell")
     errors = 0
     with warnings.catch_warnings():
@@ -288,7 +288,7 @@ def test_damaged_files_never_raise_anything_else(data):
 
 
 @given(st.binary(max_size=60))
-def test_noise_is_no_picture(content):
+def test_noise_is_no_image(content):
     with pytest.raises(InputError, match="row 3"):
         read_image(content, "row 3")
 
@@ -300,7 +300,7 @@ def test_a_decompression_bomb():
 
 
 def test_no_other_program_is_run(tmp_path):
-    """Pillow hands EPS files to Ghostscript; here they are no pictures."""
+    """Pillow hands EPS files to Ghostscript; here they are no images."""
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
     with pytest.raises(InputError, match="not an image in a known format"):
         read_image(postscript, "row 3")
@@ -318,7 +318,7 @@ def test_fitting_is_what_the_graph_does(rescale_type):
     np.testing.assert_array_equal(op.evaluate(fitted[None])[0], fitted)
 
 
-def test_a_picture_too_thin_names_its_cell():
+def test_a_image_too_thin_names_its_cell():
     image = ImageInput(height=20, width=24, channels=3, rescale_type="pad")
-    with pytest.raises(InputError, match="row 3: a picture of 2 × 120 pixels"):
+    with pytest.raises(InputError, match="row 3: an image of 2 × 120 pixels"):
         fit_image(np.zeros((2, 120, 3), np.uint8), image, "row 3")

@@ -11,7 +11,9 @@ from PIL import Image
 
 from sensenet.artifact import Executable
 from sensenet.errors import InputError, InputTypeError
-from sensenet.ir.signature import (
+from sensenet.runtime import image_batches, predictor
+from sensenet.runtime.predictor import make_predictor
+from sensenet.signature import (
     NUMERIC_INPUT,
     PIXEL_INPUT,
     PREDICTIONS,
@@ -21,8 +23,6 @@ from sensenet.ir.signature import (
     NumericColumn,
     Signature,
 )
-from sensenet.runtime import pictures, predictor
-from sensenet.runtime.predictor import make_predictor
 
 IMAGE = ImageInput(height=4, width=6, channels=3, rescale_type="warp")
 NUMBERS = (NumericColumn(index=0), CategoricalColumn(index=1, values=("a", "b")))
@@ -46,13 +46,13 @@ def make(columns, image=None, path_prefix=None):
     return engine, make_predictor(Executable(signature=signature, run=engine), path_prefix)
 
 
-def picture(value, height=4, width=6):
+def solid_image(value, height=4, width=6):
     return np.full((height, width, 3), value, np.uint8)
 
 
 def encoded(value, **size):
     stream = io.BytesIO()
-    Image.fromarray(picture(value, **size)).save(stream, "png")
+    Image.fromarray(solid_image(value, **size)).save(stream, "png")
     return stream.getvalue()
 
 
@@ -103,18 +103,18 @@ def test_answers_are_float32():
         encoded(9),
         [encoded(9)],
         [[encoded(9)]],
-        picture(9),
-        [picture(9)],
-        [[picture(9)]],
-        picture(9)[None],
-        picture(9)[..., 0],
-        picture(9)[..., :1],
-        picture(9) / 255,
+        solid_image(9),
+        [solid_image(9)],
+        [[solid_image(9)]],
+        solid_image(9)[None],
+        solid_image(9)[..., 0],
+        solid_image(9)[..., :1],
+        solid_image(9) / 255,
         memoryview(encoded(9)),
     ],
     ids=range(11),
 )
-def test_one_picture(x):
+def test_one_image(x):
     engine, predict = make([ImageColumn(index=0)], IMAGE)
     np.testing.assert_array_equal(predict(x), [[9]])
     (call,) = engine.calls
@@ -135,9 +135,9 @@ def test_paths(tmp_path):
     assert predict([["a.png"], ["a.png"]]).tolist() == [[7], [7]]
 
 
-def test_pictures_of_several_sizes_share_a_batch():
+def test_images_of_several_sizes_share_a_batch():
     engine, predict = make([ImageColumn(index=0)], IMAGE)
-    rows = [[picture(1)], [picture(2, height=40)], [None], [encoded(3, width=1)]]
+    rows = [[solid_image(1)], [solid_image(2, height=40)], [None], [encoded(3, width=1)]]
     np.testing.assert_array_equal(predict(rows), [[1], [2], [0], [3]])
     assert [call[PIXEL_INPUT].shape for call in engine.calls] == [(4, 4, 6, 3)]
 
@@ -151,23 +151,27 @@ def test_batches_of_pixels_go_as_they_are():
     assert predict(x[:0]).shape == (0, 1)
 
 
-def test_several_pictures_a_row():
+def test_several_images_a_row():
     engine, predict = make([ImageColumn(index=1), ImageColumn(index=0)], IMAGE)
-    expected = [[picture(2), picture(1)]]
-    for x in ([picture(1), picture(2)], np.stack([picture(1), picture(2)]), [[picture(1), encoded(2)]]):
+    expected = [[solid_image(2), solid_image(1)]]
+    for x in (
+        [solid_image(1), solid_image(2)],
+        np.stack([solid_image(1), solid_image(2)]),
+        [[solid_image(1), encoded(2)]],
+    ):
         assert predict(x) == [[1.5]]
         np.testing.assert_array_equal(engine.calls[-1][PIXEL_INPUT], expected)
-    batch = np.stack([np.stack([picture(1), picture(2)])] * 3)
+    batch = np.stack([np.stack([solid_image(1), solid_image(2)])] * 3)
     np.testing.assert_array_equal(predict(batch), [[1.5]] * 3)
     np.testing.assert_array_equal(engine.calls[-1][PIXEL_INPUT], expected * 3)
-    grey = np.stack([picture(1)[..., 0], picture(2)[..., 0], picture(3)[..., 0]])
+    grey = np.stack([solid_image(1)[..., 0], solid_image(2)[..., 0], solid_image(3)[..., 0]])
     assert predict(grey) == [[1.5]]
 
 
-def test_pictures_among_other_cells():
+def test_images_among_other_cells():
     columns = [NumericColumn(index=2), ImageColumn(index=0), CategoricalColumn(index=1, values=("a", "b"))]
     engine, predict = make(columns, IMAGE)
-    rows = [[picture(5), "b", 3], [None, "a", None], [encoded(6, height=9), "b", "4"]]
+    rows = [[solid_image(5), "b", 3], [None, "a", None], [encoded(6, height=9), "b", "4"]]
     np.testing.assert_allclose(predict(rows), [[4 / 3, 5], [0, 0], [5 / 3, 6]], rtol=1e-6)
     (call,) = engine.calls
     np.testing.assert_array_equal(call[NUMERIC_INPUT], [[3, 0, 1], [0, 0, 0], [4, 0, 1]])
@@ -175,17 +179,17 @@ def test_pictures_among_other_cells():
     assert predict(np.zeros((0, 3), object)).shape == (0, 2)
 
 
-def test_pictures_are_read_part_by_part(monkeypatch):
-    monkeypatch.setattr(pictures, "IMAGES_AT_ONCE", 2)
+def test_images_are_read_part_by_part(monkeypatch):
+    monkeypatch.setattr(image_batches, "IMAGES_AT_ONCE", 2)
     engine, predict = make([ImageColumn(index=0), NumericColumn(index=1)], IMAGE)
-    rows = [[picture(number), number] for number in range(5)]
+    rows = [[solid_image(number), number] for number in range(5)]
     np.testing.assert_array_equal(predict(rows), [[number / 2, number] for number in range(5)])
     assert [len(call[PIXEL_INPUT]) for call in engine.calls] == [2, 2, 1]
 
 
 def test_cells_are_not_changed():
     _, predict = make([ImageColumn(index=0)], IMAGE)
-    pixels = picture(1).astype(np.float64)
+    pixels = solid_image(1).astype(np.float64)
     before = pixels.copy()
     for x in (pixels, [pixels], pixels[None]):
         predict(x)
@@ -196,7 +200,7 @@ def test_cells_are_not_changed():
     ("columns", "x", "message"),
     [
         ([ImageColumn(index=0)], "nowhere.png", "row 0, column 0: there is no file: 'nowhere.png'"),
-        ([ImageColumn(index=0)], [[picture(1)], [b"no picture"]], "row 1, column 0: this is not an image"),
+        ([ImageColumn(index=0)], [[solid_image(1)], [b"no image"]], "row 1, column 0: this is not an image"),
         ([ImageColumn(index=0)], [3], "row 0, column 0: expected an image"),
         ([ImageColumn(index=0)], 3, "expected a row"),
         ([ImageColumn(index=0)], [], "the list is empty"),
@@ -219,7 +223,7 @@ def test_refusals(columns, x, message):
     assert message in str(caught.value)
 
 
-def test_pictures_mean_nothing_to_a_model_of_numbers():
+def test_images_mean_nothing_to_a_model_of_numbers():
     _, predict = make(NUMBERS)
     with pytest.raises(InputTypeError):
         predict(b"\x89PNG")

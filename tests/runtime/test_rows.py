@@ -16,22 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensenet.errors import InputError, InputTypeError
-from sensenet.ir.fields import Field
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
-from sensenet.ir.signature import (
-    NUMERIC_INPUT,
-    PREDICTIONS,
-    CategoricalColumn,
-    ImageColumn,
-    NumericColumn,
-    Signature,
-)
 from sensenet.ir.types import f32
 from sensenet.models.engines import run_graph
 from sensenet.runtime.predictor import make_predictor
 from sensenet.runtime.rows import ROWS_AT_ONCE, row_encoder
 from sensenet.runtime.tables import as_table
+from sensenet.signature import (
+    NUMERIC_INPUT,
+    PREDICTIONS,
+    CategoricalColumn,
+    Field,
+    ImageColumn,
+    NumericColumn,
+    Signature,
+)
 
 NAMES = ("petal length", "species", "petal width")
 FIELDS = tuple(
@@ -488,7 +488,7 @@ def test_all_ways_of_encoding_agree(rows):
 
 
 def test_more_rows_than_are_written_at_once():
-    """Rows go into the tensor block by block; pictures have one number for all of them."""
+    """Rows go into the tensor block by block; images have one number for all of them."""
     count = ROWS_AT_ONCE + 3
     encoder = row_encoder(
         Signature(
@@ -499,7 +499,7 @@ def test_more_rows_than_are_written_at_once():
             )
         )
     )
-    rows = [[None if row % 5 == 0 else row, "ab"[row % 2], "no picture"] for row in range(count)]
+    rows = [[None if row % 5 == 0 else row, "ab"[row % 2], "no image"] for row in range(count)]
     encoded = encoder.encode(as_table(rows, encoder.layout))
     expected = [[0.5 if row % 5 == 0 else row, row % 2, 0] for row in range(count)]
     np.testing.assert_array_equal(encoded, np.float32(expected))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensenet.errors import InputError
-from sensenet.ir.fields import FULL_TERMS_ONLY, TOKEN_MODES, TOKENS_ONLY, Items, Terms
 from sensenet.runtime.terms import count_items, count_terms
+from sensenet.signature import FULL_TERMS_ONLY, TOKEN_MODES, TOKENS_ONLY, Items, Terms
 
 TERMS = ("free", "call", "ü", "a_b", "free", "-")
 FORMS = {"calls": 1, "Free": 0}

@@ -7,7 +7,7 @@ a dict by name; likewise its outputs. Made at -O0 it is the network as trained, 
 A `.keras` file can be loaded by the Keras that saved it. The signature travels in the configuration of the
 model's last layer, so a model that was trained further and saved by Keras itself can be opened as well.
 
-With the option `share_weights`, the pictures of a row go through layers that they share, as in the document;
+With the option `share_weights`, the images of a row go through layers that they share, as in the document;
 without it through layers of their own, as in h5 files, which training makes differ.
 """
 
@@ -23,24 +23,24 @@ import numpy as np
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
 from sensenet.backends.batches import run_any_batch
-from sensenet.backends.blocks import is_of_rows, run_in_blocks
+from sensenet.backends.batching import is_of_rows, run_in_blocks
 from sensenet.backends.keras.archive import load_keras_model
 from sensenet.backends.keras.layers import keras_major, signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.keras.portable import take_signature_out
+from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.options import check_options
-from sensenet.backends.packages import import_tensorflow, require_unforked
-from sensenet.backends.quiet import silence
-from sensenet.directories import temporary_directory
+from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, UnknownTargetError
+from sensenet.files.directories import temporary_directory
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import all_of
 from sensenet.ir.ops.dense import BatchedDense
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.signature import Signature
 
 SUFFIX = ".keras"
 FILE_NAME = f"model{SUFFIX}"

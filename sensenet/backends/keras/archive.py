@@ -19,16 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.files import read_file, read_members
-from sensenet.backends.hdf5 import StoredFile, read_hdf5
+from sensenet.backends.formats.hdf5 import StoredFile, read_hdf5
 from sensenet.backends.keras.configuration import Configuration, read_configuration
 from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
 from sensenet.backends.keras.portable import CONFIGURATION, SIGNATURE
-from sensenet.backends.packages import import_package, import_tensorflow
-from sensenet.backends.quiet import silence
+from sensenet.backends.optional import import_package, import_tensorflow
 from sensenet.backends.recursion import deep_recursion
-from sensenet.directories import temporary_directory
+from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, LimitError
+from sensenet.files.directories import temporary_directory
+from sensenet.files.reading import read_file, read_members
 from sensenet.limits import require_memory
 
 VERSIONS, WEIGHTS = "metadata.json", "model.weights.h5"

@@ -17,10 +17,10 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.backends.keras.forests import walk_forests
-from sensenet.backends.lowering import EMIT as SHARED
-from sensenet.backends.lowering import LEGAL as SHARED_LEGAL
-from sensenet.backends.lowering import Table, emit_lowered
-from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.optional import import_tensorflow
+from sensenet.backends.tensorflow import EMIT as SHARED
+from sensenet.backends.tensorflow import LEGAL as SHARED_LEGAL
+from sensenet.backends.tensorflow import Table, emit_lowered
 from sensenet.errors import ArtifactError, TextFormError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.legality import Legal
@@ -102,9 +102,9 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class BlockDropout(Layer):  # type: ignore[misc]
-        """DropBlock: in training, square patches of a picture are zeroed and the rest is scaled up.
+        """DropBlock: in training, square patches of an image are zeroed and the rest is scaled up.
 
-        f32[b, h, w, c]. `rate` is the share dropped, `block_size` the side of a patch, cut to the picture's.
+        f32[b, h, w, c]. `rate` is the share dropped, `block_size` the side of a patch, cut to the image's.
         """
 
         def __init__(self, rate: float, block_size: int, **settings: Any) -> None:
@@ -116,11 +116,11 @@ def make_layer_classes() -> LayerClasses:
 
         @without_autograph  # type: ignore[untyped-decorator]
         def drop(self, inputs: Any) -> Any:
-            """The pictures with patches zeroed."""
+            """The images with patches zeroed."""
             known = [size for size in inputs.shape[1:3] if size is not None]
             block = min([self.block_size, *known])
             sizes = tf.shape(inputs)[1:3]
-            # a patch lies inside the picture, so not every pixel can be the centre of one
+            # a patch lies inside the image, so not every pixel can be the centre of one
             first, after = block // 2, sizes - (block - 1) // 2
             rows, columns = tf.range(sizes[0])[:, None, None], tf.range(sizes[1])[None, :, None]
             inside = (rows >= first) & (rows < after[0]) & (columns >= first) & (columns < after[1])
@@ -158,7 +158,7 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class UnfusedBatchNormalization(tf.keras.layers.BatchNormalization):  # type: ignore[misc, name-defined]
-        """Keras 2's batch normalization, of pictures too, without TensorFlow's fused op.
+        """Keras 2's batch normalization, of images too, without TensorFlow's fused op.
 
         That one raises an epsilon below 1.001e-5, and TensorFlow fuses it further with some activations that
         follow (tanh, mish) into ops that do not exist.

@@ -13,7 +13,7 @@ from attrs import frozen
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
 from sensenet.backends.keras.stock import ACTIVATIONS, NAMED, express, make_stock_layer
 from sensenet.backends.keras.table import MAKERS
-from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.recursion import deep_recursion
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value

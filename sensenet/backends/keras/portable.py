@@ -16,7 +16,7 @@ from typing import Any
 from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
 from sensenet.backends.keras.model import Making
 from sensenet.errors import ArtifactError
-from sensenet.ir.signature import Signature
+from sensenet.signature import Signature
 
 CONFIGURATION, SIGNATURE = "config.json", "sensenet.json"
 """The members with Keras' configuration, and with the signature."""

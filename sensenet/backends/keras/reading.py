@@ -9,13 +9,13 @@ from typing import Any
 from sensenet.backends.keras.layers import signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.keras.portable import CARRIED
-from sensenet.backends.packages import import_tensorflow
-from sensenet.backends.weights import get_weights, replace_ops, require_roots, set_weights
+from sensenet.backends.keras.weights import get_weights, replace_ops, require_roots, set_weights
+from sensenet.backends.optional import import_tensorflow
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.op import Op
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Tensor
+from sensenet.signature import Signature
 
 WAY_OUT = "sensenet.compile(document, 'keras', optimize=0) makes the model to train"
 

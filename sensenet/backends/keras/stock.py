@@ -19,6 +19,7 @@ from attrs import field, frozen
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, dense, image, tabular
+from sensenet.signature import RescaleType
 
 NUMPY = "keras.src.ops.numpy"
 
@@ -137,7 +138,7 @@ def _flatten(_op: Any, x: Any) -> Call | None:
 
 def _rescale(op: Any, x: Any) -> Call | None:
     """The nearest pixels, as Keras resizes too; it crops and pads otherwise."""
-    if op.method is not image.RescaleType.WARP:
+    if op.method is not RescaleType.WARP:
         return None
     size = [op.height, op.width]
     return call("Resize", x, size=size, interpolation="nearest", data_format="channels_last")

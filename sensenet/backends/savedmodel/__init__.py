@@ -1,6 +1,6 @@
 """The target savedmodel: a TensorFlow SavedModel with two signatures.
 
-`serving_default` takes the graph's tensors: any number of rows, pictures of any height and width.
+`serving_default` takes the graph's tensors: any number of rows, images of any height and width.
 `predict_row` takes one named tensor a cell of the row (see `rows`), and answers with labels. The directory
 `assets` tells what a caller must know: `sensenet.json`, and `settings.json` as the published package has it;
 and it keeps the graph, so that the model can be compiled for another target (see `graphs`).
@@ -16,16 +16,16 @@ from typing import Any
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
-from sensenet.backends.lowering import LEGAL
 from sensenet.backends.options import check_options
 from sensenet.backends.savedmodel.files import SIGNATURE_FILE, TENSORS, make_files
 from sensenet.backends.savedmodel.graphs import MODEL_FILE, read_graph
 from sensenet.backends.savedmodel.loading import load_function, read_json, read_saved_files
 from sensenet.backends.savedmodel.published import open_published
-from sensenet.destinations import Layout
+from sensenet.backends.tensorflow import LEGAL
 from sensenet.errors import ArtifactError
+from sensenet.files.destinations import Layout
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import Signature
+from sensenet.signature import Signature
 
 LAYOUT = Layout(
     names=re.compile(

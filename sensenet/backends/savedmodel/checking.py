@@ -14,7 +14,7 @@ from typing import Any
 
 from sensenet.backends.graph_loops import bound_loops, called_by
 from sensenet.backends.graph_ops import require_constants, require_ops
-from sensenet.backends.packages import import_package
+from sensenet.backends.optional import import_package
 from sensenet.backends.savedmodel.graphs import MODEL_FILE
 from sensenet.errors import ArtifactError
 

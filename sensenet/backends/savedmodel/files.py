@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sensenet.backends.lowering import Variables, make_function
-from sensenet.backends.packages import import_tensorflow
-from sensenet.backends.quiet import silence
+from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.savedmodel.graphs import describe_graph
 from sensenet.backends.savedmodel.keras_2 import make_keras_model
 from sensenet.backends.savedmodel.rows import make_row_function, row_inputs
-from sensenet.directories import temporary_directory
+from sensenet.backends.silence import silence
+from sensenet.backends.tensorflow import Variables, make_function
+from sensenet.files.directories import temporary_directory
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import Column, ModelKind, NumericColumn, Signature, describe_column
+from sensenet.signature import Column, ModelKind, NumericColumn, Signature, describe_column
 
 SIGNATURE_FILE = "assets/sensenet.json"
 SETTINGS_FILE = "assets/settings.json"

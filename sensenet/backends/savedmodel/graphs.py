@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.npz import read_npz, write_npz
-from sensenet.backends.text import parse_saved
+from sensenet.backends.formats.npz import read_npz, write_npz
+from sensenet.backends.interpreter.executable import parse_saved
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph, text_digest, weights

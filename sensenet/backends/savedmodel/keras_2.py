@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sensenet.backends.lowering import Variables
-from sensenet.backends.packages import import_package
+from sensenet.backends.optional import import_package
+from sensenet.backends.tensorflow import Variables
 from sensenet.ir.graph import Graph, Node
-from sensenet.ir.signature import DETECTOR_OUTPUTS, VALID, ModelKind, Signature
+from sensenet.signature import DETECTOR_OUTPUTS, VALID, ModelKind, Signature
 
 LAYER = "network"
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.files import read_file
 from sensenet.backends.graph_loops import BOUND
-from sensenet.backends.packages import import_tensorflow, require_unforked
-from sensenet.backends.quiet import silence
+from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.checking import clean_files
 from sensenet.backends.savedmodel.graphs import MODEL_FILE, VARIABLES
-from sensenet.directories import temporary_directory
+from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, InputError
+from sensenet.files.directories import temporary_directory
+from sensenet.files.reading import read_file
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import Array, DType, TensorType

@@ -13,12 +13,14 @@ import attrs
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends.packages import import_tensorflow
+from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.savedmodel.checking import parse_saved_model
 from sensenet.backends.savedmodel.graphs import MODEL_FILE
 from sensenet.backends.savedmodel.loading import Run, load_function, read_json
 from sensenet.errors import ArtifactError, SettingsError
-from sensenet.ir.signature import (
+from sensenet.ir.types import Array
+from sensenet.settings import Settings
+from sensenet.signature import (
     BOXES,
     CLASSES,
     DETECTOR_OUTPUTS,
@@ -35,8 +37,6 @@ from sensenet.ir.signature import (
     NumericColumn,
     Signature,
 )
-from sensenet.ir.types import Array
-from sensenet.settings import Settings
 
 SETTINGS_FILE = "assets/settings.json"
 SERVING = "serving_default"
@@ -72,13 +72,13 @@ def _read_settings(recorded: Mapping[str, Any], channels: int | None) -> Signatu
         given["output_unfiltered_boxes"] = True
     kind = _read_kind(recorded)
     warp = given.get("rescale_type") or ("pad" if kind is ModelKind.DETECTOR else "warp")
-    has_pictures = any(isinstance(column, ImageColumn) for column in columns)
+    has_images = any(isinstance(column, ImageColumn) for column in columns)
     return Signature(
         kind=kind,
         columns=columns,
         classes=() if kind is ModelKind.EXTRACTOR else tuple(recorded["_classes"] or ()),
         image=ImageInput(height=0, width=0, channels=channels or 3, rescale_type=warp)
-        if has_pictures
+        if has_images
         else None,
         settings=Settings(**given).given(),
     )
@@ -104,7 +104,7 @@ def _read_column(column: Mapping[str, Any]) -> Column:
 
 
 def _detect_each(run: Run, outputs: list[str]) -> Run:
-    """A detector that takes several pictures: these models take one at a time."""
+    """A detector that takes several images: these models take one at a time."""
     names = dict(zip(DETECTOR_OUTPUTS, outputs, strict=False))
 
     def detect(inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -4,7 +4,7 @@
 |---|---|---|
 | number | f32[rows] | NaN |
 | category | string[rows] | text that is no category |
-| picture | string[rows], encoded as JPEG, PNG or GIF | the empty string |
+| image | string[rows], encoded as JPEG, PNG or GIF | the empty string |
 
 A tensor is named after the cell's field: `row_inputs` has the rule. The answer of a classification is `label`
 (string[rows]), `classes` and `scores` (both [rows, classes], as TensorFlow Serving's convention has it), of a
@@ -21,10 +21,10 @@ from typing import Any
 
 from attrs import frozen
 
-from sensenet.backends.lowering import Variables, emit_lowered, run_graph
+from sensenet.backends.tensorflow import Variables, emit_lowered, run_graph
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops.image import Rescale, RescaleType
-from sensenet.ir.signature import (
+from sensenet.ir.ops.image import Rescale
+from sensenet.signature import (
     CLASSES,
     NUMERIC_INPUT,
     PIXEL_INPUT,
@@ -35,6 +35,7 @@ from sensenet.ir.signature import (
     ImageInput,
     ModelKind,
     NumericColumn,
+    RescaleType,
     Signature,
 )
 
@@ -137,9 +138,9 @@ def make_row_function(tf: Any, graph: Graph, variables: Variables) -> Any:
         if NUMERIC_INPUT in declared:
             feeds[NUMERIC_INPUT] = tf.stack([numbers for _, numbers in encoded], axis=1)
         if PIXEL_INPUT in declared and signature.image is not None:
-            encoded_pictures = [cells[name_of[id(column)]] for column in signature.image_columns]
-            pictures = [_decode_all(tf, each, signature.image) for each in encoded_pictures]
-            feeds[PIXEL_INPUT] = tf.stack(pictures, axis=1) if len(pictures) > 1 else pictures[0]
+            encoded_images = [cells[name_of[id(column)]] for column in signature.image_columns]
+            images = [_decode_all(tf, each, signature.image) for each in encoded_images]
+            feeds[PIXEL_INPUT] = tf.stack(images, axis=1) if len(images) > 1 else images[0]
         return _label(tf, signature, run_graph(tf, graph, feeds, variables)[PREDICTIONS])
 
     module.predict = tf.function(predict, autograph=False)
@@ -176,7 +177,7 @@ def _encode(tf: Any, column: Column, table: Any, cells: Any) -> Any:
 
 
 def _decode(tf: Any, encoded: Any, channels: int) -> Any:
-    """f32[h, w, channels] of an encoded picture, one black pixel of the empty string; alpha is opaque."""
+    """f32[h, w, channels] of an encoded image, one black pixel of the empty string; alpha is opaque."""
     pixels = tf.cond(
         tf.equal(tf.strings.length(encoded), 0),
         lambda: tf.zeros([1, 1, RGB], tf.uint8),
@@ -187,7 +188,7 @@ def _decode(tf: Any, encoded: Any, channels: int) -> Any:
 
 
 def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
-    """f32[rows, height, width, channels]: pictures in the network's size, which the graph keeps."""
+    """f32[rows, height, width, channels]: images in the network's size, which the graph keeps."""
     op = Rescale(height=image.height, width=image.width, method=RescaleType(image.rescale_type))
 
     def decode(each: Any) -> Any:
@@ -199,7 +200,7 @@ def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
 
 
 def _detect_each(tf: Any, graph: Graph, variables: Variables, encoded: Any) -> dict[str, Any]:
-    """A detector's outputs, picture by picture: boxes depend on the size of the picture."""
+    """A detector's outputs, image by image: boxes depend on the size of the image."""
     channels = graph.inputs[0].types[0].shape[-1] or RGB
 
     def detect(each: Any) -> dict[str, Any]:

@@ -20,13 +20,13 @@ from typing import Any
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
-from sensenet.backends.files import read_file
 from sensenet.backends.options import check_options
 from sensenet.backends.tfjs.convert import METADATA_KEY, MODEL_FILE, QUANTIZATIONS, SHARD_SIZE, convert
 from sensenet.backends.tfjs.emit import LEGAL
 from sensenet.backends.tfjs.running import make_executable
-from sensenet.destinations import Layout
 from sensenet.errors import ArtifactError, UnknownTargetError
+from sensenet.files.destinations import Layout
+from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
 
 OPTIONS = ("quantize", "shard_size")

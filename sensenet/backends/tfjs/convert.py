@@ -8,15 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sensenet.backends.lowering import Variables, make_function
-from sensenet.backends.packages import import_package, import_tensorflow
-from sensenet.backends.quiet import silence
+from sensenet.backends.optional import import_package, import_tensorflow
 from sensenet.backends.savedmodel.files import TENSORS, read_directory
+from sensenet.backends.silence import silence
+from sensenet.backends.tensorflow import Variables, make_function
 from sensenet.backends.tfjs.emit import EMIT
 from sensenet.backends.tfjs.topology import finish_topology
 from sensenet.backends.tfjs.weights import find_kernels, read_weights, write_weights
-from sensenet.directories import temporary_directory
 from sensenet.errors import UnsupportedOpError
+from sensenet.files.directories import temporary_directory
 from sensenet.ir.graph import Graph
 
 MODEL_FILE = "model.json"

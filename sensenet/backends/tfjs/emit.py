@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from sensenet.backends.lowering import EMIT as SHARED
-from sensenet.backends.lowering import LEGAL as SHARED_LEGAL
-from sensenet.backends.lowering import Table
-from sensenet.backends.lowering.emit import Emit
+from sensenet.backends.tensorflow import EMIT as SHARED
+from sensenet.backends.tensorflow import LEGAL as SHARED_LEGAL
+from sensenet.backends.tensorflow import Table
+from sensenet.backends.tensorflow.emit import Emit
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node
 from sensenet.ir.legality import Legal, is_legal
@@ -40,7 +40,7 @@ def _gelu(tf: Any, x: Any) -> Any:
 
 
 def _with_explicit_padding(emit: Emit) -> Emit:
-    """The emit function of a convolution, with the pixels around the picture added by an op of their own.
+    """The emit function of a convolution, with the pixels around the image added by an op of their own.
 
     Only where windows are smaller than the steps between them: there the WebAssembly backend answers 0 for
     padding that it would have to find out to be less than none.

@@ -11,15 +11,15 @@ import numpy as np
 from sensenet.artifact import Executable
 from sensenet.backends.graph_loops import bound_loops
 from sensenet.backends.graph_ops import require_ops
-from sensenet.backends.packages import import_package, import_tensorflow, require_unforked
-from sensenet.backends.quiet import silence
+from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import Run, describe_failure, first_line
+from sensenet.backends.silence import silence
 from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.signature import Signature
 
 PURPOSE = "running a model of TensorFlow.js"
 

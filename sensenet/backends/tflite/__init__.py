@@ -17,7 +17,6 @@ from typing import Any
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import Backend
-from sensenet.backends.files import read_file
 from sensenet.backends.options import check_options
 from sensenet.backends.tflite.convert import convert
 from sensenet.backends.tflite.emit import LEGAL
@@ -28,9 +27,10 @@ from sensenet.backends.tflite.quantize import QUANTIZATIONS, quantize, require_q
 from sensenet.backends.tflite.verify import verify
 from sensenet.backends.tflite.versions import declare_versions
 from sensenet.errors import ArtifactError
+from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import Signature
 from sensenet.processors import usable_processors
+from sensenet.signature import Signature
 
 FILE_NAME = "model.tflite"
 

@@ -6,7 +6,7 @@ from sensenet.backends.tflite.metadata import SIGNATURE_FILE
 from sensenet.backends.tflite.verify import Interface
 from sensenet.errors import ArtifactError, VerifyError
 from sensenet.ir.interface import check_interface
-from sensenet.ir.signature import Signature
+from sensenet.signature import Signature
 
 
 def require_fitting(signature: Signature, interface: Interface, where: str) -> None:

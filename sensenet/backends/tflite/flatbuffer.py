@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.packages import import_package, import_tensorflow
+from sensenet.backends.optional import import_package, import_tensorflow
 from sensenet.errors import ArtifactError, MissingPackageError
 from sensenet.ir.types import Array
 

@@ -13,16 +13,16 @@ import numpy as np
 
 from sensenet.artifact import Executable
 from sensenet.backends.batches import run_any_batch
-from sensenet.backends.blocks import is_of_rows, run_in_blocks
-from sensenet.backends.packages import import_tensorflow_lite
-from sensenet.backends.quiet import silence
+from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.optional import import_tensorflow_lite
+from sensenet.backends.silence import silence
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
 from sensenet.forks import PerProcess, delay_forks
 from sensenet.ir.evaluate import checked_input
-from sensenet.ir.signature import Signature
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.processors import usable_processors
+from sensenet.signature import Signature
 
 MOST_ROWS = 1024
 """Rows that an interpreter is given at once: what lies between ops then stays in a processor's cache."""
@@ -127,7 +127,7 @@ class Runner:
 def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
     """The model in an interpreter; raises ArtifactError where the interpreter refuses it.
 
-    Without `threads`, a model that reads pictures has one for each processor, and any other one: a row takes
+    Without `threads`, a model that reads images has one for each processor, and any other one: a row takes
     less time than threads take to begin, and many are divided among interpreters.
     """
     if threads is None:

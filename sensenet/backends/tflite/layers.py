@@ -3,7 +3,7 @@
 A layer is an op that multiplies by a constant kernel: fully connected, convolution or depthwise convolution.
 Rows that are looked up in a table of weights are the answers of a layer too (see
 `passes/lowering/embedding`), but the table stays as it is.
-It takes weights and answers of another precision well where it reads what another layer, or a picture, gives:
+It takes weights and answers of another precision well where it reads what another layer, or an image, gives:
 numbers of one magnitude. It is left in float32 where it reads
 
 - columns: a layer that standardizes them has them side by side in any magnitudes;
@@ -26,8 +26,8 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, read_buffer
-from sensenet.ir.signature import NUMERIC_INPUT
 from sensenet.ir.types import Array
+from sensenet.signature import NUMERIC_INPUT
 
 KERNEL = 1
 """The position of a layer's kernel among the op's inputs."""
@@ -53,7 +53,7 @@ class Origin(enum.IntEnum):
     """What a tensor was computed from, the worst of it."""
 
     FREE = 0
-    """Constants, shapes and pictures."""
+    """Constants, shapes and images."""
     LAYER = 1
     RAW = 2
     """Columns or answers of comparisons, with no layer in between."""

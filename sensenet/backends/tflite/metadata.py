@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.backends.files import read_members
 from sensenet.backends.tflite.flatbuffer import MODEL_IDENTIFIER, import_flatbuffers, import_schema, pack
 from sensenet.errors import ArtifactError
+from sensenet.files.reading import read_members
 from sensenet.ir.graph import Graph
-from sensenet.ir.signature import NUMERIC_INPUT, PIXEL_INPUT, ModelKind, Signature
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, ModelKind, Signature
 
 ENTRY = "TFLITE_METADATA"
 METADATA_IDENTIFIER = b"M001"
@@ -70,7 +70,7 @@ _SIGNATURE = AssociatedFile(
 )
 _INPUT_DESCRIPTIONS = {
     NUMERIC_INPUT: f"One row of columns: numbers, and categories as positions ({SIGNATURE_FILE} lists them).",
-    PIXEL_INPUT: "Pictures of any size, channels last, from 0 to 255.",
+    PIXEL_INPUT: "Images of any size, channels last, from 0 to 255.",
 }
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.packages import import_tensorflow
-from sensenet.backends.quiet import silence
+from sensenet.backends.optional import import_tensorflow
+from sensenet.backends.silence import silence
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.layers import Layer, find_float_ops, find_layers, name_of
 from sensenet.errors import UnknownTargetError, UnsupportedOpError
@@ -91,7 +91,7 @@ def store_int8(tree: Any, calibration: Sequence[Feed], names: Sequence[str]) -> 
             calibrator = Calibrator(named)
             for feed in calibration:
                 arrays = [np.ascontiguousarray(feed[name]) for name in names]
-                # its own loop prepares for the shape of the first feed only, and pictures have many sizes
+                # its own loop prepares for the shape of the first feed only, and images have many sizes
                 calibrator._calibrator.Prepare([list(array.shape) for array in arrays])
                 calibrator._calibrator.FeedTensor(arrays)
             measured = _forget_ranges(bytes(calibrator._calibrator.Calibrate()), set(excepted))

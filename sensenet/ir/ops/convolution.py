@@ -1,4 +1,4 @@
-"""Ops of convolutional networks; pictures are f32[b, h, w, c], and h and w may be unknown.
+"""Ops of convolutional networks; images are f32[b, h, w, c], and h and w may be unknown.
 
 Windows and padding are those of `sensenet.ir.ops.windows`. Strides, sizes and paddings are in the order
 height, width.
@@ -24,18 +24,18 @@ from sensenet.ir.ops.windows import (
     infer_windows,
     pad_for_windows,
     reduce_windows,
-    within_picture,
+    within_image,
 )
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
 
 
-def _require_picture(x: TensorType) -> None:
+def _require_image(x: TensorType) -> None:
     require_float(x)
     require(x.rank == 4, f"expected f32[b,h,w,c], found {x}")
 
 
 def _require_kernel(x: TensorType, kernel: Tensor, what: str) -> None:
-    _require_picture(x)
+    _require_image(x)
     require_float(kernel.type)
     require(len(kernel.shape) == 4, f"{what} is {kernel.type}, expected f32[h,w,in,out]")
     require_channels(x, kernel.shape[2], what)
@@ -170,7 +170,7 @@ class Pool(Op):
     padding: Padding
 
     def infer(self, x: TensorType) -> TensorType:
-        _require_picture(x)
+        _require_image(x)
         return infer_windows(x, self.pool_size, self.strides, self.padding, x.shape[3])
 
 
@@ -183,14 +183,14 @@ class MaxPool2D(Pool):
     padding: Padding = Padding.VALID
 
     def evaluate(self, x: Array) -> Array:
-        window = within_picture(self.pool_size, x.shape[1:3], self.padding)
+        window = within_image(self.pool_size, x.shape[1:3], self.padding)
         x = pad_for_windows(x, window, self.strides, self.padding, -math.inf)
         return reduce_windows(x, np.maximum, window, self.strides)
 
 
 @frozen(kw_only=True)
 class AveragePool2D(Pool):
-    """The mean of those pixels of each window that lie in the picture."""
+    """The mean of those pixels of each window that lie in the image."""
 
     pool_size: Pair
     strides: Pair
@@ -198,16 +198,16 @@ class AveragePool2D(Pool):
 
     def evaluate(self, x: Array) -> Array:
         sizes = x.shape[1:3]
-        window = within_picture(self.pool_size, sizes, self.padding)
+        window = within_image(self.pool_size, sizes, self.padding)
         x = pad_for_windows(x, window, self.strides, self.padding)
         total = reduce_windows(x, np.add, window, self.strides)
         result: Array = total / self.count_pixels(sizes)
         return result
 
     def count_pixels(self, sizes: Pair) -> Array:
-        """f32[h', w', 1]: how many pixels of each window lie in a picture of h × w pixels."""
+        """f32[h', w', 1]: how many pixels of each window lie in an image of h × w pixels."""
         inside = np.ones((1, *sizes, 1), np.float32)
-        window = within_picture(self.pool_size, sizes, self.padding)
+        window = within_image(self.pool_size, sizes, self.padding)
         inside = pad_for_windows(inside, window, self.strides, self.padding)
         counts: Array = reduce_windows(inside, np.add, window, self.strides)[0]
         return counts
@@ -215,13 +215,13 @@ class AveragePool2D(Pool):
 
 @frozen(kw_only=True)
 class GlobalAveragePool2D(Op):
-    """The mean of each channel over the whole picture; f32[b, h, w, c] → f32[b, c].
+    """The mean of each channel over the whole image; f32[b, h, w, c] → f32[b, c].
 
-    Summed in float64: a float32 sum over the pixels of a large picture loses digits.
+    Summed in float64: a float32 sum over the pixels of a large image loses digits.
     """
 
     def infer(self, x: TensorType) -> TensorType:
-        _require_picture(x)
+        _require_image(x)
         return x.with_shape((x.shape[0], x.shape[3]))
 
     def evaluate(self, x: Array) -> Array:
@@ -234,7 +234,7 @@ class GlobalMaxPool2D(Op):
     """The largest number of each channel; f32[b, h, w, c] → f32[b, c]."""
 
     def infer(self, x: TensorType) -> TensorType:
-        _require_picture(x)
+        _require_image(x)
         return x.with_shape((x.shape[0], x.shape[3]))
 
     def evaluate(self, x: Array) -> Array:
@@ -244,12 +244,12 @@ class GlobalMaxPool2D(Op):
 
 @frozen(kw_only=True)
 class Pad2D(Op):
-    """Zeros around the picture; padding is ((top, bottom), (left, right)), in pixels."""
+    """Zeros around the image; padding is ((top, bottom), (left, right)), in pixels."""
 
     padding: tuple[Pair, Pair]
 
     def infer(self, x: TensorType) -> TensorType:
-        _require_picture(x)
+        _require_image(x)
         require(min(map(min, self.padding)) >= 0, f"the padding {self.padding} is negative")
         added = (0, *map(sum, self.padding), 0)
         return x.with_shape(n if n is None else n + more for n, more in zip(x.shape, added, strict=True))
@@ -260,7 +260,7 @@ class Pad2D(Op):
 
 
 class UpsampleMethod(enum.Enum):
-    """Where the pixels of an enlarged picture come from."""
+    """Where the pixels of an enlarged image come from."""
 
     NEAREST = "nearest"
     BILINEAR = "bilinear"
@@ -268,7 +268,7 @@ class UpsampleMethod(enum.Enum):
 
 @frozen(kw_only=True)
 class Upsample2D(Op):
-    """The picture enlarged by whole factors; f32[b, h, w, c] → f32[b, h·size[0], w·size[1], c].
+    """The image enlarged by whole factors; f32[b, h, w, c] → f32[b, h·size[0], w·size[1], c].
 
     Nearest repeats every pixel. Bilinear takes pixel k from (k + 0.5) / size - 0.5 (half-pixel centres),
     between the two pixels next to it, the last one repeated beyond the edge; first along the rows.
@@ -278,7 +278,7 @@ class Upsample2D(Op):
     method: UpsampleMethod = UpsampleMethod.NEAREST
 
     def infer(self, x: TensorType) -> TensorType:
-        _require_picture(x)
+        _require_image(x)
         require(min(self.size) > 0, f"the size {self.size} is not positive")
         factors = (1, *self.size, 1)
         return x.with_shape(

@@ -78,7 +78,7 @@ def grid(rows: int, columns: int) -> Array:
 
 @frozen(kw_only=True)
 class ScaleBoxes(Op):
-    """y = round(boxes · max(h, w)), halves to even: boxes in pixels of the original picture.
+    """y = round(boxes · max(h, w)), halves to even: boxes in pixels of the original image.
 
     boxes: f32[b, n, 4], in sides of a padded square; pixels: f32[b, h, w, c] → f32[b, n, 4].
     """
@@ -145,7 +145,7 @@ class SuppressBoxes(Op):
         )
 
     def choose(self, boxes: Array, scores: Array) -> list[int]:
-        """The boxes (f32[n, 4]) of one picture that stay, by descending score."""
+        """The boxes (f32[n, 4]) of one image that stay, by descending score."""
         remaining = np.argsort(-scores, kind="stable")
         remaining = remaining[scores[remaining] > np.float32(self.score_threshold)]
         chosen: list[int] = []

@@ -1,7 +1,7 @@
-"""Ops that bring pictures to the form that an image network takes: f32[b, h, w, c] of 0 to 255.
+"""Ops that bring images to the form that an image network takes: f32[b, h, w, c] of 0 to 255.
 
 How the steps of SPEC §6 are spelled, in this order, on the pixel input (or on `Index` of it where a row has
-several pictures):
+several images):
 
 - size: `Rescale`;
 - a 4th channel goes: `Slice(axis=-1, start=0, stop=3)`;
@@ -18,14 +18,13 @@ several pictures):
 
 from __future__ import annotations
 
-import enum
-
 import numpy as np
 from attrs import frozen
 
 from sensenet.errors import InputError
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.signature import RescaleType
 
 
 @frozen(kw_only=True)
@@ -48,28 +47,17 @@ class Index(Op):
         return x[(slice(None),) * self.axis + (self.index,)]
 
 
-class RescaleType(enum.Enum):
-    """How a picture of other proportions is brought to the network's size."""
-
-    WARP = "warp"
-    """Both axes independently."""
-    PAD = "pad"
-    """By the smaller ratio, to the top left; the rest is filled with the mean of the scaled picture."""
-    CROP = "crop"
-    """By the larger ratio; the centre is cut out."""
-
-
 @frozen(kw_only=True)
 class Rescale(Op):
-    """Pictures of any size as pictures of one size; f32[b, h, w, c] → f32[b, height, width, c].
+    """Images of any size as images of one size; f32[b, h, w, c] → f32[b, height, width, c].
 
     Pixel k of an axis scaled from n to m pixels is pixel min(⌊(k + 0.5) · (n / m)⌋, n - 1), in float32
     (nearest neighbour, half-pixel centres). With s the ratio of sizes, in float32:
     warp scales to (height, width);
     pad (s is the smaller ratio) scales to round(h·s), round(w·s), halves to even, and fills below and right
-    with the mean of all numbers of that scaled picture;
+    with the mean of all numbers of that scaled image;
     crop (s is the larger ratio) scales like pad, and cuts from round((h·s - height) / 2) on, likewise.
-    Raises InputError for a picture so thin that nothing would be left of it.
+    Raises InputError for an image so thin that nothing would be left of it.
     """
 
     height: int
@@ -78,7 +66,7 @@ class Rescale(Op):
 
     def infer(self, x: TensorType) -> TensorType:
         require(x.dtype is DType.FLOAT32 and x.rank == 4, f"expected f32[b,h,w,c], found {x}")
-        require(self.height > 0 and self.width > 0, f"no picture has {self.height} × {self.width} pixels")
+        require(self.height > 0 and self.width > 0, f"no image has {self.height} × {self.width} pixels")
         return x.with_shape((x.shape[0], self.height, self.width, x.shape[3]))
 
     def evaluate(self, x: Array) -> Array:
@@ -86,15 +74,15 @@ class Rescale(Op):
 
 
 def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
-    """Pictures [b, h, w, c] of any dtype as f32[b, *size, c]: what `Rescale` means."""
+    """Images [b, h, w, c] of any dtype as f32[b, *size, c]: what `Rescale` means."""
     if x.shape[1:3] == size:  # each method leaves it as it is
         return x.astype(np.float32, copy=False)
     if 0 in x.shape[1:3]:
-        raise InputError(f"a picture of {x.shape[1]} × {x.shape[2]} pixels is empty")
+        raise InputError(f"an image of {x.shape[1]} × {x.shape[2]} pixels is empty")
     scaled_size, firsts = placement((x.shape[1], x.shape[2]), size, method)
     if 0 in scaled_size:
         raise InputError(
-            f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is too thin to be brought to "
+            f"an image of {x.shape[1]} × {x.shape[2]} pixels (height × width) is too thin to be brought to "
             f"{size[0]} × {size[1]} by rescale_type {method.value!r}: use 'warp' or 'crop'"
         )
     rows, columns = (
@@ -113,7 +101,7 @@ def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
 def placement(
     source: tuple[int, int], target: tuple[int, int], method: RescaleType
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(height, width) that a picture is scaled to, and the first row and column that are kept of it."""
+    """(height, width) that an image is scaled to, and the first row and column that are kept of it."""
     if method is RescaleType.WARP:
         return target, (0, 0)
     ratios = np.asarray(target, np.float32) / np.asarray(source, np.float32)

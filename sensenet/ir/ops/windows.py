@@ -1,7 +1,7 @@
-"""Windows that slide over pictures: their geometry, and the NumPy routines of convolutions and pools.
+"""Windows that slide over images: their geometry, and the NumPy routines of convolutions and pools.
 
-Pictures are f32[b, h, w, c]. A window of k pixels starts every `stride` pixels. With valid padding all
-windows lie inside; with same padding there are ⌈n / stride⌉ of them, and the picture is enlarged by
+Images are f32[b, h, w, c]. A window of k pixels starts every `stride` pixels. With valid padding all
+windows lie inside; with same padding there are ⌈n / stride⌉ of them, and the image is enlarged by
 max((⌈n / stride⌉ - 1) · stride + k - n, 0) pixels, the smaller half (rounded down) before it.
 """
 
@@ -28,7 +28,7 @@ CACHED_ELEMENTS = 1 << 17
 
 
 class Padding(enum.Enum):
-    """What happens at a picture's edge: only windows inside it, or zeros around it."""
+    """What happens at an image's edge: only windows inside it, or zeros around it."""
 
     SAME = "same"
     VALID = "valid"
@@ -45,10 +45,10 @@ def same_padding(size: int, window: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
-def within_picture(window: Pair, sizes: Pair, padding: Padding) -> Pair:
-    """The window of a pool, no larger than is needed to have all of a same-padded picture in each window.
+def within_image(window: Pair, sizes: Pair, padding: Padding) -> Pair:
+    """The window of a pool, no larger than is needed to have all of a same-padded image in each window.
 
-    From twice the picture's size on, every window holds the whole picture, however large it is.
+    From twice the image's size on, every window holds the whole image, however large it is.
     """
     if padding is Padding.VALID:
         return window
@@ -58,7 +58,7 @@ def within_picture(window: Pair, sizes: Pair, padding: Padding) -> Pair:
 def infer_windows(
     x: TensorType, window: Pair, strides: Pair, padding: Padding, channels: int | None
 ) -> TensorType:
-    """The type of a picture with one pixel for each window; raises VerifyError where there is none."""
+    """The type of an image with one pixel for each window; raises VerifyError where there is none."""
     require(min(window) > 0, f"the window {window} is empty")
     require(min(strides) > 0, f"the strides {strides} are not positive")
     sizes: list[int | None] = []
@@ -70,7 +70,7 @@ def infer_windows(
 
 
 def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
-    """The picture with as many rows and columns of a value added before and after; itself where none is."""
+    """The image with as many rows and columns of a value added before and after; itself where none is."""
     if rows == columns == (0, 0):
         return x
     batch, height, width, channels = x.shape
@@ -81,14 +81,14 @@ def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
 
 
 def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, value: float = 0.0) -> Array:
-    """The picture in which windows with valid padding are those that `padding` asks for.
+    """The image in which windows with valid padding are those that `padding` asks for.
 
     Raises InputError for one in which there are none.
     """
     if padding is Padding.VALID:
         if x.shape[1] < window[0] or x.shape[2] < window[1]:
             raise InputError(
-                f"a picture of {x.shape[1]} × {x.shape[2]} pixels (height × width) is smaller than a window "
+                f"an image of {x.shape[1]} × {x.shape[2]} pixels (height × width) is smaller than a window "
                 f"of {window[0]} × {window[1]}"
             )
         return x
@@ -126,7 +126,7 @@ def _multiply(windows: Array, matrix: Array) -> Array:
 
 
 def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
-    """f32[b, h', w', window height, window width, c]: all windows inside a picture, without a copy."""
+    """f32[b, h', w', window height, window width, c]: all windows inside an image, without a copy."""
     batch, channels = x.shape[0], x.shape[3]
     counts = (count_windows(*axis, Padding.VALID) for axis in zip(x.shape[1:3], window, strides, strict=True))
     by_image, by_row, by_column, by_channel = x.strides
@@ -139,7 +139,7 @@ def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
 
 
 def _parts(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, slice]]:
-    """Indices that part [b, h, …]: whole pictures or rows of one, of at most `limit` numbers if possible."""
+    """Indices that part [b, h, …]: whole images or rows of one, of at most `limit` numbers if possible."""
     batch, rows, *rest = shape
     row = max(math.prod(rest), 1)
     if row * rows <= limit:

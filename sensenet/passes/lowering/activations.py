@@ -34,9 +34,9 @@ from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Add, Divide, Equal, Maximum, Minimum, Multiply, Select
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.elementwise import Absolute, Exp, Log, Negate
-from sensenet.passes.linear_layers import LINEAR_LAYERS
+from sensenet.passes.analysis.linear_layers import LINEAR_LAYERS
+from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.making import Maker, named
-from sensenet.passes.rewrite import Uses
 
 ALMOST_ONE = 20.0
 """From here on tanh(softplus(x)) is 1 in float32."""

@@ -21,7 +21,7 @@ from sensenet.ir.ops.basic import Add, Cast, Divide, Equal, Gather, Multiply, Su
 from sensenet.ir.ops.dense import BatchNormalization, Dropout
 from sensenet.ir.ops.tabular import Destandardize, OneHot, Standardize
 from sensenet.ir.types import DType, Tensor
-from sensenet.passes.rewrite import Uses
+from sensenet.passes.infrastructure.rules import Uses
 
 
 def lower_standardize(node: Node, _: Uses) -> Value | None:

@@ -22,8 +22,8 @@ from __future__ import annotations
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.dense import BatchedDense, Dense
 from sensenet.ir.types import Tensor
-from sensenet.passes.rewrite import Uses
-from sensenet.passes.stacks import stack, unstack
+from sensenet.passes.analysis.stacks import stack, unstack
+from sensenet.passes.infrastructure.rules import Uses
 
 
 def lower_batched_dense(node: Node, _: Uses) -> Value | None:

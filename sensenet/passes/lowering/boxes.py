@@ -22,8 +22,8 @@ from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes
 from sensenet.ir.ops.elementwise import Exp, Negate, Round
 from sensenet.ir.ops.reduction import ArgMax, ReduceMax
 from sensenet.ir.types import DType
+from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.making import Maker, named
-from sensenet.passes.rewrite import Uses
 
 SIGMOID = Activation(function=ActivationFunction.SIGMOID)
 

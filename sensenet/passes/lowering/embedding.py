@@ -33,7 +33,7 @@ from sensenet.ir.ops.basic import (
 from sensenet.ir.ops.reduction import ReduceSum
 from sensenet.ir.ops.tabular import EmbeddingSum
 from sensenet.ir.types import DType, Tensor
-from sensenet.passes.rewrite import Uses
+from sensenet.passes.infrastructure.rules import Uses
 
 
 def lower_embedding_sum(node: Node, _: Uses) -> Value | None:

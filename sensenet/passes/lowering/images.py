@@ -34,12 +34,13 @@ from sensenet.ir.ops.convolution import (
     Upsample2D,
 )
 from sensenet.ir.ops.elementwise import And, Floor, Round
-from sensenet.ir.ops.image import Rescale, RescaleType
+from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.reduction import ReduceMax, ReduceMin, ReduceSum
 from sensenet.ir.ops.shape import Resize2D, Take
 from sensenet.ir.types import Array, DType
+from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.making import Maker, named
-from sensenet.passes.rewrite import Uses
+from sensenet.signature import RescaleType
 
 
 def lower_separable_convolution(node: Node, _: Uses) -> Value | None:

@@ -33,6 +33,7 @@ from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
 from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
+from sensenet.passes.infrastructure.rules import Declined, Pass, Rule, Uses, apply_rules
 from sensenet.passes.lowering.activations import lower_activation, split_activation
 from sensenet.passes.lowering.arithmetic import (
     lower_average,
@@ -50,7 +51,6 @@ from sensenet.passes.lowering.forest.strategy import MANY_ROWS
 from sensenet.passes.lowering.images import lower_rescale, lower_separable_convolution, lower_upsample
 from sensenet.passes.lowering.shapes import lower_add, lower_flatten
 from sensenet.passes.lowering.suppression import lower_suppress_boxes
-from sensenet.passes.rewrite import Declined, Pass, Rule, Uses, apply_rules
 
 LOWERINGS: Mapping[type[Op], Rule] = {
     Standardize: lower_standardize,

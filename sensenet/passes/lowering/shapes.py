@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.basic import Add, Flatten
+from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.making import Maker, named
-from sensenet.passes.rewrite import Uses
 
 
 def lower_flatten(node: Node, _: Uses) -> Value | None:

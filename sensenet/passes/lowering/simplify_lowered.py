@@ -29,13 +29,13 @@ from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.reduction import ReduceSum
 from sensenet.ir.types import Tensor
+from sensenet.passes.analysis.linear_layers import LINEAR_LAYERS, is_linear
+from sensenet.passes.analysis.shapes import compose_shapes, compose_transpositions
 from sensenet.passes.eliminate_common_subexpressions import eliminate_common_subexpressions
 from sensenet.passes.fold_constants import fold_constant
 from sensenet.passes.fuse_activations import fuse_activation
-from sensenet.passes.linear_layers import LINEAR_LAYERS, is_linear
+from sensenet.passes.infrastructure.rules import Pass, Rule, Uses, apply_rules
 from sensenet.passes.remove_identities import remove_identity
-from sensenet.passes.rewrite import Pass, Rule, Uses, apply_rules
-from sensenet.passes.shapes import compose_shapes, compose_transpositions
 
 
 def sum_with_ones(node: Node, _: Uses) -> Value | None:

@@ -45,9 +45,9 @@ from sensenet.ir.ops.reduction import ArgMax, ReduceAny, ReduceMax
 from sensenet.ir.ops.shape import Fill
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor
+from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.activations import RELU
 from sensenet.passes.lowering.making import Maker, named
-from sensenet.passes.rewrite import Uses
 
 DROPPED = -1.0
 """Stands for the score of a box that is out of the running; a threshold below it stands for itself."""

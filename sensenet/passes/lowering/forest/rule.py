@@ -29,13 +29,13 @@ from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor
-from sensenet.passes.columns import join
+from sensenet.passes.analysis.columns import join
+from sensenet.passes.infrastructure.rules import Rule, Uses
 from sensenet.passes.lowering.forest.leaf_paths import lower_leaf_paths
 from sensenet.passes.lowering.forest.strategy import Size, Strategy, choose_strategies, forest_sizes
 from sensenet.passes.lowering.forest.tables import lower_joined_tables, lower_tables
 from sensenet.passes.lowering.forest.traversal import lower_traversal
 from sensenet.passes.lowering.forest.trees import pick_forests
-from sensenet.passes.rewrite import Rule, Uses
 
 STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
     Strategy.LEAF_PATHS: lower_leaf_paths,

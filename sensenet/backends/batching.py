@@ -1,0 +1,143 @@
+"""Many rows block by block, which stays in a processor's cache, on all processors.
+
+Likewise several images one by one in the interpreter, where a network multiplies so much that each is worth
+a thread.
+
+Meanwhile NumPy's matrix library takes one thread for a product. By itself it takes one a processor, which
+wait for each other in a loop: where other work keeps the processors busy, a product of a millisecond then
+takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from sensenet.backends.batches import Run
+from sensenet.forks import PerProcess
+from sensenet.ir.cost import graph_multiply_adds
+from sensenet.ir.forest_grids import MOST_SPLITS
+from sensenet.ir.graph import Graph
+from sensenet.ir.ops.tabular import Forest
+from sensenet.ir.types import Array, TensorType
+from sensenet.processors import usable_processors
+
+FEWEST_ROWS, MOST_ROWS = 2048, 4096
+"""Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
+
+FEWEST_TREE_ROWS, MOST_TREE_ROWS = 1 << 16, 1 << 17
+"""The same where trees are looked up in tables: in hundreds of comparisons of one column each, so short that
+threads mostly wait for Python's lock. In blocks of 4,096 rows, four take five times as long as one.
+"""
+
+LARGE_IMAGE = 10_000_000
+"""Multiply-adds of an image from which on several together take no less time than one after the other."""
+
+_one_at_a_time = PerProcess(threading.Lock)
+"""Held while blocks run: they take all processors, and the library has one number of threads for all."""
+
+_limiters: list[Any] = []
+"""The limit that is in force, if any."""
+
+
+def is_of_rows(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> bool:
+    """Whether a model reads rows of columns alone, and answers each: then rows may be divided."""
+    rows = all(given.rank == 2 and given.shape[0] is None for given in inputs)
+    return rows and all(answer.shape[:1] == (None,) for answer in outputs) and bool(inputs)
+
+
+def is_of_large_images(graph: Graph) -> bool:
+    """Whether a graph answers each row of a batch by itself, in one size, and each takes long."""
+    batched = all(node.types[0].shape[:1] == (None,) for node in graph.inputs)
+    shapes = [value.type.shape for value in graph.outputs.values()]
+    one_size = all(shape[:1] == (None,) and None not in shape[1:] for shape in shapes)
+    images = any(node.types[0].rank > 2 for node in graph.inputs)
+    return batched and one_size and images and graph_multiply_adds(graph) >= LARGE_IMAGE
+
+
+def has_small_trees(graph: Graph) -> bool:
+    """Whether a graph has forests whose trees are small on average, as those of tables are."""
+    forests = [node.op for node in graph.nodes if isinstance(node.op, Forest)]
+    return any(len(op.left.array) <= 2 * MOST_SPLITS * len(op.roots.array) for op in forests)
+
+
+def divide(graph: Graph, run: Run) -> Run:
+    """What answers as `run` does, which interprets the graph, in less time for many rows or images."""
+    if is_of_rows([node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]):
+        sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
+        return run_in_blocks(run, *sizes, one_thread_a_product)
+    return run_in_blocks(run, 1, 1, one_thread_a_product) if is_of_large_images(graph) else run
+
+
+def run_in_blocks(
+    run: Run,
+    fewest: int,
+    most: int,
+    meanwhile: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> Run:
+    """What answers as `run` does, where rows are answered each by itself: in blocks of so many rows.
+
+    Blocks run side by side, while `meanwhile` is entered. Whoever has finished one copies its answers to
+    where they belong: nobody has to join them afterwards.
+    """
+
+    def run_all(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        rows = min(map(len, inputs.values()), default=0)
+        if rows <= fewest or any(len(array) != rows for array in inputs.values()):
+            return run(inputs)
+        processors = usable_processors()
+        size = min(most, max(fewest, math.ceil(rows / processors)))
+        starts = range(0, rows, size)
+        answers: dict[str, Array] = {}
+        making = threading.Lock()
+
+        def run_block(start: int) -> None:
+            block = slice(start, start + size)
+            parts = run({name: array[block] for name, array in inputs.items()})
+            with making:
+                for name, part in parts.items():
+                    if name not in answers:
+                        answers[name] = np.empty((rows, *part.shape[1:]), part.dtype)
+            for name, part in parts.items():
+                answers[name][block] = part
+
+        with meanwhile(), ThreadPoolExecutor(min(processors, len(starts))) as pool:
+            for _ in pool.map(run_block, starts):
+                pass  # raises what a block has raised
+        return answers
+
+    return run_all
+
+
+@contextlib.contextmanager
+def one_thread_a_product() -> Iterator[None]:
+    """Let NumPy's matrix library take one thread for a product; others who want that wait."""
+    library = _matrix_library()
+    with _one_at_a_time.get(), library.limit(limits=1) as limiter:
+        _limiters.append(limiter)
+        try:
+            yield
+        finally:
+            _limiters.clear()
+
+
+@functools.cache
+def _matrix_library() -> ThreadpoolController:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_restore_threads)
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _restore_threads() -> None:
+    """Let products in a child take as many threads as before another thread of the parent limited them."""
+    while _limiters:
+        _limiters.pop().restore_original_limits()

@@ -1,0 +1,1 @@
+"""The file formats that several targets and readers share."""

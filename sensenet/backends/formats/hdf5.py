@@ -1,0 +1,131 @@
+"""Reads HDF5 files, which may be damaged or hostile, in a process of its own that may hang or crash.
+
+That process (see `hdf5_process`) takes 0.2 s. It has a limit on memory and on processor time, and follows no
+link to another file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from sensenet.errors import ArtifactError, BrokenPackageError, LimitError, MissingPackageError
+from sensenet.ir.types import Array
+from sensenet.limits import memory_limit
+
+PURPOSE = "reading an h5 file"
+
+SECONDS = 10
+"""Processor time that reading may take, and that of each BYTES_A_SECOND besides."""
+
+BYTES_A_SECOND = 20_000_000
+
+PATIENCE = 30
+"""How many times the processor time may pass on a busy machine, or one that cannot limit it."""
+
+COMMAND = """
+import json, sys
+sys.path[:], budget, seconds, skipped = json.loads(sys.argv[1])
+from sensenet.backends.formats.hdf5_process import main
+main(budget, seconds, skipped)
+"""
+
+
+@frozen(kw_only=True, eq=False)
+class StoredArray:
+    """A dataset of a file. If `problem` is not empty, it says why there is no `array`."""
+
+    shape: tuple[int, ...] | None
+    dtype: str
+    problem: str
+    array: Array | None = field(default=None, repr=False)
+
+    def read(self, where: str) -> Array:
+        """The numbers; raises ArtifactError, or LimitError, naming `where`, if they were not read."""
+        if self.array is None:
+            error = LimitError if "limit on memory" in self.problem else ArtifactError
+            raise error(f"{where} {self.problem}")
+        return self.array
+
+
+@frozen(kw_only=True, eq=False)
+class StoredFile:
+    """What a file holds, by path: of groups their attributes that are lists of names; datasets."""
+
+    groups: Mapping[str, Mapping[str, tuple[str, ...]]]
+    arrays: Mapping[str, StoredArray]
+
+
+def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> StoredFile:
+    """The groups and datasets of a file without those of the skipped groups, which have paths without spaces.
+
+    Raises ArtifactError, naming `where`, for a file that is damaged, or that the HDF5 library crashes or
+    hangs on; MissingPackageError without h5py.
+    """
+    if importlib.util.find_spec("h5py") is None:
+        raise MissingPackageError("h5py", "tensorflow", PURPOSE)
+    budget = memory_limit() + len(content)
+    seconds = SECONDS + len(content) // BYTES_A_SECOND
+    output = _run(content, budget, seconds, skipped, where)
+    line, _, data = output.partition(b"\n")
+    try:
+        header = json.loads(line)
+    except ValueError:
+        raise ArtifactError(
+            f"{where} is damaged: the HDF5 library crashed on it, or took more than {seconds} s"
+        ) from None
+    if header.get("broken"):
+        raise BrokenPackageError("h5py", "tensorflow", PURPOSE, str(header["error"])[:200])
+    if "error" in header:
+        raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({header['error']})")
+    groups = {
+        path: {name: tuple(names) for name, names in attributes.items()}
+        for path, attributes in header["groups"].items()
+    }
+    return StoredFile(groups=groups, arrays=dict(_split(header["arrays"], data)))
+
+
+def _run(content: bytes, budget: int, seconds: int, skipped: tuple[str, ...], where: str) -> bytes:
+    """What the process writes; incomplete if it crashed."""
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise ArtifactError(f"{where} cannot be read: that takes a Python interpreter, which this is not")
+    paths = [os.path.abspath(entry) for entry in sys.path]
+    arguments = json.dumps([paths, budget, seconds, skipped])
+    command = [sys.executable, "-I", "-c", COMMAND, arguments]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # threads reserve address space
+    try:
+        process = subprocess.run(
+            command,
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            timeout=PATIENCE * seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return b""
+    except OSError as error:
+        raise ArtifactError(f"{where} cannot be read: no process can be started ({error})") from error
+    return process.stdout if process.returncode == 0 else b""
+
+
+def _split(described: Sequence[Any], data: bytes) -> Iterator[tuple[str, StoredArray]]:
+    """The datasets, whose numbers follow each other."""
+    position = 0
+    for path, sizes, dtype, problem in described:
+        shape = None if sizes is None else tuple(sizes)
+        array = None
+        if shape is not None and not problem:
+            array = np.frombuffer(data, np.dtype(dtype), math.prod(shape), position).reshape(shape)
+            position += array.nbytes
+        yield path, StoredArray(shape=shape, dtype=dtype, problem=problem, array=array)

@@ -1,0 +1,1 @@
+"""The targets that NumPy runs, and the kernels that make it fast."""

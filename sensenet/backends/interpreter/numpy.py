@@ -1,0 +1,55 @@
+"""The target numpy: one .npz file that predicts without TensorFlow.
+
+Its member `graph` is the text form (UTF-8, as uint8); the others are the weights that it names, by digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.backends import Backend
+from sensenet.backends.formats.npz import read_npz, write_npz
+from sensenet.backends.interpreter.executable import make_executable, parse_saved
+from sensenet.backends.options import check_options
+from sensenet.errors import ArtifactError
+from sensenet.files.reading import read_file
+from sensenet.ir.graph import Graph
+from sensenet.ir.legality import all_of
+from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.printer import print_graph, weights
+
+FILE_NAME = "model.npz"
+GRAPH_MEMBER = "graph"
+
+
+def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
+    """The graph as one .npz file."""
+    check_options("numpy", options)
+    return Artifact(target="numpy", graph=graph, report=report, produce=lambda: {FILE_NAME: _write(graph)})
+
+
+def _write(graph: Graph) -> bytes:
+    text = np.frombuffer(print_graph(graph).encode(), np.uint8)
+    return write_npz({GRAPH_MEMBER: text, **weights(graph)})
+
+
+def load(artifact: Artifact) -> Executable:
+    """Run an artifact."""
+    return make_executable(artifact.graph)
+
+
+def open(path: Path) -> Executable:
+    """Run a saved file; raises ArtifactError for a file that is damaged, or that sensenet did not write."""
+    arrays = read_npz(read_file(path), str(path))
+    text = arrays.pop(GRAPH_MEMBER, None)
+    if text is None:
+        raise ArtifactError(f"{path} was not made by sensenet: it has no member {GRAPH_MEMBER!r}")
+    return make_executable(parse_saved(text.tobytes(), arrays, str(path)))
+
+
+BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open)

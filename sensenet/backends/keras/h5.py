@@ -1,0 +1,257 @@
+"""The target h5: the weights alone, in the layout of Keras' `save_weights` by order of layers.
+
+    /                       attributes backend, keras_version, layer_names
+    /layer_0                attribute weight_names: layer_0/kernel:0, layer_0/bias:0
+    /layer_0/layer_0/kernel:0    float32[in, units]
+    /top_level_model_weights     attribute weight_names: none
+
+Keras 3, Keras 2 and the published package load such a file into a model that has the same layers, which they
+match by order; sensenet loads theirs into a graph likewise. The layers are those of the graph as imported,
+since passes change weights, so there is no other level than 0. Forests, statistics of columns and mean images
+are no weights: they stay in the document.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.backends import Backend
+from sensenet.backends.formats.hdf5 import StoredArray, StoredFile, read_hdf5
+from sensenet.backends.interpreter.executable import make_executable
+from sensenet.backends.keras.weights import (
+    get_weights,
+    replace_ops,
+    require_roots,
+    set_weights,
+    weighted_nodes,
+)
+from sensenet.backends.optional import import_package
+from sensenet.backends.options import check_options
+from sensenet.errors import ArtifactError
+from sensenet.files.reading import read_file
+from sensenet.ir.graph import Graph, Node
+from sensenet.ir.legality import all_of
+from sensenet.ir.op import Op
+from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.types import Tensor
+
+FILE_NAME = "model.h5"
+
+LAYERS, WEIGHTS = "layer_names", "weight_names"
+"""Attributes: of the root, and of each layer's group."""
+
+VERSIONS = {"backend": b"tensorflow", "keras_version": b"2.16.0"}
+"""The writer of such files. A file without a version counts as Keras 1's, whose kernels are transposed."""
+
+TOP_LEVEL = "top_level_model_weights"
+"""The group of weights that belong to no layer; Keras wants it there."""
+
+MODEL_GROUP = "model_weights"
+"""Where a file that holds a whole Keras model keeps its weights."""
+
+KERAS_3_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies"})
+"""Either stands at the root of a `.weights.h5` file."""
+
+LARGEST_ATTRIBUTE = 64512
+"""Bytes. Longer lists of names are split over several attributes, as Keras does."""
+
+OPTIMIZER_GROUP = "optimizer_weights"
+"""What a whole model keeps besides; it is not read."""
+
+FLOATS = frozenset({"float16", "float32", "float64"})
+
+
+def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
+    """The weights of a graph as imported."""
+    check_options("h5", options)
+    return Artifact(
+        target="h5", graph=graph, report=report, produce=lambda: {FILE_NAME: write_weights(graph)}
+    )
+
+
+def load(artifact: Artifact) -> Executable:
+    """Run the artifact's graph in the interpreter, with the weights of the file."""
+    return make_executable(_load(artifact.graph, bytes(artifact), FILE_NAME))
+
+
+def open(path: Path) -> Executable:
+    """Raise ArtifactError: weights alone don't run."""
+    raise ArtifactError(
+        f"{path} holds weights alone: make the model from its document, and give the file as its weights "
+        f"(sensenet.compile('deepnet.json', weights={str(path)!r}))"
+    )
+
+
+def write_weights(graph: Graph) -> bytes:
+    """The content of an h5 file with the weights of a graph's layers; MissingPackageError without h5py."""
+    h5py = import_package("h5py", "tensorflow", "writing an h5 file")
+    nodes = weighted_nodes(graph)
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        for name, version in VERSIONS.items():
+            file.attrs[name] = version
+        _write_names(file, LAYERS, [node.name for node in nodes])
+        for node in nodes:
+            group = file.create_group(node.name)
+            arrays = {f"{node.name}/{name}:0": weight.array for name, weight in get_weights(node.op).items()}
+            _write_names(group, WEIGHTS, list(arrays))
+            for name, array in arrays.items():
+                group.create_dataset(name, data=array)
+        _write_names(file.create_group(TOP_LEVEL), WEIGHTS, [])
+    return content.getvalue()
+
+
+def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
+    encoded = [name.encode() for name in names]
+    most = LARGEST_ATTRIBUTE // max(map(len, encoded), default=1)
+    if len(encoded) <= most:
+        group.attrs[attribute] = encoded
+        return
+    for number, start in enumerate(range(0, len(encoded), most)):
+        group.attrs[f"{attribute}{number}"] = np.array(encoded[start : start + most])
+
+
+def load_weights(graph: Graph, path: Path) -> Graph:
+    """A graph as imported, with the weights of an h5 file in place of its own.
+
+    The file is one that this target, Keras (`save_weights`, or `save` as `.h5`) or the published package has
+    written. Layers are matched by order, and every weight's shape is checked. Raises ArtifactError, naming
+    the layer, for weights of another network, and for a file that is damaged or no such file;
+    MissingPackageError without h5py.
+    """
+    return _load(graph, read_file(path), str(path))
+
+
+def _load(graph: Graph, content: bytes, where: str) -> Graph:
+    nodes = weighted_nodes(graph)
+    file = read_hdf5(content, where, skipped=(OPTIMIZER_GROUP,))
+    try:
+        layers = list(_find_layers(file, _find_root(file, where)))
+    except _DamageError as error:
+        raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({error})") from None
+    _require_match(nodes, layers, where)
+    ops = {node.name: _read_op(node, layer, where) for node, layer in zip(nodes, layers, strict=True)}
+    return replace_ops(graph, ops)
+
+
+class _DamageError(Exception):
+    """Names in a file that lead nowhere."""
+
+
+@frozen(kw_only=True, eq=False)
+class StoredLayer:
+    """A layer of a file: its weights by their names; None for a group in the place of one."""
+
+    name: str
+    weights: Mapping[str, StoredArray | None]
+
+
+def _find_root(file: StoredFile, where: str) -> str:
+    """The path of the group that lists the layers."""
+    for path in ("", MODEL_GROUP):
+        if _has_names(file, path, LAYERS):
+            return path
+    if KERAS_3_GROUPS & set(file.groups):
+        raise ArtifactError(
+            f"{where} is a .weights.h5 file, which does not keep the order of the layers: load it into the "
+            "Keras model that it was saved from, and save that as a whole: model.save('model.h5')"
+        )
+    raise ArtifactError(f"{where} is an h5 file, but not of Keras weights: it has no attribute {LAYERS!r}")
+
+
+def _find_layers(file: StoredFile, root: str) -> Iterator[StoredLayer]:
+    """The layers that have weights, in order."""
+    for name in _read_names(file, root, LAYERS):
+        path = _join(root, name)
+        if path not in file.groups:
+            raise _DamageError(f"there is no group {path!r}, or a link")
+        weights = {weight: _find(file, _join(path, weight)) for weight in _read_names(file, path, WEIGHTS)}
+        if weights:
+            yield StoredLayer(name=name, weights=weights)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def _find(file: StoredFile, path: str) -> StoredArray | None:
+    if path not in file.arrays and path not in file.groups:
+        raise _DamageError(f"there is nothing at {path!r}, or a link")
+    return file.arrays.get(path)
+
+
+def _has_names(file: StoredFile, path: str, attribute: str) -> bool:
+    attributes = file.groups.get(path, {})
+    return attribute in attributes or f"{attribute}0" in attributes
+
+
+def _read_names(file: StoredFile, path: str, attribute: str) -> Sequence[str]:
+    """The texts of an attribute, or of the several that it was split over; none if it is missing."""
+    attributes = file.groups[path]
+    pieces = (f"{attribute}{number}" for number in itertools.count())
+    split = itertools.takewhile(lambda piece: piece in attributes, pieces)
+    chosen = [attribute] if attribute in attributes else split
+    names = [name for piece in chosen for name in attributes[piece]]
+    if len(set(names)) != len(names):
+        raise _DamageError(f"{attribute} has a name twice")
+    return names
+
+
+def _require_match(nodes: Sequence[Node], layers: Sequence[StoredLayer], where: str) -> None:
+    """Raise ArtifactError about the first layer that differs in its number of weights, or their shapes."""
+    pairs = itertools.zip_longest(nodes, layers)
+    for number, (node, layer) in enumerate(pairs, 1):
+        expected = _shapes(get_weights(node.op)) if node else {}
+        found = _shapes(layer.weights) if layer else {}
+        if list(expected.values()) != list(found.values()):
+            in_file = f"{layer.name!r} with {_describe(found)}" if layer else "missing"
+            in_network = f"{node.name!r} with {_describe(expected)}" if node else "missing"
+            raise ArtifactError(
+                f"{where} holds the weights of another network: of the layers that have weights, number "
+                f"{number} is {in_file} in the file and {in_network} in the network (the file has "
+                f"{len(layers)}, the network {len(nodes)})"
+            )
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
+    """The shapes of tensors or datasets; None for a group, or a dataset without one."""
+    return {name: getattr(weight, "shape", None) for name, weight in weights.items()}
+
+
+def _describe(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
+    return ", ".join(f"{name} {list(shape) if shape else shape}" for name, shape in shapes.items())
+
+
+def _read_op(node: Node, layer: StoredLayer, where: str) -> Op:
+    """The node's op with a layer's weights, whose shapes are known to be right."""
+    names = get_weights(node.op)
+    weights = {
+        name: _read_weight(stored, f"{where}: {path}")
+        for name, (path, stored) in zip(names, layer.weights.items(), strict=True)
+    }
+    op = set_weights(node.op, weights)
+    require_roots(op, f"{where}: the layer {layer.name!r}")
+    return op
+
+
+def _read_weight(stored: StoredArray | None, where: str) -> Tensor:
+    """A dataset's numbers as float32; raises ArtifactError for others, or numbers that are not finite."""
+    if stored is None or stored.dtype not in FLOATS:
+        raise ArtifactError(
+            f"{where} holds {stored.dtype if stored else 'a group'}, not floating-point numbers"
+        )
+    weight = Tensor.float32(stored.read(where))
+    if not weight.finite:
+        raise ArtifactError(f"{where} holds numbers that are not finite in float32")
+    return weight
+
+
+BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open, level=0)

@@ -1,0 +1,75 @@
+"""Importing the optional packages, with an error that says how to get one that is missing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from sensenet.backends.silence import silence
+from sensenet.errors import BrokenPackageError, MissingPackageError, ProcessError
+from sensenet.forks import delay_forks, generation
+
+
+def import_package(package: str, extra: str, purpose: str) -> Any:
+    """The package; raises MissingPackageError, which names the extra that brings it.
+
+    That is a BrokenPackageError if the package is installed, and importing it raises something.
+    """
+    top = package.partition(".")[0]
+    try:
+        with delay_forks():
+            return importlib.import_module(package)
+    except Exception as error:  # each package fails in its own way
+        blocked = sys.modules.get(top, top) is None  # as a program does that wants a package not imported
+        if isinstance(error, ModuleNotFoundError) and (blocked or error.name == top):
+            raise MissingPackageError(top, extra, purpose) from error
+        raise BrokenPackageError(top, extra, purpose, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def import_tensorflow(purpose: str) -> Any:
+    """TensorFlow, with only those log lines of its start that nothing prevents: see `quiet`.
+
+    TF_CPP_MIN_LOG_LEVEL stays as a caller has set it. Raises MissingPackageError, and ProcessError as
+    `require_unforked` does.
+    """
+    tf = _import_quietly(purpose)
+    if not _generation_of_use:
+        _generation_of_use.append(generation())
+    require_unforked()
+    return tf
+
+
+def import_tensorflow_lite(purpose: str) -> Any:
+    """TensorFlow's own package of TensorFlow Lite, which works in forked processes too."""
+    return _import_quietly(purpose).lite
+
+
+def require_unforked() -> None:
+    """Raise ProcessError if TensorFlow was used here before this process was forked.
+
+    It would wait forever for its threads, which the child does not have.
+    """
+    if _generation_of_use and _generation_of_use[0] != generation():
+        raise ProcessError(
+            "TensorFlow was used before this process was forked, and does not work here: start processes "
+            "with the method spawn, or choose the engine numpy or tflite"
+        )
+
+
+_generation_of_use: list[int] = []
+"""How many forks were before TensorFlow's first use; empty until then."""
+
+
+def _import_quietly(purpose: str) -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules:
+        return import_package("tensorflow", "tensorflow", purpose)
+    with silence("tensorflow", "absl"):
+        return import_package("tensorflow", "tensorflow", purpose)

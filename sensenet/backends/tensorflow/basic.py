@@ -1,0 +1,71 @@
+"""Emit functions of the ops on tables: constants, dense layers, arithmetic, joining and rearranging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sensenet.backends.tensorflow.activation import activate
+from sensenet.backends.tensorflow.emit import Emit
+from sensenet.ir.op import Op
+from sensenet.ir.ops import basic, core, dense, image
+
+
+def add_bias_and_activate(tf: Any, op: Any, y: Any) -> Any:
+    """The end of every layer that has a `bias` (or none) and an `activation`."""
+    return activate(tf, op.activation, y if op.bias is None else y + op.bias.array)
+
+
+def divide(tf: Any, x: Any, divisor: Any) -> Any:
+    """x / divisor, rounded as division even where the divisor is constant.
+
+    TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
+    another number in half of all cases: enough to send a row the other way in a tree, or to take another
+    pixel. Multiplying by min(size of x, 0) + 1, which is 1, keeps the constant out of its sight; for an x of
+    known size, adding (x > inf), which is 0.
+    """
+    if tf.get_static_value(divisor) is None:
+        return x / divisor
+    if x.shape.is_fully_defined():
+        return x / (divisor + tf.cast(x > np.float32(np.inf), tf.float32))
+    return x / (divisor * tf.cast(tf.minimum(tf.size(x), 0) + 1, tf.float32))
+
+
+def _dense(tf: Any, op: dense.Dense, x: Any, kernel: Any) -> Any:
+    return add_bias_and_activate(tf, op, tf.matmul(x, kernel))
+
+
+def _slice(tf: Any, op: basic.Slice, x: Any) -> Any:
+    index = [slice(None)] * x.shape.rank
+    index[op.axis] = slice(op.start, op.stop)
+    return x[tuple(index)]
+
+
+EMIT: Mapping[type[Op], Emit] = {
+    core.Constant: lambda tf, op, value: value,
+    dense.Dense: _dense,
+    dense.Activation: lambda tf, op, x: activate(tf, op.function, x),
+    basic.Add: lambda tf, op, a, b: a + b,
+    basic.Mean: lambda tf, op, x: tf.reduce_mean(x, axis=op.axis),
+    basic.Subtract: lambda tf, op, a, b: a - b,
+    basic.Multiply: lambda tf, op, a, b: a * b,
+    basic.Divide: lambda tf, op, a, b: divide(tf, a, b),
+    basic.Maximum: lambda tf, op, a, b: tf.maximum(a, b),
+    basic.Minimum: lambda tf, op, a, b: tf.minimum(a, b),
+    basic.Equal: lambda tf, op, a, b: tf.equal(a, b),
+    basic.LessEqual: lambda tf, op, a, b: tf.less_equal(a, b),
+    basic.Greater: lambda tf, op, a, b: tf.greater(a, b),
+    basic.Select: lambda tf, op, condition, a, b: tf.where(condition, a, b),
+    basic.Cast: lambda tf, op, x: tf.cast(x, op.dtype.numpy),
+    basic.Concatenate: lambda tf, op, *xs: tf.concat(xs, axis=op.axis),
+    basic.Slice: _slice,
+    basic.Gather: lambda tf, op, x: tf.gather(x, op.indices.array, axis=op.axis),
+    basic.Lookup: lambda tf, op, x, table: tf.gather(table, x),
+    basic.TakeAlong: lambda tf, op, x, positions: tf.gather(x, positions, axis=1, batch_dims=1),
+    basic.MatMul: lambda tf, op, a, b: tf.matmul(a, b),
+    basic.Reshape: lambda tf, op, x: tf.reshape(x, [-1 if size is None else size for size in op.shape]),
+    basic.Transpose: lambda tf, op, x: tf.transpose(x, op.permutation),
+    image.Index: lambda tf, op, x: x[(slice(None),) * op.axis + (op.index,)],
+}

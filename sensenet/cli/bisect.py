@@ -1,0 +1,117 @@
+"""The command line of `python -m sensenet.bisect`.
+
+What is found goes to standard output, what is told on the way to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from sensenet.backends import TARGETS, load_backend
+from sensenet.cli import common as command_line
+from sensenet.cli.pass_options import add_pass_options, choose_passes
+from sensenet.compiler.bisect.search import Culprit, find_culprit
+from sensenet.compiler.bisect.smallest import Smallest, find_smallest
+from sensenet.compiler.bisect.trial import Outcome, Trial
+from sensenet.compiler.driver import compile
+from sensenet.files.writing import require_free
+from sensenet.runtime.row_files import read_rows
+
+PROGRAM = "python -m sensenet.bisect"
+DEFAULT_OUTPUT = "smallest.ir"
+EXIT_FOUND = 3
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} deepnet.json                         every pass of -O2, in the interpreter
+  {PROGRAM} deepnet.json --rows rows.csv -t tflite
+  {PROGRAM} deepnet.json -O1 -o found.ir
+
+exit status: 0 where nothing differs, {EXIT_FOUND} where something does, 1 for input that cannot be compiled,
+2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    parser = _make_parser()
+    return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    description = (
+        "Find the pass after which a deepnet answers otherwise, and the smallest graph that shows it."
+    )
+    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a .json or .json.gz document, or a saved .ir or .npz")
+    add("--rows", metavar="CSV", help="rows, under a header of field names, to try besides generated ones")
+    add(
+        "-t",
+        "--target",
+        choices=TARGETS,
+        metavar="TARGET",
+        help="compare what this target answers after each pass, not the interpreter",
+    )
+    add_pass_options(parser)
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        default=DEFAULT_OUTPUT,
+        help="where to write the smallest graph, if there is one to find (default: %(default)s)",
+    )
+    add("-f", "--force", action="store_true", help="replace what stands at the output path")
+    return parser
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    passes = choose_passes(options, parser)
+    require_free(Path(options.output), options.force)  # now, not after all the work
+    rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
+    trial = Trial(target=options.target, rows=rows)
+    if options.target is not None and load_backend(options.target).level is not None:
+        passes = ()  # it is made of the graph as imported
+    with command_line.status_line() as show:
+        imported = compile(options.model, "ir", settings=dict(options.settings), passes=()).graph
+        found = find_culprit(imported, passes, trial, show)
+        if isinstance(found, Outcome):
+            show("")
+            print(f"no answer differs: by {found.difference:.3g} at most, after any of {len(passes)} passes")
+            return 0
+        smallest = find_smallest(imported, found, trial, show)
+    path = compile(smallest.graph, "ir", passes=()).save(options.output, force=options.force)
+    lines = _tell_culprit(found)
+    if found.passes and not smallest.passes:
+        lines.append(
+            f"the interpreter is right about the graph that it leaves: what is wrong is {options.target}"
+        )
+    print("\n".join([*lines, *_tell_smallest(smallest, str(path), options)]))
+    return EXIT_FOUND
+
+
+def _tell_culprit(culprit: Culprit) -> list[str]:
+    """What is wrong, and since when."""
+    kind = "after the pass" if culprit.passes else "in"
+    lines = [f"{kind} {culprit.stage}: {culprit.outcome.message}"]
+    if culprit.rewrite is not None:
+        rewrite = culprit.rewrite
+        lines.append(f"since its rewrite {rewrite.number}: the rule {rewrite.rule} at node {rewrite.node}")
+    return lines
+
+
+def _tell_smallest(smallest: Smallest, path: str, options: argparse.Namespace) -> list[str]:
+    """The smallest graph, and how to see it again."""
+    passes = f"--passes {','.join(each.name for each in smallest.passes)}" if smallest.passes else "-O0"
+    target = f" -t {options.target}" if options.target else ""
+    rows = f" --rows {options.rows}" if smallest.trial.rows else ""
+    lines = [f"{path}: {len(smallest.graph.nodes)} nodes that show it ({smallest.message})"]
+    if smallest.rewrite is not None:
+        lines.append(f"there it is the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}")
+    return [
+        *lines,
+        f"to find it again: {PROGRAM} {path} {passes}{target}{rows}",
+        f"to see the graph: python -m sensenet.compile {path} {passes}{target or ' -t ir'} --print-ir",
+    ]

@@ -1,0 +1,248 @@
+"""The command line of `python -m sensenet.compile`.
+
+Standard output is for results only; what is told on the way goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Artifact
+from sensenet.backends import TARGETS
+from sensenet.cli import common as command_line
+from sensenet.cli.common import STANDARD
+from sensenet.cli.compile_options import DEFAULT_TARGET, make_parser
+from sensenet.cli.document_files import require_writable, write_document
+from sensenet.cli.drawings import draw_instead
+from sensenet.cli.pass_options import choose_passes
+from sensenet.cli.stages import StageWriter
+from sensenet.compiler.documents import as_document
+from sensenet.compiler.driver import IMPORTED, compile_targets
+from sensenet.errors import UnknownPassError
+from sensenet.files.writing import make_directory, require_free
+from sensenet.frontend.strip import strip_weights
+from sensenet.ir.graph import Graph
+from sensenet.ir.printer import print_graph
+from sensenet.passes import ALL_PASSES, PIPELINES
+from sensenet.passes.infrastructure.manager import Observer
+from sensenet.passes.infrastructure.rules import explain
+from sensenet.passes.infrastructure.selection import LOWERING, require_names
+from sensenet.runtime.row_files import read_rows
+
+STRIPPED_SUFFIX = ".stripped.json"
+MODEL_SUFFIXES = frozenset({".gz", ".json", *(target.suffix for target in TARGETS.values())}) - {""}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    parser = make_parser()
+    return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if options.list_targets:
+        _print_table([(name, target.suffix, target.description) for name, target in TARGETS.items()])
+    elif options.list_passes:
+        _print_table([(name, levels) for name, levels in _levels_by_pass().items()])
+    elif options.model is None:
+        parser.error("the following arguments are required: MODEL")
+    elif options.strip_weights:
+        _strip_weights(options, parser)
+    else:
+        _compile(options, parser)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _levels_by_pass() -> dict[str, str]:
+    """The passes, and at which levels each runs."""
+    table = {
+        name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
+        for name, current in ALL_PASSES.items()
+    }
+    every = " ".join(f"-O{level}" for level in PIPELINES)
+    return table | {name: f"{every}, {purpose}" for name, purpose in LOWERING.items()}
+
+
+def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    outputs = _choose_outputs(options, parser)
+    passes = _choose_passes(options, parser)
+    if options.rows and not options.verify:
+        parser.error("--rows is for --verify")
+    for output in outputs.values():
+        if output not in (None, STANDARD):
+            require_free(Path(output), options.force)  # now, not after all the work
+    rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
+    writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
+    with command_line.status_line() as show, contextlib.ExitStack() as stack:
+        observers = [
+            _print_after(options.printed_stages, show),
+            _explain_after(options.explained_passes, show),
+            lambda stage, _: show(f"after {stage}"),
+        ]
+        if writer:
+            stack.callback(writer.close)
+            observers.append(writer)
+        show(f"reading {options.model}")
+        artifacts = compile_targets(
+            _source(options),
+            tuple(outputs),
+            settings=dict(options.settings),
+            weights=options.weights,
+            optimize=options.level,
+            passes=passes,
+            verify=options.verify,
+            rows=rows,
+            calibration=options.calibration or (),
+            observe=_observe_all(observers),
+            **dict(options.options),
+        )
+        finished = [
+            (artifact, _write(artifact, outputs[artifact.target], options.force))
+            for artifact in draw_instead(artifacts, options.form)
+        ]
+    for note in dict.fromkeys(note for artifact, _ in finished for note in artifact.report.notes):
+        command_line.print_note(note)
+    for artifact, written in finished:
+        _tell(artifact, written, options)
+
+
+def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
+    """The names of the passes to run; those of the stages to print are checked as well."""
+    names = [each.name for each in choose_passes(options, parser)]
+    try:
+        require_names(options.printed_stages, [IMPORTED, *names, *LOWERING])
+        require_names(options.explained_passes, names)
+    except UnknownPassError as error:
+        parser.error(str(error))
+    return names
+
+
+def _print_after(stages: Collection[str], show: Callable[[str], None]) -> Observer:
+    """An observer that prints the graphs of these stages, each under a comment that names it."""
+
+    def observe(stage: str, graph: Graph) -> None:
+        if stage in stages:
+            show("")  # the line that a terminal shows is wiped
+            print(f"// after {stage}\n{print_graph(graph)}", flush=True)
+
+    return observe
+
+
+def _explain_after(names: Collection[str], show: Callable[[str], None]) -> Observer:
+    """An observer that prints, after each of these passes, what its rules declined, a line each."""
+
+    def observe(stage: str, graph: Graph) -> None:
+        if stage in names:
+            show("")
+            explanations = explain(graph, ALL_PASSES[stage].rules)
+            for each in explanations:
+                print(f"{stage}: {each.node} ({each.rule}): {each.reason}", flush=True)
+            if not explanations:
+                print(f"{stage}: nothing was declined", file=sys.stderr)
+
+    return observe
+
+
+def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, str | None]:
+    """Where each target goes: a path, standard output, or nowhere with --print-ir."""
+    targets = list(dict.fromkeys(options.targets or [_default_target(options)]))
+    if len(targets) > 1:
+        if options.form:
+            parser.error("--emit draws one graph: give one target")
+        if STANDARD in (options.output, options.model) or _prints(options):
+            parser.error("several targets are files in a directory: give MODEL's path, and a directory as -o")
+        directory = Path(options.output or ".")
+        make_directory(directory)
+        name = _default_output(options, "")
+        return {target: str(directory / f"{name}{TARGETS[target].suffix}") for target in targets}
+    (target,) = targets
+    suffix = f".{options.form}" if options.form else TARGETS[target].suffix
+    output = options.output or _default_output(options, suffix)
+    if output == STANDARD and sys.stdout.isatty():
+        parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
+    if output == STANDARD and _prints(options):
+        parser.error("a graph that is printed and -o - both want standard output")
+    return {target: output}
+
+
+def _prints(options: argparse.Namespace) -> bool:
+    """Whether graphs or explanations go to stdout, and a file is only written with -o."""
+    return bool(options.print_ir or options.printed_stages or options.explained_passes)
+
+
+def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:
+    """What the command line asks to be told; all but the graph on standard error."""
+    if options.print_ir:
+        print(print_graph(artifact.graph), end="")
+    if options.time_passes:
+        print("\n".join(artifact.report.lines()), file=sys.stderr)
+    if outcome := artifact.report.verification:
+        difference = f"largest difference {outcome.difference:.3g} on {outcome.rows} rows"
+        print(f"{artifact.target}: {difference}", file=sys.stderr)
+    if written and sys.stderr.isatty():
+        print(_summarize(artifact, written), file=sys.stderr)
+
+
+def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if options.targets or options.weights or _prints(options) or options.dump_ir or options.form:
+        parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
+    output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
+    require_writable(output, options.force)
+    size = write_document(strip_weights(as_document(_source(options))), output, options.force)
+    if output != STANDARD and sys.stderr.isatty():
+        print(f"{output}: {size / 1e3:,.1f} kB without weights", file=sys.stderr)
+
+
+def _default_target(options: argparse.Namespace) -> str:
+    """What the suffix of -o says; a drawing without a target is of the graph of the level."""
+    if options.form:
+        return "ir"
+    output = options.output or ""
+    return next((name for name, target in TARGETS.items() if output.endswith(target.suffix)), DEFAULT_TARGET)
+
+
+def _source(options: argparse.Namespace) -> str | bytes:
+    model: str = options.model
+    return command_line.read_stdin() if model == STANDARD else model
+
+
+def _default_output(options: argparse.Namespace, suffix: str) -> str | None:
+    if _prints(options) and not options.form:
+        return None
+    if options.model == STANDARD:
+        return STANDARD
+    path = Path(options.model)
+    while path.suffix in MODEL_SUFFIXES:
+        path = path.with_suffix("")
+    return path.name + suffix
+
+
+def _observe_all(observers: Sequence[Observer]) -> Observer:
+    def observe(stage: str, graph: Any) -> None:
+        for observer in observers:
+            observer(stage, graph)
+
+    return observe
+
+
+def _write(artifact: Artifact, output: str | None, force: bool) -> str | None:
+    """Write the artifact; where it stands, unless that is standard output."""
+    if output == STANDARD:
+        sys.stdout.buffer.write(bytes(artifact))
+        return None
+    return str(artifact.save(output, force=force)) if output else None
+
+
+def _summarize(artifact: Artifact, path: str) -> str:
+    size = sum(map(len, artifact.files.values()))
+    return f"{path}: {size / 1e3:,.1f} kB for {artifact.target}, {len(artifact.graph.nodes)} nodes"

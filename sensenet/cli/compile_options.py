@@ -1,0 +1,144 @@
+"""The options of `python -m sensenet.compile`."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from sensenet.backends import TARGETS
+from sensenet.cli import common as command_line
+from sensenet.cli.pass_options import add_pass_options
+from sensenet.compiler.driver import compile
+from sensenet.drawing import FORMS
+
+PROGRAM = "python -m sensenet.compile"
+DEFAULT_TARGET = "keras"
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} deepnet.json --target tflite -o deepnet.tflite
+  {PROGRAM} deepnet.json.gz -t numpy            writes deepnet.npz
+  curl … | {PROGRAM} - -t tflite -o - | …       from standard input, to standard output
+  {PROGRAM} deepnet.json --print-ir -O1         shows the graph, writes no file
+  {PROGRAM} deepnet.json --emit html            writes deepnet.html, a drawing of the graph
+  {PROGRAM} deepnet.json -t tflite --setting regression_normalize=true
+  {PROGRAM} deepnet.json -t tflite --dump-ir stages --time-passes
+  {PROGRAM} deepnet.json -t tflite -t tfjs -o made --verify --rows rows.csv
+  {PROGRAM} deepnet.json --strip-weights -o bare.json
+  {PROGRAM} bare.json --weights deepnet.h5 -t tflite
+  {PROGRAM} mobilenetv2 -t tflite               downloads its weights, once
+
+exit status: 0, 1 for input that cannot be compiled, 2 for a wrong command line.
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = command_line.make_parser(PROGRAM, "Compile a BigML deepnet for another runtime.", EXAMPLES)
+    add = parser.add_argument
+    add(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="a document, a saved .ir or .npz, -, or a pretrained network's name",
+    )
+    add(
+        "-t",
+        "--target",
+        dest="targets",
+        action="append",
+        choices=TARGETS,
+        metavar="TARGET",
+        help="what to compile for; repeatable, then -o is a directory "
+        f"(see --list-targets; default: by the suffix of -o, else {DEFAULT_TARGET})",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="the file or directory to write, or - (default: MODEL's name with the target's suffix)",
+    )
+    add_pass_options(parser)
+    add(
+        "--option",
+        dest="options",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the target; repeatable",
+    )
+    add("--weights", metavar="PATH", help="an h5 file with the weights of MODEL, in place of its own")
+    add(
+        "--strip-weights",
+        action="store_true",
+        help="write MODEL's document without its weights, and compile nothing",
+    )
+    add(
+        "--verify",
+        action="store_true",
+        help="run what was made in a fresh process; write it if it answers as the interpreter does",
+    )
+    add(
+        "--rows",
+        metavar="CSV",
+        help="rows, under a header of field names, that --verify uses besides its own",
+    )
+    add(
+        "--calibration",
+        metavar="PATH",
+        help="rows as of --rows, or a folder of images, that quantize=int8 chooses its scales from",
+    )
+    add("-f", "--force", action="store_true", help="replace what stands at the output path")
+    add(
+        "--print-ir", action="store_true", help="print the graph that the target is made from; writes -o only"
+    )
+    add(
+        "--print-after",
+        dest="printed_stages",
+        action="append",
+        default=[],
+        metavar="STAGE",
+        help="print the graph after this pass, or `imported`; repeatable; writes -o only",
+    )
+    add(
+        "--explain",
+        dest="explained_passes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="print what this pass recognized and left as it is, and why; repeatable; writes -o only",
+    )
+    add(
+        "--dump-ir", metavar="DIR", type=Path, help="write the graph after every stage there, and the weights"
+    )
+    add(
+        "--emit",
+        dest="form",
+        choices=FORMS,
+        metavar="FORM",
+        help="draw the graph, as svg, dot or html, in place of making what the target makes of it; "
+        "without -t, the graph of the level",
+    )
+    add("--time-passes", action="store_true", help="tell how long each stage took")
+    add("--list-targets", action="store_true", help="list the targets and exit")
+    add(
+        "--list-passes", action="store_true", help="list the passes and the levels that they run at, and exit"
+    )
+    return parser
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Name and value of `name=value`; the value is JSON where it can be, else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"an option is written name=value; found {text!r}")
+    if name in inspect.signature(compile).parameters:
+        raise argparse.ArgumentTypeError(f"{name!r} is no option of a target")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,58 @@
+"""The command line of `python -m sensenet.decompile`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from sensenet.cli import common as command_line
+from sensenet.cli.common import STANDARD
+from sensenet.cli.document_files import require_writable, write_document
+from sensenet.compiler.decompile import decompile
+
+PROGRAM = "python -m sensenet.decompile"
+
+EXAMPLES = f"""\
+examples:
+  {PROGRAM} trained.keras --like deepnet.json -o trained.json
+  {PROGRAM} weights.h5 --like bare.json > deepnet.json
+
+exit status: 0, 1 for input that cannot be decompiled, 2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    return command_line.run(lambda: _decompile(_make_parser().parse_args(arguments)))
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Write a trained network as a BigML document.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command_line.add_memory_limit(parser)
+    add = parser.add_argument
+    add("trained", metavar="TRAINED", help="a .keras file of level 0, or an h5 file of weights")
+    add(
+        "--like",
+        metavar="DOCUMENT",
+        required=True,
+        help="the document that it was compiled from, or a pretrained network's name",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        default=STANDARD,
+        help="the file to write; compressed where it ends in .gz (default: standard output)",
+    )
+    add("-f", "--force", action="store_true", help="replace what stands there")
+    return parser
+
+
+def _decompile(options: argparse.Namespace) -> None:
+    require_writable(options.output, options.force)
+    write_document(decompile(options.trained, options.like), options.output, options.force)

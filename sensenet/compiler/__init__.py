@@ -1,0 +1,1 @@
+"""From a document to an artifact: the frontend, the passes and a target in a row."""

@@ -1,0 +1,113 @@
+"""Finds the first pass after which answers differ, and its first rewrite."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from attrs import evolve, frozen
+
+from sensenet.backends import load_backend
+from sensenet.compiler.bisect.trial import Outcome, Trial
+from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.verify.verification import Check
+from sensenet.ir.graph import Graph
+from sensenet.passes.infrastructure.rules import FAULTS, Pass, Rewrite, apply_rules
+
+Show = Callable[[str], None]
+"""Tells what is being tried."""
+
+
+@frozen(kw_only=True)
+class Culprit:
+    """Where answers begin to differ.
+
+    `stage` is a pass's name, or the target where its artifact of the imported graph differs already. `before`
+    is the graph that the stage was given, and `after` what it left, None where it failed. `rewrite` is the
+    first of the pass's rewrites that makes the difference, where the pass is made of rules and one of them
+    was through. `passes` are those that ran, the last of them this one; none where it is the target.
+    """
+
+    stage: str
+    passes: tuple[Pass, ...]
+    before: Graph
+    after: Graph | None
+    outcome: Outcome
+    rewrite: Rewrite | None = None
+
+
+def find_culprit(
+    imported: Graph, pipeline: Sequence[Pass], trial: Trial, show: Show = lambda _: None
+) -> Culprit | Outcome:
+    """The first stage after which answers differ beyond the tolerance; the largest difference if none does.
+
+    Every prefix of the pipeline is tried, in the trial's target if it has one, and compared with what the
+    interpreter answers on the imported graph.
+    """
+    checks = trial.checks(imported)
+    if trial.target is not None:
+        show(f"trying {trial.target}")
+        outcome = trial.try_graph(imported, checks)
+        if outcome.fault:
+            return _blame_target(imported, trial.target, outcome, checks)
+    else:
+        outcome = Outcome()
+    largest, graph = outcome.difference, imported
+    for place, current in enumerate(pipeline, start=1):
+        show(f"trying {current.name}")
+        after, outcome = trial.try_passes(graph, [current], checks)
+        if outcome.fault or after is None:
+            rewrite = find_rewrite(graph, current, trial, checks)
+            return Culprit(
+                stage=current.name,
+                passes=tuple(pipeline[:place]),
+                before=graph,
+                after=after,
+                outcome=outcome,
+                rewrite=rewrite,
+            )
+        largest, graph = max(largest, outcome.difference), after
+    return Outcome(difference=largest)
+
+
+def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequence[Check]) -> Culprit:
+    """The target, or one of its own passes if the interpreter tells what is wrong of its graph too."""
+    graph, alone = imported, Trial()
+    for current in lowering_passes(load_backend(target)):
+        after, found = alone.try_passes(graph, [current], checks)
+        if found.fault or after is None:
+            return Culprit(
+                stage=current.name,
+                passes=(),
+                before=imported,
+                after=after,
+                outcome=outcome,
+                rewrite=find_rewrite(graph, current, alone, checks),
+            )
+        graph = after
+    return Culprit(stage=target, passes=(), before=imported, after=imported, outcome=outcome)
+
+
+def find_rewrite(graph: Graph, current: Pass, trial: Trial, checks: Sequence[Check]) -> Rewrite | None:
+    """The rewrite that makes a faulty pass faulty: with one less, answers are right.
+
+    None for a pass that is not made of rules, and where it fails after all its rewrites, or in one.
+    """
+    if not current.rules:
+        return None
+    heard: list[Rewrite] = []
+    with contextlib.suppress(*FAULTS):  # what was heard are the rewrites before
+        apply_rules(graph, current.rules, observe=heard.append)
+    right, wrong = 0, len(heard) + 1
+    while wrong - right > 1:
+        middle = (right + wrong) // 2
+        if trial.try_passes(graph, [stopped_after(current, middle)], checks)[1].fault:
+            wrong = middle
+        else:
+            right = middle
+    return heard[wrong - 1] if wrong <= len(heard) else None
+
+
+def stopped_after(current: Pass, limit: int) -> Pass:
+    """A pass of rules that does only so many rewrites."""
+    return evolve(current, run=lambda graph: apply_rules(graph, current.rules, limit=limit))

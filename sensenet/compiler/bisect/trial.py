@@ -1,0 +1,119 @@
+"""Tries passes, and a target, on graphs: whether the answers stay those of the interpreter.
+
+The tolerance is that of `sensenet.compiler.verify`. What raises is a fault as well, and another one than
+answers that differ.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.backends import load_backend
+from sensenet.compiler.driver import compile
+from sensenet.compiler.verify.inputs import Feed, generated_inputs, given_inputs
+from sensenet.compiler.verify.verification import Check, compare
+from sensenet.errors import MissingPackageError
+from sensenet.ir.evaluate import prepare
+from sensenet.ir.graph import Graph
+from sensenet.ir.types import Array
+from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.passes.infrastructure.rules import Pass
+
+DIFFERS = "differs"
+"""The fault of answers beyond the tolerance."""
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What a trial shows: the largest difference of an answer, and what is wrong, if anything is.
+
+    `fault` tells faults apart: it is empty where there is none, DIFFERS, or what was raised and where.
+    """
+
+    difference: float = 0.0
+    fault: str = ""
+    message: str = ""
+
+
+@frozen(kw_only=True)
+class Trial:
+    """What graphs run in, a target or (None) the interpreter, and on what rows beside generated ones."""
+
+    target: str | None = None
+    rows: Sequence[Any] = ()
+
+    def checks(self, graph: Graph) -> list[Check]:
+        """Inputs for a graph, and what the interpreter answers.
+
+        Raises InputError for rows that the graph does not take.
+        """
+        feeds = generated_inputs(graph)
+        given = given_inputs(graph.signature, self.rows) if len(self.rows) else []
+        feeds += [_completed(feed, feeds[0]) for feed in given]
+        program = prepare(graph)
+        return [Check(feed, program(feed)) for feed in feeds]
+
+    def try_passes(
+        self, graph: Graph, passes: Sequence[Pass], checks: Sequence[Check]
+    ) -> tuple[Graph | None, Outcome]:
+        """The graph after the passes, None where they fail, and how it answers.
+
+        Passes that leave the graph alone are at no fault, whatever the target makes of it.
+        """
+        try:
+            after, _ = run_passes(graph, passes)
+        except Exception as error:
+            return None, _raised(error)
+        untouched = bool(passes) and after is graph
+        return after, Outcome() if untouched else self.try_graph(after, checks)
+
+    def try_graph(self, graph: Graph, checks: Sequence[Check]) -> Outcome:
+        """How a graph answers, in the target if there is one."""
+        try:
+            run = prepare(graph) if self.target is None else _compiled(graph, self.target)
+            found = [run(check.inputs) for check in checks]
+        except Exception as error:
+            return _raised(error)
+        gaps = [
+            compare(name, outputs[name], expected, check.expected)
+            for check, outputs in zip(checks, found, strict=True)
+            for name, expected in check.expected.items()
+        ]
+        difference, excess = (max(column) for column in zip(*gaps, strict=True))
+        if excess <= 0:
+            return Outcome(difference=difference)
+        return Outcome(
+            difference=difference, fault=DIFFERS, message=f"answers differ by up to {difference:.3g}"
+        )
+
+
+def _compiled(graph: Graph, target: str) -> Any:
+    """What runs the artifact that a target makes of a graph."""
+    return load_backend(target).load(compile(graph, target, passes=())).run
+
+
+def _completed(given: Feed, generated: Feed) -> Feed:
+    """The generated arrays, with those that are given in their place, for as many rows as are given."""
+    rows = len(next(iter(given.values())))
+    feed: Mapping[str, Array] = {
+        name: given[name] if name in given else np.resize(array, (rows, *array.shape[1:]))
+        for name, array in generated.items()
+    }
+    return feed
+
+
+def _raised(error: Exception) -> Outcome:
+    """The outcome of an error; raises it where it says nothing about the graph."""
+    if isinstance(error, MissingPackageError | MemoryError):
+        raise error
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    where = traceback.extract_tb(cause.__traceback__)[-1].name
+    message = " ".join(str(error).split())
+    return Outcome(difference=np.inf, fault=f"{type(cause).__name__} in {where}", message=message)

@@ -1,0 +1,84 @@
+"""decompile(): a trained network → its document."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Artifact
+from sensenet.backends.keras import BACKEND
+from sensenet.backends.keras.h5 import load_weights
+from sensenet.backends.keras.reading import read_signature, read_weights
+from sensenet.compiler.documents import as_document
+from sensenet.compiler.sources import find_target, open_saved
+from sensenet.errors import ArtifactError
+from sensenet.frontend.document import find_network, read_source
+from sensenet.frontend.network import build_graph
+from sensenet.frontend.weights import write_weights
+from sensenet.ir.graph import Graph
+from sensenet.passes import legalize
+from sensenet.settings import Settings, ensure_settings
+from sensenet.signature import Signature
+
+Trained = Artifact | str | os.PathLike[str] | Any
+"""A `tf.keras.Model` that was compiled with `optimize=0`, its artifact, or the path of a file."""
+
+SAME = ("kind", "columns", "classes", "image")
+"""What a model and its document must agree on, besides the network."""
+
+
+def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathLike[str]) -> dict[str, Any]:
+    """The document of a network with the weights that it was trained to: JSON → Keras → `fit` → JSON.
+
+    `trained` is the `tf.keras.Model` that `compile(like, "keras", optimize=0)` made, trained further since;
+    its artifact; the path of the `.keras` file that it was saved in; or that of an h5 file of weights.
+    `like` is the document, as `compile` takes it, also one without weights or the name of a pretrained
+    network. What is returned is that document, envelope and all, with other numbers in the members that hold
+    weights: each the shortest decimal that is the same float32. `like` is left as it is, and where it is a
+    dict, what did not change is shared with it.
+
+    Raises ArtifactError, naming the layer, for a model that is not as the document makes it: optimized,
+    with layers more, fewer, renamed, of other shapes or functions; for a file that is damaged or of another
+    network; and for what is no model. Raises DocumentError for a document that means nothing, and for weights
+    that it has no place for; MissingPackageError where a package is missing. All are SensenetErrors.
+    """
+    root = read_source(as_document(like))
+    document = find_network(root)
+    model, weights = _open(trained)
+    if weights is not None:
+        graph = build_graph(document, Settings())
+        return write_weights(root, document, graph, load_weights(graph, weights))
+    signature = read_signature(model)
+    graph = build_graph(document, ensure_settings(signature.settings))
+    _require_same(signature, graph)
+    legal = legalize(BACKEND.legal, BACKEND.rows).run(graph)
+    return write_weights(root, document, graph, read_weights(graph, legal, model))
+
+
+def _open(trained: Trained) -> tuple[Any, Path | None]:
+    """The Keras model, or the path of a file that holds weights alone."""
+    if isinstance(trained, Artifact):
+        if trained.model is None:
+            raise ArtifactError(
+                f"an artifact for the target {trained.target} cannot be trained: compile for keras"
+            )
+        return trained.model, None
+    if not isinstance(trained, str | os.PathLike):
+        return trained, None
+    match find_target(trained):
+        case "h5":
+            return None, Path(trained)
+        case "keras":
+            return open_saved(trained, "keras").model, None
+        case None if not os.path.exists(trained):
+            raise ArtifactError(f"{os.fspath(trained)}: there is no such file")
+    raise ArtifactError(f"{os.fspath(trained)} is neither a .keras file nor an h5 file of weights")
+
+
+def _require_same(signature: Signature, graph: Graph) -> None:
+    """Raise ArtifactError where the model is of another document."""
+    for name in SAME:
+        if getattr(signature, name) != getattr(graph.signature, name):
+            raise ArtifactError(f"the Keras model was made of another document: its {name} differs")

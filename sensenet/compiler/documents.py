@@ -1,0 +1,89 @@
+"""Opens documents: those that a source holds, and those of the pretrained networks, by name.
+
+create_model("resnet50")                                    the whole network, as it was trained
+create_model(document, {"load_pretrained_weights": True})   a document that has no weights of its own
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.backends.keras.h5 import load_weights
+from sensenet.compiler.pretrained_weights import fill_weights
+from sensenet.errors import UnknownNetworkError
+from sensenet.frontend import build_graph, read_document
+from sensenet.frontend.json.cursor import quote
+from sensenet.ir.graph import Graph
+from sensenet.pretrained import NETWORKS, get_pretrained_network
+from sensenet.settings import Settings
+
+WORD = re.compile(r"[\w-]+")
+"""What may be meant as a network's name: the path of a document has a suffix."""
+
+
+@frozen(kw_only=True)
+class Imported:
+    """A document's graph, the settings that it was made with, and the columns as the document has them."""
+
+    graph: Graph
+    settings: Settings
+    preprocess: Sequence[Mapping[str, Any]] | None
+
+
+def import_document(
+    source: Any, settings: Settings, weights: str | os.PathLike[str] | None = None
+) -> Imported:
+    """The graph of a document, or of the pretrained network of that name.
+
+    It has the weights of an h5 file, if one is given; else those of the document and, with the setting
+    `load_pretrained_weights`, which a name turns on, the pretrained ones where the document has none.
+
+    Raises UnknownNetworkError for a word that is neither a file nor a network; DocumentError and
+    SettingsError; DownloadError for weights that cannot be had; ArtifactError for a file of weights that is
+    damaged or of another network; MissingPackageError without h5py.
+    """
+    name = find_name(source)
+    document = read_document(as_document(source))
+    if weights is not None:
+        graph = load_weights(build_graph(document, settings), Path(weights))
+    else:
+        if name is not None:
+            settings = Settings(load_pretrained_weights=True).override(settings)
+        if settings.load_pretrained_weights:
+            document = fill_weights(document)
+        graph = build_graph(document, settings)
+    preprocess = document.network.value.get("preprocess")
+    return Imported(graph=graph, settings=settings, preprocess=preprocess)
+
+
+def as_document(source: Any) -> Any:
+    """The document, without weights, of the pretrained network that a source names; else the source itself.
+
+    Raises UnknownNetworkError.
+    """
+    name = find_name(source)
+    return source if name is None else get_pretrained_network(name)
+
+
+def find_name(source: Any) -> str | None:
+    """The name of a pretrained network, where a source is one; None for anything else, such as a path.
+
+    A file of that name goes first, a directory only if no network has its name. Raises UnknownNetworkError
+    for a word that is none of these.
+    """
+    if not isinstance(source, str) or not WORD.fullmatch(source) or os.path.isfile(source):
+        return None
+    if source in NETWORKS:
+        return source
+    if os.path.exists(source):
+        return None
+    raise UnknownNetworkError(
+        f"there is neither a file {quote(source)} nor a pretrained network of that name; the networks are: "
+        f"{', '.join(NETWORKS)}"
+    )

@@ -1,0 +1,145 @@
+"""Puts pretrained weights into documents that have none.
+
+The file is read as the weights of the network that it belongs to, every shape checked; then those layers of
+the document that lack values get the values of the layers at the same places. Nothing is downloaded where
+none lacks any.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from sensenet.backends.keras.h5 import load_weights
+from sensenet.backends.keras.weights import get_weights, weighted_nodes
+from sensenet.errors import ArtifactError
+from sensenet.frontend import Document, import_graph
+from sensenet.frontend.json.cursor import Cursor, quote
+from sensenet.ir.types import Array
+from sensenet.layer_schema import PATHS, SCHEMAS, SIZE_KEYS, WITHOUT_WEIGHTS
+from sensenet.pretrained import NETWORKS, get_pretrained_network, get_weights_path
+from sensenet.pretrained.cache import describe_remedy
+
+Weights = Mapping[str, Sequence[Array]]
+"""Of each layer, by the name of its node, in the order of its schema."""
+
+
+def fill_weights(document: Document) -> Document:
+    """The document with pretrained weights in those layers of its image network that have none.
+
+    Where the rest of the document is that of the pretrained network too, so has its last layer. Raises as
+    `sensenet.compiler.documents.import_document` does.
+    """
+    network, images = document.network, document.network["image_network"]
+    if not images.present or not any(map(_lacks_weights, _all_layers(images.require("layers")))):
+        return document
+    base = images.require("metadata").require("base_image_network")
+    name = base.text()
+    if name not in NETWORKS:
+        raise base.error(f"{quote(name)} has no pretrained weights; these have: {', '.join(NETWORKS)}")
+    topology = Cursor(get_pretrained_network(name))
+    trained_images = topology["image_network"]["layers"]
+    _require_layers(images["layers"], trained_images, name)
+    weights = _read_weights(topology, get_weights_path(network.value))
+    layers = _fill_layers(images["layers"], trained_images, weights, "image_layer_")
+    filled = {**network.value, "image_network": {**images.value, "layers": layers}}
+    if _has_head_of(network, topology):
+        filled["layers"] = _fill_layers(network["layers"], topology["layers"], weights, "layer_")
+    return attrs.evolve(document, network=Cursor(filled, network.path))
+
+
+def _all_layers(layers: Cursor) -> Iterator[Cursor]:
+    """The layers of a list, and those in its blocks, which hold no blocks themselves."""
+    for layer in layers.items():
+        yield layer
+        for path in PATHS:
+            if layer[path].present:
+                yield from layer[path].items()
+
+
+def _lacks_weights(layer: Cursor) -> bool:
+    """Whether a layer has weights, and all of them are initializers."""
+    return bool(_weight_keys(layer)) and not _has_values(layer)
+
+
+def _has_values(layer: Cursor) -> bool:
+    """Whether there are numbers for any of a layer's weights."""
+    return any(not isinstance(layer[key].value, str) for key in _weight_keys(layer))
+
+
+def _weight_keys(layer: Cursor) -> list[str]:
+    """The weights that a layer has, whatever stands for them."""
+    kind = layer["type"].value
+    schema = SCHEMAS.get(kind, WITHOUT_WEIGHTS) if isinstance(kind, str) else WITHOUT_WEIGHTS
+    return [weight.key for weight in schema.weights if layer[weight.key].present]
+
+
+def _require_layers(layers: Cursor, trained: Cursor, name: str) -> None:
+    """Raise DocumentError about the first layer that cannot take the weights of the one at its place."""
+    found, expected = layers.items(), trained.items()
+    for layer, like in zip(found, expected, strict=False):
+        for key in _differences(layer, like):
+            wanted = json.dumps(like[key].value) if like[key].present else "nothing"
+            raise layer[key].expected(f"{wanted} as in {name}, whose weights are to be loaded")
+    if len(found) != len(expected):
+        raise layers.expected(f"the {len(expected)} layers of {name}, whose weights are to be loaded")
+
+
+def _differences(layer: Cursor, like: Cursor) -> list[str]:
+    """The members by which a layer differs from one whose weights it would take."""
+    if layer["type"].value != like["type"].value:
+        return ["type"]
+    if _has_values(layer):
+        return []
+    sizes = [key for key in SIZE_KEYS if like[key].present and _plain(layer[key].value) != like[key].value]
+    schema = SCHEMAS.get(like["type"].value, WITHOUT_WEIGHTS)
+    keys = [weight.key for weight in schema.weights]
+    return sizes + [key for key in keys if layer[key].present != like[key].present]
+
+
+def _plain(value: Any) -> Any:
+    """A member as JSON has it: the dict of a caller may hold tuples."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read_weights(topology: Cursor, path: str) -> Weights:
+    """The weights in the file of a pretrained network. Raises ArtifactError, which says how to replace it."""
+    try:
+        graph = load_weights(import_graph(topology.value), Path(path))
+    except ArtifactError as error:
+        raise ArtifactError(f"{error}. {describe_remedy(path)}") from error
+    return {
+        node.name: [weight.array for weight in get_weights(node.op).values()]
+        for node in weighted_nodes(graph)
+    }
+
+
+def _fill_layers(layers: Cursor, trained: Cursor, weights: Weights, prefix: str) -> list[Any]:
+    """The layers; each that lacks weights has those of the trained layer at its place."""
+    return [
+        {**layer.value, **dict(zip(_weight_keys(like), weights[f"{prefix}{index}"], strict=True))}
+        if _lacks_weights(layer)
+        else layer.value
+        for index, (layer, like) in enumerate(zip(layers.items(), trained.items(), strict=True))
+    ]
+
+
+def _has_head_of(network: Cursor, topology: Cursor) -> bool:
+    """Whether what follows the image network is without weights, and as in the pretrained network."""
+    trained = topology["layers"].items()
+    if not trained or network["networks"].present or network["trees"].value:
+        return False
+    layers = network["layers"].items()
+    alone = len(network["preprocess"].items()) == 1
+    return (
+        alone
+        and len(layers) == len(trained)
+        and all(
+            not _differences(layer, like) and _lacks_weights(layer) == _lacks_weights(like)
+            for layer, like in zip(layers, trained, strict=True)
+        )
+    )

@@ -1,0 +1,158 @@
+"""Checks an artifact: runs its files in a fresh process, and compares with the interpreter.
+
+The interpreter runs the graph as imported. The inputs are generated from the graph's signature, and from the
+rows that a caller gives. What counts is the largest difference; it must stay below a tolerance, which
+depends on how the weights are stored.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.artifact import Artifact, Executable, Verification
+from sensenet.backends import TARGETS
+from sensenet.compiler.verify.inputs import Feed, generated_inputs, given_inputs
+from sensenet.errors import ArtifactError, VerificationError
+from sensenet.files.directories import temporary_directory
+from sensenet.ir.evaluate import prepare
+from sensenet.ir.graph import Graph
+from sensenet.ir.printer import print_graph, weights
+from sensenet.ir.types import Array
+from sensenet.signature import BOXES, SCORES, VALID
+
+ABSOLUTE, RELATIVE = 1e-5, 1e-4
+"""An answer may differ by ABSOLUTE + RELATIVE · |answer|: float32 rounding, summed in another order."""
+
+QUANTIZED = {"float16": 1e-2, "uint16": 1e-2, "dynamic": 0.1, "uint8": 0.1, "int8": 0.2}
+"""What it may differ by, as a share of the largest answer, where weights are stored less exactly."""
+
+PIXEL = 1.0
+"""What a side of a detector's box may differ by: it is rounded to whole pixels."""
+
+
+@frozen
+class Check:
+    """Inputs, and what the interpreter answers."""
+
+    inputs: Feed
+    expected: Feed
+
+
+def verify_artifact(
+    artifact: Artifact, imported: Graph, rows: Sequence[Any] = (), *, quantize: str = "none"
+) -> Verification:
+    """How far an artifact's answers are from those of the graph it was imported as.
+
+    Raises VerificationError where that is more than the tolerance, ArtifactError where the files don't run.
+    """
+    checks = [*generated_checks(imported), *(given_checks(imported, rows) if len(rows) else ())]
+    with temporary_directory() as directory:
+        found = _run_elsewhere(artifact, imported, checks, directory)
+    difference = excess = 0.0
+    for check, outputs in zip(checks, found, strict=True):
+        for name, expected in check.expected.items():
+            gap, over = compare(name, outputs[name], expected, check.expected, quantize)
+            difference, excess = max(difference, gap), max(excess, over)
+    result = Verification(rows=sum(_rows(check.inputs) for check in checks), difference=difference)
+    if excess > 0:
+        raise VerificationError(
+            f"the {artifact.target} artifact differs from the interpreter by {difference:.3g} on "
+            f"{result.rows} rows, {excess:.3g} more than the tolerance"
+        )
+    return result
+
+
+def measure(executable: Executable, checks: Sequence[Check]) -> Verification:
+    """How far an executable's answers are from the expected ones, whatever the tolerance."""
+    found = [executable.run(check.inputs) for check in checks]
+    return Verification(
+        rows=sum(_rows(check.inputs) for check in checks),
+        difference=max(
+            compare(name, outputs[name], expected, check.expected)[0]
+            for check, outputs in zip(checks, found, strict=True)
+            for name, expected in check.expected.items()
+        ),
+    )
+
+
+def _rows(inputs: Feed) -> int:
+    return len(next(iter(inputs.values())))
+
+
+def compare(
+    name: str, found: Array, expected: Array, outputs: Feed, quantize: str = "none"
+) -> tuple[float, float]:
+    """The largest difference of an output, and by how much it exceeds the tolerance.
+
+    Of a detector's padded arrays only the valid boxes count; of a quantized detector, which may find them in
+    another order, only the best score. Different shapes or NaNs differ infinitely.
+    """
+    if found.shape != expected.shape:
+        return np.inf, np.inf
+    if quantize in QUANTIZED and VALID in outputs:
+        if name != SCORES:
+            return 0.0, 0.0
+        found, expected, outputs = found[:, :1], expected[:, :1], {}
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    if VALID in outputs and name != VALID:
+        slots = np.arange(expected.shape[1]) < outputs[VALID][:, None]
+        found, expected = found[slots], expected[slots]
+    with np.errstate(invalid="ignore"):
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        gap = np.where(same, 0.0, np.abs(found - expected))
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    magnitude = np.where(np.isfinite(expected), np.abs(expected), 0.0)
+    tolerance: Any = PIXEL if name == BOXES else ABSOLUTE + RELATIVE * magnitude
+    if quantize in QUANTIZED:
+        tolerance = QUANTIZED[quantize] * max(1.0, float(magnitude.max(initial=0.0)))
+    return float(gap.max(initial=0.0)), float((gap - tolerance).max(initial=0.0))
+
+
+def generated_checks(graph: Graph) -> list[Check]:
+    """Random inputs of every kind that the graph takes, always the same, and its answers."""
+    return _answered(graph, generated_inputs(graph))
+
+
+def given_checks(graph: Graph, rows: Iterable[Any]) -> list[Check]:
+    """The inputs that rows, or a detector's images, are encoded as, and answers; raises InputError."""
+    return _answered(graph, given_inputs(graph.signature, rows))
+
+
+def _answered(graph: Graph, feeds: Iterable[Feed]) -> list[Check]:
+    program = prepare(graph)
+    return [Check(feed, program(feed)) for feed in feeds]
+
+
+def _run_elsewhere(
+    artifact: Artifact, imported: Graph, checks: Sequence[Check], directory: Path
+) -> list[dict[str, Array]]:
+    """What the saved artifact answers in a process of its own, for each check."""
+    path = artifact.save(directory / f"artifact{TARGETS[artifact.target].suffix}")
+    (directory / "imported.ir").write_text(print_graph(imported), "utf-8")
+    np.savez(directory / "imported.npz", **weights(imported))
+    for number, check in enumerate(checks):
+        np.savez(directory / f"inputs-{number}.npz", **check.inputs)
+    command = [
+        sys.executable,
+        "-m",
+        "sensenet.compiler.verify.run_saved",
+        artifact.target,
+        str(path),
+        str(directory),
+    ]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+        raise ArtifactError(f"the {artifact.target} artifact does not run: {last}")
+    found = []
+    for number in range(len(checks)):
+        with np.load(directory / f"outputs-{number}.npz") as arrays:
+            found.append(dict(arrays))
+    return found

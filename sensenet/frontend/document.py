@@ -1,0 +1,115 @@
+"""Sources and envelopes: from whatever the caller has to the network inside it (SPEC §1)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.errors import DocumentError
+from sensenet.frontend.fields import member, read_conventions, read_field
+from sensenet.frontend.json.cursor import Cursor, describe, list_keys
+from sensenet.frontend.json.reader import read_bytes, read_file
+from sensenet.signature import Field
+
+ENVELOPES = (("object", "deepnet", "network"), ("deepnet", "network"), ("model", "network"), ("network",))
+"""Where a network is looked for, in this order; then the document itself."""
+
+NETWORK_KEYS = ("layers", "networks")
+"""One of these makes an object a network."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Document:
+    """A document whose network has been found.
+
+    `network` points to it. `input_fields` are the fields whose values make a row's cells, in order, if the
+    resource describes all of them; `missing_tokens` are the texts that stand for missing values.
+    """
+
+    network: Cursor
+    name: str = ""
+    description: str = ""
+    input_fields: tuple[Field, ...] = ()
+    objective: Field | None = None
+    missing_tokens: tuple[str, ...] = ()
+
+
+def read_document(source: Any) -> Document:
+    """The document that a source holds; `read_source` says what a source may be.
+
+    Raises DocumentError where it cannot be read, or no network is found in it.
+    """
+    return find_network(read_source(source))
+
+
+def read_source(source: Any) -> Any:
+    """The value that a source holds, with arrays in the place of weights where it was read from text.
+
+    A source is a dict, a path to a `.json` or `.json.gz` file, JSON text (a str that begins with a brace or
+    bracket), or bytes. Raises DocumentError where it cannot be read.
+    """
+    if isinstance(source, dict):
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return read_bytes(bytes(source))
+    if isinstance(source, str):
+        text = source.removeprefix("\ufeff").lstrip()
+        if text.startswith(("{", "[")):
+            return read_bytes(text.encode(errors="surrogatepass"))
+        if not text:
+            raise DocumentError("the document is an empty text")
+    if isinstance(source, str | os.PathLike):
+        return read_file(source)
+    raise DocumentError(
+        f"expected a document as a dict, a path, bytes or JSON text; found {describe(source)}"
+    )
+
+
+def find_network(value: Any) -> Document:
+    """The document in a value; raises DocumentError, naming the keys that are there, where there is none."""
+    root = Cursor(value)
+    if not isinstance(value, dict):
+        raise root.error(f"the document is no JSON object but {describe(value)}")
+    network = next((inner for keys in ENVELOPES if (inner := _descend(root, keys))), None)
+    if network is None and any(key in value for key in NETWORK_KEYS):
+        network = root
+    if network is None:
+        places = ", ".join(".".join(keys) for keys in ENVELOPES)
+        raise root.error(
+            f"no deepnet is in this document: there is no object at {places}, nor a member "
+            f"{' or '.join(NETWORK_KEYS)}; found the keys {list_keys(value)}"
+        )
+    if not any(key in network.value for key in NETWORK_KEYS):
+        keys = list_keys(network.value)
+        raise network.error(f"a network has {' or '.join(NETWORK_KEYS)}; found the keys {keys}")
+    return _describe_resource(network, value)
+
+
+def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
+    """The object at this place, if there is one."""
+    cursor = root
+    for key in keys:
+        if not isinstance(cursor.value, dict):
+            return None
+        cursor = cursor[key]
+    return cursor if isinstance(cursor.value, dict) else None
+
+
+def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
+    """What the resource around a network says besides. No answer depends on it, so faults are let be."""
+    resource = root["object"] if network.path.startswith("object.") else root
+    model = member(resource, "deepnet", dict) or member(resource, "model", dict) or {}
+    fields = member(resource, "fields", dict) or member(model, "fields", dict) or {}
+    conventions = read_conventions(resource, model)
+    inputs = [read_field(fields, id_, conventions) for id_ in member(resource, "input_fields", list) or []]
+    objectives = member(resource, "objective_fields", list) or [None]
+    return Document(
+        network=network,
+        name=member(resource, "name", str) or "",
+        description=member(resource, "description", str) or "",
+        input_fields=tuple(field for field in inputs if field) if all(inputs) else (),
+        objective=read_field(fields, member(resource, "objective_field", str) or objectives[0]),
+        missing_tokens=conventions.missing_tokens,
+    )

@@ -1,0 +1,1 @@
+"""The JSON of documents: reading it, and where in it something is."""

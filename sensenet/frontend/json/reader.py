@@ -1,0 +1,225 @@
+"""Documents as plain Python values in which weights are float32 arrays (docs/frontend.md has the figures).
+
+The lists of weights are cut out of the text while it is read, and each becomes a float32 array at once, as
+`weight_lists` describes. simdjson parses what is left, which is small and becomes ordinary dicts and lists.
+What it doesn't take (NaN, infinities, integers beyond 64 bits, deep nesting, faults) is left to the
+standard library's parser, which says where a fault is. Whoever uses a number says that it must be finite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import simdjson
+
+from sensenet.errors import DocumentError
+from sensenet.frontend.json.arrays import Float32Array
+from sensenet.frontend.json.weight_lists import ListReader, Read, cut_weights
+from sensenet.limits import require_memory
+
+MOST_BYTES = simdjson.MAXSIZE_BYTES
+"""4 GiB: what the parser takes."""
+
+WEIGHTS_DEPTH = 32
+"""No weights stand deeper than this."""
+
+MOST_MEMBERS = 1000
+"""simdjson finds a member by going through them all; no object with weights has so many."""
+
+GZIP_MAGIC = b"\x1f\x8b"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+BYTES_PER_BYTE = 12
+"""Memory for a byte of a stored document that counts as its own weight: what ordinary JSON takes at most."""
+
+LIST_BYTES, ENTRY_BYTES = 84, 52
+"""Memory of a list or object, and of an entry: those of Python, and the parser's."""
+
+NUMBERS_BYTES = 14
+"""Memory for a byte of a list of weights while it is read: for `0,` 16 in the parser and 12 in arrays."""
+
+Arrays = dict[str, Float32Array]
+"""The weights that were cut out, by the texts that stand in their places."""
+
+
+Allow = Callable[[int], None]
+"""Raises LimitError for more bytes than a document may take."""
+
+
+class _NotTakenError(Exception):
+    """A text that simdjson doesn't take, or one with weights where none are looked for."""
+
+
+def read_file(path: str | os.PathLike[str]) -> Any:
+    """The value in a JSON file, plain or compressed with gzip; raises DocumentError naming the file."""
+    name = os.fsdecode(path)
+    with contextlib.ExitStack() as stack:
+        with _naming(name):
+            stream: io.BufferedIOBase = stack.enter_context(open(name, "rb"))
+            if not stream.seekable():
+                stream = io.BytesIO(stream.read())
+        return _read(stream, name)
+
+
+def read_bytes(content: bytes, name: str = "the document") -> Any:
+    """The value of JSON text in UTF-8, plain or compressed with gzip; raises DocumentError."""
+    return _read(io.BytesIO(content), name)
+
+
+def _read(stream: io.BufferedIOBase, name: str) -> Any:
+    """The value in a stream, of which only what simdjson doesn't take is ever in memory as a whole."""
+    with _naming(name):
+        compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        stored = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+    text = gzip.GzipFile(fileobj=stream) if compressed else stream
+
+    def allow(size: int) -> None:
+        require_memory(size - BYTES_PER_BYTE * stored, f"{name}: what {stored} bytes of it hold")
+
+    with contextlib.suppress(_NotTakenError):
+        return _read_quickly(_make_read(text, name, allow), allow)
+    with _naming(name):
+        text.seek(0)
+        content = text.read()
+    allow(_value_bytes(content))
+    return _read_slowly(content.removeprefix(BYTE_ORDER_MARK), name)
+
+
+def _value_bytes(text: bytes | bytearray) -> int:
+    """About the memory that the value of a JSON text takes."""
+    lists = text.count(b"[") + text.count(b"{")
+    return LIST_BYTES * lists + ENTRY_BYTES * text.count(b",") + len(text)
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Raise DocumentError, naming the file, for what the system or gzip says of it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DocumentError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise DocumentError(f"{name}: this is a directory, not a document") from error
+    except EOFError as error:
+        raise DocumentError(f"{name}: the gzip file is cut off") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DocumentError(f"{name}: the gzip file is damaged ({error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise DocumentError(f"{name}: it cannot be read ({getattr(error, 'strerror', error)})") from error
+
+
+def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
+    """Reads the stream; raises DocumentError where that fails, or the text is too long."""
+    size = 0
+
+    def read(memory: memoryview) -> int:
+        nonlocal size
+        with _naming(name):
+            count = stream.readinto(memory)
+        size += count
+        allow(size)
+        if size > MOST_BYTES:
+            raise DocumentError(f"{name}: longer than {MOST_BYTES >> 30} GiB")
+        return count
+
+    return read
+
+
+def _read_quickly(read: Read, allow: Allow) -> Any:
+    """The value of a text, weights packed; raises _NotTakenError."""
+    rest, arrays = _read_weights(read, allow)
+    allow(_value_bytes(rest))
+    try:
+        value = _plain(simdjson.Parser().parse(rest), 0, arrays)
+    except (ValueError, RuntimeError):
+        value = _read_rest(rest, arrays)
+    if arrays:
+        raise _NotTakenError
+    return value
+
+
+def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
+    """The value of a text that simdjson does not take, for it has NaN, say; raises _NotTakenError."""
+    try:
+        return _put_arrays(json.loads(rest.removeprefix(BYTE_ORDER_MARK).decode()), arrays)
+    except (ValueError, RecursionError) as error:
+        raise _NotTakenError from error
+
+
+def _put_arrays(value: Any, arrays: Arrays) -> Any:
+    """The value with the arrays, which are taken out, in their places."""
+    if isinstance(value, dict):
+        return {key: _put_arrays(member, arrays) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_put_arrays(entry, arrays) for entry in value]
+    return arrays.pop(value, value) if isinstance(value, str) else value
+
+
+def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
+    """The weights of a text, and the text with other texts in their places."""
+    lists = ListReader()
+    arrays: Arrays = {}
+    rest = bytearray()
+    unique = os.urandom(16).hex()  # no document can have foreseen it
+    for before, weights in cut_weights(read):
+        rest += before
+        allow(NUMBERS_BYTES * len(weights))
+        array = lists.read(weights) if weights else None
+        if array is None:
+            rest += weights
+        else:
+            name = f"{unique}-{len(arrays)}"
+            arrays[name] = array
+            rest += f'"{name}"'.encode()
+    return rest, arrays
+
+
+def _plain(value: Any, depth: int, arrays: Arrays) -> Any:
+    """The Python value of what simdjson holds, with the arrays, which are taken out, in their places."""
+    if isinstance(value, simdjson.Object) and depth < WEIGHTS_DEPTH:
+        keys = list(value)
+        if _findable(keys):
+            return {key: _plain(value[key], depth + 1, arrays) for key in keys}
+    elif isinstance(value, simdjson.Array) and depth < WEIGHTS_DEPTH:
+        if isinstance(next(iter(value), None), simdjson.Object):
+            return [_plain(entry, depth + 1, arrays) for entry in value]
+    elif not isinstance(value, simdjson.Object | simdjson.Array):
+        return arrays.pop(value, value) if isinstance(value, str) else value
+    # Not `as_dict`, which is slower, and writes out of bounds for lists longer than simdjson counts.
+    return json.loads(value.mini)
+
+
+def _findable(keys: Sequence[str]) -> bool:
+    """Whether simdjson finds each of these keys: no repeated ones, no null characters."""
+    return len(keys) <= MOST_MEMBERS and len(set(keys)) == len(keys) and not any("\0" in key for key in keys)
+
+
+def _read_slowly(content: bytes, name: str) -> Any:
+    """What the standard library makes of a text that simdjson did not take; raises DocumentError."""
+    if not content.strip():
+        raise DocumentError(f"{name}: it is empty")
+    try:
+        text = content.decode()
+        return json.loads(text)
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            f"{name}: this is no JSON document: byte {error.start} is not UTF-8 text"
+        ) from error
+    except json.JSONDecodeError as error:
+        cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
+        raise DocumentError(
+            f"{name}: {'the text is cut off' if cut else 'this is no JSON document'}: "
+            f"{error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise DocumentError(f"{name}: lists and objects are nested too deep to be read from text") from error
+    except ValueError as error:
+        raise DocumentError(f"{name}: {error}") from error

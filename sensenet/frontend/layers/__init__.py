@@ -1,0 +1,1 @@
+"""The layers of documents: one builder a type."""

@@ -1,0 +1,95 @@
+"""Layers that work on vectors, and on the channels of images (SPEC §4)."""
+
+from __future__ import annotations
+
+from sensenet.frontend.layers.builder import Layer
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.basic import Add, Concatenate, Flatten, Slice
+from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense, Dropout, DropoutKind
+
+EPSILON = 1e-3
+"""Of a batch normalization that doesn't say."""
+
+IMAGE_EPSILON = 1e-4
+"""Of one on images whose epsilon is null."""
+
+
+def build_dense(layer: Layer) -> Value:
+    """activation(x @ weights + offset); weights are [in, units]."""
+    kernel = layer.weight("weights", lambda: (layer.channels, layer.cursor["number_of_nodes"].positive()))
+    bias = layer.optional_weight("offset", kernel.shape[1])
+    return layer.apply(Dense(kernel=kernel, bias=bias, activation=layer.activation()))
+
+
+def build_batch_normalization(layer: Layer) -> Value:
+    """gamma · (x - mean) / √(variance + epsilon) + beta; all four parameters are needed."""
+    gamma, beta, mean, variance = (
+        layer.weight(key, lambda: (layer.channels,)) for key in ("gamma", "beta", "mean", "variance")
+    )
+    epsilon = _epsilon(layer)
+    if not (variance.float64 + epsilon > 0).all():
+        raise layer.cursor["variance"].error(f"a variance of {-epsilon} or less has no root")
+    return layer.apply(
+        BatchNormalization(gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=epsilon)
+    )
+
+
+def _epsilon(layer: Layer) -> float:
+    if "epsilon" not in layer.cursor.value:
+        return EPSILON
+    epsilon = layer.cursor["epsilon"]
+    if not epsilon.present and layer.input.type.rank == 4:
+        return IMAGE_EPSILON
+    return epsilon.number()
+
+
+def build_activation(layer: Layer) -> Value:
+    """An activation function alone."""
+    return layer.apply(Activation(function=layer.activation()), layer.input)
+
+
+def build_dropout(layer: Layer) -> Value:
+    """Dropout, which only training knows; of the kind zero, alpha, or block for images."""
+    cursor = layer.cursor
+    kind = DropoutKind(cursor.require("dropout_type").choice(*(kind.value for kind in DropoutKind)))
+    rate = cursor.require("rate").number()
+    if not 0 <= rate <= 1:
+        raise cursor["rate"].expected("a number from 0 to 1")
+    if kind is not DropoutKind.BLOCK:
+        return layer.apply(Dropout(kind=kind, rate=rate), layer.input)
+    if layer.input.type.rank != 4:
+        raise cursor.error(f"block dropout works on images, not on {layer.input.type}")
+    if rate == 0:
+        raise cursor["rate"].error("block dropout has a rate above 0")
+    size = cursor.require("block_size").positive()
+    return layer.apply(Dropout(kind=kind, rate=rate, block_size=size), layer.input)
+
+
+def build_flatten(layer: Layer) -> Value:
+    """A vector a row, row-major."""
+    return layer.apply(Flatten(), layer.input)
+
+
+def build_add(layer: Layer) -> Value:
+    """The sum of two inputs or more, which may broadcast."""
+    return layer.apply(Add())
+
+
+def build_concatenate(layer: Layer) -> Value:
+    """Two inputs or more side by side on the last axis."""
+    if len(layer.inputs) < 2:
+        raise layer.cursor.error("concatenate has two inputs or more")
+    return layer.apply(Concatenate())
+
+
+def build_split_channels(layer: Layer) -> Value:
+    """One of `number_of_splits` equal groups of the last axis; `group_index` may count from the end."""
+    splits = layer.cursor.require("number_of_splits").positive()
+    group = layer.cursor.require("group_index").integer()
+    if layer.channels % splits:
+        raise layer.cursor.error(f"{layer.channels} channels cannot be split into {splits} equal groups")
+    if not -splits <= group < splits:
+        raise layer.cursor["group_index"].error(f"there is no group {group} of {splits}")
+    width = layer.channels // splits
+    start = group % splits * width
+    return layer.apply(Slice(start=start, stop=start + width))

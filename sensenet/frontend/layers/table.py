@@ -1,0 +1,132 @@
+"""Lists of layers as nodes.
+
+To add a layer type: declare its schema in `sensenet.layer_schema`, write its builder, and give it a row in
+`LAYERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from sensenet.frontend.json.cursor import Cursor, quote
+from sensenet.frontend.layers import dense as dense_layers
+from sensenet.frontend.layers import image as image_layers
+from sensenet.frontend.layers.builder import Layer
+from sensenet.frontend.layers.untyped import build_legacy_layers, is_legacy
+from sensenet.frontend.weight_sources import LAYER_BYTES
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.dense import Activation
+from sensenet.layer_schema import SCHEMAS, LayerSchema
+
+Builder = Callable[[Layer], Value]
+
+
+@frozen
+class LayerType:
+    """What a layer type holds, and what makes nodes of it."""
+
+    schema: LayerSchema
+    build: Builder
+
+
+def with_schemas(builders: Mapping[str, Builder]) -> dict[str, LayerType]:
+    """The layer types of these builders; raises KeyError for one without a schema."""
+    missing = [name for name in builders if name not in SCHEMAS]
+    if missing:
+        raise KeyError(f"no schema for {', '.join(missing)}: declare it in sensenet/layer_schema.py")
+    return {name: LayerType(SCHEMAS[name], build) for name, build in builders.items()}
+
+
+SIMPLE_LAYERS = with_schemas(
+    {
+        "dense": dense_layers.build_dense,
+        "batch_normalization": dense_layers.build_batch_normalization,
+        "activation": dense_layers.build_activation,
+        "dropout": dense_layers.build_dropout,
+        "flatten": dense_layers.build_flatten,
+        "add": dense_layers.build_add,
+        "concatenate": dense_layers.build_concatenate,
+        "split_channels": dense_layers.build_split_channels,
+        "convolution_2d": image_layers.build_convolution,
+        "depthwise_convolution_2d": image_layers.build_depthwise_convolution,
+        "separable_convolution_2d": image_layers.build_separable_convolution,
+        "max_pool_2d": image_layers.build_max_pool,
+        "average_pool_2d": image_layers.build_average_pool,
+        "global_average_pool_2d": image_layers.build_global_average_pool,
+        "global_max_pool_2d": image_layers.build_global_max_pool,
+        "padding_2d": image_layers.build_padding,
+        "upsampling_2d": image_layers.build_upsampling,
+    }
+)
+"""What may be anywhere, in the paths of blocks too."""
+
+
+def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str, LayerType]) -> list[Value]:
+    """Every layer's output, in order; `source` is what the first one reads, names are `prefix` and index.
+
+    Raises DocumentError with the JSON path of the layer that is wrong.
+    """
+    outputs: list[Value] = []
+    for index, cursor in enumerate(layers.items()):
+        if cursor.places.repeats(cursor.value):
+            cursor.places.imply(LAYER_BYTES)
+        inputs = _read_inputs(cursor, outputs) if outputs else (source,)
+        layer_type = cursor.require("type")
+        if layer_type.text() not in table:
+            known = ", ".join(table)
+            raise layer_type.error(
+                f"there is no layer type {quote(layer_type.text())} here; there are: {known}"
+            )
+        kind = table[layer_type.value]
+        layer = Layer(cursor=cursor, inputs=inputs, name=f"{prefix}{index}", schema=kind.schema)
+        outputs.append(kind.build(layer))
+    return outputs
+
+
+def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
+    """The outputs that `inputs` counts, from the end where negative; the previous one where it is absent."""
+    inputs = cursor["inputs"]
+    if not inputs.present:
+        return (outputs[-1],)
+    values = []
+    for entry in inputs.items():
+        index = entry.integer()
+        if not -len(outputs) <= index < len(outputs):
+            raise entry.error(f"there is no layer {index} before this one; there are {len(outputs)}")
+        values.append(outputs[index])
+    if not values:
+        raise inputs.error("a layer has one input or more")
+    return tuple(values)
+
+
+def build_block(layer: Layer) -> Value:
+    """activation(sum of what the paths make of the input); an empty path leaves it as it is."""
+    ends = []
+    for path in layer.schema.paths:
+        outputs = build_layers(
+            layer.cursor.require(path), layer.input, f"{layer.name}_{path}_", SIMPLE_LAYERS
+        )
+        ends.append(outputs[-1] if outputs else layer.input)
+    total = layer.apply(Add(), *ends, suffix="_add")
+    return layer.apply(Activation(function=layer.activation()), total)
+
+
+BLOCKS = (
+    *("dense_residual_block", "resnet_block", "resnet18_block", "darknet_residual_block"),
+    *("mobilenet_residual_block", "xception_block"),
+)
+
+LAYERS = SIMPLE_LAYERS | with_schemas(dict.fromkeys(BLOCKS, build_block))
+"""All layer types. Blocks don't nest."""
+
+
+def build_network(layers: Cursor, source: Value, prefix: str) -> Value:
+    """The output of the last layer of a network, typed or legacy; raises DocumentError for an empty list."""
+    if not layers.items():
+        raise layers.error("there are no layers")
+    if is_legacy(layers):
+        return build_legacy_layers(layers, source, prefix)
+    return build_layers(layers, source, prefix, LAYERS)[-1]

@@ -1,0 +1,132 @@
+"""Layers without a type: fully connected ones, in pairs where the second has `residuals` (SPEC §4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensenet.frontend.json.cursor import Cursor
+from sensenet.frontend.layers.builder import Layer
+from sensenet.frontend.weight_sources import LAYER_BYTES, Form
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.basic import Add, Gather
+from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
+from sensenet.ir.types import Tensor
+from sensenet.layer_schema import UNTYPED
+
+EPSILON = 1e-3
+"""Of the batch normalization that a layer becomes. It is part of stdev², so the variance is stdev² less this.
+
+The published package splits stdev² alike, and h5 files hold the variance."""
+
+
+def _transpose(tensor: Tensor) -> Tensor:
+    return Tensor.owning(tensor.array.T.copy())
+
+
+def _variance(stdev: Tensor) -> Tensor:
+    return Tensor.float32(stdev.float64**2 - EPSILON)
+
+
+def _stdev(variance: Tensor) -> Tensor:
+    """NaN where there is none."""
+    with np.errstate(invalid="ignore"):
+        return Tensor.float32(np.sqrt(variance.float64 + EPSILON))
+
+
+TRANSPOSED = Form(read=_transpose, write=_transpose)
+STANDARD_DEVIATIONS = Form(read=_variance, write=_stdev)
+
+
+def is_legacy(layers: Cursor) -> bool:
+    """Whether the layers of a list have no type; raises DocumentError where only some have."""
+    untyped = [not layer["type"].present for layer in layers.items()]
+    if any(untyped) and not all(untyped):
+        first = layers.items()[untyped.index(True)]
+        raise first.error("this layer has no type, and others of the list have")
+    return all(untyped)
+
+
+def build_legacy_layers(layers: Cursor, source: Value, prefix: str) -> Value:
+    """The last layer's output. Raises DocumentError with the JSON path of the layer that is wrong."""
+    value = source
+    pair_source: Value | None = None
+    cursors = layers.items()
+    for index, cursor in enumerate(cursors):
+        if cursor.places.repeats(cursor.value):
+            cursor.places.imply(LAYER_BYTES)
+        layer = Layer(cursor=cursor, inputs=(value,), name=f"{prefix}{index}", schema=UNTYPED)
+        if pair_source is not None:
+            value, pair_source = _build_pair_end(layer, pair_source), None
+            continue
+        if index + 1 < len(cursors) and cursors[index + 1]["residuals"].boolean():
+            pair_source = value
+        value = _build_layer(layer)
+    return value
+
+
+def _build_layer(layer: Layer) -> Value:
+    """act(x·Wᵀ + offset), or act((x·Wᵀ - mean) / stdev · scale + offset)."""
+    function = layer.activation()
+    if not layer.cursor["stdev"].present:
+        return _build_dense(layer, function)
+    return _activate(layer, function, _build_normalized(layer))
+
+
+def _build_pair_end(layer: Layer, skipped: Value) -> Value:
+    """The second layer of a pair: the pair's input is added before the activation.
+
+    As in the published package, a linear activation follows the normalization: it counts in the order of the
+    layers of an h5 file.
+    """
+    linear = ActivationFunction.LINEAR
+    if layer.cursor["stdev"].present:
+        value = _activate(layer, linear, _build_normalized(layer), suffix="_linear")
+    else:
+        value = _build_dense(layer, linear, suffix="_dense")
+    fitted = _fit_width(layer, skipped, value.type.shape[-1] or 0)
+    return _activate(layer, layer.activation(), layer.apply(Add(), value, fitted, suffix="_add"))
+
+
+def _activate(layer: Layer, function: ActivationFunction, value: Value, suffix: str = "") -> Value:
+    return layer.apply(Activation(function=function), value, suffix=suffix)
+
+
+def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -> Value:
+    kernel = _kernel(layer)
+    bias = layer.optional_weight("offset", kernel.shape[1])
+    return layer.apply(Dense(kernel=kernel, bias=bias, activation=function), suffix=suffix)
+
+
+def _kernel(layer: Layer) -> Tensor:
+    """f32[in, units]; a document has them the other way round."""
+    nodes = layer.cursor["number_of_nodes"]
+    return layer.weight("weights", lambda: (nodes.positive(), layer.channels), TRANSPOSED)
+
+
+def _build_normalized(layer: Layer) -> Value:
+    """(x·Wᵀ - mean) / stdev · scale + offset as a batch normalization; an `epsilon` replaces EPSILON."""
+    kernel = _kernel(layer)
+    units = kernel.shape[1]
+    dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
+    gamma, mean = (layer.weight(key, lambda: (units,)) for key in ("scale", "mean"))
+    variance = layer.weight("stdev", lambda: (units,), STANDARD_DEVIATIONS)
+    beta = layer.optional_weight("offset", units) or Tensor.float32(np.zeros(units))
+    given = layer.cursor["epsilon"]
+    epsilon = given.number() if given.present else EPSILON
+    if not (variance.finite and (variance.float64 + epsilon > 0).all()):
+        raise layer.cursor["stdev"].error("a standard deviation is 0, or too close to it, or above 1e19")
+    return layer.apply(
+        BatchNormalization(gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=epsilon),
+        dense,
+        suffix="_batch_normalization",
+    )
+
+
+def _fit_width(layer: Layer, value: Value, width: int) -> Value:
+    """The columns of a value repeated or cut to a width."""
+    columns = value.type.shape[-1]
+    if columns == width or not columns:
+        return value
+    indices = Tensor.int32(np.arange(width) % columns)
+    return layer.apply(Gather(indices=indices), value, suffix="_skip")

@@ -1,0 +1,109 @@
+"""Makes models: from BigML documents, from artifacts, and from the files that artifacts were saved in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Artifact, Executable
+from sensenet.compiler.documents import import_document
+from sensenet.compiler.sources import find_target, read_kept_graph, read_saved_graph
+from sensenet.errors import ArtifactError, SettingsError
+from sensenet.limits import memory_errors_reported
+from sensenet.models.deepnet import Deepnet, ObjectDetector, make_model, require_fit
+from sensenet.models.engines import require_engine, run_graph, run_imported
+from sensenet.models.saved import run_artifact, run_saved
+from sensenet.settings import DEFAULTS, Settings, ensure_settings
+from sensenet.signature import ModelKind, Signature
+
+CALL_SETTINGS = frozenset({"image_path_prefix"})
+"""Settings of calling a model, which no artifact fixes."""
+
+Source = Artifact | Mapping[str, Any] | str | bytes | os.PathLike[str]
+"""A document (dict, path, JSON text or bytes), the name of a pretrained network, an artifact, or the path of
+a saved one."""
+
+
+def create_model(
+    source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
+) -> Deepnet | ObjectDetector:
+    """A model that predicts.
+
+    `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or the name of
+    a pretrained network; an artifact of `sensenet.compile`, or the path of a saved one. An artifact keeps
+    the settings that it was compiled with.
+
+    `engine` is the target in whose runtime the model answers calls (`sensenet.models.engines.ENGINES`), at
+    the default level. Without it, an artifact runs in its own target's, and a document in NumPy, as does a
+    SavedModel or bundle that keeps its graph; but where LiteRT or TensorFlow is installed, a large network of
+    images runs as the target tflite, which is made ready at the first call.
+
+    Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
+    or MissingPackageError, which are SensenetErrors.
+    """
+    given = ensure_settings(settings)
+    with memory_errors_reported():
+        executable = _open(source, engine)
+        if executable is not None:
+            return make_model(executable, _fixed_settings(executable.signature, given))
+        imported = import_document(source, given)
+        return make_model(run_imported(imported.graph, engine), imported.settings, imported.preprocess)
+
+
+def create_image_feature_extractor(
+    source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
+) -> Deepnet:
+    """A model that gives the features of an image: the output of the last global pooling or convolution.
+
+    `source` is the document of any model that reads images; the name of a pretrained network; or an
+    artifact that was compiled with the setting `extract_image_features`, or its path. The model takes the
+    image alone, whatever the rows of its document are. `engine` is as for `create_model`, and so are the
+    errors raised.
+    """
+    given = ensure_settings(settings)
+    with memory_errors_reported():
+        executable = _open(source, engine)
+        if executable is None:
+            imported = import_document(source, given.override(Settings(extract_image_features=True)))
+            return Deepnet(run_imported(imported.graph, engine), imported.settings)
+        if executable.signature.kind is not ModelKind.EXTRACTOR:
+            raise ArtifactError(
+                "this artifact is no feature extractor: compile its document with extract_image_features=True"
+            )
+        require_fit(executable)
+        return Deepnet(executable, _fixed_settings(executable.signature, given))
+
+
+def _open(source: Any, engine: str | None) -> Executable | None:
+    """An artifact, or a saved one, in an engine, or in its own runtime; None for what is neither.
+
+    Raises ArtifactError where an engine is wanted for a saved one that keeps no graph.
+    """
+    require_engine(engine)
+    artifact = source if isinstance(source, Artifact) else None
+    target = artifact.target if artifact else find_target(source)
+    if target is None:
+        return None
+    if engine not in (None, target):
+        graph = artifact.graph if artifact else read_saved_graph(source)
+        assert graph is not None  # it is an artifact
+        return run_graph(graph, engine)
+    if artifact:
+        return run_artifact(artifact)
+    kept = None if engine else read_kept_graph(source, target)
+    return run_graph(kept) if kept else run_saved(Path(source), target)
+
+
+def _fixed_settings(signature: Signature, given: Settings) -> Settings:
+    """The settings that an artifact keeps, with those of the call; raises SettingsError for another value."""
+    kept = ensure_settings(signature.settings)
+    effective = {**DEFAULTS, **kept.given()}
+    for name, value in given.given().items():
+        if name not in CALL_SETTINGS and effective.get(name) != value:
+            raise SettingsError(
+                f"the setting {name!r} was fixed as {effective.get(name)!r} when this artifact was compiled: "
+                f"compile its document with {name}={value!r}"
+            )
+    return kept.override(given)

@@ -1,0 +1,54 @@
+"""What is done to pixels before a network: (source - mean) / stdev, as a standardisation or a subtraction."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.graph import Value
+from sensenet.ir.ops.basic import Subtract
+from sensenet.ir.ops.core import Constant
+from sensenet.ir.ops.tabular import Standardize
+from sensenet.ir.types import DType
+from sensenet.passes.analysis.sums import Weights
+
+
+@frozen(kw_only=True)
+class Centered:
+    """The images (source - mean) / stdev, f32[b, h, w, c]; mean and stdev broadcast to them."""
+
+    source: Value
+    mean: Weights
+    stdev: Weights
+
+    @property
+    def channel_means(self) -> Weights | None:
+        """float64[c]: the mean of each channel, if it is the same for all pixels."""
+        return _by_channel(self.mean, self.source.type.shape[3])
+
+    @property
+    def channel_stdevs(self) -> Weights | None:
+        """float64[c]: the stdev of each channel, if it is the same for all pixels."""
+        return _by_channel(self.stdev, self.source.type.shape[3])
+
+
+def find_centered(value: Value) -> Centered | None:
+    """What a standardisation, or the subtraction of a constant, does to images; None for other values."""
+    if value.type.rank != 4 or value.type.dtype is not DType.FLOAT32 or not value.node.inputs:
+        return None
+    source, *others = value.node.inputs
+    if source.type != value.type:
+        return None
+    match value.op:
+        case Standardize(mean=mean, stdev=stdev):
+            return Centered(source=source, mean=mean.float64, stdev=stdev.float64)
+        case Subtract() if isinstance(second := others[0].op, Constant):
+            return Centered(source=source, mean=second.value.float64, stdev=np.ones(()))
+    return None
+
+
+def _by_channel(numbers: Weights, channels: int | None) -> Weights | None:
+    if not channels or not numbers.size:
+        return None
+    pixels: Weights = np.broadcast_to(numbers, (*numbers.shape[:-1], channels)).reshape(-1, channels)
+    return pixels[0] if np.array_equal(pixels, np.broadcast_to(pixels[0], pixels.shape)) else None

@@ -1,0 +1,100 @@
+"""Where the columns of a matrix come from, through ops that only move columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from attrs import frozen
+
+from sensenet.ir.graph import Node, Value, apply
+from sensenet.ir.op import Op
+from sensenet.ir.ops.basic import Concatenate, Gather, Slice
+from sensenet.ir.types import Array
+from sensenet.passes.infrastructure.rules import Uses
+
+
+def width(value: Value) -> int | None:
+    """The size of the last axis, where it is known."""
+    return value.type.shape[-1]
+
+
+def starts(values: Sequence[Value]) -> Array:
+    """int64[n]: where each of some values begins when they stand side by side; all widths are known."""
+    return np.cumsum([0, *(width(value) or 0 for value in values[:-1])])
+
+
+def joins_columns(value: Value) -> bool:
+    """Whether a value is other values, of known widths, side by side on the last axis."""
+    rank = value.type.rank
+    return (
+        isinstance(value.op, Concatenate)
+        and value.op.axis % rank == rank - 1
+        and all(width(part) is not None for part in value.node.inputs)
+    )
+
+
+def parts(value: Value) -> tuple[Value, ...]:
+    """The values that a concatenation of columns joins, or the value alone."""
+    return value.node.inputs if joins_columns(value) else (value,)
+
+
+def join(values: Sequence[Value], name: str) -> Value:
+    """The values side by side on the last axis."""
+    return values[0] if len(values) == 1 else apply(Concatenate(), *values, name=name).value
+
+
+def reaches_only(value: Value, uses: Uses, accept: Callable[[Node], bool]) -> bool:
+    """Whether `accept` holds for all that reads a value, by itself or in a concatenation of columns."""
+
+    def reads(node: Node) -> bool:
+        return accept(node) or (joins_columns(node.value) and uses.only_by(node.value, accept))
+
+    return uses.only_by(value, reads)
+
+
+def selected_positions(op: Op) -> Array | None:
+    """The positions on its axis that a slice or gather takes, in order; None for other ops."""
+    match op:
+        case Slice(start=start, stop=stop):
+            return np.arange(start, stop)
+        case Gather(indices=indices):
+            return indices.array
+    return None
+
+
+@frozen(kw_only=True)
+class Columns:
+    """Column j of a matrix is column `index[j]` of `sources[source[j]]`."""
+
+    sources: tuple[Value, ...]
+    source: Array
+    index: Array
+
+
+def trace(matrix: Value, columns: Array) -> Columns:
+    """Where some columns of a matrix (rank 2) come from: the sources are no slices, gathers, concatenations.
+
+    The sources stand in the order in which concatenations name them, whatever order is asked for, so that
+    what reads several parts of one matrix is found to read the same sources in the same order.
+    """
+    number: dict[Value, int] = {}
+    source, index = np.zeros_like(columns), np.zeros_like(columns)
+    pending = [(matrix, np.arange(len(columns)), columns)]
+    while pending:
+        value, places, wanted = pending.pop()
+        if joins_columns(value):
+            inputs = value.node.inputs
+            begin = starts(inputs)
+            owner = np.searchsorted(begin, wanted, side="right") - 1
+            for k in reversed(np.unique(owner)):
+                mine = owner == k
+                pending.append((inputs[k], places[mine], wanted[mine] - begin[k]))
+            continue
+        positions = selected_positions(value.op)
+        if positions is not None and value.op.axis % 2 == 1:  # type: ignore[attr-defined]
+            pending.append((value.node.inputs[0], places, positions[wanted]))
+            continue
+        source[places] = number.setdefault(value, len(number))
+        index[places] = wanted
+    return Columns(sources=tuple(number), source=source, index=index)

@@ -1,0 +1,1 @@
+"""The names of the published package that are not names of sensenet."""

@@ -1,0 +1,69 @@
+"""Functions of the published package that write other formats, or run a file of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensenet.artifact import Artifact
+from sensenet.compiler.sources import find_target, open_saved
+from sensenet.errors import SensenetError, UnknownTargetError
+from sensenet.models.create import Source, create_model
+from sensenet.models.deepnet import Model
+from sensenet.runtime.decode_image import read_image
+from sensenet.settings import Settings
+from sensenet.signature import PIXEL_INPUT
+
+FORMATS = ("tflite", "tfjs", "smbundle", "h5")
+"""What `convert` writes."""
+
+
+def convert(
+    model: Model | Source,
+    settings: Settings | Mapping[str, Any] | None,
+    output_path: str | os.PathLike[str],
+    to_format: str,
+) -> None:
+    """Write a model in another format: `tflite`, `tfjs`, `smbundle`, or `h5` for its weights alone.
+
+    `model` is a model, a document (dict or path), or the path of an artifact that keeps its graph, such as a
+    bundle. Settings are for documents: a model or an artifact keeps its own. A file that sensenet wrote in
+    this format is replaced; weights never are, since nothing tells whose they are.
+
+    Raises UnknownTargetError for another format, ArtifactError if something else is at the path or it cannot
+    be written, and what `create_model` raises.
+    """
+    if to_format not in FORMATS:
+        raise UnknownTargetError(f"there is no format {to_format!r}; there are: {', '.join(FORMATS)}")
+    if not isinstance(model, Model):
+        known = isinstance(model, Artifact) or find_target(model) is not None
+        model = create_model(model, None if known else settings)
+    model.save_as(to_format, output_path, force=_is_artifact(output_path, to_format))
+
+
+def _is_artifact(path: str | os.PathLike[str], target: str) -> bool:
+    """Whether what is at a path is an artifact that sensenet wrote for this target."""
+    try:
+        return find_target(path) == target and open_saved(path, target) is not None
+    except SensenetError:
+        return False
+
+
+def tflite_predict(
+    tflite_model: str | os.PathLike[str], image_file: str | os.PathLike[str]
+) -> list[npt.NDArray[Any]]:
+    """Return the output arrays of a TensorFlow Lite file for one image, in the file's order.
+
+    Their batch axis is 1. The file is of a model that reads one image alone, written by sensenet or by the
+    published package. Raises ArtifactError for any other, InputError for an image that cannot be read.
+    """
+    from sensenet.backends.tflite import open_image_model
+
+    executable = open_image_model(Path(tflite_model))
+    pixels = read_image(os.fspath(image_file), os.fspath(image_file))
+    return list(executable.run({PIXEL_INPUT: pixels[None].astype(np.float32)}).values())

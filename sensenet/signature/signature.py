@@ -1,0 +1,148 @@
+"""What a caller must know about a graph and a tensor program can't say.
+
+A `Signature` tells how to encode a row and read an answer: columns, categories, classes, field names,
+image size, and the settings that shape the interface. Exported files carry its JSON form.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+from attrs import frozen
+
+from sensenet.errors import ArtifactError
+from sensenet.signature.columns import Column, ImageColumn, ImageInput, column_record, read_column
+from sensenet.signature.fields import Field, read_field
+from sensenet.validators import as_items, each, is_a
+
+NUMERIC_INPUT = "numeric_inputs"
+PIXEL_INPUT = "image_pixel_inputs"
+PREDICTIONS = "predictions"
+"""The graph's tensor names: the row's numbers and category codes, its images, and the answer."""
+
+BOXES = "boxes"
+SCORES = "scores"
+CLASSES = "classes"
+VALID = "valid"
+"""A detector's outputs instead of the answer; `valid`, the number of boxes that count, only if suppressed."""
+
+DETECTOR_OUTPUTS = (BOXES, SCORES, CLASSES, VALID)
+"""Their order, if they are a tuple."""
+
+FORMAT_VERSION = 1
+"""Of the JSON form; a reader refuses a newer one."""
+
+
+class ModelKind(enum.Enum):
+    """What a model answers with."""
+
+    DEEPNET = "deepnet"
+    """Probabilities or numbers, `[rows, outputs]`."""
+    DETECTOR = "detector"
+    """Labelled boxes on one image."""
+    EXTRACTOR = "extractor"
+    """The image network's features, for one image a row."""
+
+
+Scalar = str | int | float | bool
+
+
+def _as_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    return tuple(columns)
+
+
+def _as_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
+    return tuple(fields)
+
+
+def _as_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(texts)
+
+
+def _as_settings(settings: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    return dict(settings)
+
+
+@frozen(kw_only=True)
+class Signature:
+    """How to encode a row and read an answer.
+
+    `columns` are in feature order; `fields` in the order of a row's cells, where known. `classes` is empty
+    for a regression. `image` tells the size of images, if there are any. `settings` holds those given when
+    the graph was made, by name. A value given by its field's name counts as missing where it is one of
+    `missing_tokens`.
+    """
+
+    kind: ModelKind = ModelKind.DEEPNET
+    columns: tuple[Column, ...] = attrs.field(default=(), converter=_as_columns)
+    classes: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=each(is_a(str)))
+    fields: tuple[Field, ...] = attrs.field(default=(), converter=_as_fields)
+    objective: Field | None = None
+    image: ImageInput | None = None
+    name: str = attrs.field(default="", validator=is_a(str))
+    description: str = attrs.field(default="", validator=is_a(str))
+    settings: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_as_settings)
+    missing_tokens: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=each(is_a(str)))
+
+    @property
+    def image_columns(self) -> tuple[ImageColumn, ...]:
+        """The columns that are images, in feature order."""
+        return tuple(column for column in self.columns if isinstance(column, ImageColumn))
+
+    @property
+    def cell_names(self) -> tuple[str, ...]:
+        """Names of a row's cells, in order, where the fields are known."""
+        return tuple(name for field in self.fields for name in field.cell_names)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; `from_json` gives the signature back."""
+        columns = [column_record(column) for column in self.columns]
+        record = attrs.asdict(self) | {"kind": self.kind.value, "columns": columns}
+        record["fields"] = [field.to_json() for field in self.fields]
+        record["objective"] = self.objective.to_json() if self.objective else None
+        return {"format_version": FORMAT_VERSION, **record}
+
+    @classmethod
+    def from_json(cls, record: Any) -> Signature:
+        """The signature of a JSON object; raises ArtifactError where it is not one of ours."""
+        try:
+            return _read(record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(
+                f"this is no signature of a sensenet model ({type(error).__name__}: {error})"
+            ) from error
+
+
+def _read(record: Any) -> Signature:
+    version = record["format_version"]
+    if version > FORMAT_VERSION:
+        raise ArtifactError(
+            f"the signature has format version {version}; this release reads up to {FORMAT_VERSION}: "
+            "upgrade sensenet"
+        )
+    settings = record["settings"]
+    for name, value in settings.items():
+        if not isinstance(value, Scalar):
+            raise TypeError(f"the setting {name} is {value!r}")
+    return Signature(
+        kind=ModelKind(record["kind"]),
+        columns=tuple(read_column(column) for column in as_items(record["columns"])),
+        classes=as_items(record["classes"]),
+        fields=tuple(map(read_field, as_items(record["fields"]))),
+        objective=_optional(read_field, record["objective"]),
+        image=_optional(lambda image: ImageInput(**image), record["image"]),
+        name=record["name"],
+        description=record["description"],
+        settings=settings,
+        missing_tokens=as_items(record.get("missing_tokens", ())),  # younger than the first files
+    )
+
+
+Part = TypeVar("Part")
+
+
+def _optional(read: Callable[[Any], Part], record: Any) -> Part | None:
+    return None if record is None else read(record)
