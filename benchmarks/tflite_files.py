@@ -3,7 +3,7 @@
     python -m benchmarks.tflite_files --json before.json
     python -m benchmarks.tflite_files --compare before.json after.json
 
-Of each recorded document (see tests/conformance.py), example and pretrained topology with weights from
+Of each recorded document (see `support.conformance`), example and pretrained topology with weights from
 initializers. `--compare` lists the models with more operators or bytes than before, and exits with 1 if there
 are any; it tells the seconds of all together.
 """
@@ -26,7 +26,7 @@ from sensenet.pretrained import NETWORKS, get_pretrained_network
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from conformance import DATA, read_recorded  # noqa: E402
+from support.conformance import DATA, read_recorded  # noqa: E402
 
 COUNTS = ("operators", "bytes")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import profiles
 import pytest
-from conformance import DATA
 from hypothesis import settings
+from support import profiles
+from support.conformance import DATA
 
 profiles.register()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

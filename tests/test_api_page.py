@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import sensenet
-from sensenet import constants, errors
+from sensenet import errors
+from sensenet.published import constants
 from sensenet.settings import DEFAULTS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent

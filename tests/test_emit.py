@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from documents import ensemble, image, typed
+from support.documents import ensemble, image, typed
 
 from sensenet import compile
 from sensenet.backends import TARGETS, load_backend

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from documents import DOCUMENTS, dense, network
+from support.documents import DOCUMENTS, dense, network
 
 from sensenet.compile import compile
 from sensenet.errors import LimitError, SensenetError

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agreement import assert_close, encode, optimized, rounding
-from document_reference import predict
-from document_strategies import network_of
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
-from profiles import examples
-from strategies import detector_settings, detectors, image_documents, mutations, odd_pixels, pixels, rows
+from support.agreement import assert_close, encode, optimized, rounding
+from support.document_reference import predict
+from support.document_strategies import network_of
+from support.profiles import examples
+from support.strategies import (
+    detector_settings,
+    detectors,
+    image_documents,
+    mutations,
+    odd_pixels,
+    pixels,
+    rows,
+)
 
 from sensenet.errors import InputError, SensenetError
 from sensenet.frontend import import_graph

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from large_documents import write_document
+from support.large_documents import write_document
 
 GIGABYTE = 2**30
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import detector, image
+from support.documents import detector, image
 
 from sensenet.errors import ArtifactError, DocumentError, SensenetError, SettingsError
 from sensenet.models.settings import Settings

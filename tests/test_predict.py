@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import detector, image
 from PIL import Image
+from support.documents import detector, image
 
 from sensenet.cli import predict as command
 from sensenet.cli.predict import main

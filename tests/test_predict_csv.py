@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from resources import KIND, RESOURCES, classify, number, whole
+from support.resources import KIND, RESOURCES, classify, number, whole
 
 from sensenet.cli import predict_rows as rows_module
 from sensenet.cli.predict import main

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agreement import assert_close, encode, optimized, rounding
-from document_reference import predict
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import IMAGE_OPS, TABULAR_OPS, documents, feeds, graphs, mutations, odd_rows, rows, tie_rows
+from support.agreement import assert_close, encode, optimized, rounding
+from support.document_reference import predict
+from support.strategies import (
+    IMAGE_OPS,
+    TABULAR_OPS,
+    documents,
+    feeds,
+    graphs,
+    mutations,
+    odd_rows,
+    rows,
+    tie_rows,
+)
 
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph

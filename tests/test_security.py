@@ -9,9 +9,9 @@ import pickle
 import zipfile
 from pathlib import Path
 
-import documents
 import numpy as np
 import pytest
+from support import documents
 
 import sensenet
 from sensenet.backends import TARGETS, graph_loops

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from conformance import read_recorded
+from support.conformance import read_recorded
 
 from sensenet.errors import SettingsError
 from sensenet.models import settings as settings_of_models

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from document_strategies import network_of
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
-from strategies import detectors, documents, image_documents
+from support.document_strategies import network_of
+from support.strategies import detectors, documents, image_documents
 
 from sensenet.frontend.layers.table import LAYERS
 

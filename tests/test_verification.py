@@ -8,7 +8,7 @@ import re
 import attrs
 import numpy as np
 import pytest
-from documents import detector, image, legacy_network, typed
+from support.documents import detector, image, legacy_network, typed
 
 import sensenet
 from sensenet.cli.compile import main

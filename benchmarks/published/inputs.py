@@ -12,7 +12,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from large_documents import write_document
+from support.large_documents import write_document
 
 COLUMNS, UNITS, CLASSES = 30, 64, 4
 VALUES = (3, 5, 8, 20)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from documents import image, typed
+from support.documents import image, typed
 from threadpoolctl import threadpool_info
 
 from sensenet.backends import batching as blocks

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
+from support.pass_forests import FEATURES, chain, forests, make_forest, rows
 
 from sensenet.backends.interpreter import forest_kernel
 from sensenet.backends.interpreter.forest_kernel import MANY_ROWS, ForestKernel, look_up
 from sensenet.ir import forest_grids
-
-sys.path.append(str(Path(__file__).parents[1] / "passes"))
-
-from forests import FEATURES, chain, forests, make_forest, rows
 
 
 def random_rows(count: int) -> np.ndarray:

@@ -6,11 +6,11 @@ import json
 import os
 import sys
 
-import documents
 import numpy as np
 import pytest
-from lowered import CONVOLUTION, DENSE, activations_in_context
-from op_cases import ALL_CASES
+from support import documents
+from support.lowered import CONVOLUTION, DENSE, activations_in_context
+from support.op_cases import ALL_CASES
 
 import sensenet
 from sensenet.backends import load_backend

@@ -5,8 +5,8 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-from conformance import DATA, as_cell, assert_close, assert_same_objects, recorded_cases
-from documents import (
+from support.conformance import DATA, as_cell, assert_close, assert_same_objects, recorded_cases
+from support.documents import (
     DOCUMENTS,
     FEATURES,
     dense,
@@ -17,7 +17,7 @@ from documents import (
     typed,
     weights,
 )
-from h5_files import LAYERS, editing, load, replace_dataset, write
+from support.h5_files import LAYERS, editing, load, replace_dataset, write
 
 import sensenet
 from sensenet.backends import load_backend

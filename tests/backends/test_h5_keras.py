@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-from conformance import DATA, as_cell, assert_close, assert_same_objects, recorded_cases
-from documents import CLASSES, dense, detector, ensemble, image, legacy_network, normalization, typed
-from h5_files import load, write
+from support.conformance import DATA, as_cell, assert_close, assert_same_objects, recorded_cases
+from support.documents import CLASSES, dense, detector, ensemble, image, legacy_network, normalization, typed
+from support.h5_files import load, write
 
 import sensenet
 from sensenet.backends.keras import make_executable

@@ -8,8 +8,8 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from documents import FEATURES, convolution, dense, image, network, normalization
-from h5_files import LAYERS, editing, load, replace_dataset, write
+from support.documents import FEATURES, convolution, dense, image, network, normalization
+from support.h5_files import LAYERS, editing, load, replace_dataset, write
 
 import sensenet
 from sensenet.errors import ArtifactError, MissingPackageError

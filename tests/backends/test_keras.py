@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keras_2 import IS_LEGACY, only_under_keras_3, run_under_keras_2
-from lowered import (
+from support.keras_2 import IS_LEGACY, only_under_keras_3, run_under_keras_2
+from support.lowered import (
     ABSOLUTE,
     CONVOLUTION,
     DENSE,
@@ -25,7 +25,7 @@ from lowered import (
     has_inputs,
     run,
 )
-from op_cases import ALL_CASES, CASES, IMAGES, case_name, floats, weights
+from support.op_cases import ALL_CASES, CASES, IMAGES, case_name, floats, weights
 
 from sensenet.artifact import Report
 from sensenet.backends import load_backend

@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from documents import FEATURES, ROW, dense, detector, ensemble, image, legacy_network, network, typed
-from keras_2 import LEGACY
+from support.documents import FEATURES, ROW, dense, detector, ensemble, image, legacy_network, network, typed
+from support.keras_2 import LEGACY
 
 import sensenet
 from sensenet.backends import load_backend
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.tensorflow
 SAVE = """if True:
     import sys, sensenet
     sys.path.insert(0, "tests")
-    import documents
+    from support import documents
     sensenet.compile(getattr(documents, sys.argv[2])(), "keras", optimize=int(sys.argv[3])).save(sys.argv[1])
 """
 OPEN = """if True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lowered import assert_agrees, build, run
+from support.lowered import assert_agrees, build, run
 
 from sensenet.backends import keras
 from sensenet.backends.keras.forests import LEVELS, order_nodes, walk_forests

@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from documents import FEATURES, dense, network, normalization
-from keras_2 import only_under_keras_3, run_under_keras_2
+from support.documents import FEATURES, dense, network, normalization
+from support.keras_2 import only_under_keras_3, run_under_keras_2
 
 import sensenet
 from sensenet.backends import load_backend

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from keras_2 import only_under_keras_3, run_under_keras_2
-from lowered import graph_of_op, run
+from support.keras_2 import only_under_keras_3, run_under_keras_2
+from support.lowered import graph_of_op, run
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.pass_forests import FEATURES, chain, forests, graph_of, make_forest, random_tree, rows
 
 from sensenet.backends.interpreter import executable as text
 from sensenet.backends.interpreter import native
 from sensenet.errors import MissingPackageError
 from sensenet.ir.ops.tabular import Forest
-
-sys.path.append(str(Path(__file__).parents[1] / "passes"))
-
-from forests import FEATURES, chain, forests, graph_of, make_forest, random_tree, rows
 
 pytest.importorskip("numba")
 

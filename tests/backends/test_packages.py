@@ -7,8 +7,8 @@ import sys
 
 import h5py
 import pytest
-from documents import network
-from h5_files import LAYERS, load, write
+from support.documents import network
+from support.h5_files import LAYERS, load, write
 
 from sensenet.backends.optional import import_package
 from sensenet.errors import BrokenPackageError, MissingPackageError

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from conformance import DATA, as_cell, recorded_cases
+from support.conformance import DATA, as_cell, recorded_cases
 
 from sensenet.backends.formats.smbundle import pack, unpack
 from sensenet.models.wrappers import create_image_feature_extractor, create_model

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
-from lowered import run
-from profiles import examples
-from strategies import IMAGE_OPS, TABULAR_OPS, feeds, graphs
+from support.lowered import run
+from support.profiles import examples
+from support.strategies import IMAGE_OPS, TABULAR_OPS, feeds, graphs
 
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph

@@ -8,10 +8,10 @@ import re
 
 import numpy as np
 import pytest
-from documents import CLASSES, dense
 from hypothesis import given
 from hypothesis import strategies as st
-from profiles import examples
+from support.documents import CLASSES, dense
+from support.profiles import examples
 
 import sensenet
 from sensenet.backends.savedmodel.rows import row_inputs

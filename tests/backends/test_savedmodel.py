@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import detector, ensemble, image, typed
 from PIL import Image
+from support.documents import detector, ensemble, image, typed
 
 import sensenet
 from sensenet.backends.formats.smbundle import pack, unpack

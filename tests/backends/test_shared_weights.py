@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 import pytest
-from lowered import ABSOLUTE, RELATIVE
-from op_cases import floats
+from support.lowered import ABSOLUTE, RELATIVE
+from support.op_cases import floats
 
 import sensenet
 from sensenet.backends import load_backend

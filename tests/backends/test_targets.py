@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from lowered import graph_of_op
-from op_cases import ALL_CASES, case_name, floats, weights
+from support.lowered import graph_of_op
+from support.op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.artifact import Report
 from sensenet.backends import TARGETS, load_backend

@@ -10,8 +10,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from lowered import assert_agrees, build, graph_of_op
-from op_cases import ALL_CASES, case_name, floats, weights
+from support.lowered import assert_agrees, build, graph_of_op
+from support.op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.backends import load_backend
 from sensenet.backends.formats.npz import read_npz, write_npz

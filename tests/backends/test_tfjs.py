@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from documents import (
+from support.documents import (
     DOCUMENTS,
     FEATURES,
     convolution,
@@ -24,7 +24,7 @@ from documents import (
     typed,
     weights,
 )
-from javascript import LOCK, Node, needs_tensorflowjs
+from support.javascript import LOCK, Node, needs_tensorflowjs
 
 import sensenet
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError

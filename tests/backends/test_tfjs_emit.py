@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lowered import ABSOLUTE, ACTIVATIONS, CONVOLUTION, RELATIVE, activations_in_context, has_inputs
-from op_cases import ALL_CASES, case_name
+from support.lowered import ABSOLUTE, ACTIVATIONS, CONVOLUTION, RELATIVE, activations_in_context, has_inputs
+from support.op_cases import ALL_CASES, case_name
 
 from sensenet.backends import load_backend
 from sensenet.backends.tensorflow import make_function

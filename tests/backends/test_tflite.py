@@ -11,7 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from lowered import (
+from support.lowered import (
     CONVOLUTION,
     DENSE,
     activations_in_context,
@@ -23,7 +23,7 @@ from lowered import (
     has_inputs,
     run,
 )
-from op_cases import ALL_CASES, CASES, case_name, floats, weights
+from support.op_cases import ALL_CASES, CASES, case_name, floats, weights
 
 from sensenet.artifact import Report
 from sensenet.backends import batching as blocks

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lowered import build, graph_of
-from op_cases import floats, weights
+from support.lowered import build, graph_of
+from support.op_cases import floats, weights
 
 import sensenet
 from sensenet.backends.tflite import flatbuffer

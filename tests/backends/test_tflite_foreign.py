@@ -6,8 +6,8 @@ import tempfile
 
 import numpy as np
 import pytest
-from op_cases import floats
 from PIL import Image
+from support.op_cases import floats
 
 from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError

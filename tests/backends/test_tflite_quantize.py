@@ -10,8 +10,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from documents import dense, ensemble, image, network
 from PIL import Image
+from support.documents import dense, ensemble, image, network
 
 import sensenet
 from sensenet.backends.tflite.flatbuffer import import_schema, unpack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lowered import build, graph_of, run
+from support.lowered import build, graph_of, run
 
 from sensenet.backends.tflite.emit import LEGAL
 from sensenet.backends.tflite.sigmoids import is_safe_sigmoid

@@ -7,11 +7,11 @@ import json
 import math
 import re
 
-import documents
 import numpy as np
 import pytest
-from lowered import build
-from op_cases import ALL_CASES, case_name
+from support import documents
+from support.lowered import build
+from support.op_cases import ALL_CASES, case_name
 
 import sensenet
 from sensenet.backends.silence import silence

@@ -7,12 +7,12 @@ import os
 import subprocess
 from types import SimpleNamespace
 
-import documents
 import numpy as np
 import pytest
-from lowered import build, graph_of, has_inputs
-from op_cases import ALL_CASES, case_name, floats, weights
 from PIL import Image
+from support import documents
+from support.lowered import build, graph_of, has_inputs
+from support.op_cases import ALL_CASES, case_name, floats, weights
 
 import sensenet
 from sensenet.backends import load_backend

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance import read_recorded
-from documents import image
+from bindings.random_rows import draw_rows, draw_words
 from PIL import Image
-from random_rows import draw_rows, draw_words
-from resources import LAMINAR, RESOURCES, image_resource, region_resource
+from support.conformance import read_recorded
+from support.documents import image
+from support.resources import LAMINAR, RESOURCES, image_resource, region_resource
 
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.runtime.rows import row_encoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pytest
-from documents import detector, ensemble, image, legacy_network, typed
+from support.documents import detector, ensemble, image, legacy_network, typed
 
 from sensenet.backends import load_backend
 from sensenet.compiler.bisect.reduction import reduce_graph

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from documents import typed
+from support.documents import typed
 
 import sensenet
 from sensenet.backends import load_backend

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import detector, ensemble, image, typed
-from javascript import install, method_of, needs_tensorflowjs
 from PIL import Image
+from support.documents import detector, ensemble, image, typed
+from support.javascript import install, method_of, needs_tensorflowjs
 
 import sensenet
 from sensenet.frontend import import_graph

@@ -11,9 +11,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from documents import detector, ensemble
-from drawings import HOSTILE, small_graph
-from javascript import install
+from support.documents import detector, ensemble
+from support.drawings import HOSTILE, small_graph
+from support.javascript import install
 
 from sensenet.drawing import draw
 from sensenet.frontend import import_graph

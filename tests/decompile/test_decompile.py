@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance import recorded_cases
-from document_strategies import documents, image_documents
-from documents import DOCUMENTS, FEATURES, dense, image, legacy_network, network, typed
 from hypothesis import HealthCheck, given
-from keras_2 import only_under_keras_3, run_under_keras_2
-from profiles import examples
+from support.conformance import recorded_cases
+from support.document_strategies import documents, image_documents
+from support.documents import DOCUMENTS, FEATURES, dense, image, legacy_network, network, typed
+from support.keras_2 import only_under_keras_3, run_under_keras_2
+from support.profiles import examples
 
 import sensenet
 from sensenet.backends.keras import make_executable

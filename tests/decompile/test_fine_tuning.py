@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from documents import (
+from support.documents import (
     CLASSES,
     convolution,
     dense,
@@ -18,7 +18,7 @@ from documents import (
     tree,
     typed,
 )
-from keras_2 import only_under_keras_3, run_under_keras_2
+from support.keras_2 import only_under_keras_3, run_under_keras_2
 
 import sensenet
 from sensenet.backends.keras.weights import weighted_nodes
@@ -37,7 +37,7 @@ def seeds():
 
 
 def table():
-    """Rows for PREPROCESS of tests/documents.py, with missing cells, and what is to be learned of them."""
+    """Rows for PREPROCESS of `support.documents`, with missing cells, and what is to be learned of them."""
     random = np.random.default_rng(0)
     colors = random.choice(["red", "green", "blue", "no color"], ROWS)
     numbers = random.normal(1.5, 2, ROWS)

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from documents import convolution, dense, image, network, normalization, weights
+from support.documents import convolution, dense, image, network, normalization, weights
 
 from sensenet.backends.keras.h5 import load_weights, write_weights
 from sensenet.backends.keras.weights import get_weights, replace_ops, set_weights, weighted_nodes

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance import read_recorded, recorded_cases
-from document_strategies import documents
-from documents import (
+from hypothesis import given
+from support.conformance import read_recorded, recorded_cases
+from support.document_strategies import documents
+from support.documents import (
     DOCUMENTS,
     FEATURES,
     convolution,
@@ -25,7 +26,6 @@ from documents import (
     typed,
     weights,
 )
-from hypothesis import given
 
 from sensenet.backends.keras.h5 import load_weights, write_weights
 from sensenet.cli.compile import main

@@ -8,10 +8,11 @@ import json
 import attrs
 import numpy as np
 import pytest
-from conformance import recorded_cases
-from document_images import detectors
-from document_strategies import documents, image_documents
-from documents import (
+from hypothesis import given
+from support.conformance import recorded_cases
+from support.document_images import detectors
+from support.document_strategies import documents, image_documents
+from support.documents import (
     DOCUMENTS,
     FEATURES,
     dense,
@@ -22,8 +23,7 @@ from documents import (
     structure,
     typed,
 )
-from hypothesis import given
-from seeds import SEEDS
+from support.seeds import SEEDS
 
 from sensenet.backends.keras.weights import get_weights, replace_ops, set_weights, weighted_nodes
 from sensenet.compiler.verify.inputs import generated_inputs

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from documents import DOCUMENTS
+from support.documents import DOCUMENTS
 
 from fuzz.calling import open_and_call
 from fuzz.formats import Case

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from documents import DOCUMENTS
+from support.documents import DOCUMENTS
 
 from fuzz.mutators import mutate_json, mutate_text
 from sensenet.compile import compile

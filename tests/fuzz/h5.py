@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from documents import FEATURES, dense, image, network, normalization
+from support.documents import FEATURES, dense, image, network, normalization
 
 import sensenet
 from fuzz.formats import Case

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from random import Random
 
-from documents import FEATURES, dense, network, normalization, typed
+from support.documents import FEATURES, dense, network, normalization, typed
 
 import sensenet
 from fuzz.calling import open_and_call

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from documents import FEATURES, dense, network
+from support.documents import FEATURES, dense, network
 
 import sensenet
 from fuzz.calling import open_and_call

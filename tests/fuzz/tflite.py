@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from documents import DOCUMENTS
+from support.documents import DOCUMENTS
 
 from fuzz.calling import IMAGE, open_and_call
 from fuzz.formats import Case

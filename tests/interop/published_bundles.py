@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 from PIL import Image
-from published_h5 import VARIABLE, compare
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import documents
-from conformance import DATA, as_cell, contains_objects, is_error, may_be_refused, read_recorded
+from interop.published_h5 import VARIABLE, compare
+from support import documents
+from support.conformance import DATA, as_cell, contains_objects, is_error, may_be_refused, read_recorded
 
 import sensenet
 from sensenet.models.wrappers import create_model

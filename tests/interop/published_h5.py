@@ -23,8 +23,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import documents
-from conformance import DATA, as_cell, read_recorded
+from support import documents
+from support.conformance import DATA, as_cell, read_recorded
 
 import sensenet
 from sensenet.backends.keras.h5 import load_weights

@@ -20,11 +20,11 @@ import attrs
 import numpy as np
 from attrs import frozen
 from PIL import Image
-from published_h5 import VARIABLE
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "pretrained"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from trained import train
+from interop.published_h5 import VARIABLE
+from support.trained_networks import train
 
 import sensenet
 from sensenet.models.wrappers import create_image_feature_extractor

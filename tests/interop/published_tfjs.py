@@ -16,12 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-import documents
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 from attrs import frozen
-from javascript import Node, decode, encode
-from published_bundles import deep_trees, leaky, two_images
-from published_h5 import VARIABLE, compare
+from interop.published_bundles import deep_trees, leaky, two_images
+from interop.published_h5 import VARIABLE, compare
+from support import documents
+from support.javascript import Node, decode, encode
 
 import sensenet
 from sensenet.ir.evaluate import evaluate

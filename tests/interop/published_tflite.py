@@ -21,8 +21,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import documents
-from conformance import DATA, read_recorded
+from support import documents
+from support.conformance import DATA, read_recorded
 
 import sensenet
 from sensenet.models.wrappers import tflite_predict

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from conformance import DATA
-from published_bundles import SELECTION, VARIABLE, exchange, find_cases
+from interop.published_bundles import SELECTION, VARIABLE, exchange, find_cases
+from support.conformance import DATA
 
 pytestmark = [
     pytest.mark.slow,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from published_h5 import VARIABLE, exchange, find_cases
+from interop.published_h5 import VARIABLE, exchange, find_cases
 
 pytestmark = [
     pytest.mark.slow,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from published_h5 import VARIABLE
-from published_pretrained import exchange
+from interop.published_h5 import VARIABLE
+from interop.published_pretrained import exchange
 
 pytestmark = [
     pytest.mark.slow,

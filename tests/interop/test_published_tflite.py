@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from published_tflite import VARIABLE, exchange, find_documents
+from interop.published_tflite import VARIABLE, exchange, find_documents
 
 pytestmark = [
     pytest.mark.slow,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conformance import check_record, may_be_refused, recorded_cases
-from javascript import Node, needs_tensorflowjs, open_in_node
+from support.conformance import check_record, may_be_refused, recorded_cases
+from support.javascript import Node, needs_tensorflowjs, open_in_node
 
 import sensenet
 from sensenet.errors import SensenetError

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import ensemble, typed
-from javascript import install, needs_tensorflowjs
+from support.documents import ensemble, typed
+from support.javascript import install, needs_tensorflowjs
 
 import sensenet
 from sensenet.models.wrappers import create_model

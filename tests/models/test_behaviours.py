@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 import pytest
-from conformance import read_recorded
+from support.conformance import read_recorded
 
 from sensenet.errors import InputError, SensenetError
 from sensenet.models.wrappers import create_model

@@ -7,9 +7,9 @@ import io
 
 import numpy as np
 import pytest
-from javascript import needs_tensorflowjs
 from PIL import Image
-from resources import RESOURCES, image_resource, region_resource
+from support.javascript import needs_tensorflowjs
+from support.resources import RESOURCES, image_resource, region_resource
 
 import sensenet
 from sensenet.backends import TARGETS

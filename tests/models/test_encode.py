@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from documents import ROW, dense, ensemble, image, typed
+from support.documents import ROW, dense, ensemble, image, typed
 
 import sensenet
 from sensenet.errors import InputError

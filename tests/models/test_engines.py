@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import ROW, detector, image, typed
+from support.documents import ROW, detector, image, typed
 
 import sensenet
 from sensenet.backends import TARGETS

@@ -7,8 +7,8 @@ import inspect
 
 import numpy as np
 import pytest
-from documents import DOCUMENTS, ROW, detector, ensemble, image, typed
 from PIL import Image
+from support.documents import DOCUMENTS, ROW, detector, ensemble, image, typed
 
 import sensenet
 from sensenet import accessors, constants

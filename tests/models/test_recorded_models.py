@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conformance import (
+from support.conformance import (
     as_cell,
     assert_close,
     check_record,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mutation import Mutation
+from mutation.mutation import Mutation
 
-RULES = ("tests/passes/test_passes_golden.py", "tests/passes/test_passes_legalize.py")
+RULES = ("tests/passes/test_golden.py", "tests/passes/test_legalize.py")
 TABLES = ("tests/backends/test_tflite_emit.py", "tests/backends/test_tflite.py")
 
 LOWERING_MUTATIONS: tuple[Mutation, ...] = (

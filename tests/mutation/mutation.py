@@ -8,7 +8,7 @@ from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
 
-SOONEST = ("tests/passes/test_passes_golden.py", "tests/passes/test_passes_precision.py")
+SOONEST = ("tests/passes/test_golden.py", "tests/passes/test_precision.py")
 """Files of tests that take a second."""
 
 DEFAULT_TESTS = (

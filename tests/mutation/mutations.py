@@ -6,8 +6,8 @@ the text which each of them replaces is still there.
 
 from __future__ import annotations
 
-from lowering_mutations import LOWERING_MUTATIONS
-from mutation import DEFAULT_TESTS, ROOT, Mutation
+from mutation.lowering_mutations import LOWERING_MUTATIONS
+from mutation.mutation import DEFAULT_TESTS, ROOT, Mutation
 
 __all__ = ["MUTATIONS", "ROOT", "Mutation"]
 
@@ -32,7 +32,7 @@ MUTATIONS = (
         file="sensenet/ir/ops/dense.py",
         old="np.sqrt(self.variance.float64 + self.epsilon)",
         new="np.sqrt(self.variance.float64)",
-        tests=("tests/ir/test_ir_ops.py", *DEFAULT_TESTS),
+        tests=("tests/ir/test_ops.py", *DEFAULT_TESTS),
     ),
     Mutation(
         name="epsilon-dropped-in-folding",

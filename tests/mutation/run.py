@@ -24,7 +24,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
-from mutations import MUTATIONS, ROOT, Mutation
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mutation.mutation import ROOT, Mutation
+from mutation.mutations import MUTATIONS
 
 SECONDS = 900
 """A fault that makes the tests run longer has not been caught."""

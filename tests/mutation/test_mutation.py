@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from mutations import MUTATIONS, ROOT
-from run import try_mutation
+
+from mutation.mutations import MUTATIONS, ROOT
+from mutation.run import try_mutation
 
 NAMES = [mutation.name for mutation in MUTATIONS]
 

@@ -6,7 +6,7 @@ So all of the lowering is checked without any runtime, in the text form that `--
 from __future__ import annotations
 
 import pytest
-from conformance import recorded_cases
+from support.conformance import recorded_cases
 
 from sensenet.backends import load_backend
 from sensenet.compiler.lowering import lowering_passes

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from check import BASIC, assert_equal, assert_round_trip, simplify_lowered
 from hypothesis import given
 from hypothesis import strategies as st
-from seeds import SEEDS, seeded
+from support.check_pass import BASIC, assert_equal, assert_round_trip, simplify_lowered
+from support.seeds import SEEDS, seeded
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate

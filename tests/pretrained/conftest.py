@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from loopback import Server
+from support.loopback import Server
 
 SHARED = Path(os.environ.get("SENSENET_SHARED") or Path(__file__).parents[3] / "shared")
 SIZE = 300_000

@@ -15,7 +15,7 @@ import pytest
 from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
-from profiles import examples
+from support.profiles import examples
 
 from sensenet.errors import InputError
 from sensenet.runtime.row_files import RowFile

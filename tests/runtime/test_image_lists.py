@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from profiles import examples
+from support.profiles import examples
 
 from sensenet.artifact import Executable
 from sensenet.compiler.verify.inputs import given_inputs

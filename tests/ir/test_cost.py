@@ -1,0 +1,134 @@
+"""What nodes cost: against counts by hand, counted loops, and the published numbers of known networks."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from hypothesis import given
+from support.op_cases import ALL_CASES, OpCase, case_name, floats, weights
+from support.strategies import IMAGE_OPS, TABULAR_OPS, graphs
+
+from sensenet.frontend import import_graph
+from sensenet.ir.cost import MULTIPLY_ADDS, graph_multiply_adds, graph_parameters, multiply_adds, parameters
+from sensenet.ir.graph import Graph, Node, apply
+from sensenet.ir.ops import basic, convolution, core, dense, detection, tabular
+from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.ops.windows import Padding
+from sensenet.ir.types import Tensor, TensorType, f32
+from sensenet.pretrained import get_pretrained_network
+from sensenet.signature import Signature
+
+
+def node_of(op, *types: TensorType) -> Node:
+    return apply(op, *(apply(core.Input(type=t)).value for t in types))
+
+
+IMAGE = f32(None, 8, 6, 3)
+
+COUNTED = (
+    # op, type of the input, parameters, multiply-adds
+    (dense.Dense(kernel=weights(3, 5), bias=weights(5)), f32(None, 3), 20, 15),
+    (dense.Dense(kernel=weights(3, 5)), f32(None, 7, 3), 15, 7 * 15),
+    (dense.Dense(kernel=weights(3, 5)), f32(2, 3), 15, 2 * 15),
+    (dense.BatchedDense(kernel=weights(2, 3, 5), bias=weights(2, 5)), f32(None, 3), 40, 30),
+    (dense.BatchedDense(kernel=weights(2, 3, 5)), f32(2, None, 3), 30, 30),
+    (basic.Mean(axis=1), f32(None, 4, 3), 0, 3),
+    (convolution.Convolution2D(kernel=weights(3, 2, 3, 4), bias=weights(4)), IMAGE, 76, 6 * 5 * 72),
+    (
+        convolution.Convolution2D(kernel=weights(3, 2, 3, 4), strides=(2, 2), padding=Padding.SAME),
+        IMAGE,
+        72,
+        4 * 3 * 72,
+    ),
+    (convolution.Convolution2D(kernel=weights(3, 2, 3, 4)), f32(None, None, None, 3), 72, 72),
+    (convolution.DepthwiseConvolution2D(kernel=weights(3, 2, 3, 2)), IMAGE, 36, 6 * 5 * 36),
+    (
+        convolution.SeparableConvolution2D(
+            depth_kernel=weights(3, 2, 3, 2), point_kernel=weights(1, 1, 6, 4)
+        ),
+        IMAGE,
+        36 + 24,
+        6 * 5 * (36 + 24),
+    ),
+    (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 0),
+    (convolution.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 4 * 3 * 3),
+    (convolution.GlobalAveragePool2D(), IMAGE, 0, 3),
+    (convolution.Upsample2D(size=(2, 3)), IMAGE, 0, 0),
+    (
+        convolution.Upsample2D(size=(2, 3), method=convolution.UpsampleMethod.BILINEAR),
+        IMAGE,
+        0,
+        8 * 18 * 3 + 16 * 18 * 3,
+    ),
+    (
+        detection.DecodeBoxes(anchors=weights(2, 2), stride=1, xyscale=1.0, classes=3, input_size=8),
+        f32(None, 4, 4, 16),
+        4,
+        32 * 15,
+    ),
+    (core.Constant(value=Tensor.int32([1, 2, 3])), None, 0, 0),
+    (core.Constant(value=weights(2, 3)), None, 6, 0),
+    (basic.Gather(indices=Tensor.int32([0, 1])), f32(None, 3), 0, 0),
+    (tabular.Standardize(mean=weights(3), stdev=weights(3)), f32(None, 3), 6, 3),
+)
+
+
+@pytest.mark.parametrize(("op", "given_type", "numbers", "products"), COUNTED)
+def test_counts_by_hand(op, given_type, numbers, products):
+    node = node_of(op, *([given_type] if given_type else []))
+    assert (parameters(node), multiply_adds(node)) == (numbers, products)
+
+
+def test_the_inner_size_of_a_product_counts():
+    assert multiply_adds(node_of(basic.MatMul(), f32(2, 3, 4), f32(2, 4, 5))) == 2 * 3 * 5 * 4
+    assert multiply_adds(node_of(basic.MatMul(), f32(None, None), f32(None, 5))) == 5
+
+
+@pytest.mark.parametrize("op_class", OP_CLASSES, ids=lambda op_class: op_class.mnemonic())
+def test_ops_with_a_kernel_multiply(op_class):
+    kernels = [field.name for field in attrs.fields(op_class) if "kernel" in field.name]
+    assert not kernels or op_class in MULTIPLY_ADDS
+
+
+@pytest.mark.parametrize("case", ALL_CASES, ids=case_name)
+def test_every_op_has_a_cost(case: OpCase):
+    graph = case.graph()
+    assert graph_multiply_adds(graph) == sum(map(multiply_adds, graph.nodes)) >= 0
+    assert graph_parameters(graph) <= sum(map(parameters, graph.nodes))
+
+
+@given(graphs(TABULAR_OPS | IMAGE_OPS))
+def test_costs_are_whole_numbers(graph):
+    for node in graph.nodes:
+        assert type(parameters(node)) is type(multiply_adds(node)) is int
+        assert min(parameters(node), multiply_adds(node)) >= 0
+
+
+def test_shared_weights_count_once():
+    x = apply(core.Input(type=f32(None, 3)), name="x")
+    op = dense.Dense(kernel=Tensor(floats(3, 3)))
+    inner = apply(op, x.value)
+    outer = apply(op, inner.value)
+    graph = Graph.create([x], {"y": outer.value}, Signature())
+    assert graph_parameters(graph) == 9
+    assert sum(map(parameters, graph.nodes)) == 18
+
+
+KNOWN = (
+    # name, parameters as published with the weights, products of the layers in millions as published
+    ("mobilenet", 4_253_864, 569),
+    ("mobilenetv2", 3_538_984, 300),
+    pytest.param("resnet50", 25_636_712, None, marks=pytest.mark.slow),
+    pytest.param("xception", 22_910_480, None, marks=pytest.mark.slow),
+)
+
+
+@pytest.mark.parametrize(("name", "numbers", "millions"), KNOWN)
+def test_costs_of_known_networks(name, numbers, millions):
+    graph = import_graph(get_pretrained_network(name))
+    layers = (dense.Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D)
+    network = [node for node in graph.nodes if not isinstance(node.op, tabular.Standardize)]
+    assert sum(map(parameters, network)) == numbers
+    if millions:
+        counted = sum(multiply_adds(node) for node in network if isinstance(node.op, layers))
+        assert round(counted / 1e6) == pytest.approx(millions, rel=0.01)

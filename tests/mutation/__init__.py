@@ -1,0 +1,1 @@
+"""Planted mutations: wrong rewrites that tests must notice."""

@@ -1,0 +1,109 @@
+"""TensorFlow.js in Node, installed from tests/js/package-lock.json.
+
+Tests that ask for it are skipped, and say so, where Node or npm is missing or nothing can be installed.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import functools
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensenet.artifact import Executable
+
+DIRECTORY = Path(__file__).parents[1] / "js"
+MODULES = DIRECTORY / "node_modules"
+LOCK = DIRECTORY / "package-lock.json"
+INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+
+DTYPES = {"float32": np.float32, "int32": np.int32, "bool": np.bool_}
+
+needs_tensorflowjs = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflowjs") is None, reason="tensorflowjs is not installed: sensenet[tfjs]"
+)
+
+
+@functools.cache
+def install():
+    """The directory of the installed packages; skips the test where there is none."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: TensorFlow.js is not run")
+    done = MODULES / f".installed-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
+    with LOCK.open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # other processes run tests too
+        if not done.exists():
+            result = subprocess.run(INSTALL, cwd=DIRECTORY, capture_output=True, text=True, check=False)
+            if result.returncode != 0:
+                pytest.skip(f"TensorFlow.js cannot be installed: {result.stderr.strip()[-300:]}")
+            done.touch()
+    return MODULES
+
+
+class Node:
+    """A process of Node that runs models, on the backends cpu and wasm of TensorFlow.js."""
+
+    def __init__(self, script=DIRECTORY / "run.mjs"):
+        install()
+        self._process = subprocess.Popen(
+            ["node", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+
+    def ask(self, request):
+        """The answer to a JSON object; raises RuntimeError with what JavaScript threw."""
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"node ended with status {self._process.wait()}"
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def run(self, directory, backend, inputs):
+        """The named outputs of the model in a directory for named arrays."""
+        request = {
+            "model": str(directory),
+            "backend": backend,
+            "method": method_of(directory),
+            "inputs": {name: encode(array) for name, array in inputs.items()},
+        }
+        return {name: decode(output) for name, output in self.ask(request)["outputs"].items()}
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+
+@functools.cache
+def read_model(directory):
+    return json.loads((directory / "model.json").read_bytes())
+
+
+def method_of(directory):
+    """How a model is called: those with a loop, which suppress boxes, need the asynchronous way."""
+    return "predictAsync" if "valid" in read_model(directory)["signature"]["outputs"] else "predict"
+
+
+def open_in_node(node, directory, backend, signature):
+    """The model in a directory as an executable that runs in Node."""
+    return Executable(signature=signature, run=lambda inputs: node.run(directory, backend, inputs))
+
+
+def encode(array):
+    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "data": data}
+
+
+def decode(output):
+    data = base64.b64decode(output["data"])
+    return np.frombuffer(data, DTYPES[output["dtype"]]).reshape(output["shape"])
