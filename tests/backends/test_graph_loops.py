@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-import documents
 import numpy as np
 import pytest
+from support import documents
 
 import sensenet
 from sensenet.backends import graph_loops

@@ -1,7 +1,6 @@
 """What tests share: documents, strategies, references, and what starts other programs.
 
-`strategies` lists everything that hypothesis draws; `documents` has small documents by hand; `conformance` finds
-
-the recorded cases; `op_cases` has cases of every op, and `op_references` slow answers to compare with;
+`strategies` lists everything that hypothesis draws; `documents` has small documents by hand; `conformance`
+finds the recorded cases; `op_cases` has cases of every op, and `op_references` slow answers to compare with;
 `check_pass` compares a graph before and after a pass.
 """
