@@ -159,8 +159,15 @@ def require_ops(nodes: Iterable[Any], where: str) -> None:
 
 
 def require_constants(tf: Any, nodes: Iterable[Any], size: int, where: str) -> None:
-    """Raise LimitError if the constants of a graph take too much memory beyond the file's size in bytes."""
-    total = sum(_constant_size(tf, node.attr["value"].tensor) for node in nodes if node.op == "Const")
+    """Raise LimitError if the constants of a graph take too much memory beyond the file's size in bytes.
+
+    Raises ArtifactError for one of another dtype than its node says: TensorFlow would end the process.
+    """
+    constants = [node for node in nodes if node.op == "Const"]
+    for node in constants:
+        if node.attr["value"].tensor.dtype != node.attr["dtype"].type:
+            raise ArtifactError(f"{where} is damaged: its constant {node.name[:80]!r} is of another dtype")
+    total = sum(_constant_size(tf, node.attr["value"].tensor) for node in constants)
     require_memory(total - size, f"{where}: holding its constants")
 
 

@@ -236,6 +236,20 @@ def test_constants_that_are_larger_than_the_file_are_not_made(tmp_path):
         create_model(path)
 
 
+def test_a_constant_of_another_dtype_than_its_node_is_refused(tmp_path):
+    """TensorFlow would end the process."""
+    path = save(Reader(lambda: tf.constant(1)), tmp_path / "model")
+    saved_model = parse_saved_model((path / "saved_model.pb").read_bytes(), "model")
+    for function in saved_model.meta_graphs[0].graph_def.library.function:
+        for node in function.node_def:
+            if node.op == "Const":
+                node.attr["value"].tensor.dtype = tf.float32.as_datatype_enum
+                node.attr["dtype"].type = tf.int32.as_datatype_enum
+    (path / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+    with pytest.raises(ArtifactError, match=r"its constant '\S+' is of another dtype"):
+        create_model(path)
+
+
 @pytest.mark.parametrize("name", ["variables", "saved_model.pb", "assets/settings.json"])
 def test_links_are_not_followed(tmp_path, name):
     path = save(Reader(lambda: tf.constant(1)), tmp_path / "model")
@@ -293,6 +307,50 @@ def test_graph_models_of_javascript_are_checked_likewise():
     ]
     with pytest.raises(ArtifactError, match=r"its node 'extra' is the op 'MatchingFiles'"):
         make_executable(make_graph_model("MatchingFiles"), "model.json")
+
+
+def change_model(change):
+    """The files of a graph model, whose model.json has been changed."""
+    files = make_graph_model("NoOp")
+    model = json.loads(files["model.json"])
+    change(model)
+    return {"model.json": json.dumps(model).encode()}
+
+
+def rename_output(model):
+    model["signature"]["outputs"] = {"answers": {"name": "Identity:0"}}
+
+
+def rename_input(model):
+    model["signature"]["inputs"] = {"numbers": {"name": "numeric_inputs:0"}}
+
+
+def answer_one_number(model):
+    shape = {"shape": {"dim": [{"size": "-1"}]}}
+    model["modelTopology"]["node"][0]["attr"]["shape"] = shape
+
+
+@pytest.mark.parametrize("change", [rename_output, rename_input, answer_one_number])
+def test_graph_models_take_and_give_what_their_signature_says(change):
+    with pytest.raises(ArtifactError, match="cannot be run as a graph model: the signature "):
+        make_executable(change_model(change), "model.json")
+
+
+def test_messages_about_graph_models_can_be_printed():
+    files = change_model(lambda model: model["modelTopology"]["node"][2].update(input="\ud800"))
+    with pytest.raises(ArtifactError, match="cannot be run as a graph model") as caught:
+        make_executable(files, "model.json")
+    assert str(caught.value).encode()
+
+
+def test_constants_of_graph_models_have_the_dtype_of_their_weights():
+    files = make_graph_model("Const", dtype={"type": "DT_INT32"})
+    model = json.loads(files["model.json"])
+    entry = {"name": "extra", "shape": [1], "dtype": "float32"}
+    model["weightsManifest"] = [{"paths": ["group1-shard1of1.bin"], "weights": [entry]}]
+    changed = {"model.json": json.dumps(model).encode(), "group1-shard1of1.bin": bytes(4)}
+    with pytest.raises(ArtifactError, match="its constant 'extra' is of another dtype"):
+        make_executable(changed, "model.json")
 
 
 def test_the_kept_graph_is_run_without_tensorflow(tmp_path, monkeypatch):

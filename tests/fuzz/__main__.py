@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.pop(0)  # this folder, whose modules have names of packages
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fuzz.formats import FORMATS

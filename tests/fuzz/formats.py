@@ -57,4 +57,6 @@ FORMATS: Mapping[str, Format] = {
     "keras": Format(module="fuzz.keras", cases=30, packages=("tensorflow", "h5py")),
     "h5": Format(module="fuzz.h5", cases=30, packages=("h5py",)),
     "savedmodel": Format(module="fuzz.savedmodel", cases=60, packages=("tensorflow",)),
+    "smbundle": Format(module="fuzz.smbundle", cases=40, packages=("tensorflow",)),
+    "tfjs": Format(module="fuzz.tfjs", cases=40, packages=("tensorflow", "tensorflowjs")),
 }

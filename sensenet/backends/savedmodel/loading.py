@@ -102,7 +102,7 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
         arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
         try:
             results = function(**{name: tf.constant(array) for name, array in arrays.items()})
-        except tf.errors.OpError as error:
+        except (tf.errors.OpError, TypeError, ValueError) as error:
             raise InputError(describe_failure(error)) from error
         return {name: tensor.numpy() for name, tensor in results.items()}
 
@@ -142,4 +142,5 @@ def describe_failure(error: Exception) -> str:
 
 def first_line(error: Exception) -> str:
     """What an exception of TensorFlow says, without the listing of the graph that may follow."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.encode(errors="backslashreplace").decode()

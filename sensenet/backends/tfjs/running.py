@@ -10,7 +10,7 @@ import numpy as np
 
 from sensenet.artifact import Executable
 from sensenet.backends.graph_loops import bound_loops
-from sensenet.backends.graph_ops import require_ops
+from sensenet.backends.graph_ops import require_constants, require_ops
 from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import Run, describe_failure, first_line
 from sensenet.backends.silence import silence
@@ -18,6 +18,7 @@ from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MOD
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input
+from sensenet.ir.interface import check_interface
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.signature import Signature
 
@@ -35,7 +36,7 @@ def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
         signature = Signature.from_json(record)
         weights = read_weights(model[MANIFEST], files)
         with silence("tensorflow", "absl"):
-            run = _make_run(tf, model, weights)
+            run = _make_run(tf, model, weights, signature)
     except LimitError:
         raise
     except Exception as error:  # protobuf's, TensorFlow's and JSON's, on a damaged file
@@ -43,7 +44,7 @@ def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
     return Executable(signature=signature, run=run)
 
 
-def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -> Run:
+def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], signature: Signature) -> Run:
     """A function from named inputs to named outputs.
 
     It runs in a session on a graph of its own: eager TensorFlow has one table of functions, in which the
@@ -56,6 +57,7 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
     for node in nodes:
         if node.op == "Const":
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
+    require_constants(tf, nodes, sum(array.nbytes for array in weights.values()), MODEL_FILE)
     functions = graph_def.library.function
     functions.extend(bound_loops(tf, graph_def.node, functions, MODEL_FILE))
     graph = tf.Graph()
@@ -66,6 +68,9 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array]) -
         for part in ("inputs", "outputs")
     )
     types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
+    if signature.columns:
+        answers = {name: _tensor_type(tensor) for name, tensor in fetches.items()}
+        check_interface(signature, types, answers)
     session = tf.compat.v1.Session(graph=graph)
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
