@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the expected halves of golden files")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to rewrite a file of many cases from several processes."""
+    if config.getoption("--update") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--update rewrites whole files: run it without -n")
+
+
 @pytest.fixture(scope="session")
 def conformance() -> Path:
     """The directory of recorded cases; skips the test where it is absent."""

@@ -36,7 +36,7 @@ passes and look at what they do in [cli.md](cli.md), and how to write one in
 
 Below, each pass shows a graph before and after in the text form. `…` stands for what does not matter there,
 `K` or `b` for weights. What is said of validity and of when a pass must not fire is shown case by case in its
-folder of `tests/passes`, in which a file name that begins with `leaves_` is a graph that stays as it is.
+file in `tests/passes`, in which a case whose name begins with `leaves_` is a graph that stays as it is.
 
 No pass of `-O2` alone changes weights if float32 would make the answer wrong. It declines, and `--explain`
 says so, if
@@ -76,7 +76,7 @@ def describe(name: str, levels: str) -> str:
     lines = [
         f"## {name}",
         summary[0].upper() + summary[1:],
-        f"{levels} · [source](../sensenet/passes/{source}) · [cases](../tests/passes/{name})",
+        f"{levels} · [source](../sensenet/passes/{source}) · [cases](../tests/passes/{name}.ir)",
         *(f"```text\n{part}\n```" if shown else part for shown, part in parts),
     ]
     return "\n\n".join(lines) + "\n"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from support.golden import find_golden
 
 import sensenet
 from sensenet.cli.compile import main
 from sensenet.ir.parser import parse_graph
 from sensenet.passes import ALL_PASSES
 from sensenet.passes.infrastructure.rules import explain
-
-CASES = Path(__file__).parent
 
 ANOTHER_READER = "has another reader"
 MORE_WEIGHTS = "would have more weights than the two"
@@ -57,17 +54,11 @@ REASONS = {
 """Golden case → what one of the explanations contains."""
 
 
-def read_golden(case):
-    """The graph that a golden case begins with."""
-    golden = (CASES / f"{case}.ir").read_text("utf-8")
-    return parse_graph(golden[golden.index("sensenet graph") : golden.index("=>")])
-
-
 @pytest.mark.parametrize("case", REASONS)
 def test_a_rule_says_why_it_declines(case):
-    graph = read_golden(case)
-    current = ALL_PASSES[case.split("/")[0]]
-    after = current.run(graph)
+    golden = find_golden(case)
+    current = ALL_PASSES[golden.pass_name]
+    after = current.run(golden.graph)
     explanations = explain(after, current.rules)
     assert any(REASONS[case] in each.reason for each in explanations), explanations
     names = {node.name for node in after.nodes}
@@ -83,7 +74,7 @@ def test_nothing_is_declined_where_nothing_is_recognized(name):
 
 def test_the_command_explains_a_pass(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sensenet.compile(read_golden("merge-dense/leaves_bottleneck"), "ir", passes=()).save("m.ir")
+    sensenet.compile(find_golden("merge-dense/leaves_bottleneck").graph, "ir", passes=()).save("m.ir")
     arguments = ["m.ir", "-t", "ir", "--passes", "merge-dense,fuse-activations"]
     assert main([*arguments, "--explain", "merge-dense", "--explain", "fuse-activations"]) == 0
     out, err = capsys.readouterr()

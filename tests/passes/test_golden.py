@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from support.check_pass import PASSES, Golden, check_pass, print_golden
+from support.check_pass import PASSES, check_pass
+from support.golden import FILES, FOLDER, GOLDENS, print_golden, print_goldens, read_goldens, update_golden
 
-from sensenet.ir.parser import parse_graph
-
-HERE = Path(__file__).parent
-FILES = sorted(HERE.glob("*/*.ir"))
 KINDS = ("fires_", "leaves_", "shared_")
-"""How golden files are named: the pass changes the graph, does not, or meets a second reader."""
+"""How cases are named: the pass changes the graph, does not, or meets a second reader."""
+
+IDS = [golden.id for golden in GOLDENS]
 
 
-@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.stem}" for path in FILES])
-def test_golden(path, request):
-    golden = Golden(path)
-    _, before, expected = golden.read()
-    graph = parse_graph(before)
-    after = check_pass(graph, golden.current)
+@pytest.mark.parametrize("golden", GOLDENS, ids=IDS)
+def test_golden(golden, request):
+    graph = golden.graph
+    after = check_pass(graph, PASSES[golden.pass_name])
     if request.config.getoption("--update"):
-        golden.update(after)
+        update_golden(golden, after)
         return
-    assert print_golden(graph) == before
-    assert print_golden(after) == expected
-    assert (after is graph) or not path.stem.startswith("leaves_")
-    assert (after is not graph) or not path.stem.startswith("fires_")
+    assert print_golden(graph) == golden.before
+    assert print_golden(after) == golden.after
+    assert (after is graph) or not golden.name.startswith("leaves_")
+    assert (after is not graph) or not golden.name.startswith("fires_")
 
 
 @pytest.mark.parametrize("name", PASSES)
-def test_each_pass_has_golden_files_of_each_kind(name):
-    names = [path.stem for path in FILES if path.parent.name == name]
+def test_each_pass_has_golden_cases_of_each_kind(name):
+    names = [golden.name for golden in GOLDENS if golden.pass_name == name]
     for kind in KINDS:
-        assert any(found.startswith(kind) for found in names), f"{name} has no golden file {kind}….ir"
+        assert any(found.startswith(kind) for found in names), f"{name} has no golden case {kind}…"
 
 
-def test_each_directory_is_of_a_pass():
-    assert {path.parent.name for path in FILES} <= set(PASSES)
+def test_each_pass_has_one_file():
+    assert set(FILES) == {FOLDER / f"{name}.ir" for name in PASSES}
+
+
+def test_each_case_has_a_name_of_its_own():
+    assert sorted(set(IDS)) == sorted(IDS)
+    assert all(golden.name.startswith(KINDS) for golden in GOLDENS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_golden_file_reads_back(path):
+    assert print_goldens(read_goldens(path)) == path.read_text("utf-8")

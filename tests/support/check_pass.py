@@ -1,12 +1,10 @@
-"""The one way to test a pass: `check_pass`, and golden files that it is run on."""
+"""The one way to test a pass: `check_pass`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-from attrs import evolve, frozen
 
 from sensenet.backends.tflite.emit import LEGAL
 from sensenet.ir.evaluate import evaluate
@@ -125,35 +123,3 @@ def assert_equal(before: dict[str, Array], after: dict[str, Array]) -> None:
     assert list(before) == list(after)
     for name, array in before.items():
         np.testing.assert_array_equal(after[name], array, strict=True)
-
-
-@frozen
-class Golden:
-    """A file: comments that begin with `//`, a graph, a line `=>`, and the graph that the pass makes of it.
-
-    The directory is named after the pass. The signature, which is empty, is left out.
-    """
-
-    path: Path
-
-    @property
-    def current(self) -> Pass:
-        return PASSES[self.path.parent.name]
-
-    def read(self) -> tuple[str, str, str]:
-        """The comment, the text of the graph, and that of the expected one."""
-        text, _, expected = self.path.read_text("utf-8").partition("=>\n")
-        start = text.index("sensenet graph\n")
-        return text[:start], text[start:], expected
-
-    def update(self, after: Graph) -> None:
-        """Write what the pass makes as what is expected."""
-        comment, _, _ = self.read()
-        before = parse_graph(self.read()[1])
-        self.path.write_text(f"{comment}{print_golden(before)}=>\n{print_golden(after)}", "utf-8")
-
-
-def print_golden(graph: Graph) -> str:
-    """The text form without the signature."""
-    lines = print_graph(evolve(graph)).splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("signature "))
