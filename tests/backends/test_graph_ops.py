@@ -198,6 +198,29 @@ def test_a_saved_model_that_does_nothing_else_is_run(tmp_path):
     assert create_model(path)([[2.5]]).tolist() == [[2.5]]
 
 
+class OneNumber(Reader):
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float32, "numeric_inputs")], autograph=False)
+    def answer(self, numeric_inputs):
+        return {"predictions": tf.reduce_sum(numeric_inputs)}
+
+
+def test_a_saved_model_that_answers_no_rows_is_an_error(tmp_path):
+    model = create_model(save(OneNumber(None), tmp_path / "model"))
+    with pytest.raises(
+        ArtifactError, match=r"does not answer as a published model does \(it answers float32"
+    ):
+        model([[2.5]])
+
+
+def test_a_saved_model_without_outputs_is_an_error(tmp_path):
+    path = save(Reader(lambda: tf.constant(1)), tmp_path / "model")
+    saved_model = parse_saved_model((path / "saved_model.pb").read_bytes(), "model")
+    saved_model.meta_graphs[0].signature_def["serving_default"].ClearField("outputs")
+    (path / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+    with pytest.raises(ArtifactError, match="does not answer as a published model does"):
+        create_model(path)([[2.5]])
+
+
 def test_initializers_that_read_files_are_not_run(tmp_path):
     (tmp_path / "words").write_text("a\nb\n")
 

@@ -17,7 +17,7 @@ from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.savedmodel.checking import parse_saved_model
 from sensenet.backends.savedmodel.graphs import MODEL_FILE
 from sensenet.backends.savedmodel.loading import Run, load_function, read_json
-from sensenet.errors import ArtifactError, SettingsError
+from sensenet.errors import ArtifactError, SensenetError, SettingsError
 from sensenet.ir.types import Array
 from sensenet.settings import Settings
 from sensenet.signature import (
@@ -59,9 +59,8 @@ def open_published(files: Mapping[str, bytes], where: str) -> Executable:
             f"{where}: {SETTINGS_FILE} is not what the published package writes ({error})"
         ) from error
     run = load_function({**files, MODEL_FILE: model}, SERVING, where)
-    if signature.kind is ModelKind.DETECTOR:
-        return Executable(signature=signature, run=_detect_each(run, outputs))
-    return Executable(signature=signature, run=lambda inputs: {PREDICTIONS: run(inputs)[outputs[0]]})
+    answer = _detect_each(run, outputs) if signature.kind is ModelKind.DETECTOR else _predict(run, outputs)
+    return Executable(signature=signature, run=_checked(answer, where))
 
 
 def _read_settings(recorded: Mapping[str, Any], channels: int | None) -> Signature:
@@ -101,6 +100,30 @@ def _read_column(column: Mapping[str, Any]) -> Column:
     statistics = {name: column[name] for name in STATISTICS if column.get(name) is not None}
     missing = statistics.get("mean", statistics.get("zero_value", 0.0))
     return NumericColumn(index=column["index"], missing=missing, **statistics)
+
+
+def _checked(run: Run, where: str) -> Run:
+    """What a file answers; raises ArtifactError for tensors that no published model answers with."""
+
+    def answer(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        try:
+            return run(inputs)
+        except SensenetError:
+            raise
+        except (LookupError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{where} does not answer as a published model does ({error})") from error
+
+    return answer
+
+
+def _predict(run: Run, outputs: list[str]) -> Run:
+    def predict(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        answers = run(inputs)[outputs[0]]
+        if answers.ndim < 2 or answers.dtype.kind != "f":
+            raise ValueError(f"it answers {answers.dtype} of {answers.ndim} axes")
+        return {PREDICTIONS: answers}
+
+    return predict
 
 
 def _detect_each(run: Run, outputs: list[str]) -> Run:
