@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from sensenet.backends.keras.weights import get_weights, replace_ops, set_weight
 from sensenet.frontend import import_graph
 from sensenet.frontend.document import find_network, read_source
 from sensenet.frontend.json.weight_lists import LIST_KEYS
+from sensenet.frontend.layers import dense as dense_layers
+from sensenet.frontend.layers import image as image_layers
 from sensenet.frontend.layers.table import LAYERS, with_schemas
 from sensenet.frontend.network import build_graph
 from sensenet.frontend.strip import strip_weights
@@ -140,8 +144,43 @@ def all_weights(document):
         yield from declared_weights(layer)
 
 
-def test_every_layer_type_is_walked():
-    assert set(LAYERS_OF_TYPES) == set(LAYERS) == set(SCHEMAS)
+def test_every_schema_has_a_row():
+    missing = set(SCHEMAS) - set(LAYERS)
+    assert not missing, f"give {sorted(missing)} a builder in LAYERS of sensenet/frontend/layers/table.py"
+
+
+def test_every_builder_has_a_row():
+    modules = (dense_layers, image_layers)
+    builders = {name for module in modules for name in own(module) if name.startswith("build_")}
+    missing = builders - {layer_type.build.__name__ for layer_type in LAYERS.values()}
+    assert not missing, f"give {sorted(missing)} a row in LAYERS of sensenet/frontend/layers/table.py"
+
+
+def own(module):
+    """The functions that a module defines, not those that it imports."""
+    return {
+        name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
+    }
+
+
+def test_every_layer_type_has_an_example():
+    missing = set(SCHEMAS) - set(LAYERS_OF_TYPES)
+    assert not missing, f"give {sorted(missing)} an example in LAYERS_OF_TYPES of this file"
+    assert set(LAYERS_OF_TYPES) <= set(SCHEMAS)
+
+
+def test_every_layer_type_is_drawn():
+    files = [
+        Path(__file__).parents[1] / "support" / name for name in ("document_layers.py", "document_images.py")
+    ]
+    literals = {
+        node.value
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+    }
+    missing = set(SCHEMAS) - literals
+    assert not missing, f"draw {sorted(missing)} in tests/support/document_layers.py or document_images.py"
 
 
 def test_a_layer_type_without_a_schema_is_refused():

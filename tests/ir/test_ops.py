@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import attrs
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from support.op_cases import ALL_CASES, CASES, OpCase, bools, case_name, floats,
 from support.op_references import REFERENCES
 from support.tensor_op_cases import doubling
 
+import sensenet.ir.ops
 from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -52,9 +56,19 @@ COMPUTED_SIZES = {shape.Range, shape.Fill, shape.DynamicReshape, shape.Resize2D,
 """The ops of whose results sizes are not known from the types of the inputs."""
 
 
+def test_every_op_class_is_in_the_table():
+    for info in pkgutil.iter_modules(sensenet.ir.ops.__path__, f"{sensenet.ir.ops.__name__}."):
+        module = importlib.import_module(info.name)
+        ops = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Op)}
+        missing = {op for op in ops if attrs.has(op) and "evaluate" in vars(op)} - {*OP_CLASSES, Op}
+        assert not missing, f"list {missing} in OP_CLASSES of sensenet/ir/ops/table.py"
+
+
 def test_every_op_has_a_case_and_a_reference():
-    assert set(CASES) == set(OP_CLASSES) - {core.Input}
-    assert set(REFERENCES) == set(OP_CLASSES) - {core.Input}
+    for table, file in ((CASES, "op_cases.py"), (REFERENCES, "op_references.py")):
+        missing = set(OP_CLASSES) - {core.Input} - set(table)
+        assert not missing, f"give {missing} an entry in tests/support/{file}"
+        assert set(table) <= set(OP_CLASSES)
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=case_name)
@@ -366,7 +380,9 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
 
 
 def test_every_op_that_refuses_something_has_a_case():
-    assert {type(op) for op, _ in REFUSED} == set(OP_CLASSES) - REFUSE_NOTHING
+    missing = set(OP_CLASSES) - REFUSE_NOTHING - {type(op) for op, _ in REFUSED}
+    assert not missing, f"give {missing} an entry in REFUSED of this file, or in REFUSE_NOTHING"
+    assert not {type(op) for op, _ in REFUSED} & REFUSE_NOTHING
 
 
 @pytest.mark.parametrize(

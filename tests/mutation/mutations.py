@@ -20,6 +20,20 @@ MUTATIONS = (
         new="if inner is None:",
     ),
     Mutation(
+        name="reordering-gather-removed",
+        reason="a gather of all positions counts as the identity, whatever their order is",
+        file="sensenet/passes/remove_identities.py",
+        old="size is not None and np.array_equal(indices.array, np.arange(size))",
+        new="size is not None and np.array_equal(np.sort(indices.array), np.arange(size))",
+    ),
+    Mutation(
+        name="mean-keeps-order",
+        reason="the gather moves behind a subtraction whose channels stay in the old order",
+        file="sensenet/passes/fold_channel_order.py",
+        old="return Tensor.owning(tensor.array[..., np.argsort(order)])",
+        new="return tensor",
+    ),
+    Mutation(
         name="wrong-axis",
         reason="a depthwise kernel is scaled multiplier by multiplier, not channel by channel",
         file="sensenet/passes/analysis/linear_layers.py",

@@ -6,6 +6,7 @@ import pytest
 
 from mutation.mutations import MUTATIONS, ROOT
 from mutation.run import try_mutation
+from sensenet.passes import ALL_PASSES
 
 NAMES = [mutation.name for mutation in MUTATIONS]
 
@@ -21,6 +22,13 @@ def test_what_it_replaces_is_there(mutation):
     assert changed != source
     compile(changed, mutation.file, "exec")
     assert all((ROOT / test).is_file() for test in mutation.tests)
+
+
+@pytest.mark.parametrize("name", ALL_PASSES)
+def test_each_pass_has_a_mutation(name):
+    file = f"sensenet/passes/{name.replace('-', '_')}.py"
+    found = [mutation for mutation in MUTATIONS if mutation.file == file]
+    assert found, f"add a wrong rewrite of {file} to MUTATIONS of tests/mutation/mutations.py"
 
 
 def test_a_text_that_is_gone_is_told():
