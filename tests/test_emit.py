@@ -39,11 +39,12 @@ def test_a_drawing_of_what_a_target_is_made_from(model):
     assert Path("graph").read_text("utf-8") == draw(compile(ensemble(), "numpy").graph, "svg")
 
 
-def test_the_image_of_the_documentation_is_current(tmp_path):
+@pytest.mark.parametrize(("image", "level"), [("iris.svg", "-O0"), ("iris_optimized.svg", "-O2")])
+def test_the_images_of_the_documentation_are_current(image, level, tmp_path):
     root = Path(__file__).parents[1]
-    made = tmp_path / "iris.svg"
-    assert main([str(root / "examples/iris.json"), "--emit", "svg", "-O0", "-o", str(made)]) == 0
-    assert made.read_text("utf-8") == (root / "docs" / "iris.svg").read_text("utf-8")
+    made = tmp_path / image
+    assert main([str(root / "examples/iris.json"), "--emit", "svg", level, "-o", str(made)]) == 0
+    assert made.read_text("utf-8") == (root / "docs" / image).read_text("utf-8")
 
 
 def test_standard_output(model, capfdbinary):

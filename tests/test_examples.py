@@ -29,6 +29,7 @@ PAGES = (
     "docs/api.md",
     "docs/cli.md",
     "docs/processes.md",
+    "docs/tour.md",
     "docs/drawing.md",
     "docs/fine_tuning.md",
     "docs/images.md",

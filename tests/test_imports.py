@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +152,19 @@ def test_optional_packages_are_imported_late_and_by_backends_only(name, path):
     tree = parse(path)
     nodes = tree.body if room_of(name) == "backends" else ast.walk(tree)
     assert not OPTIONAL_PACKAGES & {module.split(".")[0] for module in imported_modules(nodes)}
+
+
+def test_contributing_has_the_rooms_and_their_arrows():
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| .+ \|(.*)\|$", page.split("## The rooms")[1].split("\n## ")[0], re.MULTILINE
+    )
+    documented = {room: set(re.findall(r"`(\w+)`", imports)) for room, imports in rows}
+    assert documented == {
+        room: targets - (BASE if targets >= BASE else LEAVES)
+        for room, targets in ARROWS.items()
+        if room not in LEAVES
+    }
 
 
 def test_arrows_have_no_cycle():
