@@ -190,15 +190,21 @@ def test_choosing_passes(capsys, arguments, expected):
     [
         (
             ["--passes", "fold-constants,merge-dence"],
-            "no pass 'merge-dence' to choose; did you mean merge-dense?",
+            "unknown pass 'merge-dence'; did you mean merge-dense?",
         ),
         (["--disable-pass", "fold-gather"], "did you mean fold-gathers?"),
-        (["--disable-pass", "zzz"], "no pass 'zzz' to choose; there are: remove-identities, "),
-        (["--stop-after", "merge-dense", "-O1"], "the pass merge-dense does not run here; there are: remove"),
-        (["--stop-after", "merge-dense", "-O0"], "the pass merge-dense does not run here; there are: none"),
+        (["--disable-pass", "zzz"], "unknown pass 'zzz'; expected one of: remove-identities, "),
+        (
+            ["--stop-after", "merge-dense", "-O1"],
+            "the pass merge-dense does not run here; expected one of: remove",
+        ),
+        (
+            ["--stop-after", "merge-dense", "-O0"],
+            "the pass merge-dense does not run here; expected one of: (none)",
+        ),
         (
             ["--print-after", "merge-dense", "-O1"],
-            "merge-dense does not run here; there are: imported, remove-",
+            "merge-dense does not run here; expected one of: imported, remove-",
         ),
         (["--print-after", "import"], "did you mean imported?"),
         (["--passes", "legalize"], "legalize is the target's own pass: it always runs, after all others"),

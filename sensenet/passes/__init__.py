@@ -1,12 +1,12 @@
-"""The passes, and the pipeline that is made of them: a table to read from top to bottom.
+"""The passes, and the pipeline that they form: a table to read from top to bottom.
 
 Level 0 is the network as trained, level 1 answers exactly as level 0 does under `evaluate`, level 2 up to
-float32 rounding: within 1e-6 + 1e-5 · |answer|, and where images are convolved, beside the largest answer.
-A network so deep that a change of each weight's last bit moves its answers more than that moves as much.
+float32 rounding: within 1e-6 + 1e-5 · |answer|, and for convolutions relative to the largest answer. A
+network so deep that a change of the last bit of each weight moves its answers further may move by as much.
 Rules of level 2 decline if weights are so large or small that float32 would overflow, lose digits, or show
 how it rounds: see `magnitudes` and `weights`. A target's own last pass is `legalize(…)`.
 
-Dead code needs no pass: a graph is what its outputs reach (see `rewrite`).
+Dead code needs no pass: a graph consists of what its outputs reach (see `rewrite`).
 """
 
 from __future__ import annotations
@@ -56,19 +56,17 @@ class Step:
 
 
 PIPELINE: tuple[Step, ...] = (
-    Step(remove_identities.PASS, 1, "first: dropout and linear activations separate what others match"),
+    Step(remove_identities.PASS, 1, "first: dropout and linear activations separate nodes to be matched"),
     Step(rewrite_thresholds.PASS, 1, "early: frees features and standardized columns of forests"),
     Step(simplify_rearrangements.PASS, 1, "before equal nodes are found: equal selections then look equal"),
     Step(eliminate_common_subexpressions.PASS, 1, "early: equal nodes are folded once"),
     Step(fold_constants.PASS, 1, "once equal nodes are one, each constant is computed once"),
     Step(merge_padding.PASS, 1, "after empty paddings are gone; before folding, which depends on padding"),
-    Step(flatten_before_scaling.PASS, 2, "before folding: dense layers then read what is scaled"),
+    Step(flatten_before_scaling.PASS, 2, "before folding: dense layers then read the scaled columns"),
     Step(fold_batch_normalization.PASS, 2, "before fusion: it needs layers that are still linear"),
     Step(fuse_activations.PASS, 1, "after batch normalization no longer separates layers and activations"),
-    Step(fold_destandardization.PASS, 2, "while the last layers are still separate"),
-    Step(
-        fold_constant_columns.PASS, 2, "before forests are merged: a whole forest is constant, or none of it"
-    ),
+    Step(fold_destandardization.PASS, 2, "before the last layers are merged"),
+    Step(fold_constant_columns.PASS, 2, "before forests are merged: a forest is constant only as a whole"),
     Step(
         merge_forests.PASS,
         2,
@@ -76,15 +74,15 @@ PIPELINE: tuple[Step, ...] = (
     ),
     Step(fold_gathers.PASS, 2, "moves standardized columns right before the layers that read them"),
     Step(fold_standardization.PASS, 2, "once only layers read the standardized columns"),
-    Step(merge_dense.PASS, 2, "once narrow linear layers have absorbed what folds into layers"),
-    Step(batch_networks.PASS, 2, "once layers are as few as they get, before others join their results"),
-    Step(fold_average.PASS, 2, "once destandardization is in the last layers, and batches are out"),
-    Step(merge_parallel_dense.PASS, 2, "from the layers that fold-average joins, down to the first"),
-    Step(fold_channel_order.PASS, 2, "before standardization of pixels: no gather is left between its steps"),
-    Step(fold_pixel_standardization.PASS, 2, "once paddings that convolutions do themselves are gone"),
-    Step(merge_convolutions.PASS, 2, "once linear convolutions have absorbed what folds into them"),
-    Step(look_up_categories.PASS, 2, "once layers have absorbed all that folds into their kernels"),
-    Step(share_weights.PASS, 1, "last: others make new ops"),
+    Step(merge_dense.PASS, 2, "once narrow linear layers have absorbed what can be folded into them"),
+    Step(batch_networks.PASS, 2, "once no more layers can be merged, before other passes join their results"),
+    Step(fold_average.PASS, 2, "once destandardization is folded and networks of one shape are batched"),
+    Step(merge_parallel_dense.PASS, 2, "after fold-average, from the layers that it joins down to the first"),
+    Step(fold_channel_order.PASS, 2, "before pixel standardization: no gather then separates its steps"),
+    Step(fold_pixel_standardization.PASS, 2, "once paddings that convolutions apply themselves are gone"),
+    Step(merge_convolutions.PASS, 2, "once linear convolutions have absorbed what can be folded into them"),
+    Step(look_up_categories.PASS, 2, "once layers have absorbed all that can be folded into their kernels"),
+    Step(share_weights.PASS, 1, "last: other passes create new ops"),
 )
 """Every pass, in the order in which they run."""
 

@@ -10,18 +10,18 @@ becomes
     %2 = batched_dense(%1) {kernel=#…:f32[2,32,3], …, activation=softmax} : f32[2,?,3]
     %5 = mean(%2) {axis=0} : f32[?,3]
 
-Networks have one shape where they read the same value and their layers, from there to the answer, have
-kernels of the same shapes and the same activations. The others of the ensemble stay as they are, and their
-answers are stacked on those of the batches.
+Networks have one shape if they read the same value and their layers, from there to the answer, have kernels
+of the same shapes and the same activations. Other networks of the ensemble stay as they are, and their
+answers are stacked with those of the batches.
 
 Valid because each network keeps its own products; only the answers are summed in another order. It pays in
 NumPy, which takes a step for each op: a row through three layers of 64 units takes 31 → 16 µs with 2
 networks, 153 → 26 with 8, 227 → 22 with 16 (benchmarks/ensembles.py); 10,000 rows at once, which then fit no
 cache, take up to 1.8 times as long. Other targets get each network's layers back (`lower_batched_dense`).
 
-Must not fire where no two networks have one shape, where something else reads a layer, nor where the layers
-of all side by side, in block-diagonal kernels, are as quick and every target has them: fold-average and
-merge-parallel-dense then make plain layers of the networks.
+Must not fire if no two networks have one shape, if something else reads a layer, nor if block-diagonal
+kernels of all layers are as fast and work on every target: fold-average and merge-parallel-dense then merge
+the networks into plain layers.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Network:
 
 
 def batch_equal_networks(node: Node, uses: Uses) -> Value | None:
-    """The mean of the networks' answers, with those of one shape computed together."""
+    """Return the mean of the networks' answers, with those of one shape computed together."""
     if not isinstance(node.op, Average) or node.types[0].rank != 2:
         return None
     groups: dict[object, list[Network]] = {}
@@ -80,7 +80,7 @@ def batch_equal_networks(node: Node, uses: Uses) -> Value | None:
 
 
 def _trace(answer: Value, uses: Uses) -> Network:
-    """The dense layers that lead to an answer, each read by the next alone."""
+    """Return the dense layers that lead to an answer, each read by the next alone."""
     nodes: list[Node] = []
     value = answer
     while isinstance(value.op, Dense) and value.type.rank == 2 and uses.only(value):
@@ -90,14 +90,14 @@ def _trace(answer: Value, uses: Uses) -> Network:
 
 
 def _is_batch(group: Sequence[Network]) -> bool:
-    """Whether there is more than one network, and layers to compute together."""
+    """Return whether there is more than one network, and layers to compute together."""
     return len(group) > 1 and bool(group[0].layers)
 
 
 def _fits_side_by_side(layers: Sequence[Dense], count: int) -> bool:
-    """Whether other passes make a few plain layers of so many networks: block-diagonal kernels are small.
+    """Return whether other passes merge `count` networks: their block-diagonal kernels are small.
 
-    The first layers share a product, and linear last ones become one, whatever their size.
+    First layers share a product and linear last layers become one, whatever their size.
     """
     *hidden, last = layers
     if last.activation not in (ActivationFunction.LINEAR, ActivationFunction.SOFTMAX):
@@ -109,7 +109,7 @@ def _fits_side_by_side(layers: Sequence[Dense], count: int) -> bool:
 
 
 def _batch(group: Sequence[Network]) -> Value:
-    """The answers of networks of one shape, stacked."""
+    """Return the answers of networks of one shape, stacked."""
     value = group[0].source
     layers = zip(*(network.layers for network in group), strict=True)
     for node, alike in zip(group[0].nodes, layers, strict=True):
@@ -118,7 +118,7 @@ def _batch(group: Sequence[Network]) -> Value:
 
 
 def _batch_layers(layers: Sequence[Dense]) -> BatchedDense:
-    """One op for a layer of each network."""
+    """Return one op for a layer of each network."""
     biases = [layer.bias.array if layer.bias else np.zeros(layer.units, np.float32) for layer in layers]
     return BatchedDense(
         kernel=Tensor.owning(np.stack([layer.kernel.array for layer in layers])),

@@ -9,7 +9,7 @@ becomes
 
 Valid because ops are pure, and weights compare by content. Must not fire for inputs of the graph, which
 differ by name, nor for weights that differ in a single bit. One sweep is enough: bottom-up, the inputs of a
-node are already the representatives of theirs. Weights are hashed only for ops that look alike without them.
+node are already replaced. Weights are hashed only for ops that are equal without them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sensenet.passes.infrastructure.rules import Pass
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
-    """The graph in which the first of several equal nodes stands for all; in regions too."""
+    """Return the graph with the first of several equal nodes instead of all, in regions too."""
     graph = map_regions(graph, eliminate_common_subexpressions)
     seen: dict[tuple[type[Op], tuple[Value, ...]], list[Node]] = defaultdict(list)
 

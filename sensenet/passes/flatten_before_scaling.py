@@ -1,4 +1,4 @@
-"""flatten-before-scaling: images are flattened first, where dense layers can take in what scales them.
+"""flatten-before-scaling: flatten images before they are scaled, if dense layers can absorb the scaling.
 
     %1 = batch_normalization(%0) {gamma=f32[2]{…}, beta=…, mean=…, variance=…, epsilon=0.001} : f32[?,3,3,2]
     %2 = flatten(%1) {} : f32[?,18]
@@ -8,12 +8,12 @@ becomes
     %1 = batch_normalization(%2) {gamma=#…:f32[18], beta=…, mean=…, variance=…, epsilon=0.001} : f32[?,18]
     %3 = dense(%1) {kernel=#…:f32[18,4], bias=…, activation=relu} : f32[?,4]
 
-What was one number a channel is one a column then, until the layer takes it in (see fold-batch-normalization
-and fold-standardization). A standardisation of pixels moves like a normalization.
+One number per channel becomes one per column, until the layer absorbs it (see fold-batch-normalization and
+fold-standardization). A standardization of pixels moves like a normalization.
 
-Valid, and exact, because both work number by number. Must not fire where something else than dense layers
-reads the columns, or something else the image: it would be scaled twice. Nor where its size is unknown, nor
-where the layers would not take the scaling in, for what they may say of its means or deviations.
+Valid, and exact, because both work number by number. Must not fire if anything but dense layers reads the
+columns, or anything else the image: it would be scaled twice. Nor if its size is unknown, nor if the layers
+could not absorb the scaling because of its means or deviations.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, rewriting_pass
 
 
 def normalize_columns(node: Node, uses: Uses) -> Value | Declined | None:
-    """The normalization of a flattened image."""
+    """Return the normalization of a flattened image."""
     found = _flattened(node, uses)
     if found is None or not isinstance(found.op, BatchNormalization):
         return None
@@ -54,7 +54,7 @@ def normalize_columns(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def standardize_columns(node: Node, uses: Uses) -> Value | None:
-    """The standardisation of a flattened image."""
+    """Return the standardization of a flattened image."""
     found = _flattened(node, uses)
     if found is None or not isinstance(found.op, Standardize) or not is_in_range(found.op):
         return None
@@ -65,7 +65,7 @@ def standardize_columns(node: Node, uses: Uses) -> Value | None:
 
 
 def _flattened(node: Node, uses: Uses) -> Value | None:
-    """The image, of a known size, that a node alone flattens."""
+    """Return the image of known size that a node flattens and nothing else reads."""
     if not isinstance(node.op, Flatten) or not uses.only(node.inputs[0]):
         return None
     (x,) = node.inputs
@@ -73,7 +73,7 @@ def _flattened(node: Node, uses: Uses) -> Value | None:
 
 
 def _by_column(parameter: Tensor, image: Value) -> Tensor:
-    """The number for each pixel and channel, in the order in which they are flattened."""
+    """Return one number per pixel and channel, in the order of flattening."""
     sizes = tuple(size or 0 for size in image.type.shape[1:])
     return Tensor.float32(np.broadcast_to(parameter.array, sizes).ravel())
 

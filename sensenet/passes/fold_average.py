@@ -1,4 +1,4 @@
-"""fold-average: an ensemble's last layers and their average become one.
+"""fold-average: merge an ensemble's last layers and their average.
 
     %3 = dense(%1) {kernel=#…:f32[8,1], bias=…, activation=linear} : f32[?,1]
     %4 = dense(%2) {kernel=#…:f32[4,1], bias=…, activation=linear} : f32[?,1]
@@ -18,12 +18,12 @@ becomes
     %8 = activation(%7) {function=softmax} : f32[?,2,3]
     %5 = mean(%8) {axis=1} : f32[?,3]
 
-Valid because the mean of linear functions is linear, up to rounding, and a softmax looks at one network's
-classes alone. The layers that are then side by side are merge-parallel-dense's. They are joined by activation
-and size, so that more of those below may be merged.
+Valid because the mean of linear functions is linear, up to rounding, and a softmax reads one network's
+classes alone. The layers that are then parallel are left to merge-parallel-dense. They are sorted by
+activation and size, so that more of the layers below may be merged.
 
-Must not fire where something else reads a layer, where the activations differ or are others than these, nor
-for softmax where the layers could not be merged afterwards (see there).
+Must not fire if something else reads a layer, if the activations differ or are neither linear nor softmax,
+nor for softmax if the layers could not be merged afterwards (see merge-parallel-dense).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, roun
 
 
 def average_linear_layers(node: Node, uses: Uses) -> Value | Declined | None:
-    """One linear layer on what all the linear layers read."""
+    """Return one linear layer on the inputs of all the linear layers."""
     last = _last_layers(node, uses)
     if not isinstance(last, ParallelLayers):
         return last
@@ -54,14 +54,12 @@ def average_linear_layers(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def average_softmax_layers(node: Node, uses: Uses) -> Value | Declined | None:
-    """The mean over networks of one softmax on the results of linear layers side by side."""
+    """Return the mean over networks of one softmax on the concatenated results of linear layers."""
     last = _last_layers(node, uses)
     if not isinstance(last, ParallelLayers) or last.layers[0].activation is not ActivationFunction.SOFTMAX:
         return None
     if not last.pays:
-        return Declined(
-            "the layers side by side would have a kernel mostly of zeros, larger than all of theirs"
-        )
+        return Declined("the merged layer would have a kernel of mostly zeros, larger than all of theirs")
     linear = [
         apply(evolve(layer, activation=ActivationFunction.LINEAR), *value.node.inputs, name=value.node.name)
         for layer, value in zip(last.layers, last.values, strict=True)
@@ -75,7 +73,7 @@ def average_softmax_layers(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _last_layers(node: Node, uses: Uses) -> ParallelLayers | Declined | None:
-    """The layers whose average a node is, by what they read; None if it is of other values."""
+    """Return the layers that a node averages, by input; None if it averages other values."""
     if not isinstance(node.op, Average) or len(node.inputs) < 2 or node.types[0].rank != 2:
         return None
     activations = {value.op.activation for value in node.inputs if isinstance(value.op, Dense)}
@@ -90,7 +88,7 @@ def _last_layers(node: Node, uses: Uses) -> ParallelLayers | Declined | None:
 
 
 def _below(value: Value) -> tuple[str, int]:
-    """The activation of the layer below a layer, by name, and how many weights it has."""
+    """Return the activation of the layer below a layer, by name, and how many weights it has."""
     below = value.node.inputs[0].op
     return (below.activation.value, below.kernel.array.size) if isinstance(below, Dense) else ("", 0)
 

@@ -1,4 +1,4 @@
-"""fold-batch-normalization: it goes into the layer before or after it, or into the normalization before it.
+"""fold-batch-normalization: fold it into the layer before or after it, or the normalization before it.
 
     %1 = dense(%0) {kernel=K, bias=b, activation=linear} : f32[?,4]
     %2 = batch_normalization(%1) {gamma=…, beta=…, mean=…, variance=…, epsilon=0.001} : f32[?,4]
@@ -11,11 +11,11 @@ becomes
     %5 = dense(%3) {kernel=scale' · L, bias=shift' @ L + c, activation=softmax} : f32[?,2]
 
 Layers are dense, or convolutions of any kind. Valid because a normalization is x · scale + shift, channel by
-channel, and a layer is linear up to its activation. Must not fire after a layer that has an activation, or
-that something else reads too (it would be computed twice); nor before layers, where something else reads the
-normalization (it would stay), or where a convolution pads its input: the zeros are not shifted. Nor where a
-weight would not be finite, or mean · scale is above the limits here: large numbers that cancel are then
-rounded elsewhere than before.
+channel, and a layer is linear up to its activation. Must not fire after a layer that has an activation or
+that something else reads too (it would be computed twice); nor before layers if something else reads the
+normalization (it would stay) or a convolution pads its input: the zeros are not shifted. Nor if a weight
+would not be finite, or mean · scale is above the limits here: large numbers that cancel would then be rounded
+at another step than before.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ largest result; by 0.02 without a shift, 0.15 at 1, 2.0 at 16."""
 
 LARGEST_SHIFT_AFTER_CONVOLUTION = 128.0
 """Of the largest channel. The same after a convolution: 0.09 of the tolerance at 64, 0.37 at 256, all of it
-errors that the normalization makes and folding does away with."""
+from errors of the normalization that folding removes."""
 
 LARGE_MEANS = Declined("the means are so large that folding them would lose digits")
 
 
 def fold_after_layer(node: Node, uses: Uses) -> Value | Declined | None:
-    """The linear layer below, normalized."""
+    """Return the linear layer below, normalized."""
     if not isinstance(node.op, BatchNormalization):
         return None
     (x,) = node.inputs
@@ -74,7 +74,7 @@ def fold_after_layer(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def fold_before_layer(node: Node, uses: Uses) -> Value | Declined | None:
-    """The layer on what is normalized, with the normalization in its weights."""
+    """Return the layer on the input of the normalization, with the normalization in its weights."""
     if not isinstance(node.op, LINEAR_LAYERS):
         return None
     (x,) = node.inputs
@@ -87,7 +87,7 @@ def fold_before_layer(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def merge_normalizations(node: Node, uses: Uses) -> Value | Declined | None:
-    """One normalization for two in a row: about the mean of the first, with a variance of 1."""
+    """Return one normalization for two in a row: about the mean of the first, with a variance of 1."""
     if not isinstance(node.op, BatchNormalization):
         return None
     (x,) = node.inputs
@@ -112,7 +112,7 @@ def merge_normalizations(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _takes_in(reader: Node, normalization: BatchNormalization) -> bool:
-    """Whether what reads a normalization is a layer that it can go into."""
+    """Return whether the reader of a normalization is a layer that can absorb it."""
     layer = reader.op
     if not isinstance(layer, LINEAR_LAYERS) or not is_mild_before(normalization, layer):
         return False
@@ -128,7 +128,7 @@ def _is_mild_after(op: BatchNormalization, layer: LinearLayer) -> bool:
 
 
 def is_mild_before(op: BatchNormalization, layer: LinearLayer) -> bool:
-    """Whether the means of a normalization are small enough for the bias of a layer that reads it."""
+    """Return whether the means of a normalization are small enough for the bias of a layer that reads it."""
     length = np.linalg.norm(_shifts(op))
     if isinstance(layer, Dense):
         return bool(length <= LARGEST_SHIFT_BEFORE)
@@ -136,7 +136,7 @@ def is_mild_before(op: BatchNormalization, layer: LinearLayer) -> bool:
 
 
 def _shifts(op: BatchNormalization) -> Weights:
-    """float64[n]: |mean · scale|; infinite where it is NaN, so that it is above any limit."""
+    """Return float64[n]: |mean · scale|, with infinity for NaN, so that it is above any limit."""
     with np.errstate(all="ignore"):
         shifts: Weights = np.abs(op.mean.float64 * op.scale_and_shift()[0])
     return np.where(np.isnan(shifts), np.inf, shifts)

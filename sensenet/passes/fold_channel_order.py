@@ -1,4 +1,4 @@
-"""fold-channel-order: convolutions take the channels in the order in which they come in.
+"""fold-channel-order: permute the kernel of a convolution instead of the channels of its input.
 
     %1 = gather(%0) {axis=-1, indices=i32[3]{2, 1, 0}} : f32[?,8,8,3]
     %2 = subtract(%1, f32[3]{103.9, 116.8, 123.7}) {} : f32[?,8,8,3]
@@ -7,11 +7,11 @@ becomes
     %2 = subtract(%0, f32[3]{123.7, 116.8, 103.9}) {} : f32[?,8,8,3]
     %3 = convolution_2d(%2) {kernel=K[:, :, [2, 1, 0], :], padding=same, …} : f32[?,8,8,4]
 
-The gather moves behind paddings and arithmetic with a constant, whose channels are permuted the other way,
-until a convolution reads it. Valid up to the order in which the convolution's products are
-summed. A gather of some channels, side by side, leaves a slice. Must not fire for one that takes a channel
-twice or leaves one out in between, that something else reads too, or that no convolution would read; nor
-before a depthwise convolution, whose results come in the order of its channels.
+The gather moves behind paddings and arithmetic with a constant, whose channels are permuted inversely, until
+a convolution reads it. Valid up to the order in which the convolution's products are summed. A gather of
+adjacent channels leaves a slice. Must not fire for a gather that takes a channel twice, skips one, has
+another reader, or leads to no convolution; nor before a depthwise convolution, whose results have the order
+of its channels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sensenet.passes.infrastructure.rules import Uses, rounding_pass
 
 
 def permute_kernel(node: Node, uses: Uses) -> Value | None:
-    """The convolution on what the gather reads, with the input channels of its kernel where those are."""
+    """Return the convolution on the gather's input, with the input channels of its kernel permuted."""
     if not isinstance(node.op, Mixing):
         return None
     (x,) = node.inputs
@@ -41,7 +41,7 @@ def permute_kernel(node: Node, uses: Uses) -> Value | None:
 
 
 def permute_later(node: Node, uses: Uses) -> Value | None:
-    """The gather behind a padding, a standardization or the subtraction of a constant."""
+    """Return the gather behind a padding, a standardization or the subtraction of a constant."""
     if not node.inputs or not uses.only(node.inputs[0]):
         return None
     x, *others = node.inputs
@@ -74,9 +74,9 @@ def _leads_to_convolution(reader: Node) -> bool:
 
 
 def _without_order(value: Value) -> tuple[Value, Array] | None:
-    """Channels of an image in their own order, and the order that a gather brings them into.
+    """Return the input of a gather of channels, and the order that it puts them in.
 
-    They may be some of the image's channels, side by side: a slice of it. None for what is no such gather.
+    The input may be a slice of the image: some adjacent channels. None for any other value.
     """
     if not isinstance(value.op, Gather) or value.type.rank != 4 or value.op.axis % 4 != 3:
         return None
@@ -94,7 +94,7 @@ def _without_order(value: Value) -> tuple[Value, Array] | None:
 
 
 def _restore(tensor: Tensor, order: Array) -> Tensor:
-    """Numbers that broadcast to images of channels in that order, for the channels in their own order."""
+    """Return numbers that broadcast to images of permuted channels, for the original order."""
     if not tensor.shape or tensor.shape[-1] == 1:
         return tensor
     return Tensor.owning(tensor.array[..., np.argsort(order)])

@@ -1,21 +1,21 @@
-"""fold-constant-columns: columns that are the same for every row go into a layer's bias.
+"""fold-constant-columns: fold columns that are the same for every row into a layer's bias.
 
     %1 = forest(%0) {values=f32[2,1]{3.0, 5.0}, sizes=(2), …} : f32[?,1]
     %2 = one_hot(%codes) {depths=(2)} : f32[?,2]
     %3 = concatenate(%1, %0, %2) {axis=-1} : f32[?,4]
     %4 = dense(%3) {kernel=f32[4,1]{2.0, 1.0, 0.0, 0.0}, bias=none, …} : f32[?,1]
-becomes, where both trees are single leaves,
+becomes, if both trees are single leaves,
     %4 = dense(%0) {kernel=f32[1,1]{1.0}, bias=f32[1]{8.0}, …} : f32[?,1]
 
-Constant are forests all of whose trees are single leaves. Columns that are finite for every row, one-hot
-encodings and forests, count as constant where all their weights are zero. Nothing else that a document gives
-is: a number whose stdev is 0 is encoded as x - mean, a column with one category as 0 or 1, a category that no
-text can match is still a code to the graph, and what is computed from constants alone is folded before.
+Forests are constant if all their trees are single leaves. Columns that are finite for every row, one-hot
+encodings and forests, count as constant if all their weights are zero. Nothing else in a document is
+constant: a number whose stdev is 0 is encoded as x - mean, a column with one category as 0 or 1, a category
+that no text can match is still a code to the graph, and results of constants are already folded.
 
-Valid because [c, x] @ [C; K] + b = x @ K + (c @ C + b), up to rounding. Must not fire where something else
-than layers reads the columns, which would then be joined twice; nor where a layer would have nothing left to
-read, for its answer has a row for each that comes in; nor for other columns with zeros as weights: 0 · NaN is
-NaN, and what is no number must not become one. (So forests count only if all their leaves are finite.)
+Valid because [c, x] @ [C; K] + b = x @ K + (c @ C + b), up to rounding. Must not fire if anything but layers
+reads the columns, which would then be joined twice; nor if a layer would have no input left, which determines
+its number of rows; nor for other columns with zeros as weights: 0 · NaN is NaN, and must stay NaN. (So
+forests count only if all their leaves are finite.)
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sensenet.passes.infrastructure.rules import Declined, Pass, Uses, apply_rul
 
 
 def add_constants_to_bias(node: Node, uses: Uses) -> Value | Declined | None:
-    """The layer on the columns that are not the same for every row."""
+    """Return the layer on the columns that vary between rows."""
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
@@ -58,7 +58,7 @@ def add_constants_to_bias(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _constant_columns(part: Value, kernel: Array) -> Array | None:
-    """float[n]: numbers that may stand for the columns in each row, in a layer with this kernel; or None."""
+    """Return float[n]: values to use for the columns in every row, in a layer with this kernel; or None."""
     if isinstance(part.op, Forest) and np.all(part.op.leaves[part.op.roots.array]):
         features = width(part.node.inputs[0]) or 0
         answer: Array = part.op.evaluate(np.zeros((1, features), np.float32))[0].astype(np.float64)
@@ -68,7 +68,7 @@ def _constant_columns(part: Value, kernel: Array) -> Array | None:
 
 
 def fold_constant_columns(graph: Graph) -> Graph:
-    """The graph with constant columns in biases; layers of the same columns read one concatenation."""
+    """Return the graph with constant columns in biases; layers of the same columns read one concatenation."""
     folded = apply_rules(graph, (rounds(add_constants_to_bias),))
     return graph if folded is graph else eliminate_common_subexpressions(folded)
 

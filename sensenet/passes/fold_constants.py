@@ -1,13 +1,13 @@
-"""fold-constants: what only constants go into is computed now.
+"""fold-constants: compute ops of constants at compile time.
 
     %0 = constant() {value=f32[2]{1.0, 2.0}} : f32[2]
     %1 = multiply(%0, %0) {} : f32[2]
 becomes
     %1 = constant() {value=f32[2]{1.0, 4.0}} : f32[2]
 
-Valid because `evaluate` is what an op means, and it is pure. Must not fire where the result is larger than
-`LARGEST_RESULT` elements and than all that it was made from, so that a model's size never blows up; nor where
-it has another type than was inferred; nor for a loop, which might not end.
+Valid because `evaluate` is what an op means, and it is pure. Must not fire if the result is larger than
+`LARGEST_RESULT` elements and than all its inputs together, so that a model's size never explodes; nor if its
+type is not the inferred one; nor for a loop, which might not end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LARGEST_RESULT = 4096
 
 
 def fold_constant(node: Node, _: Uses) -> Sequence[Value] | None:
-    """Constants for the node's results, where all inputs are constants."""
+    """Return constants for the node's results, if all inputs are constants."""
     operands = [value.op.value for value in node.inputs if isinstance(value.op, Constant)]
     if not node.inputs or len(operands) < len(node.inputs) or isinstance(node.op, While):
         return None

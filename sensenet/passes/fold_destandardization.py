@@ -1,4 +1,4 @@
-"""fold-destandardization: a regression's last linear layer answers in the objective's units by itself.
+"""fold-destandardization: fold the destandardization of a regression into its last linear layer.
 
     %1 = dense(%0) {kernel=…, bias=…, activation=linear} : f32[?,1]
     %2 = destandardize(%1) {mean=f32[]{50.0}, stdev=f32[]{2.0}} : f32[?,1]
@@ -6,8 +6,8 @@ becomes
     %2 = dense(%0) {kernel=… · 2, bias=… · 2 + 50, activation=linear} : f32[?,1]
 
 Valid because (x @ K + b) · stdev + mean = x @ (K · stdev) + (b · stdev + mean), up to rounding; the answer is
-rounded to float32 near the mean in both forms. Must not fire where the layer has an activation or another
-reader, nor where a weight would not be finite.
+rounded to float32 near the mean in both forms. Must not fire if the layer has an activation or another
+reader, nor if a weight would not be finite.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, roun
 
 
 def scale_last_layer(node: Node, uses: Uses) -> Value | Declined | None:
-    """The linear layer below, in the objective's units."""
+    """Return the linear layer below, in the objective's units."""
     if not isinstance(node.op, Destandardize):
         return None
     (x,) = node.inputs

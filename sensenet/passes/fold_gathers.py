@@ -1,4 +1,4 @@
-"""fold-gathers: a layer whose input's columns are rearranged rearranges the rows of its kernel instead.
+"""fold-gathers: rearrange the rows of a layer's kernel instead of the columns of its input.
 
     %2 = gather(%1) {axis=-1, indices=i32[2]{1, 0}} : f32[?,2]
     %3 = concatenate(%0, %2) {axis=-1} : f32[?,3]
@@ -8,10 +8,9 @@ becomes
     %4 = dense(%3) {kernel=f32[3,1]{1.0, 3.0, 2.0}, …} : f32[?,1]
 
 A column gathered twice gets the sum of its two rows, one that is not gathered gets zeros. Valid up to the
-order in which the layer's products are summed. Must not fire where the gather picks fewer columns than there
-are: the kernel, and the work, would grow. A gather moves past a concatenation only where layers alone read
-it, and only if it is a permutation: others would have to gather a wider matrix. Concatenations that a gather
-kept apart become one.
+order in which the layer's products are summed. Must not fire if the gather omits columns: the kernel, and the
+work, would grow. A gather moves past a concatenation only if layers alone read it, and only if it is a
+permutation: any other would have to gather a wider matrix. Concatenations separated by a gather become one.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from sensenet.passes.simplify_rearrangements import flatten_concatenation
 
 
 def gather_kernel_rows(node: Node, _: Uses) -> Value | Declined | None:
-    """The layer on what the gather reads, with the rows of its kernel where their columns are."""
+    """Return the layer on the gather's input, with the rows of its kernel permuted."""
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
@@ -53,7 +52,7 @@ def gather_kernel_rows(node: Node, _: Uses) -> Value | Declined | None:
 
 
 def permute_after_concatenation(node: Node, uses: Uses) -> Value | None:
-    """The concatenation of what is permuted, permuted as a whole, where only layers read it."""
+    """Return the concatenation of unpermuted inputs, permuted as a whole, if only layers read it."""
     if not joins_columns(node.value) or not uses.only_by(node.value, _is_dense):
         return None
     permuted = [_permutation(part) for part in node.inputs]
@@ -69,7 +68,7 @@ def permute_after_concatenation(node: Node, uses: Uses) -> Value | None:
 
 
 def _permutation(value: Value) -> Array | None:
-    """The order of columns that a gather permutes; None for what is no permutation."""
+    """Return the order in which a gather permutes columns; None if it is not a permutation."""
     if not isinstance(value.op, Gather) or value.op.axis % value.type.rank != value.type.rank - 1:
         return None
     indices = value.op.indices.array

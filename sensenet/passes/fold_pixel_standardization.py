@@ -1,24 +1,23 @@
-"""fold-pixel-standardization: the first convolution takes pixels as they are.
+"""fold-pixel-standardization: fold the standardization of pixels into the first convolution.
 
     %1 = subtract(%0, f32[3]{1.0, 2.0, 3.0}) {} : f32[?,8,8,3]
     %2 = standardize(%1) {mean=f32[]{127.5}, stdev=f32[]{127.5}} : f32[?,8,8,3]
     %3 = convolution_2d(%2) {kernel=K, bias=b, padding=valid, …} : f32[?,6,6,4]
 becomes, with a mean of 127.5 + (1, 2, 3) in all,
     %3 = convolution_2d(%0) {kernel=K / 127.5, bias=b - Σ (mean / 127.5) · K, padding=valid, …} : f32[?,6,6,4]
-or, where the convolution has same padding,
+or, if the convolution has same padding,
     %2 = subtract(%0, f32[3]{128.5, 129.5, 130.5}) {} : f32[?,8,8,3]
     %3 = convolution_2d(%2) {kernel=K / 127.5, bias=b, padding=same, …} : f32[?,8,8,4]
 
 Valid up to rounding. The division always folds: a zero stays a zero, in padding too. The mean goes into the
-bias only where no convolution reads zeros beside the image, which would have to be shifted with it, and
-where it is one number a channel: a mean image that is not the same for all pixels stays. What stays is one
-subtraction, however many there were.
+bias only if no convolution reads zeros around the image, which would have to be shifted too, and if it is one
+number per channel: a mean image that varies between pixels stays. At most one subtraction stays.
 
 Pixels are 0 to 255, so a mean in that range is no larger than the pixels that it is taken from, and the sum
 of products with raw pixels is not much less precise than with centered ones: at worst the folded
-convolution's error is 0.08 of the tolerance of -O2, and 0.06 as it was (benchmarks/folding_images.py).
-Other means stay.
-Must not fire where something else than convolutions, or paddings before them, reads the standardised pixels.
+convolution's error is 0.08 of the tolerance of -O2, and 0.06 as it was (benchmarks/folding_images.py). Other
+means stay. Must not fire if anything but convolutions, or paddings before them, reads the standardized
+pixels.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ LARGEST_MEAN = 255.0
 
 
 def merge_subtractions(node: Node, uses: Uses) -> Value | None:
-    """One mean for two that are subtracted in a row."""
+    """Return one mean for two that are subtracted in a row."""
     outer = find_centered(node.value)
     if outer is None or not isinstance(outer.source.op, Subtract) or not uses.only(outer.source):
         return None
@@ -60,7 +59,7 @@ def merge_subtractions(node: Node, uses: Uses) -> Value | None:
 
 
 def subtract_before(node: Node, uses: Uses) -> Value | None:
-    """The standardisation as a subtraction and a division, where only the division can fold."""
+    """Return the standardization as a subtraction and a division, if only the division can fold."""
     if not isinstance(node.op, Standardize) or not _leads_to_convolutions(node.value, uses):
         return None
     centered = find_centered(node.value)
@@ -73,7 +72,7 @@ def subtract_before(node: Node, uses: Uses) -> Value | None:
 
 
 def divide_after_padding(node: Node, uses: Uses) -> Value | None:
-    """The padding before a division, which keeps zeros as they are."""
+    """Return the padding moved before a division, which keeps zeros."""
     if not isinstance(node.op, Pad2D):
         return None
     (x,) = node.inputs
@@ -88,7 +87,7 @@ def divide_after_padding(node: Node, uses: Uses) -> Value | None:
 
 
 def standardize_in_convolution(node: Node, uses: Uses) -> Value | Declined | None:
-    """The convolution on pixels that are not standardised, with the standardisation in its weights."""
+    """Return the convolution on raw pixels, with the standardization in its weights."""
     layer = node.op
     if not isinstance(layer, CONVOLUTIONS):
         return None
@@ -117,7 +116,7 @@ def _division(stdev: Tensor) -> Standardize:
 
 
 def _leads_to_convolutions(value: Value, uses: Uses) -> bool:
-    """Whether only convolutions read a value, some of them perhaps through a padding."""
+    """Return whether only convolutions read a value, directly or through a padding."""
     return uses.only_by(
         value,
         lambda reader: (
@@ -128,7 +127,7 @@ def _leads_to_convolutions(value: Value, uses: Uses) -> bool:
 
 
 def _mean_folds(centered: Centered, value: Value, uses: Uses) -> bool:
-    """Whether the mean of centered pixels, the value, can go into the bias of all that reads it."""
+    """Return whether the mean of centered pixels can go into the bias of all their readers."""
     mean = centered.channel_means
     if mean is None or np.max(np.abs(mean)) > LARGEST_MEAN:
         return False

@@ -1,4 +1,4 @@
-"""fold-standardization: standardised columns are scaled by the first layer's kernel.
+"""fold-standardization: fold the standardization of columns into the first layer.
 
     %1 = standardize(%0) {mean=f32[1]{10.0}, stdev=f32[1]{4.0}} : f32[?,1]
     %3 = concatenate(%1, %2) {axis=-1} : f32[?,2]
@@ -14,12 +14,12 @@ or, with a mean of 1000,
 Valid up to rounding: ((x - mean) / stdev) @ K + b = x @ (K / stdev) + (b - (mean / stdev) @ K). The division
 always folds, at an error of one rounding of a weight. The subtraction is exact in float32 where it matters,
 near the mean; in the bias it becomes the difference of two sums, each as large as mean / stdev, and all
-digits are lost once that is 2²⁴ (x = 16777217, mean = 16777216). So it goes into the bias only where the
-vector mean / stdev is no longer than `LARGEST_SHIFT`, and stays as one subtraction otherwise.
+digits are lost once that reaches 2²⁴ (x = 16777217, mean = 16777216). So it goes into the bias only if the
+length of the vector mean / stdev is at most `LARGEST_SHIFT`, and stays a subtraction otherwise.
 
-Must not fire where something else than layers reads the standardised columns, or a concatenation of them:
-they would have to be computed all the same. (Forests don't: rewrite-thresholds has them read the raw ones.)
-Nor where a stdev is outside `STDEV_RANGE`, or a weight would not be finite.
+Must not fire if anything but layers reads the standardized columns, or a concatenation of them: they would
+have to be computed anyway. (Forests do not: rewrite-thresholds makes them read raw columns.) Nor if a stdev
+is outside `STDEV_RANGE`, or a weight would not be finite.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ network's worst row moves by 0.27 of the tolerance of -O2, and by 0.13 with the 
 grows with the length: 0.44 at 16, 2.7 at 128."""
 
 STDEV_RANGE = (2.0**-64, 2.0**64)
-"""Beyond these the scaled weights come near the ends of what float32 holds to full precision."""
+"""Beyond these the scaled weights come near the ends of the range of full float32 precision."""
 
 
 def subtract_large_means(node: Node, uses: Uses) -> Value | None:
-    """The standardisation as a subtraction and a scaling, where its means are too large for the bias."""
+    """Return the standardization as a subtraction and a scaling, if its means are too large for the bias."""
     if not isinstance(node.op, Standardize) or not _folds(node.value, uses):
         return None
     mean, stdev = node.op.mean, node.op.stdev
@@ -57,7 +57,7 @@ def subtract_large_means(node: Node, uses: Uses) -> Value | None:
 
 
 def standardize_after_concatenation(node: Node, uses: Uses) -> Value | None:
-    """The concatenation of raw columns, standardised as a whole; other columns with mean 0 and stdev 1."""
+    """Return the concatenation of raw columns, standardized as a whole; others get mean 0 and stdev 1."""
     if not joins_columns(node.value):
         return None
     folds = [isinstance(part.op, Standardize) and _folds(part, uses) for part in node.inputs]
@@ -71,7 +71,7 @@ def standardize_after_concatenation(node: Node, uses: Uses) -> Value | None:
 
 
 def scale_first_layer(node: Node, uses: Uses) -> Value | Declined | None:
-    """The layer on raw columns, with the standardisation in its weights."""
+    """Return the layer on raw columns, with the standardization in its weights."""
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
@@ -91,7 +91,7 @@ def scale_first_layer(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _folds(value: Value, uses: Uses) -> bool:
-    """Whether a standardisation can go into all that reads it: layers, or what only layers read."""
+    """Return whether all readers of a standardization can absorb it: layers, also through concatenations."""
     op = value.op
     if not isinstance(op, Standardize) or width(value) is None:
         return False
@@ -101,14 +101,14 @@ def _folds(value: Value, uses: Uses) -> bool:
 
 
 def is_in_range(op: Standardize) -> bool:
-    """Whether every deviation is inside `STDEV_RANGE`."""
+    """Return whether every deviation is inside `STDEV_RANGE`."""
     smallest, largest = STDEV_RANGE
     deviation = np.abs(op.stdev.float64)
     return bool(np.all((smallest <= deviation) & (deviation <= largest)))
 
 
 def _parameters(part: Value, fold: bool) -> tuple[Array, Array]:
-    """f32[n], f32[n]: mean and stdev of the columns; 0 and 1 for those that are taken as they are."""
+    """Return f32[n], f32[n]: mean and stdev of the columns; 0 and 1 for raw columns."""
     size = width(part) or 0
     if fold and isinstance(part.op, Standardize):
         return np.broadcast_to(part.op.mean.array, size), np.broadcast_to(part.op.stdev.array, size)

@@ -1,4 +1,4 @@
-"""fuse-activations: an activation after a linear layer becomes the layer's own.
+"""fuse-activations: make an activation part of the linear layer before it.
 
     %1 = dense(%0) {kernel=…, bias=…, activation=linear} : f32[?,4]
     %2 = activation(%1) {function=relu} : f32[?,4]
@@ -6,8 +6,8 @@ becomes
     %2 = dense(%0) {kernel=…, bias=…, activation=relu} : f32[?,4]
 
 Layers are dense, or convolutions of any kind. Valid, and exact, because the layer applies the same function
-to the same float32 sum. Must not fire where the layer has an activation already, or where something else
-reads it before the activation: the layer would then be computed twice.
+to the same float32 sum. Must not fire if the layer has an activation already, or if something else reads it
+before the activation: the layer would then be computed twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rewr
 
 
 def fuse_activation(node: Node, uses: Uses) -> Value | Declined | None:
-    """The layer below with this activation."""
+    """Return the layer below with this activation."""
     if not isinstance(node.op, Activation):
         return None
     (x,) = node.inputs

@@ -1,4 +1,4 @@
-"""look-up-categories: a layer looks its categories' weights up in a table instead of multiplying by 0 and 1.
+"""look-up-categories: look up the weights of categories in a table instead of multiplying by 0 and 1.
 
     %1 = gather(%numeric_inputs) {axis=-1, indices=i32[2]{1, 3}} : f32[?,2]
     %2 = one_hot(%1) {depths=(40, 200)} : f32[?,240]
@@ -11,19 +11,19 @@ becomes
     %4 = activation(%7) {function=relu} : f32[?,64]
 
 The table is the rows of the kernel that belong to the categories. Columns of few categories stay one-hot
-encoded, beside the others.
+encoded, next to the others.
 
 Valid because one_hot(codes) @ table is the sum of the rows that the codes name, up to the order in which the
-layer's products are summed; a code that is no category names none in both forms.
+layer's products are summed; a code without a category names no row in both forms.
 
-Pays where columns have many categories: a product takes a step for each category, a lookup one for each
-column. So it fires for columns of `SMALLEST_DEPTH` categories or more that have `SMALLEST_TABLE` together.
+Pays if columns have many categories: a product takes a step for each category, a lookup one for each column.
+So it fires for columns of at least `SMALLEST_DEPTH` categories that have at least `SMALLEST_TABLE` together.
 Of 20 columns of 32 for 64 units, 1,000 rows take 5.8 → 0.4 ms in NumPy, 5.8 → 1.0 in Keras, 2.5 → 0.6 in
 LiteRT (benchmarks/one_hot.py); of 20 columns of 500 for 256 units, 125 → 2, 109 → 10 and 93 → 10, and one row
 411 → 23, 535 → 347 and 198 → 3 µs. At the limits, one row costs up to 7 µs more in NumPy and 40 in Keras.
 
-Must not fire where something else than layers reads the one-hot encoding, or a concatenation of it: it would
-be computed all the same. Nor for weights that are not finite: 0 · ∞ is NaN.
+Must not fire if anything but layers reads the one-hot encoding, or a concatenation of it: it would be
+computed anyway. Nor for weights that are not finite: 0 · ∞ is NaN.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ from sensenet.passes.remove_identities import remove_identity
 from sensenet.passes.simplify_rearrangements import compose_selections, slice_consecutive
 
 SMALLEST_DEPTH = 32
-"""Categories of a column that is worth a lookup."""
+"""The smallest number of categories of a column that make a lookup pay."""
 
 SMALLEST_TABLE = 256
-"""Categories of all such columns together that are worth the ops around the lookup."""
+"""The smallest number of categories of all such columns together that pay for the ops around the lookup."""
 
 Layer = Dense | BatchedDense
 
 
 def look_up_categories(smallest_depth: int, smallest_table: int) -> Pass:
-    """The pass for columns of so many categories and more, where these have so many together."""
+    """Return the pass for columns of `smallest_depth` categories or more, with `smallest_table` in all."""
 
     def look_up(node: Node, uses: Uses) -> Value | None:
-        """The layer on the other columns, and beside it a sum of table rows."""
+        """Return the sum of the layer on the other columns and of table rows."""
         if not isinstance(node.op, Layer) or node.inputs[0].type.rank != 2 or not node.op.kernel.finite:
             return None
         kept: list[tuple[Value, Array]] = []
@@ -91,7 +91,7 @@ def look_up_categories(smallest_depth: int, smallest_table: int) -> Pass:
 
 
 def _large(part: Value, smallest_depth: int, smallest_table: int) -> Array:
-    """bool[k]: which columns of a one-hot encoding of k are worth a lookup; bool[0] for anything else."""
+    """Return bool[k]: the columns of a one-hot encoding that pay for a lookup; bool[0] for other values."""
     depths = np.asarray(part.op.depths if isinstance(part.op, OneHot) else (), np.int64)
     large = np.greater_equal(depths, smallest_depth)
     return large if depths[large].sum() >= smallest_table else np.zeros_like(large)
@@ -102,7 +102,7 @@ def _is_layer(node: Node) -> bool:
 
 
 def _choose(encoded: Value, chosen: Array) -> tuple[Value, tuple[int, ...]]:
-    """Those codes of a one-hot encoding that are chosen, and how many categories they have."""
+    """Return the chosen codes of a one-hot encoding, and their numbers of categories."""
     assert isinstance(encoded.op, OneHot)
     (codes,) = encoded.node.inputs
     columns = np.flatnonzero(chosen)
@@ -113,7 +113,8 @@ def _choose(encoded: Value, chosen: Array) -> tuple[Value, tuple[int, ...]]:
 
 
 def _sum_rows(layer: Layer, rows: Array, codes: Value, depths: tuple[int, ...], name: str) -> Value:
-    """What these rows of a kernel add to the layer's sum: f32[b, units], of n networks f32[n, b, units]."""
+    """Return the contribution of these rows of the kernel: f32[b, units], or f32[n, b, units] of n
+    networks."""
     kernel = layer.kernel.array[..., rows, :]
     table = kernel if isinstance(layer, Dense) else kernel.transpose(1, 0, 2).reshape(len(rows), -1)
     op = EmbeddingSum(table=Tensor(table), depths=depths)
@@ -126,7 +127,7 @@ def _sum_rows(layer: Layer, rows: Array, codes: Value, depths: tuple[int, ...], 
 
 
 def _add(node: Node, kept: Sequence[tuple[Value, Array]], sums: Sequence[Value]) -> Value:
-    """The sums, what the layer gives for the columns that it keeps, or its bias alone, and its activation."""
+    """Return the sums plus the layer's result on its other columns or its bias, with its activation."""
     layer, name = node.op, node.name
     assert isinstance(layer, Layer)
     terms = list(sums)

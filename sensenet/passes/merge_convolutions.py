@@ -1,15 +1,15 @@
-"""merge-convolutions: a linear convolution and one of single pixels, before or after it, become one.
+"""merge-convolutions: merge a linear convolution and a 1x1 convolution before or after it.
 
     %1 = convolution_2d(%0) {kernel=#…:f32[3,3,16,64], activation=linear, …} : f32[?,8,8,64]
     %2 = convolution_2d(%1) {kernel=#…:f32[1,1,64,8], activation=relu, …} : f32[?,8,8,8]
 becomes
     %2 = convolution_2d(%0) {kernel=#…:f32[3,3,16,8], activation=relu, …} : f32[?,8,8,8]
 
-Valid, up to rounding, because a convolution of single pixels at stride 1 multiplies each by one matrix, by
-which the other's kernel can be multiplied. Where it comes second, the first may be separable: its point
-kernel is multiplied. Where it comes first and has a bias, the other must not read padding: it would find the
-bias there, not zeros. Must not fire where the first has an activation or another reader, nor where the
-product has more weights than the two kernels: it would cost more, as at a bottleneck.
+Valid, up to rounding, because a 1x1 convolution at stride 1 multiplies each pixel by one matrix, by which the
+other's kernel can be multiplied. If it comes second, the first may be separable: its point kernel is
+multiplied. If it comes first and has a bias, the other must not read padding: the padding would contain the
+bias instead of zeros. Must not fire if the first has an activation or another reader, nor if the product has
+more weights than the two kernels: it would cost more, as at a bottleneck.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, roun
 
 
 def multiply_results(node: Node, uses: Uses) -> Value | Declined | None:
-    """The layer below, with its results multiplied by the matrix of this one."""
+    """Return the layer below, with its results multiplied by this layer's matrix."""
     layer = node.op
     if not isinstance(layer, Convolution2D) or not _is_matrix(layer):
         return None
@@ -55,7 +55,7 @@ def multiply_results(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def multiply_inputs(node: Node, uses: Uses) -> Value | Declined | None:
-    """This layer, on what the matrix of the one below multiplies."""
+    """Return this layer on the input of the layer below, with its kernel multiplied by that one's matrix."""
     layer = node.op
     if not isinstance(layer, Convolution2D):
         return None
@@ -76,12 +76,12 @@ def multiply_inputs(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _is_matrix(layer: Convolution2D) -> bool:
-    """Whether a convolution works on single pixels, on all of them."""
+    """Return whether a convolution is 1x1 with stride 1."""
     return layer.window == layer.strides == (1, 1)
 
 
 def _matrix(layer: Convolution2D) -> Weights:
-    """float64[in, out]"""
+    """Return the matrix float64[in, out] of a 1x1 convolution."""
     return layer.kernel.float64.reshape(layer.kernel.shape[2:])
 
 
@@ -90,7 +90,7 @@ def _costs_more(x: Value) -> Declined:
 
 
 def _pays(product: tuple[int, ...], *kernels: Tensor) -> bool:
-    """Whether a kernel of that shape has no more weights than those that it stands for."""
+    """Return whether a kernel of that shape has at most as many weights as those that it replaces."""
     return math.prod(product) <= sum(kernel.array.size for kernel in kernels)
 
 

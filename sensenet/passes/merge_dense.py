@@ -1,13 +1,13 @@
-"""merge-dense: a linear layer and the layer that reads it become one.
+"""merge-dense: merge a linear layer and the layer that reads it.
 
     %1 = dense(%0) {kernel=#…:f32[64,32], bias=…, activation=linear} : f32[?,32]
     %2 = dense(%1) {kernel=#…:f32[32,10], bias=…, activation=softmax} : f32[?,10]
 becomes
     %2 = dense(%0) {kernel=#…:f32[64,10], bias=…, activation=softmax} : f32[?,10]
 
-Valid because (x @ A + a) @ B + b = x @ (A @ B) + (a @ B + b), up to rounding. Must not fire where the first
-layer has an activation or another reader, nor where the product has more weights than the two layers: a
-narrow linear layer between wide ones saves work. A product that is not finite in float32 is left alone.
+Valid because (x @ A + a) @ B + b = x @ (A @ B) + (a @ B + b), up to rounding. Must not fire if the first
+layer has an activation or another reader, nor if the product has more weights than the two layers: a narrow
+linear layer between wide ones saves work. A product that is not finite in float32 is left alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, roun
 
 
 def merge_linear_layer(node: Node, uses: Uses) -> Value | Declined | None:
-    """One layer for a linear one and the one that reads it."""
+    """Return one layer for a linear layer and its reader."""
     if not isinstance(node.op, Dense):
         return None
     (x,) = node.inputs
@@ -38,7 +38,7 @@ def merge_linear_layer(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _pays(first: Dense, second: Dense) -> bool:
-    """Whether the product has no more weights than the two kernels."""
+    """Return whether the product has at most as many weights as the two kernels."""
     inputs = first.kernel.shape[0]
     return inputs * second.units <= first.kernel.array.size + second.kernel.array.size
 

@@ -1,4 +1,4 @@
-"""merge-forests: all forests that read the same rows become one op.
+"""merge-forests: merge all forests that read the same rows into one op.
 
     %2 = forest(%0) {…, values=f32[9,2]{…}, sizes=(8,)} : f32[?,2]
     %3 = forest(%1) {…, values=f32[7,1]{…}, sizes=(8,)} : f32[?,1]
@@ -9,15 +9,15 @@ becomes
     %7 = slice(%6) {axis=-1, start=0, stop=3} : f32[?,3]
     %4 = concatenate(%7, %1) {axis=-1} : f32[?,8]
 
-The merged op reads all that its forests read, each thing once, with the features renumbered; leaves of fewer
-values are filled up with zeros, which nothing selects. Whatever read a forest selects its columns, and
-neighbors in a concatenation are selected at once. A model's many small forests then cost one op, or one
-lowering, instead of ten or more each.
+The merged op reads each input of its forests once, with the features renumbered; leaves of fewer values are
+padded with zeros, which nothing selects. Readers of a forest select its columns, and neighbors in a
+concatenation are selected at once. A model's many small forests then cost one op, or one lowering, instead of
+ten or more each.
 
 Valid because a forest's answer depends on its own trees and features alone, and the op keeps the forests
-apart. Must not fire for forests of which one needs another's answer, nor where the rows are not known to be
-the same: the forests must read columns of one matrix, or stand in one concatenation. Nor for features whose
-number is unknown.
+apart. Must not fire for forests of which one reads another, nor if the rows are not known to be the same: the
+forests must read columns of one matrix, or belong to one concatenation. Nor if the number of features is
+unknown.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sensenet.passes.simplify_rearrangements import compose_selections, select_f
 
 
 def merge_forests(graph: Graph) -> Graph:
-    """The graph with one forest op for each family."""
+    """Return the graph with one forest op for each family."""
     while family := find_family(graph):
         merged = _merge([value.op for value in family if isinstance(value.op, Forest)], family)
         graph = rebuild(graph, lambda node, merged=merged: merged.get(node, node.values))  # type: ignore[misc]
@@ -47,7 +47,7 @@ def merge_forests(graph: Graph) -> Graph:
 
 
 def select_side_by_side(node: Node, _: Uses) -> Value | None:
-    """Concatenation in which columns of one forest op are neighbors: they are selected at once."""
+    """Return the concatenation with neighboring columns of one forest op selected at once."""
     if not joins_columns(node.value):
         return None
     joined: list[Value] = []
@@ -64,13 +64,13 @@ RULES = (select_side_by_side, remove_identity, compose_selections, select_from_p
 
 
 def _selected_forest(value: Value) -> Value | None:
-    """The forest that a value is, or of which it selects columns."""
+    """Return the forest that a value is, or whose columns it selects."""
     source = value.node.inputs[0] if selects_columns(value) else value
     return source if isinstance(source.op, Forest) else None
 
 
 def _positions(value: Value) -> Array:
-    """Which of the forest's columns a value of `_selected_forest` is."""
+    """Return the forest's columns that a value of `_selected_forest` consists of."""
     selected = selected_positions(value.op)
     return np.arange(width(value) or 0) if selected is None else selected
 
@@ -80,7 +80,7 @@ def _select(x: Value, positions: Array, name: str) -> Value:
 
 
 def _merge(forests: Sequence[Forest], values: Sequence[Value]) -> dict[Node, tuple[Value]]:
-    """What stands for each forest's node: its columns of the merged op."""
+    """Return the replacement of each forest's node: its columns of the merged op."""
     inputs = [parts(value.node.inputs[0]) for value in values]
     sources = tuple(dict.fromkeys(source for those in inputs for source in those))
     place = dict(zip(sources, starts(sources), strict=True))

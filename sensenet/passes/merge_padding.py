@@ -1,20 +1,20 @@
-"""merge-padding: zeros around an image are added once, by the convolution where it can.
+"""merge-padding: merge paddings of an image, and let the convolution pad if it can.
 
     %1 = pad_2d(%0) {padding=((0, 1), (0, 0))} : f32[?,8,7,3]
     %2 = pad_2d(%1) {padding=((0, 0), (1, 1))} : f32[?,8,9,3]
     %3 = convolution_2d(%2) {kernel=#…:f32[3,3,3,8], strides=(2, 2), padding=valid, …} : f32[?,3,4,8]
-becomes, where %0 is f32[?,7,7,3],
+becomes, if %0 is f32[?,7,7,3],
     %2 = pad_2d(%0) {padding=((0, 1), (1, 1))} : f32[?,8,9,3]
     %3 = convolution_2d(%2) {kernel=#…:f32[3,3,3,8], strides=(2, 2), padding=valid, …} : f32[?,3,4,8]
 and, with a padding of ((1, 1), (1, 1)) in all,
     %3 = convolution_2d(%0) {kernel=#…:f32[3,3,3,8], strides=(2, 2), padding=same, …} : f32[?,4,4,8]
 
-Valid, and exact, because a convolution with same padding reads zeros beside the image as well. Its windows
-must be the very same: as many, and the first one beginning as many pixels before the image. How many zeros
-lie behind the last window does not matter. Which they are depends on size and stride (of 8 pixels, a window
-of 3 at stride 2 pads none before and one after), so the size must be known. Must not fire for pools: what a
-maximum takes for padding is less than every number, and an average does not count it. Nor where something
-else than such convolutions reads the padded image, which would still have to be made.
+Valid, and exact, because a convolution with same padding also reads zeros around the image. Its windows must
+be the same: as many, and the first one starting as many pixels before the image. The number of zeros after
+the last window does not matter. The windows depend on size and stride (for 8 pixels, a window of 3 at stride
+2 pads none before and one after), so the size must be known. Must not fire for pools: the padding of a
+maximum is less than every number, and an average does not count it. Nor if anything but such convolutions
+reads the padded image, which would still have to be computed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sensenet.passes.infrastructure.rules import Declined, Uses, also_read, rewr
 
 
 def merge_two(node: Node, uses: Uses) -> Value | Declined | None:
-    """One padding for two in a row."""
+    """Return one padding for two in a row."""
     if not isinstance(node.op, Pad2D):
         return None
     (x,) = node.inputs
@@ -45,7 +45,7 @@ def merge_two(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def pad_in_convolution(node: Node, uses: Uses) -> Value | Declined | None:
-    """The convolution with same padding on the image that was padded."""
+    """Return the convolution with same padding on the image that was padded."""
     if not isinstance(node.op, CONVOLUTIONS):
         return None
     (x,) = node.inputs
@@ -57,7 +57,7 @@ def pad_in_convolution(node: Node, uses: Uses) -> Value | Declined | None:
 
 
 def _pads_as_much(reader: Node, x: Value) -> bool:
-    """Whether the reader of x, which is padded, is a convolution that could pad by itself."""
+    """Return whether the reader of padded x is a convolution that could do the padding."""
     layer, padding = reader.op, x.op
     if not isinstance(padding, Pad2D) or not isinstance(layer, CONVOLUTIONS):
         return False
@@ -71,7 +71,7 @@ def _pads_as_much(reader: Node, x: Value) -> bool:
 
 
 def _same_windows(size: int, padding: Pair, window: int, stride: int) -> bool:
-    """Whether the windows in an axis padded by so much are those of same padding."""
+    """Return whether the windows along a padded axis are those of same padding."""
     count = count_windows(size + sum(padding), window, stride, Padding.VALID)
     return (
         count == count_windows(size, window, stride, Padding.SAME)

@@ -1,4 +1,4 @@
-"""merge-parallel-dense: dense layers whose results stand side by side become one.
+"""merge-parallel-dense: merge dense layers whose results are concatenated.
 
     %1 = dense(%0) {kernel=#…:f32[20,8], bias=…, activation=relu} : f32[?,8]
     %2 = dense(%0) {kernel=#…:f32[20,4], bias=…, activation=relu} : f32[?,4]
@@ -13,18 +13,18 @@ becomes
     %6 = concatenate(%1, %2) {axis=-1} : f32[?,12]
     %5 = dense(%6) {kernel=#…:f32[12,6], bias=…, activation=relu} : f32[?,6]
 
-Layers that read the same share its product. Those that read different values get a block-diagonal kernel on
-these side by side, so that the layers below may be merged likewise, down to where all read the same.
+Layers that read the same value share a product. Layers that read different values get a block-diagonal kernel
+on their concatenation, so that the layers below may be merged likewise, down to a shared input.
 
 Valid because a result depends on its own column of the kernel alone, and zeros add nothing, up to the order
-in which products are summed. (A value that is not finite makes 0 · x NaN for its neighbours too; their mean
+in which products are summed. (A value that is not finite makes 0 · x NaN for its neighbors too; their mean
 would not be finite either.) Eight networks of 8 units in each layer take 301 → 184 µs for a row in
 TensorFlow, 149 → 27 in NumPy and 2.7 → 1.7 in LiteRT (benchmarks/ensembles.py).
 
-Must not fire where the activations differ or look at several columns (softmax), where something else reads a
-layer, nor where the kernel would have more weights than those that it stands for and more than
-`LARGEST_BLOCK`: the zeros would cost more than the ops. Nor where nothing joins the results: a product that
-is shared and then sliced takes 0.7 to 1.4 times as long for one row, but mostly 1.1 to 2 times for 10,000.
+Must not fire if the activations differ or read several columns (softmax), if something else reads a layer,
+nor if the kernel would have more weights than those that it replaces and more than `LARGEST_BLOCK`: the zeros
+would cost more than the ops. Nor if the results are not concatenated: a product that is shared and then
+sliced takes 0.7 to 1.4 times as long for one row, but mostly 1.1 to 2 times for 10,000.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from sensenet.passes.simplify_rearrangements import flatten_concatenation
 
 
 def merge_adjacent_layers(node: Node, uses: Uses) -> Value | None:
-    """The concatenation with one layer for each run of layers that may be merged, as far as that pays."""
+    """Return the concatenation with one layer for each run of layers for which merging pays."""
     if not isinstance(node.op, Concatenate) or not joins_columns(node.value):
         return None
     merged: list[Value] = []
@@ -60,7 +60,7 @@ def merge_adjacent_layers(node: Node, uses: Uses) -> Value | None:
 
 
 def _activation(value: Value, uses: Uses) -> ActivationFunction | None:
-    """The activation of a layer on rows that is read once, if it works element by element."""
+    """Return the activation of a layer on rows that is read once, if it works element by element."""
     op = value.op
     if not isinstance(op, Dense) or not op.activation.elementwise:
         return None
@@ -68,7 +68,7 @@ def _activation(value: Value, uses: Uses) -> ActivationFunction | None:
 
 
 def _part(values: Iterable[Value]) -> list[ParallelLayers]:
-    """The layers in groups, each of as many as pays to merge."""
+    """Return the layers in groups that pay to merge."""
     groups: list[ParallelLayers] = []
     for value in values:
         longer = ParallelLayers(values=(*groups[-1].values, value)) if groups else None
@@ -80,7 +80,7 @@ def _part(values: Iterable[Value]) -> list[ParallelLayers]:
 
 
 def _merge(parallel: ParallelLayers, name: str) -> Value:
-    """One layer for all of these, named so or after the first; the layer itself where there is one only."""
+    """Return one layer for all, named `name` or after the first; a single layer stays itself."""
     first, *others = parallel.values
     if not others:
         return first

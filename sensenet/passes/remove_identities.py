@@ -1,4 +1,4 @@
-"""remove-identities: ops that give back their input.
+"""remove-identities: remove ops that return their input.
 
     %1 = dropout(%0) {kind=zero, rate=0.5, block_size=1} : f32[?,4]
     %2 = activation(%1) {function=linear} : f32[?,4]
@@ -6,14 +6,14 @@
 becomes
     %3 = dense(%0) {…} : f32[?,2]
 
-Dropout works in training only. Others that change nothing: a linear activation, an average or concatenation
-of one, a cast to the same dtype, a reshape or flattening to the same shape, a transposition in order, a slice
-of everything, a gather of all positions in order; a padding of nothing, a pool of single pixels, an
-enlargement to the same size.
+Dropout has an effect in training only. Other identities: a linear activation, an average or concatenation of
+one value, a cast to the same dtype, a reshape or flattening to the same shape, a transposition in order, a
+slice of everything, a gather of all positions in order; a padding of zero width, a pool of single pixels, an
+upsampling by 1.
 
 Valid because each result is its input bit for bit; -O0 keeps them all, so that a network can be trained
-further. Must not fire where a size is unknown, so that the positions might not be all of them, or where the
-shape would be another one.
+further. Must not fire if a size is unknown, so that the op might not select all positions, or if the shape
+would change.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 
 
 def remove_identity(node: Node, _: Uses) -> Value | None:
-    """The node's input, where the op gives it back."""
+    """Return the node's input, if the op returns it unchanged."""
     if len(node.inputs) != 1:
         return None
     (x,) = node.inputs
@@ -39,12 +39,12 @@ def remove_identity(node: Node, _: Uses) -> Value | None:
 
 
 def _is_identity(op: Op, x: TensorType) -> bool:
-    """Whether an op of one input gives it back; the result is known to have the input's type."""
+    """Return whether an op of one input returns it unchanged, given that the types are equal."""
     match op:
         case Dropout() | Activation(function=ActivationFunction.LINEAR) | Average() | Concatenate() | Cast():
             return True
         case Reshape():
-            return x.shape.count(None) <= 1  # two unknown sizes might change places
+            return x.shape.count(None) <= 1  # two unknown sizes might be swapped
         case Flatten():
             return x.rank == 2
         case Transpose(permutation=permutation):

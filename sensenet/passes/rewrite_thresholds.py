@@ -1,4 +1,4 @@
-"""rewrite-thresholds: forests read the columns as they come in, not the standardised features.
+"""rewrite-thresholds: make forests read raw columns instead of standardized features.
 
     %1 = standardize(%0) {mean=f32[2]{10.0, 0.0}, stdev=f32[2]{2.0, 1.0}} : f32[?,2]
     %3 = concatenate(%1, %2) {axis=-1} : f32[?,5]
@@ -7,13 +7,14 @@
 becomes
     %5 = forest(%0) {feature=i32[3]{0, 0, 0}, threshold=f32[3]{13.0, 0.0, 0.0}, …} : f32[?,1]
 
-The standardisation may then go into the first layer, and no backend can break a tie: TensorFlow's
-optimizer turns a division by a constant into a product, which differs in the last bit for a quarter of all
-values. A forest that reads one-hot columns too has them joined to the raw columns once more.
+The standardization can then be folded into the first layer, and no backend can decide a tie differently:
+TensorFlow's optimizer turns a division by a constant into a product, which differs in the last bit for a
+quarter of all values. For a forest that also reads one-hot columns, these are joined to the raw columns
+again.
 
 Valid because a threshold is replaced by the one float32 number that decides the same way for every float32
 input, infinities and NaN too (see `thresholds`); slices, gathers and concatenations only renumber features.
-Must not fire through a negative stdev: the branches would change places, and NaN would go with them.
+Must not fire through a negative stdev: the branches would be swapped, and NaN would take the wrong one.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 
 
 def read_sources(node: Node, _: Uses) -> Value | None:
-    """The forest on the values that its features come from, through whatever moves columns."""
+    """Return the forest on the sources of its features, through all ops that only move columns."""
     if not isinstance(node.op, Forest):
         return None
     (x,) = node.inputs
@@ -47,7 +48,7 @@ def read_sources(node: Node, _: Uses) -> Value | None:
 
 
 def read_before_standardization(node: Node, _: Uses) -> Value | None:
-    """The forest on what was standardised, with thresholds that decide as before."""
+    """Return the forest on raw columns, with equivalent thresholds."""
     if not isinstance(node.op, Forest):
         return None
     (x,) = node.inputs
@@ -72,7 +73,7 @@ def read_before_standardization(node: Node, _: Uses) -> Value | None:
 
 
 def _rises(op: Standardize) -> bool:
-    """Whether the results never fall where the inputs grow, column by column."""
+    """Return whether the results increase monotonically with the inputs, column by column."""
     return len(op.mean.shape) <= 1 and len(op.stdev.shape) <= 1 and bool(np.all(op.stdev.array > 0))
 
 

@@ -1,4 +1,4 @@
-"""Names of `sensenet.passes.infrastructure.selection`, at the path where they were before."""
+"""Names of `sensenet.passes.infrastructure.selection`, under their former path."""
 
 from __future__ import annotations
 

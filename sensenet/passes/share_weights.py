@@ -1,12 +1,12 @@
-"""share-weights: layers that are equal keep one copy of their weights.
+"""share-weights: let equal layers share one copy of their weights.
 
     %a = convolution_2d(%0) {kernel=#9f3a…, …} : f32[?,8,8,4]
     %b = convolution_2d(%1) {kernel=#9f3a…, …} : f32[?,8,8,4]
-reads the same afterwards: only that both nodes hold the same op, and so the same arrays.
+prints the same afterwards, but both nodes hold the same op, and so the same arrays.
 
-A row's images go through one image network, whose nodes hold the same ops when they are imported. Passes
-that change weights then make equal ops of equal ones, each with arrays of its own. Memory holds them once
-after this, and backends find equal weights by identity: a Keras layer is made once and applied several times.
+All images of a row go through one image network, whose nodes hold the same ops when they are imported. Passes
+that change weights replace equal ops by equal ops, each with its own arrays. Afterwards memory holds them
+once, and backends find equal weights by identity: a Keras layer is created once and applied several times.
 
 Valid because ops never change. Must not fire for weights that differ in a single bit. They are hashed only
 for ops whose first few weights are the same.
@@ -23,11 +23,11 @@ from sensenet.ir.printer import tensors_of
 from sensenet.passes.infrastructure.rules import Pass
 
 COMPARED = 16
-"""As many numbers of each weight are looked at before all are hashed."""
+"""Numbers of each weight that are compared before all are hashed."""
 
 
 def share_weights(graph: Graph) -> Graph:
-    """The graph in which the first of several equal ops with weights stands for all."""
+    """Return the graph with the first of several equal ops with weights instead of all."""
     seen: dict[object, list[Op]] = defaultdict(list)
 
     def share(node: Node) -> Sequence[Value]:
@@ -47,7 +47,7 @@ def share_weights(graph: Graph) -> Graph:
 
 
 def _outline(op: Op) -> tuple[object, ...]:
-    """What equal ops have in common, and different ones seldom: shape and beginning of each weight."""
+    """Return a key that equal ops share and different ones rarely: shape and first numbers of each weight."""
     return tuple((tensor.shape, tensor.array.reshape(-1)[:COMPARED].tobytes()) for tensor in tensors_of(op))
 
 

@@ -1,23 +1,23 @@
-"""simplify-rearrangements: ops that only move numbers, one on the results of another, become one.
+"""simplify-rearrangements: merge successive ops that only move numbers.
 
     %2 = concatenate(%0, %1) {axis=-1} : f32[?,5]
     %3 = gather(%2) {axis=-1, indices=i32[3]{2, 1, 0}} : f32[?,3]
     %4 = gather(%3) {axis=-1, indices=i32[2]{1, 2}} : f32[?,2]
     %5 = concatenate(%2, %4) {axis=-1} : f32[?,7]
-becomes, where %0 is f32[?,3],
+becomes, if %0 is f32[?,3],
     %4 = gather(%0) {axis=-1, indices=i32[2]{1, 0}} : f32[?,2]
     %5 = concatenate(%0, %1, %4) {axis=-1} : f32[?,7]
 
-A selection of a selection is one selection of what the first selects from; a selection of a concatenation
-that falls into one part is a selection of that part; a concatenation of concatenations is one of all their
-parts; neighbors in one that are slices of one value, each from where the last ended, are one slice; a gather
-of consecutive positions is a slice. A reshape or flattening of another is one reshape, a transposition of a
-transposition is one. What then gives back its input goes.
+A selection of a selection becomes one selection from the input of the first; a selection from one part of a
+concatenation becomes a selection from that part; a concatenation of concatenations becomes one of all their
+parts; adjacent slices of one value in a concatenation become one slice; a gather of consecutive positions
+becomes a slice. A reshape or flattening of another becomes one reshape, a transposition of a transposition
+one transposition. Identities that result are removed.
 
-Valid because only the way that numbers are moved changes, not their values. Pays even where the inner op is
-read by others too: nothing is moved that was not moved before. Must not fire across different axes, nor for a
-selection that needs several parts, which would take more ops; nor where a shape has two unknown sizes, or no
-entries, so that it would not follow from their number.
+Valid because only the way that numbers are moved changes, not their values. Pays even if the inner op has
+other readers: nothing is moved that was not moved before. Must not fire across different axes, nor for a
+selection from several parts, which would take more ops; nor if a shape has two unknown sizes, or no entries,
+so that it could not be inferred.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sensenet.passes.remove_identities import remove_identity
 
 
 def compose_selections(node: Node, _: Uses) -> Value | None:
-    """Slice or gather of a slice or gather on the same axis: one of the two together."""
+    """Return one slice or gather for two in a row on the same axis."""
     outer = selected_positions(node.op)
     if outer is None:
         return None
@@ -46,7 +46,7 @@ def compose_selections(node: Node, _: Uses) -> Value | None:
 
 
 def select_from_part(node: Node, _: Uses) -> Value | None:
-    """Slice or gather of a concatenation on the same axis, all from one part: of that part alone."""
+    """Return a slice or gather of one part of a concatenation on the same axis."""
     positions = selected_positions(node.op)
     if positions is None or not len(positions):
         return None
@@ -66,7 +66,7 @@ def select_from_part(node: Node, _: Uses) -> Value | None:
 
 
 def flatten_concatenation(node: Node, _: Uses) -> Value | None:
-    """Concatenation of concatenations on the same axis: one of all their parts."""
+    """Return one concatenation for concatenations of concatenations on the same axis."""
     if not isinstance(node.op, Concatenate):
         return None
     axis = _axis(node.value)
@@ -78,14 +78,14 @@ def flatten_concatenation(node: Node, _: Uses) -> Value | None:
 
 
 def slice_consecutive(node: Node, _: Uses) -> Value | None:
-    """Gather of consecutive positions: a slice."""
+    """Return a slice for a gather of consecutive positions."""
     if not isinstance(node.op, Gather) or not _consecutive(node.op.indices.array):
         return None
     return _select(node.inputs[0], _axis(node.value), node.op.indices.array, node.name)
 
 
 def join_neighboring_slices(node: Node, _: Uses) -> Value | None:
-    """Concatenation of slices of one value, each from where the last ended: of one slice."""
+    """Return the concatenation with adjacent slices of one value merged."""
     if not isinstance(node.op, Concatenate):
         return None
     axis = _axis(node.value)
@@ -101,7 +101,7 @@ def join_neighboring_slices(node: Node, _: Uses) -> Value | None:
 
 
 def _goes_on(first: Value, second: Value, axis: int) -> bool:
-    """Whether two values are slices on an axis, of one value, and the second begins where the first ends."""
+    """Return whether two values are adjacent slices of one value on an axis."""
     match first.op, second.op:
         case Slice(stop=stop), Slice(start=start) if stop == start:
             return first.node.inputs == second.node.inputs and _axis(first) == _axis(second) == axis
@@ -109,7 +109,7 @@ def _goes_on(first: Value, second: Value, axis: int) -> bool:
 
 
 def _axis(value: Value) -> int:
-    """The axis, counted from the first, on which a value's op (slice, gather or concatenation) works."""
+    """Return the non-negative axis of a value's slice, gather or concatenation."""
     axis: int = value.op.axis  # type: ignore[attr-defined]
     return axis % value.type.rank
 
@@ -119,7 +119,7 @@ def _consecutive(positions: Array) -> bool:
 
 
 def _select(x: Value, axis: int, positions: Array, name: str) -> Value:
-    """A slice or gather of these positions; the axis is written as -1 where it is the last."""
+    """Return a slice or gather of these positions; the last axis is written as -1."""
     written = -1 if axis == x.type.rank - 1 else axis
     if _consecutive(positions):
         start = int(positions[0])

@@ -57,7 +57,7 @@ def relu_to_tanh(node, uses):
 
 @pytest.mark.parametrize("rule", [flip_functions, grow_forever])
 def test_a_looping_rule_is_named(rule):
-    with pytest.raises(PassError, match=f"rule {rule.__name__} does not come to an end .*node 'activation"):
+    with pytest.raises(PassError, match=f"rule {rule.__name__} does not terminate .*node 'activation"):
         rewriting_pass("loop", rule).run(chain(RELU))
 
 
@@ -259,7 +259,7 @@ def test_each_pass_says_what_it_does_and_when_it_must_not(name):
     text = inspect.getdoc(module)
     assert text.startswith(f"{name}: ")
     assert "\n    %" in text
-    assert "becomes" in text or "reads the same" in text
+    assert "becomes" in text or "prints the same" in text
     assert "Valid" in text
     assert len(inspect.getsource(module).splitlines()) <= 150
 

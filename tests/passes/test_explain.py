@@ -15,7 +15,7 @@ ANOTHER_READER = "has another reader"
 MORE_WEIGHTS = "would have more weights than the two"
 PADS_LESS = "not every reader of 'p' would pad as much by itself"
 CANCELS = "large numbers would cancel"
-AMPLIFIED = "so large that other rounding would show"
+AMPLIFIED = "so large that different rounding would show"
 
 REASONS = {
     "flatten-before-scaling/leaves_large_means": "not every reader of 'f' is a dense layer",

@@ -1,1 +1,1 @@
-"""What several passes ask about a graph."""
+"""Analyses of a graph that several passes share."""

@@ -1,4 +1,4 @@
-"""What is done to pixels before a network: (source - mean) / stdev, as a standardisation or a subtraction."""
+"""Finds how pixels are centered before a network: (source - mean) / stdev."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Centered:
 
 
 def find_centered(value: Value) -> Centered | None:
-    """What a standardisation, or the subtraction of a constant, does to images; None for other values."""
+    """Return how a standardization or the subtraction of a constant centers images, else None."""
     if value.type.rank != 4 or value.type.dtype is not DType.FLOAT32 or not value.node.inputs:
         return None
     source, *others = value.node.inputs

@@ -1,4 +1,4 @@
-"""Where the columns of a matrix come from, through ops that only move columns."""
+"""Traces the columns of a matrix to their sources, through ops that only move columns."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sensenet.passes.infrastructure.rules import Uses
 
 
 def width(value: Value) -> int | None:
-    """The size of the last axis, where it is known."""
+    """Return the size of the last axis, if it is known."""
     return value.type.shape[-1]
 
 
 def starts(values: Sequence[Value]) -> Array:
-    """int64[n]: where each of some values begins when they stand side by side; all widths are known."""
+    """Return int64[n]: the first column of each value when they are concatenated; all widths are known."""
     return np.cumsum([0, *(width(value) or 0 for value in values[:-1])])
 
 
 def joins_columns(value: Value) -> bool:
-    """Whether a value is other values, of known widths, side by side on the last axis."""
+    """Return whether a value is a concatenation, on the last axis, of values of known widths."""
     rank = value.type.rank
     return (
         isinstance(value.op, Concatenate)
@@ -35,17 +35,17 @@ def joins_columns(value: Value) -> bool:
 
 
 def parts(value: Value) -> tuple[Value, ...]:
-    """The values that a concatenation of columns joins, or the value alone."""
+    """Return the values that a concatenation of columns joins, or the value alone."""
     return value.node.inputs if joins_columns(value) else (value,)
 
 
 def join(values: Sequence[Value], name: str) -> Value:
-    """The values side by side on the last axis."""
+    """Return the values concatenated on the last axis."""
     return values[0] if len(values) == 1 else apply(Concatenate(), *values, name=name).value
 
 
 def reaches_only(value: Value, uses: Uses, accept: Callable[[Node], bool]) -> bool:
-    """Whether `accept` holds for all that reads a value, by itself or in a concatenation of columns."""
+    """Return whether `accept` holds for all readers of a value, and of concatenations that contain it."""
 
     def reads(node: Node) -> bool:
         return accept(node) or (joins_columns(node.value) and uses.only_by(node.value, accept))
@@ -54,7 +54,7 @@ def reaches_only(value: Value, uses: Uses, accept: Callable[[Node], bool]) -> bo
 
 
 def selected_positions(op: Op) -> Array | None:
-    """The positions on its axis that a slice or gather takes, in order; None for other ops."""
+    """Return the positions on its axis that a slice or gather takes, in order; None for other ops."""
     match op:
         case Slice(start=start, stop=stop):
             return np.arange(start, stop)
@@ -73,10 +73,10 @@ class Columns:
 
 
 def trace(matrix: Value, columns: Array) -> Columns:
-    """Where some columns of a matrix (rank 2) come from: the sources are no slices, gathers, concatenations.
+    """Return the sources of some columns of a matrix (rank 2), none of them a slice, gather or concatenation.
 
-    The sources stand in the order in which concatenations name them, whatever order is asked for, so that
-    what reads several parts of one matrix is found to read the same sources in the same order.
+    The sources have the order in which concatenations name them, whatever order of columns is asked for, so
+    that readers of several parts of one matrix have the same sources in the same order.
     """
     number: dict[Value, int] = {}
     source, index = np.zeros_like(columns), np.zeros_like(columns)

@@ -1,4 +1,4 @@
-"""Forests that can be one op: they read the same rows, and none of them needs another's answer."""
+"""Finds forests that can be one op: they read the same rows, and none reads the answer of another."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
 from sensenet.passes.analysis.columns import joins_columns, parts, width
 
 Tie = tuple[int, Value]
-"""What a forest may have in common with others: the forests below it on the longest way, and rows."""
+"""What forests of a family share: the number of forests below on the longest path, and the rows."""
 
 
 def find_family(graph: Graph) -> Sequence[Value]:
-    """Two forests or more that read the same rows, and none of them another; nothing where there are none.
+    """Return at least two forests that read the same rows and not each other; nothing if there are none.
 
-    Rows are known to be the same where forests read columns of one matrix, or stand in one concatenation. Of
-    forests as far from the inputs as each other none reads another.
+    Rows are known to be the same if forests read columns of one matrix or belong to one concatenation.
+    Forests at the same distance from the inputs do not read each other.
     """
     joins = [node for node in graph.nodes if joins_columns(node.value)]
     families: list[tuple[set[Tie], list[Value]]] = []
@@ -38,13 +38,13 @@ def find_family(graph: Graph) -> Sequence[Value]:
 
 
 def _rows(value: Value) -> Value:
-    """The value from which each row of a matrix is made by itself."""
+    """Return the value whose rows determine the rows of a matrix one by one."""
     while isinstance(value.op, Standardize | OneHot) or selects_columns(value):
         (value,) = value.node.inputs
     return value
 
 
 def selects_columns(value: Value) -> bool:
-    """Whether a value is a slice or gather on the last axis."""
+    """Return whether a value is a slice or gather on the last axis."""
     rank = value.type.rank
     return isinstance(value.op, Slice | Gather) and value.op.axis % rank == rank - 1

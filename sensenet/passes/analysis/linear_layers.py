@@ -1,8 +1,8 @@
-"""Layers that are linear up to their activation, and what can be worked into their weights.
+"""Layers that are linear up to their activation, and the rewrites that change only their weights.
 
 Dense layers and the three kinds of convolution are activation(L(x) + bias), with L linear: the channels of
-what L reads may be scaled and shifted in its first kernel and the bias, those of its results in its last
-kernel and the bias. A separable convolution has two kernels; the others have one, which is both.
+its input may be scaled and shifted in its first kernel and the bias, those of its results in its last kernel
+and the bias. A separable convolution has two kernels; the others have one, which is both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sensenet.passes.infrastructure.rules import Declined
 
 Convolution = Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D
 Mixing = Convolution2D | SeparableConvolution2D
-"""The convolutions of whose results each is made of all channels."""
+"""The convolutions each of whose results depends on all channels."""
 
 LinearLayer = Dense | Convolution
 
@@ -34,17 +34,17 @@ LINEAR_LAYERS = (Dense, *CONVOLUTIONS)
 
 
 def is_linear(op: Op) -> TypeGuard[LinearLayer]:
-    """Whether an op is a layer without an activation."""
+    """Return whether an op is a layer without an activation."""
     return isinstance(op, LINEAR_LAYERS) and op.activation is ActivationFunction.LINEAR
 
 
 def is_convolution(node: Node) -> bool:
-    """Whether a node applies a convolution of any kind."""
+    """Return whether a node applies a convolution of any kind."""
     return isinstance(node.op, CONVOLUTIONS)
 
 
 def reads_padding(layer: LinearLayer, x: TensorType) -> bool:
-    """Whether a layer reads zeros beside the images x; so it counts where their size is unknown."""
+    """Return whether a layer reads zeros around the images x; true if their size is unknown."""
     if isinstance(layer, Dense) or layer.padding is Padding.VALID:
         return False
     return any(
@@ -54,14 +54,14 @@ def reads_padding(layer: LinearLayer, x: TensorType) -> bool:
 
 
 def bias_of(layer: LinearLayer) -> Weights:
-    """float64[out]: the bias, zeros where a layer has none."""
+    """Return float64[out]: the bias, zeros if the layer has none."""
     if layer.bias is not None:
         return layer.bias.float64
     return np.zeros(layer.units if isinstance(layer, Dense) else layer.filters)
 
 
 def response(layer: LinearLayer, pixel: Weights) -> Sums:
-    """What a layer makes, before its bias, of images in which every pixel is this one."""
+    """Return the layer's result, before its bias, on images in which every pixel equals `pixel`."""
     kernel = as_sums(_kernel(layer, _first_kernel(layer)).float64)
     total = kernel.map(lambda taps: taps.sum(axis=tuple(range(taps.ndim - 2))))
     mixes = isinstance(layer, Dense | Convolution2D)
@@ -72,12 +72,12 @@ def response(layer: LinearLayer, pixel: Weights) -> Sums:
 
 
 def apply_layer(layer: LinearLayer | Declined, x: Value, name: str) -> Value | Declined:
-    """The layer's results on x, unless its weights were declined."""
+    """Return the layer's results on x, unless its weights were declined."""
     return layer if isinstance(layer, Declined) else apply(layer, x, name=name).value
 
 
 def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | Declined:
-    """The linear layer whose results are y · scale + shift, by channel, where those of `layer` are y.
+    """Return the linear layer with results y · scale + shift, by channel, for results y of `layer`.
 
     Declines beyond the limits of `weights`.
     """
@@ -90,7 +90,7 @@ def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearL
 
 
 def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLayer | Declined:
-    """The layer that makes of x what `layer` makes of x · scale + shift, by channel.
+    """Return the layer whose result on x is that of `layer` on x · scale + shift, by channel.
 
     With a shift, the layer must not read padding: the zeros would have to be shifted too. Declines
     beyond the limits of `weights`.
@@ -102,7 +102,7 @@ def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLa
 
 
 def permute_inputs(layer: Mixing, order: Array) -> Mixing:
-    """The layer that makes of x what `layer` makes of x[..., order]; order is a permutation."""
+    """Return the layer whose result on x is that of `layer` on x[..., order]; order is a permutation."""
     inverse = np.argsort(order)
     if isinstance(layer, Convolution2D):
         return evolve(layer, kernel=Tensor.owning(layer.kernel.array[:, :, inverse]))
@@ -116,11 +116,11 @@ def permute_inputs(layer: Mixing, order: Array) -> Mixing:
 
 
 def _first_kernel(layer: LinearLayer) -> str:
-    """The attribute of the kernel [..., in, out or multiplier] that takes the input."""
+    """Return the attribute of the kernel [..., in, out or multiplier] that takes the input."""
     return "depth_kernel" if isinstance(layer, SeparableConvolution2D) else "kernel"
 
 
 def _kernel(layer: LinearLayer, name: str) -> Tensor:
-    """A kernel; its float32 array times float64 factors is float64."""
+    """Return a kernel; its float32 array times float64 factors is float64."""
     kernel: Tensor = getattr(layer, name)
     return kernel

@@ -1,4 +1,4 @@
-"""How large weights may be for a graph to answer as before, up to rounding, when a pass rounds otherwise."""
+"""Bounds on weights within which a pass that changes rounding keeps the answers, up to rounding."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ SMALLEST, LARGEST = 2.0**-64, 2.0**64
 of two such numbers are neither infinite nor rounded to fewer digits."""
 
 SMALLEST_DEVIATION = 2.0**-100
-"""Columns in small units have small deviations; what is divided by smaller ones may come near 3e38."""
+"""Columns in small units have small deviations; quotients by smaller ones may come near 3e38."""
 
 ADDS_OR_COMPARES = (Constant, Forest, Lookup)
-"""Ops whose numbers are no factors, but thresholds and leaves."""
+"""Ops whose numbers are thresholds and leaves, not factors."""
 
 
 def in_range(weight: Tensor) -> bool:
-    """Whether the largest magnitude is from `SMALLEST` to `LARGEST`; or all numbers are 0."""
+    """Return whether the largest magnitude is from `SMALLEST` to `LARGEST`; or all numbers are 0."""
     return weight.largest == 0 or SMALLEST <= weight.largest <= LARGEST
 
 
 def amplifies(op: Op) -> bool:
-    """Whether an op multiplies by such large numbers that each rounding error before it shows after it.
+    """Return whether an op multiplies by numbers so large that any rounding error before it shows.
 
-    What is infinite behind it in one network may be a finite answer; a pass that adds zeros times that
-    number makes it NaN.
+    Otherwise a value after it that is infinite in one network could still lead to a finite answer, and a pass
+    that adds zeros times that value would make the answer NaN.
     """
     if isinstance(op, ADDS_OR_COMPARES):
         return False

@@ -1,4 +1,4 @@
-"""Dense layers that work side by side, as one layer: where their kernels stand in its kernel."""
+"""Parallel dense layers as one layer with a block-diagonal kernel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ParallelLayers:
 
     @property
     def sources(self) -> tuple[Value, ...]:
-        """What the layers read, each value once."""
+        """The inputs of the layers, each value once."""
         return tuple(dict.fromkeys(value.node.inputs[0] for value in self.values))
 
     @property
@@ -45,12 +45,12 @@ class ParallelLayers:
         return self.size <= max(sum(layer.kernel.array.size for layer in self.layers), LARGEST_BLOCK)
 
     def side_by_side(self) -> tuple[Weights, Weights]:
-        """That kernel, and its bias: zeros where a result does not depend on a source."""
+        """Return that kernel and its bias: zeros where a result does not depend on a source."""
         kernel = self._place(list(starts(self.values)), sum(layer.units for layer in self.layers))
         return kernel.value, np.concatenate([bias_of(layer) for layer in self.layers])
 
     def sum(self) -> tuple[Sums, Sums]:
-        """The kernel and bias that make the sum of the results, which are equally wide."""
+        """Return the kernel and bias that make the sum of the results, which are equally wide."""
         kernel = self._place([0] * len(self.values), self.layers[0].units)
         biases = as_sums([bias_of(layer) for layer in self.layers])
         return kernel, biases.map(lambda rows: np.sum(rows, axis=0))

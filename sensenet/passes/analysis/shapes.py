@@ -1,4 +1,4 @@
-"""Reshapes, flattenings and transpositions of each other as one: rules of simplify-rearrangements."""
+"""Rules of simplify-rearrangements that merge reshapes, flattenings and transpositions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sensenet.passes.infrastructure.rules import Uses
 
 
 def compose_shapes(node: Node, _: Uses) -> Value | None:
-    """Reshape or flattening of a reshape or flattening: one reshape."""
+    """Return one reshape for a reshape or flattening of another."""
     if not isinstance(node.op, Reshape | Flatten):
         return None
     (x,) = node.inputs
@@ -19,7 +19,7 @@ def compose_shapes(node: Node, _: Uses) -> Value | None:
 
 
 def compose_transpositions(node: Node, _: Uses) -> Value | None:
-    """Transposition of a transposition: one."""
+    """Return one transposition for a transposition of another."""
     if not isinstance(node.op, Transpose):
         return None
     (x,) = node.inputs

@@ -1,4 +1,4 @@
-"""What several networks of one shape give, stacked: f32[n, b, units], the network before the row."""
+"""Stacked results of several networks of one shape: f32[n, b, units], with the network as first axis."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from sensenet.passes.analysis.columns import width
 
 
 def stack(values: Sequence[Value], name: str) -> Value:
-    """f32[n, b, units] of n values f32[b, units]; units are known."""
+    """Return f32[n, b, units] of n values f32[b, units]; units are known."""
     stacks = [apply(_row(value), value, name=f"{value.node.name}_stacked").value for value in values]
     return join_stacks(stacks, name)
 
 
 def join_stacks(stacks: Sequence[Value], name: str) -> Value:
-    """The stacks one after the other."""
+    """Return the stacks concatenated on the first axis."""
     return stacks[0] if len(stacks) == 1 else apply(Concatenate(axis=0), *stacks, name=name).value
 
 
 def unstack(value: Value) -> list[Value]:
-    """Each network's values of a stack of known height, without the stack where it can do without.
+    """Return the values of each network of a stack of known height, without building the stack if possible.
 
-    That is, what it was made of: rows or columns, and activations and sums of other stacks.
+    They come from the inputs of the stack: rows or columns, and activations and sums of other stacks.
     """
     op, inputs, name = value.op, value.node.inputs, value.node.name
     height = value.type.shape[0] or 0
@@ -51,17 +51,17 @@ def _is_stack(value: Value, height: int) -> bool:
 
 
 def _row(value: Value) -> Reshape:
-    """The op that makes of f32[b, units] a stack of one."""
+    """Return the op that reshapes f32[b, units] to a stack of one."""
     return Reshape(shape=(1, None, width(value)))
 
 
 def _columns(stacked: Value) -> Reshape:
-    """The op that parts f32[b, n · units] by network, before a transposition makes a stack of it."""
+    """Return the op that splits f32[b, n · units] by network, before a transposition to a stack."""
     return Reshape(shape=(None, stacked.type.shape[0], width(stacked)))
 
 
 def _cut_columns(value: Value, count: int, name: str) -> list[Value]:
-    """So many slices of f32[b, n · units] of equal width."""
+    """Return n slices of equal width of f32[b, n · units]."""
     units = (width(value) or 0) // count
     return [
         apply(Slice(start=start, stop=start + units), value, name=f"{name}_{index}").value

@@ -1,4 +1,4 @@
-"""Numbers that remember how large the terms were that were added up to make them."""
+"""Numbers that keep track of the size of the terms that they are sums of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Weights = npt.NDArray[np.float64]
 
 @frozen(eq=False)
 class Sums:
-    """float64 numbers, and of each the sum of the magnitudes of its terms, as running error analysis has it.
+    """float64 numbers, each with the sum of the magnitudes of its terms, as in running error analysis.
 
     A sum is rounded in proportion to its terms. Those that cancel leave a number next to which the rounding
     is large: 1e30 - 1e30 is 0 with a size of 2e30.
@@ -35,11 +35,11 @@ class Sums:
 
     @property
     def rest(self) -> Weights:
-        """float64 of the shape of the numbers: what is left if an input cancels the terms that were moved."""
+        """float64 in the shape of the numbers: the remainder if an input cancels the moved terms."""
         return self.value if self.kept is None else self.kept
 
     def moved(self) -> Sums:
-        """The numbers as terms that the network adds to an input, which may cancel them, before a layer."""
+        """Return the numbers as terms that the network adds to a layer's input, which may cancel them."""
         return Sums(self.value, self.size, np.zeros_like(self.value))
 
     def __add__(self, other: Sums | npt.ArrayLike) -> Sums:
@@ -62,7 +62,7 @@ class Sums:
         return Sums(self.value / divisor, self.size / np.abs(divisor), self.rest / divisor)
 
     def __matmul__(self, other: Sums | npt.ArrayLike) -> Sums:
-        """The matrix product, of sums without moved terms."""
+        """Return the matrix product, of sums without moved terms."""
         second = as_sums(other)
         return Sums(self.value @ second.value, self.size @ second.size)
 
@@ -73,10 +73,10 @@ class Sums:
         return as_sums(other) @ self
 
     def map(self, function: Callable[[Weights], Weights]) -> Sums:
-        """The numbers, none of them moved, after a function that rearranges them or adds some of them up."""
+        """Return the numbers, none of them moved, after a function that rearranges or sums them."""
         return Sums(function(self.value), function(self.size))
 
 
 def as_sums(numbers: Sums | npt.ArrayLike) -> Sums:
-    """The numbers, each a term by itself unless they are sums already."""
+    """Return the numbers, each a term by itself unless they are sums already."""
     return numbers if isinstance(numbers, Sums) else Sums(np.asarray(numbers, np.float64))

@@ -1,4 +1,4 @@
-"""The exact float32 threshold before a standardisation that decides as another does after it."""
+"""Finds the float32 threshold before a standardization that is equivalent to one after it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SIGN = np.int64(0x80000000)
 
 
 def raise_thresholds(threshold: Array, mean: Array, stdev: Array) -> Array:
-    """float32[n]: the t' for which x <= t' holds for the very same float32 x as (x - mean) / stdev <= t.
+    """Return float32[n]: the t' for which x <= t' holds for the same float32 x as (x - mean) / stdev <= t.
 
-    Every stdev is positive. Subtracting and dividing round to nearest, so the standardisation never falls
-    where x grows, and the x that pass are all those up to a largest one: it is found by bisection over the
-    float32 numbers in order, in 33 steps for all thresholds at once. NaN, which nothing passes, stays NaN.
+    Every stdev is positive. Subtracting and dividing round to nearest, so the standardization is monotonic,
+    and the x that pass are all those up to a largest one: it is found by bisection over the float32 numbers
+    in order, in 33 steps for all thresholds at once. A threshold of NaN, which no x passes, stays NaN.
     """
     standardize = Standardize(mean=Tensor.float32(mean), stdev=Tensor.float32(stdev))
     passing = np.full(threshold.shape, -_INFINITY, np.int64)
@@ -31,6 +31,6 @@ def raise_thresholds(threshold: Array, mean: Array, stdev: Array) -> Array:
 
 
 def _float_of(rank: Array) -> Array:
-    """The float32 number of a rank: 0 is 0, one more is the next larger number, up to infinity."""
+    """Return the float32 number of a rank: 0 has rank 0, the next larger number 1, up to infinity."""
     bits = np.where(rank < 0, -rank | _SIGN, rank)
     return bits.astype(np.uint32).view(np.float32)

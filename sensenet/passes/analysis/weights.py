@@ -1,7 +1,7 @@
-"""Arithmetic on weights, as every folding pass does it: in float64, stored as float32.
+"""Arithmetic on weights for all folding passes, in float64, stored as float32, and its limits.
 
-And its limits. What a pass makes of weights answers as they do up to rounding only as long as float32 holds
-them with all digits, and no large numbers cancel in a weight that the network would have added up itself.
+Changed weights give the same answers up to rounding only if float32 holds them with all digits and no large
+numbers cancel in a weight that the network would have summed itself.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Change = Callable[[Sums, Sums], tuple[Sums, Sums]]
 Layer = TypeVar("Layer", bound=Dense | Convolution2D | DepthwiseConvolution2D | SeparableConvolution2D)
 
 LARGEST_CANCELLATION = 2.0**8
-"""How much larger than their sum, or than 1, the terms of a weight may be in all: float32 then rounds away
-1.5e-5 of the sum. In the recorded models, 12 is the most."""
+"""The largest ratio of the terms of a weight, in total, to their sum or to 1: float32 then rounds away 1.5e-5
+of the sum. In the recorded models, the largest ratio is 12."""
 
 LARGEST_CANCELLATION_OF_PIXELS = 2.0**13
-"""The same in convolutions, whose answers are compared beside the largest: pixels of 0 to 255 may be centered
-in the bias of a window of some hundred weights."""
+"""The same for convolutions, whose answers are compared relative to the largest one: pixels of 0 to 255 may
+be centered in the bias of a window of some hundred weights."""
 
 NOT_FINITE = Declined("a weight would not be finite in float32")
 OUT_OF_RANGE = Declined("a weight would be near the ends of float32's range")
@@ -38,9 +38,9 @@ CANCELS = Declined("large numbers would cancel in a weight, and leave their roun
 
 
 def with_weights(layer: Layer, kernels: Mapping[str, Sums], bias: Sums) -> Layer | Declined:
-    """The layer with other kernels, by attribute, and another bias; declines beyond the limits here.
+    """Return the layer with new kernels, by attribute, and a new bias; decline beyond the limits here.
 
-    A layer without bias stays without if it would be zeros.
+    A layer without a bias stays without one if the new bias would be zeros.
     """
     limit = LARGEST_CANCELLATION if isinstance(layer, Dense) else LARGEST_CANCELLATION_OF_PIXELS
     rounded = round_weights([*kernels.values()], bias, limit)
@@ -55,7 +55,7 @@ def with_weights(layer: Layer, kernels: Mapping[str, Sums], bias: Sums) -> Layer
 def round_weights(
     kernels: Sequence[Sums], bias: Sums, limit: float = LARGEST_CANCELLATION
 ) -> tuple[Tensor, ...] | Declined:
-    """The kernels and the bias in float32; declines beyond the limits here.
+    """Return the kernels and the bias in float32; decline beyond the limits here.
 
     The last axis of each is that of the results.
     """
@@ -71,16 +71,16 @@ def round_weights(
 
 
 def cancels(sums: Sums, limit: float = LARGEST_CANCELLATION) -> bool:
-    """Whether the terms of a sum are more than `limit` times as large as what may be left of it, and as 1."""
+    """Return whether the terms of a sum exceed `limit` times the larger of its remainder and 1."""
     if sums.terms is None:
         return False
     return bool(np.any(sums.terms > limit * np.maximum(np.abs(sums.rest), 1.0)))
 
 
 def apply_changed(layer: Dense, change: Change, x: Value, name: str) -> Value | Declined:
-    """The layer with `change(kernel, bias)` for its weights, on x; declines beyond the limits here.
+    """Return the layer with the weights `change(kernel, bias)`, on x; decline beyond the limits here.
 
-    A layer without bias counts as one with zeros.
+    A layer without a bias counts as one with zeros.
     """
     bias = np.zeros(layer.units) if layer.bias is None else layer.bias.float64
     with np.errstate(all="ignore"):
@@ -90,7 +90,7 @@ def apply_changed(layer: Dense, change: Change, x: Value, name: str) -> Value | 
 
 
 def _by_result(kernel: Sums) -> Sums:
-    """The largest entry of each result, with the largest terms: an entry by itself may well be near 0."""
+    """Return the largest entry of each result, with the largest terms: a single entry may be near 0."""
     if kernel.terms is None:
         return kernel
     axes = tuple(range(kernel.value.ndim - 1))

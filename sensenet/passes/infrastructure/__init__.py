@@ -1,1 +1,1 @@
-"""What passes are made of, and what runs them."""
+"""Building blocks of passes, and their manager."""

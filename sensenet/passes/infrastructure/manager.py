@@ -1,4 +1,4 @@
-"""Runs a pipeline of passes: verifies between them, times them, and says which one failed."""
+"""Runs a pipeline of passes: verifies between them, times them, and names the one that failed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sensenet.ir.verify import verify
 from sensenet.passes.infrastructure.rules import FAULTS, Pass
 
 Observer = Callable[[str, Graph], None]
-"""Called with a pass's name and the graph that it leaves."""
+"""Called with the name of a pass and the graph that it returned."""
 
 
 def run_passes(
     graph: Graph, passes: Sequence[Pass], observe: Observer = lambda _name, _graph: None
 ) -> tuple[Graph, tuple[PassRecord, ...]]:
-    """The graph after all passes, and a record of each.
+    """Return the graph after all passes, and a record of each.
 
     The graph is verified before the first and after every pass. Raises PassError, naming the pass and those
-    that had run, where a pass fails or leaves an invalid graph or another interface. An UnsupportedOpError
-    comes through as it is: it is about the model and the target, and no fault of a pass.
+    that had run, if a pass fails, returns an invalid graph or changes the interface. An UnsupportedOpError is
+    not wrapped: it is about the model and the target, not the pass.
     """
     verify(graph)
     verified = set(graph.nodes)
@@ -55,7 +55,7 @@ def run_passes(
 
 
 def _check_interface(before: Graph, after: Graph) -> None:
-    """Inputs, outputs and signature are the caller's, and no pass changes them."""
+    """Raise PassError if a pass changed inputs, outputs or signature, which belong to the caller."""
     same_inputs = [(n.name, n.types) for n in before.inputs] == [(n.name, n.types) for n in after.inputs]
     same_outputs = [(name, value.type) for name, value in before.outputs.items()] == [
         (name, value.type) for name, value in after.outputs.items()

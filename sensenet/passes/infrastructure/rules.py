@@ -1,7 +1,7 @@
 """The pattern driver: applies a pass's rules to a graph until none fires.
 
-Nodes that a rewrite leaves behind need no clean-up: a graph is what its outputs reach, so what nothing reads
-any more is gone from `Graph.nodes` with the rewrite that made it useless. There is no dead-code pass.
+Nodes that a rewrite leaves unused need no clean-up: a graph consists of what its outputs reach, so
+`Graph.nodes` no longer has them. There is no dead-code pass.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ REWRITES_PER_NODE = 50
 """A rule that fires more often than this for each node of the graph is looping."""
 
 SWEEPS = 1000
-"""A sweep goes bottom-up, so a handful does any chain of rewrites; rules that need this many are looping."""
+"""A sweep goes bottom-up, so a few sweeps suffice for any chain of rewrites; rules that need this many
+loop."""
 
 FAULTS = (SensenetError, ArithmeticError, LookupError, TypeError, ValueError, AssertionError)
-"""What a pass that is wrong may raise; running out of memory, or an interrupt, is nobody's fault."""
+"""Exceptions that mean a faulty pass, unlike running out of memory or an interrupt."""
 
 
 class Uses:
-    """Who reads which value, while a graph is being rewritten.
+    """The readers of each value, while a graph is being rewritten.
 
-    A value that took another's place inherits its readers. A value made inside a replacement is not known
+    A value that replaces another inherits its readers. A value created inside a replacement is not known
     until the next sweep, and counts as shared until then. These answers decide whether a rewrite pays, never
-    whether it is right: an immutable value that still has a reader stays alive for it.
+    whether it is correct: an immutable value stays alive as long as it has a reader.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -46,13 +47,13 @@ class Uses:
                 self._readers[value].append(node)
 
     def only(self, value: Value, times: int = 1) -> bool:
-        """Whether the value is read exactly once, by a node or graph output, or exactly so many times."""
+        """Return whether the value is read exactly once, or `times` times, by nodes or graph outputs."""
         return self._count.get(value) == times
 
     def only_by(self, value: Value, accept: Callable[[Node], bool]) -> bool:
-        """Whether no graph output is this value, and `accept` holds for every node that reads it.
+        """Return whether no graph output is this value, and `accept` holds for every node that reads it.
 
-        The readers are nodes as they stood when the sweep began.
+        The readers are the nodes from the beginning of the sweep.
         """
         readers = self._readers.get(value)
         return readers is not None and value not in self._outputs and all(map(accept, readers))
@@ -63,7 +64,7 @@ class Uses:
         return any(amplifies(node.op) for node in self._graph.nodes)
 
     def replaced(self, old: Value, new: Value) -> None:
-        """Note that `new` stands where `old` stood."""
+        """Record that `new` replaces `old`."""
         self._count[new] += self._count[old]
         self._readers.setdefault(new, []).extend(self._readers.get(old, ()))
         if old in self._outputs:
@@ -81,15 +82,15 @@ class Declined:
 
 
 def also_read(value: Value) -> Declined:
-    """Decline because the rewrite would compute a value twice: something else reads it too."""
+    """Return `Declined` because the rewrite would compute a value twice: something else reads it too."""
     return Declined(f"{value.node.name!r} has another reader")
 
 
 Rule = Callable[[Node, Uses], Value | Sequence[Value] | Declined | None]
 """`rule(node, uses)` returns what replaces the node's results, or `Declined` or None to leave the node.
 
-None says that the node is nothing that the rule rewrites. The node's inputs are already rewritten. All
-legality conditions are in the rule itself.
+None means that the rule does not apply to the node. The node's inputs are already rewritten. All legality
+conditions are in the rule itself.
 """
 
 
@@ -104,9 +105,9 @@ class Rewrite:
 
 @frozen(kw_only=True)
 class Pass:
-    """A named rewrite of a graph: `run` gives the same object where there was nothing to do.
+    """A named rewrite of a graph: `run` returns the same object if there was nothing to do.
 
-    `rules` are those of a pass that does nothing but apply them.
+    `rules` are those of a pass that only applies rules.
     """
 
     name: str
@@ -115,20 +116,20 @@ class Pass:
 
 
 def rewriting_pass(name: str, *rules: Rule) -> Pass:
-    """A pass that applies rules bottom-up to a fixed point."""
+    """Return a pass that applies rules bottom-up to a fixed point."""
     return Pass(name=name, run=lambda graph: apply_rules(graph, rules), rules=rules)
 
 
-AMPLIFIED = Declined("some weight of the graph is so large that other rounding would show")
+AMPLIFIED = Declined("a weight of the graph is so large that different rounding would show")
 
 
 def rounding_pass(name: str, *rules: Rule) -> Pass:
-    """Like `rewriting_pass`, for rules that keep answers up to rounding: see `rounds`."""
+    """Return a pass like `rewriting_pass`, of rules that keep answers up to rounding: see `rounds`."""
     return rewriting_pass(name, *map(rounds, rules))
 
 
 def rounds(rule: Rule) -> Rule:
-    """The rule, which keeps answers up to rounding only, declining if the graph would amplify that."""
+    """Return a rule that keeps answers only up to rounding, and declines if the graph would amplify that."""
 
     @wraps(rule)
     def guarded(node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
@@ -146,11 +147,11 @@ def apply_rules(
     limit: int | None = None,
     observe: Callable[[Rewrite], None] = lambda _: None,
 ) -> Graph:
-    """The graph after as many sweeps as it takes until no rule fires, or after `limit` rewrites.
+    """Return the graph after sweeping until no rule fires, or after `limit` rewrites.
 
-    Regions are rewritten first, whatever the limit. `observe` hears of every rewrite of the graph itself.
-    Raises PassError, naming rule and node, where a rule fails, and naming the one that fired last when the
-    rules don't come to an end.
+    Regions are rewritten first, whatever the limit. `observe` is called with every rewrite of the graph
+    itself. Raises PassError, naming rule and node, if a rule fails, and naming the rule that fired last if
+    the rules do not terminate.
     """
     graph = map_regions(graph, lambda inner: apply_rules(inner, rules))
     most = REWRITES_PER_NODE * (len(graph.nodes) + 1)
@@ -166,7 +167,7 @@ def apply_rules(
                 if found is None or isinstance(found, Declined):
                     continue
                 count += 1
-                last = f"the rule {_name(rule)} does not come to an end (last at node {node.name!r})"
+                last = f"the rule {_name(rule)} does not terminate (last at node {node.name!r})"
                 if count > most:
                     raise PassError(last)
                 observe(Rewrite(number=count, rule=_name(rule), node=node.name))
@@ -182,7 +183,7 @@ def apply_rules(
 
 @frozen(kw_only=True)
 class Explanation:
-    """Why a rule left a node as it is: names of the rule and the node, and the reason."""
+    """Why a rule left a node as it is: the names of the rule and the node, and the reason."""
 
     rule: str
     node: str
@@ -190,7 +191,7 @@ class Explanation:
 
 
 def explain(graph: Graph, rules: Sequence[Rule]) -> tuple[Explanation, ...]:
-    """Return what the rules decline on a graph, node by node; the graph is one on which none of them fires.
+    """Return what the rules decline, node by node, on a graph on which none of them fires.
 
     Raises PassError, naming rule and node, if a rule fails.
     """
@@ -204,7 +205,7 @@ def explain(graph: Graph, rules: Sequence[Rule]) -> tuple[Explanation, ...]:
 
 
 def _try_rule(rule: Rule, node: Node, uses: Uses) -> Value | Sequence[Value] | Declined | None:
-    """Apply a rule; a fault of it names rule and node. An UnsupportedOpError is not a fault of a rule."""
+    """Apply a rule; raise PassError, naming rule and node, if it fails, other than by UnsupportedOpError."""
     try:
         return rule(node, uses)
     except UnsupportedOpError:

@@ -11,10 +11,10 @@ from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.lowering.simplify_lowered import simplify_lowered
 
 LOWERING: Mapping[str, str] = {
-    legalize({}).name: "to the ops of the target",
+    legalize({}).name: "for the ops of the target",
     simplify_lowered({}).name: "for a target that is made of tensor ops",
 }
-"""The passes that bring a graph to a target's ops, which are not chosen: they run last. What each is for."""
+"""The passes that lower a graph to a target's ops, with their purpose: they always run, and last."""
 
 
 def select_passes(
@@ -23,11 +23,10 @@ def select_passes(
     without: Collection[str] = (),
     until: str | None = None,
 ) -> tuple[Pass, ...]:
-    """The passes of a level, or `only` those of these names, in this order.
+    """Return the passes of a level, or `only` those of these names, in this order.
 
-    Those named in `without` are left out, and all that come after `until`. Raises UnknownPassError for a name
-    that no pass has, and for `until` where it is not among the passes chosen. A name may stand in `without`
-    and not among the passes.
+    Omits those named in `without`, and all after `until`. Raises UnknownPassError for an unknown name, and
+    for `until` if it is not among the chosen passes. A name in `without` need not be among them.
     """
     require_names([*(only or ()), *without], ALL_PASSES)
     chosen = PIPELINES[level] if only is None else tuple(ALL_PASSES[name] for name in only)
@@ -40,7 +39,7 @@ def select_passes(
 
 
 def require_names(names: Iterable[str], known: Collection[str]) -> None:
-    """Raise UnknownPassError, suggesting the nearest, for a name that is not among the known ones."""
+    """Raise UnknownPassError, suggesting the nearest name, for an unknown name."""
     for name in names:
         if name in known:
             continue
@@ -50,8 +49,8 @@ def require_names(names: Iterable[str], known: Collection[str]) -> None:
             raise UnknownPassError(f"the pass {name} does not run here; {_listed(known)}")
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else _listed(known)
-        raise UnknownPassError(f"there is no pass {name!r} to choose; {hint}")
+        raise UnknownPassError(f"unknown pass {name!r}; {hint}")
 
 
 def _listed(known: Collection[str]) -> str:
-    return f"there are: {', '.join(known) or 'none'}"
+    return f"expected one of: {', '.join(known) or '(none)'}"

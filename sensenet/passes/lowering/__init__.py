@@ -1,1 +1,1 @@
-"""Rules that make ops of others, for targets that lack them; `legalize` is the pass that applies them."""
+"""Rules that express ops by others, for targets that lack them; the pass `legalize` applies them."""

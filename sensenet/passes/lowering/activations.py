@@ -1,14 +1,14 @@
 """Lowering rules for activations; the pass legalize uses them.
 
     %1 = dense(%0) {kernel=…, bias=…, activation=softsign}
-becomes, for a target whose layers end with other activations,
+becomes, for a target whose layers have no such activation,
     %2 = dense(%0) {kernel=…, bias=…, activation=linear}
     %1 = activation(%2) {function=softsign}
 and that, for a target that has no such op,
     %1 = divide(%2, add(absolute(%2), 1))
 
-The formulas are those of `sensenet.ir.activation`, in forms in which nothing overflows, of ops that
-TensorFlow Lite and TensorFlow.js have:
+The formulas are those of `sensenet.ir.activation`, in forms that do not overflow, in ops of TensorFlow Lite
+and TensorFlow.js:
 
 | function | formula | differs from the op by |
 |---|---|---|
@@ -56,7 +56,7 @@ RELU, RELU6, ELU, SIGMOID = (
 
 
 def split_activation(node: Node, _: Uses) -> Value | None:
-    """The layer without its activation, and that as an op of its own."""
+    """Return the layer without its activation, followed by the activation as an op."""
     op = node.op
     if not isinstance(op, LINEAR_LAYERS) or op.activation is ActivationFunction.LINEAR:
         return None
@@ -66,7 +66,7 @@ def split_activation(node: Node, _: Uses) -> Value | None:
 
 
 def lower_activation(node: Node, _: Uses) -> Value | None:
-    """The function in ops of arithmetic, where it is made of several; a linear one is none."""
+    """Return a function of several ops as arithmetic; the input for a linear one."""
     if not isinstance(node.op, Activation):
         return None
     (x,) = node.inputs
@@ -127,4 +127,4 @@ FORMULAS: Mapping[ActivationFunction, Callable[[Maker, Value], Value]] = {
     ActivationFunction.EXPONENTIAL: _exponential,
     ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
 }
-"""The functions that are made of others."""
+"""The functions that are lowered to several ops."""

@@ -1,4 +1,4 @@
-"""Lowering rules for ops that are a few basic ones; the pass legalize uses them.
+"""Lowering rules for ops that are short formulas; the pass legalize uses them.
 
     %1 = standardize(%0) {mean=M, stdev=S}       becomes  divide(subtract(%0, M), S)
     %1 = destandardize(%0) {mean=m, stdev=s}     becomes  add(multiply(%0, s), m)
@@ -25,7 +25,7 @@ from sensenet.passes.infrastructure.rules import Uses
 
 
 def lower_standardize(node: Node, _: Uses) -> Value | None:
-    """(x - mean) / stdev."""
+    """Return (x - mean) / stdev."""
     if not isinstance(node.op, Standardize):
         return None
     centered = _with_constant(Subtract(), node.inputs[0], node.op.mean.array, f"{node.name}_centered")
@@ -33,21 +33,21 @@ def lower_standardize(node: Node, _: Uses) -> Value | None:
 
 
 def lower_destandardize(node: Node, _: Uses) -> Value | None:
-    """x · stdev + mean."""
+    """Return x · stdev + mean."""
     if not isinstance(node.op, Destandardize):
         return None
     return _scale_and_shift(node, node.op.stdev.array, node.op.mean.array)
 
 
 def lower_batch_normalization(node: Node, _: Uses) -> Value | None:
-    """x · scale + shift."""
+    """Return x · scale + shift."""
     if not isinstance(node.op, BatchNormalization):
         return None
     return _scale_and_shift(node, *node.op.scale_and_shift())
 
 
 def lower_one_hot(node: Node, _: Uses) -> Value | None:
-    """Each column of codes as often as it has categories, compared with their codes."""
+    """Return each column of codes, repeated once per category and compared with the category's code."""
     if not isinstance(node.op, OneHot):
         return None
     (x,) = node.inputs
@@ -58,7 +58,7 @@ def lower_one_hot(node: Node, _: Uses) -> Value | None:
 
 
 def lower_average(node: Node, _: Uses) -> Value | None:
-    """The sum, divided by how many there are."""
+    """Return the sum of the inputs, divided by their number."""
     if len(node.inputs) == 1:
         return node.inputs[0]
     total = apply(Add(), *node.inputs, name=f"{node.name}_sum").value
@@ -66,7 +66,7 @@ def lower_average(node: Node, _: Uses) -> Value | None:
 
 
 def lower_dropout(node: Node, _: Uses) -> Value | None:
-    """Nothing: dropout works in training only."""
+    """Return the input: dropout has an effect in training only."""
     return node.inputs[0] if isinstance(node.op, Dropout) else None
 
 
@@ -76,6 +76,6 @@ def _scale_and_shift(node: Node, scale: npt.ArrayLike, shift: npt.ArrayLike) -> 
 
 
 def _with_constant(op: Op, x: Value, values: npt.ArrayLike, name: str) -> Value:
-    """The op on a value and a float32 constant."""
+    """Return the op on a value and a float32 constant."""
     second = constant(Tensor.float32(np.asarray(values)), f"{name}_constant")
     return apply(op, x, second, name=name).value

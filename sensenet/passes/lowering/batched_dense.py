@@ -9,10 +9,10 @@ becomes
     %2_1 = dense(%1_1) {kernel=#…:f32[8,3], …} : f32[?,3]
     %2 = concatenate(reshape(%2_0), reshape(%2_1)) {axis=0} : f32[2,?,3]
 
-So for all targets that are made through TensorFlow. They could multiply stacked matrices, and a row through
-eight networks or more is quicker so (in TensorFlow by a third to a half, in LiteRT by a tenth to a third);
-but 10,000 rows take up to 1.9 times as long in TensorFlow and 3.2 times in LiteRT (benchmarks/ensembles.py),
-and TensorFlow Lite would not store such kernels in fewer bits.
+All targets based on TensorFlow use it. They could multiply stacked matrices, and for eight networks or more a
+single row is then faster (in TensorFlow by a third to a half, in LiteRT by a tenth to a third); but 10,000
+rows take up to 1.9 times as long in TensorFlow and 3.2 times in LiteRT (benchmarks/ensembles.py), and
+TensorFlow Lite would not quantize such kernels.
 
 Valid because these are the op's own products: the results are the same, bit for bit.
 """
@@ -27,7 +27,7 @@ from sensenet.passes.infrastructure.rules import Uses
 
 
 def lower_batched_dense(node: Node, _: Uses) -> Value | None:
-    """Each network's layer on what the network reads, and the results stacked."""
+    """Return the stacked results of each network's layer on the network's input."""
     op = node.op
     if not isinstance(op, BatchedDense):
         return None
@@ -44,7 +44,7 @@ def lower_batched_dense(node: Node, _: Uses) -> Value | None:
 
 
 def _layer(op: BatchedDense, index: int) -> Dense:
-    """The layer of one of the networks."""
+    """Return the layer of one of the networks."""
     return Dense(
         kernel=Tensor(op.kernel.array[index]),
         bias=None if op.bias is None else Tensor(op.bias.array[index]),

@@ -5,9 +5,9 @@
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit.
 
-The centres' sigmoid is spelled 1 / (1 + e^-x), as the interpreter computes it: TensorFlow's own errs by up to
-6 units in the last place, and not always alike for the same x, which is enough to round a box's side to
-another pixel. Not that of scores: XNNPACK's e^NaN is 0, so NaN would score 1.
+The sigmoid of centers is 1 / (1 + e^-x), as the interpreter computes it: TensorFlow's own errs by up to 6
+units in the last place, and not always equally for the same x, which is enough to round a box's side to
+another pixel. Scores use the target's sigmoid: XNNPACK's e^NaN is 0, so NaN would score 1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SIGMOID = Activation(function=ActivationFunction.SIGMOID)
 
 
 def lower_decode_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
-    """Boxes, scores and classes, each of all cells at once."""
+    """Return boxes, scores and classes, each computed for all cells at once."""
     op = node.op
     if not isinstance(op, DecodeBoxes):
         return None
@@ -43,10 +43,10 @@ def lower_decode_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
     offsets = _exact_sigmoid(make, make(Slice(start=0, stop=2), raw))
     if op.xyscale != 1:
         offsets = make(Subtract(), make(Multiply(), offsets, op.xyscale), shift)
-    centres = make(Multiply(), make(Add(), offsets, _grid(make, x)), op.stride)
+    centers = make(Multiply(), make(Add(), offsets, _grid(make, x)), op.stride)
     sizes = make(Multiply(), make(Exp(), make(Slice(start=2, stop=4), raw)), op.anchors.array)
     halves = make(Divide(), sizes, 2.0)
-    corners = make(Concatenate(), make(Subtract(), centres, halves), make(Add(), centres, halves))
+    corners = make(Concatenate(), make(Subtract(), centers, halves), make(Add(), centers, halves))
     confidence = make(SIGMOID, make(Slice(start=4, stop=5), raw))
     scores = make(Multiply(), confidence, make(SIGMOID, make(Slice(start=5, stop=width), raw)))
     relative = make(Divide(), corners, op.input_size)
@@ -60,7 +60,7 @@ def lower_decode_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
 
 
 def _cells(make: Maker, x: Value) -> int | Value:
-    """The number of cells of a grid; i32[] if it is unknown."""
+    """Return the number of cells of a grid; i32[] if it is unknown."""
     rows, columns = x.type.shape[1:3]
     if rows is not None and columns is not None:
         return rows * columns
@@ -68,7 +68,7 @@ def _cells(make: Maker, x: Value) -> int | Value:
 
 
 def _grid(make: Maker, x: Value) -> Value:
-    """f32[cells, 1, 2]: each cell's column and row; of many cells it is worked out by the target."""
+    """Return f32[cells, 1, 2]: each cell's column and row; the target computes it for many cells."""
     by_row, by_column = (make(Cast(dtype=DType.FLOAT32), make.count(x, axis)) for axis in (1, 2))
     below = make(Multiply(), make(Reshape(shape=(None, 1, 1)), by_row), [0, 1])
     right = make(Multiply(), make(Reshape(shape=(1, None, 1)), by_column), [1, 0])
@@ -81,7 +81,7 @@ def _exact_sigmoid(make: Maker, x: Value) -> Value:
 
 
 def lower_scale_boxes(node: Node, _: Uses) -> Value | None:
-    """The boxes times the larger side of the image, rounded."""
+    """Return the boxes times the larger side of the image, rounded."""
     if not isinstance(node.op, ScaleBoxes):
         return None
     make, (boxes, pixels) = Maker(node.name), node.inputs

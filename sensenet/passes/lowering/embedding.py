@@ -6,10 +6,10 @@ becomes
     row = select(equal(cast(code), %0), code + starts, 230)         i32[b, k]
     %1 = Σ over the columns of T_with_zeros[row]                    f32[b, units]
 
-A code that is none stays another number than the one it is cut to, NaN too, and selects a last row of zeros.
-The sum over some columns is one lookup, f32[b, columns, units], and one reduction. So many columns are looked
-up at once that their rows take no more memory than the one-hot encoding would, and the columns that it
-compares: 2 · Σ depths numbers for each row. With a column alone nothing is summed.
+A code without a category, NaN included, differs from the code that it is clipped to, and selects a last row
+of zeros. The sum over some columns is one lookup, f32[b, columns, units], and one reduction. Columns are
+looked up in groups whose rows take at most the memory of the one-hot encoding and of the columns that it
+compares: 2 · Σ depths numbers per row. A group of one column needs no sum.
 
 Valid because the same rows are summed; in another order, so up to rounding.
 """
@@ -37,7 +37,7 @@ from sensenet.passes.infrastructure.rules import Uses
 
 
 def lower_embedding_sum(node: Node, _: Uses) -> Value | None:
-    """Lookups of as many columns at a time as memory allows, and their sum."""
+    """Return the sum of lookups, each of as many columns as memory allows."""
     if not isinstance(node.op, EmbeddingSum):
         return None
     op, name = node.op, node.name
@@ -56,7 +56,7 @@ def lower_embedding_sum(node: Node, _: Uses) -> Value | None:
 
 
 def _find_rows(op: EmbeddingSum, x: Value, name: str) -> Value:
-    """i32[b, k]: where each code's row stands in the table; after its end for a code that is none."""
+    """Return i32[b, k]: each code's row in the table; the row after its end for a code without a category."""
     last = constant(Tensor.float32(np.asarray(op.depths) - 1), f"{name}_last_codes")
     least = apply(Maximum(), x, constant(Tensor.float32(0), f"{name}_zero"), name=f"{name}_least").value
     cut = apply(Minimum(), least, last, name=f"{name}_cut").value
@@ -70,9 +70,9 @@ def _find_rows(op: EmbeddingSum, x: Value, name: str) -> Value:
 
 
 def _sum_rows(table: Tensor, rows: Value, name: str) -> Value:
-    """f32[b, units]: the sum of each row's entries of the table; rows: i32[b, n].
+    """Return f32[b, units]: the sum of each row's entries of the table; rows: i32[b, n].
 
-    They are looked up as one long list: what comes out has rank 2, as the answers of layers have.
+    They are looked up as one long list, so the result has rank 2, like the results of layers.
     """
     columns, units = rows.type.shape[1], table.shape[1]
     listed = apply(Reshape(shape=(None,)), rows, name=f"{name}_list").value

@@ -6,8 +6,8 @@
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit, but for
 `rescale` with the method pad: the mean that it fills with is summed in float32, row by row first, where sums
-of whole numbers up to 255 are exact. An image too thin to leave anything, which the interpreter refuses, is
-not refused: what it gives is not defined.
+of whole numbers up to 255 are exact. An image too thin to leave any pixels, which the interpreter rejects, is
+not rejected: its result is undefined.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from sensenet.signature import RescaleType
 
 
 def lower_separable_convolution(node: Node, _: Uses) -> Value | None:
-    """A depthwise convolution, then one of single pixels."""
+    """Return a depthwise convolution followed by one of single pixels."""
     op = node.op
     if not isinstance(op, SeparableConvolution2D):
         return None
@@ -55,7 +55,7 @@ def lower_separable_convolution(node: Node, _: Uses) -> Value | None:
 
 
 def lower_upsample(node: Node, _: Uses) -> Value | None:
-    """Images of unknown size in another, that is computed."""
+    """Return images of unknown size, resized to a computed size."""
     op = node.op
     if not isinstance(op, Upsample2D):
         return None
@@ -65,7 +65,7 @@ def lower_upsample(node: Node, _: Uses) -> Value | None:
 
 
 def lower_rescale(node: Node, _: Uses) -> Value | None:
-    """The arithmetic of `sensenet.ir.ops.image.rescale`, on sizes known when it runs."""
+    """Return the arithmetic of `sensenet.ir.ops.image.rescale`, on sizes known at run time."""
     op = node.op
     if not isinstance(op, Rescale):
         return None
@@ -80,8 +80,8 @@ def lower_rescale(node: Node, _: Uses) -> Value | None:
     taken = x
     for axis, size in enumerate((op.height, op.width)):
         first = _position(make, offsets, axis)
-        centres = make(Add(), make(Add(), first, np.arange(size)), 0.5)
-        places = make(Floor(), make(Multiply(), centres, _position(make, ratios, axis)))
+        centers = make(Add(), make(Add(), first, np.arange(size)), 0.5)
+        places = make(Floor(), make(Multiply(), centers, _position(make, ratios, axis)))
         rows = make(Minimum(), places, _position(make, last, axis))
         taken = make(Take(axis=axis + 1), taken, make(Cast(dtype=DType.INT32), rows))
     if op.method is RescaleType.PAD:
@@ -90,12 +90,12 @@ def lower_rescale(node: Node, _: Uses) -> Value | None:
 
 
 def _position(make: Maker, sizes: Value, axis: int) -> Value:
-    """f32[1]: the number of an axis, 0 for the height."""
+    """Return f32[1]: the number of an axis, 0 for the height."""
     return make(Slice(axis=0, start=axis, stop=axis + 1), sizes)
 
 
 def _placement(make: Maker, method: RescaleType, source: Value, target: Array) -> tuple[Value, Value]:
-    """f32[2], f32[2]: the size that the image is scaled to, and the first row and column kept of it."""
+    """Return f32[2], f32[2]: the size of the scaled image, and its first row and column that are kept."""
     nowhere = make.constant([0, 0], DType.FLOAT32)
     if method is RescaleType.WARP:
         return make.constant(target, DType.FLOAT32), nowhere
@@ -109,7 +109,7 @@ def _placement(make: Maker, method: RescaleType, source: Value, target: Array) -
 
 
 def _fill_outside(make: Maker, x: Value, scaled: Value, size: tuple[int, int]) -> Value:
-    """The image with the mean of its part inside `scaled` outside it; f32[b, h, w, c]."""
+    """Return f32[b, h, w, c]: the image, filled outside `scaled` with the mean of its part inside."""
     height, width = size
     above = make(Greater(), _position(make, scaled, 0), np.arange(height).reshape(height, 1, 1))
     before = make(Greater(), _position(make, scaled, 1), np.arange(width).reshape(width, 1))

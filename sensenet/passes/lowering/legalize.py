@@ -1,4 +1,4 @@
-"""legalize: ops that a target does not have become ops that it has.
+"""legalize: lower ops that a target does not have to ops that it has.
 
     %1 = destandardize(%0) {mean=f32[]{50.0}, stdev=f32[]{2.0}} : f32[?,1]
 becomes, for a target without destandardize,
@@ -7,9 +7,9 @@ becomes, for a target without destandardize,
     %4 = constant() {value=f32[]{50.0}} : f32[]
     %1 = add(%3, %4) {} : f32[?,1]
 
-Valid because every rule of `LOWERINGS` is. What a rule gives is lowered further where it has to be. Forests
-that have to be lowered read raw columns first (see `rewrite_thresholds`), at every level: where a row goes
-must not depend on how a backend divides. A pass of its own for each target, run last.
+Valid because every rule of `LOWERINGS` is. Results of a rule are lowered further if necessary. Forests that
+have to be lowered are first made to read raw columns (see `rewrite_thresholds`), at every level: the path of
+a row must not depend on how a backend divides. Each target has its own such pass, which runs last.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     Average: lower_average,
     Flatten: lower_flatten,
 }
-"""How each op that a target may lack is made of others. Ops that are not here, every target has."""
+"""The lowering rule of each op that a target may lack. Every target has all other ops."""
 
 
 def legalize(legal: Legal, rows: int = 1) -> Pass:
-    """The pass that leaves only nodes that a target takes; forests are made for so many rows in a call.
+    """Return the pass that lowers a graph to nodes that a target takes, for about `rows` rows in a call.
 
-    If forests are legal, and calls have many rows, those are lowered all the same that are quicker so. It
-    raises UnsupportedOpError, naming op and node, for an op that is neither legal nor lowered to others.
+    If forests are legal and calls have many rows, forests that are then faster are lowered anyway. The pass
+    raises UnsupportedOpError, naming op and node, for an op that is neither legal nor has a rule.
     """
 
     walks = Forest in legal
@@ -98,7 +98,7 @@ def legalize(legal: Legal, rows: int = 1) -> Pass:
         if (lowered is None or isinstance(lowered, Declined)) and not legal_here:
             raise UnsupportedOpError(
                 f"the target has no op {node.op.mnemonic()} (node {node.name!r}), "
-                "and there is no rule that makes it of others"
+                "and no rule lowers it to others; choose another target"
             )
         return lowered
 
@@ -111,7 +111,7 @@ def legalize(legal: Legal, rows: int = 1) -> Pass:
 
 
 def _if_illegal(rule: Rule, lower: Rule) -> Rule:
-    """A rule of its own name for the nodes that `lower`, which asks all rules, applies it to."""
+    """Return the rule, under its own name, limited to the nodes to which `lower` applies it."""
     ops = {op for op, each in LOWERINGS.items() if each is rule} or {Forest}
 
     @functools.wraps(rule)

@@ -1,4 +1,4 @@
-"""What lowering rules have in common: applying ops to values and numbers, and sizes that may be unknown."""
+"""Helpers of lowering rules: applying ops to values and numbers, and computing sizes that may be unknown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sensenet.ir.types import DType, Shape, Tensor
 
 @frozen
 class Maker:
-    """Applies ops; the nodes are named after the one that they stand for, `mish.1`, `mish.2`, ….
+    """Applies ops; the nodes are named after the one that they replace, `mish.1`, `mish.2`, ….
 
     An operand may be numbers: they become a constant of the dtype of the first operand that is a value.
     """
@@ -75,7 +75,7 @@ class Maker:
         return self(Range(), self.size(x, axis))
 
     def reshape(self, x: Value, sizes: Sequence[int | Value], shape: Shape) -> Value:
-        """Return x in a shape of numbers and values i32[], one of them -1; `shape` is what is known."""
+        """Return x reshaped to numbers and values i32[], one of them -1; `shape` has the known sizes."""
         numbers = [size for size in sizes if isinstance(size, int)]
         if len(numbers) == len(sizes) and 0 not in numbers:
             return self(Reshape(shape=tuple(None if size == -1 else size for size in numbers)), x)
@@ -83,5 +83,5 @@ class Maker:
 
 
 def named(value: Value, name: str) -> Value:
-    """Return a value that a rule has made, under the name of the node that it stands for."""
+    """Return a value made by a rule, under the name of the node that it replaces."""
     return Value(attrs.evolve(value.node, name=name), value.index)

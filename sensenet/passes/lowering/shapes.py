@@ -1,10 +1,10 @@
-"""Lowering rules for ops that others of more operands are made of; the pass legalize uses them.
+"""Lowering rules for shapes and sums of several operands; the pass legalize uses them.
 
     %1 = flatten(%0) {}                           becomes  reshape(%0), or dynamic_reshape(%0, sizes of %0)
     %3 = add(%0, %1, %2) {}                       becomes  add(add(%0, %1), %2)
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit. Without
-entries, the size that follows from their number is 0: no target runs on no rows.
+entries, the inferred size is 0: no target runs on zero rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sensenet.passes.lowering.making import Maker, named
 
 
 def lower_flatten(node: Node, _: Uses) -> Value | None:
-    """A reshape; if several sizes are unknown, to a computed shape."""
+    """Return a reshape, to a computed shape if several sizes are unknown."""
     if not isinstance(node.op, Flatten):
         return None
     make, (x,) = Maker(node.name), node.inputs
@@ -26,7 +26,7 @@ def lower_flatten(node: Node, _: Uses) -> Value | None:
 
 
 def lower_add(node: Node, _: Uses) -> Value | None:
-    """Sums of two, from the left."""
+    """Return nested sums of two operands, from the left."""
     if not isinstance(node.op, Add) or len(node.inputs) == 2:
         return None
     make, total = Maker(node.name), node.inputs[0]

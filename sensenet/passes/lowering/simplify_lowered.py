@@ -1,20 +1,20 @@
-"""simplify-lowered: fewer ops for the same answers, of those that a target has.
+"""simplify-lowered: simplify a lowered graph, within the ops of its target.
 
     %1 = dense(%0) {kernel=…, bias=none, activation=linear} : f32[?,4]
     %2 = constant() {value=f32[4]{…}} : f32[4]
     %3 = add(%1, %2) {} : f32[?,4]
     %4 = activation(%3) {function=relu} : f32[?,4]
-becomes, for a target whose dense layers may end with relu,
+becomes, for a target whose dense layers can have relu,
     %4 = dense(%0) {kernel=…, bias=f32[4]{…}, activation=relu} : f32[?,4]
 
-What only constants go into is computed, equal nodes become one, ops that give back their input go, a reshape
-of a reshape is one. A product with a constant matrix is a dense layer, one with a row of ones a sum; a layer
-takes the bias that is added to its results, and an activation if the target's layers end with it. The pass of
-targets that are made of tensor ops, after legalize, at every level.
+Ops of constants are computed, equal nodes and reshapes of reshapes merged, identities removed. A product with
+a constant matrix becomes a dense layer, one with a row of ones a sum; a layer absorbs the bias added to its
+results, and an activation that the target's layers can have. Runs for targets with tensor ops, after
+legalize, at every level.
 
-Valid because each rule is: of fold-constants, eliminate-common-subexpressions, remove-identities,
-simplify-rearrangements and fuse-activations, or as a product of matrices and a sum are what a layer means.
-Must not fire where the target does not take what it would give, nor for a layer that something else reads.
+Valid because each rule is: those of fold-constants, eliminate-common-subexpressions, remove-identities,
+simplify-rearrangements and fuse-activations; and a layer is defined as a matrix product and a sum. Must not
+fire if the target does not take the result, nor for a layer that something else reads.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sensenet.passes.remove_identities import remove_identity
 
 
 def sum_with_ones(node: Node, _: Uses) -> Value | None:
-    """The product of a row of ones and matrices: the sum of their rows."""
+    """Return the sum of rows for a product of a row of ones and matrices."""
     if not isinstance(node.op, MatMul):
         return None
     left, right = node.inputs
@@ -53,7 +53,7 @@ def sum_with_ones(node: Node, _: Uses) -> Value | None:
 
 
 def multiply_by_layer(node: Node, _: Uses) -> Value | None:
-    """The product with a constant matrix: a dense layer."""
+    """Return a dense layer for a product with a constant matrix."""
     if not isinstance(node.op, MatMul):
         return None
     left, right = node.inputs
@@ -63,7 +63,7 @@ def multiply_by_layer(node: Node, _: Uses) -> Value | None:
 
 
 def fuse_bias(node: Node, uses: Uses) -> Value | None:
-    """A layer without bias, and what is added to its results, if that is one number a channel."""
+    """Return the layer with a bias, if one number per channel is added to its results."""
     if not isinstance(node.op, Add) or len(node.inputs) != 2:
         return None
     for y, added in (node.inputs, node.inputs[::-1]):
@@ -78,14 +78,14 @@ def fuse_bias(node: Node, uses: Uses) -> Value | None:
 
 
 def drop_zero_bias(node: Node, _: Uses) -> Value | None:
-    """The layer without a bias of zeros."""
+    """Return the layer without a bias of zeros."""
     if not isinstance(node.op, LINEAR_LAYERS) or node.op.bias is None or node.op.bias.array.any():
         return None
     return apply(evolve(node.op, bias=None), *node.inputs, name=node.name).value
 
 
 def fuse_if_legal(legal: Legal) -> Rule:
-    """The rule that makes an activation part of a layer, if the target takes that."""
+    """Return the rule that makes an activation part of a layer, if the target takes that."""
 
     def fuse_activation_if_legal(node: Node, uses: Uses) -> Value | None:
         fused = fuse_activation(node, uses)
@@ -95,7 +95,7 @@ def fuse_if_legal(legal: Legal) -> Rule:
 
 
 def simplify_lowered(legal: Legal) -> Pass:
-    """The pass for a target that takes these nodes."""
+    """Return the pass for a target that takes these nodes."""
     shaping = (
         fold_constant,
         remove_identity,

@@ -6,9 +6,9 @@ becomes
     %1 = take_along(%boxes, %2:1), …
 
 A loop takes the best remaining box of every image of the batch at each step. It ends when every image has
-`max_objects` boxes, or none left that scores enough; it counts its steps, of which there are no more than
-boxes, so that whoever checks a file sees that it ends. A score that is out of the running is replaced by one
-that is not above the threshold.
+`max_objects` boxes, or no remaining box scores enough. It counts its steps, at most one per box, so that a
+check of the file can prove that it ends. The score of a discarded box is replaced by one that is not above
+the threshold.
 
 Valid because it takes the same boxes in the same order as the op, by the same float32 arithmetic: the results
 are the same, bit for bit.
@@ -50,11 +50,11 @@ from sensenet.passes.lowering.activations import RELU
 from sensenet.passes.lowering.making import Maker, named
 
 DROPPED = -1.0
-"""Stands for the score of a box that is out of the running; a threshold below it stands for itself."""
+"""The score of a discarded box, or the threshold if that is lower."""
 
 
 def lower_suppress_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
-    """The loop, and what it chose."""
+    """Return the loop, and the boxes, scores and classes that it chose."""
     op = node.op
     if not isinstance(op, SuppressBoxes):
         return None
@@ -85,7 +85,7 @@ def lower_suppress_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
 
 
 def _region(start: Mapping[str, Value], make: Callable[[Mapping[str, Value]], Mapping[str, Value]]) -> Region:
-    """A region that takes what the loop carries."""
+    """Return a region whose inputs are the values that the loop carries."""
     inputs = {name: apply(Input(type=value.type), name=name) for name, value in start.items()}
     return Region.create(inputs.values(), make({name: node.value for name, node in inputs.items()}))
 
@@ -95,7 +95,7 @@ def _dropped(make: Maker, op: SuppressBoxes) -> Value:
 
 
 def _searching(make: Maker, op: SuppressBoxes, values: Mapping[str, Value]) -> Value:
-    """bool[b]: whether an image still wants a box and has one."""
+    """Return bool[b]: whether an image needs and has another box."""
     best = make(ReduceMax(axes=(1,)), values["remaining"])
     wanted = make(Greater(), make.constant(op.max_objects, DType.INT32), values["valid"])
     return make(And(), make(Greater(), best, op.score_threshold), wanted)
@@ -133,7 +133,7 @@ def _step(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]
 
 
 def _overlap(make: Maker, box: Value, boxes: Value) -> Value:
-    """f32[b, n]: intersection over union of f32[b, 1, 4] with f32[b, n, 4]."""
+    """Return f32[b, n]: intersection over union of f32[b, 1, 4] with f32[b, n, 4]."""
 
     def sides(lows: Value, highs: Value) -> Value:
         return make(Subtract(), highs, lows)

@@ -1,1 +1,1 @@
-"""Forests as basic ops: the strategies, and which of them is the quickest for a forest."""
+"""Lowering of forests to basic ops: the strategies, and the choice of the fastest one."""

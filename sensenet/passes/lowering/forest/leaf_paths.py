@@ -1,4 +1,4 @@
-"""The strategy leaf paths: test all splits at once, then find the leaf whose path agrees with all of them.
+"""The strategy leaf paths: test all splits at once, then find the leaf whose path agrees with them.
 
 For G forests on x: f32[b, n], padded to T trees of I splits and L leaves with C values:
 
@@ -9,9 +9,9 @@ For G forests on x: f32[b, n], padded to T trees of I splits and L leaves with C
     y      f32[G, b, C]     hot @ (values / trees)
 
 A path's sum counts the left turns that were taken minus the right turns that were not, so it reaches the
-number of its left turns only if all agree; half a count below is a bound that no rounding touches. A padded
-leaf has an empty path and needs a half, so it is never hot. The gather that picks the features stands where
-others multiply by a one-hot matrix, which would turn one NaN or infinite feature into NaN for every split.
+number of its left turns only if all agree; a bound half a count below is safe from rounding. A padded leaf
+has an empty path and needs a half, so it is never hot. Features are gathered, not multiplied by a one-hot
+matrix, which would turn one NaN or infinite feature into NaN for every split.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Tables:
 
 
 def lower_leaf_paths(forest: Forest, x: Value, name: str) -> Value:
-    """The forests' outputs, f32[b, G · C]."""
+    """Return the forests' outputs, f32[b, G · C]."""
     tables = _tables(forest)
     forests, trees, splits, leaves = tables.paths.shape
     outputs = forest.outputs
@@ -62,7 +62,7 @@ def lower_leaf_paths(forest: Forest, x: Value, name: str) -> Value:
 
 
 def _tables(forest: Forest) -> Tables:
-    """The padded constants; a tree of one leaf has no splits, and its path, empty, is always taken."""
+    """Return the padded constants; a tree of one leaf has no splits, and its path, empty, is always taken."""
     ranges = tree_ranges(forest)
     found = [[find_paths(forest, tree) for tree in trees] for trees in ranges]
     most_trees = max(map(len, found))
@@ -87,7 +87,7 @@ def _tables(forest: Forest) -> Tables:
 
 
 def _fill_paths(paths: Array, needed: Array, leaves: list[Leaf]) -> list[int]:
-    """Write the tables of one tree; gives its splits in the order of their rows."""
+    """Fill the tables of one tree, and return its splits in the order of their rows."""
     splits: dict[int, int] = {}
     for column, leaf in enumerate(leaves):
         for node, goes_left in leaf.path:
@@ -97,7 +97,7 @@ def _fill_paths(paths: Array, needed: Array, leaves: list[Leaf]) -> list[int]:
 
 
 def _side_by_side(paths: Array) -> Array:
-    """f32[G, T, I, L] → f32[G, T·I, T·L]: the trees' matrices as blocks on the diagonal."""
+    """Return f32[G, T, I, L] → f32[G, T·I, T·L]: the trees' matrices as blocks on the diagonal."""
     forests, trees, splits, leaves = paths.shape
     blocks = np.zeros((forests, trees, splits, trees, leaves), np.float32)
     for tree in range(trees):
@@ -114,14 +114,14 @@ def _matmul(x: Value, matrix: Array, name: str) -> Value:
 
 
 def _by_block(x: Value, blocks: int) -> Value:
-    """f32[b, blocks · k] → f32[blocks, b, k]."""
+    """Return f32[b, blocks · k] → f32[blocks, b, k]."""
     size = (x.type.shape[-1] or 0) // blocks
     rows = apply(Reshape(shape=(None, blocks, size)), x, name=f"{x.node.name}_divided").value
     return apply(Transpose(permutation=(1, 0, 2)), rows, name=f"{x.node.name}_blocks").value
 
 
 def _by_row(x: Value) -> Value:
-    """f32[blocks, b, k] → f32[b, blocks · k]."""
+    """Return f32[blocks, b, k] → f32[b, blocks · k]."""
     blocks, _, size = x.type.shape
     rows = apply(Transpose(permutation=(1, 0, 2)), x, name=f"{x.node.name}_rows").value
     return apply(Reshape(shape=(None, (blocks or 0) * (size or 0))), rows, name=f"{x.node.name}_joined").value

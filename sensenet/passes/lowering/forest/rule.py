@@ -1,20 +1,19 @@
-"""The lowering of forests to basic ops: a strategy for each forest, and the answers put together.
+"""The lowering of forests to basic ops: a strategy for each forest, and the concatenated answers.
 
     %1 = forest(%0) {…, sizes=(8, 8)} : f32[?,4]
 becomes, for two forests of small trees,
     transpose → gather → less_equal → cast → multiply → reshape → mean → subtract → cast → lookup → …
 
-A rule of the pass legalize. The strategies stand behind one interface, `strategy(forest, x, name)`: tables
-(see `tables`) do one comparison for each threshold, and hold every answer that a tree has; leaf paths
-(see `leaf_paths`) do work that grows with the square of the leaves, in a dozen ops; traversal (see
-`traversal`) does work that grows with the depth, in seven ops a level. A target that walks trees
-itself has forests left for which that is the quickest. `strategy` chooses. Forests of like size are
-lowered together.
+A rule of the pass legalize. The strategies have one interface, `strategy(forest, x, name)`: tables (see
+`tables`) do one comparison for each threshold, and hold all answers of a tree; leaf paths (see `leaf_paths`)
+do work that grows with the square of the leaves, in a dozen ops; traversal (see `traversal`) does work that
+grows with the depth, in seven ops per level. A target that walks trees itself keeps the forests for which
+that is fastest. `strategy` chooses. Forests of similar size are lowered together.
 
 Valid because all find the same leaf as `Forest.evaluate` does for every input, NaN and infinities included;
-the mean is a sum of shares instead of a divided sum, and may differ by rounding.
-Must not fire for a leaf value that is not finite, which sums that skip a leaf by multiplying it by zero would
-spread, nor for trees that no strategy can hold: both are an UnsupportedOpError.
+the mean is a sum of shares instead of a divided sum, and may differ by rounding. Must not fire for a leaf
+value that is not finite, because sums skip a leaf by multiplying it by zero, nor for trees too large for
+every strategy: both raise UnsupportedOpError.
 """
 
 from __future__ import annotations
@@ -47,9 +46,9 @@ STRATEGIES: Mapping[Strategy, Callable[[Forest, Value, str], Value]] = {
 
 
 def forest_rule(rows: int, walks: bool) -> Rule:
-    """The rule that makes a node's forests of basic ops, those that are quickest for so many rows.
+    """Return the rule that lowers a node's forests to the ops that are fastest for `rows` rows.
 
-    For a target that `walks` trees itself, it leaves the forests for which that is the quickest.
+    For a target that `walks` trees itself, it leaves the forests for which that is fastest.
     """
 
     def lower_forest(node: Node, _: Uses) -> Value | None:
@@ -64,7 +63,7 @@ def forest_rule(rows: int, walks: bool) -> Rule:
 
 
 def lower_with(strategies: Sequence[Strategy], forest: Forest, x: Value, name: str) -> Value:
-    """The forests of an op, f32[b, G · C], each lowered with the strategy given for it."""
+    """Return the forests of an op, f32[b, G · C], each lowered with its strategy."""
     if not forest.values.finite:
         raise UnsupportedOpError(f"a leaf of the forest {name!r} holds a value that is NaN or infinite")
     alike: dict[tuple[Strategy, int, int], list[int]] = defaultdict(list)
@@ -83,10 +82,10 @@ def lower_with(strategies: Sequence[Strategy], forest: Forest, x: Value, name: s
 
 
 def _group(strategy: Strategy, size: Size) -> tuple[Strategy, int, int]:
-    """Forests of one group are padded to one size; more groups mean more ops.
+    """Return the group of a forest: forests of a group are padded to one size; more groups mean more ops.
 
-    Leaf paths pad the number of leaves and trees, tables too: a tree has as many thresholds as it has leaves,
-    about. Traversal pads that of trees alone: its ops come once for each level, so all depths go together.
+    Leaf paths and tables pad the numbers of leaves and trees: a tree has about as many thresholds as leaves.
+    Traversal pads only the number of trees: its ops repeat for each level, so all depths go together.
     """
     match strategy:
         case Strategy.LEAF_PATHS | Strategy.TABLES | Strategy.JOINED_TABLES:
@@ -98,7 +97,7 @@ def _group(strategy: Strategy, size: Size) -> tuple[Strategy, int, int]:
 
 
 def _bucket(count: int) -> int:
-    """8, 64, 512, …: the first that is not less."""
+    """Return the first of 8, 64, 512, … that is not less."""
     bucket = 8
     while bucket < count:
         bucket *= 8

@@ -1,4 +1,4 @@
-"""Which strategy a forest is lowered with; docs/forests.md has the measurements behind the numbers."""
+"""Chooses the strategy for lowering a forest; docs/forests.md has the measurements behind the numbers."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from sensenet.passes.lowering.forest.tables import LARGEST_TABLES, tree_grids
 from sensenet.passes.lowering.forest.trees import measure, tree_ranges
 
 LARGEST_PATHS = 16 * 2**20
-"""Bytes that the path matrices of one forest may take."""
+"""The largest number of bytes of the path matrices of one forest."""
 
 MOST_LEVELS = 256
-"""Levels that traversal unrolls: 1,800 ops, which run one after the other."""
+"""The most levels that traversal unrolls: 1,800 ops, which run one after the other."""
 
 MANY_ROWS = 1000
-"""Rows in a call from which the time that a row takes counts, not that of a call."""
+"""Rows in a call from which the time per row counts, not the time per call."""
 
 NUMBERS_A_TREE = 512
-"""Numbers in the tables of a tree, on average, up to which files get no larger by them than by leaf paths."""
+"""Numbers in the tables of a tree, on average, up to which files are no larger than with leaf paths."""
 
 MOST_LEAVES = math.isqrt(LARGEST_PATHS // 4)
-"""Leaves of a tree beyond which its path matrix is surely too large."""
+"""Leaves of a tree beyond which its path matrix is certainly too large."""
 
 
 class Strategy(enum.Enum):
-    """How a forest is made of basic ops; the last, that it is left to a target that walks trees itself."""
+    """A way to lower a forest to basic ops; the last one leaves it to a target that walks trees itself."""
 
     LEAF_PATHS = "leaf paths"
     TRAVERSAL = "traversal"
@@ -40,9 +40,9 @@ class Strategy(enum.Enum):
 
 @frozen(kw_only=True)
 class Size:
-    """What the choice depends on: a forest's number of trees, and the size of its largest tree.
+    """Inputs of the choice: a forest's number of trees, and the size of its largest tree.
 
-    Of a tree with more than `MOST_LEVELS` and `MOST_LEAVES` levels the size is a lower bound.
+    For a tree with more than `MOST_LEVELS` and `MOST_LEAVES` levels, the size is a lower bound.
     """
 
     trees: int
@@ -56,7 +56,7 @@ class Size:
 
 
 def forest_sizes(forest: Forest) -> list[Size]:
-    """The sizes of the forests of an op."""
+    """Return the sizes of the forests of an op."""
     sizes = measure(forest, max(MOST_LEVELS, MOST_LEAVES) + 1)
     return [
         Size(trees=len(trees), leaves=int(sizes.leaves[trees].max()), depth=int(sizes.depth[trees].max()))
@@ -65,10 +65,10 @@ def forest_sizes(forest: Forest) -> list[Size]:
 
 
 def _one_row(size: Size) -> dict[Strategy, float]:
-    """Nanoseconds for one row in LiteRT.
+    """Return the nanoseconds for one row in LiteRT, by strategy.
 
-    Leaf paths 80 for each tree and 0.08 for each entry of the path matrices; traversal 400 for each level and
-    once more for the leaves' values, and 15 for each level of each tree.
+    Leaf paths: 80 per tree and 0.08 per entry of the path matrices; traversal: 400 per level, 400 for the
+    values of leaves, and 15 per level of each tree.
     """
     levels = max(size.depth, 1)
     return {
@@ -78,10 +78,10 @@ def _one_row(size: Size) -> dict[Strategy, float]:
 
 
 def _row_of_many(size: Size) -> dict[Strategy, float]:
-    """Nanoseconds for a row among many in Keras.
+    """Return the nanoseconds for a row among many in Keras, by strategy.
 
-    Leaf paths 15 for each tree, 0.35 for each leaf and 0.3 for each entry of the path matrices; traversal 25
-    for each level of each tree; walking 25 for each tree, and 12.5 for each level that a row goes through.
+    Leaf paths: 15 per tree, 0.35 per leaf and 0.3 per entry of the path matrices; traversal: 25 per level of
+    each tree; walking: 25 per tree, and 12.5 per level that a row passes.
     """
     seen = min(size.depth, math.log2(size.leaves))
     return {
@@ -92,12 +92,12 @@ def _row_of_many(size: Size) -> dict[Strategy, float]:
 
 
 def _tables(thresholds: int, rows: int) -> float:
-    """Nanoseconds for all tables of an op together: 1,000 for one row, and 4 for each threshold."""
+    """Return the nanoseconds for all tables of an op: 1,000 for one row, and 4 per threshold."""
     return thresholds * 4 + (1000 if rows < MANY_ROWS else 0)
 
 
 def costs(size: Size, rows: int, walks: bool) -> dict[Strategy, float]:
-    """Nanoseconds by each strategy but tables that can hold a forest, on a target that walks trees or not."""
+    """Return the nanoseconds of each strategy, except tables, that can hold a forest on a target."""
     found = _one_row(size) if rows < MANY_ROWS else _row_of_many(size)
     if size.path_entries * 4 > LARGEST_PATHS:
         del found[Strategy.LEAF_PATHS]
@@ -109,10 +109,10 @@ def costs(size: Size, rows: int, walks: bool) -> dict[Strategy, float]:
 
 
 def choose_strategies(forest: Forest, name: str, rows: int = 1, walks: bool = False) -> list[Strategy]:
-    """The strategy for each forest of an op, for so many rows in a call, or nearly so.
+    """Return the strategy for each forest of an op, for about `rows` rows in a call.
 
-    A target that `walks` trees itself has them left for few rows. Raises UnsupportedOpError for trees beyond
-    all limits.
+    A target that `walks` trees itself keeps them for few rows. Raises UnsupportedOpError for trees beyond all
+    limits.
     """
     if walks and rows < MANY_ROWS:
         return [Strategy.WALK] * len(forest.sizes)
@@ -131,7 +131,7 @@ def choose_strategies(forest: Forest, name: str, rows: int = 1, walks: bool = Fa
 
 
 def _find_tables(forest: Forest, most: int) -> dict[int, int]:
-    """The forests of which each tree can be a table, and their thresholds; none beyond so many numbers."""
+    """Return the number of thresholds of each forest whose trees can be tables of at most `most` numbers."""
     grids, numbers = tree_grids(forest), 0
     found: dict[int, int] = {}
     for number, trees in enumerate(tree_ranges(forest)):

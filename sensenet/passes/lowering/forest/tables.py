@@ -1,19 +1,19 @@
-"""The strategies tables and joined tables: a row's place in a table follows from its comparisons.
+"""The strategies tables and joined tables: compute a row's position in a table from its comparisons.
 
 A tree of few splits is constant on the cells of a grid (see `ir/forest_grids`), and so is the sum of a few
-trees: joined tables have one for several trees. For G forests of at most q tables on x: f32[b, n], padded to
-q · G tables, of which each has at most p different thresholds:
+trees: joined tables share one table among several trees. For G forests of at most q tables on x: f32[b, n],
+padded to q · G tables, of which each has at most p different thresholds:
 
     held   f32[p, q · G, b]  1 where x[:, feature] <= threshold (0 for NaN)
     cell   i32[q · G, b]     last cell of each table - Σ over p of held · stride
     share  f32[q, G, b, C]   what the tables hold there: shares of the mean
     y      f32[b, G · C]     the mean of q · share over q
 
-Rows come last, so that all steps but the lookup run over them side by side: picking a feature copies the
-whole column, where picking features row by row takes longer than all the rest. The first axis is summed for
-the same reason. The sum of cells is a mean of p times their numbers; what is lost to rounding is far less
-than the half that is added before the rest is cut off. A product would be exact, as joined tables have it,
-but LiteRT takes longer for that. A table that only pads its forest holds a zero.
+Rows come last, so that all steps but the lookup run over contiguous rows: picking a feature copies the whole
+column; picking features row by row takes longer than all the rest. The first axis is summed for the same
+reason. The sum of cells is a mean of p times their numbers; rounding errors are far less than the half that
+is added before truncation. A product, as in joined tables, would be exact, but is slower in LiteRT. A table
+that only pads its forest holds a zero.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from sensenet.ir.types import Array, DType, Tensor
 from sensenet.passes.lowering.forest.trees import tree_ranges
 
 LARGEST_TABLES = 2**21
-"""Numbers in the tables of one op: 8 MiB. Of so many cells, float32 tells any half from the next."""
+"""Numbers in the tables of one op: 8 MiB. For that many cells, float32 represents every half exactly."""
 
 LARGEST_TABLE = 2**12
 """Numbers in a table up to which trees share it: 16 KiB. Larger ones hardly save time."""
@@ -55,7 +55,8 @@ EMPTY = Grid(axes=(), table=np.zeros((1, 1), np.float32))
 
 @frozen(kw_only=True)
 class Steps:
-    """The constants, with axes threshold, table in this order: a held threshold leads `stride` cells back."""
+    """The constants, with axes threshold, table in this order: a true comparison moves back `stride`
+    cells."""
 
     feature: Array
     threshold: Array
@@ -63,23 +64,25 @@ class Steps:
 
 
 Count = Callable[[Steps, Value, str], Value]
-"""How far before its last cell each grid's cell is: f32[q · G, b] of the steps, x: f32[b, n] and a name."""
+"""Returns f32[q · G, b] for the steps, x: f32[b, n] and a name: each cell's distance from its grid's last
+cell."""
 
 
 def tree_grids(forest: Forest) -> Sequence[Grid | None]:
-    """The grid of each tree of an op; None where it is too large."""
+    """Return the grid of each tree of an op; None if it is too large."""
     trees = forest_grids(evolve(forest, sizes=(1,) * len(forest.roots.array)))
     return [None if tree is None else tree.grids[0] for tree in trees]
 
 
 def lower_tables(forest: Forest, x: Value, name: str) -> Value:
-    """The forests' outputs, f32[b, G · C]; raises UnsupportedOpError where tables would be too large."""
+    """Return the forests' outputs, f32[b, G · C]; raise UnsupportedOpError if tables would be too large."""
     _require_grids(forest, name)
     return _lower(forest, 1, _count_by_mean, x, name)
 
 
 def lower_joined_tables(forest: Forest, x: Value, name: str) -> Value:
-    """As `lower_tables`, with fewer and larger tables, and steps summed as TensorFlow does it quickest."""
+    """Return the same as `lower_tables`, with fewer, larger tables and the sum that is fastest in
+    TensorFlow."""
     grids = _require_grids(forest, name)
     return _lower(forest, _count_sharing(forest, grids), _count_by_product, x, name)
 
@@ -88,12 +91,12 @@ def _require_grids(forest: Forest, name: str) -> Sequence[Grid]:
     found = [grid for grid in tree_grids(forest) if grid is not None]
     numbers = sum(len(grid.table) for grid in found) * forest.outputs
     if len(found) < len(forest.roots.array) or numbers > LARGEST_TABLES:
-        raise UnsupportedOpError(f"the forest {name!r} has trees that are too large for tables")
+        raise UnsupportedOpError(f"the forest {name!r} has trees too large for tables")
     return found
 
 
 def _count_sharing(forest: Forest, grids: Sequence[Grid]) -> int:
-    """How many trees share a table: the most, halved again and again, for which all tables are small."""
+    """Return how many trees share a table: halved until all tables are small."""
     trees = max(forest.sizes)
     while trees > 1 and any(
         _count_shared_cells(grids[group.start : group.stop]) * forest.outputs > LARGEST_TABLE
@@ -104,7 +107,7 @@ def _count_sharing(forest: Forest, grids: Sequence[Grid]) -> int:
 
 
 def _count_shared_cells(grids: Sequence[Grid]) -> int:
-    """The cells of the grid with the thresholds of all."""
+    """Return the number of cells of the grid with the thresholds of all trees."""
     shared: dict[int, set[float]] = defaultdict(set)
     for grid in grids:
         for axis in grid.axes:
@@ -113,14 +116,14 @@ def _count_shared_cells(grids: Sequence[Grid]) -> int:
 
 
 def _divide(forest: Forest, trees: int) -> list[range]:
-    """The trees that share a table, so many or what a forest has left of them."""
+    """Return the groups that share a table: `trees` trees each, or the rest of a forest."""
     return [
         every[start : start + trees] for every in tree_ranges(forest) for start in range(0, len(every), trees)
     ]
 
 
 def _lower(forest: Forest, trees: int, count: Count, x: Value, name: str) -> Value:
-    """The forests' outputs, by tables that so many trees share."""
+    """Return the forests' outputs, with groups of trees that share a table."""
     groups = evolve(forest, sizes=tuple(map(len, _divide(forest, trees))))
     grids = iter([found.grids[0] for found in forest_grids(groups) if found is not None])
     forests = [
@@ -133,7 +136,7 @@ def _lower(forest: Forest, trees: int, count: Count, x: Value, name: str) -> Val
 def _look_up(
     forests: Sequence[Sequence[tuple[Grid, float]]], outputs: int, count: Count, x: Value, name: str
 ) -> Value:
-    """f32[b, G · C]: the sums of each forest's grids by their shares."""
+    """Return f32[b, G · C]: the sums of each forest's grids by their shares."""
     most = max(map(len, forests))
     padded = [
         forest[place] if place < len(forest) else (EMPTY, 0.0) for place in range(most) for forest in forests
@@ -154,7 +157,7 @@ def _look_up(
 
 
 def _find_cells(grids: Sequence[Grid], last: Array, count: Count, x: Value, name: str) -> Value:
-    """i32[q · G, b]: the place of each grid's cell in all tables; `last` is that of its last cell."""
+    """Return i32[q · G, b]: the position of each grid's cell in all tables; `last` has the last cells."""
     before = count(_steps(grids), x, name)
     ends = constant(Tensor.float32(last[:, None] + 0.5), f"{name}_last_cells")
     place = apply(Subtract(), ends, before, name=f"{name}_places").value
@@ -162,7 +165,7 @@ def _find_cells(grids: Sequence[Grid], last: Array, count: Count, x: Value, name
 
 
 def _count_by_mean(steps: Steps, x: Value, name: str) -> Value:
-    """f32[q · G, b]: how far before its last cell each grid's cell is: the mean of p times the strides."""
+    """Return f32[q · G, b]: each cell's distance from its grid's last, as the mean of p times the strides."""
     most, tables = steps.stride.shape
     held = _compare(steps.feature, steps.threshold, x, name)
     strides = constant(Tensor.float32((steps.stride * most).reshape(-1, 1)), f"{name}_strides")
@@ -172,7 +175,7 @@ def _count_by_mean(steps: Steps, x: Value, name: str) -> Value:
 
 
 def _count_by_product(steps: Steps, x: Value, name: str) -> Value:
-    """The same as a product with the strides."""
+    """Return the distances as a product with the strides."""
     most, tables = steps.stride.shape
     held = _compare(steps.feature.T, steps.threshold.T, x, name)
     by_table = apply(Reshape(shape=(tables, most, None)), held, name=f"{name}_by_table").value
@@ -182,7 +185,7 @@ def _count_by_product(steps: Steps, x: Value, name: str) -> Value:
 
 
 def _compare(feature: Array, threshold: Array, x: Value, name: str) -> Value:
-    """f32[thresholds, b]: 1 where x[:, feature] <= threshold."""
+    """Return f32[thresholds, b]: 1 if x[:, feature] <= threshold, else 0."""
     columns = apply(Transpose(permutation=(1, 0)), x, name=f"{name}_columns").value
     features = Tensor.int32(feature.ravel())
     picked = apply(Gather(axis=0, indices=features), columns, name=f"{name}_features").value
@@ -192,7 +195,7 @@ def _compare(feature: Array, threshold: Array, x: Value, name: str) -> Value:
 
 
 def _steps(grids: Sequence[Grid]) -> Steps:
-    """The thresholds of all grids, padded with some that lead nowhere; one at least."""
+    """Return the thresholds of all grids, at least one, padded with thresholds of stride 0."""
     most = max(1, *(sum(len(axis.thresholds) for axis in grid.axes) for grid in grids))
     steps = Steps(
         feature=np.zeros((most, len(grids)), np.int32),

@@ -5,8 +5,8 @@
         node = select(x[feature[node]] <= threshold[node], left[node], right[node])
     y = Σ over a forest's trees of (values / trees)[node]
 
-Each step looks up four tables and the row itself; a leaf is its own left and right, so short trees stand
-still. The first step is the same for all rows, and looks nothing up.
+Each step looks up four tables and the row itself; a leaf is its own left and right child, so rows stay at it.
+The first step is the same for all rows, and needs no lookup.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sensenet.passes.lowering.forest.trees import measure, tree_ranges
 
 
 def lower_traversal(forest: Forest, x: Value, name: str) -> Value:
-    """The forests' outputs, f32[b, G · C]."""
+    """Return the forests' outputs, f32[b, G · C]."""
     levels = int(measure(forest, len(forest.left.array)).depth.max())
     roots, trees = _padded_roots(forest)
     feature = Tensor.int32(_with_one_more(np.where(forest.leaves, 0, forest.feature.array)))
@@ -56,7 +56,7 @@ def lower_traversal(forest: Forest, x: Value, name: str) -> Value:
 
 
 def _padded_roots(forest: Forest) -> tuple[Array, int]:
-    """i32[G · T], T: the roots with all forests padded to one size by a leaf after all nodes, worth 0."""
+    """Return i32[G · T] and T: the roots, with forests padded to one size by an extra leaf of value 0."""
     ranges = tree_ranges(forest)
     most = max(map(len, ranges))
     roots = np.full((len(ranges), most), len(forest.left.array), np.int32)
@@ -66,13 +66,13 @@ def _padded_roots(forest: Forest) -> tuple[Array, int]:
 
 
 def _with_one_more(table: npt.ArrayLike) -> Array:
-    """The table with a last row of zeros."""
+    """Return the table with a row of zeros appended."""
     array = np.asarray(table)
     return np.concatenate([array, np.zeros((1, *array.shape[1:]), array.dtype)])
 
 
 def _shares(forest: Forest) -> Array:
-    """float64[nodes, C]: what each leaf adds to its forest's mean."""
+    """Return float64[nodes, C]: what each leaf adds to its forest's mean."""
     trees = np.ones(len(forest.left.array))
     for size, tree_range in zip(forest.sizes, tree_ranges(forest), strict=True):
         nodes = forest.roots.array[tree_range.start : tree_range.stop]
@@ -94,7 +94,7 @@ def _look_up(table: Tensor, positions: Value, name: str) -> Value:
 
 
 def _sum_trees(values: Value, forests: int, trees: int, outputs: int, name: str) -> Value:
-    """f32[b, G · T, C] → f32[b, G · C]."""
+    """Return f32[b, G · T, C] → f32[b, G · C]."""
     by_forest = apply(Reshape(shape=(None, forests, trees * outputs)), values, name=f"{name}_by_forest").value
     ones = Tensor.float32(np.tile(np.eye(outputs), (trees, 1)))
     sums = apply(MatMul(), by_forest, constant(ones, f"{name}_ones"), name=f"{name}_means").value

@@ -1,4 +1,4 @@
-"""What the lowering of forests needs to know of their trees, found without recursion."""
+"""Measures and selects trees of forests for their lowering, without recursion."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sensenet.ir.types import Array, Tensor
 
 @frozen(kw_only=True)
 class Sizes:
-    """Of each tree of a forest op: the number of leaves, and of levels of splits above the lowest."""
+    """The numbers of leaves, and of levels of splits, of each tree of a forest op."""
 
     leaves: Array
     depth: Array
 
 
 def measure(forest: Forest, levels: int) -> Sizes:
-    """The sizes of all trees, level by level; below so many levels it stops, and sizes are lower bounds."""
+    """Return the sizes of all trees; lower bounds for trees of more than `levels` levels."""
     nodes, trees = forest.roots.array, np.arange(len(forest.roots.array))
     leaves, depth = np.zeros(len(trees), np.int64), np.zeros(len(trees), np.int64)
     is_leaf = forest.leaves
@@ -37,13 +37,13 @@ def measure(forest: Forest, levels: int) -> Sizes:
 
 
 def tree_ranges(forest: Forest) -> list[range]:
-    """The trees of each forest."""
+    """Return the trees of each forest."""
     stops = np.cumsum(forest.sizes)
     return [range(stop - size, stop) for size, stop in zip(forest.sizes, stops.tolist(), strict=True)]
 
 
 def pick_forests(forest: Forest, chosen: Sequence[int]) -> Forest:
-    """An op with only some of the forests: every tree on nodes of its own, level by level, none to spare."""
+    """Return an op with only some of the forests: each tree on its own nodes, level by level, none unused."""
     ranges = tree_ranges(forest)
     nodes = forest.roots.array[[tree for number in chosen for tree in ranges[number]]]
     roots = np.arange(len(nodes))
@@ -76,14 +76,14 @@ def pick_forests(forest: Forest, chosen: Sequence[int]) -> Forest:
 
 @frozen(kw_only=True)
 class Leaf:
-    """A leaf's node, and the splits on the way to it: each with whether the way goes left there."""
+    """A leaf's node, and the splits on the path to it, each with whether the path goes left."""
 
     node: int
     path: tuple[tuple[int, bool], ...]
 
 
 def find_paths(forest: Forest, tree: int) -> list[Leaf]:
-    """The leaves of one tree, from left to right."""
+    """Return the leaves of one tree, from left to right."""
     left, right = forest.left.array, forest.right.array
     leaves: list[Leaf] = []
     pending: list[tuple[int, tuple[tuple[int, bool], ...]]] = [(int(forest.roots.array[tree]), ())]
