@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from attrs import frozen
 
 from sensenet.ir.op import Op
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense
+from sensenet.ir.types import Tensor
 
 Shape = tuple[int, ...]
 
@@ -27,10 +29,21 @@ NO_SIZES: Sizes = MappingProxyType({})
 
 
 @frozen(kw_only=True)
+class Form:
+    """How a document has a weight: `read` converts it to what the op has, `write` converts it back."""
+
+    read: Callable[[Tensor], Tensor]
+    write: Callable[[Tensor], Tensor]
+
+
+AS_GIVEN = Form(read=lambda tensor: tensor, write=lambda tensor: tensor)
+
+
+@frozen(kw_only=True)
 class Weight:
     """A weight: `key` is its member in documents, `attribute` that of the op, `keras` its name in Keras.
 
-    `initializer` is what replaces it in a document without weights.
+    `form` is how documents have it. `initializer` is what replaces it in a document without weights.
     """
 
     key: str
@@ -39,6 +52,7 @@ class Weight:
     rank: int = 1
     initializer: str
     sizes: Sizes = NO_SIZES
+    form: Form = AS_GIVEN
 
 
 @frozen(kw_only=True)
@@ -48,6 +62,11 @@ class LayerSchema:
     op: type[Op] | None = None
     weights: tuple[Weight, ...] = ()
     paths: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The member that each attribute of an op is read from."""
+        return {weight.attribute: weight.key for weight in self.weights}
 
     def weight(self, key: str) -> Weight:
         """The weight with that member; raises KeyError for one that is not declared."""
@@ -138,6 +157,31 @@ SCHEMAS: Mapping[str, LayerSchema] = {
 }
 """The schema of each layer type."""
 
+UNTYPED_EPSILON = 1e-3
+"""Of the batch normalization that an untyped layer with `stdev` becomes, if the layer gives none.
+
+It is part of stdev², so the variance is stdev² less this. The published package splits stdev² alike, and h5
+files hold the variance."""
+
+
+def _transpose(tensor: Tensor) -> Tensor:
+    return Tensor.owning(tensor.array.T.copy())
+
+
+def _variance(stdev: Tensor) -> Tensor:
+    return Tensor.float32(stdev.float64**2 - UNTYPED_EPSILON)
+
+
+def _stdev(variance: Tensor) -> Tensor:
+    """Return the standard deviations, NaN for a variance that has none."""
+    with np.errstate(invalid="ignore"):
+        return Tensor.float32(np.sqrt(variance.float64 + UNTYPED_EPSILON))
+
+
+TRANSPOSED = Form(read=_transpose, write=_transpose)
+
+STANDARD_DEVIATIONS = Form(read=_variance, write=_stdev)
+
 UNTYPED = LayerSchema(
     weights=(
         Weight(
@@ -147,14 +191,23 @@ UNTYPED = LayerSchema(
             rank=2,
             initializer=KERNEL,
             sizes={"number_of_nodes": lambda shape: shape[0]},
+            form=TRANSPOSED,
         ),
         Weight(key="offset", attribute="beta", keras="beta", initializer="zeros"),
         Weight(key="scale", attribute="gamma", keras="gamma", initializer="ones"),
         Weight(key="mean", attribute="mean", keras="moving_mean", initializer="zeros"),
-        Weight(key="stdev", attribute="variance", keras="moving_variance", initializer="ones"),
+        Weight(
+            key="stdev",
+            attribute="variance",
+            keras="moving_variance",
+            initializer="ones",
+            form=STANDARD_DEVIATIONS,
+        ),
     )
 )
-"""A layer without a type: a dense layer [units, in], and with `stdev` the batch normalization after it."""
+"""A layer without a type: a dense layer [units, in], and with `stdev` the batch normalization after it.
+
+Without `stdev`, `offset` is the bias of the dense layer."""
 
 ALL_SCHEMAS = (*SCHEMAS.values(), UNTYPED)
 

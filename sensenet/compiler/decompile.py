@@ -48,13 +48,13 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
     document = find_network(root)
     model, weights = _open(trained)
     if weights is not None:
-        graph = build_graph(document, Settings())
-        return write_weights(root, document, graph, load_weights(graph, weights))
+        imported = build_graph(document, Settings())
+        return write_weights(root, imported, load_weights(imported.graph, weights))
     signature = read_signature(model)
-    graph = build_graph(document, ensure_settings(signature.settings))
-    _require_same(signature, graph)
-    legal = legalize(BACKEND.legal, BACKEND.rows).run(graph)
-    return write_weights(root, document, graph, read_weights(graph, legal, model))
+    imported = build_graph(document, ensure_settings(signature.settings))
+    _require_same(signature, imported.graph)
+    legal = legalize(BACKEND.legal, BACKEND.rows).run(imported.graph)
+    return write_weights(root, imported, read_weights(imported.graph, legal, model))
 
 
 def _open(trained: Trained) -> tuple[Any, Path | None]:

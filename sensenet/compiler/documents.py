@@ -51,13 +51,13 @@ def import_document(
     name = find_name(source)
     document = read_document(as_document(source))
     if weights is not None:
-        graph = load_weights(build_graph(document, settings), Path(weights))
+        graph = load_weights(build_graph(document, settings).graph, Path(weights))
     else:
         if name is not None:
             settings = Settings(load_pretrained_weights=True).override(settings)
         if settings.load_pretrained_weights:
             document = fill_weights(document)
-        graph = build_graph(document, settings)
+        graph = build_graph(document, settings).graph
     preprocess = document.network.value.get("preprocess")
     return Imported(graph=graph, settings=settings, preprocess=preprocess)
 

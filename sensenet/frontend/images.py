@@ -13,6 +13,7 @@ from attrs import frozen
 from sensenet.frontend.emit import emit
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.table import LAYERS, build_layers
+from sensenet.frontend.weight_sources import SourceRecord
 from sensenet.ir.graph import Graph, Node, Value, apply, constant
 from sensenet.ir.ops.basic import Gather, Slice, Subtract
 from sensenet.ir.ops.core import Input
@@ -48,6 +49,7 @@ class ImageNetwork:
 
     cursor: Cursor
     settings: Settings
+    sources: SourceRecord
 
     @property
     def metadata(self) -> Cursor:
@@ -85,16 +87,21 @@ class ImageNetwork:
 
     def build_features(self, pixels: Node, image_count: int) -> list[Value]:
         """The last layer's output for each of a row's images; equal ops with the same weights for all."""
-        sources = [select_image(pixels, index) for index in range(image_count)]
-        first = self.build_outputs(sources[0])[-1]
-        return [first, *(repeat_on(first, sources[0], source) for source in sources[1:])]
+        images = [select_image(pixels, index) for index in range(image_count)]
+        features = self.build_outputs(images[0])[-1]
+        sources = dict(self.sources)
+        all_features = [features]
+        for number, image in enumerate(images[1:], start=2):
+            all_features.append(repeat_on(features, images[0], image, f"_{number}"))
+            self.sources.update({f"{name}_{number}": source for name, source in sources.items()})
+        return all_features
 
     def build_outputs(self, pixels: Value) -> list[Value]:
         """Every layer's output for images f32[?, ?, ?, c]."""
         layers = self.cursor.require("layers")
         if not layers.items():
             raise layers.error("there are no layers")
-        return build_layers(layers, self._load(pixels), "image_layer_", LAYERS)
+        return build_layers(layers, self._load(pixels), "image_layer_", LAYERS, self.sources)
 
     def _load(self, pixels: Value) -> Value:
         """The images as the first layer reads them: f32[?, height, width, 3]."""
@@ -141,17 +148,17 @@ def select_image(pixels: Node, index: int) -> Value:
     return apply(Index(axis=1, index=index), pixels.value, name=f"image_{index}").value
 
 
-def repeat_on(value: Value, source: Value, replacement: Value) -> Value:
+def repeat_on(value: Value, source: Value, replacement: Value, suffix: str) -> Value:
     """The same computation of another source: the nodes from `source` to `value` again, with equal ops.
 
-    They hold the same weights. As ops of their own they become layers of their own in Keras, as they are in
-    h5 files, until the pass share-weights.
+    Their names end with `suffix`. They hold the same weights. As ops of their own they become layers of their
+    own in Keras, as they are in h5 files, until the pass share-weights.
     """
     results = {source: replacement}
     for node in Graph((), {"result": value}, Signature()).nodes:
         inputs = tuple(results.get(operand, operand) for operand in node.inputs)
         if inputs != node.inputs:
-            again = apply(copy.copy(node.op), *inputs, name=node.name)
+            again = apply(copy.copy(node.op), *inputs, name=node.name + suffix)
             results.update(zip(node.values, again.values, strict=True))
     return results[value]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
 from attrs import frozen
 
 from sensenet.errors import VerifyError
@@ -18,6 +19,7 @@ from sensenet.frontend.images import ImageNetwork, pixel_input, select_image
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.table import build_network
 from sensenet.frontend.trees import build_tree_features
+from sensenet.frontend.weight_sources import ImportedGraph, SourceRecord
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.interface import check_graph
 from sensenet.ir.ops.basic import Average
@@ -33,21 +35,27 @@ def import_graph(source: Any, settings: Settings | Mapping[str, Any] | None = No
 
     Raises DocumentError or SettingsError.
     """
-    return build_graph(read_document(source), ensure_settings(settings))
+    return build_graph(read_document(source), ensure_settings(settings)).graph
 
 
-def build_graph(document: Document, settings: Settings) -> Graph:
-    """The graph of a document; raises DocumentError with the JSON path of what is wrong."""
-    graph = _build(document, settings)
+def build_graph(document: Document, settings: Settings) -> ImportedGraph:
+    """Return the graph of a document, and where the document has its weights.
+
+    Raises DocumentError with the JSON path of what is wrong.
+    """
+    document = attrs.evolve(document, network=document.network.as_root())  # each build counts its own memory
+    sources: SourceRecord = {}
+    graph = _build(document, settings, sources)
     try:
         check_graph(graph)
     except VerifyError as error:
         raise document.network.error(str(error)) from error
-    return graph
+    used = {node.name: sources[node.name] for node in graph.nodes if node.name in sources}
+    return ImportedGraph(graph=graph, weight_sources=used)
 
 
-def _build(document: Document, settings: Settings) -> Graph:
-    images = ImageNetwork(cursor=document.network["image_network"], settings=settings)
+def _build(document: Document, settings: Settings, sources: SourceRecord) -> Graph:
+    images = ImageNetwork(cursor=document.network["image_network"], settings=settings, sources=sources)
     if settings.extract_image_features:
         return _build_extractor(document, images)
     if images.cursor.present and images.is_detector:
@@ -70,7 +78,8 @@ def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
         inputs.append(pixels)
     features = encoder.encode(numbers, image_features)
     scaled = None if images.settings.regression_normalize else exposition
-    predictions = _combine(network, [_build_part(part, scaled) for part in _find_parts(network, features)])
+    parts = _find_parts(network, features)
+    predictions = _combine(network, [_build_part(part, scaled, images.sources) for part in parts])
     signature = _describe(
         document,
         images.settings,
@@ -168,9 +177,9 @@ def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
         yield Part(layers=part.require("layers"), source=source, prefix=f"network_{index}_")
 
 
-def _build_part(part: Part, exposition: Exposition | None) -> Value:
+def _build_part(part: Part, exposition: Exposition | None, sources: SourceRecord) -> Value:
     """A network's answer, in the objective's own units where there is an exposition to say them."""
-    value = build_network(part.layers, part.source, f"{part.prefix}layer_")
+    value = build_network(part.layers, part.source, f"{part.prefix}layer_", sources)
     return exposition.destandardize(value, f"{part.prefix}destandardize") if exposition else value
 
 

@@ -66,8 +66,7 @@ def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
     if (start, end) != (0, width):
         features = emit(bounds, Slice(start=start, stop=end), features, name=f"range_{number}")
     forest = flatten_forest(trees, end - start)
-    if trees.places.repeats(trees.value):
-        trees.places.imply(NODE_BYTES * len(forest.left.array))
+    trees.implied.add_if_repeated(trees.value, NODE_BYTES * len(forest.left.array))
     return emit(trees, forest, features, name=f"forest_{number}")
 
 

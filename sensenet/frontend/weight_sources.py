@@ -1,70 +1,43 @@
-"""Where the weights of a graph stand in its document, and in which form.
-
-Whoever reads a weight notes its place there, so that `sensenet.frontend.weights` can put another one into it.
-"""
+"""Where a document holds the weights of the graph that was made of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping, MutableMapping
 
-from attrs import define, field, frozen
+from attrs import frozen
 
-from sensenet.ir.types import Tensor
-from sensenet.limits import require_memory
+from sensenet.ir.graph import Graph
+from sensenet.layer_schema import Form
 
 
 @frozen(kw_only=True)
-class Form:
-    """How a document has a weight: `read` makes what an op has of it, `write` the reverse."""
+class WeightSource:
+    """The member `key` of the layer at the JSON path `layer`, and the form in which the document has it.
 
-    read: Callable[[Tensor], Tensor]
-    write: Callable[[Tensor], Tensor]
+    `named` says that an initializer's name is there instead of numbers.
+    """
 
-
-AS_GIVEN = Form(read=lambda tensor: tensor, write=lambda tensor: tensor)
-
-
-@frozen(kw_only=True, eq=False)
-class Place:
-    """Of a weight that was read: the member `key` of a layer, its form there, and what an op got of it."""
-
-    layer: Any
-    """A `Cursor`."""
+    layer: str
     key: str
     form: Form
-    tensor: Tensor
+    named: bool = False
 
     @property
     def path(self) -> str:
         """The JSON path."""
-        return str(self.layer[self.key].path)
+        return f"{self.layer}.{self.key}"
 
 
-NUMBER_BYTES = 12
-"""Of a number that is drawn: float64 at first, and float32 then."""
+WeightSources = Mapping[str, Mapping[str, WeightSource]]
+"""By the name of the node, then by the attribute of its op."""
 
-LAYER_BYTES = 4096
-"""Of a layer's nodes in the graph, without its weights."""
+SourceRecord = MutableMapping[str, Mapping[str, WeightSource]]
+"""The same while the nodes are made: whoever makes one with weights adds their sources."""
 
 
-@define(eq=False)
-class Places:
-    """The weights that have been read, and the bytes of what stands in the document by its name alone."""
+@frozen(kw_only=True)
+class ImportedGraph:
+    """The graph of a document, and which weight of the document each of its weights is."""
 
-    entries: list[Place] = field(factory=list)
-    implied: int = 0
-    """Bytes of weights that are named, and of lists that stand in the document several times."""
-    read: set[int] = field(factory=set)
-    """The identities of the lists that have been read."""
-
-    def imply(self, size: int) -> None:
-        """Count bytes that the document does not weigh; raises LimitError if all together are too many."""
-        self.implied += size
-        require_memory(self.implied, "what this document names, without giving its numbers,")
-
-    def repeats(self, value: object) -> bool:
-        """Whether a list was read before: a caller's dict may hold one in many places."""
-        repeated = id(value) in self.read
-        self.read.add(id(value))
-        return repeated
+    graph: Graph
+    weight_sources: WeightSources

@@ -44,7 +44,7 @@ def make_graph() -> Graph:
         convolution.GlobalAveragePool2D(),
     ):
         value = apply(op, value).value
-    copies = [value, *(repeat_on(value, sources[0], source) for source in sources[1:])]
+    copies = [value, *(repeat_on(value, sources[0], source, "_again") for source in sources[1:])]
     joined = apply(basic.Concatenate(), *copies).value
     return Graph.create([node], {"features": joined}, Signature())
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,16 +111,16 @@ UNTYPED_LAYER = {
 }
 
 
-def make_document(kind):
-    """A network with a layer of this type in it."""
-    layer = copy.deepcopy(LAYERS_OF_TYPES[kind])
+def make_document(kind, columns=1, **members):
+    """A network with a layer of this type in it, and as many columns of images if it works on those."""
+    layer = copy.deepcopy(LAYERS_OF_TYPES[kind]) | members
     if kind in ON_VECTORS:
         return network([layer, dense(5, 2, "softmax")])
     document = image()
     document["image_network"]["metadata"]["input_image_shape"] = [SIDE, SIDE, CHANNELS]
     first = plain("activation", activation_function="linear")
     document["image_network"]["layers"] = [first, layer, *([] if kind == "flatten" else [plain("flatten")])]
-    document["preprocess"] = [{"index": 0, "type": "image"}]
+    document["preprocess"] = [{"index": index, "type": "image"} for index in range(columns)]
     document["layers"] = [plain("dense", weights="glorot_uniform", offset=None, number_of_nodes=2)]
     document["output_exposition"] = {"type": "categorical", "values": ["a", "b"]}
     return document
@@ -228,12 +230,56 @@ def test_every_weight_is_cut_out_of_text(document):
     assert same_graph(import_graph(text), import_graph(document))
 
 
+def layer_at(document, path):
+    """The layer at a JSON path such as `layers[0].dense_path[1]`."""
+    steps = re.findall(r"[^.\[\]]+", path)
+    return functools.reduce(lambda value, step: value[int(step) if step.isdigit() else step], steps, document)
+
+
+STRIDED = {"strides": [1, 2]}
+"""Unlike ones, with which a layer becomes several nodes."""
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *DOCUMENTS.values(),
+        make_document("depthwise_convolution_2d", **STRIDED),
+        make_document("separable_convolution_2d", **STRIDED),
+        make_document("convolution_2d", columns=3),
+        network([{**UNTYPED_LAYER, "offset": None}, {**UNTYPED_LAYER, "residuals": True}]),
+    ],
+    ids=[*DOCUMENTS, "strided-depthwise", "strided-separable", "three-images", "untyped-pair"],
+)
+def test_the_source_of_every_weight_is_known(document):
+    """Every weight of the document is that of a node's attribute, which has its numbers in the op's form."""
+    imported = build_graph(find_network(document), Settings())
+    found = {}
+    for name, sources in imported.weight_sources.items():
+        for attribute, source in sources.items():
+            given = layer_at(document, source.layer)[source.key]
+            found[source.path] = given
+            assert source.named is isinstance(given, str)
+            if not source.named:
+                expected = source.form.read(Tensor.float32(given))
+                assert getattr(imported.graph.node(name).op, attribute) == expected
+                assert np.allclose(source.form.write(expected).array, given)
+    walked = [layer[weight.key] for layer, weight in all_weights(document)]
+    assert walked == [given for given in found.values() if not isinstance(given, str)]
+    for node in imported.graph.nodes:
+        given = {weight.attribute for weight in OP_WEIGHTS.get(type(node.op), ())}
+        for name in given - imported.weight_sources.get(node.name, {}).keys():
+            weight = getattr(node.op, name)
+            assert weight is None or not weight.array.any(), "only a bias that is left out has no source"
+
+
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_every_weight_is_written_back(document, tmp_path):
     """Each weight of the graph, changed, is found in the document that is written."""
     root = read_source(document)
     found = find_network(root)
-    graph = build_graph(found, Settings())
+    imported = build_graph(found, Settings())
+    graph = imported.graph
     path = tmp_path / "m.h5"
     path.write_bytes(write_weights(graph))
     trained = load_weights(graph, path)
@@ -248,7 +294,7 @@ def test_every_weight_is_written_back(document, tmp_path):
         for node in weighted_nodes(trained)
     }
     trained = replace_ops(trained, ops)
-    written = write_document_weights(root, found, graph, trained)
+    written = write_document_weights(root, imported, trained)
     again = import_graph(written)
     if document is not DOCUMENTS["untyped"]:  # its stdev² is rounded, and an inner bias goes into its mean
         assert [get_weights(node.op) for node in weighted_nodes(again)] == [

@@ -31,6 +31,7 @@ from sensenet.ir.ops.basic import Slice
 from sensenet.ir.ops.convolution import Convolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense, Dropout, DropoutKind
 from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
+from sensenet.limits import VARIABLE
 from sensenet.settings import Settings
 from sensenet.signature import (
     CategoricalColumn,
@@ -153,8 +154,16 @@ def test_signature_of_images():
     assert import_graph(detector(), {"rescale_type": "warp"}).signature.image.rescale_type == "warp"
 
 
+def test_each_build_counts_what_a_document_implies_anew(monkeypatch):
+    named = {"type": "dense", "number_of_nodes": 1000, "weights": "zeros", "offset": "zeros"}
+    document = read_document(network([named, named, dense(1000, 2)]))
+    monkeypatch.setenv(VARIABLE, "24MiB")
+    for _ in range(3):
+        build_graph(document, Settings())
+
+
 def test_build_graph_takes_what_read_document_gives():
-    graph = build_graph(read_document(json.dumps(typed())), Settings())
+    graph = build_graph(read_document(json.dumps(typed())), Settings()).graph
     assert same_graph(graph, import_graph(typed()))
 
 

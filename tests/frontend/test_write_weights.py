@@ -41,10 +41,9 @@ from sensenet.settings import Settings, ensure_settings
 def write(source, change=lambda graph: graph, settings=None):
     """The document of a source with the weights of a changed graph, and that graph."""
     root = read_source(source)
-    document = find_network(root)
-    graph = build_graph(document, settings or Settings())
-    trained = change(graph)
-    return write_weights(root, document, graph, trained), trained
+    imported = build_graph(find_network(root), settings or Settings())
+    trained = change(imported.graph)
+    return write_weights(root, imported, trained), trained
 
 
 def randomize(seed):

@@ -210,7 +210,7 @@ def image_graphs(draw):
     last = builder.layers(builder.load(sources[0]))
     ends = [GlobalAveragePool2D(), GlobalMaxPool2D()] + ([] if None in sizes(last) else [Flatten()])
     features = builder.apply(draw(st.sampled_from(ends)), last)
-    found = [features, *(repeat_on(features, sources[0], source) for source in sources[1:])]
+    found = [features, *(repeat_on(features, sources[0], source, "_again") for source in sources[1:])]
     joined = builder.apply(Concatenate(), *found) if len(found) > 1 else features
     kernel = builder.normal(width(joined), 2, scale=1 / (builder.magnitude * np.sqrt(width(joined))))
     outputs = {"predictions": builder.apply(Dense(kernel=kernel, bias=builder.bias(2)), joined)}

@@ -17,8 +17,8 @@ import numpy as np
 from attrs import field, frozen
 
 from sensenet.errors import DocumentError
+from sensenet.frontend.implied_memory import ImpliedMemory
 from sensenet.frontend.json.arrays import Float32Array, NotAnArrayError, is_list, pack_array
-from sensenet.frontend.weight_sources import Places
 from sensenet.signature import LARGEST_INTEGER
 from sensenet.validators import FLOAT32_MAX
 
@@ -32,13 +32,17 @@ class Cursor:
 
     value: Any
     path: str = ""
-    places: Places = field(factory=Places)
-    """The weights that have been read, wherever they stand: one list for all cursors of a document."""
+    implied: ImpliedMemory = field(factory=ImpliedMemory)
+    """What the document implies: one count for all cursors that come from the same root."""
 
     @property
     def present(self) -> bool:
         """Whether there is a value other than null."""
         return self.value is not None
+
+    def as_root(self) -> Cursor:
+        """Return a cursor for the same value and path that counts anew what it implies."""
+        return Cursor(self.value, self.path)
 
     def error(self, message: str) -> DocumentError:
         """The error to raise about this value."""
@@ -52,7 +56,7 @@ class Cursor:
         """An object's member, present or not; raises DocumentError where this is no object."""
         if not isinstance(self.value, dict):
             raise self.expected(f"an object with {key!r}")
-        return Cursor(self.value.get(key), f"{self.path}.{key}" if self.path else key, self.places)
+        return Cursor(self.value.get(key), f"{self.path}.{key}" if self.path else key, self.implied)
 
     def require(self, key: str) -> Cursor:
         """A member that must be there; null will do."""
@@ -64,7 +68,7 @@ class Cursor:
     def items(self) -> list[Cursor]:
         """The entries of a list."""
         entries = enumerate(self.sequence())
-        return [Cursor(entry, f"{self.path}[{index}]", self.places) for index, entry in entries]
+        return [Cursor(entry, f"{self.path}[{index}]", self.implied) for index, entry in entries]
 
     def sequence(self) -> Sequence[Any]:
         """The list itself, without paths."""

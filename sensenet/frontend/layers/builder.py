@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
 from sensenet.frontend.emit import emit, width_of
+from sensenet.frontend.implied_memory import NUMBER_BYTES
 from sensenet.frontend.json.cursor import Cursor, quote
 from sensenet.frontend.layers.initializers import INITIALIZERS, Shape, initial_values
-from sensenet.frontend.weight_sources import AS_GIVEN, NUMBER_BYTES, Form, Place
+from sensenet.frontend.weight_sources import SourceRecord, WeightSource
 from sensenet.ir.activation import ActivationFunction, activation_function
 from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
@@ -29,6 +30,7 @@ class Layer:
     inputs: tuple[Value, ...]
     name: str
     schema: LayerSchema
+    sources: SourceRecord
 
     @property
     def input(self) -> Value:
@@ -45,9 +47,26 @@ class Layer:
             raise self.cursor.error(f"the width of the input {self.input.type} is not known")
         return width
 
-    def apply(self, op: Op, *inputs: Value, suffix: str = "") -> Value:
-        """The op on these inputs, or on the layer's own."""
-        return emit(self.cursor, op, *(inputs or self.inputs), name=self.name + suffix)
+    def apply(self, op: Op, *inputs: Value, suffix: str = "", keys: Mapping[str, str] | None = None) -> Value:
+        """Return the result of the op on these inputs, or on the layer's own.
+
+        `keys` says which members of the layer the op's attributes were read from, if not those of the schema.
+        """
+        name = self.name + suffix
+        value = emit(self.cursor, op, *(inputs or self.inputs), name=name)
+        keys = self.schema.keys if keys is None else keys
+        sources = {
+            attribute: self._source(key)
+            for attribute, key in keys.items()
+            if getattr(op, attribute, None) is not None and self.cursor[key].present
+        }
+        if sources:
+            self.sources[name] = sources
+        return value
+
+    def _source(self, key: str) -> WeightSource:
+        named = isinstance(self.cursor[key].value, str)
+        return WeightSource(layer=self.cursor.path, key=key, form=self.schema.weight(key).form, named=named)
 
     def activation(self) -> ActivationFunction:
         """The activation function by its name; linear where there is none."""
@@ -58,21 +77,18 @@ class Layer:
             raise cursor.error(f"there is no activation function {quote(cursor.text())}; there are: {names}")
         return function
 
-    def weight(self, key: str, shape: Callable[[], Shape], form: Form = AS_GIVEN) -> Tensor:
+    def weight(self, key: str, shape: Callable[[], Shape]) -> Tensor:
         """Read a weight that the layer's schema declares, converted from the document's form to the op's.
 
-        `shape` computes that of an initializer from the rest of the layer. The weight's place is noted.
+        `shape` computes that of an initializer from the rest of the layer.
         """
-        rank = self.schema.weight(key).rank
+        declared = self.schema.weight(key)
         cursor = self.cursor.require(key)
-        tensor = self._initialize(cursor, rank, shape)
+        tensor = self._initialize(cursor, declared.rank, shape)
         if tensor is None:
-            tensor = Tensor(cursor.array(rank))
-            if cursor.places.repeats(cursor.value):
-                cursor.places.imply(NUMBER_BYTES * tensor.array.size)
-        tensor = form.read(tensor)
-        self.cursor.places.entries.append(Place(layer=self.cursor, key=key, form=form, tensor=tensor))
-        return tensor
+            tensor = Tensor(cursor.array(declared.rank))
+            cursor.implied.add_if_repeated(cursor.value, NUMBER_BYTES * tensor.array.size)
+        return declared.form.read(tensor)
 
     def _initialize(self, cursor: Cursor, rank: int, shape: Callable[[], Shape]) -> Tensor | None:
         """The values that an initializer stands for; None where there is none."""
@@ -83,7 +99,7 @@ class Layer:
         sizes = shape()
         if math.prod(sizes) > LARGEST_WEIGHT:
             raise cursor.error(f"a weight of {' × '.join(map(str, sizes))} numbers is too large")
-        cursor.places.imply(NUMBER_BYTES * math.prod(sizes))
+        cursor.implied.add(NUMBER_BYTES * math.prod(sizes))
         return Tensor(initial_values(cursor.value, sizes, self._seed()))
 
     def optional_weight(self, key: str, size: int) -> Tensor | None:

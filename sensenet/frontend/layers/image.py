@@ -50,7 +50,7 @@ def build_depthwise_convolution(layer: Layer) -> Value:
         padding=_padding(layer),
         activation=layer.activation(),
     )
-    return _convolve_depthwise(layer, convolution)
+    return _convolve_depthwise(layer, convolution, "kernel")
 
 
 def build_separable_convolution(layer: Layer) -> Value:
@@ -65,7 +65,8 @@ def build_separable_convolution(layer: Layer) -> Value:
     if strides[0] != strides[1]:
         between = DepthwiseConvolution2D(kernel=depth, strides=strides, padding=padding)
         pointwise = Convolution2D(kernel=point, bias=bias, activation=activation)
-        return layer.apply(pointwise, _convolve_depthwise(layer, between, suffix="_depthwise"))
+        value = _convolve_depthwise(layer, between, "depth_kernel", suffix="_depthwise")
+        return layer.apply(pointwise, value, keys={"kernel": "point_kernel", "bias": "bias"})
     return layer.apply(
         SeparableConvolution2D(
             depth_kernel=depth,
@@ -78,21 +79,25 @@ def build_separable_convolution(layer: Layer) -> Value:
     )
 
 
-def _convolve_depthwise(layer: Layer, convolution: DepthwiseConvolution2D, suffix: str = "") -> Value:
+def _convolve_depthwise(
+    layer: Layer, convolution: DepthwiseConvolution2D, kernel: str, suffix: str = ""
+) -> Value:
     """A depthwise convolution. Ops have equal strides: with others, pixels of one of stride 1 are left out.
 
-    The padding is that of the strides asked for, and so is put in front.
+    `kernel` is the member of the layer that has the kernel. The padding is that of the strides asked for, and
+    so is put in front.
     """
     strides = convolution.strides
+    keys = {"kernel": kernel, "bias": "bias"}
     if strides[0] == strides[1]:
-        return layer.apply(convolution, suffix=suffix)
+        return layer.apply(convolution, suffix=suffix, keys=keys)
     value = layer.input
     sizes = value.type.shape[1:3]
     if convolution.padding is Padding.SAME and value.type.rank == 4 and None not in sizes:
         rows, columns = map(same_padding, cast(Pair, sizes), convolution.window, strides)
         value = layer.apply(Pad2D(padding=(rows, columns)), value, suffix=f"{suffix}_padding")
     dense = attrs.evolve(convolution, strides=(1, 1), padding=Padding.VALID)
-    value = layer.apply(dense, value, suffix=f"{suffix}_stride_1")
+    value = layer.apply(dense, value, suffix=f"{suffix}_stride_1", keys=keys)
     return layer.apply(MaxPool2D(pool_size=(1, 1), strides=strides), value, suffix=suffix)
 
 

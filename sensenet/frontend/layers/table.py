@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
+from sensenet.frontend.implied_memory import LAYER_BYTES
 from sensenet.frontend.json.cursor import Cursor, quote
 from sensenet.frontend.layers import dense as dense_layers
 from sensenet.frontend.layers import image as image_layers
 from sensenet.frontend.layers.builder import Layer
 from sensenet.frontend.layers.untyped import build_legacy_layers, is_legacy
-from sensenet.frontend.weight_sources import LAYER_BYTES
+from sensenet.frontend.weight_sources import SourceRecord
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.dense import Activation
@@ -64,15 +65,17 @@ SIMPLE_LAYERS = with_schemas(
 """What may be anywhere, in the paths of blocks too."""
 
 
-def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str, LayerType]) -> list[Value]:
+def build_layers(
+    layers: Cursor, source: Value, prefix: str, table: Mapping[str, LayerType], sources: SourceRecord
+) -> list[Value]:
     """Every layer's output, in order; `source` is what the first one reads, names are `prefix` and index.
 
-    Raises DocumentError with the JSON path of the layer that is wrong.
+    Adds the sources of the layers' weights to `sources`. Raises DocumentError with the JSON path of the layer
+    that is wrong.
     """
     outputs: list[Value] = []
     for index, cursor in enumerate(layers.items()):
-        if cursor.places.repeats(cursor.value):
-            cursor.places.imply(LAYER_BYTES)
+        cursor.implied.add_if_repeated(cursor.value, LAYER_BYTES)
         inputs = _read_inputs(cursor, outputs) if outputs else (source,)
         layer_type = cursor.require("type")
         if layer_type.text() not in table:
@@ -81,7 +84,9 @@ def build_layers(layers: Cursor, source: Value, prefix: str, table: Mapping[str,
                 f"there is no layer type {quote(layer_type.text())} here; there are: {known}"
             )
         kind = table[layer_type.value]
-        layer = Layer(cursor=cursor, inputs=inputs, name=f"{prefix}{index}", schema=kind.schema)
+        layer = Layer(
+            cursor=cursor, inputs=inputs, name=f"{prefix}{index}", schema=kind.schema, sources=sources
+        )
         outputs.append(kind.build(layer))
     return outputs
 
@@ -106,9 +111,8 @@ def build_block(layer: Layer) -> Value:
     """activation(sum of what the paths make of the input); an empty path leaves it as it is."""
     ends = []
     for path in layer.schema.paths:
-        outputs = build_layers(
-            layer.cursor.require(path), layer.input, f"{layer.name}_{path}_", SIMPLE_LAYERS
-        )
+        layers, prefix = layer.cursor.require(path), f"{layer.name}_{path}_"
+        outputs = build_layers(layers, layer.input, prefix, SIMPLE_LAYERS, layer.sources)
         ends.append(outputs[-1] if outputs else layer.input)
     total = layer.apply(Add(), *ends, suffix="_add")
     return layer.apply(Activation(function=layer.activation()), total)
@@ -123,10 +127,10 @@ LAYERS = SIMPLE_LAYERS | with_schemas(dict.fromkeys(BLOCKS, build_block))
 """All layer types. Blocks don't nest."""
 
 
-def build_network(layers: Cursor, source: Value, prefix: str) -> Value:
+def build_network(layers: Cursor, source: Value, prefix: str, sources: SourceRecord) -> Value:
     """The output of the last layer of a network, typed or legacy; raises DocumentError for an empty list."""
     if not layers.items():
         raise layers.error("there are no layers")
     if is_legacy(layers):
-        return build_legacy_layers(layers, source, prefix)
-    return build_layers(layers, source, prefix, LAYERS)[-1]
+        return build_legacy_layers(layers, source, prefix, sources)
+    return build_layers(layers, source, prefix, LAYERS, sources)[-1]

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensenet.frontend.implied_memory import LAYER_BYTES
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.builder import Layer
-from sensenet.frontend.weight_sources import LAYER_BYTES, Form
+from sensenet.frontend.weight_sources import SourceRecord
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add, Gather
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
 from sensenet.ir.types import Tensor
-from sensenet.layer_schema import UNTYPED
-
-EPSILON = 1e-3
-"""Of the batch normalization that a layer becomes. It is part of stdev², so the variance is stdev² less this.
-
-The published package splits stdev² alike, and h5 files hold the variance."""
-
-
-def _transpose(tensor: Tensor) -> Tensor:
-    return Tensor.owning(tensor.array.T.copy())
-
-
-def _variance(stdev: Tensor) -> Tensor:
-    return Tensor.float32(stdev.float64**2 - EPSILON)
-
-
-def _stdev(variance: Tensor) -> Tensor:
-    """NaN where there is none."""
-    with np.errstate(invalid="ignore"):
-        return Tensor.float32(np.sqrt(variance.float64 + EPSILON))
-
-
-TRANSPOSED = Form(read=_transpose, write=_transpose)
-STANDARD_DEVIATIONS = Form(read=_variance, write=_stdev)
+from sensenet.layer_schema import UNTYPED, UNTYPED_EPSILON
 
 
 def is_legacy(layers: Cursor) -> bool:
@@ -47,15 +25,16 @@ def is_legacy(layers: Cursor) -> bool:
     return all(untyped)
 
 
-def build_legacy_layers(layers: Cursor, source: Value, prefix: str) -> Value:
+def build_legacy_layers(layers: Cursor, source: Value, prefix: str, sources: SourceRecord) -> Value:
     """The last layer's output. Raises DocumentError with the JSON path of the layer that is wrong."""
     value = source
     pair_source: Value | None = None
     cursors = layers.items()
     for index, cursor in enumerate(cursors):
-        if cursor.places.repeats(cursor.value):
-            cursor.places.imply(LAYER_BYTES)
-        layer = Layer(cursor=cursor, inputs=(value,), name=f"{prefix}{index}", schema=UNTYPED)
+        cursor.implied.add_if_repeated(cursor.value, LAYER_BYTES)
+        layer = Layer(
+            cursor=cursor, inputs=(value,), name=f"{prefix}{index}", schema=UNTYPED, sources=sources
+        )
         if pair_source is not None:
             value, pair_source = _build_pair_end(layer, pair_source), None
             continue
@@ -95,25 +74,26 @@ def _activate(layer: Layer, function: ActivationFunction, value: Value, suffix: 
 def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -> Value:
     kernel = _kernel(layer)
     bias = layer.optional_weight("offset", kernel.shape[1])
-    return layer.apply(Dense(kernel=kernel, bias=bias, activation=function), suffix=suffix)
+    dense = Dense(kernel=kernel, bias=bias, activation=function)
+    return layer.apply(dense, suffix=suffix, keys={"kernel": "weights", "bias": "offset"})
 
 
 def _kernel(layer: Layer) -> Tensor:
     """f32[in, units]; a document has them the other way round."""
     nodes = layer.cursor["number_of_nodes"]
-    return layer.weight("weights", lambda: (nodes.positive(), layer.channels), TRANSPOSED)
+    return layer.weight("weights", lambda: (nodes.positive(), layer.channels))
 
 
 def _build_normalized(layer: Layer) -> Value:
-    """(x·Wᵀ - mean) / stdev · scale + offset as a batch normalization; an `epsilon` replaces EPSILON."""
+    """(x·Wᵀ - mean) / stdev · scale + offset as a batch normalization with the layer's `epsilon`, if any."""
     kernel = _kernel(layer)
     units = kernel.shape[1]
     dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
     gamma, mean = (layer.weight(key, lambda: (units,)) for key in ("scale", "mean"))
-    variance = layer.weight("stdev", lambda: (units,), STANDARD_DEVIATIONS)
+    variance = layer.weight("stdev", lambda: (units,))
     beta = layer.optional_weight("offset", units) or Tensor.float32(np.zeros(units))
     given = layer.cursor["epsilon"]
-    epsilon = given.number() if given.present else EPSILON
+    epsilon = given.number() if given.present else UNTYPED_EPSILON
     if not (variance.finite and (variance.float64 + epsilon > 0).all()):
         raise layer.cursor["stdev"].error("a standard deviation is 0, or too close to it, or above 1e19")
     return layer.apply(
