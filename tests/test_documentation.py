@@ -15,7 +15,7 @@ GENERATED = {"api.md", "passes.md"}
 WRITTEN = [page for page in PAGES if page.name not in GENERATED]
 LONGEST_LINE = 120
 
-STARTS = ("", "sensenet/", "tests/", "docs/", "benchmarks/", "examples/")
+STARTS = ("", "sensenet/", "sensenet/frontend/", "tests/", "docs/", "benchmarks/", "examples/")
 """Where a path in a page may begin."""
 
 FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|js|md|toml|css|json|svg)|(?:[\w.-]+/)+)`")
