@@ -83,6 +83,19 @@ def test_functions_that_a_page_names_are_in_their_files(page):
         assert name in names_of(file), f"{path} has no {name}"
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=page_id)
+def test_headings_that_a_page_links_to_exist(page):
+    for target, anchor in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", page.read_text("utf-8")):
+        linked = page.parent / target if target else page
+        assert anchor in anchors(linked), f"{target or 'the page'} has no heading #{anchor}"
+
+
 def test_the_tour_names_a_file_and_a_function_at_each_hop():
     hops = re.findall(r"^\| \d+ \|(.*?)\|", (ROOT / "docs/tour.md").read_text("utf-8"), re.MULTILINE)
     assert len(hops) >= 30

@@ -48,7 +48,7 @@ ANSWERED = {
     "an old layer whose `offset` is null": [document({**OLD, "offset": None}, OLD)],
     "a missing number in a column with `zero_value` and `one_value`": [document(DENSE, preprocess=FLAGS)],
     "`networks`, or `object`, that is null": [document(DENSE, networks=None), document(DENSE, object=None)],
-    "an outer envelope without a network": [{"deepnet": {"name": "x"}, "network": document(DENSE)}],
+    "a wrapper without a network": [{"deepnet": {"name": "x"}, "network": document(DENSE)}],
 }
 
 REFUSED = {
@@ -59,7 +59,7 @@ REFUSED = {
     ],
     "trees of a forest with leaves of several lengths": [forest([0, 0.5, PAIR, PAIR], LEAF)],
     "a batch normalization without its four arrays": [document(NORMALIZATION, DENSE)],
-    "an old layer with a `stdev` of 0, or without a `mean` beside its `stdev`": [
+    "an old layer with a `stdev` of 0, or with a `stdev` and no `mean`": [
         document({**STANDARDIZED, "stdev": [0.0, 1.0]}, OLD),
         document({**STANDARDIZED, "mean": None}, OLD),
     ],
