@@ -18,7 +18,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from support.pass_forests import Model
+from forests import Model
 
 from sensenet.artifact import Report
 from sensenet.backends import load_backend

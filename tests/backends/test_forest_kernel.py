@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from hypothesis import given
-from support.pass_forests import FEATURES, chain, forests, make_forest, rows
+from support.forests import FEATURES, chain, forests, make_forest, rows
 
 from sensenet.backends.interpreter import forest_kernel
 from sensenet.backends.interpreter.forest_kernel import MANY_ROWS, ForestKernel, look_up

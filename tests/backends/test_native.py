@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.pass_forests import FEATURES, chain, forests, graph_of, make_forest, random_tree, rows
+from support.forests import FEATURES, chain, forests, graph_of, make_forest, random_tree, rows
 
 from sensenet.backends.interpreter import executable as text
 from sensenet.backends.interpreter import native

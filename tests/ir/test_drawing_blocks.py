@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from support.documents import detector, ensemble, image
-from support.strategies import IMAGE_OPS, TABULAR_OPS, graphs
+from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, graphs
 
 from sensenet.drawing.blocks import MOST_LEVELS, MOST_NODES, find_blocks
 from sensenet.frontend import import_graph
@@ -16,7 +16,7 @@ from sensenet.pretrained import get_pretrained_network
 from sensenet.signature import Signature
 
 
-@given(graphs(TABULAR_OPS | IMAGE_OPS))
+@given(graphs(any_of(TABULAR_OPS | IMAGE_OPS)))
 def test_every_node_is_in_one_place_after_what_it_reads(graph):
     nodes = [node for stage in find_blocks(graph) for node in stage.nodes]
     assert len(nodes) == len(graph.nodes)
@@ -25,7 +25,7 @@ def test_every_node_is_in_one_place_after_what_it_reads(graph):
     assert all(position[v.node] < position[node] for node in nodes for v in node.inputs)
 
 
-@given(graphs(TABULAR_OPS | IMAGE_OPS))
+@given(graphs(any_of(TABULAR_OPS | IMAGE_OPS)))
 def test_titles_of_stages_differ(graph):
     titles = [stage.title for stage in find_blocks(graph)]
     assert len(set(titles)) == len(titles)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.documents import image
 from support.drawings import HOSTILE, small_graph
 from support.op_cases import floats
-from support.strategies import IMAGE_OPS, TABULAR_OPS, documents, graphs
+from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, documents, graphs
 
 from sensenet.drawing import to_html
 from sensenet.frontend import import_graph
@@ -66,7 +66,7 @@ class Page(HTMLParser):
         return json.loads(self.raw[1][1])
 
 
-@given(graphs(TABULAR_OPS | IMAGE_OPS))
+@given(graphs(any_of(TABULAR_OPS | IMAGE_OPS)))
 def test_every_node_is_drawn_once(graph):
     page = Page(to_html(graph))
     assert sorted(page.nodes) == list(range(len(graph.nodes)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.op_cases import ALL_CASES, case_name, floats
-from support.strategies import IMAGE_OPS, TABULAR_OPS, graphs
+from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, graphs
 
 import sensenet.ir.ops
 from sensenet.drawing import FORMS, draw, to_svg
@@ -46,7 +46,7 @@ def require_room(group: ET.Element) -> None:
     assert all(used * COLUMN <= room + 1e-6 for used in lines.values())
 
 
-@given(graphs(TABULAR_OPS | IMAGE_OPS))
+@given(graphs(any_of(TABULAR_OPS | IMAGE_OPS)))
 def test_every_node_is_drawn_once(graph):
     svg = to_svg(graph)
     names = [group.find(f"{SVG}title").text.split("\n")[0] for group in groups(svg, "node")]

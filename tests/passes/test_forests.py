@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from support.check_pass import BASIC, assert_near
-from support.pass_forests import FEATURES, answers, chain, forests, graph_of, make_forest, random_tree, rows
+from support.forests import FEATURES, answers, chain, forests, graph_of, make_forest, random_tree, rows
 
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.evaluate import evaluate

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.extremes import with_extremes, with_missing_cells
-from support.pass_graphs import graphs
-from support.pass_images import image_graphs
+from support.graphs import graphs_with_inputs, like_images, like_tables
 from support.profiles import examples
 
 from sensenet.ir.activation import ActivationFunction
@@ -52,7 +51,7 @@ def assert_row_by_row(got, want, level):
 
 
 @examples(100)
-@given(drawn=graphs(), data=st.data())
+@given(drawn=graphs_with_inputs(like_tables), data=st.data())
 def test_extreme_numbers_in_networks_of_columns(drawn, data):
     graph, inputs = drawn
     rows = {name: with_missing_cells(graph, array) for name, array in inputs.items()}
@@ -60,7 +59,7 @@ def test_extreme_numbers_in_networks_of_columns(drawn, data):
 
 
 @examples(40)
-@given(drawn=image_graphs(), data=st.data())
+@given(drawn=graphs_with_inputs(like_images), data=st.data())
 def test_extreme_numbers_in_networks_of_images(drawn, data):
     graph, inputs = drawn
     assert_finite_answers_stay(data.draw(with_extremes(graph)), inputs)

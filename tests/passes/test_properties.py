@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from support.check_pass import BASIC, PASSES, assert_same_answers, check_pass
-from support.pass_graphs import graphs
+from support.graphs import graphs_with_inputs, like_tables
 
 from sensenet.ir.legality import require_legal
 from sensenet.passes import PIPELINES, legalize
 from sensenet.passes.infrastructure.manager import run_passes
 
 
-@given(drawn=graphs())
+@given(drawn=graphs_with_inputs(like_tables))
 def test_every_pass_keeps_the_answers(drawn):
     graph, inputs = drawn
     for current in PASSES.values():
@@ -20,7 +20,7 @@ def test_every_pass_keeps_the_answers(drawn):
 
 
 @pytest.mark.parametrize("level", PIPELINES)
-@given(drawn=graphs())
+@given(drawn=graphs_with_inputs(like_tables))
 def test_every_level_keeps_the_answers(level, drawn):
     graph, inputs = drawn
     after, _ = run_passes(graph, PIPELINES[level])

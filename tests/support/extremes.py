@@ -8,9 +8,8 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
-from sensenet.ir.ops.basic import Gather
-from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import FLOAT32_TINY, Array, DType, Tensor
+from support.graphs import standardized_columns
 
 SIZES = (0.0, 1e-45, 1e-38, 1e-30, 1e-15, 1e6, 1e10, 1e15, 1e20, 1e30, 3e38)
 """Magnitudes of what is planted in a graph: from the smallest number of float32 to its largest."""
@@ -69,10 +68,7 @@ def _replace(graph: Graph, place: Place, tensor: Tensor) -> Graph:
 def with_missing_cells(graph: Graph, rows: Array) -> Array:
     """Return the rows, and once more with cells that are their column's mean, as missing ones are."""
     missing = rows.copy()
-    for node in graph.nodes:
-        (x, *_) = node.inputs or (node.value,)
-        if isinstance(node.op, Standardize) and isinstance(x.op, Gather):
-            columns = x.op.indices.array
-            at_mean = np.arange(len(rows))[:, None] % 3 >= np.arange(len(columns)) % 3
-            missing[:, columns] = np.where(at_mean, node.op.mean.array, missing[:, columns])
+    for columns, op in standardized_columns(graph):
+        at_mean = np.arange(len(rows))[:, None] % 3 >= np.arange(len(columns)) % 3
+        missing[:, columns] = np.where(at_mean, op.mean.array, missing[:, columns])
     return np.concatenate([rows, missing])

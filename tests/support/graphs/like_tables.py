@@ -1,4 +1,4 @@
-"""Random small graphs in the form in which documents are imported, and rows for them."""
+"""The style of random graphs that are as documents with columns of numbers and categories are imported."""
 
 from __future__ import annotations
 
@@ -6,57 +6,47 @@ import numpy as np
 from hypothesis import strategies as st
 
 from sensenet.ir.activation import ActivationFunction
-from sensenet.ir.graph import Graph, Value, apply
+from sensenet.ir.graph import Graph, Node, Value, apply
 from sensenet.ir.ops.basic import Add, Average, Concatenate, Gather, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense, Dropout, DropoutKind
 from sensenet.ir.ops.tabular import Destandardize, OneHot, Standardize
 from sensenet.ir.types import Array, Tensor, f32
-from sensenet.signature import Signature
-from support.pass_forests import make_forest, random_tree
+from sensenet.signature import NUMERIC_INPUT, Signature
+from support.forests import make_forest, random_tree
+from support.graphs.growing import Choices, width_of
 
-ROWS = 30
 STEPS = ("dense", "activation", "normalization", "dropout", "residual", "cyclic", "part", "branch")
 
 
-def width(value: Value) -> int:
-    return value.type.shape[-1]
-
-
-class Builder:
+class LayerBuilder(Choices):
     """Builds one graph; choices of structure are drawn, numbers are random."""
 
-    def __init__(self, draw) -> None:
-        self.draw = draw
+    def __init__(self, draw: st.DrawFn) -> None:
+        super().__init__(draw)
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-
-    def flip(self) -> bool:
-        return self.draw(st.booleans())
 
     def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
         return Tensor.float32(scale * self.rng.normal(size=shape))
 
-    def columns(self) -> tuple[Graph, Value, Array]:
-        """The input, the features, and rows for which they are of ordinary size."""
-        numbers, depths = self.draw(st.integers(1, 5)), self.draw(st.lists(st.integers(1, 4), max_size=2))
+    def columns(self) -> tuple[Node, Value]:
+        """The input and the features."""
+        numbers, depths = self.count(1, 5), self.draw(st.lists(st.integers(1, 4), max_size=2))
         total = numbers + len(depths)
         order = self.rng.permutation(total)
-        x = apply(Input(type=f32(None, total)), name="numeric_inputs")
+        x = apply(Input(type=f32(None, total)), name=NUMERIC_INPUT)
         stdev = np.exp(self.rng.normal(size=numbers))
-        stdev *= self.rng.choice([1, -1], size=numbers) if self.draw(st.integers(0, 5)) == 0 else 1
+        stdev *= self.rng.choice([1, -1], size=numbers) if self.count(0, 5) == 0 else 1
         mean = stdev * self.rng.normal(size=numbers) * self.draw(st.sampled_from([0.0, 1.0, 1000.0]))
         op = Standardize(mean=Tensor.float32(mean), stdev=Tensor.float32(stdev))
         parts = [self.apply(op, self.gather(x.value, np.sort(order[:numbers])))]
-        rows = np.zeros((ROWS, total))
-        rows[:, np.sort(order[:numbers])] = self.rng.normal(size=(ROWS, numbers)) * stdev + mean
         if depths:
             categories = np.sort(order[numbers:])
             parts.append(self.apply(OneHot(depths=tuple(depths)), self.gather(x.value, categories)))
-            rows[:, categories] = self.rng.integers(-1, 4, size=(ROWS, len(depths)))
         features = self.apply(Concatenate(), *parts) if len(parts) > 1 else parts[0]
         if self.flip():
-            features = self.gather(features, self.rng.permutation(width(features)))
-        return x, features, rows.astype(np.float32)
+            features = self.gather(features, self.rng.permutation(width_of(features)))
+        return x, features
 
     def apply(self, op, *inputs: Value) -> Value:
         return apply(op, *inputs).value
@@ -65,20 +55,18 @@ class Builder:
         return self.apply(Gather(indices=Tensor.int32(indices)), x)
 
     def forests(self, features: Value) -> Value:
-        outputs = self.draw(st.integers(1, 2))
+        outputs = self.count(1, 2)
         found = []
-        for _ in range(self.draw(st.integers(1, 3))):
-            start = int(self.rng.integers(width(features)))
-            stop = int(self.rng.integers(start + 1, width(features) + 1))
+        for _ in range(self.count(1, 3)):
+            start = int(self.rng.integers(width_of(features)))
+            stop = int(self.rng.integers(start + 1, width_of(features) + 1))
             part = self.apply(Slice(start=start, stop=stop), features)
-            trees = [random_tree(self.rng, self.draw(st.integers(1, 6)), stop - start, outputs) for _ in "ab"]
+            trees = [random_tree(self.rng, self.count(1, 6), stop - start, outputs) for _ in "ab"]
             found.append(self.apply(make_forest(trees), part))
         return self.apply(Concatenate(), *found, features)
 
     def network(self, x: Value) -> Value:
-        values = [x]
-        for step in self.draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=6)):
-            values.append(self.step(step, values))
+        values = self.grow([x], STEPS, (1, 6), lambda step, values: (self.step(step, values),))
         return self.dense(values[-1], 2, ActivationFunction.LINEAR)
 
     def equal_networks(self, x: Value) -> list[Value]:
@@ -86,7 +74,7 @@ class Builder:
         hidden = self.draw(st.lists(st.sampled_from([1, 3, 50]), min_size=1, max_size=2))
         functions = [*(self.function() for _ in hidden), self.function()]
         answers = []
-        for _ in range(self.draw(st.integers(2, 4))):
+        for _ in range(self.count(2, 4)):
             value = x
             for units, function in zip((*hidden, 2), functions, strict=True):
                 value = self.dense(value, units, function)
@@ -95,10 +83,10 @@ class Builder:
 
     def step(self, step: str, values: list[Value]) -> Value:
         x = values[-1]
-        size = width(x)
+        size = width_of(x)
         match step:
             case "dense":
-                return self.dense(x, self.draw(st.integers(1, 6)), self.function())
+                return self.dense(x, self.count(1, 6), self.function())
             case "activation":
                 return self.apply(Activation(function=self.function()), x)
             case "normalization":
@@ -108,7 +96,7 @@ class Builder:
             case "residual":
                 return self.apply(Add(), self.dense(x, size, self.function()), x)
             case "cyclic":
-                return self.gather(x, np.arange(self.draw(st.integers(1, 6))) % size)
+                return self.gather(x, np.arange(self.count(1, 6)) % size)
             case "part":
                 return self.apply(Slice(start=0, stop=max(1, size - 1)), x)
         return self.apply(
@@ -121,7 +109,7 @@ class Builder:
         return ActivationFunction(self.draw(st.sampled_from(names)))
 
     def dense(self, x: Value, units: int, activation: ActivationFunction) -> Value:
-        kernel = self.normal(width(x), units, scale=1 / np.sqrt(width(x)))
+        kernel = self.normal(width_of(x), units, scale=1 / np.sqrt(width_of(x)))
         bias = self.normal(units, scale=0.3) if self.flip() else None
         return self.apply(Dense(kernel=kernel, bias=bias, activation=activation), x)
 
@@ -134,13 +122,12 @@ class Builder:
         )
 
 
-@st.composite
-def graphs(draw):
-    """A graph like a document's, and its inputs: one or more networks, with or without trees."""
-    builder = Builder(draw)
-    x, features, rows = builder.columns()
+def like_tables(draw: st.DrawFn) -> Graph:
+    """A graph like a document's: one or more networks, with or without trees."""
+    builder = LayerBuilder(draw)
+    x, features = builder.columns()
     answers = []
-    for _ in range(draw(st.integers(1, 2))):
+    for _ in range(builder.count(1, 2)):
         answer = builder.network(builder.forests(features) if builder.flip() else features)
         if builder.flip():
             answer = builder.apply(
@@ -152,4 +139,4 @@ def graphs(draw):
     outputs = {"predictions": builder.apply(Average(), *answers)}
     if builder.flip():
         outputs["features"] = features
-    return Graph.create([x], outputs, Signature()), {"numeric_inputs": rows}
+    return Graph.create([x], outputs, Signature())

@@ -1,4 +1,4 @@
-"""Random small graphs of image networks, as documents are imported, and images for them."""
+"""The style of random graphs that are as documents of image networks are imported."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from sensenet.ir.ops.dense import Activation, Dense, Dropout, DropoutKind
 from sensenet.ir.ops.image import Index, Rescale
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.types import Array, Tensor, f32
-from sensenet.signature import RescaleType, Signature
-from support.pass_graphs import Builder, width
+from sensenet.ir.types import Tensor, f32
+from sensenet.signature import PIXEL_INPUT, RescaleType, Signature
+from support.graphs.growing import width_of
+from support.graphs.like_tables import LayerBuilder
 
-IMAGES = 3
 RAW = 128.0
 """How large pixels are that nothing was done to."""
 
@@ -67,53 +67,47 @@ def fits(window: tuple[int, int], x: Value) -> bool:
     return all(size is None or length <= size for length, size in zip(window, sizes(x)[:2], strict=True))
 
 
-class ImageBuilder(Builder):
+class ImageBuilder(LayerBuilder):
     """Builds the network of one image; `magnitude` is how large the newest values are."""
 
-    def __init__(self, draw) -> None:
+    def __init__(self, draw: st.DrawFn) -> None:
         super().__init__(draw)
         self.magnitude = 1.0
-
-    def number(self, least: int, most: int) -> int:
-        return self.draw(st.integers(least, most))
 
     def load(self, pixels: Value) -> Value:
         """What comes before the layers: size, channels, mean image, loading method; some of it, or none."""
         value = pixels
-        if self.number(0, 4):
+        if self.count(0, 4):
             method = self.draw(st.sampled_from(RescaleType))
-            value = self.apply(
-                Rescale(height=self.number(3, 9), width=self.number(3, 9), method=method), value
-            )
-        if width(value) == 4:
+            value = self.apply(Rescale(height=self.count(3, 9), width=self.count(3, 9), method=method), value)
+        if width_of(value) == 4:
             value = self.apply(Slice(start=0, stop=3), value)
         if self.flip():
-            value = self.gather(value, self.rng.permutation(width(value)))
+            value = self.gather(value, self.rng.permutation(width_of(value)))
         self.magnitude = RAW
         if self.flip() and None not in sizes(value):
-            shape = self.draw(st.sampled_from([(width(value),), sizes(value)]))
+            shape = self.draw(st.sampled_from([(width_of(value),), sizes(value)]))
             mean = constant(Tensor.float32(self.rng.uniform(50, 200, size=shape)))
             value = self.apply(Subtract(), value, mean)
         name = self.draw(st.sampled_from([*LOADING_METHODS, "none"]))
         mean, stdev = map(np.asarray, LOADING_METHODS.get(name, (0, 1)))
-        if name == "none" or width(value) not in (3, *mean.shape[:0], *([1, 2] if not mean.shape else [])):
+        if name == "none" or width_of(value) not in (3, *mean.shape[:0], *([1, 2] if not mean.shape else [])):
             return value
         self.magnitude = RAW / float(np.max(stdev))
         return self.apply(Standardize(mean=Tensor.float32(mean), stdev=Tensor.float32(stdev)), value)
 
     def layers(self, x: Value) -> Value:
-        values = [x]
-        for step in self.draw(st.lists(st.sampled_from(STEPS), min_size=3, max_size=7)):
-            found = self.image_step(step, values)
-            if found is not None:
-                values.append(found)
-        return values[-1]
+        return self.grow([x], STEPS, (3, 7), self.build_step)[-1]
+
+    def build_step(self, step: str, values: list[Value]) -> list[Value]:
+        found = self.image_step(step, values)
+        return [] if found is None else [found]
 
     def image_step(self, step: str, values: list[Value]) -> Value | None:
         x = values[-1]
         if step in ("activation", "normalization", "pixelwise") and self.magnitude != 1:
             x = self.convolution("convolution", x)
-        channels = width(x)
+        channels = width_of(x)
         match step:
             case "convolution" | "depthwise" | "separable":
                 return self.convolution(step, x)
@@ -121,7 +115,7 @@ class ImageBuilder(Builder):
                 return self.convolution("convolution", x, window=(1, 1))
             case "padded":
                 edges = self.draw(st.sampled_from([((1, 1), (1, 1)), ((0, 1), (0, 1)), ((0, 1), (1, 1))]))
-                stride = (self.number(1, 2),) * 2
+                stride = (self.count(1, 2),) * 2
                 x = self.apply(Pad2D(padding=edges), x)
                 kind = self.draw(st.sampled_from(["convolution", "depthwise", "separable"]))
                 return self.convolution(kind, x, window=(3, 3), strides=stride, padding=Padding.VALID)
@@ -130,7 +124,7 @@ class ImageBuilder(Builder):
             case "normalization":
                 return self.apply(self.normalization(channels), x)
             case "padding":
-                (top, bottom), (left, right) = ((self.number(0, 2), self.number(0, 2)) for _ in "hw")
+                (top, bottom), (left, right) = ((self.count(0, 2), self.count(0, 2)) for _ in "hw")
                 return self.apply(Pad2D(padding=((top, bottom), (left, right))), x)
             case "pool":
                 op = self.draw(st.sampled_from([MaxPool2D, AveragePool2D]))
@@ -151,20 +145,18 @@ class ImageBuilder(Builder):
                 return self.apply(Dropout(kind=DropoutKind.BLOCK, rate=0.5, block_size=2), x)
             case "upsampling":
                 small = None not in sizes(x) and max(sizes(x)[:2]) < 10
-                return (
-                    self.apply(Upsample2D(size=(self.number(1, 2), self.number(1, 2))), x) if small else None
-                )
-        return self.dense(x, self.number(1, 3), self.soft())
+                return self.apply(Upsample2D(size=(self.count(1, 2), self.count(1, 2))), x) if small else None
+        return self.dense(x, self.count(1, 3), self.soft())
 
     def soft(self) -> ActivationFunction:
         return ActivationFunction(self.draw(st.sampled_from(SOFT)))
 
     def window(self, x: Value) -> tuple[int, int]:
         rows, columns = (min(3, size or 3) for size in sizes(x)[:2])
-        return self.number(1, rows), self.number(1, columns)
+        return self.count(1, rows), self.count(1, columns)
 
     def sliding(self) -> dict[str, object]:
-        stride = self.number(1, 3)
+        stride = self.count(1, 3)
         return {"strides": (stride, stride), "padding": self.draw(st.sampled_from(Padding))}
 
     def convolution(
@@ -177,7 +169,7 @@ class ImageBuilder(Builder):
     ) -> Value:
         """A layer whose results are of ordinary size; half of them are linear."""
         height, columns = window if window and fits(window, x) else self.window(x)
-        channels, filters = width(x), filters or self.number(1, 4)
+        channels, filters = width_of(x), filters or self.count(1, 4)
         scale = 1 / (self.magnitude * np.sqrt(height * columns))
         self.magnitude = 1.0
         activation = self.soft() if self.flip() else ActivationFunction.LINEAR
@@ -185,7 +177,7 @@ class ImageBuilder(Builder):
         if kind == "convolution":
             kernel = self.normal(height, columns, channels, filters, scale=scale / np.sqrt(channels))
             return self.apply(Convolution2D(kernel=kernel, bias=self.bias(filters), **common), x)
-        between = channels * self.number(1, 2)
+        between = channels * self.count(1, 2)
         depth = self.normal(height, columns, channels, between // channels, scale=scale)
         if kind == "depthwise":
             return self.apply(DepthwiseConvolution2D(kernel=depth, bias=self.bias(between), **common), x)
@@ -197,13 +189,12 @@ class ImageBuilder(Builder):
         return self.normal(size, scale=0.3) if self.flip() else None
 
 
-@st.composite
-def image_graphs(draw):
-    """A graph like an image model's, and its inputs: one image a row or two, of known or unknown size."""
+def like_images(draw: st.DrawFn) -> Graph:
+    """A graph like an image model's: one image a row or two, of known or unknown size."""
     builder = ImageBuilder(draw)
-    channels, images = draw(st.sampled_from([1, 2, 3, 3, 3, 4])), draw(st.integers(1, 2))
+    channels, images = draw(st.sampled_from([1, 2, 3, 3, 3, 4])), builder.count(1, 2)
     several = (images,) if images > 1 else ()
-    node = apply_op(Input(type=f32(None, *several, None, None, channels)), name="image_pixel_inputs")
+    node = apply_op(Input(type=f32(None, *several, None, None, channels)), name=PIXEL_INPUT)
     sources = [node.value]
     if several:
         sources = [builder.apply(Index(axis=1, index=index), node.value) for index in range(images)]
@@ -212,16 +203,8 @@ def image_graphs(draw):
     features = builder.apply(draw(st.sampled_from(ends)), last)
     found = [features, *(repeat_on(features, sources[0], source, "_again") for source in sources[1:])]
     joined = builder.apply(Concatenate(), *found) if len(found) > 1 else features
-    kernel = builder.normal(width(joined), 2, scale=1 / (builder.magnitude * np.sqrt(width(joined))))
+    kernel = builder.normal(width_of(joined), 2, scale=1 / (builder.magnitude * np.sqrt(width_of(joined))))
     outputs = {"predictions": builder.apply(Dense(kernel=kernel, bias=builder.bias(2)), joined)}
     if builder.flip():
         outputs["features"] = last
-    return Graph.create([node], outputs, Signature()), {
-        "image_pixel_inputs": draw_images(builder, several, channels)
-    }
-
-
-def draw_images(builder: ImageBuilder, several: tuple[int, ...], channels: int) -> Array:
-    """Whole numbers from 0 to 255."""
-    size = (builder.number(4, 9), builder.number(4, 9))
-    return builder.rng.integers(0, 256, (IMAGES, *several, *size, channels)).astype(np.float32)
+    return Graph.create([node], outputs, Signature())

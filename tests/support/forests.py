@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -102,14 +104,20 @@ def graph_of(forest: Forest, lower=None, width: int = FEATURES) -> Graph:
     return Graph.create([x], {"y": y}, Signature())
 
 
-def random_tree(rng: np.random.Generator, leaves: int, features: int, outputs: int) -> Tree:
-    """A tree of so many leaves, split at random."""
+def random_tree(
+    rng: np.random.Generator,
+    leaves: int,
+    features: int,
+    outputs: int,
+    threshold: Callable[[], float] | None = None,
+) -> Tree:
+    """Return a tree of so many leaves, split at random; thresholds are normal, or from the function."""
     if leaves == 1:
         return rng.normal(size=outputs).tolist()
     cut = int(rng.integers(1, leaves))
-    feature, threshold = int(rng.integers(features)), float(np.float32(rng.normal()))
-    halves = [random_tree(rng, share, features, outputs) for share in (cut, leaves - cut)]
-    return (feature, threshold, *halves)
+    feature, bound = int(rng.integers(features)), float(np.float32((threshold or rng.normal)()))
+    halves = [random_tree(rng, share, features, outputs, threshold) for share in (cut, leaves - cut)]
+    return (feature, bound, *halves)
 
 
 def trees(outputs: int):
