@@ -1,11 +1,10 @@
-"""Wrong lowering rules and emission tables; data only, as in `mutations`."""
+"""Wrong lowering rules; data only, as in `mutations`."""
 
 from __future__ import annotations
 
 from mutation.mutation import Mutation
 
 RULES = ("tests/passes/test_golden.py", "tests/passes/test_legalize.py")
-TABLES = ("tests/backends/test_tflite_emit.py", "tests/backends/test_tflite.py")
 
 LOWERING_MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
@@ -73,44 +72,75 @@ LOWERING_MUTATIONS: tuple[Mutation, ...] = (
         tests=(*RULES, "tests/passes/test_lowering_rules.py"),
     ),
     Mutation(
-        name="relu-that-others-miss",
-        reason="what reads a sum before its relu gets it after",
-        file="sensenet/backends/tflite/convert.py",
-        old="return graph.uses[x] == 1 and isinstance(x.op, ACTIVATABLE)",
-        new="return isinstance(x.op, ACTIVATABLE)",
-        tests=TABLES,
+        name="unknown-categories-are-the-last",
+        reason="a code that is none gets the row of the last column's last category, not zeros",
+        file="sensenet/passes/lowering/embedding.py",
+        old="Tensor.int32(sum(op.depths))",
+        new="Tensor.int32(sum(op.depths) - 1)",
+        tests=RULES,
     ),
     Mutation(
-        name="an-axis-that-stays",
-        reason="one position of an axis is written as an axis of size 1",
-        file="sensenet/backends/tflite/emit.py",
-        old="shrinkAxisMask=1 << op.axis",
-        new="shrinkAxisMask=0",
-        tests=TABLES,
+        name="boxes-by-the-height",
+        reason="boxes are scaled by the height of their image, not by its larger side",
+        file="sensenet/passes/lowering/boxes.py",
+        old="sizes = make.sizes(pixels, 1, 3)",
+        new="sizes = make.sizes(pixels, 1, 2)",
+        tests=(*RULES, "tests/passes/test_lowering_rules.py"),
     ),
     Mutation(
-        name="kernels-lying-down",
-        reason="the windows of convolutions are mirrored along their diagonal",
-        file="sensenet/backends/tflite/layer_operators.py",
-        old="op.kernel.array.transpose(3, 0, 1, 2)",
-        new="op.kernel.array.transpose(3, 1, 0, 2)",
-        tests=TABLES,
+        name="selu-of-the-wrong-side",
+        reason="selu's exponential reads positive numbers",
+        file="sensenet/passes/lowering/activations.py",
+        old="make(ELU, make(Negate(), make(RELU, make(Negate(), x))))",
+        new="make(ELU, make(RELU, x))",
+        tests=(*RULES, "tests/passes/test_lowering_rules.py"),
     ),
     Mutation(
-        name="sigmoids-of-anything",
-        reason="LiteRT's sigmoid of 1e30 is NaN",
-        file="sensenet/backends/tflite/sigmoids.py",
-        old="return tensor.largest > LARGEST or",
-        new="return",
-        tests=("tests/backends/test_tflite_sigmoids.py",),
+        name="equal-networks-averaged-once",
+        reason="a network that is averaged twice counts once",
+        file="sensenet/passes/lowering/arithmetic.py",
+        old='apply(Add(), *node.inputs, name=f"{node.name}_sum")',
+        new='apply(Add(), *dict.fromkeys(node.inputs), name=f"{node.name}_sum")',
+        tests=RULES,
     ),
     Mutation(
-        name="zeros-of-either-sign",
-        reason="constants are shared that differ in the sign of a zero",
-        file="sensenet/backends/tflite/convert.py",
-        old="return np.array_equal(first, second)",
-        new="return np.array_equal(first << 1, second << 1)",
-        tests=TABLES,
+        name="two-sizes-to-guess",
+        reason="a reshape is to find two sizes that are unknown",
+        file="sensenet/passes/lowering/shapes.py",
+        old="rows = -1 if size else batch if batch is not None else make.size(x, 0)",
+        new="rows = -1",
+        tests=(*RULES, "tests/passes/test_lowering_rules.py"),
+    ),
+    Mutation(
+        name="the-first-network-for-all",
+        reason="networks that were computed together get the bias of the first",
+        file="sensenet/passes/lowering/batched_dense.py",
+        old="Tensor(op.bias.array[index])",
+        new="Tensor(op.bias.array[0])",
+        tests=RULES,
+    ),
+    Mutation(
+        name="legal-whatever-its-attributes",
+        reason="a node stays as it is if the target has its op, although the target does not take the node",
+        file="sensenet/ir/legality.py",
+        old="return accepts is True or (accepts is not None and accepts(node))",
+        new="return accepts is not None",
+        tests=RULES,
+    ),
+    Mutation(
+        name="trees-on-divided-columns",
+        reason="lowered trees compare what a backend divided, which may round across a threshold",
+        file="sensenet/passes/lowering/legalize.py",
+        old="raw = graph if keeps_forests else rewrite_thresholds.PASS.run(graph)",
+        new="raw = graph",
+    ),
+    Mutation(
+        name="bias-of-another-shape",
+        reason="what is added to a layer becomes its bias, although it is not one number a channel",
+        file="sensenet/passes/lowering/simplify_lowered.py",
+        old="bias.shape[-1:] == (units,) and bias.array.size == units and len(bias.shape) <= y.type.rank",
+        new="bias.array.size == units",
+        tests=(*RULES, "tests/passes/test_lowering_rules.py"),
     ),
 )
-"""In rules, in what simplifies, in the tables of the target tflite."""
+"""In rules, and in what simplifies their results."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mutation.lowering_mutations import LOWERING_MUTATIONS
 from mutation.mutation import DEFAULT_TESTS, ROOT, Mutation
+from mutation.target_mutations import TARGET_MUTATIONS
 
 __all__ = ["MUTATIONS", "ROOT", "Mutation"]
 
@@ -352,5 +353,6 @@ MUTATIONS = (
         new="return found",
     ),
     *LOWERING_MUTATIONS,
+    *TARGET_MUTATIONS,
 )
 """By what they break: axes, epsilon, uses, padding, precision, activations, order, trees, the rest, sizes."""
