@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.op_cases import CASES, floats
+from support.processor_time import limit_processor_time
 
 from sensenet.errors import TextFormError
 from sensenet.ir.activation import ActivationFunction
@@ -300,7 +300,5 @@ HOSTILE = {
 
 @pytest.mark.parametrize("line", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_lines_are_read_in_linear_time(line):
-    started = time.perf_counter()
-    with pytest.raises(TextFormError):
+    with limit_processor_time(), pytest.raises(TextFormError):
         parse_graph(HEAD + line)
-    assert time.perf_counter() - started < 10

@@ -10,10 +10,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.downloads import ATTEMPTS, NAME, SOON
 from support.loopback import Server
+
+from sensenet.pretrained.cache import cache_resource_path
+from sensenet.pretrained.download import Patience
 
 SHARED = Path(os.environ.get("SENSENET_SHARED") or Path(__file__).parents[3] / "shared")
 SIZE = 300_000
+PATIENCE = Patience(attempts=ATTEMPTS, stall=SOON)
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,14 @@ def cache(server, tmp_path, monkeypatch):
     monkeypatch.setenv("BIGML_SENSENET_URL", server.url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return directory
+
+
+@pytest.fixture
+def fetch(cache):
+    """Fetch NAME without sleeping; `fetch.delays` are the seconds that it would have slept."""
+
+    def run(patience=PATIENCE):
+        return cache_resource_path(NAME, patience=patience, sleep=run.delays.append)
+
+    run.delays = []
+    return run

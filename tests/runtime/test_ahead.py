@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from hypothesis import given
@@ -11,33 +10,53 @@ from hypothesis import strategies as st
 
 from sensenet.runtime.prefetch import Task, batch_ahead, map_ahead
 
+SOON = 120
+"""Seconds within which another thread has surely run."""
+
 
 def test_results_come_in_order():
-    def late(number):
-        time.sleep(0.01 * (number % 3 == 0))
+    """Although the second is done before the first."""
+    second_done = threading.Event()
+
+    def work(number):
+        if number == 0:
+            assert second_done.wait(SOON)
+        if number == 1:
+            second_done.set()
         return number * 10
 
-    assert list(map_ahead(late, range(20), 4)) == [number * 10 for number in range(20)]
-    assert list(map_ahead(late, [], 4)) == []
+    assert list(map_ahead(work, range(20), 4)) == [number * 10 for number in range(20)]
+    assert list(map_ahead(work, [], 4)) == []
 
 
 def test_no_more_are_ahead_than_allowed():
-    started = []
-    results = map_ahead(started.append, range(20), 3)
+    class Numbers:
+        """Counts which of them are handed out to be worked on."""
+
+        handed_out = 0
+
+        def __len__(self):
+            return 20
+
+        def __iter__(self):
+            for number in range(20):
+                self.handed_out += 1
+                yield number
+
+    numbers, started = Numbers(), []
+    results = map_ahead(started.append, numbers, 3)
     for taken in range(1, 6):
         next(results)
-        time.sleep(0.02)
-        assert taken <= len(started) <= taken + 3
+        assert numbers.handed_out == taken + 3
     results.close()
-    time.sleep(0.02)
-    assert len(started) <= 8
+    assert 5 <= len(started) <= numbers.handed_out == 8
 
 
 def test_threads_work_while_the_caller_is_busy():
     third = threading.Event()
     results = map_ahead(lambda number: third.set() if number == 2 else number, range(4), 2)
     assert next(results) == 0
-    assert third.wait(5)
+    assert third.wait(SOON)
 
 
 def test_a_single_item_takes_no_thread():

@@ -112,14 +112,14 @@ def stall(count: int) -> Answer:
         truncate(count)(handler)
         handler.wfile.flush()
         handler.server.waiting.set()
-        handler.server.release.wait(10)
+        handler.server.release.wait()
 
     return answer
 
 
 def silent(handler: Handler) -> None:
     """Not even a status."""
-    handler.server.release.wait(10)
+    handler.server.release.wait()
 
 
 def corrupt(handler: Handler) -> None:
