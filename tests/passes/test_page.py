@@ -20,16 +20,15 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "passes_page.py"))
 NODE = re.compile(r"%(\w+) = (\w+)\((.*?)\) (\{.*\}) : (.+)")
 """A line of the text form."""
 
-UNCHANGED = "reads the same afterwards"
+UNCHANGED = "prints the same afterwards"
 """What a pass says that changes no line of the text."""
 
 
 def shown(name):
     """The graphs that the docstring of a pass shows, and the words between them."""
     _, parts = TOOL["split_docstring"](name)
-    return [text for is_graph, text in parts if is_graph], " ".join(
-        text for is_graph, text in parts if not is_graph
-    )
+    words = " ".join(text for is_graph, text in parts if not is_graph)
+    return [text for is_graph, text in parts if is_graph], " ".join(words.split())
 
 
 def names_in(attributes):
