@@ -41,9 +41,9 @@ INTRODUCTION = """\
 
 [Written by `tools/api_page.py` from docstrings and signatures: change those, and run it again.]: #
 
-What a program may import and rely on; any other name may change. `import sensenet` is enough for names of one
-word after `sensenet.`, and imports nothing else before one of them is used. `sensenet.__version__` is the
-version, as text.
+Programs may import these names and rely on them; any other name may change. `import sensenet` is enough for
+names of one word after `sensenet.`, and imports nothing else until one of them is used.
+`sensenet.__version__` is the version, as text.
 
 ```python
 >>> import sensenet
@@ -167,9 +167,9 @@ class Section:
 SECTIONS = (
     Section(
         "Models",
-        "They are made of documents, or of what was compiled. [fields.md](fields.md) tells of rows by "
-        "field name, [images.md](images.md) of images. Names that begin with an underscore are those "
-        "that clients of the published package use.",
+        "A model comes from a document, an artifact or a saved file. [fields.md](fields.md) describes rows "
+        "by field name, [images.md](images.md) images. Clients of the published package use the names that "
+        "begin with an underscore.",
         {
             "sensenet.models.wrappers": (
                 "create_model",
@@ -204,10 +204,10 @@ SECTIONS = (
     ),
     Section(
         "Settings",
-        "`create_model`, `create_image_feature_extractor` and `compile` take them as a dict or as "
-        "`Settings`, commands as `--setting name=value`. One that is None or not given has its default, "
-        "and one that a model has no use for does nothing. What was compiled keeps its settings; only "
-        "`image_path_prefix` is given anew to each model that is made of it.",
+        "`create_model`, `create_image_feature_extractor` and `compile` take settings as a dict or as "
+        "`Settings`, commands as `--setting name=value`. None means the default, and a setting that does "
+        "not concern a model has no effect. An artifact keeps its settings; only `image_path_prefix` may "
+        "differ for each model that is made from it.",
         {
             "sensenet.settings": ("Settings", "Settings.given", "Settings.override"),
             "sensenet.models.settings": ("Settings", "ensure_settings"),
@@ -246,13 +246,13 @@ SECTIONS = (
     ),
     Section(
         "Errors",
-        "In `sensenet.errors`; the first is `sensenet.SensenetError`, too. Most are also the built-in "
-        "exception that a caller would catch.",
+        "In `sensenet.errors`; the first is also `sensenet.SensenetError`. Most are subclasses of the "
+        "built-in exception that a caller would catch.",
         table=tabulate_errors,
     ),
     Section(
         "Pretrained networks",
-        "[pretrained.md](pretrained.md) tells of the networks, and of the cache of their files.",
+        "[pretrained.md](pretrained.md) describes the networks, and the cache of their files.",
         {
             "sensenet.pretrained": (
                 "NETWORKS",
@@ -267,7 +267,7 @@ SECTIONS = (
     ),
     Section(
         "Bundles as files",
-        "`create_model` opens a bundle as it is; these are for what is inside.",
+        "`create_model` opens a bundle; these functions pack and unpack its files.",
         {"sensenet.models.bundle": ("write_bundle", "read_bundle")},
     ),
     Section(
@@ -276,9 +276,9 @@ SECTIONS = (
         {"sensenet.load": ("load_points", "count_types")},
     ),
     Section(
-        "What a network says of itself",
-        "A network is the part of a document that has `preprocess`. One that lacks what is asked for "
-        "raises DocumentError.",
+        "Reading a network",
+        "A network is the part of a document that has `preprocess`. These functions raise DocumentError if "
+        "it lacks the member.",
         {
             "sensenet.accessors": (
                 "get_image_shape",
@@ -293,7 +293,7 @@ SECTIONS = (
     Section("Constants", "In `sensenet.constants`.", table=tabulate_constants),
     Section(
         "Passes",
-        "[passes.md](passes.md) tells what each does.",
+        "[passes.md](passes.md) describes each.",
         {
             "sensenet.passes": ("PIPELINES", "ALL_PASSES"),
             "sensenet.passes.infrastructure.selection": ("select_passes",),

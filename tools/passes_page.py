@@ -27,22 +27,21 @@ INTRODUCTION = """\
 
 [Written by `tools/passes_page.py` from docstrings of `sensenet/passes`: change those, and run it again.]: #
 
-A pass takes a graph and gives one that answers the same. `-O0` runs none; those of `-O1` change no bit of any
-answer; those of `-O2` may round otherwise, within 1e-6 + 1e-5 · |answer|. After them a target's own last
-passes leave only ops that the target has: `legalize`, and for a target that is made of tensor ops
-`simplify-lowered`. What an op means is in [ir.md](ir.md), how to run some
-passes and look at what they do in [cli.md](cli.md), and how to write one in
-[writing_a_pass.md](writing_a_pass.md).
+A pass rewrites a graph into one that answers the same. `-O0` runs none; those of `-O1` change no bit of any
+answer; those of `-O2` may round otherwise, within 1e-6 + 1e-5 · |answer|. After them, a target's own last
+passes leave only ops that the target has: `legalize`, and `simplify-lowered` for a target that is made of
+tensor ops. [ir.md](ir.md) defines the ops, [cli.md](cli.md#looking-inside) shows how to run single passes and
+look at their results, and [writing_a_pass.md](writing_a_pass.md) how to write one.
 
-Below, each pass shows a graph before and after in the text form. `…` stands for what does not matter there,
-`K` or `b` for weights. What is said of validity and of when a pass must not fire is shown case by case in its
-file in `tests/passes`, in which a case whose name begins with `leaves_` is a graph that stays as it is.
+Each pass below shows a graph before and after in the text form; `…` replaces attributes that do not matter,
+`K` and `b` are weights. The file of its cases shows when it fires, and when it must not: a case whose name
+begins with `leaves_` is a graph that stays as it is.
 
-No pass of `-O2` alone changes weights if float32 would make the answer wrong. It declines, and `--explain`
-says so, if
+A pass that only `-O2` runs declines to change weights if float32 would make the answer wrong, and `--explain`
+prints why:
 
-- a number of the graph's layers or of its objective is above 2⁶⁴, or a column's deviation below 2⁻¹⁰⁰: they
-  would amplify how others are rounded;
+- a number of the graph's layers or of its objective is above 2⁶⁴, or a column's deviation below 2⁻¹⁰⁰, which
+  would amplify the rounding of others;
 - the largest number of a new kernel would be below 2⁻⁶⁴ or above 2⁶⁴, where float32 soon overflows or loses
   digits;
 - large terms would cancel: those of a weight are together larger than 256, and than 256 times their sum (8192
