@@ -1,4 +1,4 @@
-"""Whole .tflite files whose signature does not fit, or with operators of others: `create_model` refuses them."""
+"""Whole .tflite files with another signature, or with operators of others, which `create_model` refuses."""
 
 from __future__ import annotations
 
