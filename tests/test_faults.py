@@ -5,13 +5,13 @@ tests/test_artifact.py has the failures that can be acted; here they are real.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import attrs
@@ -94,22 +94,45 @@ def test_a_killed_save_leaves_nothing_at_its_path(tmp_path, made, place, call):
     assert left.exists(), "what another process writes is not for a save to delete"
 
 
+HANGING_COMMAND = """
+import sys
+from sensenet.cli.compile import main
+
+folder, left = sys.argv.pop(1), [int(sys.argv.pop(1))]
+
+def hang(event, arguments):
+    if event.partition(".")[0] in ("open", "os", "shutil") and any(folder in str(each) for each in arguments):
+        left[0] -= 1
+        if left[0] == 0:
+            print("hangs", flush=True)
+            sys.stdin.read()
+
+sys.addaudithook(hang)
+sys.exit(main())
+"""
+"""The command that compiles; it hangs before the nth time that it opens, links, renames or removes something."""
+
+
 @pytest.mark.slow
 def test_a_killed_command_leaves_a_whole_file_or_none(tmp_path):
-    """Killed at whatever it happens to do."""
+    """Killed before each thing that it does in the folder."""
     path = tmp_path / "iris.npz"
-    code = "from sensenet.cli.compile import main; print('starts', flush=True); main()"
-    for milliseconds in (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 500):
-        process = start(code, str(IRIS), "-t", "numpy", "-o", str(path))
-        assert process.stdout.readline() == "starts\n"
-        time.sleep(milliseconds / 1000)
-        process.send_signal(signal.SIGKILL)
+    for step in itertools.count(1):
+        arguments = (str(tmp_path), str(step), str(IRIS), "-t", "numpy", "-o", str(path))
+        process = start(HANGING_COMMAND, *arguments, stdin=subprocess.PIPE)
+        hung = process.stdout.readline() == "hangs\n"
+        if hung:
+            process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
+        assert hung or process.returncode == 0
         if path.exists():
             assert create_model(path)([5.1, 3.5, 1.4, 0.2]).shape == (1, 3)
             path.unlink()
         others = [each.name for each in tmp_path.iterdir() if not each.name.endswith(".partial")]
         assert others == []
+        if not hung:
+            break
+    assert step > 3, step
 
 
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE)
