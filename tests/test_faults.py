@@ -110,7 +110,7 @@ def hang(event, arguments):
 sys.addaudithook(hang)
 sys.exit(main())
 """
-"""The command that compiles; it hangs before the nth time that it opens, links, renames or removes something."""
+"""The command that compiles; it hangs before the nth time that it opens, links, renames or removes a file."""
 
 
 @pytest.mark.slow
