@@ -47,7 +47,7 @@ def main(name: str, seed: int, first: int, count: int) -> None:
 def run_case(module: FormatModule, folder: Path, weight: int) -> tuple[str, int, str]:
     """What a case did, how many bytes it took, and what there is to say of it."""
     reset_peak()
-    before = read_status("VmRSS")
+    before = read_status("VmRSS") + read_status("VmSwap")
     try:
         module.open(folder)
         kind, message = "answered", ""

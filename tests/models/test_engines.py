@@ -234,8 +234,8 @@ def test_predicting_leaks_no_memory(engine, calls):
 def test_a_leak_is_noticed(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     soak = importlib.import_module("soak")
-    # what Python has allocated: a process's resident size depends on what ran before
-    monkeypatch.setattr(soak, "resident_megabytes", lambda: tracemalloc.get_traced_memory()[0] / 1e6)
+    # what Python has allocated: the memory of a process depends on what ran before
+    monkeypatch.setattr(soak, "own_megabytes", lambda: tracemalloc.get_traced_memory()[0] / 1e6)
     tracemalloc.start()
     kept = []
     assert soak.growth(lambda: kept.append(bytearray(20_000)), 1000) > soak.LIMIT

@@ -131,7 +131,7 @@ def main(arguments: Sequence[str]) -> int:
         outcomes = pool.map(lambda mutation: try_mutation(mutation, options.tests), chosen)
         for mutation, outcome in zip(chosen, outcomes, strict=True):
             print(
-                f"{mutation.name:28} {outcome.seconds:5.0f} s  {outcome.verdict}  {outcome.test}", flush=True
+                f"{mutation.name:32} {outcome.seconds:5.0f} s  {outcome.verdict}  {outcome.test}", flush=True
             )
             caught += [outcome.test] * outcome.caught
     print(f"{len(caught)} of {len(chosen)} caught")
