@@ -146,6 +146,13 @@ def all_weights(document):
         yield from declared_weights(layer)
 
 
+def test_no_two_layer_types_have_weights_in_one_op():
+    """An op's weights are found by its class, so those of the other type would be lost."""
+    ops = [schema.op for schema in SCHEMAS.values() if schema.op is not None]
+    assert len(ops) == len(set(ops)), "give each layer type that has weights an op of its own"
+    assert all(schema.op for schema in SCHEMAS.values() if schema.weights), "name the op that has the weights"
+
+
 def test_every_schema_has_a_row():
     missing = set(SCHEMAS) - set(LAYERS)
     assert not missing, f"give {sorted(missing)} a builder in LAYERS of sensenet/frontend/layers/table.py"

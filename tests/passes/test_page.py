@@ -67,7 +67,8 @@ def test_what_passes_are_worth_stands_at_the_end(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", PASSES)
 def test_a_docstring_shows_before_and_after(name):
     graphs, words = shown(name)
-    assert len(graphs) >= (1 if UNCHANGED in words else 2)
+    enough = 1 if UNCHANGED in words else 2
+    assert len(graphs) >= enough, f"show a graph before and after {name} in the docstring of its file"
     assert "becomes" in words or UNCHANGED in words
     assert "Valid" in words
     assert "ust not fire" in words or name == "legalize"  # which raises for what it cannot lower
