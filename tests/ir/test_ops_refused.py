@@ -1,0 +1,282 @@
+"""What every op refuses: inputs of other types, and attributes that do not fit."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from support.op_cases import bools, weights
+from support.tensor_op_cases import doubling
+
+from sensenet.errors import VerifyError
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import apply, constant
+from sensenet.ir.op import Op
+from sensenet.ir.ops import (
+    basic,
+    control,
+    convolution,
+    core,
+    dense,
+    detection,
+    elementwise,
+    image,
+    reduction,
+    shape,
+    tabular,
+)
+from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.region import Region
+from sensenet.ir.types import DType, Tensor, TensorType, f32
+
+REFUSE_NOTHING = {core.Input, core.Constant, basic.Cast, shape.ShapeOf}
+
+
+UNARY_OPS = (
+    elementwise.Negate,
+    elementwise.Absolute,
+    elementwise.Exp,
+    elementwise.Log,
+    elementwise.Floor,
+    elementwise.Round,
+)
+NEAREST = convolution.UpsampleMethod.NEAREST
+SIZES = TensorType(DType.INT32, (2,))
+COUNTED = (f32(None, 2), TensorType(DType.INT32, (1,)))
+NOTHING = Region.create([], {"y": constant(Tensor(bools(True)))})
+INT = TensorType(DType.INT32, (None, 3))
+BOOL = TensorType(DType.BOOL, (None, 3))
+ROWS = f32(None, 3)
+IMAGE = f32(None, 8, 8, 3)
+FOREST = {
+    "feature": Tensor.int32([1, 0, 0]),
+    "threshold": Tensor.float32([0, 0, 0]),
+    "left": Tensor.int32([1, 1, 2]),
+    "right": Tensor.int32([2, 1, 2]),
+    "values": weights(3, 1),
+    "roots": Tensor.int32([0]),
+    "sizes": (1,),
+}
+
+
+def forest(**changes: object) -> tabular.Forest:
+    return tabular.Forest(**{**FOREST, **changes})
+
+
+def normalization(**changes: object) -> dense.BatchNormalization:
+    parameters = {name: weights(3) for name in ("gamma", "beta", "mean", "variance")}
+    return dense.BatchNormalization(**{**parameters, **changes})
+
+
+def refused_binary(op_class: type[Op]) -> list[tuple[Op, tuple[TensorType, ...]]]:
+    return [(op_class(), (ROWS, INT)), (op_class(), (ROWS, f32(None, 4)))]
+
+
+REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
+    (tabular.Standardize(mean=weights(3), stdev=weights(3)), (INT,)),
+    (tabular.Standardize(mean=weights(4), stdev=weights(3)), (ROWS,)),
+    (tabular.Standardize(mean=weights(3), stdev=weights(1, 1, 1)), (ROWS,)),
+    (tabular.Standardize(mean=weights(3), stdev=Tensor.int32([1, 1, 1])), (ROWS,)),
+    (tabular.Standardize(mean=weights(5), stdev=weights(5)), (f32(None, 1),)),
+    (tabular.Destandardize(mean=weights(1), stdev=Tensor.float32(1)), (ROWS,)),
+    (tabular.Destandardize(mean=Tensor.float32(0), stdev=Tensor.float32(1)), (INT,)),
+    (tabular.OneHot(depths=(2, 2)), (ROWS,)),
+    (tabular.OneHot(depths=(2, 2, -1)), (ROWS,)),
+    (tabular.OneHot(depths=(2, 2, 2)), (INT,)),
+    (tabular.OneHot(depths=(2, 2, 2)), (f32(3),)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 4)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 1, 4)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 0, 4)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(6), depths=(2, 1, 3)), (ROWS,)),
+    (tabular.EmbeddingSum(table=weights(0, 2), depths=()), (f32(None, 0),)),
+    (tabular.EmbeddingSum(table=Tensor.int32([[1]]), depths=(1,)), (f32(None, 1),)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 1, 3)), (INT,)),
+    (tabular.EmbeddingSum(table=weights(6, 2), depths=(2, 1, 3)), (f32(3),)),
+    (forest(), (f32(None, 1),)),
+    (forest(), (INT,)),
+    (forest(), (f32(3),)),
+    (forest(sizes=()), (ROWS,)),
+    (forest(sizes=(2,)), (ROWS,)),
+    (forest(sizes=(1, 0)), (ROWS,)),
+    (forest(roots=Tensor.int32([3])), (ROWS,)),
+    (forest(roots=Tensor.int32([-1])), (ROWS,)),
+    (forest(feature=Tensor.int32([-1, 0, 0])), (ROWS,)),
+    (forest(feature=Tensor.float32([1, 0, 0])), (ROWS,)),
+    (forest(threshold=Tensor.float32([0, 0])), (ROWS,)),
+    (forest(threshold=Tensor.int32([0, 0, 0])), (ROWS,)),
+    (forest(values=weights(3)), (ROWS,)),
+    (forest(values=Tensor.int32([[1], [1], [1]])), (ROWS,)),
+    (forest(left=Tensor.int32([0, 1, 2])), (ROWS,)),  # half a leaf
+    (forest(left=Tensor.int32([3, 1, 2])), (ROWS,)),
+    (forest(left=Tensor.int32([1, 0, 2]), right=Tensor.int32([2, 0, 2])), (ROWS,)),  # a cycle
+    (forest(left=Tensor.int32([1, 1, 2]), right=Tensor.int32([1, 1, 2])), (ROWS,)),  # two edges, one child
+    (dense.Dense(kernel=weights(4, 2)), (ROWS,)),
+    (dense.Dense(kernel=weights(3)), (ROWS,)),
+    (dense.Dense(kernel=Tensor.int32([[1], [2], [3]])), (ROWS,)),
+    (dense.Dense(kernel=weights(3, 2), bias=weights(3)), (ROWS,)),
+    (dense.Dense(kernel=weights(3, 2), bias=Tensor.int32([1, 2])), (ROWS,)),
+    (dense.Dense(kernel=weights(3, 2)), (f32(3),)),
+    (dense.Dense(kernel=weights(3, 2)), (INT,)),
+    (dense.BatchedDense(kernel=weights(3, 2)), (ROWS,)),
+    (dense.BatchedDense(kernel=weights(2, 4, 2)), (ROWS,)),
+    (dense.BatchedDense(kernel=weights(2, 3, 4)), (f32(3, None, 3),)),
+    (dense.BatchedDense(kernel=weights(2, 3, 4)), (f32(None, 5, 3),)),
+    (dense.BatchedDense(kernel=weights(2, 3, 4)), (f32(3),)),
+    (dense.BatchedDense(kernel=weights(2, 3, 4)), (INT,)),
+    (dense.BatchedDense(kernel=weights(2, 3, 4), bias=weights(4)), (ROWS,)),
+    (normalization(), (f32(None, 4),)),
+    (normalization(), (INT,)),
+    (normalization(mean=weights(4)), (ROWS,)),
+    (normalization(mean=Tensor.int32([1, 2, 3])), (ROWS,)),
+    (
+        dense.BatchNormalization(
+            gamma=weights(1, 3), beta=weights(1, 3), mean=weights(1, 3), variance=weights(1, 3)
+        ),
+        (ROWS,),
+    ),
+    (dense.Activation(function=ActivationFunction.RELU), (INT,)),
+    (dense.Activation(function=ActivationFunction.SOFTMAX), (f32(),)),
+    (dense.Dropout(kind=dense.DropoutKind.ZERO, rate=0.5), (BOOL,)),
+    (convolution.Convolution2D(kernel=weights(3, 3, 4, 2)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(9, 3, 3, 2)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3, 3, 2), bias=weights(3)), (IMAGE,)),
+    (convolution.Convolution2D(kernel=weights(3, 3, 3, 2), strides=(0, 1)), (IMAGE,)),
+    (convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 2), strides=(1, 2)), (IMAGE,)),
+    (convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 2), bias=weights(3)), (IMAGE,)),
+    (
+        convolution.SeparableConvolution2D(
+            depth_kernel=weights(3, 3, 3, 2), point_kernel=weights(1, 1, 5, 4)
+        ),
+        (IMAGE,),
+    ),
+    (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), (ROWS,)),
+    (convolution.MaxPool2D(pool_size=(9, 1), strides=(1, 1)), (IMAGE,)),
+    (convolution.AveragePool2D(pool_size=(0, 1), strides=(1, 1)), (IMAGE,)),
+    (convolution.GlobalAveragePool2D(), (ROWS,)),
+    (convolution.GlobalMaxPool2D(), (TensorType(DType.INT32, (None, 8, 8, 3)),)),
+    (convolution.Pad2D(padding=((0, -1), (0, 0))), (IMAGE,)),
+    (convolution.Upsample2D(size=(2, 0)), (IMAGE,)),
+    (image.Index(axis=1, index=8), (IMAGE,)),
+    (image.Index(axis=4, index=0), (IMAGE,)),
+    (image.Index(axis=1, index=-1), (IMAGE,)),
+    (image.Rescale(height=0, width=3, method=image.RescaleType.WARP), (IMAGE,)),
+    (image.Rescale(height=3, width=3, method=image.RescaleType.WARP), (ROWS,)),
+    (
+        detection.DecodeBoxes(anchors=weights(2, 2), stride=8, xyscale=1.0, classes=3, input_size=64),
+        (f32(None, 8, 8, 15),),
+    ),
+    (
+        detection.DecodeBoxes(anchors=weights(2, 3), stride=8, xyscale=1.0, classes=3, input_size=64),
+        (f32(None, 8, 8, 16),),
+    ),
+    (detection.ScaleBoxes(), (f32(None, 8, 3), IMAGE)),
+    (detection.ScaleBoxes(), (f32(None, 8, 4), ROWS)),
+    (
+        detection.SuppressBoxes(score_threshold=0.5, iou_threshold=0.5, max_objects=0),
+        (f32(None, 8, 4), f32(None, 8), TensorType(DType.INT32, (None, 8))),
+    ),
+    (
+        detection.SuppressBoxes(score_threshold=0.5, iou_threshold=0.5, max_objects=5),
+        (f32(None, 8, 4), f32(None, 9), TensorType(DType.INT32, (None, 8))),
+    ),
+    (
+        detection.SuppressBoxes(score_threshold=0.5, iou_threshold=0.5, max_objects=5),
+        (f32(None, 8, 4), f32(None, 8), f32(None, 8)),
+    ),
+    (basic.Add(), (ROWS,)),
+    *refused_binary(basic.Add),
+    (basic.Average(), (ROWS, f32(None, 1))),
+    (basic.Average(), (ROWS, INT)),
+    (basic.Mean(axis=0), (ROWS,)),
+    (basic.Mean(axis=2), (ROWS,)),
+    (basic.Mean(axis=-1), (ROWS,)),
+    (basic.Mean(axis=1), (INT,)),
+    (basic.Mean(axis=1), (f32(None, 0),)),
+    *(
+        refused
+        for op_class in (basic.Subtract, basic.Multiply, basic.Divide)
+        for refused in refused_binary(op_class)
+    ),
+    *(refused for op_class in (basic.Maximum, basic.Minimum) for refused in refused_binary(op_class)),
+    *(
+        refused
+        for op_class in (basic.Equal, basic.LessEqual, basic.Greater)
+        for refused in refused_binary(op_class)
+    ),
+    (basic.Select(), (ROWS, ROWS, ROWS)),
+    (basic.Select(), (BOOL, ROWS, INT)),
+    (basic.Select(), (TensorType(DType.BOOL, (None, 2)), ROWS, ROWS)),
+    (basic.Concatenate(), (ROWS, INT)),
+    (basic.Concatenate(), (ROWS, f32(None, 3, 1))),
+    (basic.Concatenate(axis=2), (ROWS, ROWS)),
+    (basic.Concatenate(axis=0), (ROWS, f32(None, 4))),
+    (basic.Slice(start=2, stop=2), (ROWS,)),
+    (basic.Slice(start=-1, stop=2), (ROWS,)),
+    (basic.Slice(start=0, stop=4), (ROWS,)),
+    (basic.Slice(axis=2, start=0, stop=1), (ROWS,)),
+    (basic.Gather(indices=Tensor.int32([3])), (ROWS,)),
+    (basic.Gather(indices=Tensor.int32([-1])), (ROWS,)),
+    (basic.Gather(indices=Tensor.float32([0])), (ROWS,)),
+    (basic.Gather(indices=Tensor.int32([[0]])), (ROWS,)),
+    (basic.Gather(axis=-3, indices=Tensor.int32([0])), (ROWS,)),
+    (basic.Lookup(table=weights(3)), (ROWS,)),
+    (basic.Lookup(table=Tensor.float32(1)), (INT,)),
+    (basic.TakeAlong(), (ROWS, ROWS)),
+    (basic.TakeAlong(), (f32(3), INT)),
+    (basic.TakeAlong(), (f32(2, 3), TensorType(DType.INT32, (3, 1)))),
+    (basic.MatMul(), (ROWS, f32(4, 3))),
+    (basic.MatMul(), (f32(3), f32(3, 4))),
+    (basic.MatMul(), (f32(2, 3, 4), f32(3, 4, 2))),
+    (basic.MatMul(), (INT, TensorType(DType.INT32, (3, 3)))),
+    (basic.Reshape(shape=(None, None)), (ROWS,)),
+    (basic.Reshape(shape=(2, 4)), (f32(2, 3),)),
+    (basic.Reshape(shape=(None, 4)), (f32(2, 3),)),
+    (basic.Reshape(shape=(-3, -2)), (f32(2, 3),)),
+    (basic.Flatten(), (f32(3),)),
+    (basic.Transpose(permutation=(0, 0)), (ROWS,)),
+    (basic.Transpose(permutation=(1, 0, 2)), (ROWS,)),
+    *((op_class(), (INT,)) for op_class in UNARY_OPS),
+    (elementwise.And(), (ROWS, BOOL)),
+    (elementwise.And(), (BOOL, TensorType(DType.BOOL, (4,)))),
+    (reduction.ReduceSum(axes=(1,)), (INT,)),
+    (reduction.ReduceSum(axes=(2,)), (ROWS,)),
+    (reduction.ReduceSum(axes=(1, -1)), (ROWS,)),
+    (reduction.ReduceMax(axes=(1,)), (BOOL,)),
+    (reduction.ReduceMin(axes=(1,)), (BOOL,)),
+    (reduction.ReduceAny(axes=(1,)), (ROWS,)),
+    (reduction.ArgMax(axis=1), (INT,)),
+    (reduction.ArgMax(axis=2), (ROWS,)),
+    (reduction.ArgMax(axis=1), (f32(None, 0),)),
+    (shape.Range(), (f32(),)),
+    (shape.Range(), (SIZES,)),
+    (shape.Fill(value=Tensor.int32(0), shape=(None,)), (SIZES,)),
+    (shape.Fill(value=Tensor.int32([0]), shape=(None, None)), (SIZES,)),
+    (shape.DynamicReshape(shape=(None,)), (ROWS, SIZES)),
+    (shape.Take(axis=2), (ROWS, SIZES)),
+    (shape.Take(axis=1), (ROWS, ROWS)),
+    (shape.Stack(axis=0), (ROWS, INT)),
+    (shape.Stack(axis=3), (ROWS, ROWS)),
+    (shape.Resize2D(method=NEAREST), (ROWS, SIZES)),
+    (shape.Resize2D(method=NEAREST), (IMAGE, f32(2))),
+    (doubling(), (ROWS, TensorType(DType.INT32, (1,)))),
+    (doubling(), (f32(None, 2), f32(1))),
+    (doubling(), (f32(None, 2),)),
+    (attrs.evolve(doubling(), condition=doubling(1).condition), COUNTED),
+    (attrs.evolve(doubling(), condition=doubling().body), COUNTED),
+    (attrs.evolve(doubling(), body=doubling().condition), COUNTED),
+    (control.While(condition=NOTHING, body=NOTHING), ()),
+)
+
+
+def test_every_op_that_refuses_something_has_a_case():
+    missing = set(OP_CLASSES) - REFUSE_NOTHING - {type(op) for op, _ in REFUSED}
+    assert not missing, f"give {missing} an entry in REFUSED of this file, or in REFUSE_NOTHING"
+    assert not {type(op) for op, _ in REFUSED} & REFUSE_NOTHING
+
+
+@pytest.mark.parametrize(
+    ("op", "types"), REFUSED, ids=[f"{op.mnemonic()}-{n}" for n, (op, _) in enumerate(REFUSED)]
+)
+def test_infer_refuses(op, types):
+    with pytest.raises(VerifyError, match=f"node 'faulty' .{op.mnemonic()}.: "):
+        apply(op, *(apply(core.Input(type=t)).value for t in types), name="faulty")
