@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from support.op_references import SCALARS, softmax
+from support.activation_references import SCALARS, softmax
 
 from sensenet.ir.activation import ALIASES, ActivationFunction, activation_function
 
