@@ -214,7 +214,9 @@ def in_tensorflow(graph: Graph, rows: Array) -> Callable[[], Array]:
 
 
 def in_lite(graph: Graph, rows: Array) -> Callable[[], Array]:
-    content = bytes(tflite.BACKEND.build(as_products(graph), Report(target="tflite", level=2), {}))
+    content = bytes(
+        tflite.TARGET.build(as_products(graph), Report(target="tflite", level=2), tflite.TARGET.options())
+    )
     interpreter = find_interpreter()(model_content=content, num_threads=1)
     index = interpreter.get_input_details()[0]["index"]
     output = interpreter.get_output_details()[0]["index"]

@@ -22,7 +22,7 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1
 import numpy as np
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph
 from sensenet.passes import PIPELINES
@@ -58,7 +58,7 @@ def measure(name: str) -> None:
     optimized, _ = run_passes(graph, PIPELINES[2])
     cells = [f"{len(graph.nodes)} → {len(optimized.nodes)}", f"{time.process_time() - start:.1f} s"]
     for target, level in itertools.product(TARGETS, (0, 2)):
-        run = load_backend(target).load(sensenet.compile(graph, target, optimize=level)).run
+        run = get_target(target).load(sensenet.compile(graph, target, optimize=level)).run
         counts = (1, 2) if (target, level) == ("tflite", 2) else (1,)
         cells += [f"{best(functools.partial(run, images(graph, count))):.0f}" for count in counts]
     print(f"| {name} | {' | '.join(cells)} |", flush=True)

@@ -21,7 +21,7 @@ import numpy as np
 from forests import Model
 
 from sensenet.artifact import Report
-from sensenet.backends import load_backend
+from sensenet.backends import get_target, keras, tflite
 from sensenet.compiler.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
@@ -94,15 +94,15 @@ def time_numpy(graph: Graph, rows: np.ndarray) -> tuple[float, float]:
 
 
 def time_keras(graph: Graph, rows: np.ndarray) -> tuple[float, float]:
-    backend = load_backend("keras")
-    run = backend.load(backend.build(lower(graph, "keras"), Report(target="keras", level=2), {})).run
+    report = Report(target="keras", level=2)
+    run = keras.load(keras.build(lower(graph, "keras"), report, keras.KerasOptions())).run
     one = best(lambda: run({NUMERIC_INPUT: rows[:1]}), 20, 100)
     return one, best(lambda: run({NUMERIC_INPUT: rows}), 10, 3)
 
 
 def time_tflite(graph: Graph, rows: np.ndarray) -> tuple[float, float]:
-    backend = load_backend("tflite")
-    content = bytes(backend.build(lower(graph, "tflite"), Report(target="tflite", level=2), {}))
+    report = Report(target="tflite", level=2)
+    content = bytes(tflite.build(lower(graph, "tflite"), report, tflite.TfliteOptions()))
     one, many = Model(content, rows[:1]), Model(content, rows)
     one.time(50, 50)
     many.time(5, 1)
@@ -110,7 +110,7 @@ def time_tflite(graph: Graph, rows: np.ndarray) -> tuple[float, float]:
 
 
 def lower(graph: Graph, target: str) -> Graph:
-    return run_passes(graph, lowering_passes(load_backend(target)))[0]
+    return run_passes(graph, lowering_passes(get_target(target)))[0]
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import sensenet
 from benchmarks.published.inputs import CLASSES, make_dense, make_document, make_numeric
 from sensenet.artifact import Artifact
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.frontend import import_graph
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters
 from sensenet.ir.graph import Graph
@@ -153,7 +153,7 @@ def measure(graph: Graph, options: dict[str, Any], targets: Sequence[str]) -> Fi
     seconds = {}
     for target in targets:
         if target in TIMED and (target != "numpy" or work <= MOST_IN_NUMPY):
-            run = load_backend(target).load(artifacts[target]).run
+            run = get_target(target).load(artifacts[target]).run
             seconds[target] = best_seconds(lambda run=run: run(feed))
     return Figures(
         nodes=len(optimized.nodes),

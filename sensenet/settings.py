@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ import attrs
 from attrs import field, frozen
 
 from sensenet.errors import SettingsError
+from sensenet.suggestions import suggest
 
 COLOR_SPACES = ("rgb", "rgba", "bgr", "bgra", "RGB", "RGBA", "BGR", "BGRA")
 RESCALE_TYPES = ("warp", "pad", "crop")
@@ -171,6 +171,6 @@ _EXPECTED: Mapping[type, str] = {bool: "true or false", int: "an integer", float
 def _require_name(name: object) -> None:
     names = [attribute.name for attribute in attrs.fields(Settings)]
     if name not in names:
-        close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise SettingsError(f"there is no setting {name!r}; {hint}there are: {', '.join(names)}")
+        raise SettingsError(
+            f"there is no setting {name!r}; {suggest(name, names)}there are: {', '.join(names)}"
+        )

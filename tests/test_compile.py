@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sensenet
-from sensenet.backends import TARGETS, load_backend
+from sensenet.backends import TARGETS, get_target
 from sensenet.compiler.driver import compile_targets
 from sensenet.errors import (
     ArtifactError,
@@ -51,7 +51,7 @@ def reference():
 
 
 def predict(artifact):
-    run = load_backend(artifact.target).load(artifact).run
+    run = get_target(artifact.target).load(artifact).run
     return run({NUMERIC_INPUT: ROWS})[PREDICTIONS]
 
 
@@ -182,8 +182,8 @@ def test_a_damaged_archive(tmp_path):
 
 
 def test_ops_that_the_target_lacks_are_an_error(monkeypatch):
-    poor = attrs.evolve(load_backend("numpy"), legal={})
-    monkeypatch.setattr("sensenet.compiler.driver.load_backend", lambda target: poor)
+    poor = attrs.evolve(get_target("numpy"), legal=dict)
+    monkeypatch.setattr("sensenet.compiler.driver.get_target", lambda target: poor)
     with pytest.raises(sensenet.SensenetError) as caught:
         sensenet.compile(DOCUMENT, "numpy")
     causes = [caught.value, caught.value.__cause__]

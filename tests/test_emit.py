@@ -9,7 +9,7 @@ import pytest
 from support.documents import ensemble, image, typed
 
 from sensenet import compile
-from sensenet.backends import TARGETS, load_backend
+from sensenet.backends import TARGETS, get_target
 from sensenet.cli.compile import main
 from sensenet.compiler.lowering import lowering_passes
 from sensenet.drawing import FORMS, draw
@@ -85,7 +85,7 @@ def test_wrong_command_lines(model, capsys, options, message):
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("make", [ensemble, typed, image])
 def test_the_graph_of_every_target_is_drawn(target, make):
-    backend = load_backend(target)
+    backend = get_target(target)
     passes = (*PIPELINES[2], *lowering_passes(backend))
     graph, _ = run_passes(import_graph(make()), passes)
     for form in FORMS:

@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sensenet"
 
-LEAVES = frozenset({"errors", "forks", "limits", "processors", "progress", "validators"})
+LEAVES = frozenset({"errors", "forks", "limits", "processors", "progress", "suggestions", "validators"})
 """Modules that anything may import, and that import nothing of ours but leaves."""
 
 BASE = LEAVES | {"signature", "ir", "settings", "artifact", "files"}
@@ -26,6 +26,7 @@ ARROWS = {
     "forks": frozenset(),
     "processors": frozenset(),
     "progress": frozenset(),
+    "suggestions": frozenset(),
     "validators": frozenset(),
     "callable_module": frozenset(),
     "settings": LEAVES,

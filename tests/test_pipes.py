@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.compiler.sources import find_target
 from sensenet.errors import ArtifactError, DocumentError
 
@@ -125,4 +125,4 @@ def test_no_artifact_is_read_from_a_fifo(tmp_path, target):
         os.mkfifo(tmp_path / name)
     path = tmp_path / ("m.keras" if target == "keras" else "m.npz")
     with pytest.raises(ArtifactError, match="is not a file"):
-        load_backend(target).open(path)
+        get_target(target).open(path)

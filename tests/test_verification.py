@@ -82,8 +82,8 @@ def test_comparing():
     assert compare("x", one * np.nan, one, {}) == (np.inf, np.inf)
     assert compare("x", one * np.nan, one * np.nan, {}) == (0, 0)
     assert compare("x", one * np.inf, one * np.inf, {}) == (0, 0)
-    assert compare("x", one + 5e-3, one, {}, "float16")[1] == 0
-    assert compare("x", one + 5e-2, one, {}, "float16")[1] > 0
+    assert compare("x", one + 5e-3, one, {}, 0.01)[1] == 0
+    assert compare("x", one + 5e-2, one, {}, 0.01)[1] > 0
 
 
 def test_only_valid_boxes_are_compared():
@@ -104,11 +104,11 @@ def test_a_quantized_detector_is_compared_by_its_best_score():
     scores = np.array([[0.9, 0.5], [0.8, 0.3]], np.float32)
     outputs = {SCORES: scores, VALID: np.array([2, 2], np.int32)}
     boxes = np.zeros((2, 2, 4), np.float32)
-    assert compare(BOXES, boxes + 50, boxes, outputs, "int8") == (0, 0)
-    assert compare(SCORES, scores[:, ::-1], scores, outputs, "int8")[1] > 0
+    assert compare(BOXES, boxes + 50, boxes, outputs, 0.2) == (0, 0)
+    assert compare(SCORES, scores[:, ::-1], scores, outputs, 0.2)[1] > 0
     swapped = scores.copy()
     swapped[:, 1] = 0.1
-    assert compare(SCORES, swapped, scores, outputs, "int8") == (0, 0)
+    assert compare(SCORES, swapped, scores, outputs, 0.2) == (0, 0)
 
 
 def test_the_command_line_verifies(tmp_path, capsys, monkeypatch):

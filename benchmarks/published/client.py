@@ -105,7 +105,7 @@ def published_forest(model, x, repeats, compiled):
 
 def forest(model, x, repeats, target):
     """The forests of a document alone, with the features behind them, compiled for a target."""
-    from sensenet.backends import load_backend
+    from sensenet.backends import get_target
     from sensenet.compiler.driver import compile
     from sensenet.frontend import import_graph
     from sensenet.ir.graph import Graph
@@ -114,7 +114,7 @@ def forest(model, x, repeats, target):
     graph = import_graph(model)
     node = next(node for node in graph.nodes if node.op.mnemonic() == "dense")
     forests = Graph.create(graph.inputs, {"predictions": node.inputs[0]}, graph.signature)
-    run = load_backend(target).load(compile(forests, target)).run
+    run = get_target(target).load(compile(forests, target)).run
     rows = {NUMERIC_INPUT: np.load(x)}
     return time_calls(lambda: run(rows)["predictions"], repeats, 2)
 

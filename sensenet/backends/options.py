@@ -1,16 +1,128 @@
-"""Checking the options that a caller gives to a target."""
+"""The options of targets: frozen classes whose fields have a type, a default and a docstring."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import ast
+import inspect
+import textwrap
+import typing
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Literal, TypeVar
+
+import attrs
+from attrs import frozen
 
 from sensenet.errors import UnknownTargetError
+from sensenet.suggestions import suggest
+
+ONE_OF = "one of "
 
 
-def check_options(target: str, options: Mapping[str, Any], known: Sequence[str] = ()) -> None:
-    """Raise UnknownTargetError for an option that the target does not have; it names those that exist."""
-    for name in options:
+@frozen(kw_only=True)
+class Options:
+    """The options of a target that has none; the options of other targets derive from this.
+
+    A field is a `Literal` of allowed values, a `bool`, a positive `int`, or anything else, which is not
+    checked. Raises UnknownTargetError for a value that is not allowed.
+    """
+
+    def __attrs_post_init__(self) -> None:
+        for name, kind in _kinds(type(self)).items():
+            _require(name, getattr(self, name), kind)
+
+    @property
+    def rounding(self) -> float:
+        """By how much answers may be off beyond float32 rounding, as a share of the largest answer."""
+        return 0.0
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def read_options(target: str, options: type[AnyOptions], given: Mapping[str, Any]) -> AnyOptions:
+    """Return the options of a target from their names and values.
+
+    Raises UnknownTargetError, which suggests the nearest, for a name or a value that is not allowed.
+    """
+    known = [field.name for field in attrs.fields(options)]
+    for name in given:
         if name not in known:
-            there_are = f"there are: {', '.join(known)}" if known else "it has none"
-            raise UnknownTargetError(f"the target {target} has no option {name!r}; {there_are}")
+            expected = f"there are: {', '.join(known)}" if known else "it has none"
+            raise UnknownTargetError(
+                f"the target {target} has no option {name!r}; {suggest(name, known)}{expected}"
+            )
+    return options(**given)
+
+
+@frozen(kw_only=True)
+class Description:
+    """An option as people read it."""
+
+    name: str
+    values: str
+    default: str
+    meaning: str
+
+
+def describe_options(options: type[Options]) -> list[Description]:
+    """Return what to tell people of each option, in the order of the fields."""
+    kinds, meanings = _kinds(options), _docstrings(options)
+    return [
+        Description(
+            name=field.name,
+            values=_expected(kinds[field.name]).removeprefix(ONE_OF),
+            default=_written(field.default),
+            meaning=meanings.get(field.name, ""),
+        )
+        for field in attrs.fields(options)
+    ]
+
+
+def _kinds(options: type[Options]) -> dict[str, Any]:
+    hints = typing.get_type_hints(options)
+    return {field.name: hints[field.name] for field in attrs.fields(options)}
+
+
+def _docstrings(options: type[Options]) -> dict[str, str]:
+    """The string below each field, in one line; none where the source is not at hand."""
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
+    except OSError:
+        return {}
+    found = {}
+    for statement, following in pairwise(getattr(definition, "body", ())):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(text.split())
+    return found
+
+
+def _require(name: str, value: object, kind: Any) -> None:
+    """Raise UnknownTargetError for a value that is not of an option's kind."""
+    choices: tuple[object, ...] = ()
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        right = any(type(value) is type(choice) and value == choice for choice in choices)
+    elif kind is bool:
+        right = isinstance(value, bool)
+    elif kind is int:
+        right = type(value) is int and value > 0
+    else:
+        right = True
+    if not right:
+        hint = suggest(value, [choice for choice in choices if isinstance(choice, str)])
+        raise UnknownTargetError(f"the option {name} is {value!r}; {hint}expected {_expected(kind)}")
+
+
+def _expected(kind: Any) -> str:
+    if typing.get_origin(kind) is Literal:
+        return f"{ONE_OF}{', '.join(map(str, typing.get_args(kind)))}"
+    return {bool: "true or false", int: "a positive integer"}.get(kind, "a sequence")
+
+
+def _written(default: object) -> str:
+    """A default as the command line takes it; nothing for an empty sequence."""
+    if default == ():
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
-from sensenet.backends.formats.smbundle import pack, unpack
-from sensenet.backends.options import check_options
-from sensenet.backends.savedmodel import open_files, read_files_graph
-from sensenet.backends.savedmodel.files import make_files
-from sensenet.backends.tensorflow import LEGAL
+from sensenet.backends.formats.smbundle import is_bundle, pack, unpack
+from sensenet.backends.options import Options
+from sensenet.backends.savedmodel import legal
+from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
 
-FILE_NAME = "model.smbundle"
+SUFFIX = ".smbundle"
+FILE_NAME = f"model{SUFFIX}"
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as one bundle."""
-    check_options("smbundle", options)
+def build(graph: Graph, report: Report, _: Options) -> Artifact:
+    """Return the graph as one bundle."""
+    from sensenet.backends.savedmodel.files import make_files
+
     bundle = pack(make_files(graph))
     return Artifact(target="smbundle", graph=graph, report=report, produce=lambda: {FILE_NAME: bundle})
 
@@ -37,12 +36,16 @@ def open(path: Path) -> Executable:
     return _run(read_file(path), str(path))
 
 
-def read_kept_graph(path: Path) -> Graph | None:
+def read_graph(path: Path) -> Graph | None:
     """Return the graph that a saved bundle keeps; None if it keeps none."""
+    from sensenet.backends.savedmodel.opening import read_files_graph
+
     return read_files_graph(_unpack(read_file(path), str(path)), str(path))
 
 
 def _run(bundle: bytes, where: str) -> Executable:
+    from sensenet.backends.savedmodel.opening import open_files
+
     return open_files(_unpack(bundle, where), where)
 
 
@@ -53,4 +56,16 @@ def _unpack(bundle: bytes, where: str) -> Mapping[str, bytes]:
         raise ArtifactError(f"{where}: {error}") from error
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph, simplifies=True)
+TARGET = Target(
+    name="smbundle",
+    suffix=SUFFIX,
+    description="that SavedModel in one file",
+    options=Options,
+    legal=legal,
+    build=build,
+    load=load,
+    open=open,
+    recognizes=lambda _, head: is_bundle(head),
+    simplifies=True,
+    read_graph=read_graph,
+)

@@ -9,7 +9,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensenet.backends import TARGETS, load_backend
+from sensenet.backends import TARGETS, get_target
+from sensenet.backends.interpreter import ir
 from sensenet.cli import common as command_line
 from sensenet.cli.pass_options import add_pass_options, choose_passes
 from sensenet.compiler.bisect.search import Culprit, find_culprit
@@ -72,17 +73,17 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     require_free(Path(options.output), options.force)  # now, not after all the work
     rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
     trial = Trial(target=options.target, rows=rows)
-    if options.target is not None and load_backend(options.target).level is not None:
+    if options.target is not None and get_target(options.target).level is not None:
         passes = ()  # it is made of the graph as imported
     with command_line.status_line() as show:
-        imported = compile(options.model, "ir", settings=dict(options.settings), passes=()).graph
+        imported = compile(options.model, ir.TARGET.name, settings=dict(options.settings), passes=()).graph
         found = find_culprit(imported, passes, trial, show)
         if isinstance(found, Outcome):
             show("")
             print(f"no answer differs: by {found.difference:.3g} at most, after any of {len(passes)} passes")
             return 0
         smallest = find_smallest(imported, found, trial, show)
-    path = compile(smallest.graph, "ir", passes=()).save(options.output, force=options.force)
+    path = compile(smallest.graph, ir.TARGET.name, passes=()).save(options.output, force=options.force)
     lines = _tell_culprit(found)
     if found.passes and not smallest.passes:
         lines.append(

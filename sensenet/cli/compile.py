@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Artifact
-from sensenet.backends import TARGETS
+from sensenet.backends import DEFAULT_TARGET, TARGETS
+from sensenet.backends.interpreter import ir
+from sensenet.backends.options import describe_options
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
-from sensenet.cli.compile_options import DEFAULT_TARGET, make_parser
+from sensenet.cli.compile_options import make_parser
 from sensenet.cli.document_files import require_writable, write_document
 from sensenet.cli.drawings import draw_instead
 from sensenet.cli.pass_options import choose_passes
@@ -35,7 +37,7 @@ from sensenet.passes.infrastructure.selection import LOWERING, require_names
 from sensenet.runtime.row_files import read_rows
 
 STRIPPED_SUFFIX = ".stripped.json"
-MODEL_SUFFIXES = frozenset({".gz", ".json", *(target.suffix for target in TARGETS.values())}) - {""}
+DOCUMENT_SUFFIXES = (".gz", ".json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if options.list_targets:
-        _print_table([(name, target.suffix, target.description) for name, target in TARGETS.items()])
+        _list_targets(verbose=options.verbose)
     elif options.list_passes:
         _print_table([(name, levels) for name, levels in _levels_by_pass().items()])
     elif options.model is None:
@@ -55,6 +57,17 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         _strip_weights(options, parser)
     else:
         _compile(options, parser)
+
+
+def _list_targets(*, verbose: bool) -> None:
+    """Print each target and, if wanted, its options in lines below it."""
+    width = max(map(len, TARGETS))
+    ends = max(len(target.suffix) for target in TARGETS.values())
+    for name, target in TARGETS.items():
+        print(f"{name:{width}}  {target.suffix:{ends}}  {target.description}")
+        for option in describe_options(target.options) if verbose else ():
+            default = f" (default: {option.default})" if option.default else ""
+            print(f"    {option.name}: {option.values}{default}\n        {option.meaning}")
 
 
 def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
@@ -206,7 +219,7 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
 def _default_target(options: argparse.Namespace) -> str:
     """What the suffix of -o says; a drawing without a target is of the graph of the level."""
     if options.form:
-        return "ir"
+        return ir.TARGET.name
     output = options.output or ""
     return next((name for name, target in TARGETS.items() if output.endswith(target.suffix)), DEFAULT_TARGET)
 
@@ -222,7 +235,8 @@ def _default_output(options: argparse.Namespace, suffix: str) -> str | None:
     if options.model == STANDARD:
         return STANDARD
     path = Path(options.model)
-    while path.suffix in MODEL_SUFFIXES:
+    suffixes = {*DOCUMENT_SUFFIXES, *(target.suffix for target in TARGETS.values())}
+    while path.suffix in suffixes:
         path = path.with_suffix("")
     return path.name + suffix
 

@@ -8,14 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sensenet.backends import TARGETS
+from sensenet.backends import DEFAULT_TARGET, TARGETS
 from sensenet.cli import common as command_line
 from sensenet.cli.pass_options import add_pass_options
 from sensenet.compiler.driver import compile
 from sensenet.drawing import FORMS
 
 PROGRAM = "python -m sensenet.compile"
-DEFAULT_TARGET = "keras"
 
 EXAMPLES = f"""\
 examples:
@@ -124,7 +123,8 @@ def make_parser() -> argparse.ArgumentParser:
         "without -t, the graph of the level",
     )
     add("--time-passes", action="store_true", help="tell how long each stage took")
-    add("--list-targets", action="store_true", help="list the targets and exit")
+    add("--list-targets", action="store_true", help="list the targets and exit; with -v, their options too")
+    add("-v", "--verbose", action="store_true", help="list more")
     add(
         "--list-passes", action="store_true", help="list the passes and the levels that they run at, and exit"
     )

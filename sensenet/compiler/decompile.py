@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Artifact
-from sensenet.backends.keras import BACKEND
+from sensenet.backends.keras import TARGET
 from sensenet.backends.keras.h5 import load_weights
 from sensenet.backends.keras.reading import read_signature, read_weights
 from sensenet.compiler.documents import as_document
@@ -53,7 +53,7 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
     signature = read_signature(model)
     imported = build_graph(document, ensure_settings(signature.settings))
     _require_same(signature, imported.graph)
-    legal = legalize(BACKEND.legal, BACKEND.rows).run(imported.graph)
+    legal = legalize(TARGET.legal(), TARGET.rows).run(imported.graph)
     return write_weights(root, imported, read_weights(imported.graph, legal, model))
 
 
@@ -67,13 +67,13 @@ def _open(trained: Trained) -> tuple[Any, Path | None]:
         return trained.model, None
     if not isinstance(trained, str | os.PathLike):
         return trained, None
-    match find_target(trained):
-        case "h5":
-            return None, Path(trained)
-        case "keras":
-            return open_saved(trained, "keras").model, None
-        case None if not os.path.exists(trained):
-            raise ArtifactError(f"{os.fspath(trained)}: there is no such file")
+    target = find_target(trained)
+    if target is not None and target.load_weights is not None:
+        return None, Path(trained)
+    if target is not None and target.trainable:
+        return open_saved(trained, target).model, None
+    if not os.path.exists(trained):
+        raise ArtifactError(f"{os.fspath(trained)}: there is no such file")
     raise ArtifactError(f"{os.fspath(trained)} is neither a .keras file nor an h5 file of weights")
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import attrs
 
 from sensenet.artifact import Artifact, Report
-from sensenet.backends import Backend, load_backend
+from sensenet.backends import DEFAULT_TARGET, get_target
 from sensenet.backends.keras.h5 import load_weights
+from sensenet.backends.target import Target
 from sensenet.compiler.documents import import_document
 from sensenet.compiler.lowering import lowering_passes
 from sensenet.compiler.sources import find_target, read_saved_graph
@@ -43,7 +44,7 @@ network, or a graph or its file."""
 
 def compile(
     source: Source,
-    target: str = "keras",
+    target: str = DEFAULT_TARGET,
     *,
     settings: Settings | Mapping[str, Any] | None = None,
     weights: str | os.PathLike[str] | None = None,
@@ -115,15 +116,15 @@ def compile_targets(
 
     The source is read once, and optimized once by each sequence of passes that the targets are made with.
     """
-    backends = {target: load_backend(target) for target in targets}
-    levels = {target: choose_level(backend, optimize) for target, backend in backends.items()}
-    pipelines = {
-        target: choose_passes(backend, levels[target], passes) for target, backend in backends.items()
-    }
+    chosen = {name: get_target(name) for name in targets}
+    for target in chosen.values():
+        target.read_options(options)  # now, not after all the work
+    levels = {name: choose_level(target, optimize) for name, target in chosen.items()}
+    pipelines = {name: choose_passes(target, levels[name], passes) for name, target in chosen.items()}
     start = time.perf_counter()
-    for target, backend in backends.items():
-        if backend.level is not None:
-            _require_unoptimized(source, target)
+    for name, target in chosen.items():
+        if target.level is not None:
+            _require_unoptimized(source, name)
     imported = _read(source, settings, weights)
     frontend_seconds = time.perf_counter() - start
     observe(IMPORTED, imported)
@@ -134,27 +135,27 @@ def compile_targets(
     checks = _calibration_checks(imported, calibration, notes.append)
     if checks:
         options = {**options, CALIBRATION: [check.inputs for check in checks]}
-    for target, backend in backends.items():
-        graph, records = optimized[pipelines[target]]
-        told = observe if len(backends) == 1 else _observe_for(target, observe)
-        graph, last = run_passes(graph, lowering_passes(backend), told)
-        require_legal(graph, backend.legal, f"the target {target}")
+    for name, target in chosen.items():
+        graph, records = optimized[pipelines[name]]
+        told = observe if len(chosen) == 1 else _observe_for(name, observe)
+        graph, last = run_passes(graph, lowering_passes(target), told)
+        require_legal(graph, target.legal(), f"the target {name}")
         report = Report(
-            target=target,
-            level=levels[target],
+            target=name,
+            level=levels[name],
             frontend_seconds=frontend_seconds,
             passes=(*records, *last),
             notes=tuple(notes),
         )
         begun = time.perf_counter()
-        artifact = backend.build(graph, report, options)
+        target_options = target.read_options(options)
+        artifact = target.build(graph, report, target_options)
         report = attrs.evolve(report, backend_seconds=time.perf_counter() - begun)
         if verify:
-            quantize = str(options.get("quantize", "none"))
-            outcome = verify_artifact(artifact, imported, rows, quantize=quantize)
+            outcome = verify_artifact(artifact, imported, rows, rounding=target_options.rounding)
             report = attrs.evolve(report, verification=outcome)
         elif checks:
-            report = attrs.evolve(report, verification=measure(backend.load(artifact), checks))
+            report = attrs.evolve(report, verification=measure(target.load(artifact), checks))
         yield attrs.evolve(artifact, report=report)
 
 
@@ -172,18 +173,18 @@ def _calibration_checks(
     return given_checks(imported, calibration) if len(calibration) else []
 
 
-def choose_level(backend: Backend, wanted: int) -> int:
-    """The wanted level, or the backend's only one; raises UnknownTargetError for one that there is not."""
+def choose_level(target: Target[Any], wanted: int) -> int:
+    """Return the wanted level, or the target's only one; raises UnknownTargetError for an unknown level."""
     if wanted not in PIPELINES:
         levels = ", ".join(map(str, PIPELINES))
         raise UnknownTargetError(f"there is no optimization level {wanted!r}; there are: {levels}")
-    return wanted if backend.level is None else backend.level
+    return wanted if target.level is None else target.level
 
 
-def choose_passes(backend: Backend, level: int, names: Sequence[str] | None) -> tuple[Pass, ...]:
-    """The passes of those names, or the level's; a backend with only one level has the passes of that."""
+def choose_passes(target: Target[Any], level: int, names: Sequence[str] | None) -> tuple[Pass, ...]:
+    """Return the passes of those names, or the level's; a target with only one level has those of that."""
     chosen = select_passes(level, names)
-    return chosen if backend.level is None else PIPELINES[backend.level]
+    return chosen if target.level is None else PIPELINES[target.level]
 
 
 def _require_unoptimized(source: Source, target: str) -> None:

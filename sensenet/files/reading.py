@@ -15,12 +15,32 @@ from typing import BinaryIO
 from sensenet.errors import ArtifactError
 from sensenet.limits import require_memory
 
+HEAD = 64
+"""Bytes: enough to tell what a file is."""
+
+ZIP_START = b"PK\x03\x04"
+"""The first bytes of a ZIP archive."""
+
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 ARCHIVE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(RuntimeError, ValueError, OverflowError),  # encryption and versions, names, offsets
 )
+
+
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of a file; none of anything else, nor of a file that cannot be read.
+
+    Nothing is read of a pipe or a device.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return b""
+        with path.open("rb") as stream:
+            return stream.read(HEAD)
+    except OSError:
+        return b""  # whoever reads it next says why it cannot be read
 
 
 def read_file(path: Path) -> bytes:

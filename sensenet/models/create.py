@@ -82,16 +82,15 @@ def _open(source: Any, engine: str | None) -> Executable | None:
     Raises ArtifactError where an engine is wanted for a saved one that keeps no graph.
     """
     require_engine(engine)
-    artifact = source if isinstance(source, Artifact) else None
-    target = artifact.target if artifact else find_target(source)
+    if isinstance(source, Artifact):
+        return run_artifact(source) if engine in (None, source.target) else run_graph(source.graph, engine)
+    target = find_target(source)
     if target is None:
         return None
-    if engine not in (None, target):
-        graph = artifact.graph if artifact else read_saved_graph(source)
+    if engine not in (None, target.name):
+        graph = read_saved_graph(source)
         assert graph is not None  # it is an artifact
         return run_graph(graph, engine)
-    if artifact:
-        return run_artifact(artifact)
     kept = None if engine else read_kept_graph(source, target)
     return run_graph(kept) if kept else run_saved(Path(source), target)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Executable
-from sensenet.backends import TARGETS, load_backend
-from sensenet.backends.keras.h5 import load_weights
+from sensenet.backends import get_target, keras, smbundle, tfjs
+from sensenet.backends.keras import h5
 from sensenet.compiler.driver import compile
 from sensenet.errors import ArtifactError, LimitError, VerifyError
 from sensenet.forks import PerProcess
@@ -23,8 +23,6 @@ from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
 from sensenet.settings import Settings
 from sensenet.signature import ModelKind, Signature, describe_column
-
-BUNDLE_SUFFIX = TARGETS["smbundle"].suffix
 
 
 class Model:
@@ -82,7 +80,7 @@ class Model:
         """
         with self._lock.get():
             if self._keras_model is None:
-                self._keras_model = compile(self._graph(), "keras", optimize=0).model
+                self._keras_model = compile(self._graph(), keras.TARGET.name, optimize=0).model
             return self._keras_model
 
     def _graph(self) -> Graph:
@@ -109,16 +107,16 @@ class Model:
         Raises ArtifactError for a file with the weights of another network, or for a model that was not made
         from a document; MissingPackageError without h5py.
         """
-        self._use(run_imported(load_weights(self._trained_graph(), Path(path)), self.engine))
+        self._use(run_imported(h5.load_weights(self._trained_graph(), Path(path)), self.engine))
 
     def save_as(self, target: str, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
-        graph = self._graph() if load_backend(target).level is None else self._trained_graph()
+        graph = self._graph() if get_target(target).level is None else self._trained_graph()
         compile(graph, target).save(path, force=force)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights as an h5 file; raises ArtifactError where that cannot be."""
-        self.save_as("h5", path)
+        self.save_as(h5.TARGET.name, path)
 
     def save_bundle(
         self, path: str | os.PathLike[str], tfjs_path: str | os.PathLike[str] | None = None
@@ -127,14 +125,14 @@ class Model:
 
         With `tfjs_path`, also as a TensorFlow.js model, in that directory. Raises as `save_as` does.
         """
-        name = os.fspath(path)
-        self.save_as("smbundle", name if name.endswith(BUNDLE_SUFFIX) else name + BUNDLE_SUFFIX)
+        name, suffix = os.fspath(path), smbundle.SUFFIX
+        self.save_as(smbundle.TARGET.name, name if name.endswith(suffix) else name + suffix)
         if tfjs_path is not None:
             self.save_tfjs(tfjs_path)
 
     def save_tfjs(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a TensorFlow.js model, a directory; raises as `save_as` does."""
-        self.save_as("tfjs", path)
+        self.save_as(tfjs.TARGET.name, path)
 
     @property
     def _preprocessors(self) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from sensenet.artifact import Executable
-from sensenet.backends import TARGETS, load_backend
+from sensenet.backends import Targets, get_target
 from sensenet.compiler.driver import compile
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import PerProcess
@@ -40,8 +40,8 @@ LARGE_IMAGE = 100_000_000
 Below, NumPy answers within some milliseconds, as long as reading a photograph takes.
 """
 
-ENGINES = tuple(target for target in TARGETS if target != "h5")
-"""Every target but the weights alone, which don't run."""
+ENGINES = Targets(lambda target: target.runs)
+"""Every target whose files run, by its name: all but the weights alone."""
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -91,7 +91,7 @@ def run_imported(graph: Graph, engine: str | None = None) -> Executable:
 
 
 def _make_run(graph: Graph, engine: str) -> Run:
-    return load_backend(engine).load(compile(graph, engine)).run
+    return get_target(engine).load(compile(graph, engine)).run
 
 
 class _LateRun:

@@ -49,7 +49,8 @@ def convert(
 def _is_artifact(path: str | os.PathLike[str], target: str) -> bool:
     """Whether what is at a path is an artifact that sensenet wrote for this target."""
     try:
-        return find_target(path) == target and open_saved(path, target) is not None
+        found = find_target(path)
+        return found is not None and found.name == target and open_saved(path, found) is not None
     except SensenetError:
         return False
 
@@ -62,7 +63,7 @@ def tflite_predict(
     Their batch axis is 1. The file is of a model that reads one image alone, written by sensenet or by the
     published package. Raises ArtifactError for any other, InputError for an image that cannot be read.
     """
-    from sensenet.backends.tflite import open_image_model
+    from sensenet.backends.tflite.opening import open_image_model
 
     executable = open_image_model(Path(tflite_model))
     pixels = read_image(os.fspath(image_file), os.fspath(image_file))

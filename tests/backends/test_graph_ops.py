@@ -13,7 +13,7 @@ from support.lowered import CONVOLUTION, DENSE, activations_in_context
 from support.op_cases import ALL_CASES
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.formats.smbundle import pack
 from sensenet.backends.graph_ops import ALLOWED, OPTIMIZED, OURS
 from sensenet.backends.savedmodel.checking import clean_files, parse_saved_model
@@ -420,4 +420,4 @@ def test_damaged_places_of_weights_are_refused(tmp_path, places):
     with pytest.raises(ArtifactError, match=r"weights\.json is damaged|was saved"):
         create_model(path)
     with pytest.raises(ArtifactError):
-        load_backend("savedmodel").read_graph(path)
+        get_target("savedmodel").read_graph(path)

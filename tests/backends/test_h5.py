@@ -20,7 +20,7 @@ from support.documents import (
 from support.h5_files import LAYERS, editing, load, replace_dataset, write
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.keras.h5 import load_weights, write_weights
 from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.frontend import import_graph
@@ -235,8 +235,8 @@ def test_other_floating_point_numbers_are_read(path, dtype):
 def test_the_file_can_be_run_with_the_graph_that_it_was_made_of():
     artifact = sensenet.compile(network(LAYERS), "h5")
     inputs = {"numeric_inputs": np.ones((2, 3), np.float32)}
-    expected = load_backend("numpy").load(sensenet.compile(network(LAYERS), "numpy")).run(inputs)
-    found = load_backend("h5").load(artifact).run(inputs)
+    expected = get_target("numpy").load(sensenet.compile(network(LAYERS), "numpy")).run(inputs)
+    found = get_target("h5").load(artifact).run(inputs)
     np.testing.assert_allclose(found["predictions"], expected["predictions"], rtol=1e-5)
 
 

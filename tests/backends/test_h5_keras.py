@@ -14,7 +14,7 @@ from support.documents import CLASSES, dense, detector, ensemble, image, legacy_
 from support.h5_files import load, write
 
 import sensenet
-from sensenet.backends.keras import make_executable
+from sensenet.backends.keras.executable import make_executable
 from sensenet.backends.keras.weights import get_weights, weighted_nodes
 from sensenet.errors import ArtifactError
 from sensenet.frontend import import_graph

@@ -28,8 +28,8 @@ from support.lowered import (
 from support.op_cases import ALL_CASES, CASES, IMAGES, case_name, floats, weights
 
 from sensenet.artifact import Report
-from sensenet.backends import load_backend
-from sensenet.backends.keras import BACKEND
+from sensenet.backends import get_target
+from sensenet.backends.keras import TARGET
 from sensenet.backends.keras.layers import signature_layer
 from sensenet.backends.keras.model import Making, build_model
 from sensenet.backends.keras.reading import read_weights
@@ -92,8 +92,8 @@ def test_the_flavor_is_the_one_asked_for():
 @pytest.mark.parametrize("case", [*filter(has_inputs, ALL_CASES)], ids=case_name)
 def test_every_op_agrees_with_the_interpreter(case, tmp_path):
     artifact = build(case.graph(), "keras")
-    assert_agrees(BACKEND.load(artifact), case.graph(), case.feed)
-    assert_agrees(BACKEND.open(artifact.save(tmp_path / "model.keras")), case.graph(), case.feed)
+    assert_agrees(TARGET.load(artifact), case.graph(), case.feed)
+    assert_agrees(TARGET.open(artifact.save(tmp_path / "model.keras")), case.graph(), case.feed)
 
 
 @pytest.mark.parametrize(("layer", "shape"), [(CONVOLUTION, (6, 7, 3)), (DENSE, (3,))])
@@ -211,7 +211,7 @@ def test_an_op_of_images_is_the_layer_of_keras(op, layer):
 
 
 def test_any_batch_size(artifact):
-    executable = BACKEND.load(artifact)
+    executable = TARGET.load(artifact)
     for rows in (1, 0, 40):
         assert_agrees(executable, network(), {"numeric_inputs": floats(rows, 4)})
     executable = run(graph_of_op(CONVOLUTION, f32(None, 5, 6, 3)), "keras")
@@ -267,12 +267,12 @@ def test_training_changes_every_weight_and_is_saved(artifact, tmp_path):
     model.fit(FEED["numeric_inputs"], TARGETS, epochs=2, batch_size=8, verbose=0)
     assert all(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
     assert len(before) == 2 + 4 + 2
-    trained = BACKEND.load(artifact).run(FEED)["predictions"]
+    trained = TARGET.load(artifact).run(FEED)["predictions"]
     assert np.abs(trained - evaluate(network(), FEED)["predictions"]).max() > 1e-3
     by_us, by_keras = artifact.save(tmp_path / "ours.keras"), tmp_path / "theirs.keras"
     model.save(by_keras)
     for path in (by_us, by_keras):
-        opened = BACKEND.open(path)
+        opened = TARGET.open(path)
         assert opened.signature == network().signature
         np.testing.assert_allclose(opened.run(FEED)["predictions"], trained, rtol=RELATIVE, atol=ABSOLUTE)
 
@@ -311,8 +311,8 @@ def test_block_dropout_takes_blocks_larger_than_the_image(declared):
 def test_a_fresh_process_opens_a_saved_model(artifact, tmp_path):
     path = artifact.save(tmp_path / "model.keras")
     code = (
-        "import sys, pathlib, numpy, json; from sensenet.backends import load_backend; "
-        "executable = load_backend('keras').open(pathlib.Path(sys.argv[1])); "
+        "import sys, pathlib, numpy, json; from sensenet.backends import get_target; "
+        "executable = get_target('keras').open(pathlib.Path(sys.argv[1])); "
         "x = numpy.asarray(json.loads(sys.argv[2]), numpy.float32); "
         "print(json.dumps(executable.run({'numeric_inputs': x})['predictions'].tolist()))"
     )
@@ -332,12 +332,12 @@ def test_a_fresh_process_opens_a_saved_model(artifact, tmp_path):
 )
 def test_ill_typed_inputs_are_refused(artifact, feed):
     with pytest.raises(InputError, match="numeric_inputs"):
-        BACKEND.load(artifact).run(feed)
+        TARGET.load(artifact).run(feed)
 
 
 def refuse(path: Path, message: str) -> None:
     with pytest.raises(ArtifactError, match=message) as raised:
-        load_backend("keras").open(path)
+        get_target("keras").open(path)
     assert str(path) in str(raised.value)
 
 
@@ -395,12 +395,12 @@ def test_rewritten_files_are_refused(artifact, tmp_path, member, change, message
 @only_under_keras_3
 def test_files_of_earlier_releases_are_opened(tmp_path):
     """Their ops are layers of ours, and a layer carries the signature; they don't say how ops were made."""
-    graph = legalize(BACKEND.legal, BACKEND.rows).run(network())
+    graph = legalize(TARGET.legal(), TARGET.rows).run(network())
     built = build_model(graph, Making(level=0, share_weights=False)).model
     assert layer_types(built)["features"] == "OpLayer"
     signature_layer(built).making.pop("stock")
     built.save(tmp_path / "model.keras")
-    opened = BACKEND.open(tmp_path / "model.keras")
+    opened = TARGET.open(tmp_path / "model.keras")
     assert_agrees(opened, network(), FEED)
     read_weights(network(), graph, opened.model)
 
@@ -424,14 +424,14 @@ def test_code_in_a_file_is_not_run(tmp_path):
 
 def test_unknown_options_are_refused():
     with pytest.raises(UnknownTargetError, match="keras has no option 'quantize'; there are: share_weights"):
-        BACKEND.build(network(), Report(target="keras", level=0), {"quantize": "float16"})
+        TARGET.read_options({"quantize": "float16"})
 
 
 def test_without_tensorflow_the_error_names_the_package(monkeypatch):
     graph = legalize(LEGAL).run(network())
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(MissingPackageError, match=r"sensenet\[tensorflow\]"):
-        BACKEND.build(graph, Report(target="keras", level=0), {})
+        TARGET.build(graph, Report(target="keras", level=0), TARGET.options())
 
 
 @only_under_keras_3
@@ -448,10 +448,10 @@ def test_a_chain_of_more_layers_than_python_lets_functions_call_each_other(tmp_p
         ).value
     chain = Graph.create([x], {"y": value}, Signature())
     limit = sys.getrecursionlimit()
-    artifact = BACKEND.build(chain, Report(target="keras", level=2), {})
+    artifact = TARGET.build(chain, Report(target="keras", level=2), TARGET.options())
     rows = np.float32([[-1, 0, 1]])
     artifact.save(tmp_path / "chain.keras")
-    for executable in (BACKEND.load(artifact), BACKEND.open(tmp_path / "chain.keras")):
+    for executable in (TARGET.load(artifact), TARGET.open(tmp_path / "chain.keras")):
         answer = executable.run({"x": rows})["y"]
         np.testing.assert_array_equal(answer, evaluate(chain, {"x": rows})["y"])
     assert sys.getrecursionlimit() == limit

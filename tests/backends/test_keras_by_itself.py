@@ -13,7 +13,7 @@ from support.documents import FEATURES, ROW, dense, detector, ensemble, image, l
 from support.keras_2 import LEGACY
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.ir.activation import ActivationFunction
 
 pytest.importorskip("tensorflow")
@@ -118,7 +118,7 @@ def test_keras_opens_files_by_itself(tmp_path):
         feed = draw(artifact.model)
         path = artifact.save(tmp_path / f"{name}.keras")
         np.savez(path.with_suffix(".inputs.npz"), **feed)
-        (wanted[name],) = load_backend("keras").open(path).run(feed).values()
+        (wanted[name],) = get_target("keras").open(path).run(feed).values()
     environment = {key: value for key, value in os.environ.items() if key != LEGACY}
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from support.documents import FEATURES, dense, network, normalization
 from support.keras_2 import only_under_keras_3, run_under_keras_2
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.keras.configuration import read_configuration
 from sensenet.errors import ArtifactError, SensenetError
 
@@ -158,7 +158,7 @@ def test_code_of_the_standard_library_is_not_run(content, tmp_path):
         }
     )
     with pytest.raises(ArtifactError, match=r"'code' is an object of keras.layers.Lambda"):
-        load_backend("keras").open(save(content, tmp_path / "m.keras", config))
+        get_target("keras").open(save(content, tmp_path / "m.keras", config))
     assert not ran.exists()
 
 
@@ -184,10 +184,10 @@ def test_a_small_file_makes_a_small_model(content, tmp_path, name):
     path = save(content, tmp_path / "m.keras", config)
     code = f"""if True:
         import pathlib, re
-        from sensenet.backends import load_backend
+        from sensenet.backends import get_target
         from sensenet.errors import SensenetError
         try:
-            load_backend("keras").open(pathlib.Path({str(path)!r}))
+            get_target("keras").open(pathlib.Path({str(path)!r}))
         except SensenetError as error:
             print(type(error).__name__)
         print(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
@@ -200,18 +200,18 @@ def test_a_small_file_makes_a_small_model(content, tmp_path, name):
 
 def test_an_opened_model_keeps_its_initializers(content, tmp_path):
     path = save(content, tmp_path / "m.keras", json.loads(content["config.json"]))
-    model = load_backend("keras").open(path).model
+    model = get_target("keras").open(path).model
     (first, *_) = [layer for layer in model.layers if type(layer).__name__ == "Dense"]
     assert type(first.kernel_initializer).__name__ == "GlorotUniform"
     model.save(tmp_path / "again.keras")
-    load_backend("keras").open(tmp_path / "again.keras")
+    get_target("keras").open(tmp_path / "again.keras")
 
 
 def test_a_weight_that_no_layer_has_is_ignored_and_a_missing_one_refused(content, tmp_path):
     config = json.loads(content["config.json"])
     change_layer(config, "Dense", units=4)
     with pytest.raises(SensenetError, match="wants a weight"):
-        load_backend("keras").open(save(content, tmp_path / "m.keras", config))
+        get_target("keras").open(save(content, tmp_path / "m.keras", config))
 
 
 def operations(config):

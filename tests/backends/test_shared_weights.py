@@ -10,7 +10,7 @@ from support.lowered import ABSOLUTE, RELATIVE
 from support.op_cases import floats
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.frontend.images import repeat_on
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -88,9 +88,9 @@ def test_a_keras_model_has_one_layer_for_all(level, tmp_path):
     assert_answers(artifact)
     path = tmp_path / "model.keras"
     artifact.save(path)
-    executable = load_backend("keras").open(path)
+    executable = get_target("keras").open(path)
     np.testing.assert_array_equal(
-        executable.run(feed())["features"], load_backend("keras").load(artifact).run(feed())["features"]
+        executable.run(feed())["features"], get_target("keras").load(artifact).run(feed())["features"]
     )
 
 
@@ -103,6 +103,6 @@ def test_a_keras_model_as_trained_has_a_layer_for_each():
 
 
 def assert_answers(artifact) -> None:
-    got = load_backend(artifact.target).load(artifact).run(feed())["features"]
+    got = get_target(artifact.target).load(artifact).run(feed())["features"]
     want = evaluate(make_graph(), feed())["features"]
     np.testing.assert_allclose(got, want, atol=ABSOLUTE, rtol=RELATIVE)

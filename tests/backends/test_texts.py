@@ -13,7 +13,7 @@ import pytest
 from support.lowered import assert_agrees, build, graph_of_op
 from support.op_cases import ALL_CASES, case_name, floats, weights
 
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.formats.npz import read_npz, write_npz
 from sensenet.drawing import to_dot
 from sensenet.errors import ArtifactError, LimitError, SensenetError
@@ -53,13 +53,13 @@ def array_file(array=None, header=None, content=b""):
 @pytest.mark.parametrize("target", SUFFIXES)
 @pytest.mark.parametrize("case", ALL_CASES, ids=case_name)
 def test_saved_graphs_predict(tmp_path, target, case):
-    executable = load_backend(target).open(save(tmp_path, target, case.graph()))
+    executable = get_target(target).open(save(tmp_path, target, case.graph()))
     assert_agrees(executable, case.graph(), case.feed, exactly=True)
 
 
 @pytest.mark.parametrize("target", SUFFIXES)
 def test_artifacts_run_and_keep_their_graph(target):
-    executable = load_backend(target).load(build(GRAPH, target))
+    executable = get_target(target).load(build(GRAPH, target))
     assert_agrees(executable, GRAPH, FEED, exactly=True)
     assert same_graph(executable.graph, GRAPH)
 
@@ -94,7 +94,7 @@ def test_truncated_files_are_refused(tmp_path, target):
     for length in (0, 1, 10, len(content) // 2, len(content) - 1):
         archives[0].write_bytes(content[:length])
         with pytest.raises(ArtifactError, match=str(archives[0])):
-            load_backend(target).open(path)
+            get_target(target).open(path)
 
 
 @pytest.mark.parametrize("target", SUFFIXES)
@@ -107,7 +107,7 @@ def test_flipped_bits_are_refused_or_without_effect(tmp_path, target):
         damaged[position] ^= 0x10
         file.write_bytes(damaged)
         try:
-            executable = load_backend(target).open(path)
+            executable = get_target(target).open(path)
         except ArtifactError:
             continue
         assert_agrees(executable, GRAPH, FEED, exactly=True)
@@ -117,14 +117,14 @@ def test_an_ir_without_its_weights_is_refused(tmp_path):
     path = save(tmp_path, "ir")
     (tmp_path / "model.npz").unlink()
     with pytest.raises(ArtifactError, match=r"model\.npz cannot be read"):
-        load_backend("ir").open(path)
+        get_target("ir").open(path)
 
 
 def test_an_ir_with_the_weights_of_another_is_refused(tmp_path):
     path = save(tmp_path, "ir")
     (tmp_path / "model.npz").write_bytes(write_npz({}))
     with pytest.raises(ArtifactError, match="no weights are given for"):
-        load_backend("ir").open(path)
+        get_target("ir").open(path)
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"a table, not a graph", b"sensenet graph\n"])
@@ -132,21 +132,21 @@ def test_texts_that_are_no_graph_are_refused(tmp_path, text):
     path = save(tmp_path, "ir")
     path.write_bytes(text)
     with pytest.raises(ArtifactError, match="holds no graph of sensenet"):
-        load_backend("ir").open(path)
+        get_target("ir").open(path)
 
 
 def test_an_archive_of_other_arrays_is_refused(tmp_path):
     path = tmp_path / "other.npz"
     np.savez(path, weights=floats(3))
     with pytest.raises(ArtifactError, match="has no member 'graph'"):
-        load_backend("numpy").open(path)
+        get_target("numpy").open(path)
 
 
 @pytest.mark.parametrize("target", SUFFIXES)
 @pytest.mark.parametrize("path", ["absent", "."])
 def test_paths_without_a_file_are_refused(tmp_path, target, path):
     with pytest.raises(ArtifactError, match="cannot be read"):
-        load_backend(target).open(tmp_path / path)
+        get_target(target).open(tmp_path / path)
 
 
 def test_arrays_are_read_as_they_were_written():

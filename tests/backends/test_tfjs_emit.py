@@ -7,7 +7,7 @@ import pytest
 from support.lowered import ABSOLUTE, ACTIVATIONS, CONVOLUTION, RELATIVE, activations_in_context, has_inputs
 from support.op_cases import ALL_CASES, case_name
 
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.tensorflow import make_function
 from sensenet.backends.tfjs.emit import EMIT
 from sensenet.compiler.lowering import lowering_passes
@@ -24,7 +24,7 @@ tf = pytest.importorskip("tensorflow")
 
 
 def lower(graph: Graph) -> Graph:
-    return run_passes(graph, lowering_passes(load_backend("tfjs")))[0]
+    return run_passes(graph, lowering_passes(get_target("tfjs")))[0]
 
 
 @pytest.mark.parametrize("case", [*filter(has_inputs, ALL_CASES)], ids=case_name)

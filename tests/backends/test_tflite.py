@@ -25,14 +25,13 @@ from support.lowered import (
 )
 from support.op_cases import ALL_CASES, CASES, case_name, floats, weights
 
-from sensenet.artifact import Report
 from sensenet.backends import batching as blocks
-from sensenet.backends import load_backend
-from sensenet.backends.tflite import BACKEND, interpreter
-from sensenet.backends.tflite import open as open_tflite
+from sensenet.backends import get_target
+from sensenet.backends.tflite import TARGET, interpreter
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.interpreter import find_interpreter
 from sensenet.backends.tflite.metadata import _pack_archive, build_model_metadata
+from sensenet.backends.tflite.opening import open_model
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -84,7 +83,7 @@ def operator_names(content: bytes) -> set[str]:
 def test_every_op_agrees_with_the_interpreter(case):
     artifact = build(case.graph(), "tflite")
     assert "CUSTOM" not in operator_names(bytes(artifact))
-    assert_agrees(BACKEND.load(artifact), case.graph(), case.feed)
+    assert_agrees(TARGET.load(artifact), case.graph(), case.feed)
 
 
 @pytest.mark.parametrize(("layer", "shape"), [(CONVOLUTION, (6, 7, 3)), (DENSE, (3,))])
@@ -256,7 +255,7 @@ def test_many_rows_are_divided_among_interpreters(content, monkeypatch, rows):
 def test_ill_typed_inputs_are_refused(content, tmp_path, feed):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    executable = open_tflite(path, threads=2)
+    executable = open_model(path, threads=2)
     with pytest.raises(InputError, match="numeric_inputs"):
         executable.run(feed)
     assert_agrees(executable, classifier(), FEED)
@@ -269,7 +268,7 @@ def test_equal_graphs_give_equal_files(content):
 def test_nothing_is_written_on_the_terminal(content, capfd, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(bytes(build(classifier(), "tflite")))
-    open_tflite(path).run(FEED)
+    open_model(path).run(FEED)
     assert capfd.readouterr() == ("", "")
 
 
@@ -277,8 +276,8 @@ def test_a_fresh_process_runs_it_without_tensorflow(content, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
     code = (
-        "import sys, pathlib, numpy, json; from sensenet.backends import load_backend; "
-        "executable = load_backend('tflite').open(pathlib.Path(sys.argv[1])); "
+        "import sys, pathlib, numpy, json; from sensenet.backends import get_target; "
+        "executable = get_target('tflite').open(pathlib.Path(sys.argv[1])); "
         "x = numpy.asarray(json.loads(sys.argv[2]), numpy.float32); "
         "print(json.dumps(executable.run({'numeric_inputs': x})['predictions'].tolist())); "
         "print('tensorflow' in sys.modules)"
@@ -308,7 +307,7 @@ def test_a_fresh_process_makes_it_without_tensorflow(mode, content, tmp_path):
         [sys.executable, "-c", code, str(path), mode, str(made)], capture_output=True, text=True, check=True
     )
     assert (result.stdout, result.stderr) == ("", "")
-    assert_agrees(open_tflite(made), classifier(), FEED)
+    assert_agrees(open_model(made), classifier(), FEED)
     assert made.read_bytes() == content  # its kernel is too small to be stored otherwise
 
 
@@ -397,7 +396,7 @@ def refuse(tmp_path, content: bytes, message: str) -> None:
     path = tmp_path / "damaged.tflite"
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=message) as raised:
-        load_backend("tflite").open(path)
+        get_target("tflite").open(path)
     assert str(path) in str(raised.value)
 
 
@@ -428,7 +427,7 @@ def test_damaged_archives_are_refused_or_without_effect(content, tmp_path):
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
         try:
-            executable = open_tflite(path)
+            executable = open_model(path)
         except ArtifactError:
             continue
         assert executable.signature == classifier().signature
@@ -457,7 +456,7 @@ def test_a_model_that_the_interpreter_refuses_is_an_error(content, tmp_path):
 
 def test_unknown_options_are_refused():
     with pytest.raises(UnknownTargetError, match="tflite has no option 'quality'"):
-        BACKEND.build(classifier(), Report(target="tflite", level=0), {"quality": 1})
+        TARGET.read_options({"quality": 1})
 
 
 @pytest.fixture
@@ -475,7 +474,7 @@ def test_without_litert_tensorflow_makes_and_runs_the_file(content, tmp_path, wi
     assert find_interpreter().__module__.startswith("tensorflow")
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    assert_agrees(open_tflite(path), classifier(), FEED)
+    assert_agrees(open_model(path), classifier(), FEED)
 
 
 @pytest.mark.parametrize("purpose", ["writing", "running"])

@@ -15,7 +15,7 @@ from support.lowered import build, graph_of, has_inputs
 from support.op_cases import ALL_CASES, case_name, floats, weights
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.silence import silence
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, read_buffer, unpack
 from sensenet.backends.tflite.versions import VERSIONS, Usage, declare_versions
@@ -338,7 +338,7 @@ def test_an_old_runtime_answers_as_a_new_one_or_refuses(kind, mode, image_path, 
     """It runs what claims to run there, and refuses what claims to need a newer one."""
     document, rows = find_document(kind, image_path)
     artifact = sensenet.compile(document, "tflite", quantize=mode, calibration=rows)
-    executable = load_backend("tflite").load(artifact)
+    executable = get_target("tflite").load(artifact)
     (feed,) = given_inputs(executable.signature, rows)
     np.savez(tmp_path / "inputs.npz", **feed)
     path = artifact.save(tmp_path / "model.tflite")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.documents import detector, ensemble, image, legacy_network, typed
 
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.compiler.bisect.reduction import reduce_graph
 from sensenet.compiler.bisect.search import Culprit, find_culprit
 from sensenet.compiler.bisect.smallest import find_smallest
@@ -247,12 +247,12 @@ def test_a_rule_that_loops_is_found():
 def put_in_place(monkeypatch, changed):
     """A backend in place of every target's."""
     for module in ("bisect.trial", "bisect.search", "driver"):
-        monkeypatch.setattr(f"sensenet.compiler.{module}.load_backend", lambda _: changed)
+        monkeypatch.setattr(f"sensenet.compiler.{module}.get_target", lambda _: changed)
 
 
 def broken_backend(monkeypatch, breaks):
     """The target numpy, which answers wrongly for graphs that `breaks` holds of."""
-    backend = load_backend("numpy")
+    backend = get_target("numpy")
 
     def load(artifact):
         executable = backend.load(artifact)
@@ -283,7 +283,7 @@ def test_a_target_that_goes_wrong_after_a_pass_is_found(monkeypatch):
 
 
 def test_an_artifact_that_cannot_be_built_is_found(monkeypatch):
-    backend = load_backend("numpy")
+    backend = get_target("numpy")
 
     def build(graph, report, options):
         if "activation" in ops_of(graph):
@@ -299,7 +299,8 @@ def test_an_artifact_that_cannot_be_built_is_found(monkeypatch):
 
 
 def test_an_op_that_a_target_lacks_is_the_fault_of_legalize(monkeypatch):
-    changed = attrs.evolve(load_backend("numpy"), legal=all_of(*(op for op in OP_CLASSES if op is not Dense)))
+    legal = all_of(*(op for op in OP_CLASSES if op is not Dense))
+    changed = attrs.evolve(get_target("numpy"), legal=lambda: legal)
     put_in_place(monkeypatch, changed)
     culprit, smallest = bisect(import_graph(typed()), GOOD, target="numpy")
     assert culprit.stage == "legalize"
@@ -311,7 +312,7 @@ def test_a_missing_package_is_no_fault_of_a_graph(monkeypatch):
     def build(graph, report, options):
         raise MissingPackageError("tensorflow", "tensorflow", "the target")
 
-    changed = attrs.evolve(load_backend("numpy"), build=build)
+    changed = attrs.evolve(get_target("numpy"), build=build)
     put_in_place(monkeypatch, changed)
     with pytest.raises(MissingPackageError):
         find_culprit(import_graph(typed()), GOOD, Trial(target="numpy"))
@@ -426,7 +427,7 @@ def test_a_wrong_lowering_rule_is_found(monkeypatch):
         return node.op.function is not ActivationFunction.TANH
 
     monkeypatch.setitem(LOWERINGS, Activation, lower_tanh)
-    changed = attrs.evolve(load_backend("numpy"), legal={**all_of(*OP_CLASSES), Activation: is_no_tanh})
+    changed = attrs.evolve(get_target("numpy"), legal=lambda: {**all_of(*OP_CLASSES), Activation: is_no_tanh})
     put_in_place(monkeypatch, changed)
     x = apply(Input(type=f32(None, 3)), name="numeric_inputs")
     dense = apply(Dense(kernel=Tensor.float32(np.eye(3))), x.value, name="layer")

@@ -15,7 +15,7 @@ import pytest
 from support.documents import typed
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.cli.bisect import main
 from sensenet.cli.compile import main as compile_main
 from sensenet.ir.graph import apply
@@ -92,7 +92,7 @@ def test_a_planted_pass_is_found(planted, capsys, in_directory, arguments):
 
 def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
     """It answers nothing but zeros for networks without dropout."""
-    backend = load_backend("numpy")
+    backend = get_target("numpy")
 
     def load(artifact):
         executable = backend.load(artifact)
@@ -101,7 +101,7 @@ def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
         return attrs.evolve(executable, run=lambda x: {n: 0 * y for n, y in executable.run(x).items()})
 
     monkeypatch.setattr(
-        "sensenet.compiler.bisect.trial.load_backend", lambda _: attrs.evolve(backend, load=load)
+        "sensenet.compiler.bisect.trial.get_target", lambda _: attrs.evolve(backend, load=load)
     )
     assert main(["m.json", "-t", "numpy"]) == 3
     out = capsys.readouterr().out

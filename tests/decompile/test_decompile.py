@@ -19,7 +19,7 @@ from support.keras_2 import only_under_keras_3, run_under_keras_2
 from support.profiles import examples
 
 import sensenet
-from sensenet.backends.keras import make_executable
+from sensenet.backends.keras.executable import make_executable
 from sensenet.cli.decompile import main
 from sensenet.compiler.verify.inputs import generated_inputs
 from sensenet.errors import ArtifactError, DocumentError

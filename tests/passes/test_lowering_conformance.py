@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from support.conformance import recorded_cases
 
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.compiler.lowering import lowering_passes
 from sensenet.compiler.verify.verification import compare, generated_checks
 from sensenet.errors import SensenetError
@@ -41,9 +41,9 @@ def test_what_is_written_answers_as_the_network(case, target, level):
         imported = import_graph(record["model"], record.get("settings"))
     except SensenetError as error:
         pytest.skip(f"refused: {error}")
-    backend = load_backend(target)
+    backend = get_target(target)
     lowered, _ = run_passes(imported, (*PIPELINES[level], *lowering_passes(backend)))
-    require_legal(lowered, backend.legal, target)
+    require_legal(lowered, backend.legal(), target)
     read_back = parse_graph(print_graph(lowered), weights(lowered))
     assert same_graph(read_back, lowered)
     for check in generated_checks(imported):

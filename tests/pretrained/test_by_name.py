@@ -13,7 +13,7 @@ from support.loopback import corrupt, status, truncate
 from support.trained_networks import train
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.backends.keras.weights import weighted_nodes
 from sensenet.cli.compile import main as compile_command
 from sensenet.cli.predict import main as predict_command
@@ -130,7 +130,7 @@ def test_tflite_by_name_answers_like_the_document(fill):
     fill(CLASSIFIER)
     pixels = {PIXEL_INPUT: IMAGE[None].astype(np.float32)}
     named, expected = (
-        load_backend("tflite").load(sensenet.compile(source, "tflite")).run(pixels)[PREDICTIONS]
+        get_target("tflite").load(sensenet.compile(source, "tflite")).run(pixels)[PREDICTIONS]
         for source in (CLASSIFIER, train(CLASSIFIER).document)
     )
     assert named.tolist() == expected.tolist()

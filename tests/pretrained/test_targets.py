@@ -9,7 +9,7 @@ import pytest
 from support.conformance import IMAGES, as_cell, read_recorded
 
 import sensenet
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.ops.dense import BatchNormalization
@@ -101,7 +101,7 @@ def test_topologies_run_in_keras_and_tflite(name):
     for target in ("keras", "tflite"):
         artifact = sensenet.compile(imported, target)
         assert not any(isinstance(node.op, BatchNormalization) for node in artifact.graph.nodes)
-        found = load_backend(target).load(artifact).run({PIXEL_INPUT: pixels})
+        found = get_target(target).load(artifact).run({PIXEL_INPUT: pixels})
         if PREDICTIONS in expected:
             assert np.allclose(found[PREDICTIONS], expected[PREDICTIONS], atol=2e-6, rtol=2e-5)
         else:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.compiler.lowering import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -29,13 +29,13 @@ ACTIVATIONS = [function for function in ActivationFunction if function is not Ac
 
 def build(graph: Graph, target: str, **options: object) -> Artifact:
     """The graph as an artifact of a target, with the ops that the target lacks made of others."""
-    backend = load_backend(target)
+    backend = get_target(target)
     legal, _ = run_passes(graph, lowering_passes(backend))
-    return backend.build(legal, Report(target=target, level=0), options)
+    return backend.build(legal, Report(target=target, level=0), backend.read_options(options))
 
 
 def run(graph: Graph, target: str) -> Executable:
-    return load_backend(target).load(build(graph, target))
+    return get_target(target).load(build(graph, target))
 
 
 def assert_agrees(

@@ -1,26 +1,26 @@
 """The target ir: the graph as text, and its weights in an .npz file of the same name beside it.
 
-With the option `dot`, a drawing of the graph in Graphviz's language stands beside them too.
+With the option `dot`, a drawing of the graph in Graphviz's language is next to them too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+
+from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Files, Report
-from sensenet.backends import Backend
 from sensenet.backends.formats.npz import read_npz, write_npz
 from sensenet.backends.interpreter.executable import make_executable, parse_saved
-from sensenet.backends.options import check_options
-from sensenet.drawing import to_dot
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import all_of
 from sensenet.ir.ops.table import OP_CLASSES
-from sensenet.ir.printer import print_graph, weights
+from sensenet.ir.printer import HEADER, print_graph, weights
 
 TEXT_FILE, WEIGHTS_FILE, DRAWING_FILE = "model.ir", "model.npz", "model.dot"
 
@@ -28,14 +28,21 @@ SHARED_WEIGHTS_FILE = "weights.npz"
 """The weights of all texts in a directory that have none of their own: the stages of a compilation."""
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as text and weights; the option `dot` (default false) adds a drawing."""
-    check_options("ir", options, ["dot"])
+@frozen(kw_only=True)
+class IrOptions(Options):
+    """What is written next to the text and the weights."""
+
+    dot: bool = False
+    """Write a drawing of the graph in Graphviz's language too."""
+
+
+def build(graph: Graph, report: Report, options: IrOptions) -> Artifact:
+    """Return the graph as text and weights, and as a drawing if wanted."""
     return Artifact(
         target="ir",
         graph=graph,
         report=report,
-        produce=lambda: _write(graph, drawing=bool(options.get("dot", False))),
+        produce=lambda: _write(graph, drawing=options.dot),
         beside=True,
         bridge=_bridge,
     )
@@ -43,7 +50,11 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
 
 def _write(graph: Graph, drawing: bool) -> dict[str, bytes]:
     files = {TEXT_FILE: print_graph(graph).encode(), WEIGHTS_FILE: write_npz(weights(graph))}
-    return files | ({DRAWING_FILE: to_dot(graph).encode()} if drawing else {})
+    if drawing:
+        from sensenet.drawing import to_dot  # eleven modules that no other artifact needs
+
+        files[DRAWING_FILE] = to_dot(graph).encode()
+    return files
 
 
 def _bridge(old: Files, new: Files) -> dict[str, bytes]:
@@ -62,10 +73,32 @@ def load(artifact: Artifact) -> Executable:
 
 def open(path: Path) -> Executable:
     """Run a saved text with the .npz beside it; raises ArtifactError where one is missing or damaged."""
-    own, shared = path.with_suffix(Path(WEIGHTS_FILE).suffix), path.with_name(SHARED_WEIGHTS_FILE)
-    beside = shared if shared.exists() and not own.exists() else own
-    arrays = read_npz(read_file(beside), str(beside))
+    weights_path = _find_weights(path)
+    arrays = read_npz(read_file(weights_path), str(weights_path))
     return make_executable(parse_saved(read_file(path), arrays, str(path)))
 
 
-BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open)
+def _find_weights(path: Path) -> Path:
+    """Return the path of the weights of a saved text: its own, or else those of all texts next to it."""
+    own, shared = path.with_suffix(Path(WEIGHTS_FILE).suffix), path.with_name(SHARED_WEIGHTS_FILE)
+    return shared if shared.exists() and not own.exists() else own
+
+
+def list_files(path: Path) -> Iterable[Path]:
+    """Return the text and its weights."""
+    return [path, _find_weights(path)]
+
+
+TARGET = Target(
+    name="ir",
+    suffix=".ir",
+    description="the graph as text, with its weights in an .npz file beside",
+    options=IrOptions,
+    legal=lambda: all_of(*OP_CLASSES),
+    build=build,
+    load=load,
+    open=open,
+    recognizes=lambda _, head: head.startswith(HEADER.encode()),
+    interpreted=True,
+    list_files=list_files,
+)

@@ -5,19 +5,17 @@ Its member `graph` is the text form (UTF-8, as uint8); the others are the weight
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
 from sensenet.backends.formats.npz import read_npz, write_npz
 from sensenet.backends.interpreter.executable import make_executable, parse_saved
-from sensenet.backends.options import check_options
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
-from sensenet.files.reading import read_file
+from sensenet.files.reading import ZIP_START, read_file, read_member_names
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import all_of
 from sensenet.ir.ops.table import OP_CLASSES
@@ -25,11 +23,11 @@ from sensenet.ir.printer import print_graph, weights
 
 FILE_NAME = "model.npz"
 GRAPH_MEMBER = "graph"
+ARRAY_SUFFIX = ".npy"
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as one .npz file."""
-    check_options("numpy", options)
+def build(graph: Graph, report: Report, _: Options) -> Artifact:
+    """Return the graph as one .npz file."""
     return Artifact(target="numpy", graph=graph, report=report, produce=lambda: {FILE_NAME: _write(graph)})
 
 
@@ -52,4 +50,22 @@ def open(path: Path) -> Executable:
     return make_executable(parse_saved(text.tobytes(), arrays, str(path)))
 
 
-BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open)
+def recognizes(path: Path, head: bytes) -> bool:
+    """Return whether a file is an archive of arrays; raises ArtifactError for a damaged archive."""
+    if not head.startswith(ZIP_START):
+        return False
+    return any(name.endswith(ARRAY_SUFFIX) for name in read_member_names(path))
+
+
+TARGET = Target(
+    name="numpy",
+    suffix=".npz",
+    description="one .npz file that predicts without TensorFlow",
+    options=Options,
+    legal=lambda: all_of(*OP_CLASSES),
+    build=build,
+    load=load,
+    open=open,
+    recognizes=recognizes,
+    interpreted=True,
+)

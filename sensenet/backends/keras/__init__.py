@@ -13,56 +13,44 @@ without it through layers of their own, as in h5 files, which training makes dif
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from attrs import frozen
 
-from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
-from sensenet.backends.batches import run_any_batch
-from sensenet.backends.batching import is_of_rows, run_in_blocks
-from sensenet.backends.keras.archive import load_keras_model
-from sensenet.backends.keras.layers import keras_major, signature_layer
-from sensenet.backends.keras.model import Making, build_model
-from sensenet.backends.keras.portable import take_signature_out
-from sensenet.backends.optional import import_tensorflow, require_unforked
-from sensenet.backends.options import check_options
-from sensenet.backends.silence import silence
-from sensenet.errors import ArtifactError, UnknownTargetError
-from sensenet.files.directories import temporary_directory
-from sensenet.ir.evaluate import checked_input
+from sensenet.artifact import Artifact, Executable, Files, Report
+from sensenet.backends.keras.names import CONFIGURATION, FILE_NAME, SUFFIX
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target
+from sensenet.files.reading import ZIP_START, read_member_names
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import all_of
 from sensenet.ir.ops.dense import BatchedDense
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
-from sensenet.ir.types import Array, DType, TensorType
-from sensenet.signature import Signature
 
-SUFFIX = ".keras"
-FILE_NAME = f"model{SUFFIX}"
+BATCH = 10_000
+"""Rows that Keras is mostly called with: those of a batch in training, or of a whole table."""
 
-SHARE_WEIGHTS = "share_weights"
-"""The name of the option."""
+LOWERED = (OneHot, EmbeddingSum, BatchedDense)
+"""The ops of which Keras has neither a layer, nor would be trained otherwise for keeping them."""
 
-PURPOSE = "the target keras"
-
-BLOCK = 8192
-"""Rows that TensorFlow is given at once: what lies between ops then stays in a processor's cache."""
+LEGAL = all_of(*(op for op in OP_CLASSES if op not in LOWERED))
+"""Nearly all: a layer of the network stays one, so that it can be trained, and h5 files fit."""
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as a model, in `artifact.model`. The file is written when it is first asked for."""
-    check_options("keras", options, (SHARE_WEIGHTS,))
-    share_weights = options.get(SHARE_WEIGHTS, False)
-    if not isinstance(share_weights, bool):
-        raise UnknownTargetError(f"the option {SHARE_WEIGHTS} is true or false, not {share_weights!r}")
-    stock = keras_major(import_tensorflow(PURPOSE)) == "3"
-    making = Making(level=report.level, share_weights=share_weights, stock=stock)
-    model = build_model(graph, making).model
+@frozen(kw_only=True)
+class KerasOptions(Options):
+    """How the layers of the model are made."""
+
+    share_weights: bool = False
+    """Send all images of a row through the same layers, as in the document, not each through its own."""
+
+
+def build(graph: Graph, report: Report, options: KerasOptions) -> Artifact:
+    """Return the graph as a model, in `artifact.model`. The file is written when it is first asked for."""
+    from sensenet.backends.keras.executable import make_model, save_model
+
+    model = make_model(graph, report.level, share_weights=options.share_weights)
     return Artifact(
         target="keras",
         graph=graph,
@@ -74,71 +62,41 @@ def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
 
 def load(artifact: Artifact) -> Executable:
     """Run the artifact's model."""
-    if artifact.model is not None:
-        return make_executable(artifact.model)
-    with temporary_directory() as directory:  # it was pickled, without the model
-        (directory / FILE_NAME).write_bytes(bytes(artifact))
-        return open(directory / FILE_NAME)
+    from sensenet.backends.keras.executable import load_model
+
+    return load_model(artifact)
 
 
 def open(path: Path) -> Executable:
     """Load a saved file; raises ArtifactError for one that is damaged, or not of sensenet and this Keras."""
-    if path.suffix != SUFFIX:
-        raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
-    return make_executable(load_keras_model(path, PURPOSE))
+    from sensenet.backends.keras.executable import open_model
+
+    return open_model(path)
 
 
-def make_executable(model: Any) -> Executable:
-    """Run a model that `build` made, now or before it was saved."""
-    tf = import_tensorflow(PURPOSE)
-    last = signature_layer(model)
-    types = {tensor.name: _tensor_type(tensor) for tensor in model.inputs}
-    specs = [tf.TensorSpec(declared.shape, declared.dtype.numpy, name) for name, declared in types.items()]
-
-    def predict(*tensors: Any) -> dict[str, Any]:
-        named = dict(zip(types, tensors, strict=True))
-        results = model(named if len(named) > 1 else tensors[0], training=False)
-        return results if isinstance(results, dict) else {last.outputs[0]: results}
-
-    function = tf.function(predict, autograph=False).get_concrete_function(*specs)
-    outputs = {name: _tensor_type(function.structured_outputs[name]) for name in last.outputs}
-    batched = [name for name, found in outputs.items() if found.shape[:1] == (None,)]
-
-    def run_batch(arrays: Mapping[str, Array]) -> dict[str, Array]:
-        results = function(*(tf.constant(arrays[name]) for name in types))
-        return {name: results[name].numpy() for name in outputs}
-
-    of_rows = is_of_rows(types.values(), outputs.values())
-    run_all = run_in_blocks(run_batch, BLOCK, BLOCK) if of_rows else run_batch
-
-    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        require_unforked()
-        arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
-        return run_any_batch(run_all, arrays, batched)
-
-    return Executable(signature=Signature.from_json(json.loads(last.signature)), run=run, model=model)
+def recognizes(path: Path, head: bytes) -> bool:
+    """Return whether a file is an archive with a model; raises ArtifactError for a damaged archive."""
+    return head.startswith(ZIP_START) and CONFIGURATION in read_member_names(path)
 
 
-def _tensor_type(tensor: Any) -> TensorType:
-    dtype = getattr(tensor.dtype, "name", tensor.dtype)  # a name in Keras 3, an object in Keras 2
-    return TensorType(DType.of(np.empty(0, dtype)), tuple(tensor.shape))
+def copy_files(executable: Executable) -> Files:
+    """Return the file of the model with the weights that it has now: it may have been trained."""
+    from sensenet.backends.keras.executable import save_model
+
+    return {FILE_NAME: save_model(executable.model)}
 
 
-def save_model(model: Any) -> bytes:
-    """The content of a `.keras` file; raises ArtifactError if there is no room for temporary files."""
-    with temporary_directory() as directory, silence():
-        path = directory / FILE_NAME
-        model.save(path)
-        return take_signature_out(path.read_bytes())
-
-
-BATCH = 10_000
-"""Rows that Keras is mostly called with: those of a batch in training, or of a whole table."""
-
-LOWERED = (OneHot, EmbeddingSum, BatchedDense)
-"""The ops of which Keras has neither a layer, nor would be trained otherwise for keeping them."""
-
-LEGAL = all_of(*(op for op in OP_CLASSES if op not in LOWERED))
-"""Nearly all: a layer of the network stays one, so that it can be trained, and h5 files fit."""
-
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, rows=BATCH)
+TARGET = Target(
+    name="keras",
+    suffix=SUFFIX,
+    description="a tf.keras.Model, saved as .keras; trainable at -O0",
+    options=KerasOptions,
+    legal=lambda: LEGAL,
+    build=build,
+    load=load,
+    open=open,
+    recognizes=recognizes,
+    rows=BATCH,
+    trainable=True,
+    copy_files=copy_files,
+)

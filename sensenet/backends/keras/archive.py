@@ -22,7 +22,7 @@ import numpy as np
 from sensenet.backends.formats.hdf5 import StoredFile, read_hdf5
 from sensenet.backends.keras.configuration import Configuration, read_configuration
 from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
-from sensenet.backends.keras.portable import CONFIGURATION, SIGNATURE
+from sensenet.backends.keras.names import CONFIGURATION, SIGNATURE
 from sensenet.backends.optional import import_package, import_tensorflow
 from sensenet.backends.recursion import deep_recursion
 from sensenet.backends.silence import silence

@@ -23,7 +23,6 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
 from sensenet.backends.formats.hdf5 import StoredArray, StoredFile, read_hdf5
 from sensenet.backends.interpreter.executable import make_executable
 from sensenet.backends.keras.weights import (
@@ -34,7 +33,8 @@ from sensenet.backends.keras.weights import (
     weighted_nodes,
 )
 from sensenet.backends.optional import import_package
-from sensenet.backends.options import check_options
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph, Node
@@ -44,6 +44,8 @@ from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import Tensor
 
 FILE_NAME = "model.h5"
+
+FILE_START = b"\x89HDF\r\n\x1a\n"
 
 LAYERS, WEIGHTS = "layer_names", "weight_names"
 """Attributes: of the root, and of each layer's group."""
@@ -69,9 +71,8 @@ OPTIMIZER_GROUP = "optimizer_weights"
 FLOATS = frozenset({"float16", "float32", "float64"})
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The weights of a graph as imported."""
-    check_options("h5", options)
+def build(graph: Graph, report: Report, _: Options) -> Artifact:
+    """Return the weights of a graph as imported."""
     return Artifact(
         target="h5", graph=graph, report=report, produce=lambda: {FILE_NAME: write_weights(graph)}
     )
@@ -254,4 +255,18 @@ def _read_weight(stored: StoredArray | None, where: str) -> Tensor:
     return weight
 
 
-BACKEND = Backend(legal=all_of(*OP_CLASSES), build=build, load=load, open=open, level=0)
+TARGET = Target(
+    name="h5",
+    suffix=".h5",
+    description="the weights alone, in Keras' layout; as trained, at every -O",
+    options=Options,
+    legal=lambda: all_of(*OP_CLASSES),
+    build=build,
+    load=load,
+    open=open,
+    recognizes=lambda _, head: head.startswith(FILE_START),
+    runs=False,
+    level=0,
+    interpreted=True,
+    load_weights=load_weights,
+)

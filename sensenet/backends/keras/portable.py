@@ -15,11 +15,9 @@ from typing import Any
 
 from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
 from sensenet.backends.keras.model import Making
+from sensenet.backends.keras.names import CONFIGURATION, SIGNATURE
 from sensenet.errors import ArtifactError
 from sensenet.signature import Signature
-
-CONFIGURATION, SIGNATURE = "config.json", "sensenet.json"
-"""The members with Keras' configuration, and with the signature."""
 
 CARRIER = {
     "module": LAYER_MODULE,

@@ -10,22 +10,15 @@ A SavedModel of the published package, taken from one of its bundles, can be ope
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
-from sensenet.backends.options import check_options
-from sensenet.backends.savedmodel.files import SIGNATURE_FILE, TENSORS, make_files
-from sensenet.backends.savedmodel.graphs import MODEL_FILE, read_graph
-from sensenet.backends.savedmodel.loading import load_function, read_json, read_saved_files
-from sensenet.backends.savedmodel.published import open_published
-from sensenet.backends.tensorflow import LEGAL
-from sensenet.errors import ArtifactError
+from sensenet.backends.options import Options
+from sensenet.backends.savedmodel.names import MODEL_FILE, SIGNATURE_FILE
+from sensenet.backends.target import Target
 from sensenet.files.destinations import Layout
 from sensenet.ir.graph import Graph
-from sensenet.signature import Signature
+from sensenet.ir.legality import Legal
 
 LAYOUT = Layout(
     names=re.compile(
@@ -36,51 +29,54 @@ LAYOUT = Layout(
 )
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as a directory of files."""
-    check_options("savedmodel", options)
+def legal() -> Legal:
+    """Return the nodes that are emitted with TensorFlow's API."""
+    from sensenet.backends.tensorflow import LEGAL
+
+    return LEGAL
+
+
+def build(graph: Graph, report: Report, _: Options) -> Artifact:
+    """Return the graph as a directory of files."""
+    from sensenet.backends.savedmodel.files import make_files
+
     files = make_files(graph)
     return Artifact(target="savedmodel", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:
     """Run an artifact."""
+    from sensenet.backends.savedmodel.opening import open_files
+
     return open_files(artifact.files, "the artifact")
 
 
 def open(path: Path) -> Executable:
     """Run a saved directory; raises ArtifactError for one that is damaged, or holds no deepnet."""
+    from sensenet.backends.savedmodel.loading import read_saved_files
+    from sensenet.backends.savedmodel.opening import open_files
+
     return open_files(read_saved_files(path, str(path)), str(path))
 
 
-def open_files(files: Mapping[str, bytes], where: str) -> Executable:
-    """Run the files of a SavedModel, given by relative path; raises ArtifactError naming `where`."""
-    if MODEL_FILE not in files:
-        raise ArtifactError(f"{where} is no SavedModel: it has no {MODEL_FILE}")
-    if SIGNATURE_FILE not in files:
-        return open_published(files, where)
-    return Executable(
-        signature=_read_signature(files, where),
-        run=load_function(files, TENSORS, where),
-        graph=read_graph(files, where),
-    )
-
-
-def _read_signature(files: Mapping[str, bytes], where: str) -> Signature:
-    return Signature.from_json(read_json(files, SIGNATURE_FILE, where))
-
-
-def read_kept_graph(path: Path) -> Graph | None:
+def read_graph(path: Path) -> Graph | None:
     """Return the graph that a saved directory keeps; None if it keeps none. Raises ArtifactError."""
+    from sensenet.backends.savedmodel.loading import read_saved_files
+    from sensenet.backends.savedmodel.opening import read_files_graph
+
     return read_files_graph(read_saved_files(path, str(path)), str(path))
 
 
-def read_files_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
-    """Return the graph that files of a SavedModel keep; None for those of the published package."""
-    if MODEL_FILE not in files or SIGNATURE_FILE not in files:
-        return None
-    _read_signature(files, where)
-    return read_graph(files, where)
-
-
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, read_graph=read_kept_graph, simplifies=True)
+TARGET = Target(
+    name="savedmodel",
+    suffix="_savedmodel",
+    description="a TensorFlow SavedModel, also with named cells as inputs",
+    options=Options,
+    legal=legal,
+    build=build,
+    load=load,
+    open=open,
+    recognizes=lambda path, _: (path / MODEL_FILE).is_file(),
+    simplifies=True,
+    read_graph=read_graph,
+)

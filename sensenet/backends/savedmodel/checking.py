@@ -15,7 +15,7 @@ from typing import Any
 from sensenet.backends.graph_loops import bound_loops, called_by
 from sensenet.backends.graph_ops import require_constants, require_ops
 from sensenet.backends.optional import import_package
-from sensenet.backends.savedmodel.graphs import MODEL_FILE
+from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.errors import ArtifactError
 
 GENERIC = "_generic_user_object"

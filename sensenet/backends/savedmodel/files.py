@@ -9,15 +9,13 @@ from typing import Any
 from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.savedmodel.graphs import describe_graph
 from sensenet.backends.savedmodel.keras_2 import make_keras_model
+from sensenet.backends.savedmodel.names import SETTINGS_FILE, SIGNATURE_FILE
 from sensenet.backends.savedmodel.rows import make_row_function, row_inputs
 from sensenet.backends.silence import silence
 from sensenet.backends.tensorflow import Variables, make_function
 from sensenet.files.directories import temporary_directory
 from sensenet.ir.graph import Graph
 from sensenet.signature import Column, ModelKind, NumericColumn, Signature, describe_column
-
-SIGNATURE_FILE = "assets/sensenet.json"
-SETTINGS_FILE = "assets/settings.json"
 
 TENSORS, ROW = "serving_default", "predict_row"
 """The names of the two signatures."""

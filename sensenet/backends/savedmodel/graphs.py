@@ -17,12 +17,12 @@ import numpy as np
 
 from sensenet.backends.formats.npz import read_npz, write_npz
 from sensenet.backends.interpreter.executable import parse_saved
+from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph, text_digest, weights
 from sensenet.ir.types import Array, DType, Tensor
 
-MODEL_FILE = "saved_model.pb"
 TEXT_FILE = "assets/graph.ir"
 WEIGHTS_FILE = "assets/graph.npz"
 PLACES_FILE = "assets/weights.json"

@@ -15,7 +15,8 @@ import numpy as np
 from sensenet.backends.graph_loops import BOUND
 from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.checking import clean_files
-from sensenet.backends.savedmodel.graphs import MODEL_FILE, VARIABLES
+from sensenet.backends.savedmodel.graphs import VARIABLES
+from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, InputError
 from sensenet.files.directories import temporary_directory

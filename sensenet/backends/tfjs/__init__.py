@@ -1,36 +1,32 @@
 """The target tfjs: a graph model of TensorFlow.js, `model.json` and weight shards.
 
-Inputs and outputs have the graph's names; what a caller must know beside stands in model.json's
-`userDefinedMetadata.sensenet`: the JSON form of the signature. In JavaScript it is
-`model.predict({name: tensor})`, but `await model.executeAsync(…)` for a detector that suppresses boxes,
-which it does in a loop: see docs/tfjs.md.
-
-Options: `quantize`, one of none, float16, uint8 and uint16, is how the kernels of dense and convolutional
-layers are stored (they are float32 again once they are loaded); `shard_size`, in bytes, is the most that a
-weight file holds.
+Inputs and outputs have the graph's names; `userDefinedMetadata.sensenet` of model.json is the JSON form of
+the signature. In JavaScript it is `model.predict({name: tensor})`, but `await model.executeAsync(…)` for a
+detector that suppresses boxes, which it does in a loop: see docs/tfjs.md.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
-from sensenet.backends.options import check_options
-from sensenet.backends.tfjs.convert import METADATA_KEY, MODEL_FILE, QUANTIZATIONS, SHARD_SIZE, convert
-from sensenet.backends.tfjs.emit import LEGAL
-from sensenet.backends.tfjs.running import make_executable
-from sensenet.errors import ArtifactError, UnknownTargetError
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target, list_files
+from sensenet.backends.tfjs.names import METADATA_KEY, MODEL_FILE
+from sensenet.errors import ArtifactError
 from sensenet.files.destinations import Layout
-from sensenet.files.reading import read_file
+from sensenet.files.reading import read_file, read_head
 from sensenet.ir.graph import Graph
+from sensenet.ir.legality import Legal
 
-OPTIONS = ("quantize", "shard_size")
-
+HEAD = re.compile(rb'\s*\{\s*"format"\s*:\s*"graph-model"')
+"""How model.json begins."""
 
 LAYOUT = Layout(
     names=re.compile(r"model\.json|group\d+-shard\d+of\d+\.bin"),
@@ -38,21 +34,47 @@ LAYOUT = Layout(
     content=f'"{METADATA_KEY}":'.encode(),
 )
 
+SHARD_SIZE = 4 * 1024 * 1024
+"""Browsers cache files of up to 4 MiB readily."""
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as a directory of files."""
-    check_options("tfjs", options, OPTIONS)
-    quantize, shard_size = options.get("quantize", "none"), options.get("shard_size", SHARD_SIZE)
-    if quantize not in QUANTIZATIONS:
-        raise UnknownTargetError(f"quantize is {quantize!r}; expected one of {', '.join(QUANTIZATIONS)}")
-    if type(shard_size) is not int or shard_size < 1:
-        raise UnknownTargetError(f"shard_size is {shard_size!r}; expected a positive number of bytes")
-    files = convert(graph, quantize, shard_size)
+ROUNDING = {"none": 0.0, "float16": 1e-2, "uint16": 1e-2, "uint8": 0.1}
+
+
+@frozen(kw_only=True)
+class TfjsOptions(Options):
+    """How weights are stored."""
+
+    quantize: Literal["none", "float16", "uint8", "uint16"] = "none"
+    """How the kernels of dense and convolutional layers are stored; they are float32 again once loaded."""
+
+    shard_size: int = SHARD_SIZE
+    """The most bytes that a weight file holds."""
+
+    @property
+    def rounding(self) -> float:
+        """By how much answers may be off, as a share of the largest answer."""
+        return ROUNDING[self.quantize]
+
+
+def legal() -> Legal:
+    """Return the nodes that are emitted."""
+    from sensenet.backends.tfjs.emit import LEGAL
+
+    return LEGAL
+
+
+def build(graph: Graph, report: Report, options: TfjsOptions) -> Artifact:
+    """Return the graph as a directory of files."""
+    from sensenet.backends.tfjs.convert import convert
+
+    files = convert(graph, options.quantize, options.shard_size)
     return Artifact(target="tfjs", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:
     """Run an artifact, in TensorFlow."""
+    from sensenet.backends.tfjs.running import make_executable
+
     return make_executable(artifact.files, "the artifact")
 
 
@@ -61,6 +83,8 @@ def open(path: Path) -> Executable:
 
     Raises ArtifactError for one that is damaged, or that sensenet did not write.
     """
+    from sensenet.backends.tfjs.running import make_executable
+
     root = path if path.is_dir() else path.parent
     files = {MODEL_FILE: read_file(root / MODEL_FILE)}
     for name in _shards(files[MODEL_FILE], str(path)):
@@ -78,4 +102,26 @@ def _shards(model: bytes, where: str) -> list[str]:
         raise ArtifactError(f"{where}: {MODEL_FILE} is no graph model ({error})") from error
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, simplifies=True)
+def recognizes(path: Path, head: bytes) -> bool:
+    """Return whether a file is a graph model's model.json, or a directory has one."""
+    return HEAD.match(read_head(path / MODEL_FILE) if path.is_dir() else head) is not None
+
+
+def list_model_files(path: Path) -> Iterable[Path]:
+    """Return the files of a directory; of a model.json, those next to it that may hold weights as well."""
+    return list_files(path) if path.is_dir() else [path, *sorted(path.parent.glob("*.bin"))]
+
+
+TARGET = Target(
+    name="tfjs",
+    suffix="_tfjs",
+    description="a TensorFlow.js graph model, model.json and weight shards",
+    options=TfjsOptions,
+    legal=legal,
+    build=build,
+    load=load,
+    open=open,
+    recognizes=recognizes,
+    simplifies=True,
+    list_files=list_model_files,
+)

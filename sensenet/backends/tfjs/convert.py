@@ -13,23 +13,12 @@ from sensenet.backends.savedmodel.files import TENSORS, read_directory
 from sensenet.backends.silence import silence
 from sensenet.backends.tensorflow import Variables, make_function
 from sensenet.backends.tfjs.emit import EMIT
+from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, OUTPUT_NAMES, TOPOLOGY
 from sensenet.backends.tfjs.topology import finish_topology
 from sensenet.backends.tfjs.weights import find_kernels, read_weights, write_weights
 from sensenet.errors import UnsupportedOpError
 from sensenet.files.directories import temporary_directory
 from sensenet.ir.graph import Graph
-
-MODEL_FILE = "model.json"
-TOPOLOGY = "modelTopology"
-MANIFEST = "weightsManifest"
-METADATA = "userDefinedMetadata"
-METADATA_KEY = "sensenet"
-OUTPUT_NAMES = "structuredOutputKeys"
-"""A member of the metadata by which TensorFlow.js names the outputs of `predict`."""
-
-QUANTIZATIONS = ("none", "float16", "uint8", "uint16")
-SHARD_SIZE = 4 * 1024 * 1024
-"""Browsers cache files of up to 4 MiB readily."""
 
 PURPOSE = "the target tfjs"
 

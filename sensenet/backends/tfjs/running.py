@@ -14,7 +14,7 @@ from sensenet.backends.graph_ops import require_constants, require_ops
 from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import Run, describe_failure, first_line
 from sensenet.backends.silence import silence
-from sensenet.backends.tfjs.convert import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
+from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input

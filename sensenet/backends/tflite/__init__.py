@@ -2,89 +2,111 @@
 
 Where inputs are NaN it answers as the interpreter of graphs does, except that `Maximum` and `Minimum` of two
 computed tensors may give the operand that is not NaN.
-
-Options: `quantize`, one of none, float16, dynamic and int8, is how layers are stored (see `quantize`);
-`calibration`, a sequence of {input name: array}, is what int8 chooses its scales from.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends import Backend
-from sensenet.backends.options import check_options
-from sensenet.backends.tflite.convert import convert
-from sensenet.backends.tflite.emit import LEGAL
-from sensenet.backends.tflite.fitting import require_fitting
-from sensenet.backends.tflite.interpreter import make_executable
-from sensenet.backends.tflite.metadata import SIGNATURE_KEY, read_signature, write_file
-from sensenet.backends.tflite.quantize import QUANTIZATIONS, quantize, require_quantization
-from sensenet.backends.tflite.verify import verify
-from sensenet.backends.tflite.versions import declare_versions
-from sensenet.errors import ArtifactError
-from sensenet.files.reading import read_file
+from attrs import frozen
+
+from sensenet.artifact import Artifact, Executable, Files, Report
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target
+from sensenet.errors import UnknownTargetError
 from sensenet.ir.graph import Graph
-from sensenet.processors import usable_processors
-from sensenet.signature import Signature
+from sensenet.ir.legality import Legal
+from sensenet.ir.types import Array
 
 FILE_NAME = "model.tflite"
 
-OPTIONS = ("quantize", "calibration")
+HEAD = slice(4, 8), b"TFL3"
+"""Where a flatbuffer names its format, and how."""
+
+ROUNDING = {"none": 0.0, "float16": 1e-2, "dynamic": 0.1, "int8": 0.2}
 
 
-def build(graph: Graph, report: Report, options: Mapping[str, Any]) -> Artifact:
-    """The graph as one .tflite file; it is converted at once."""
-    check_options("tflite", options, OPTIONS)
-    mode, calibration = options.get("quantize", QUANTIZATIONS[0]), options.get("calibration", ())
-    require_quantization(mode, calibration)
-    tree = quantize(convert(graph), mode, calibration, [node.name for node in graph.inputs])
+@frozen(kw_only=True)
+class TfliteOptions(Options):
+    """How layers are stored (see `quantize`)."""
+
+    quantize: Literal["none", "float16", "dynamic", "int8"] = "none"
+    """How the kernels of layers, and with int8 what is between layers, are stored."""
+
+    calibration: Sequence[Mapping[str, Array]] = ()
+    """Rows that int8 chooses its scales from: `calibration=` or `--calibration`."""
+
+    @property
+    def rounding(self) -> float:
+        """By how much answers may be off, as a share of the largest answer."""
+        return ROUNDING[self.quantize]
+
+
+def legal() -> Legal:
+    """Return the nodes that are emitted."""
+    from sensenet.backends.tflite.emit import LEGAL
+
+    return LEGAL
+
+
+def build(graph: Graph, report: Report, options: TfliteOptions) -> Artifact:
+    """Return the graph as one .tflite file, which is converted at once.
+
+    Raises UnknownTargetError for int8 without calibration rows.
+    """
+    from sensenet.backends.tflite.convert import convert
+    from sensenet.backends.tflite.metadata import write_file
+    from sensenet.backends.tflite.quantize import quantize
+    from sensenet.backends.tflite.versions import declare_versions
+
+    if options.quantize == "int8" and not options.calibration:
+        raise UnknownTargetError(
+            "quantize='int8' chooses its scales from calibration rows: give some as calibration= "
+            "(--calibration on the command line), such as the model is to predict"
+        )
+    inputs = [node.name for node in graph.inputs]
+    tree = quantize(convert(graph), options.quantize, options.calibration, inputs)
     content = write_file(declare_versions(tree), graph)
     return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 
 
 def load(artifact: Artifact, *, threads: int | None = None) -> Executable:
     """Run an artifact; `threads` is how many a call may use."""
+    from sensenet.backends.tflite.interpreter import make_executable
+
     return make_executable(bytes(artifact), artifact.graph.signature, threads, "the artifact")
 
 
-def open(path: Path, *, threads: int | None = None) -> Executable:
-    """Run a saved file, without TensorFlow where LiteRT is installed.
+def open(path: Path) -> Executable:
+    """Run a saved file, without TensorFlow where LiteRT is installed; raises as `open_model` does."""
+    from sensenet.backends.tflite.opening import open_model
 
-    Raises ArtifactError for a file that is damaged, that sensenet did not write, or that is not safe to run
-    (see `verify`); LimitError for one that would take too much memory.
-    """
-    content = read_file(path)
-    signature = read_signature(content, str(path))
-    require_fitting(signature, verify(content, str(path)), str(path))
-    return make_executable(content, signature, threads, str(path))
+    return open_model(path)
 
 
-def open_image_model(path: Path) -> Executable:
-    """Run a file of a model that reads one image alone: ours, or one without our metadata.
-
-    A file without them is run by the names of its own signature, if it has only operators that sensenet runs.
-    Raises ArtifactError for any other file.
-    """
-    content = read_file(path)
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        executable = open(path)
-        interface = verify(content, str(path))
-    else:
-        interface = verify(content, str(path))
-        if interface.signature != SIGNATURE_KEY:
-            raise ArtifactError(
-                f"{path} has no signature {SIGNATURE_KEY!r}; TensorFlow's converter writes one"
-            )
-        executable = make_executable(content, Signature(), usable_processors(), str(path))
-    shapes = [declared.shape for declared in interface.inputs.values()]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][-1] not in (3, 4):
-        raise ArtifactError(f"{path} does not read one image alone: its inputs are {dict(interface.inputs)}")
-    return executable
+def recognizes(_: Path, head: bytes) -> bool:
+    """Return whether a file is a flatbuffer of TensorFlow Lite."""
+    place, mark = HEAD
+    return head[place] == mark
 
 
-BACKEND = Backend(legal=LEGAL, build=build, load=load, open=open, simplifies=True)
+def copy_files(executable: Executable) -> Files:
+    """Return the file that an executable runs."""
+    return {FILE_NAME: executable.run.content}  # type: ignore[attr-defined]
+
+
+TARGET = Target(
+    name="tflite",
+    suffix=".tflite",
+    description="a TensorFlow Lite flatbuffer, stock ops only",
+    options=TfliteOptions,
+    legal=legal,
+    build=build,
+    load=load,
+    open=open,
+    recognizes=recognizes,
+    simplifies=True,
+    copy_files=copy_files,
+)

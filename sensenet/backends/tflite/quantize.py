@@ -19,7 +19,7 @@ from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.silence import silence
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.layers import Layer, find_float_ops, find_layers, name_of
-from sensenet.errors import UnknownTargetError, UnsupportedOpError
+from sensenet.errors import UnsupportedOpError
 from sensenet.ir.types import Array
 
 Feed = Mapping[str, Array]
@@ -163,20 +163,8 @@ _STORE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 CALIBRATED = "int8"
-QUANTIZATIONS = (*_STORE, CALIBRATED)
 
 
 def quantize(tree: Any, mode: str, calibration: Sequence[Feed], names: Sequence[str]) -> Any:
     """The recorded model, as `ModelT`, stored as `mode` says; it may be the same object, changed."""
     return store_int8(tree, calibration, names) if mode == CALIBRATED else _STORE[mode](tree)
-
-
-def require_quantization(mode: str, calibration: Sequence[Feed]) -> None:
-    """Raise UnknownTargetError for a mode that there is not, or int8 without calibration rows."""
-    if mode not in QUANTIZATIONS:
-        raise UnknownTargetError(f"quantize is {mode!r}; expected one of {', '.join(QUANTIZATIONS)}")
-    if mode == CALIBRATED and not calibration:
-        raise UnknownTargetError(
-            "quantize='int8' chooses its scales from calibration rows: give some as calibration= "
-            "(--calibration on the command line), such as the model is to predict"
-        )

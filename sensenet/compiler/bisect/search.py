@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import evolve, frozen
 
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.compiler.bisect.trial import Outcome, Trial
 from sensenet.compiler.lowering import lowering_passes
 from sensenet.compiler.verify.verification import Check
@@ -73,7 +73,7 @@ def find_culprit(
 def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequence[Check]) -> Culprit:
     """The target, or one of its own passes if the interpreter tells what is wrong of its graph too."""
     graph, alone = imported, Trial()
-    for current in lowering_passes(load_backend(target)):
+    for current in lowering_passes(get_target(target)):
         after, found = alone.try_passes(graph, [current], checks)
         if found.fault or after is None:
             return Culprit(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from sensenet.backends import load_backend
+from sensenet.backends import get_target
 from sensenet.compiler.driver import compile
 from sensenet.compiler.verify.inputs import Feed, generated_inputs, given_inputs
 from sensenet.compiler.verify.verification import Check, compare
@@ -94,7 +94,7 @@ class Trial:
 
 def _compiled(graph: Graph, target: str) -> Any:
     """What runs the artifact that a target makes of a graph."""
-    return load_backend(target).load(compile(graph, target, passes=())).run
+    return get_target(target).load(compile(graph, target, passes=())).run
 
 
 def _completed(given: Feed, generated: Feed) -> Feed:

@@ -2,7 +2,7 @@
 
 The interpreter runs the graph as imported. The inputs are generated from the graph's signature, and from the
 rows that a caller gives. What counts is the largest difference; it must stay below a tolerance, which
-depends on how the weights are stored.
+depends on how the weights are stored (`Options.rounding`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Verification
-from sensenet.backends import TARGETS
+from sensenet.backends import MODULES, TARGETS
 from sensenet.compiler.verify.inputs import Feed, generated_inputs, given_inputs
 from sensenet.errors import ArtifactError, VerificationError
 from sensenet.files.directories import temporary_directory
@@ -29,9 +29,6 @@ from sensenet.signature import BOXES, SCORES, VALID
 
 ABSOLUTE, RELATIVE = 1e-5, 1e-4
 """An answer may differ by ABSOLUTE + RELATIVE · |answer|: float32 rounding, summed in another order."""
-
-QUANTIZED = {"float16": 1e-2, "uint16": 1e-2, "dynamic": 0.1, "uint8": 0.1, "int8": 0.2}
-"""What it may differ by, as a share of the largest answer, where weights are stored less exactly."""
 
 PIXEL = 1.0
 """What a side of a detector's box may differ by: it is rounded to whole pixels."""
@@ -46,10 +43,11 @@ class Check:
 
 
 def verify_artifact(
-    artifact: Artifact, imported: Graph, rows: Sequence[Any] = (), *, quantize: str = "none"
+    artifact: Artifact, imported: Graph, rows: Sequence[Any] = (), *, rounding: float = 0.0
 ) -> Verification:
     """How far an artifact's answers are from those of the graph it was imported as.
 
+    `rounding` is the share of the largest answer that they may differ by if weights are stored less exactly.
     Raises VerificationError where that is more than the tolerance, ArtifactError where the files don't run.
     """
     checks = [*generated_checks(imported), *(given_checks(imported, rows) if len(rows) else ())]
@@ -58,7 +56,7 @@ def verify_artifact(
     difference = excess = 0.0
     for check, outputs in zip(checks, found, strict=True):
         for name, expected in check.expected.items():
-            gap, over = compare(name, outputs[name], expected, check.expected, quantize)
+            gap, over = compare(name, outputs[name], expected, check.expected, rounding)
             difference, excess = max(difference, gap), max(excess, over)
     result = Verification(rows=sum(_rows(check.inputs) for check in checks), difference=difference)
     if excess > 0:
@@ -87,7 +85,7 @@ def _rows(inputs: Feed) -> int:
 
 
 def compare(
-    name: str, found: Array, expected: Array, outputs: Feed, quantize: str = "none"
+    name: str, found: Array, expected: Array, outputs: Feed, rounding: float = 0.0
 ) -> tuple[float, float]:
     """The largest difference of an output, and by how much it exceeds the tolerance.
 
@@ -96,7 +94,7 @@ def compare(
     """
     if found.shape != expected.shape:
         return np.inf, np.inf
-    if quantize in QUANTIZED and VALID in outputs:
+    if rounding and VALID in outputs:
         if name != SCORES:
             return 0.0, 0.0
         found, expected, outputs = found[:, :1], expected[:, :1], {}
@@ -110,8 +108,8 @@ def compare(
     gap = np.where(np.isnan(gap), np.inf, gap)
     magnitude = np.where(np.isfinite(expected), np.abs(expected), 0.0)
     tolerance: Any = PIXEL if name == BOXES else ABSOLUTE + RELATIVE * magnitude
-    if quantize in QUANTIZED:
-        tolerance = QUANTIZED[quantize] * max(1.0, float(magnitude.max(initial=0.0)))
+    if rounding:
+        tolerance = rounding * max(1.0, float(magnitude.max(initial=0.0)))
     return float(gap.max(initial=0.0)), float((gap - tolerance).max(initial=0.0))
 
 
@@ -143,7 +141,7 @@ def _run_elsewhere(
         sys.executable,
         "-m",
         "sensenet.compiler.verify.run_saved",
-        artifact.target,
+        MODULES[artifact.target],
         str(path),
         str(directory),
     ]

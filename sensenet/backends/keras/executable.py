@@ -1,0 +1,98 @@
+"""Keras models: made of graphs, run, and saved as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensenet.artifact import Artifact, Executable
+from sensenet.backends.batches import run_any_batch
+from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.keras.archive import load_keras_model
+from sensenet.backends.keras.layers import keras_major, signature_layer
+from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.names import FILE_NAME, SUFFIX
+from sensenet.backends.keras.portable import take_signature_out
+from sensenet.backends.optional import import_tensorflow, require_unforked
+from sensenet.backends.silence import silence
+from sensenet.errors import ArtifactError
+from sensenet.files.directories import temporary_directory
+from sensenet.ir.evaluate import checked_input
+from sensenet.ir.graph import Graph
+from sensenet.ir.types import Array, DType, TensorType
+from sensenet.signature import Signature
+
+PURPOSE = "the target keras"
+
+BLOCK = 8192
+"""Rows that TensorFlow is given at once: what lies between ops then stays in a processor's cache."""
+
+
+def make_model(graph: Graph, level: int, *, share_weights: bool) -> Any:
+    """Return the `tf.keras.Model` of a legal graph."""
+    stock = keras_major(import_tensorflow(PURPOSE)) == "3"
+    return build_model(graph, Making(level=level, share_weights=share_weights, stock=stock)).model
+
+
+def load_model(artifact: Artifact) -> Executable:
+    """Run the artifact's model."""
+    if artifact.model is not None:
+        return make_executable(artifact.model)
+    with temporary_directory() as directory:  # it was pickled, without the model
+        (directory / FILE_NAME).write_bytes(bytes(artifact))
+        return open_model(directory / FILE_NAME)
+
+
+def open_model(path: Path) -> Executable:
+    """Load a saved file; raises ArtifactError for one that is damaged, or not of sensenet and this Keras."""
+    if path.suffix != SUFFIX:
+        raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
+    return make_executable(load_keras_model(path, PURPOSE))
+
+
+def make_executable(model: Any) -> Executable:
+    """Run a model that `build` made, now or before it was saved."""
+    tf = import_tensorflow(PURPOSE)
+    last = signature_layer(model)
+    types = {tensor.name: _tensor_type(tensor) for tensor in model.inputs}
+    specs = [tf.TensorSpec(declared.shape, declared.dtype.numpy, name) for name, declared in types.items()]
+
+    def predict(*tensors: Any) -> dict[str, Any]:
+        named = dict(zip(types, tensors, strict=True))
+        results = model(named if len(named) > 1 else tensors[0], training=False)
+        return results if isinstance(results, dict) else {last.outputs[0]: results}
+
+    function = tf.function(predict, autograph=False).get_concrete_function(*specs)
+    outputs = {name: _tensor_type(function.structured_outputs[name]) for name in last.outputs}
+    batched = [name for name, found in outputs.items() if found.shape[:1] == (None,)]
+
+    def run_batch(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        results = function(*(tf.constant(arrays[name]) for name in types))
+        return {name: results[name].numpy() for name in outputs}
+
+    of_rows = is_of_rows(types.values(), outputs.values())
+    run_all = run_in_blocks(run_batch, BLOCK, BLOCK) if of_rows else run_batch
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        require_unforked()
+        arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
+        return run_any_batch(run_all, arrays, batched)
+
+    return Executable(signature=Signature.from_json(json.loads(last.signature)), run=run, model=model)
+
+
+def _tensor_type(tensor: Any) -> TensorType:
+    dtype = getattr(tensor.dtype, "name", tensor.dtype)  # a name in Keras 3, an object in Keras 2
+    return TensorType(DType.of(np.empty(0, dtype)), tuple(tensor.shape))
+
+
+def save_model(model: Any) -> bytes:
+    """The content of a `.keras` file; raises ArtifactError if there is no room for temporary files."""
+    with temporary_directory() as directory, silence():
+        path = directory / FILE_NAME
+        model.save(path)
+        return take_signature_out(path.read_bytes())

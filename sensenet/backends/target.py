@@ -1,0 +1,91 @@
+"""What a target is: one frozen value, which the target's own module holds as `TARGET`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Generic
+
+from attrs import frozen
+
+from sensenet.artifact import Artifact, Executable, Files, Report
+from sensenet.backends.options import AnyOptions, read_options
+from sensenet.ir.graph import Graph
+from sensenet.ir.legality import Legal
+
+
+def list_files(path: Path) -> Iterable[Path]:
+    """Return the files of a saved artifact: the file itself, or all below a directory, sorted."""
+    return [each for each in sorted(path.rglob("*")) if each.is_file()] if path.is_dir() else [path]
+
+
+@frozen(kw_only=True)
+class Target(Generic[AnyOptions]):
+    """How artifacts of one kind are made, recognized and run in their own runtime.
+
+    Modules of targets are imported whenever a file is opened, so they import their runtime, and most of their
+    own room, in the functions below. A package that is not installed raises MissingPackageError.
+    """
+
+    name: str
+    """What `compile` and the command line call it."""
+
+    suffix: str
+    """How the names of its files end."""
+
+    description: str
+    """What it makes, for people, in one line."""
+
+    options: type[AnyOptions]
+    """Its options: `Options` itself if it has none."""
+
+    legal: Callable[[], Legal]
+    """Returns which nodes `build` takes; other nodes are lowered first."""
+
+    build: Callable[[Graph, Report, AnyOptions], Artifact]
+    """Makes the artifact of a graph of legal nodes."""
+
+    load: Callable[[Artifact], Executable]
+    """Runs an artifact in memory; raises ArtifactError for one that cannot be run."""
+
+    open: Callable[[Path], Executable]
+    """Runs a saved artifact; raises ArtifactError for one that cannot be run."""
+
+    recognizes: Callable[[Path, bytes], bool]
+    """Whether what is at a path is an artifact of this target, given the first bytes of a file.
+
+    There are none of a directory. Exactly one target recognizes a saved artifact."""
+
+    runs: bool = True
+    """Whether a saved artifact can predict by itself; if not, it is no engine."""
+
+    level: int | None = None
+    """The optimization level, if there is only one."""
+
+    rows: int = 1
+    """How many rows callers usually send at a time: forests are lowered for that."""
+
+    simplifies: bool = False
+    """Whether the lowered graph is simplified further: nobody looks for the network's layers in it."""
+
+    trainable: bool = False
+    """Whether its executables hold a `tf.keras.Model` that can be trained and decompiled."""
+
+    interpreted: bool = False
+    """Whether the runtime is the interpreter, so that the graph is all that an executable needs."""
+
+    read_graph: Callable[[Path], Graph | None] | None = None
+    """Reads the graph that a saved artifact keeps next to what the runtime runs, and loads nothing else."""
+
+    load_weights: Callable[[Graph, Path], Graph] | None = None
+    """Replaces the weights of a graph by those of a file: of targets that hold weights alone."""
+
+    list_files: Callable[[Path], Iterable[Path]] = list_files
+    """Lists the files of a saved artifact, all in the directory of the path or below it."""
+
+    copy_files: Callable[[Executable], Files] | None = None
+    """Returns the files of an executable as it is now; if None, they are those that it was opened from."""
+
+    def read_options(self, given: Mapping[str, Any]) -> AnyOptions:
+        """Return the options of those names and values; raises UnknownTargetError for others."""
+        return read_options(self.name, self.options, given)
