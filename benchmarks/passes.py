@@ -228,7 +228,7 @@ def by_pass(line: str) -> int:
 
 LEVELS = """\
 `python benchmarks/passes.py` measures this, with one processor of {processor} ({system}): the graph's nodes,
-float parameters and multiply-adds; for each target the size of its files in kB, and where it runs here the
+float parameters and multiply-adds; for each target the size of its files in kB, and if it runs here the
 processor time for one row or image in ms, without encoding and decoding. `categories` has three columns of
 500 values each, `ensemble` is eight networks of two layers; their weights, and those of the pretrained
 networks, are random. Initializers give layers of one shape the same numbers, which are stored once until a
@@ -240,9 +240,9 @@ pass makes them differ, so these networks are smaller here than trained ones.
 
 LEFT_OUT = """
 
-With one pass of `-O2` left out, where that makes another graph: how many nodes more, and how many times as
-much of the rest, where that is another number. The last two columns are processor time, in which up to a
-quarter either way is noise.
+With one pass of `-O2` left out, if that changes the graph: the number of additional nodes, and the ratio of
+each other number, if it changes. The last two columns are processor time, of which up to a quarter either way
+is noise.
 
 | left out | model | nodes | parameters | multiply-adds | tflite file | numpy time | tflite time |
 |---|---|---|---|---|---|---|---|

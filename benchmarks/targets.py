@@ -3,7 +3,7 @@
     python benchmarks/targets.py
 
 One line a model and target: the size of all files in kB, and the largest difference from the interpreter on
-rows that nothing was calibrated on, beside the largest answer. Of detectors it compares the boxes that both
+rows that are not the calibration rows, and the largest answer. For detectors it compares the boxes that both
 find (same class, half the area shared): their scores and sides in pixels, and the share of the interpreter's
 boxes that are found.
 

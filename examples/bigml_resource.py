@@ -1,4 +1,4 @@
-"""Writing a network as a whole BigML resource: the fields, which of them are inputs, and the network."""
+"""Write a network as a whole BigML resource: the fields, the inputs among them, and the network."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FINISHED = {"code": 5, "message": "The deepnet has been created", "progress": 1.
 
 
 def round_to_float32(array: Any) -> Any:
-    """Nested lists of the shortest decimals that give the same float32 numbers."""
+    """Return nested lists of the shortest decimals that read back as the same float32 numbers."""
     numbers = np.asarray(array, dtype=np.float32)
     return np.array([float(str(number)) for number in numbers.ravel()]).reshape(numbers.shape).tolist()
 
 
 def numeric_field(name: str, values: Sequence[float]) -> dict[str, Any]:
-    """A field of numbers, summarized."""
+    """Return a field of numbers with its summary."""
     summary = {
         "mean": round_to_float32(np.mean(values)),
         "minimum": round_to_float32(np.min(values)),
@@ -32,13 +32,13 @@ def numeric_field(name: str, values: Sequence[float]) -> dict[str, Any]:
 
 
 def categorical_field(name: str, values: Sequence[str]) -> dict[str, Any]:
-    """A field of categories, summarized by how often each occurs."""
+    """Return a field of categories with the count of each."""
     summary = {"categories": [list(pair) for pair in Counter(values).most_common()], "missing_count": 0}
     return {"name": name, "optype": "categorical", "datatype": "string", "summary": summary}
 
 
 def numeric_column(index: int, mean: float, stdev: float) -> dict[str, Any]:
-    """The preprocessing of one numeric cell of a row."""
+    """Return the preprocessing of one numeric cell of a row."""
     return {
         "type": "numeric",
         "index": index,
@@ -48,7 +48,7 @@ def numeric_column(index: int, mean: float, stdev: float) -> dict[str, Any]:
 
 
 def categorical_column(index: int, values: Sequence[str]) -> dict[str, Any]:
-    """The preprocessing of one categorical cell of a row."""
+    """Return the preprocessing of one categorical cell of a row."""
     return {"type": "categorical", "index": index, "values": list(values)}
 
 
@@ -71,7 +71,7 @@ def deepnet_resource(
     objective: dict[str, Any],
     network: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The resource: a row's cells are the inputs, in this order; the last field is the objective."""
+    """Return the resource: a row's cells are the inputs, in this order; the last field is the objective."""
     fields = {
         f"{number:06x}": field | {"column_number": number, "order": number, "preferred": True}
         for number, field in enumerate([*inputs, objective])
@@ -93,7 +93,7 @@ def deepnet_resource(
 
 
 def write_resource(path: Path, document: Mapping[str, Any]) -> None:
-    """One JSON file, the innermost lists on one line each."""
+    """Write one JSON file, with each innermost list on one line."""
     path.write_text(_layout(document) + "\n", encoding="utf-8")
 
 

@@ -26,11 +26,11 @@ PETALS = ("petal length", "petal width")
 TOO_LARGE = 1.4
 EPOCHS, BATCH, RATE = 60, 5, 0.01
 MOMENTUM = 0.9
-"""Of batch normalization: its statistics follow the new flowers in tens of steps, not in hundreds."""
+"""Momentum of batch normalization: its statistics follow the new flowers in tens of steps, not hundreds."""
 
 
 def measure() -> tuple[list[dict[str, Any]], list[str]]:
-    """The flowers as rows by field name, and their species."""
+    """Return the flowers as rows by field name, and their species."""
     with (HERE / "iris.csv").open(newline="", encoding="utf-8") as stream:
         rows: list[dict[str, Any]] = [dict(row) for row in csv.DictReader(stream)]
     species = [row.pop("species") for row in rows]
@@ -40,7 +40,7 @@ def measure() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def fine_tune(document: Path, rows: list[dict[str, Any]], species: list[str]) -> dict[str, Any]:
-    """The document of the network after training on these flowers."""
+    """Return the document of the network after training on these flowers."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 

@@ -47,14 +47,14 @@ FIELDS = (
 )
 SEX = FIELDS.index("sex")
 SEXES = ("1", "2")
-"""As the data has them, which does not say which is which."""
+"""The codes in the data, which does not say which is which."""
 
 RANGES = ((0, 5), (3, 8), (6, 11))
-"""Of the encoded features: ten columns, of which one takes two places."""
+"""Ranges of the encoded features: ten columns, of which the sex takes two places."""
 
 
 def split_diabetes() -> tuple[list[list[Any]], list[list[Any]], np.ndarray, np.ndarray]:
-    """Rows to train on, rows held out (every fourth), and the progression of both. The sex is a string."""
+    """Return rows to train on, rows held out (every fourth), and the progression of both; sex is a string."""
     diabetes = load_diabetes(scaled=False)
     rows, progression = [_cells(row) for row in diabetes.data], diabetes.target
     held = np.arange(len(rows)) % 4 == 3
@@ -68,7 +68,7 @@ def _cells(row: np.ndarray) -> list[Any]:
 
 
 def make_columns(rows: list[list[Any]]) -> list[dict[str, Any]]:
-    """The preprocessing of each cell of a row."""
+    """Return the preprocessing of each cell of a row."""
     cells = list(zip(*rows, strict=True))
     return [
         categorical_column(index, SEXES)
@@ -79,9 +79,9 @@ def make_columns(rows: list[list[Any]]) -> list[dict[str, Any]]:
 
 
 def encode(rows: list[list[Any]], columns: list[dict[str, Any]]) -> np.ndarray:
-    """The features that a network sees: numbers standardized, categories one-hot.
+    """Return the features that a network sees: numbers standardized, categories one-hot.
 
-    In float32 throughout, as when the model predicts: a number halfway between two others stands exactly at a
+    In float32 throughout, as when the model predicts: a number halfway between two others is exactly at a
     tree's threshold, and must fall on the same side.
     """
     features: list[np.ndarray] = []
@@ -107,13 +107,13 @@ def export_tree(tree: Any, node: int = 0) -> list[Any]:
 
 
 def largest_float32(threshold: float) -> np.float32:
-    """Not above the threshold: float32 features then go left exactly where they did in training."""
+    """Return the next float32 not above a threshold: float32 features then go left exactly as in training."""
     rounded = np.float32(threshold)
     return rounded if rounded <= threshold else np.nextafter(rounded, np.float32(-np.inf))
 
 
 def train(features: np.ndarray, targets: np.ndarray) -> tuple[list[RandomForestRegressor], MLPRegressor]:
-    """A forest for each range of the features, and the network that reads their answers and the features."""
+    """Return a forest for each range of features, and the network that reads features and forests."""
     forests = [
         RandomForestRegressor(n_estimators=8, max_depth=3, min_samples_leaf=20, random_state=0).fit(
             features[:, start:end], targets
@@ -174,7 +174,7 @@ def make_document() -> dict[str, Any]:
 
 
 def explained_variance(predicted: np.ndarray, actual: np.ndarray) -> float:
-    """R²: 1 is perfect, 0 no better than the mean."""
+    """Return R²: 1 is perfect, 0 is no better than the mean."""
     return float(1 - np.sum((actual - predicted) ** 2) / np.sum((actual - actual.mean()) ** 2))
 
 

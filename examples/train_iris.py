@@ -37,7 +37,7 @@ Parameters = dict[str, np.ndarray]
 
 
 def split_iris() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Rows to train on, rows held out (every third), the class numbers of both, the names of the classes."""
+    """Return rows to train on, rows held out (every third), their classes as numbers, and class names."""
     iris = load_iris()
     held = np.arange(len(iris.target)) % 3 == 2
     names = [str(name) for name in iris.target_names]
@@ -45,7 +45,7 @@ def split_iris() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[s
 
 
 def forward(parameters: Parameters, x: np.ndarray, keep: np.ndarray) -> dict[str, np.ndarray]:
-    """Every intermediate result of a training step; `keep` is dropout's mask."""
+    """Return every intermediate result of a training step; `keep` is the mask of dropout."""
     hidden = x @ parameters["kernel"]
     mean, variance = hidden.mean(axis=0), hidden.var(axis=0)
     normal = (hidden - mean) / np.sqrt(variance + EPSILON)
@@ -63,7 +63,7 @@ def forward(parameters: Parameters, x: np.ndarray, keep: np.ndarray) -> dict[str
 
 
 def gradients(parameters: Parameters, x: np.ndarray, targets: np.ndarray, keep: np.ndarray) -> Parameters:
-    """Of the mean cross-entropy."""
+    """Return the gradients of the mean cross-entropy."""
     step = forward(parameters, x, keep)
     normal, active = step["normal"], step["active"]
     from_logits = (step["probabilities"] - targets) / len(x)
@@ -80,7 +80,7 @@ def gradients(parameters: Parameters, x: np.ndarray, targets: np.ndarray, keep: 
 
 
 def train(x: np.ndarray, targets: np.ndarray) -> Parameters:
-    """Adam on the whole set; the batch normalization's statistics are those of the set."""
+    """Train with Adam on the whole set; the statistics of batch normalization are those of the set."""
     rng = np.random.default_rng(0)
     parameters = {
         "kernel": rng.normal(size=(x.shape[1], UNITS)) / np.sqrt(x.shape[1]),

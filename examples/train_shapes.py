@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 SHAPES = ("circle", "square", "triangle")
 SIDE = 64
 FILTERS = (8, 16, 24, 32)
-"""Of the convolutions; each halves the image's sides."""
+"""Filters of the convolutions; each halves the sides of the image."""
 
 BRANCHES = ((2, 8, (14.0, 22.0)), (3, 16, (30.0, 40.0)))
 """Convolution that a branch reads, pixels of a cell's side, sides of its square anchors."""
@@ -35,7 +35,7 @@ COLORS = ((214, 39, 40), (31, 119, 180), (44, 160, 44), (255, 187, 0), (148, 103
 
 
 def draw_scene(random: np.random.Generator, side: int = SIDE) -> tuple[Image.Image, list[tuple[int, ...]]]:
-    """An image with one to three shapes that do not touch, and (class, x1, y1, x2, y2) of each."""
+    """Return an image with one to three shapes that do not touch, and (class, x1, y1, x2, y2) of each."""
     grey = (
         random.integers(90, 200, 3)
         + random.normal(0, 9, (side, side, 1))
@@ -68,7 +68,7 @@ def draw_shape(draw: ImageDraw.ImageDraw, kind: int, box: tuple[int, ...], color
 
 
 def targets(boxes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    """For each branch f32[cells, cells, anchors, 5 + classes]: where a shape's centre is, and its looks."""
+    """Return for each branch f32[cells, cells, anchors, 5 + classes]: centers, sizes and classes."""
     grids = [np.zeros((SIDE // s, SIDE // s, len(a), OUTPUTS), np.float32) for _, s, a in BRANCHES]
     for kind, x1, y1, x2, y2 in boxes:
         size = max(x2 - x1, 1)
@@ -115,7 +115,7 @@ def make_model(tf: Any) -> Any:
 
 
 def loss(tf: Any, wanted: Any, raw: Any) -> Any:
-    """Cross entropies of confidence, centre and class, and the squared error of the size's logarithm."""
+    """Return cross entropies of confidence, center and class, and the squared error of the log size."""
     raw = tf.reshape(raw, tf.shape(wanted))
     here = wanted[..., 4:5]
     entropy = tf.nn.sigmoid_cross_entropy_with_logits
@@ -156,7 +156,7 @@ def train() -> Any:
 
 
 def export(model: Any) -> dict[str, Any]:
-    """The trained network as a BigML document: three layers for each convolution, then the branches."""
+    """Return the trained network as a document: three layers for each convolution, then the branches."""
     layers: list[dict[str, Any]] = []
     for number in range(len(FILTERS)):
         (kernel,) = model.get_layer(f"convolution_{number}").get_weights()
@@ -200,12 +200,12 @@ def convolution(kernel: np.ndarray, bias: np.ndarray | None = None, strides: int
 
 
 def rounded(weights: np.ndarray) -> Any:
-    """To four decimals, which the detector does not notice."""
+    """Round to four decimals, which keeps the file small."""
     return round_to_float32(np.round(weights, 4))
 
 
 def share_found(detect: Any, random: np.random.Generator, scenes: int = 200) -> tuple[float, float]:
-    """The share of shapes found (right label, half the area shared), and of finds that are right."""
+    """Return the share of shapes found (right label, half the area shared), and of finds that are right."""
     right = drawn = found = 0
     for _ in range(scenes):
         image, boxes = draw_scene(random)
@@ -217,7 +217,7 @@ def share_found(detect: Any, random: np.random.Generator, scenes: int = 200) -> 
 
 
 def overlap(first: list[int], second: list[int]) -> float:
-    """Intersection over union."""
+    """Return the intersection over union."""
     sides = [min(first[i + 2], second[i + 2]) - max(first[i], second[i]) for i in (0, 1)]
     common = max(sides[0], 0) * max(sides[1], 0)
     areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (first, second)]

@@ -3,7 +3,7 @@
     python tools/api_page.py
 
 A test compares the page with what this makes, and the table with the names that there are. So run it after
-any change of a public signature or docstring, and give a new name its place in the table.
+any change of a public signature or docstring, and add a new name to the table.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sensenet.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "api.md"
 WIDTH = 100
-"""Of a line of code on the page; a longer signature has a line for each parameter."""
+"""Most characters of a line of code on the page; a longer signature has a line for each parameter."""
 TEXT_WIDTH = 118
 
 INTRODUCTION = """\
@@ -74,7 +74,7 @@ The commands `python -m sensenet.compile`, `sensenet.predict`, `sensenet.pretrai
 
 @frozen
 class Assignment:
-    """A name that is assigned in a module or class: as the source has it, and the text below."""
+    """A name that is assigned in a module or class: its source, and the text below."""
 
     annotation: str
     value: str
@@ -83,7 +83,7 @@ class Assignment:
 
 @functools.cache
 def read_assignments(owner: Any) -> Mapping[str, Assignment]:
-    """The assignments of a module, or of the body of a class."""
+    """Return the assignments of a module, or of the body of a class."""
     source = textwrap.dedent(inspect.getsource(owner))
     tree = ast.parse(source)
     body = tree.body[0].body if inspect.isclass(owner) else tree.body  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ def read_assignments(owner: Any) -> Mapping[str, Assignment]:
 
 
 def tabulate(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown."""
+    """Return a table of Markdown."""
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for row in rows:
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |")
@@ -115,7 +115,7 @@ def tabulate(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def tabulate_settings() -> str:
-    """The settings, one a line."""
+    """Return the table of settings."""
     rows = []
     for name, assignment in read_assignments(Settings).items():
         whose, meaning, default = split_setting(" ".join(assignment.text.split()))
@@ -124,7 +124,7 @@ def tabulate_settings() -> str:
 
 
 def split_setting(text: str) -> tuple[str, str, str]:
-    """Whose setting it is, what it means, and its default: `Detectors: what it means. Default: 32.`"""
+    """Return the models, meaning and default of a setting: `Detectors: what it means. Default: 32.`"""
     match = re.fullmatch(r"([A-Z][a-z ]+): (.+\.) Default: (.+)\.", text)
     if match is None:
         raise SystemExit(f"the text of a setting is 'Models: what it means. Default: value.'; found {text!r}")
@@ -133,17 +133,17 @@ def split_setting(text: str) -> tuple[str, str, str]:
 
 
 def tabulate_errors() -> str:
-    """The exceptions, in the order of their module."""
+    """Return the table of exceptions, in the order of their module."""
     rows = []
     for name, error in vars(errors).items():
         if inspect.isclass(error) and issubclass(error, errors.SensenetError):
             bases = ", ".join(f"`{base.__name__}`" for base in error.__bases__)
             rows.append((f"`{name}`", bases, " ".join((inspect.getdoc(error) or "").split())))
-    return tabulate(("error", "is a", "what it tells of"), rows)
+    return tabulate(("error", "is a", "meaning"), rows)
 
 
 def tabulate_constants() -> str:
-    """The values of `sensenet.constants`; a text stands below the last name of its group."""
+    """Return the table of `sensenet.constants`; a text is below the last name of its group."""
     rows = []
     group: list[str] = []
     for name, assignment in read_assignments(constants).items():
@@ -328,7 +328,7 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """The shortest way in which a program refers to it; a member is told by its class alone."""
+        """Return the shortest name by which a program refers to it; a member begins with its class."""
         if self.is_member:
             return self.path
         if self.path in sensenet.__all__:
@@ -339,7 +339,7 @@ class Entry:
 
 
 def find(module: str, path: str) -> Entry:
-    """What a name of a module stands for; raises AttributeError where there is none."""
+    """Return the value of a name of a module; raises AttributeError if there is none."""
     home = importlib.import_module(module)
     *classes, name = path.split(".")
     owner = functools.reduce(getattr, classes, home)
@@ -348,7 +348,7 @@ def find(module: str, path: str) -> Entry:
 
 
 def describe(entry: Entry) -> str:
-    """The part of the page about a name: how it is declared, and its docstring."""
+    """Return the part of the page about a name: its declaration and its docstring."""
     form, text = write_form(entry)
     if not text:
         raise SystemExit(f"{entry.module.__name__}.{entry.path} has no docstring")
@@ -357,7 +357,7 @@ def describe(entry: Entry) -> str:
 
 
 def write_form(entry: Entry) -> tuple[str, str]:
-    """A name as Python declares it, and its docstring."""
+    """Return a name as Python declares it, and its docstring."""
     name = entry.path.rpartition(".")[2]
     match entry.value:
         case type() as made:
@@ -376,13 +376,13 @@ def write_form(entry: Entry) -> tuple[str, str]:
 
 
 def find_assignment(module: ModuleType, name: str) -> Assignment:
-    """The assignment of a name, in the module that a module has it from."""
+    """Return the assignment of a name, in the module that a module imports it from."""
     own = read_assignments(module)
     return own[name] if name in own else find_assignment(find_source(module, name), name)
 
 
 def find_source(module: ModuleType, name: str) -> ModuleType:
-    """The module that a module imports a name from."""
+    """Return the module that a module imports a name from."""
     for statement in ast.parse(inspect.getsource(module)).body:
         match statement:
             case ast.ImportFrom(module=str(source), names=names) if name in {each.name for each in names}:
@@ -391,7 +391,7 @@ def find_source(module: ModuleType, name: str) -> ModuleType:
 
 
 def write_class(made: type) -> str:
-    """A class with its fields, where it has some; those of the settings have a table."""
+    """Return a class with its fields, if it has any; those of the settings have a table."""
     (base,) = made.__bases__
     head = f"class {made.__name__}" + ("" if base is object else f"({base.__module__}.{base.__name__})")
     if not attrs.has(made) or issubclass(made, Settings):
@@ -401,7 +401,7 @@ def write_class(made: type) -> str:
 
 
 def write_function(name: str, function: Callable[..., Any]) -> str:
-    """The signature of a function, in one line where it fits."""
+    """Return the signature of a function, in one line if it fits."""
     signature = inspect.signature(function)
     parameters = []
     for parameter in signature.parameters.values():
@@ -420,7 +420,7 @@ def write_function(name: str, function: Callable[..., Any]) -> str:
 
 
 def write_default(default: Any) -> str:
-    """` = value`; nothing where there is none, and `…` for a function, which has no short name."""
+    """Return ` = value`, nothing if there is none, and `…` for a function, which has no short name."""
     if default is inspect.Parameter.empty or default is attrs.NOTHING:
         return ""
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
@@ -431,7 +431,7 @@ def write_default(default: Any) -> str:
 
 
 def make_page() -> str:
-    """The text of docs/api.md."""
+    """Return the text of docs/api.md."""
     parts = [INTRODUCTION]
     for section in SECTIONS:
         text = textwrap.fill(section.text, TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -31,25 +31,25 @@ COCO_HEADER = """\
 
 
 def read_member(wheel: Path, member: str) -> str:
-    """The text of one file of a wheel."""
+    """Return the text of one file of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return archive.read(member).decode("utf-8")
 
 
 def wheel_version(wheel: Path) -> str:
-    """The version in a wheel's file name, without a local part."""
+    """Return the version in a wheel's file name, without a local part."""
     return re.split(r"[-+]", wheel.name)[1]
 
 
 def imagenet_names(wheel: Path) -> list[str]:
-    """The lemmas of each synset of ImageNet-1k, from a wheel of timm."""
+    """Return the lemmas of each synset of ImageNet-1k, from a wheel of timm."""
     synsets = read_member(wheel, SYNSETS).split()
     lemmas = dict(line.split("\t", 1) for line in read_member(wheel, LEMMAS).splitlines())
     return [lemmas[synset] for synset in synsets]
 
 
 def coco_names(wheel: Path) -> list[str]:
-    """The names of COCO's categories, from a wheel of torchvision."""
+    """Return the names of COCO's categories, from a wheel of torchvision."""
     for statement in ast.parse(read_member(wheel, CATEGORIES)).body:
         match statement:
             case ast.Assign(targets=[ast.Name(id="_COCO_CATEGORIES")], value=value):
@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="write the lists of class names")
     parser.add_argument("timm", type=Path, help="a wheel of timm")
     parser.add_argument("torchvision", type=Path, help="a wheel of torchvision")
-    parser.add_argument("directory", type=Path, help="where to write the lists")
+    parser.add_argument("directory", type=Path, help="directory to write the lists to")
     arguments = parser.parse_args()
     lists = {
         "imagenet_classes.txt": (IMAGENET_HEADER, arguments.timm, imagenet_names(arguments.timm)),

@@ -2,7 +2,7 @@
 
     python tools/passes_page.py
 
-What benchmarks/passes.md tells, where it exists, stands at the end of the page. A test compares the page with
+The page ends with benchmarks/passes.md, if that exists. A test compares the page with
 what this makes, so run it after any change of a pass's docstring or place.
 """
 
@@ -51,13 +51,13 @@ prints why:
 
 
 def module_of(name: str) -> ModuleType:
-    """The module of a pass, which is named after it."""
+    """Return the module of a pass, which has its name."""
     room = f"{sensenet.passes.__name__}.lowering" if name in LOWERING else sensenet.passes.__name__
     return sys.modules[f"{room}.{name.replace('-', '_')}"]
 
 
 def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:
-    """What a pass is in a line, and the parts below: whether each is in the text form, and its text."""
+    """Return a pass in a line, and the parts below: whether each is in the text form, and its text."""
     text = inspect.getdoc(module_of(name)) or ""
     title, _, rest = text.partition("\n")
     summary = title.removeprefix(f"{name}: ")
@@ -69,7 +69,7 @@ def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:
 
 
 def describe(name: str, levels: str) -> str:
-    """The section of a pass."""
+    """Return the section of a pass."""
     summary, parts = split_docstring(name)
     source = Path(inspect.getfile(module_of(name))).relative_to(Path(sensenet.passes.__file__).parent)
     lines = [
@@ -82,7 +82,7 @@ def describe(name: str, levels: str) -> str:
 
 
 def describe_pipeline() -> str:
-    """The table of all passes in order: the levels that run each, and why it is where it is."""
+    """Return the table of all passes in order: the levels that run each, and the reason for its place."""
     rows = [
         f"| {place} | [{step.pass_.name}](#{step.pass_.name}) | {levels_of(step)} | {step.reason} |"
         for place, step in enumerate(PIPELINE, start=1)
@@ -96,7 +96,7 @@ def levels_of(step: Step) -> str:
 
 
 def make_page() -> str:
-    """The text of docs/passes.md."""
+    """Return the text of docs/passes.md."""
     levels = {step.pass_.name: levels_of(step) for step in PIPELINE}
     levels |= {name: f"every level, {purpose}" for name, purpose in LOWERING.items()}
     sections = [describe(name, where) for name, where in levels.items()]
