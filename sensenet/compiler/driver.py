@@ -138,7 +138,7 @@ def compile_targets(
     for name, target in chosen.items():
         graph, records = optimized[pipelines[name]]
         told = observe if len(chosen) == 1 else _observe_for(name, observe)
-        graph, last = run_passes(graph, lowering_passes(target), told)
+        graph, last = run_passes(graph, lowering_passes(target), told, known=graph.nodes)
         require_legal(graph, target.legal(), f"the target {name}")
         report = Report(
             target=name,

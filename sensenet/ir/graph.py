@@ -19,7 +19,7 @@ import attrs
 
 from sensenet.errors import VerifyError
 from sensenet.forks import cached_property
-from sensenet.ir.op import Op, require
+from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Tensor, TensorType, matches
 from sensenet.signature import Signature
@@ -81,8 +81,9 @@ def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
     inferred = op.infer(*(value.type for value in inputs))
     types = inferred if isinstance(inferred, tuple) else (inferred,)
     for result in types:
-        fits = all(size is None or 0 <= size <= LARGEST_SIZE for size in result.shape)
-        require(fits, f"it would give {str(result)[:80]}")
+        for size in result.shape:
+            if size is not None and not 0 <= size <= LARGEST_SIZE:
+                raise VerifyError(f"it would give {str(result)[:80]}")
     return types
 
 
@@ -235,10 +236,15 @@ def rebuild(
     for node in graph.nodes:
         if isinstance(node.op, Input):
             continue
-        inputs = tuple(results.get(value, value) for value in node.inputs)
-        current = node if inputs == node.inputs else apply(node.op, *inputs, name=node.name)
-        note(node, current.values)
+        current = node
+        if results:
+            inputs = tuple(results.get(value, value) for value in node.inputs)
+            if inputs != node.inputs:
+                current = apply(node.op, *inputs, name=node.name)
+                note(node, current.values)
         new_values = replace(current)
+        if new_values is node.values:
+            continue
         note(current, new_values)
         for old, new in zip(node.values, new_values, strict=True):
             if old != new:

@@ -16,6 +16,7 @@ reads this form back to an equal graph.
 from __future__ import annotations
 
 import enum
+import functools
 import json
 from collections.abc import Iterator
 from textwrap import indent
@@ -144,8 +145,15 @@ def weights(graph: Graph) -> dict[str, Array]:
 
 def tensors_of(op: Any) -> Iterator[Tensor]:
     """The tensors among an op's attributes, those of regions too, in order of declaration."""
-    for field in attrs.fields(type(op)):
-        yield from _tensors_in(getattr(op, field.name))
+    op_class: Any = type(op)  # mypy takes a class's hash for its instances'
+    for name in _attribute_names(op_class):
+        yield from _tensors_in(getattr(op, name))
+
+
+@functools.cache
+def _attribute_names(value_class: Any) -> tuple[str, ...]:
+    """Return the names of the attributes of an attrs class; none for any other class."""
+    return tuple(field.name for field in attrs.fields(value_class)) if attrs.has(value_class) else ()
 
 
 def _tensors_in(value: Any) -> Iterator[Tensor]:
@@ -157,5 +165,5 @@ def _tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, Region):
         for node in value.graph.nodes:
             yield from tensors_of(node.op)
-    elif attrs.has(type(value)) and not isinstance(value, TensorType):
+    elif not isinstance(value, TensorType):
         yield from tensors_of(value)

@@ -32,6 +32,8 @@ class DType(enum.Enum):
     INT32 = "i32"
     BOOL = "bool"
 
+    __hash__ = object.__hash__  # that of an Enum hashes the name, each time a type is looked up
+
     @property
     def numpy(self) -> np.dtype[Any]:
         return _NUMPY[self]
@@ -39,10 +41,10 @@ class DType(enum.Enum):
     @classmethod
     def of(cls, array: Array) -> DType:
         """The dtype of an array; raises TypeError for one the IR has no name for."""
-        for dtype, numpy_dtype in _NUMPY.items():
-            if array.dtype == numpy_dtype:
-                return dtype
-        raise TypeError(f"the IR has no dtype {array.dtype}; use float32, int32 or bool")
+        dtype = _DTYPES.get(array.dtype)
+        if dtype is None:
+            raise TypeError(f"the IR has no dtype {array.dtype}; use float32, int32 or bool")
+        return dtype
 
 
 _NUMPY: dict[DType, np.dtype[Any]] = {
@@ -50,6 +52,8 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.INT32: np.dtype(np.int32),
     DType.BOOL: np.dtype(np.bool_),
 }
+
+_DTYPES = {numpy_dtype: dtype for dtype, numpy_dtype in _NUMPY.items()}
 
 
 def _as_shape(sizes: Iterable[int | None]) -> Shape:
@@ -99,9 +103,14 @@ def f32(*shape: int | None) -> TensorType:
 
 def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> bool:
     """Whether two shapes can be the same one; None matches any size."""
-    return len(actual) == len(declared) and all(
-        a is None or d is None or a == d for a, d in zip(actual, declared, strict=True)
-    )
+    if len(actual) != len(declared):
+        return False
+    for a, d in zip(
+        actual, declared, strict=True
+    ):  # a loop: `all` of a generator takes several times as long
+        if a is not None and d is not None and a != d:
+            return False
+    return True
 
 
 def broadcast(*shapes: Shape) -> Shape | None:

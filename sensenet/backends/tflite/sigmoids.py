@@ -60,4 +60,4 @@ def _has_extremes(tensor: Tensor) -> bool:
     """Whether a number may make others huge: as a factor, or as a divisor, which has no zeros."""
     if tensor.type.dtype is not DType.FLOAT32 or not tensor.array.size:
         return False
-    return tensor.largest > LARGEST or bool(np.min(np.abs(tensor.array)) > 0 and tensor.largest < SMALLEST)
+    return tensor.largest > LARGEST or bool(tensor.largest < SMALLEST and np.min(np.abs(tensor.array)) > 0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sensenet.artifact import PassRecord
 from sensenet.errors import PassError, UnsupportedOpError
-from sensenet.ir.graph import Graph
+from sensenet.ir.graph import Graph, Node
 from sensenet.ir.verify import verify
 from sensenet.passes.infrastructure.rules import FAULTS, Pass
 
@@ -16,16 +16,21 @@ Observer = Callable[[str, Graph], None]
 
 
 def run_passes(
-    graph: Graph, passes: Sequence[Pass], observe: Observer = lambda _name, _graph: None
+    graph: Graph,
+    passes: Sequence[Pass],
+    observe: Observer = lambda _name, _graph: None,
+    known: Iterable[Node] = (),
 ) -> tuple[Graph, tuple[PassRecord, ...]]:
     """Return the graph after all passes, and a record of each.
 
-    The graph is verified before the first and after every pass. Raises PassError, naming the pass and those
-    that had run, if a pass fails, returns an invalid graph or changes the interface. An UnsupportedOpError is
-    not wrapped: it is about the model and the target, not the pass.
+    The graph is verified before the first and after every pass, without the nodes that are `known` to be well
+    formed. Raises PassError, naming the pass and those that had run, if a pass fails, returns an invalid
+    graph or changes the interface. An UnsupportedOpError is not wrapped: it is about the model and the
+    target, not the pass.
     """
-    verify(graph)
-    verified = set(graph.nodes)
+    verified = set(known)
+    verify(graph, verified)
+    verified.update(graph.nodes)
     records: list[PassRecord] = []
     for current in passes:
         start = time.perf_counter()

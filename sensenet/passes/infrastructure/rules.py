@@ -39,12 +39,22 @@ class Uses:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._count = Counter(graph.uses)
-        self._outputs = set(graph.outputs.values())
-        self._readers: dict[Value, list[Node]] = {value: [] for node in graph.nodes for value in node.values}
-        for node in graph.nodes:
+
+    @cached_property
+    def _count(self) -> Counter[Value]:
+        return Counter(self._graph.uses)
+
+    @cached_property
+    def _outputs(self) -> set[Value]:
+        return set(self._graph.outputs.values())
+
+    @cached_property
+    def _readers(self) -> dict[Value, list[Node]]:
+        readers: dict[Value, list[Node]] = {value: [] for node in self._graph.nodes for value in node.values}
+        for node in self._graph.nodes:
             for value in node.inputs:
-                self._readers[value].append(node)
+                readers[value].append(node)
+        return readers
 
     def only(self, value: Value, times: int = 1) -> bool:
         """Return whether the value is read exactly once, or `times` times, by nodes or graph outputs."""
