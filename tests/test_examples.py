@@ -24,20 +24,7 @@ from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PAGES = (
-    "README.md",
-    "docs/api.md",
-    "docs/cli.md",
-    "docs/processes.md",
-    "docs/tour.md",
-    "docs/drawing.md",
-    "docs/frontend.md",
-    "docs/ir.md",
-    "docs/writing_a_pass.md",
-    "docs/fine_tuning.md",
-    "docs/images.md",
-    "docs/migrating.md",
-)
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
