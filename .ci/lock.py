@@ -3,9 +3,9 @@
 
     python .ci/lock.py python3.10 python3.11 python3.12 python3.13:bindings,dev
 
-Each interpreter gets a temporary virtual environment with every extra in it (about 3 GB), or with those named
-after a colon, and its packages are listed. A package that resolved differently has one line for each version,
-with a marker. Run the tests on each Python afterwards, then commit the file.
+Each interpreter gets a temporary virtual environment with every extra (about 3 GB), or with those after a
+colon. A package that resolved differently has one line for each version, with a marker. Run the tests on each
+Python afterwards, then commit the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 ALL_EXTRAS = "all,bindings,dev"
 TOOLS = ("pip",)
-"""Listed by pip and no dependency of ours."""
+"""Packages that pip lists and that are not dependencies of ours."""
 
 HEADER = """\
 # The versions that the tests passed with; `pip install -c constraints.txt …` takes them.
@@ -31,7 +31,7 @@ Pins = Mapping[str, str]
 
 
 def resolve(argument: str, folder: Path) -> tuple[str, Pins]:
-    """An interpreter's version (`3.11`), and the version of every package of an environment made with it."""
+    """Return an interpreter's version (`3.11`), and the version of every package of an environment of it."""
     interpreter, _, extras = argument.partition(":")
     environment = folder / Path(interpreter).name
     subprocess.run([interpreter, "-m", "venv", environment], check=True)
@@ -43,13 +43,13 @@ def resolve(argument: str, folder: Path) -> tuple[str, Pins]:
 
 
 def parse_freeze(text: str) -> Pins:
-    """Package → version; leaves out what was installed from a path, and the installer."""
+    """Return package → version, without packages installed from a path and without the installer."""
     pins = dict(line.split("==") for line in text.splitlines() if "==" in line and not line.startswith("#"))
     return {name: version for name, version in pins.items() if name not in TOOLS}
 
 
 def merge(resolved: Mapping[str, Pins]) -> list[str]:
-    """One line a package, or one for each of its versions, from Python version → pins."""
+    """Return one line a package, or one for each of its versions, from Python version → pins."""
     names = sorted({name for pins in resolved.values() for name in pins}, key=str.lower)
     return [line for name in names for line in _lines(name, resolved)]
 
