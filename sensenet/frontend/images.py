@@ -5,8 +5,6 @@ The steps before the layers are those that `sensenet.ir.ops.image` lists.
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 from attrs import frozen
 
@@ -19,6 +17,7 @@ from sensenet.ir.ops.basic import Gather, Slice, Subtract
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.image import Index, Rescale
 from sensenet.ir.ops.tabular import Standardize
+from sensenet.ir.sharing import Part, Shares
 from sensenet.ir.types import Tensor, f32
 from sensenet.settings import Settings
 from sensenet.signature import PIXEL_INPUT, ImageInput, RescaleType, Signature
@@ -86,7 +85,7 @@ class ImageNetwork:
         return RescaleType(declared.choice(*(known.value for known in RescaleType)))
 
     def build_features(self, pixels: Node, image_count: int) -> list[Value]:
-        """The last layer's output for each of a row's images; equal ops with the same weights for all."""
+        """The last layer's output for each of a row's images; the layers of all share their weights."""
         images = [select_image(pixels, index) for index in range(image_count)]
         features = self.build_outputs(images[0])[-1]
         sources = dict(self.sources)
@@ -149,16 +148,17 @@ def select_image(pixels: Node, index: int) -> Value:
 
 
 def repeat_on(value: Value, source: Value, replacement: Value, suffix: str) -> Value:
-    """The same computation of another source: the nodes from `source` to `value` again, with equal ops.
+    """The same computation of another source: the nodes from `source` to `value` again, with the same ops.
 
-    Their names end with `suffix`. They hold the same weights. As ops of their own they become layers of their
-    own in Keras, as they are in h5 files, until the pass share-weights.
+    Their names end with `suffix`. Layers share their weights with those that they repeat. In Keras they are
+    layers of their own, as they are in h5 files, until a caller or the pass share-weights makes them one.
     """
     results = {source: replacement}
     for node in Graph((), {"result": value}, Signature()).nodes:
         inputs = tuple(results.get(operand, operand) for operand in node.inputs)
         if inputs != node.inputs:
-            again = apply(copy.copy(node.op), *inputs, name=node.name + suffix)
+            shares = Shares(Part.WEIGHTS, node.name) if node.op.trainable else None
+            again = apply(node.op, *inputs, name=node.name + suffix, shares=shares)
             results.update(zip(node.values, again.values, strict=True))
     return results[value]
 

@@ -21,6 +21,7 @@ from sensenet.errors import VerifyError
 from sensenet.forks import cached_property
 from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.sharing import Shares, name_shared_layers
 from sensenet.ir.types import Tensor, TensorType, matches
 from sensenet.signature import Signature
 
@@ -36,6 +37,8 @@ class Node:
     inputs: tuple[Value, ...]
     types: tuple[TensorType, ...]
     name: str
+    shares: Shares | None = None
+    """What it has in common with other nodes."""
     values: tuple[Value, ...] = attrs.field(init=False)
     """The results, in order."""
 
@@ -96,15 +99,15 @@ def _arity(infer: Callable[..., object]) -> tuple[int, float]:
     return positional, math.inf if variadic else positional
 
 
-def apply(op: Op, *inputs: Value, name: str = "") -> Node:
+def apply(op: Op, *inputs: Value, name: str = "", shares: Shares | None = None) -> Node:
     """A node that applies an op to values; its types are inferred.
 
-    `name` is a wish: `Graph.create` makes names unique. Raises VerifyError, naming the node, where the op
-    does not take inputs of these types.
+    `name` is a wish: `Graph.create` makes names unique. `shares` says what it has in common with others.
+    Raises VerifyError, naming the node, where the op does not take inputs of these types.
     """
     name = name or op.mnemonic()
     try:
-        return Node(op, tuple(inputs), infer_types(op, inputs), name)
+        return Node(op, tuple(inputs), infer_types(op, inputs), name, shares)
     except VerifyError as error:
         raise VerifyError(f"node {name!r} ({op.mnemonic()}): {error}") from error
 
@@ -128,8 +131,14 @@ class Graph:
 
     @classmethod
     def create(cls, inputs: Iterable[Node], outputs: Mapping[str, Value], signature: Signature) -> Graph:
-        """A graph with unique node names (a second `dense` becomes `dense_2`, if no other is that)."""
-        return _with_unique_names(cls(tuple(inputs), dict(outputs), signature))
+        """A graph with unique node names (a second `dense` becomes `dense_2`, if no other is that).
+
+        Nodes that hold the very same layer op share that layer from now on, by its name.
+        """
+        graph = cls(tuple(inputs), dict(outputs), signature)
+        graph = _with_changes(graph, {node: {"name": name} for node, name in _new_names(graph.nodes).items()})
+        shared = name_shared_layers(graph.nodes)
+        return _with_changes(graph, {node: {"shares": shares} for node, shares in shared.items()})
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -150,7 +159,7 @@ class Graph:
         def places(values: Iterable[Value]) -> tuple[tuple[int, int], ...]:
             return tuple((position[value.node], value.index) for value in values)
 
-        nodes = [(node.op, places(node.inputs), node.types, node.name) for node in self.nodes]
+        nodes = [(node.op, places(node.inputs), node.types, node.name, node.shares) for node in self.nodes]
         outputs = tuple(zip(self.outputs, places(self.outputs.values()), strict=True))
         return _from_flat, (nodes, len(self.inputs), outputs, self.signature)
 
@@ -175,15 +184,15 @@ Place = tuple[int, int]
 
 
 def _from_flat(
-    nodes: Sequence[tuple[Op, Sequence[Place], tuple[TensorType, ...], str]],
+    nodes: Sequence[tuple[Any, ...]],
     input_count: int,
     outputs: Sequence[tuple[str, Place]],
     signature: Signature,
 ) -> Graph:
-    """The graph that `Graph.__reduce__` wrote as a flat list."""
+    """The graph that `Graph.__reduce__` wrote as a flat list; earlier releases wrote nothing of sharing."""
     made: list[Node] = []
-    for op, places, types, name in nodes:
-        made.append(Node(op, tuple(made[index].values[result] for index, result in places), types, name))
+    for op, places, types, *rest in nodes:
+        made.append(Node(op, tuple(made[index].values[result] for index, result in places), types, *rest))
     values = {name: made[index].values[result] for name, (index, result) in outputs}
     return Graph(tuple(made[:input_count]), values, signature)
 
@@ -240,7 +249,7 @@ def rebuild(
         if results:
             inputs = tuple(results.get(value, value) for value in node.inputs)
             if inputs != node.inputs:
-                current = apply(node.op, *inputs, name=node.name)
+                current = apply(node.op, *inputs, name=node.name, shares=node.shares)
                 note(node, current.values)
         new_values = replace(current)
         if new_values is node.values:
@@ -277,24 +286,24 @@ def _new_names(nodes: Collection[Node]) -> dict[Node, str]:
     return new_names
 
 
-def _with_unique_names(graph: Graph) -> Graph:
-    new_names = _new_names(graph.nodes)
-    if not new_names:
+def _with_changes(graph: Graph, changes: Mapping[Node, Mapping[str, Any]]) -> Graph:
+    """The graph with other names of nodes, or other sharing; the same object if nothing changes."""
+    if not changes:
         return graph
-    renamed: dict[Node, Node] = {}
+    changed: dict[Node, Node] = {}
     for node in graph.nodes:
-        inputs = tuple(Value(renamed.get(value.node, value.node), value.index) for value in node.inputs)
-        if node in new_names or inputs != node.inputs:
-            renamed[node] = attrs.evolve(node, inputs=inputs, name=new_names.get(node, node.name))
+        inputs = tuple(Value(changed.get(value.node, value.node), value.index) for value in node.inputs)
+        if node in changes or inputs != node.inputs:
+            changed[node] = attrs.evolve(node, inputs=inputs, **changes.get(node, {}))
     return Graph(
-        tuple(renamed.get(node, node) for node in graph.inputs),
-        {name: Value(renamed.get(v.node, v.node), v.index) for name, v in graph.outputs.items()},
+        tuple(changed.get(node, node) for node in graph.inputs),
+        {name: Value(changed.get(v.node, v.node), v.index) for name, v in graph.outputs.items()},
         graph.signature,
     )
 
 
 def same_graph(first: Graph, second: Graph) -> bool:
-    """Whether two graphs are equal in structure, ops, weights, names and signature."""
+    """Whether two graphs are equal in structure, ops, weights, names, sharing and signature."""
     if len(first.nodes) != len(second.nodes) or len(first.outputs) != len(second.outputs):
         return False
     return (
@@ -309,6 +318,6 @@ def _described(graph: Graph) -> Iterator[tuple[object, ...]]:
     position = {node: index for index, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         inputs = tuple((position[value.node], value.index) for value in node.inputs)
-        yield node.name, node.types, inputs, node.op
+        yield node.name, node.shares, node.types, inputs, node.op
     for name, value in graph.outputs.items():
         yield name, position[value.node], value.index

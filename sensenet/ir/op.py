@@ -8,7 +8,7 @@ emit table, or a rule that lowers the op to others.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from sensenet.errors import VerifyError
 from sensenet.ir.types import TensorType
@@ -21,6 +21,9 @@ class Op:
     several; it raises `VerifyError` for inputs that the op does not take. `evaluate` takes NumPy arrays of
     those types and gives the result: it defines what the op means. Both are pure.
     """
+
+    trainable: ClassVar[bool] = False
+    """Whether its tensors are a layer's weights, which training changes."""
 
     def infer(self, *_types: Any, **_: Any) -> TensorType | tuple[TensorType, ...]:
         raise TypeError(f"{type(self).__name__} declares no infer")

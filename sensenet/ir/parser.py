@@ -20,12 +20,13 @@ import numpy as np
 
 from sensenet.errors import ArtifactError, TextFormError, VerifyError
 from sensenet.ir.graph import Graph, Node, Value, apply
-from sensenet.ir.lexer import LineReader
+from sensenet.ir.lexer import LineReader, Token
 from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.table import OPS
 from sensenet.ir.printer import HEADER, REGION
 from sensenet.ir.region import Region
+from sensenet.ir.sharing import Part, Shares, require_shareable
 from sensenet.ir.types import Array, DType, Tensor, TensorType
 from sensenet.signature import Signature
 
@@ -90,6 +91,8 @@ class _Scope:
     depth: int = 0
     nodes: dict[str, Node] = attrs.field(factory=dict)
     outputs: dict[str, Value] = attrs.field(factory=dict)
+    sharing: dict[Shares, Node] = attrs.field(factory=dict)
+    """The first node of each layer that several share."""
 
     def graph(self, signature: Signature) -> Graph:
         inputs = [node for node in self.nodes.values() if isinstance(node.op, Input)]
@@ -117,6 +120,8 @@ class _Line(LineReader):
         else:
             node = self.node()
             self.scope.nodes[node.name] = node
+            if node.shares:
+                self.scope.sharing.setdefault(node.shares, node)
 
     def output(self) -> None:
         self.take("word", "output")
@@ -163,9 +168,12 @@ class _Line(LineReader):
         declared = [self.tensor_type()]
         while self.take_if("mark", ","):
             declared.append(self.tensor_type())
+        shares = self.shares()
         self.take("end")
+        if shares is not None:
+            op = self.shared_op(op, shares, start)
         try:
-            node = apply(op, *inputs, name=name)
+            node = apply(op, *inputs, name=name, shares=shares)
         except (VerifyError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise self.error(str(error), start) from error
         if list(node.types) != declared:
@@ -173,6 +181,23 @@ class _Line(LineReader):
                 f"declared {_join(declared)}, but the op gives {_join(node.types)}", declared_start
             )
         return node
+
+    def shares(self) -> Shares | None:
+        """`shares layer name` or `shares weights name`, if that comes next."""
+        if not self.take_if("word", "shares"):
+            return None
+        part = self.enumeration(Part)
+        assert isinstance(part, Part)
+        return Shares(part, self.take("word"))
+
+    def shared_op(self, op: Op, shares: Shares, start: Token) -> Op:
+        """The op of the first node that shares the same, which must be an equal one."""
+        first = self.scope.sharing.get(shares)
+        try:
+            require_shareable(op, first)
+        except VerifyError as error:
+            raise self.error(str(error), start) from error
+        return first.op if first else op
 
     def op_class(self) -> type[Op]:
         name = self.take("word")

@@ -60,10 +60,14 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def print_node(node: Node) -> str:
-    """One line, without regions: `%name = op(inputs) {attributes} : types`."""
+    """One line, without regions: `%name = op(inputs) {attributes} : types`.
+
+    What the node shares comes last: `shares layer name`.
+    """
     inputs = ", ".join(map(print_value, node.inputs))
     types = ", ".join(map(str, node.types))
-    return f"%{node.name} = {node.op.mnemonic()}({inputs}) {print_attributes(node.op)} : {types}"
+    shares = f" {node.shares}" if node.shares else ""
+    return f"%{node.name} = {node.op.mnemonic()}({inputs}) {print_attributes(node.op)} : {types}{shares}"
 
 
 def print_value(value: Value) -> str:

@@ -13,6 +13,7 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.printer import print_node, tensors_of
 from sensenet.ir.region import regions_of
+from sensenet.ir.sharing import Shares, require_shareable
 
 MAY_BE_INFINITE = (Constant, Forest, Lookup, While)
 """Ops whose tensors are not weights that are multiplied: a threshold, or a table of them, may be infinite.
@@ -27,19 +28,22 @@ def verify(graph: Graph, known: Collection[Node] = ()) -> None:
     """Raise VerifyError unless the graph is well formed.
 
     Stored types are those that the ops infer, every input node is declared, names are unique and printable,
-    weights are finite, there is an output; regions are well formed too. A cycle cannot be built from
-    immutable nodes. What holds for a node alone is taken for granted of the `known` ones, of which it was
-    checked before. The error shows the node's line.
+    weights are finite, nodes that share hold equal ops, there is an output; regions are well formed too. A
+    cycle cannot be built from immutable nodes. What holds for a node alone is taken for granted of the
+    `known` ones, of which it was checked before. The error shows the node's line.
     """
     _check_outputs(graph)
     declared = set(graph.inputs)
     names: set[str] = set()
+    sharing: dict[Shares, Node] = {}
     for node in graph.nodes:
         if isinstance(node.op, Input) is not (node in declared):
             raise _error(node, "inputs of a graph are declared, and only Input nodes are inputs")
         if node.name in names or not _NAME.match(node.name):
             raise _error(node, f"the name {node.name!r} is taken, or not a name")
         names.add(node.name)
+        if node.shares is not None:
+            _check_shares(node, node.shares, sharing.setdefault(node.shares, node))
         if node not in known:
             _check_node(node)
 
@@ -58,6 +62,16 @@ def _check_node(node: Node) -> None:
         raise _error(node, str(error)) from error
     if types != node.types:
         raise _error(node, f"the op infers {', '.join(map(str, types))}")
+
+
+def _check_shares(node: Node, shares: Shares, first: Node) -> None:
+    """Raise VerifyError unless the node may share that, `first` being the first node that does."""
+    if not _NAME.match(shares.name):
+        raise _error(node, f"it shares {shares.name[:80]!r}, which is not a name")
+    try:
+        require_shareable(node.op, first)
+    except VerifyError as error:
+        raise _error(node, str(error)) from error
 
 
 def _check_outputs(graph: Graph) -> None:

@@ -265,8 +265,8 @@ MUTATIONS = (
         name="last-bit-of-weights",
         reason="weights are taken for equal when they begin alike",
         file="sensenet/passes/share_weights.py",
-        old="if op == node.op:",
-        new="if type(op) is type(node.op):",
+        old="op is other or op == other",
+        new="type(op) is type(other)",
     ),
     Mutation(
         name="one-hot-groups",

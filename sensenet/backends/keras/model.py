@@ -20,6 +20,7 @@ from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops import core
 from sensenet.ir.ops.dense import Activation
+from sensenet.ir.sharing import Part
 from sensenet.ir.types import Array, Tensor
 
 
@@ -27,9 +28,9 @@ from sensenet.ir.types import Array, Tensor
 class Making:
     """What a model keeps of how it was made.
 
-    `level` is the level of optimization; `share_weights` whether nodes that hold the same weights, not equal
-    ones, are one layer; `stock` whether ops without a layer become operations of Keras 3 (see `stock`). Files
-    of earlier releases don't say the last, and have none.
+    `level` is the level of optimization; `share_weights` whether nodes that share weights alone are one layer
+    too, as those are that share a layer (see `sensenet.ir.sharing`); `stock` whether ops without a layer
+    become operations of Keras 3 (see `stock`). Files of earlier releases don't say the last, and have none.
     """
 
     level: int
@@ -108,10 +109,10 @@ class _Builder:
     def add_node(self, node: Node) -> None:
         """Apply the Keras layer of the node's op, or an op layer where there is none that does the same.
 
-        Nodes that hold the same op, not an equal one, share its layer if it has weights.
+        Nodes that share a layer are one layer.
         """
         tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
-        key = self.identity(node.op)
+        key = self.identity(node)
         if key in self.layers:
             results: Sequence[Any] = self.activate(node, [self.layers[key](_one_or_list(tensors))])
         else:
@@ -120,12 +121,11 @@ class _Builder:
             self.weighted[node.name] = self.layers[key].name
         self.tensors.update(zip(node.values, results, strict=True))
 
-    def identity(self, op: Op) -> object:
-        """What ops of one layer have in common."""
-        if not self.making.share_weights:
-            return id(op)
-        values = attrs.astuple(op, recurse=False)  # type: ignore[arg-type]  # every op is an attrs class
-        return type(op), tuple(id(value) if isinstance(value, Tensor) else value for value in values)
+    def identity(self, node: Node) -> object:
+        """What nodes of one layer have in common."""
+        shares = node.shares
+        shared = shares is not None and (shares.part is Part.LAYER or self.making.share_weights)
+        return shares if shared else node
 
     def add_layer(self, node: Node, tensors: Sequence[Any], name: str) -> Sequence[Any]:
         """The results of a new layer."""
@@ -141,7 +141,7 @@ class _Builder:
         results = [made.layer(_one_or_list(tensors))]
         made.layer.set_weights(list(made.weights))
         if made.weights:
-            self.layers[self.identity(node.op)] = made.layer
+            self.layers[self.identity(node)] = made.layer
         return self.activate(node, results)
 
     def apart(self, node: Node) -> bool:

@@ -16,6 +16,7 @@ from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.op import Op
 from sensenet.ir.ops.dense import BatchNormalization, Dense
+from sensenet.ir.sharing import still_shared
 from sensenet.ir.types import Tensor
 from sensenet.layer_schema import OP_WEIGHTS
 
@@ -74,11 +75,19 @@ def require_roots(op: Op, where: str) -> None:
 
 
 def replace_ops(graph: Graph, ops: Mapping[str, Op]) -> Graph:
-    """The graph with other ops at the nodes of these names."""
+    """The graph with other ops at the nodes of these names; those that share do so while they are equal."""
+    chosen = {node: ops.get(node.name, node.op) for node in graph.nodes}
+    sharing = still_shared(chosen)
+    changed = {
+        node.name: (op, sharing.get(node))
+        for node, op in chosen.items()
+        if op is not node.op or sharing.get(node) != node.shares
+    }
 
     def replace(node: Node) -> tuple[Value, ...]:
-        if node.name not in ops:
+        if node.name not in changed:
             return node.values
-        return apply(ops[node.name], *node.inputs, name=node.name).values
+        op, shares = changed[node.name]
+        return apply(op, *node.inputs, name=node.name, shares=shares).values
 
     return rebuild(graph, replace)

@@ -199,7 +199,7 @@ def _map_ops(graph: Graph, change: Callable[[Any], Any]) -> Graph:
     made: dict[Node, Node] = {}
     for node in graph.nodes:
         inputs = [Value(made[value.node], value.index) for value in node.inputs]
-        made[node] = apply(_map_attributes(node.op, change), *inputs, name=node.name)
+        made[node] = apply(_map_attributes(node.op, change), *inputs, name=node.name, shares=node.shares)
     outputs = {name: Value(made[value.node], value.index) for name, value in graph.outputs.items()}
     return Graph.create([made[node] for node in graph.inputs], outputs, graph.signature)
 

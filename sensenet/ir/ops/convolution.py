@@ -63,6 +63,8 @@ class Convolution2D(Op):
     kernel: f32[h, w, in, out], bias: f32[out] or none → f32[b, h', w', out].
     """
 
+    trainable = True
+
     kernel: Tensor
     bias: Tensor | None = None
     strides: Pair = (1, 1)
@@ -94,6 +96,8 @@ class DepthwiseConvolution2D(Op):
     kernel: f32[h, w, in, m] (m is the depth multiplier), bias: f32[in·m] or none → f32[b, h', w', in·m].
     Both strides are equal, as TensorFlow wants them.
     """
+
+    trainable = True
 
     kernel: Tensor
     bias: Tensor | None = None
@@ -127,6 +131,8 @@ class SeparableConvolution2D(Op):
     depth_kernel: f32[h, w, in, m], point_kernel: f32[1, 1, in·m, out], bias: f32[out] or none →
     f32[b, h', w', out]. Strides (equal) and padding are the depthwise convolution's.
     """
+
+    trainable = True
 
     depth_kernel: Tensor
     point_kernel: Tensor

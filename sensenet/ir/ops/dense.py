@@ -35,6 +35,8 @@ class Dense(Op):
     The result is f32[..., units].
     """
 
+    trainable = True
+
     kernel: Tensor
     bias: Tensor | None = None
     activation: ActivationFunction = ActivationFunction.LINEAR
@@ -116,6 +118,8 @@ class BatchNormalization(Op):
 
     Evaluated as x · scale + shift, with scale and shift worked out in float64 and rounded to float32.
     """
+
+    trainable = True
 
     gamma: Tensor
     beta: Tensor
