@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 import sensenet
-from sensenet.backends import TARGETS
 from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -183,11 +182,6 @@ def test_links_of_the_documentation_lead_somewhere(page: str) -> None:
 def test_the_readme_leads_to_every_page() -> None:
     links = re.findall(r"\]\((docs/\w+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} - set(links) == set()
-
-
-def test_every_target_is_in_the_table_of_the_readme() -> None:
-    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert table == list(TARGETS)
 
 
 def run_shell(command: str) -> str:
