@@ -103,7 +103,7 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
         file="sensenet/backends/tensorflow/convolution.py",
         old="zip(x.shape[1:3], op.size, strict=True)",
         new="zip(x.shape[1:3], op.size[::-1], strict=True)",
-        tests=KERAS,
+        tests=TFJS,
     ),
     Mutation(
         name="epsilon-of-keras",
