@@ -8,13 +8,14 @@ size); where they are not, a layer's cost is that of one pixel of its result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, convolution, core, dense, detection, shape, tabular
+from sensenet.ir.ops import basic, control, convolution, core, dense, detection, image, shape, tabular
+from sensenet.ir.ops.windows import BUFFER_ELEMENTS
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.region import regions_of
 from sensenet.ir.types import DType, Tensor, TensorType
@@ -58,9 +59,9 @@ def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int
         types |= dict(zip(node.values, _concrete_types(node, types, inputs), strict=True))
         if isinstance(node.op, core.Constant):
             continue
-        results = sum(_bytes(types[value]) for value in node.values)
-        live += results
-        most = max(most, live + _working_bytes(node.op, results, [types[value] for value in node.inputs]))
+        results, operands = ([types[value] for value in values] for values in (node.values, node.inputs))
+        live += sum(map(_bytes, results))
+        most = max(most, live + _working_bytes(node.op, results, operands))
         read = [value for value in dict.fromkeys(node.inputs) if last_reader[value] is node]
         unread = [value for value in node.values if value not in last_reader]
         freed = [value for value in (*read, *unread) if value not in graph.outputs.values()]
@@ -88,18 +89,54 @@ def _bytes(of: TensorType) -> int:
     return of.dtype.numpy.itemsize * math.prod(size or 1 for size in of.shape)
 
 
-def _working_bytes(op: Op, results: int, operands: Iterable[TensorType]) -> int:
-    """What evaluating a node takes beyond its operands and results, as multiples of those, at most."""
+def _working_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[TensorType]) -> int:
+    """Return an upper bound of the bytes that evaluating a node takes beyond its operands and results."""
+    size = sum(map(_bytes, results))
     if ActivationFunction.GELU in (getattr(op, name, None) for name in ("activation", "function")):
-        return GELU_BYTES * results
-    if isinstance(op, tabular.Forest):
-        return FOREST_BYTES * len(op.roots.array)
-    windows = getattr(op, "padding", None) is not None and hasattr(op, "strides")
-    return WORKING_RESULTS * results + (sum(map(_bytes, operands)) if windows else 0)
+        return GELU_BYTES * size
+    match op:
+        case tabular.Forest():
+            return FOREST_BYTES * len(op.roots.array)
+        case convolution.Convolution2D(kernel=kernel):
+            windows = _windows(results[0], kernel.array.shape[:3])
+            return _padded(operands) + WORKING_RESULTS * size + windows
+        case convolution.DepthwiseConvolution2D(kernel=kernel):
+            return _depthwise_bytes(operands, kernel) + WORKING_RESULTS * size
+        case convolution.SeparableConvolution2D(depth_kernel=kernel):
+            depthwise = _bytes(
+                results[0].with_shape((*results[0].shape[:3], math.prod(kernel.array.shape[2:])))
+            )
+            working = _depthwise_bytes(operands, kernel) + (1 + WORKING_RESULTS) * depthwise
+            return working + WORKING_RESULTS * size
+        case convolution.Upsample2D() | shape.Resize2D() | image.Rescale():
+            return INTERPOLATED_RESULTS * size
+    pools = getattr(op, "padding", None) is not None and hasattr(op, "strides")
+    return WORKING_RESULTS * size + (_padded(operands) if pools else 0)
+
+
+def _depthwise_bytes(operands: Iterable[TensorType], kernel: Tensor) -> int:
+    """Return the bytes of the operand with its channels repeated, and of a copy of that with padding."""
+    multiplier: int = kernel.array.shape[3]
+    return 2 * multiplier * _padded(operands)
+
+
+def _padded(operands: Iterable[TensorType]) -> int:
+    """Return the bytes of a copy of each operand, which has room for padding."""
+    return sum(map(_bytes, operands))
+
+
+def _windows(result: TensorType, window: tuple[int, ...]) -> int:
+    """Return the bytes of the windows that a convolution copies side by side at a time."""
+    _, rows, columns, _ = (size or 1 for size in result.shape)
+    row = columns * math.prod(window)
+    return 4 * min(rows * row, max(row, BUFFER_ELEMENTS))
 
 
 WORKING_RESULTS = 2
 """Arrays of the size of the result that are made meanwhile: `x * sigmoid(x)` has two."""
+
+INTERPOLATED_RESULTS = 4
+"""As WORKING_RESULTS, for ops that interpolate: both neighbors, their difference, and a share of it."""
 
 GELU_BYTES = 16
 """Bytes for each of the result's: its error function is computed in Python's floats."""

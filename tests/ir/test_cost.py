@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import attrs
 import pytest
 from hypothesis import given
@@ -9,14 +11,22 @@ from support.op_cases import ALL_CASES, OpCase, case_name, floats, weights
 from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, graphs
 
 from sensenet.frontend import import_graph
-from sensenet.ir.cost import MULTIPLY_ADDS, graph_multiply_adds, graph_parameters, multiply_adds, parameters
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.cost import (
+    MULTIPLY_ADDS,
+    activation_bytes,
+    graph_multiply_adds,
+    graph_parameters,
+    multiply_adds,
+    parameters,
+)
 from sensenet.ir.graph import Graph, Node, apply
-from sensenet.ir.ops import basic, convolution, core, dense, detection, tabular
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor, TensorType, f32
 from sensenet.pretrained import get_pretrained_network
-from sensenet.signature import Signature
+from sensenet.signature import RescaleType, Signature
 
 
 def node_of(op, *types: TensorType) -> Node:
@@ -132,3 +142,37 @@ def test_costs_of_known_networks(name, numbers, millions):
     if millions:
         counted = sum(multiply_adds(node) for node in network if isinstance(node.op, layers))
         assert round(counted / 1e6) == pytest.approx(millions, rel=0.01)
+
+
+WIDE = f32(1, 3, 100_000, 2)
+SAME = Padding.SAME
+
+WORKING = {
+    "convolution": convolution.Convolution2D(kernel=weights(3, 3, 2, 2), padding=SAME),
+    "strided convolution": convolution.Convolution2D(kernel=weights(3, 3, 2, 2), strides=(2, 2)),
+    "depthwise": convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 2, 4), padding=SAME),
+    "strided depthwise": convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 2, 4), strides=(2, 2)),
+    "separable": convolution.SeparableConvolution2D(
+        depth_kernel=weights(3, 3, 2, 8), point_kernel=weights(1, 1, 16, 1), padding=SAME
+    ),
+    "max pool": convolution.MaxPool2D(pool_size=(2, 3), strides=(1, 1), padding=SAME),
+    "average pool": convolution.AveragePool2D(pool_size=(2, 3), strides=(1, 1), padding=SAME),
+    "nearest": convolution.Upsample2D(size=(2, 2)),
+    "bilinear": convolution.Upsample2D(size=(2, 2), method=convolution.UpsampleMethod.BILINEAR),
+    "rescale": image.Rescale(height=9, width=90_000, method=RescaleType.CROP),
+    "mish": dense.Activation(function=ActivationFunction.MISH),
+}
+
+
+@pytest.mark.parametrize("op", WORKING.values(), ids=WORKING)
+def test_an_op_takes_no_more_memory_than_its_activations_count(op):
+    """A wide image of few rows is the worst case: no part of a row is computed by itself."""
+    source = apply(core.Input(type=WIDE), name="x")
+    graph = Graph.create([source], {"y": apply(op, source.value).value}, Signature())
+    x = floats(*WIDE.shape)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    op.evaluate(x)
+    most = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert most + x.nbytes <= 1.1 * activation_bytes(graph, {"x": WIDE.shape})

@@ -156,8 +156,9 @@ def _parts(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, slice]]:
 def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
     """Σ over i, j of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, m], in channel c · multiplier + m.
 
-    One product for each pixel of the window, over parts of the result that fit into a cache. Where windows
-    lie side by side, a row's columns and channels are taken as one axis: long loops are faster.
+    One product for each pixel of the window, over parts of the result that fit into a cache. If windows
+    lie side by side, a row's columns and channels are taken as one axis, since long loops are faster, unless
+    the kernel, repeated for each column, takes much memory.
     """
     height, width, channels, multiplier = kernel.shape
     filters = channels * multiplier
@@ -165,7 +166,8 @@ def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding)
     x = pad_for_windows(x, (height, width), strides, padding)
     windows = view_windows(x, (height, width), strides)
     batch, rows, columns = windows.shape[:3]
-    row, copies = ((columns * filters,), columns) if strides[1] == 1 else ((columns, filters), 1)
+    joined = strides[1] == 1 and height * width * columns * filters <= BUFFER_ELEMENTS
+    row, copies = ((columns * filters,), columns) if joined else ((columns, filters), 1)
     taps = np.tile(kernel.reshape(height, width, filters), (1, 1, copies))
     result = np.zeros((batch, rows, *row), np.float32)
     for part in _parts(result.shape, CACHED_ELEMENTS):
