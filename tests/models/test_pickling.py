@@ -114,6 +114,13 @@ def test_artifacts_and_saved_ones(engine, tmp_path):
         require_same(pickle.loads(pickle.dumps(again)), model, ROWS)
 
 
+def test_an_artifact_of_weights_alone():
+    """Its file does not run by itself, so the graph goes along."""
+    pytest.importorskip("h5py")
+    model = sensenet.create_model(sensenet.compile(IRIS, "h5"))
+    require_same(pickle.loads(pickle.dumps(model)), model, ROWS)
+
+
 def test_a_saved_model_of_tensorflow_js_by_its_file(tmp_path):
     require("tfjs")
     sensenet.compile(IRIS, "tfjs").save(tmp_path / "model")
