@@ -79,7 +79,7 @@ def test_an_archive_of_python_objects_is_not_loaded(tmp_path):
 
 def test_the_bound_on_memory_is_the_one_that_the_page_states():
     assert DEFAULT_MEMORY_LIMIT == 2 << 30
-    assert "2 GiB beyond what the file weighs; `SENSENET_MEMORY_LIMIT`" in PAGE
+    assert "2 GiB beyond the size of the file; `SENSENET_MEMORY_LIMIT`" in " ".join(PAGE.split())
     layer = {
         "type": "dense",
         "weights": "zeros",
