@@ -370,6 +370,6 @@ def test_an_interruption(monkeypatch, in_directory):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sensenet.cli.compile.compile_targets", interrupt)
+    monkeypatch.setattr("sensenet.cli.compile.compile_request", interrupt)
     assert main(["m.json", "-t", "numpy"]) == 130
     assert [path.name for path in in_directory.iterdir()] == ["m.json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 
 import attrs
@@ -11,7 +12,9 @@ import pytest
 
 import sensenet
 from sensenet.backends import TARGETS, get_target
-from sensenet.compiler.driver import compile_targets
+from sensenet.compiler.driver import compile, compile_targets
+from sensenet.compiler.pipelines import make_executable
+from sensenet.compiler.request import ARGUMENTS, Request
 from sensenet.errors import (
     ArtifactError,
     DocumentError,
@@ -20,6 +23,7 @@ from sensenet.errors import (
     UnknownTargetError,
     UnsupportedOpError,
 )
+from sensenet.frontend import import_graph
 from sensenet.ir.graph import same_graph
 from sensenet.passes import PIPELINES
 from sensenet.signature import NUMERIC_INPUT, PREDICTIONS
@@ -188,6 +192,39 @@ def test_ops_that_the_target_lacks_are_an_error(monkeypatch):
         sensenet.compile(DOCUMENT, "numpy")
     causes = [caught.value, caught.value.__cause__]
     assert any(isinstance(cause, UnsupportedOpError) for cause in causes)
+
+
+def test_a_request_has_the_arguments_of_compile():
+    parameters = inspect.signature(compile).parameters
+    assert parameters.keys() - {"source", "target", "options"} == ARGUMENTS
+    defaults = {name: parameters[name].default for name in ARGUMENTS - {"settings", "observe"}}
+    request = Request(source=DOCUMENT, targets=["numpy", "ir", "numpy"])
+    assert {name: getattr(request, name) for name in defaults} == defaults
+    assert request.targets == ("numpy", "ir")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        request.optimize = 0
+
+
+def test_several_targets_take_the_arguments_of_one():
+    with pytest.raises(UnknownTargetError, match="numpy has no option 'quantise'"):
+        list(compile_targets(DOCUMENT, ["numpy"], optimize=0, quantise=True))
+    with pytest.raises(SettingsError, match="no setting 'threshold'"):
+        compile_targets(DOCUMENT, ["numpy"], settings={"threshold": 1})
+    reports = [artifact.report for artifact in compile_targets(DOCUMENT, ["numpy", "h5"], optimize=2)]
+    assert [(report.target, report.level) for report in reports] == [("numpy", 2), ("h5", 0)]
+
+
+def test_the_interpreter_executes_a_graph_without_an_artifact(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("an artifact was made")
+
+    graph = import_graph(DOCUMENT)
+    target = attrs.evolve(get_target("numpy"), build=refuse, load=refuse)
+    monkeypatch.setattr("sensenet.compiler.pipelines.get_target", lambda _: target)
+    executable = make_executable(graph, "numpy")
+    expected = sensenet.compile(graph, "numpy").graph
+    assert same_graph(executable.graph, expected)
+    assert len(expected.nodes) < len(graph.nodes)
 
 
 @pytest.mark.tensorflow

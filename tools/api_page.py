@@ -218,7 +218,8 @@ SECTIONS = (
         "Compiling",
         "[targets.md](targets.md) has the targets and their options, [ir.md](ir.md) the graph.",
         {
-            "sensenet.compiler.driver": ("compile", "compile_targets", "Source"),
+            "sensenet.compiler.driver": ("compile", "compile_targets"),
+            "sensenet.compiler.request": ("Source",),
             "sensenet.artifact": (
                 "Artifact",
                 "Artifact.files",

@@ -71,8 +71,8 @@ class Target(Generic[AnyOptions]):
     trainable: bool = False
     """Whether its executables hold a `tf.keras.Model` that can be trained and decompiled."""
 
-    interpreted: bool = False
-    """Whether the runtime is the interpreter, so that the graph is all that an executable needs."""
+    execute: Callable[[Graph], Executable] | None = None
+    """Runs a graph of legal nodes without making files: of targets whose runtime needs the graph alone."""
 
     read_graph: Callable[[Path], Graph | None] | None = None
     """Reads the graph that a saved artifact keeps next to what the runtime runs, and loads nothing else."""

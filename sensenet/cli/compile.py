@@ -24,7 +24,8 @@ from sensenet.cli.drawings import draw_instead
 from sensenet.cli.pass_options import choose_passes
 from sensenet.cli.stages import StageWriter
 from sensenet.compiler.documents import as_document
-from sensenet.compiler.driver import IMPORTED, compile_targets
+from sensenet.compiler.driver import IMPORTED, compile_request
+from sensenet.compiler.request import Request
 from sensenet.errors import UnknownPassError
 from sensenet.files.writing import make_directory, require_free
 from sensenet.frontend.strip import strip_weights
@@ -106,9 +107,9 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             stack.callback(writer.close)
             observers.append(writer)
         show(f"reading {options.model}")
-        artifacts = compile_targets(
-            _source(options),
-            tuple(outputs),
+        request = Request(
+            source=_source(options),
+            targets=tuple(outputs),
             settings=dict(options.settings),
             weights=options.weights,
             optimize=options.level,
@@ -117,11 +118,11 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             rows=rows,
             calibration=options.calibration or (),
             observe=_observe_all(observers),
-            **dict(options.options),
+            options=dict(options.options),
         )
         finished = [
             (artifact, _write(artifact, outputs[artifact.target], options.force))
-            for artifact in draw_instead(artifacts, options.form)
+            for artifact in draw_instead(compile_request(request), options.form)
         ]
     for note in dict.fromkeys(note for artifact, _ in finished for note in artifact.report.notes):
         command_line.print_note(note)

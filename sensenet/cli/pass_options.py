@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sensenet.compiler.driver import DEFAULT_LEVEL
+from sensenet.compiler.request import DEFAULT_LEVEL
 from sensenet.errors import UnknownPassError
 from sensenet.passes import PIPELINES
 from sensenet.passes.infrastructure.rules import Pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from sensenet.compiler.driver import Source, compile, compile_targets
+from sensenet.compiler.driver import compile, compile_targets
+from sensenet.compiler.request import Source
 
 __all__ = ["Source", "compile", "compile_targets"]

@@ -4,42 +4,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
+from attrs import frozen
 
 from sensenet.artifact import Artifact, Report
 from sensenet.backends import DEFAULT_TARGET, get_target
 from sensenet.backends.keras.h5 import load_weights
+from sensenet.backends.options import Options
 from sensenet.backends.target import Target
 from sensenet.compiler.documents import import_document
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import Pipeline, Rewritten, choose_pipeline, lower, optimize_graph
+from sensenet.compiler.request import DEFAULT_LEVEL, Request, Source, make_request
 from sensenet.compiler.sources import find_target, read_saved_graph
 from sensenet.compiler.verify.verification import Check, given_checks, measure, verify_artifact
-from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
+from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.graph import Graph
-from sensenet.ir.legality import require_legal
 from sensenet.limits import memory_errors_reported
-from sensenet.passes import PIPELINES
-from sensenet.passes.infrastructure.manager import Observer, run_passes
+from sensenet.passes.infrastructure.manager import Observer
 from sensenet.passes.infrastructure.rules import Pass
-from sensenet.passes.infrastructure.selection import select_passes
 from sensenet.runtime.row_files import read_rows
-from sensenet.settings import Settings, ensure_settings
-
-DEFAULT_LEVEL = 2
+from sensenet.settings import Settings
 
 IMPORTED = "imported"
 """The name of the first stage; each later stage has the name of the pass that made it."""
 
 CALIBRATION = "calibration"
 """The option by which a target gets the inputs that calibration rows are encoded as."""
-
-Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
-"""A BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a pretrained
-network, or a graph or its file."""
 
 
 def compile(
@@ -82,9 +76,9 @@ def compile(
     that is not installed. All of them are SensenetErrors.
     """
     with memory_errors_reported():
-        (artifact,) = compile_targets(
-            source,
-            (target,),
+        request = Request(
+            source=source,
+            targets=(target,),
             settings=settings,
             weights=weights,
             optimize=optimize,
@@ -93,98 +87,69 @@ def compile(
             rows=rows,
             calibration=calibration,
             observe=observe,
-            **options,
+            options=options,
         )
+        (artifact,) = compile_request(request)
     return artifact
 
 
-def compile_targets(
-    source: Source,
-    targets: Sequence[str],
-    *,
-    settings: Settings | Mapping[str, Any] | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    optimize: int = DEFAULT_LEVEL,
-    passes: Sequence[str] | None = None,
-    verify: bool = False,
-    rows: Sequence[Any] = (),
-    calibration: Sequence[Any] | str | os.PathLike[str] = (),
-    observe: Observer = lambda _stage, _graph: None,
-    **options: Any,
-) -> Iterator[Artifact]:
-    """As `compile`, for several targets, which take the same options: one artifact after the other.
+def compile_targets(source: Source, targets: Sequence[str], **arguments: Any) -> Iterator[Artifact]:
+    """As `compile`, for several targets: one artifact after the other.
 
-    The source is read once, and optimized once by each sequence of passes that the targets are made with.
+    `arguments` are the keyword arguments of `compile`; all targets take the same options. The source is read
+    once, and optimized once by each sequence of passes that the targets are made with.
     """
-    chosen = {name: get_target(name) for name in targets}
-    for target in chosen.values():
-        target.read_options(options)  # now, not after all the work
-    levels = {name: choose_level(target, optimize) for name, target in chosen.items()}
-    pipelines = {name: choose_passes(target, levels[name], passes) for name, target in chosen.items()}
-    start = time.perf_counter()
-    for name, target in chosen.items():
-        if target.level is not None:
-            _require_unoptimized(source, name)
-    imported = _read(source, settings, weights)
-    frontend_seconds = time.perf_counter() - start
-    observe(IMPORTED, imported)
-    optimized = {
-        pipeline: run_passes(imported, pipeline, observe) for pipeline in dict.fromkeys(pipelines.values())
-    }
-    notes: list[str] = []
-    checks = _calibration_checks(imported, calibration, notes.append)
-    if checks:
-        options = {**options, CALIBRATION: [check.inputs for check in checks]}
-    for name, target in chosen.items():
-        graph, records = optimized[pipelines[name]]
-        told = observe if len(chosen) == 1 else _observe_for(name, observe)
-        graph, last = run_passes(graph, lowering_passes(target), told, known=graph.nodes)
-        require_legal(graph, target.legal(), f"the target {name}")
+    return compile_request(make_request(source, targets, arguments))
+
+
+def compile_request(request: Request) -> Iterator[Artifact]:
+    """Yield the artifact of each target; raises as `compile` does."""
+    pipelines = _choose_pipelines(request)
+    begun = time.perf_counter()
+    imported = _read_graph(request, pipelines)
+    frontend_seconds = time.perf_counter() - begun
+    request.observe(IMPORTED, imported)
+    optimized = _optimize(imported, pipelines, request.observe)
+    calibration = _read_calibration(imported, request.calibration)
+    for pipeline in pipelines:
+        target = pipeline.target
+        lowered = lower(optimized[pipeline.passes], target, _observer_of(request, target))
         report = Report(
-            target=name,
-            level=levels[name],
+            target=target.name,
+            level=pipeline.level,
             frontend_seconds=frontend_seconds,
-            passes=(*records, *last),
-            notes=tuple(notes),
+            passes=lowered.records,
+            notes=calibration.notes,
         )
-        begun = time.perf_counter()
-        target_options = target.read_options(options)
-        artifact = target.build(graph, report, target_options)
-        report = attrs.evolve(report, backend_seconds=time.perf_counter() - begun)
-        if verify:
-            outcome = verify_artifact(artifact, imported, rows, rounding=target_options.rounding)
-            report = attrs.evolve(report, verification=outcome)
-        elif checks:
-            report = attrs.evolve(report, verification=measure(target.load(artifact), checks))
-        yield attrs.evolve(artifact, report=report)
+        options = target.read_options({**request.options, **calibration.options})
+        artifact = _build(lowered.graph, report, target, options)
+        yield _check(artifact, target, imported, request, calibration)
 
 
-def _observe_for(target: str, observe: Observer) -> Observer:
-    """An observer that hears for which of several targets a stage is."""
-    return lambda stage, graph: observe(f"{stage}-{target}", graph)
+def _choose_pipelines(request: Request) -> list[Pipeline]:
+    """Return the passes for each target; raises UnknownTargetError for an unknown option, before all work."""
+    pipelines = [
+        choose_pipeline(get_target(name), request.optimize, request.passes) for name in request.targets
+    ]
+    for pipeline in pipelines:
+        pipeline.target.read_options(request.options)
+    return pipelines
 
 
-def _calibration_checks(
-    imported: Graph, calibration: Sequence[Any] | str | os.PathLike[str], note: Callable[[str], None]
-) -> list[Check]:
-    """Return rows, or those of a file or folder, as inputs and expected answers; raises InputError."""
-    if isinstance(calibration, str | os.PathLike):
-        calibration = read_rows(os.fspath(calibration), note)
-    return given_checks(imported, calibration) if len(calibration) else []
-
-
-def choose_level(target: Target[Any], wanted: int) -> int:
-    """Return the wanted level, or the target's only one; raises UnknownTargetError for an unknown level."""
-    if wanted not in PIPELINES:
-        levels = ", ".join(map(str, PIPELINES))
-        raise UnknownTargetError(f"there is no optimization level {wanted!r}; there are: {levels}")
-    return wanted if target.level is None else target.level
-
-
-def choose_passes(target: Target[Any], level: int, names: Sequence[str] | None) -> tuple[Pass, ...]:
-    """Return the passes of those names, or the level's; a target with only one level has those of that."""
-    chosen = select_passes(level, names)
-    return chosen if target.level is None else PIPELINES[target.level]
+def _read_graph(request: Request, pipelines: Sequence[Pipeline]) -> Graph:
+    """Return the graph of the source, with the weights of the file if one is given."""
+    source, settings, weights = request.source, request.settings, request.weights
+    for pipeline in pipelines:
+        if pipeline.target.level is not None:
+            _require_unoptimized(source, pipeline.target.name)
+    graph = source if isinstance(source, Graph) else read_saved_graph(source)
+    if graph is None:
+        return import_document(source, settings, weights).graph
+    if settings.given():
+        raise SettingsError(
+            f"a graph keeps the settings that it was made with; it takes no {', '.join(settings.given())}"
+        )
+    return graph if weights is None else load_weights(graph, Path(weights))
 
 
 def _require_unoptimized(source: Source, target: str) -> None:
@@ -196,17 +161,60 @@ def _require_unoptimized(source: Source, target: str) -> None:
         )
 
 
-def _read(
-    source: Source,
-    settings: Settings | Mapping[str, Any] | None,
-    weights: str | os.PathLike[str] | None,
-) -> Graph:
-    given = ensure_settings(settings)
-    graph = source if isinstance(source, Graph) else read_saved_graph(source)
-    if graph is None:
-        return import_document(source, given, weights).graph
-    if given.given():
-        raise SettingsError(
-            f"a graph keeps the settings that it was made with; it takes no {', '.join(given.given())}"
-        )
-    return graph if weights is None else load_weights(graph, Path(weights))
+def _optimize(
+    imported: Graph, pipelines: Sequence[Pipeline], observe: Observer
+) -> Mapping[tuple[Pass, ...], Rewritten]:
+    """Return the graph as each sequence of passes leaves it."""
+    sequences = dict.fromkeys(pipeline.passes for pipeline in pipelines)
+    return {passes: optimize_graph(imported, passes, observe) for passes in sequences}
+
+
+@frozen(kw_only=True)
+class _Calibration:
+    """What int8 chooses its scales from: inputs and expected answers; and notes on files passed over."""
+
+    checks: Sequence[Check] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The option of the target that holds the inputs, if there are any."""
+        return {CALIBRATION: [check.inputs for check in self.checks]} if self.checks else {}
+
+
+def _read_calibration(imported: Graph, rows: Sequence[Any] | str | os.PathLike[str]) -> _Calibration:
+    """Return what is in rows, or in a file or folder of them; raises InputError."""
+    notes: list[str] = []
+    if isinstance(rows, str | os.PathLike):
+        rows = read_rows(os.fspath(rows), notes.append)
+    checks = given_checks(imported, rows) if len(rows) else ()
+    return _Calibration(checks=checks, notes=tuple(notes))
+
+
+def _observer_of(request: Request, target: Target[Any]) -> Observer:
+    """Return the observer of a target's lowering; if there are several targets, it names them in stages."""
+    if len(request.targets) == 1:
+        return request.observe
+    return lambda stage, graph: request.observe(f"{stage}-{target.name}", graph)
+
+
+def _build(graph: Graph, report: Report, target: Target[Any], options: Options) -> Artifact:
+    """Return the artifact, with a report of the time that it took."""
+    begun = time.perf_counter()
+    artifact = target.build(graph, report, options)
+    seconds = time.perf_counter() - begun
+    return attrs.evolve(artifact, report=attrs.evolve(report, backend_seconds=seconds))
+
+
+def _check(
+    artifact: Artifact, target: Target[Any], imported: Graph, request: Request, calibration: _Calibration
+) -> Artifact:
+    """Return the artifact with what running it showed, if it is to be verified or was calibrated."""
+    if request.verify:
+        rounding = target.read_options(request.options).rounding
+        outcome = verify_artifact(artifact, imported, request.rows, rounding=rounding)
+    elif calibration.checks:
+        outcome = measure(target.load(artifact), calibration.checks)
+    else:
+        return artifact
+    return attrs.evolve(artifact, report=attrs.evolve(artifact.report, verification=outcome))

@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from sensenet.artifact import Executable
-from sensenet.backends import Targets, get_target
-from sensenet.compiler.driver import compile
+from sensenet.backends import Targets
+from sensenet.compiler.pipelines import make_executable
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
@@ -71,9 +71,9 @@ def run_graph(graph: Graph, engine: str | None = None) -> Executable:
     require_activations(graph)
     chosen = engine or choose_engine(graph)
     if engine or chosen == INTERPRETER:
-        run: Run = _make_run(graph, chosen)
+        run: Run = make_executable(graph, chosen).run
     else:
-        run = _LateRun(lambda: _make_run(graph, chosen))
+        run = _LateRun(lambda: make_executable(graph, chosen).run)
     return Executable(
         signature=graph.signature,
         run=run,
@@ -88,10 +88,6 @@ def run_imported(graph: Graph, engine: str | None = None) -> Executable:
     return attrs.evolve(
         run_graph(graph, engine), as_imported=True, remake=lambda: (run_imported, (graph, engine))
     )
-
-
-def _make_run(graph: Graph, engine: str) -> Run:
-    return get_target(engine).load(compile(graph, engine)).run
 
 
 class _LateRun:

@@ -240,7 +240,7 @@ def test_a_rule_that_loops_is_found():
         return apply(Activation(function=function), *node.inputs, name=node.name).value
 
     culprit, smallest = bisect(import_graph(legacy_network()), (rewriting_pass("loop", flip),))
-    assert "flip does not come to an end" in culprit.outcome.message
+    assert "flip does not terminate" in culprit.outcome.message
     assert ops_of(smallest.graph) == ["input", "activation"]
 
 

@@ -18,6 +18,7 @@ import pytest
 from support.documents import ROW, detector, image, typed
 
 import sensenet
+from sensenet.artifact import Executable
 from sensenet.backends import TARGETS
 from sensenet.errors import ArtifactError, MissingPackageError, UnknownTargetError
 from sensenet.frontend import import_graph
@@ -126,9 +127,10 @@ def test_a_chosen_engine_is_made_at_the_first_call(heavy, monkeypatch):
 
     def make(graph, engine):
         made.append(engine)
-        return lambda inputs: {"predictions": np.zeros((1, 2), np.float32)}
+        answers = {"predictions": np.zeros((1, 2), np.float32)}
+        return Executable(signature=graph.signature, run=lambda inputs: answers)
 
-    monkeypatch.setattr(engines, "_make_run", make)
+    monkeypatch.setattr(engines, "make_executable", make)
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: True)
     executable = run_graph(import_graph(image()))
     assert (executable.engine, made) == ("tflite", [])

@@ -99,6 +99,6 @@ TARGET = Target(
     load=load,
     open=open,
     recognizes=lambda _, head: head.startswith(HEADER.encode()),
-    interpreted=True,
+    execute=make_executable,
     list_files=list_files,
 )

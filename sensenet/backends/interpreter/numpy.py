@@ -67,5 +67,5 @@ TARGET = Target(
     load=load,
     open=open,
     recognizes=recognizes,
-    interpreted=True,
+    execute=make_executable,
 )

@@ -267,6 +267,6 @@ TARGET = Target(
     recognizes=lambda _, head: head.startswith(FILE_START),
     runs=False,
     level=0,
-    interpreted=True,
+    execute=make_executable,
     load_weights=load_weights,
 )
