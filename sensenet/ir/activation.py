@@ -19,50 +19,6 @@ SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 
 
-class ActivationFunction(enum.Enum):
-    """An activation function; `value` is its name."""
-
-    LINEAR = "linear"
-    RELU = "relu"
-    RELU6 = "relu6"
-    LEAKY_RELU = "leaky_relu"
-    MISH = "mish"
-    TANH = "tanh"
-    SIGMOID = "sigmoid"
-    SOFTMAX = "softmax"
-    LOG_SOFTMAX = "log_softmax"
-    SOFTPLUS = "softplus"
-    SOFTSIGN = "softsign"
-    ELU = "elu"
-    SELU = "selu"
-    GELU = "gelu"
-    SWISH = "swish"
-    EXPONENTIAL = "exponential"
-    HARD_SIGMOID = "hard_sigmoid"
-
-    def __call__(self, x: Array) -> Array:
-        """The function's value in float32; overflow gives infinity, as in every target."""
-        return _FUNCTIONS[self](x)
-
-    @property
-    def elementwise(self) -> bool:
-        """Whether each result depends on one element alone (softmax's does not)."""
-        return self not in (ActivationFunction.SOFTMAX, ActivationFunction.LOG_SOFTMAX)
-
-
-ALIASES = {"identity": ActivationFunction.LINEAR, "silu": ActivationFunction.SWISH}
-"""Other names that documents use."""
-
-
-def activation_function(name: str | None) -> ActivationFunction | None:
-    """The function that a document means by a name; absent and null mean linear. None if there is none."""
-    if name is None:
-        return ActivationFunction.LINEAR
-    if name in ALIASES:
-        return ALIASES[name]
-    return next((function for function in ActivationFunction if function.value == name), None)
-
-
 def _below_maximum(x: Array) -> Array:
     """x - max(x) along the last axis, so that no exponential overflows."""
     result: Array = x - np.maximum.reduce(x, axis=-1, keepdims=True, initial=-np.inf)
@@ -124,24 +80,68 @@ def _gelu(x: Array) -> Array:
     return result
 
 
-_FUNCTIONS: dict[ActivationFunction, Callable[[Array], Array]] = {
-    ActivationFunction.LINEAR: lambda x: x,
-    ActivationFunction.RELU: lambda x: np.maximum(x, np.float32(0)),
-    ActivationFunction.RELU6: lambda x: np.minimum(np.maximum(x, np.float32(0)), np.float32(6)),
-    ActivationFunction.LEAKY_RELU: lambda x: np.maximum(x, x * np.float32(LEAKY_RELU_SLOPE)),
-    ActivationFunction.MISH: lambda x: x * np.tanh(_softplus(x)),
-    ActivationFunction.TANH: np.tanh,
-    ActivationFunction.SIGMOID: _sigmoid,
-    ActivationFunction.SOFTMAX: _softmax,
-    ActivationFunction.LOG_SOFTMAX: _log_softmax,
-    ActivationFunction.SOFTPLUS: _softplus,
-    ActivationFunction.SOFTSIGN: lambda x: x / (np.abs(x) + np.float32(1)),
-    ActivationFunction.ELU: _elu,
-    ActivationFunction.SELU: _selu,
-    ActivationFunction.GELU: _gelu,
-    ActivationFunction.SWISH: lambda x: x * _sigmoid(x),
-    ActivationFunction.EXPONENTIAL: np.exp,
-    ActivationFunction.HARD_SIGMOID: lambda x: np.clip(
-        x * np.float32(0.2) + np.float32(0.5), np.float32(0), np.float32(1)
-    ),
-}
+def _hard_sigmoid(x: Array) -> Array:
+    result: Array = np.clip(x * np.float32(0.2) + np.float32(0.5), np.float32(0), np.float32(1))
+    return result
+
+
+class ActivationFunction(enum.Enum):
+    """An activation function, declared in one line; `value` is its name.
+
+    That is what documents and the text form call it. `compute` is the function in NumPy, `aliases` are other
+    names in documents, and `elementwise` says whether each result depends on one element alone.
+
+    A target that lacks a function gets a formula: `FORMULAS` in `sensenet.passes.lowering.activations`.
+    """
+
+    _value_: str
+    compute: Callable[[Array], Array]
+    aliases: tuple[str, ...]
+    elementwise: bool
+
+    def __new__(
+        cls,
+        name: str,
+        compute: Callable[[Array], Array],
+        aliases: tuple[str, ...] = (),
+        elementwise: bool = True,
+    ) -> ActivationFunction:
+        function = object.__new__(cls)
+        function._value_ = name
+        function.compute, function.aliases, function.elementwise = compute, aliases, elementwise
+        return function
+
+    LINEAR = "linear", lambda x: x, ("identity",)
+    RELU = "relu", lambda x: np.maximum(x, np.float32(0))
+    RELU6 = "relu6", lambda x: np.minimum(np.maximum(x, np.float32(0)), np.float32(6))
+    LEAKY_RELU = "leaky_relu", lambda x: np.maximum(x, x * np.float32(LEAKY_RELU_SLOPE))
+    MISH = "mish", lambda x: x * np.tanh(_softplus(x))
+    TANH = "tanh", np.tanh
+    SIGMOID = "sigmoid", _sigmoid
+    SOFTMAX = "softmax", _softmax, (), False
+    LOG_SOFTMAX = "log_softmax", _log_softmax, (), False
+    SOFTPLUS = "softplus", _softplus
+    SOFTSIGN = "softsign", lambda x: x / (np.abs(x) + np.float32(1))
+    ELU = "elu", _elu
+    SELU = "selu", _selu
+    GELU = "gelu", _gelu
+    SWISH = "swish", lambda x: x * _sigmoid(x), ("silu",)
+    EXPONENTIAL = "exponential", np.exp
+    HARD_SIGMOID = "hard_sigmoid", _hard_sigmoid
+
+    def __call__(self, x: Array) -> Array:
+        """Return the function's value in float32; overflow gives infinity, as in every target."""
+        return self.compute(x)
+
+
+ALIASES = {alias: function for function in ActivationFunction for alias in function.aliases}
+"""Other names that documents use."""
+
+
+def activation_function(name: str | None) -> ActivationFunction | None:
+    """Return the function that a document means by a name, or None; absent and null mean linear."""
+    if name is None:
+        return ActivationFunction.LINEAR
+    if name in ALIASES:
+        return ALIASES[name]
+    return next((function for function in ActivationFunction if function.value == name), None)

@@ -41,7 +41,11 @@ def call(function: ActivationFunction, *values: float) -> np.ndarray:
 
 
 def test_every_function_is_tested():
-    assert set(SCALARS) == set(AT_INFINITY) == {function for function in F if function.elementwise}
+    elementwise = {function for function in F if function.elementwise}
+    assert set(SCALARS) == elementwise, (
+        "SCALARS of tests/support/activation_references.py lacks one, or has more"
+    )
+    assert set(AT_INFINITY) == elementwise, "AT_INFINITY of this file lacks one, or has more"
 
 
 @pytest.mark.parametrize("function", SCALARS, ids=lambda function: function.value)

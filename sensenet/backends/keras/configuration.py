@@ -14,11 +14,11 @@ from typing import Any
 
 from attrs import frozen
 
+from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, KERAS_ACTIVATIONS
 from sensenet.backends.keras.calls import RefusalError, clean_call, clean_nodes, describe, plain, text
 from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
 from sensenet.backends.keras.portable import put_signature_back, require_carried
-from sensenet.backends.keras.stock import NAMED, OPERATIONS
-from sensenet.backends.keras.table import KERAS_ACTIVATIONS
+from sensenet.backends.keras.stock import OPERATIONS
 from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
 
@@ -99,7 +99,7 @@ OPTIONAL_KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
 }
 """By the end of a member's name: the module of its value's class, and the classes allowed."""
 
-ACTIVATIONS = frozenset(function.value for function in KERAS_ACTIVATIONS | NAMED.keys()) | {"silu"}
+ACTIVATIONS = frozenset(function.value for function in KERAS_ACTIVATIONS | KERAS_3_ACTIVATIONS) | {"silu"}
 """Keras' names of activations; silu is what Keras 3 calls swish."""
 
 OWN_ACTIVATIONS = frozenset(f"{PACKAGE}>{PACKAGE}_{function.value}" for function in ActivationFunction)

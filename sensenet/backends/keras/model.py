@@ -10,8 +10,9 @@ import attrs
 import numpy as np
 from attrs import frozen
 
+from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, is_formula
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
-from sensenet.backends.keras.stock import ACTIVATIONS, NAMED, express, make_stock_layer
+from sensenet.backends.keras.stock import express, make_stock_layer
 from sensenet.backends.keras.table import MAKERS
 from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.recursion import deep_recursion
@@ -136,7 +137,7 @@ class _Builder:
             operands = [self.constants.get(value) for value in node.inputs]
             return self.add_operations(node.op, operands, tensors, name)
         function = getattr(op, "activation", ActivationFunction.LINEAR)
-        if self.making.stock and function in NAMED:
+        if self.making.stock and function in KERAS_3_ACTIVATIONS:
             made.layer.activation = self.keras.activations.get(function.value)
         results = [made.layer(_one_or_list(tensors))]
         made.layer.set_weights(list(made.weights))
@@ -150,7 +151,7 @@ class _Builder:
         Not at level 0: h5 files are matched with layers by depth.
         """
         function = getattr(node.op, "activation", None)
-        return self.making.stock and self.making.level > 0 and function in ACTIVATIONS
+        return self.making.stock and self.making.level > 0 and is_formula(function)
 
     def activate(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
         """The results of a layer, activated if its activation comes after it."""

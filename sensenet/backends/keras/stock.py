@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
+from sensenet.backends.keras.activation import is_formula
+from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, dense, image, tabular
+from sensenet.ir.ops import basic, dense, elementwise, image, tabular
+from sensenet.passes.lowering.activations import FORMULAS
 from sensenet.signature import RescaleType
 
 NUMPY = "keras.src.ops.numpy"
@@ -54,9 +56,6 @@ OPERATIONS: Mapping[str, str] = {
     "Resize": "keras.src.ops.image",
 }
 """The operations that are written, by class, and the modules that Keras saves them with."""
-
-ALMOST_ONE = 20.0
-"""From here on tanh(softplus(x)) is 1 in float32."""
 
 
 @frozen(eq=False)
@@ -144,41 +143,26 @@ def _rescale(op: Any, x: Any) -> Call | None:
     return call("Resize", x, size=size, interpolation="nearest", data_format="channels_last")
 
 
-def _leaky_relu(x: Any) -> Call:
-    return call("Maximum", call("Multiply", x, _number(LEAKY_RELU_SLOPE)), x)
-
-
-def _mish(x: Any) -> Call:
-    """x · tanh(softplus x) = x · w / (w + 2), where w = n·(n + 2) and n = e^x."""
-    n = call("Exp", call("Minimum", x, _number(ALMOST_ONE)))
-    w = call("Multiply", n, call("Add", n, _number(2)))
-    return call("Multiply", x, call("Divide", w, call("Add", w, _number(2))))
-
-
-def _hard_sigmoid(x: Any) -> Call:
-    """clip(0.2·x + 0.5, 0, 1)."""
-    scaled = call("Add", call("Multiply", x, _number(1.2)), _number(3))
-    return call("Multiply", call("Relu6", scaled), _number(1 / 6))
-
-
-ACTIVATIONS: Mapping[ActivationFunction, Callable[[Any], Call]] = {
-    ActivationFunction.LEAKY_RELU: _leaky_relu,
-    ActivationFunction.MISH: _mish,
-    ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
-}
-"""The functions that Keras does not have with the same formula, or that TensorFlow fuses wrongly."""
-
-
-NAMED: Mapping[ActivationFunction, Callable[[Any], Call]] = {
+OPERATIONS_OF_FUNCTIONS: Mapping[ActivationFunction, Callable[[Any], Call]] = {
     ActivationFunction.RELU6: lambda x: call("Relu6", x),
     ActivationFunction.LOG_SOFTMAX: lambda x: call("LogSoftmax", x, axis=-1),
 }
-"""The activation functions that Keras 3 has under the same name, and Keras 2 has not."""
+"""The activation functions of Keras 3 alone. It has layers for those that Keras 2 has too."""
 
 
 def _activation(op: Any, x: Any) -> Call | None:
-    function = {**ACTIVATIONS, **NAMED}.get(op.function)
-    return function(x) if function else None
+    """Return Keras' operation, or the formula of a function that Keras lacks; None for any other."""
+    if op.function in OPERATIONS_OF_FUNCTIONS:
+        return OPERATIONS_OF_FUNCTIONS[op.function](x)
+    formula = FORMULAS.get(op.function) if is_formula(op.function) else None
+    return formula(_express_part, x) if formula else None
+
+
+def _express_part(op: Op, *operands: Any) -> Call | None:
+    """Return an op of a formula, on calls and numbers; None if Keras lacks it or one that it reads."""
+    if any(operand is None for operand in operands):
+        return None
+    return express(op, [_number(each) if isinstance(each, float) else each for each in operands])
 
 
 def _elementwise(name: str) -> Callable[..., Call]:
@@ -198,6 +182,7 @@ EXPRESSIONS: Mapping[type[Op], Callable[..., Any]] = {
     basic.Maximum: _elementwise("Maximum"),
     basic.Minimum: _elementwise("Minimum"),
     basic.Equal: _elementwise("Equal"),
+    elementwise.Exp: _elementwise("Exp"),
     basic.LessEqual: _elementwise("LessEqual"),
     basic.Greater: _elementwise("Greater"),
     basic.Select: _elementwise("Where"),

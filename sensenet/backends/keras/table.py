@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
+from sensenet.backends.keras.activation import KERAS_ACTIVATIONS
 from sensenet.backends.keras.layers import make_layer_classes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node
@@ -15,29 +16,6 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, dense
 from sensenet.ir.ops.dense import DropoutKind
 from sensenet.ir.types import Array, DType, Tensor
-
-KERAS_ACTIVATIONS = frozenset(
-    {
-        ActivationFunction.LINEAR,
-        ActivationFunction.RELU,
-        ActivationFunction.TANH,
-        ActivationFunction.SIGMOID,
-        ActivationFunction.SOFTMAX,
-        ActivationFunction.SOFTPLUS,
-        ActivationFunction.SOFTSIGN,
-        ActivationFunction.ELU,
-        ActivationFunction.SELU,
-        ActivationFunction.GELU,
-        ActivationFunction.SWISH,
-        ActivationFunction.EXPONENTIAL,
-    }
-)
-"""Those that Keras 2 and 3 have under the same name with the same formula.
-
-Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), mish
-(TensorFlow recognizes it, and fuses it with what is before it into ops that not every build has). For relu6
-and log_softmax, which only Keras 3 has, see `stock`.
-"""
 
 
 @frozen(kw_only=True)

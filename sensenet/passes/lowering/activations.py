@@ -26,6 +26,7 @@ and TensorFlow.js:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from attrs import evolve
 
@@ -55,6 +56,10 @@ RELU, RELU6, ELU, SIGMOID = (
 )
 
 
+Make = Callable[..., Any]
+"""`make(op, *operands)` applies an op to values and numbers: a `Maker`, or what does so outside of graphs."""
+
+
 def split_activation(node: Node, _: Uses) -> Value | None:
     """Return the layer without its activation, followed by the activation as an op."""
     op = node.op
@@ -76,47 +81,47 @@ def lower_activation(node: Node, _: Uses) -> Value | None:
     return None if formula is None else named(formula(Maker(node.name), x), node.name)
 
 
-def _leaky_relu(make: Maker, x: Value) -> Value:
+def _leaky_relu(make: Make, x: Any) -> Any:
     return make(Maximum(), make(Multiply(), x, LEAKY_RELU_SLOPE), x)
 
 
-def _mish(make: Maker, x: Value) -> Value:
+def _mish(make: Make, x: Any) -> Any:
     n = make(Exp(), make(Minimum(), x, ALMOST_ONE))
     w = make(Multiply(), n, make(Add(), n, 2.0))
     return make(Multiply(), x, make(Divide(), w, make(Add(), w, 2.0)))
 
 
-def _softplus(make: Maker, x: Value) -> Value:
+def _softplus(make: Make, x: Any) -> Any:
     small = make(Exp(), make(Negate(), make(Absolute(), x)))
     return make(Add(), make(RELU, x), make(Log(), make(Add(), small, 1.0)))
 
 
-def _softsign(make: Maker, x: Value) -> Value:
+def _softsign(make: Make, x: Any) -> Any:
     return make(Divide(), x, make(Add(), make(Absolute(), x), 1.0))
 
 
-def _selu(make: Maker, x: Value) -> Value:
+def _selu(make: Make, x: Any) -> Any:
     negative = make(ELU, make(Negate(), make(RELU, make(Negate(), x))))
     return make(Multiply(), make(Add(), make(RELU, x), make(Multiply(), negative, SELU_ALPHA)), SELU_SCALE)
 
 
-def _swish(make: Maker, x: Value) -> Value:
+def _swish(make: Make, x: Any) -> Any:
     return make(Multiply(), x, make(SIGMOID, x))
 
 
-def _bounded_sigmoid(make: Maker, x: Value) -> Value:
+def _bounded_sigmoid(make: Make, x: Any) -> Any:
     return make(SIGMOID, make(Minimum(), make(Maximum(), x, -LARGE), LARGE))
 
 
-def _exponential(make: Maker, x: Value) -> Value:
+def _exponential(make: Make, x: Any) -> Any:
     return make(Select(), make(Equal(), x, x), make(Exp(), x), x)
 
 
-def _hard_sigmoid(make: Maker, x: Value) -> Value:
+def _hard_sigmoid(make: Make, x: Any) -> Any:
     return make(Multiply(), make(RELU6, make(Add(), make(Multiply(), x, 1.2), 3.0)), 1.0 / 6.0)
 
 
-FORMULAS: Mapping[ActivationFunction, Callable[[Maker, Value], Value]] = {
+FORMULAS: Mapping[ActivationFunction, Callable[[Make, Any], Any]] = {
     ActivationFunction.LEAKY_RELU: _leaky_relu,
     ActivationFunction.MISH: _mish,
     ActivationFunction.SOFTPLUS: _softplus,
@@ -127,4 +132,4 @@ FORMULAS: Mapping[ActivationFunction, Callable[[Maker, Value], Value]] = {
     ActivationFunction.EXPONENTIAL: _exponential,
     ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
 }
-"""The functions that are lowered to several ops."""
+"""The functions that are lowered to several ops, for each target that has no op of that name."""
