@@ -115,8 +115,8 @@ def test_predictions_are_written_whole_or_not_at_all(capsys, tmp_path):
         ("petal width\n", "no rows"),
         ("petal widht\n1\n", "petal width"),
         ("petal width,petal width\n1,2\n", "twice"),
-        ("petal width\n1,2\n", "line 2: 2 cells"),
-        ('petal width\n"1\n', "not CSV"),
+        ("petal width\n1,2\n", "line 2: found 2 cells"),
+        ('petal width\n"1\n', "invalid CSV"),
     ],
 )
 def test_faults_of_the_file_are_told_in_one_line(capsys, tmp_path, text, told):
@@ -162,7 +162,7 @@ def test_a_detector_prints_a_line_a_image_and_draws(capsys, saved, tmp_path):
     assert (before != after).any()
     code, _, err = run(capsys, model, image_path, "--draw", drawing, *threshold)
     assert code == 1
-    assert "exists already" in err
+    assert "already exists" in err
 
 
 def test_a_image_that_cannot_be_read_does_not_stop_the_others(capsys, saved, tmp_path):

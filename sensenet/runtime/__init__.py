@@ -1,1 +1,1 @@
-"""From rows to tensors and from tensors to answers: cells, images, engines, detections."""
+"""Encodes rows and images as tensors, and decodes tensors to answers."""

@@ -1,4 +1,4 @@
-"""Single values as dicts, data frames and CSV files hold them: which are missing, and the text of the others.
+"""Single values of dicts, data frames and CSV files: which are missing, and the text of the others.
 
 | value | meaning |
 |---|---|
@@ -25,16 +25,16 @@ Cells = list[Any] | Array
 """A column: a list, or a 1-D array."""
 
 CellReader = Callable[[Cells], Cells]
-"""Makes cells of the values in a column; raises InputError naming the row and the column of a bad one."""
+"""Converts the values of a column to cells; raises InputError naming the row and column of a bad value."""
 
 INTEGER_SIZED = "?bBhHiIlLqQefd"
-"""The dtypes of numbers whose bits make an integer: all but the longest floats."""
+"""The dtypes of numbers with as many bits as an integer dtype: all but the longest floats."""
 
 HAVE_TEXT = (
     *(str, int, float, decimal.Decimal, fractions.Fraction, datetime.date),
     *(np.bool_, np.integer, np.floating),
 )
-"""Types whose `str` is what people write. A date with a time is excluded: it is written in many ways."""
+"""Types whose `str` is the usual text. A date with a time is excluded: it is written in many ways."""
 
 INEXACT = (float, np.floating, decimal.Decimal)
 """Types of numbers that may be written with more digits than they need: 1.0, 1.50."""
@@ -43,7 +43,7 @@ MOST_EXACT = 2**53
 """Floats of this size and more may be several integers."""
 
 MOST_DIGITS = 40
-"""A Decimal may have millions."""
+"""The most digits of a number: a Decimal may have millions."""
 
 WHOLE = re.compile(r"[-+]?\d+\.0+")
 NAN = re.compile(r"\s*[-+]?nan\s*", re.IGNORECASE)
@@ -53,7 +53,7 @@ LONGEST_TEXT = 60
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN, or what NumPy or pandas use for a missing one."""
+    """Return whether a value is None, NaN, or a missing value of NumPy or pandas."""
     if value is None or isinstance(value, str | int):
         return value is None
     if isinstance(value, float):
@@ -71,7 +71,7 @@ def is_missing(value: Any) -> bool:
 
 
 def is_missing_number(value: Any) -> bool:
-    """Whether a value is missing, or the text of NaN, which `float` would read as a number."""
+    """Return whether a value is missing, or the text of NaN, which `float` would read as a number."""
     if isinstance(value, str):
         return ("n" in value or "N" in value) and NAN.fullmatch(value) is not None
     return is_missing(value)
@@ -89,8 +89,8 @@ def read_number(value: Any) -> Any:
 def read_text(value: Any, known: Container[str]) -> str:
     """Return the text of a value that is not missing.
 
-    That of a number has no more digits than it needs, 1.0 becomes "1", unless the longer text is known.
-    Raises TypeError for a value without text, ValueError for an integer of thousands of digits.
+    The text of a number has no superfluous digits: 1.0 becomes "1", unless the longer text is known. Raises
+    TypeError for a value without text, ValueError for an integer of thousands of digits.
     """
     if isinstance(value, str):
         return value
@@ -101,7 +101,7 @@ def read_text(value: Any, known: Container[str]) -> str:
 
 
 def read_name(value: Any, known: Container[str]) -> str:
-    """Return the text of a category or an item: as `read_text`, and the text "1.0" is also found as "1"."""
+    """Return the text of a category or an item like `read_text`, but the text "1.0" also matches "1"."""
     text = read_text(value, known)
     if text not in known and WHOLE.fullmatch(text):
         shorter = text.partition(".")[0]
@@ -110,7 +110,7 @@ def read_name(value: Any, known: Container[str]) -> str:
 
 
 def _shorten(value: Any, text: str) -> str:
-    """Return the text of a number without digits that say nothing."""
+    """Return the text of a number without superfluous digits."""
     if isinstance(value, decimal.Decimal):
         short = value.is_finite() and abs(value.adjusted()) < MOST_DIGITS
         return f"{value.normalize():f}" if short else text
@@ -119,9 +119,9 @@ def _shorten(value: Any, text: str) -> str:
 
 
 def find_distinct(cells: Array) -> tuple[Array, Array]:
-    """Return the distinct numbers among cells of a dtype in INTEGER_SIZED, and the position of each cell's.
+    """Return the distinct numbers among cells of a dtype in INTEGER_SIZED, and each cell's position in them.
 
-    Numbers are told apart by their bits, as their text does: 0.0 is not -0.0.
+    Numbers are compared by their bits, like their text: 0.0 is not -0.0.
     """
     bits = np.ascontiguousarray(cells).view(f"u{cells.dtype.itemsize}")
     distinct, positions = np.unique(bits, return_inverse=True)
@@ -129,7 +129,7 @@ def find_distinct(cells: Array) -> tuple[Array, Array]:
 
 
 def describe(value: Any) -> str:
-    """Describe a value in an error message: as Python writes it, or by its type if that is long."""
+    """Return a description of a value for error messages: its `repr`, or its type if that is long."""
     try:
         text = repr(value.item() if isinstance(value, np.generic) else value)
     except Exception:  # an integer of thousands of digits, lists too deep, or any fault of a class

@@ -1,9 +1,9 @@
-"""Images as pixels: reads the cells of image columns (SPEC §6).
+"""Reads the cells of image columns as pixels (SPEC §6).
 
-A cell is None (one black pixel), a path, encoded bytes or an array. The content of a file decides how it is
-decoded, not its name. Decoding gives RGB: palettes and gray become colors, an alpha channel is dropped (not
-composited), the orientation that a camera noted (EXIF) is not applied. Of several frames the first counts, of
-PNG files with 16 bits a channel the high byte.
+A cell is None (one black pixel), a path, encoded bytes or an array. The content of a file, not its name,
+determines the format. Decoding returns RGB: palettes and gray become colors, an alpha channel is dropped (not
+composited), the orientation in EXIF is not applied. Only the first of several frames is read, and only the
+high byte of PNG files with 16 bits per channel.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def read_image(cell: object, where: str, channels: int = 3, path_prefix: str | N
 
 
 def open_image(cell: object, where: str, channels: int = 3, path_prefix: str | None = None) -> OpenedImage:
-    """Return the image of a cell, whose pixels are not read yet.
+    """Return the image of a cell, without reading its pixels yet.
 
     `where` names the cell in error messages. Files, bytes and None have 3 channels. Relative paths are taken
-    from `path_prefix`. Raises InputError for an image that cannot be read or has other channels, here or when
-    it is read, and LimitError for one that would take more memory than allowed.
+    from `path_prefix`. Raises InputError for an image that cannot be read or has a different number of
+    channels, here or when it is read, and LimitError for one that would take more memory than allowed.
     """
     if isinstance(cell, np.ndarray):
         pixels = as_pixels(cell, where)
@@ -59,22 +59,22 @@ def open_image(cell: object, where: str, channels: int = 3, path_prefix: str | N
 def _path_text(cell: str | os.PathLike[str], where: str) -> str:
     try:
         return os.fsdecode(cell)
-    except TypeError as error:  # of a path that makes something else of itself
+    except TypeError as error:  # a path whose `__fspath__` returns no text
         raise InputTypeError(f"{where}: {error}") from error
 
 
 def _read_file(path: str, where: str) -> bytes:
     """Return the content of a regular file; raises InputError naming the path, LimitError for a huge one."""
     if not os.path.isfile(path):
-        found = "is not a file" if os.path.exists(path) else "there is no file"
+        found = "not a file" if os.path.exists(path) else "no such file"
         raise InputError(f"{where}: {found}: {path!r} (see the setting 'image_path_prefix')")
     try:
-        # it may have become a FIFO meanwhile, which to open would wait for ever
+        # it may have become a FIFO meanwhile, and opening that would block forever
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as stream:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"{where}: is not a file: {path!r}")
+                raise InputError(f"{where}: not a file: {path!r}")
             require_memory(status.st_size, f"{where}: reading {path!r}")
             return stream.read()
     except OSError as error:
@@ -87,7 +87,7 @@ def as_pixels(array: Array, where: str) -> Array:
     Raises InputError for another shape, for numbers that are not pixels, and for masked pixels.
     """
     if isinstance(array, np.ma.MaskedArray) and np.any(array.mask):
-        raise InputError(f"{where}: some pixels are masked: fill them")
+        raise InputError(f"{where}: some pixels are masked: fill them first")
     plain = np.asarray(array)
     pixels = plain[..., None] if plain.ndim == 2 else plain
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
@@ -111,8 +111,8 @@ def _open_array(pixels: Array, where: str) -> OpenedImage:
 def convert_array(array: Array, where: str) -> Array:
     """Return an array of pixels, [h, w] or [h, w, 1] (gray), [h, w, 3] or [h, w, 4], as u8[h, w, 3 or 4].
 
-    uint8 is taken as it is. Floats that all lie in [0, 1], and booleans, are scaled by 255; other numbers lie
-    in [0, 256), and are cut to integers. Raises InputError for anything else.
+    uint8 is used unchanged. Floats that all lie in [0, 1], and booleans, are scaled by 255; other numbers
+    must lie in [0, 256), and are truncated to integers. Raises InputError for anything else.
     """
     pixels = as_pixels(array, where)
     if pixels.dtype != np.uint8:
@@ -123,7 +123,7 @@ def convert_array(array: Array, where: str) -> Array:
 def _to_bytes(pixels: Array, where: str) -> Array:
     low, high = pixels.min(), pixels.max()
     if not (low >= 0 and high < 256):  # false for NaN too
-        raise InputError(f"{where}: pixels lie in [0, 256), these in [{low}, {high}]")
+        raise InputError(f"{where}: expected pixels in [0, 256), found [{low}, {high}]")
     if pixels.dtype.kind == "f" and high <= 1:
         pixels = pixels * pixels.dtype.type(255)
     if pixels.dtype.kind == "b":
@@ -134,7 +134,7 @@ def _to_bytes(pixels: Array, where: str) -> Array:
 
 def _require_numbers(pixels: Array, where: str) -> None:
     if pixels.dtype.kind not in "biuf":
-        raise InputError(f"{where}: pixels are numbers, found an array of dtype {pixels.dtype}")
+        raise InputError(f"{where}: expected pixels as numbers, found an array of dtype {pixels.dtype}")
 
 
 def require_batch(array: Array, where: str, channels: int = 3) -> None:
@@ -152,22 +152,22 @@ def require_batch(array: Array, where: str, channels: int = 3) -> None:
 
 
 def require_channels(found: int, channels: int, where: str) -> None:
-    """Raise InputError unless an image has the number of channels that the model takes."""
+    """Raise InputError unless an image has the number of channels that the model reads."""
     if found != channels:
-        spaces = {3: "; color_space 'rgb' or 'bgr' takes 3", 4: "; color_space 'rgba' or 'bgra' takes 4"}
+        spaces = {3: "; color_space 'rgb' or 'bgr' has 3", 4: "; color_space 'rgba' or 'bgra' has 4"}
         raise InputError(
-            f"{where}: the image has {found} channels, the model takes {channels}{spaces.get(found, '')}"
+            f"{where}: the image has {found} channels, expected {channels}{spaces.get(found, '')}"
         )
 
 
 def fit_memory(opened: OpenedImage, image: ImageInput) -> int:
-    """Return the bytes that reading an image and bringing it to the network's size take at most."""
+    """Return the most bytes that reading an image and rescaling it to the network's size can take."""
     read = opened.height * opened.width * image.channels
     return max(opened.memory, read + _fit_bytes(opened.height, opened.width, image))
 
 
 def fitted_bytes(opened: OpenedImage, image: ImageInput) -> int:
-    """Return the bytes of what `fit_image` makes of an image."""
+    """Return the bytes of the result of `fit_image`."""
     size = (image.height, image.width) if image.size_known else (opened.height, opened.width)
     return math.prod(size) * image.channels * FLOAT_BYTES
 
@@ -181,15 +181,15 @@ def _fit_bytes(height: int, width: int, image: ImageInput) -> int:
 
 
 def fit_image(pixels: Array, image: ImageInput, where: str) -> Array:
-    """Return an image [h, w, c] brought to the network's size, as the graph does it: f32[height, width, c].
+    """Return an image [h, w, c] rescaled to the network's size as the graph does: f32[height, width, c].
 
-    If that size is not known, the image keeps its own. The graph's own rescaling leaves such an image as it
-    is, so images of several sizes can share a batch. Not for detectors, whose answer depends on the original
-    size. Raises InputError naming the cell if nothing of a thin image would be left, and LimitError if the
+    If that size is unknown, the image keeps its own. The graph does not rescale such an image again, so
+    images of several sizes can share a batch. Not for detectors, whose answer depends on the original size.
+    Raises InputError naming the cell if no pixel of a thin image would be left, and LimitError if the
     network's size would take more memory than allowed.
     """
     needed = _fit_bytes(pixels.shape[0], pixels.shape[1], image)
-    require_memory(needed, f"{where}: bringing an image to {image.height} × {image.width} pixels")
+    require_memory(needed, f"{where}: rescaling an image to {image.height} × {image.width} pixels")
     if not image.size_known:
         return pixels.astype(np.float32)
     try:

@@ -1,4 +1,4 @@
-"""Encoded images as pixels, with Pillow: which formats, and in how much memory."""
+"""Decodes images with Pillow, in a limited set of formats and within a limit on memory."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ FORMATS = (
     *("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "PSD"),
     *("ICO", "CUR", "DIB", "PCX", "SGI", "TGA"),
 )
-"""What Pillow may decode: raster formats only. It would hand EPS files, for one, to another program.
+"""The formats that Pillow may decode: raster formats only. It would pass EPS files, for example, to another
+program.
 
-TGA comes last: it has no signature, so that other files may look like it."""
+TGA comes last: it has no signature, so other files may look like it."""
 
 BYTES_PER_PIXEL = 16
 """The most memory that decoding takes: Pillow's pixels, a copy as RGB, and two copies as bytes; before the
 copies, the coefficients of a progressive JPEG."""
 
 MORE_BYTES_PER_PIXEL = {"WEBP": 20, "JPEG2000": 28}
-"""Of formats whose decoders hold several canvases, or channels as 32-bit integers."""
+"""The same for formats whose decoders hold several canvases, or channels as 32-bit integers."""
 
 MOST_SCANS = 100
-"""The most scans of a JPEG file, as in libtiff: each passes over all pixels, however few bytes it has."""
+"""The most scans of a JPEG file, as in libtiff: each processes all pixels, however few bytes it has."""
 
 START_OF_SCAN = b"\xff\xda"
 
 PNG_HEADER = re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR(.{8})", re.DOTALL)
-"""Its group are width and height."""
+"""The header of a PNG file; its group is the width and height."""
 
 TILE_WIDTH, TILE_LENGTH = 322, 323
 """The TIFF tags of the size of a tile, which may be larger than the image."""
@@ -53,9 +54,9 @@ _PILLOW_WARNINGS: Any = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 @frozen(kw_only=True)
 class OpenedImage:
-    """An image whose size is known, and that is read when its pixels are wanted.
+    """An image of known size, whose pixels are read on demand.
 
-    `memory` is how many bytes reading takes at most, `format` is empty if it is not encoded, `read` returns
+    `memory` is the most bytes that reading takes, `format` is empty if it is not encoded, `read` returns
     u8[height, width, channels].
     """
 
@@ -67,17 +68,17 @@ class OpenedImage:
 
 
 def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedImage:
-    """Return the image in an encoded file: of several frames the first, in RGB.
+    """Return the image in an encoded file, in RGB, and the first of several frames.
 
-    Raises InputError for content in no known format, or whose header is damaged; LimitError for an image
-    that would take more memory than allowed. `read` raises InputError for a damaged or truncated one.
+    Raises InputError for an unknown format or a damaged header; LimitError for an image that would take more
+    memory than allowed. `read` raises InputError for a damaged or truncated image.
     """
     import PIL
     from PIL import Image, UnidentifiedImageError
 
     try:
         content = bytes(content)
-    except Exception as error:  # of a view that is released, for one
+    except Exception as error:  # such as that of a released view
         raise _undecodable(where, error) from error
     if int(PIL.__version__.partition(".")[0]) < BOUNDED_SINCE:
         require_memory(tag_bytes(content), f"{where}: reading the tags of the image")
@@ -85,18 +86,18 @@ def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedI
         with _ignore_warnings():
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise InputError(f"{where}: this is not an image in a known format ({', '.join(FORMATS)})") from error
+        raise InputError(f"{where}: not an image in a known format ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{where}: {error} (PIL.Image.MAX_IMAGE_PIXELS is the limit)") from error
-    except Exception as error:  # decoders meet broken files with exceptions of many types
+    except Exception as error:  # decoders raise exceptions of many types for damaged files
         raise _undecodable(where, error) from error
-    if image.format == "ICO":  # it may hold PNG files, which are larger than it says
+    if image.format == "ICO":  # it may contain PNG files larger than its header says
         for found in PNG_HEADER.finditer(content):
             width, height = struct.unpack(">II", found[1])
             _require_pixels(width, height, BYTES_PER_PIXEL, where)
     memory = len(content) + _memory(image, where)
     if image.format in ("JPEG", "MPO") and content.count(START_OF_SCAN) > MOST_SCANS:
-        raise InputError(f"{where}: the image has more than {MOST_SCANS} scans: save it anew")
+        raise InputError(f"{where}: the image has more than {MOST_SCANS} scans: save it again with fewer")
     return OpenedImage(
         height=image.height,
         width=image.width,
@@ -111,7 +112,7 @@ def _undecodable(where: str, error: Exception) -> InputError:
 
 
 def _memory(image: Image.Image, where: str) -> int:
-    """Return the bytes that decoding takes; raises LimitError if they are more than allowed."""
+    """Return the bytes that decoding takes; raise LimitError if they are more than allowed."""
     width, height = image.size
     per_pixel = MORE_BYTES_PER_PIXEL.get(image.format or "", BYTES_PER_PIXEL)
     memory = _require_pixels(width, height, per_pixel, where)
@@ -145,9 +146,9 @@ def _to_rgb(image: Image.Image) -> Array:
 
 @contextlib.contextmanager
 def _ignore_warnings() -> Iterator[None]:
-    """Keep to itself what Pillow remarks on a file, such as a damaged tag.
+    """Ignore Pillow's warnings about a file, such as a damaged tag.
 
-    `warnings.catch_warnings` would do so for other threads too, and restore filters that are not its own.
+    `warnings.catch_warnings` would affect other threads too, and restore filters that others have changed.
     """
     filters: Any = warnings.filters
     filters.insert(0, _PILLOW_WARNINGS)
@@ -160,7 +161,7 @@ def _ignore_warnings() -> Iterator[None]:
 
 @functools.cache
 def image_suffixes() -> frozenset[str]:
-    """Return the suffixes of file names that the formats have, such as `.jpg`."""
+    """Return the file name suffixes of the formats, such as `.jpg`."""
     from PIL import Image
 
     return frozenset(name for name, value in Image.registered_extensions().items() if value in FORMATS)

@@ -1,4 +1,4 @@
-"""From images to labelled boxes: runs a detector and reads its outputs (SPEC §7)."""
+"""Runs a detector on images and decodes its outputs to labeled boxes (SPEC §7)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from sensenet.runtime.tables import as_table
 from sensenet.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 
 IMAGES_AT_ONCE = 4
-"""Images that are run together, as far as they have one size, while threads read as many more.
+"""Images of one size that are run together, while threads read as many more.
 
-It bounds the memory: images are held in their own size. More at once take no less time an image (see
+Limits memory, because images are kept in their own size. Larger batches take no less time per image (see
 docs/benchmarks.md)."""
 
 NUMBER_OF_VALID = "num_valid"
-"""The name that callers know the output `valid` by."""
+"""The name of the output `valid` in answers."""
 
 Inputs = Mapping[str, Array]
 
@@ -42,16 +42,16 @@ class Detector:
     layout: RowLayout
     channels: int
     raw: bool
-    """Whether answers are arrays, because all boxes are wanted, or boxes padded to a fixed number."""
+    """Whether answers are arrays: of all boxes, or of boxes padded to a fixed number."""
     path_prefix: str | None
     most_rows: MostRows
 
     def __call__(self, x: Any) -> Any:
-        """Return the objects on an image; for a list or 4-D array of several, a list of such answers.
+        """Return the objects in an image; for a list or 4-D array of images, a list of such answers.
 
         An image is a path, encoded bytes, pixels [h, w] or [h, w, c], None, or a dict with one of these by
-        field name. A list of one image is that image; lists within lists give lists within lists.
-        Raises InputError.
+        field name. A list of one image counts as that image; nested lists return nested lists. Raises
+        InputError.
         """
         images, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
         numbered = list(enumerate(images))
@@ -65,12 +65,12 @@ class Detector:
         where = f"image {number}"
         opened = open_image(self._find_cell(given), where, self.channels, self.path_prefix)
         numbers = opened.height * opened.width * self.channels
-        memory = max(opened.memory, numbers * (1 + FLOAT_BYTES))  # to decode it; then as bytes and as floats
+        memory = max(opened.memory, numbers * (1 + FLOAT_BYTES))  # then as bytes and floats
         require_memory(memory, f"{where}: an image of {opened.width} × {opened.height} pixels")
         return Task(memory=memory, run=opened.read)
 
     def _detect(self, images: Sequence[Array]) -> list[Any]:
-        """The answer for each image; those of one size share a run."""
+        """Return the answer for each image; images of one size share a run."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for number, pixels in enumerate(images):
             groups.setdefault(pixels.shape, []).append(number)
@@ -82,12 +82,12 @@ class Detector:
                 pixels = np.stack([images[number] for number in numbers], dtype=np.float32)
                 outputs = self.run({PIXEL_INPUT: pixels})
                 if any(len(output) != len(pixels) for output in outputs.values()):
-                    raise ArtifactError("the model does not answer once for each image that it reads")
+                    raise ArtifactError("the model's outputs do not have one row for each image")
                 answers |= {number: self._read(outputs, row) for row, number in enumerate(numbers)}
         return [answers[number] for number in range(len(images))]
 
     def _find_cell(self, given: Any) -> Any:
-        """The cell of a row, which may be given by field name, if the model has names."""
+        """Return the cell of a row, which may be a dict by field name if the model has names."""
         by_name = isinstance(given, Mapping) and not self.layout.refusal
         return as_table(given, self.layout).cells(0)[0] if by_name else given
 
@@ -101,7 +101,7 @@ class Detector:
 
 
 def read_objects(outputs: Inputs, row: int, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """`{"box": [x1, y1, x2, y2], "label", "score"}` of each object on one image of a batch, best first."""
+    """Return `{"box": [x1, y1, x2, y2], "label", "score"}` for each object in one image, best first."""
     valid = int(outputs[VALID][row])
     limits = np.iinfo(np.int32)
     boxes = np.nan_to_num(outputs[BOXES][row, :valid].astype(np.float64)).clip(limits.min, limits.max)
@@ -112,17 +112,17 @@ def read_objects(outputs: Inputs, row: int, labels: Sequence[str]) -> list[dict[
 
 
 def _label(labels: Sequence[str], number: int) -> str:
-    """Return the name of a class; raises ArtifactError for one that the model does not name."""
+    """Return the name of a class; raise ArtifactError for a class that the model does not name."""
     if not 0 <= number < len(labels):
-        raise ArtifactError(f"the model answered class {number}, and its file names {len(labels)} classes")
+        raise ArtifactError(f"the model answered class {number}, but its file names {len(labels)} classes")
     return labels[number]
 
 
 def make_detector(executable: Executable, path_prefix: str | None = None) -> Detector:
-    """A detector for an executable; relative paths are taken from `path_prefix`."""
+    """Return a detector for an executable; relative paths are taken from `path_prefix`."""
     signature = executable.signature
     if signature.image is None:
-        raise ArtifactError("this detector does not say what images it takes")
+        raise ArtifactError("the signature of this detector does not describe its images")
     settings = signature.settings
     find_most_rows = most_rows(executable.graph)
     find_most_rows(pixel_shapes(signature))

@@ -1,6 +1,6 @@
-"""From values given under a field's name to the columns of cells that the field stands for.
+"""Encodes values given by field name as the field's columns of cells.
 
-The value may be one of the signature's missing tokens, which are texts that count as None.
+A value that is one of the signature's missing tokens counts as None.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from sensenet.runtime.terms import Counter, count_items, count_terms
 from sensenet.signature import Booleans, CategoricalColumn, Column, Field, Items, Number, NumericColumn, Terms
 
 FieldEncoder = Callable[[Cells], Sequence[Cells]]
-"""From the values of all rows to the columns; raises InputError, naming the row, for one it can't read."""
+"""Encodes the values of all rows as columns; raises InputError naming the row of an invalid value."""
 
 FEW_CELLS = 8
-"""Up to here, cells are quicker read one by one than made an array."""
+"""Up to this number, reading cells one by one is faster than creating an array."""
 
 PLAIN = frozenset({type(None), bool, int, float, str})
-"""Types of which `float` reads no other value than `read_number` allows."""
+"""Types of which `float` accepts only values that `read_number` accepts."""
 
 UNREADABLE = (TypeError, ValueError, ArithmeticError)
-"""What reading a value raises."""
+"""The exceptions that reading a value raises."""
 
 
 def cell_reader(column: Column, where: str) -> CellReader:
-    """Return the reader of the values that dicts, frames and CSV files have for a column's cell.
+    """Return the reader of a column's values in dicts, frames and CSV files.
 
-    It returns None for a missing value. `where` names the cell in errors.
+    The reader returns None for a missing value. `where` names the column in errors.
     """
     match column:
         case NumericColumn():
@@ -61,14 +61,14 @@ def _read_numbers(where: str, cells: Cells) -> Cells:
     if _holds_numbers(cells):
         return cells  # NaN in an array is missing
     if len(cells) > FEW_CELLS and PLAIN.issuperset(map(type, cells)):
-        with contextlib.suppress(ValueError, OverflowError):  # which cell it is, is found below
+        with contextlib.suppress(ValueError, OverflowError):  # the loop below finds the cell
             return np.array([math.nan if cell is None else float(cell) for cell in cells])
     return _read_each(cells, where, "a number", read_number)
 
 
 def _read_categories(known: frozenset[str], where: str, cells: Cells) -> Cells:
     if _holds_numbers(cells) and cells.dtype.kind != "f":
-        return cells  # as text they are what people write
+        return cells  # their `str` is the usual text
     if _holds_numbers(cells) and cells.dtype.char in INTEGER_SIZED:
         distinct, positions = find_distinct(cells)
         return np.array(_read_categories(known, where, list(distinct)), object)[positions]
@@ -82,12 +82,12 @@ def _read_categories(known: frozenset[str], where: str, cells: Cells) -> Cells:
 
 
 def _read_each(cells: Cells, where: str, what: str, read: Callable[[Any], Any]) -> list[Any]:
-    """Read each cell but None; raises InputError naming the row of one that cannot be read."""
+    """Read each cell except None; raise InputError naming the row of one that cannot be read."""
     try:
         return [None if cell is None else read(cell) for cell in cells]
     except UNREADABLE as error:
         row, cell = next((row, cell) for row, cell in enumerate(cells) if not _is_readable(cell, read))
-        raise InputError(f"row {row}, {where}: could not read {describe(cell)} as {what}") from error
+        raise InputError(f"row {row}, {where}: cannot read {describe(cell)} as {what}") from error
 
 
 def _is_readable(cell: Any, read: Callable[[Any], Any]) -> bool:
@@ -103,7 +103,7 @@ def _holds_numbers(cells: Cells) -> TypeGuard[Array]:
 
 
 def field_encoder(field: Field, missing_tokens: frozenset[str]) -> FieldEncoder:
-    """The encoder of a field; what it needs is made at first use, and may raise InputError then."""
+    """Return the encoder of a field; it is prepared at first use, and may raise InputError then."""
     encode = _encoder(field)
     return lambda values: encode(_without_tokens(values, missing_tokens))
 
@@ -138,7 +138,7 @@ def _encode_texts(
     field: Field,
     values: Cells,
 ) -> Sequence[Cells]:
-    """f32[rows] of each term; nothing occurs in a text that is missing."""
+    """Return f32[rows] for each term; a missing text has 0 of every term."""
     counts = np.zeros((len(values), width), np.float32)
     for row, value in enumerate(values):
         if is_missing(value):
@@ -180,7 +180,7 @@ def _strip_affixes(value: Any, encoding: Number) -> Any:
 
 
 def _encode_booleans(encoding: Booleans, values: Cells) -> Sequence[Cells]:
-    """The category of True and False, and of these words in any case, unless the word is a category."""
+    """Return the categories of booleans and of the words true and false, unless they are categories."""
     categories = {"true": encoding.true, "false": encoding.false}
 
     def category(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Tables whose columns have names: data frames of any library, Arrow tables, structured arrays.
+"""Reads tables with named columns: data frames of any library, Arrow tables, structured arrays.
 
-Narwhals reads the frames of pandas, Polars, PyArrow and others. It is imported when the first object appears
-that may be one.
+Narwhals reads the frames of pandas, Polars, PyArrow and others. It is imported only for an object that may be
+a frame.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SERIES_MODULES = ("pandas", "modin.pandas", "cudf")
 
 ArrowReader = Literal["pyarrow", "polars"]
 ARROW_READERS: tuple[ArrowReader, ...] = ("pyarrow", "polars")
-"""Libraries with which narwhals reads a stream of Arrow, in order of preference."""
+"""Libraries with which narwhals reads an Arrow stream, in order of preference."""
 
 
 @frozen(kw_only=True)
@@ -43,12 +43,12 @@ class Frame:
 
 
 def is_frame(x: Any) -> bool:
-    """Whether an object offers its columns by one of the protocols of data frames."""
+    """Return whether an object supports one of the protocols of data frames."""
     return not is_series(x) and any(hasattr(x, name) for name in ("__arrow_c_stream__", "__dataframe__"))
 
 
 def open_frame(x: Any) -> Frame | None:
-    """Return the frame that an object is, or None for another object.
+    """Return an object as a frame, or None if it is not one.
 
     Raises InputError for two columns with one name, InputTypeError for a single column or a lazy frame.
     """
@@ -59,7 +59,7 @@ def open_frame(x: Any) -> Frame | None:
     try:
         found = nw.from_native(x, pass_through=True, allow_series=True)
         if isinstance(found, nw.Series):
-            raise InputTypeError(f"expected rows, found one column ({_type_name(x)}): give a data frame")
+            raise InputTypeError(f"expected rows, found a single column ({_type_name(x)}): pass a data frame")
         if isinstance(found, nw.LazyFrame):
             raise InputTypeError(f"expected rows, found a lazy frame ({_type_name(x)}): collect it first")
         if not isinstance(found, nw.DataFrame):
@@ -69,7 +69,7 @@ def open_frame(x: Any) -> Frame | None:
         names = list(found.columns)
     except InputError:
         raise
-    except Exception as error:  # whatever the frame's library raises
+    except Exception as error:  # anything that the frame's library raises
         raise _refuse(x, error) from error
     return Frame(names=names, length=len(found), column=lambda name: _read_column(found, name))
 
@@ -83,27 +83,27 @@ def _arrow_reader(x: Any) -> ArrowReader:
     for name in ARROW_READERS:
         if importlib.util.find_spec(name):
             return name
-    raise InputTypeError(f"reading {_type_name(x)} needs pyarrow or polars: install one of them")
+    raise InputTypeError(f"reading {_type_name(x)} needs pyarrow or polars: pip install pyarrow")
 
 
 def _refuse(x: Any, error: Exception) -> InputError:
-    """Describe a frame that cannot be read."""
+    """Return the error for a frame that cannot be read."""
     try:
         names = getattr(x, "column_names", None) or list(getattr(x, "columns", ()))
         doubled = [name for name, count in Counter(names).items() if count > 1]
     except TypeError:
         doubled = []
     if doubled:
-        return InputError(f"the data frame has several columns {describe(doubled[0])}")
+        return InputError(f"the data frame has several columns {describe(doubled[0])}: rename them")
     reason = " ".join(str(error).split())[:200]
-    return InputTypeError(f"{_type_name(x)} could not be read as a data frame: {reason}")
+    return InputTypeError(f"cannot read {_type_name(x)} as a data frame: {reason}")
 
 
 def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
-    """Return the cells of a column: an array of numbers, or a list of Python's values.
+    """Return the cells of a column: an array of numbers, or a list of Python objects.
 
-    Integers stay integers if some are missing. So do categories, of which not all libraries' arrays say
-    that one is missing. Raises InputError naming a column that cannot be read.
+    Integers stay integers if some are missing. Categories become lists too, because the arrays of some
+    libraries do not mark missing ones. Raises InputError naming a column that cannot be read.
     """
     import narwhals as nw
 
@@ -116,13 +116,13 @@ def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
             if array.dtype.kind in NUMBER_KINDS:
                 return array
         return list(series.to_list())
-    except Exception as error:  # whatever the frame's library raises
+    except Exception as error:  # anything that the frame's library raises
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"column {describe(name)} of the data frame cannot be read: {reason}") from error
+        raise InputError(f"cannot read column {describe(name)} of the data frame: {reason}") from error
 
 
 def records_frame(x: Array) -> Frame:
-    """Return the frame of a structured array [rows] or of one record; raises InputError for other shapes."""
+    """Return the frame of a structured array [rows] or one record; raise InputError for other shapes."""
     rows = np.atleast_1d(x)
     if rows.ndim != 1:
         raise InputError(f"expected an array of records [rows]; found {list(x.shape)}")
@@ -131,7 +131,7 @@ def records_frame(x: Array) -> Frame:
         cells = rows[name]
         if cells.ndim != 1:
             raise InputError(
-                f"column {name!r} of the array holds {list(cells.shape[1:])} values a row, not one"
+                f"column {name!r} of the array has values of shape {list(cells.shape[1:])}, expected scalars"
             )
         return cells_of_array(cells)
 
@@ -139,7 +139,8 @@ def records_frame(x: Array) -> Frame:
 
 
 def cells_of_array(cells: Array) -> Cells:
-    """Return the cells of an array [cells] of any class: an array of numbers, or a list, None if masked."""
+    """Return the cells of an array [cells] of any class: an array of numbers, or a list with None for
+    masked."""
     plain = np.asarray(cells)
     if isinstance(cells, np.ma.MaskedArray):
         mask = np.broadcast_to(cells.mask, plain.shape)
@@ -148,17 +149,17 @@ def cells_of_array(cells: Array) -> Cells:
 
 
 def is_series(x: Any) -> bool:
-    """Whether an object is one row of a pandas frame, or of one like it."""
+    """Return whether an object is a row of a pandas frame, or of a similar library."""
     return any(isinstance(x, getattr(sys.modules.get(name), "Series", ())) for name in SERIES_MODULES)
 
 
 def row_of_series(series: Any) -> Mapping[Any, Any]:
-    """Return the values of a Series by its labels; raises InputError for a label that occurs twice."""
+    """Return the values of a Series by label; raise InputError for a label that occurs twice."""
     labels = list(series.index)
     # An array keeps float32, so that 0.1 has the text "0.1"; a list keeps integers next to a missing one.
     values = series.to_numpy() if getattr(series.dtype, "kind", "O") == "f" else series
     row = dict(zip(labels, values, strict=True))
     if len(row) < len(labels):
         doubled = next(label for label, count in Counter(labels).items() if count > 1)
-        raise InputError(f"the row has several values for {describe(doubled)}")
+        raise InputError(f"the row has several values labeled {describe(doubled)}: keep one")
     return row

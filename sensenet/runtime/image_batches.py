@@ -1,8 +1,8 @@
-"""The images of rows as the tensor `image_pixel_inputs`.
+"""Reads the images of rows as the tensor `image_pixel_inputs`.
 
-It is f32[rows, h, w, channels], or f32[rows, images, h, w, channels] where a row has several. Images that
-are read from cells come in the network's own size, so that any mix of sizes makes one tensor; arrays of
-whole batches stay as they are.
+Its type is f32[rows, h, w, channels], or f32[rows, images, h, w, channels] if a row has several images.
+Images from cells are rescaled to the network's size, so images of different sizes fit one tensor; arrays of
+whole batches are used unchanged.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from sensenet.runtime.tables import Table, as_table
 from sensenet.signature import ImageInput, Signature
 
 IMAGES_AT_ONCE = 16
-"""Rows with images that are run together, while threads read the images of as many more.
+"""Rows with images that are run together, while threads read the images of as many more rows.
 
-It bounds the memory; more at once take no less time an image (see docs/benchmarks.md)."""
+Limits memory; larger batches take no less time per image (see docs/benchmarks.md)."""
 
 
 @frozen(kw_only=True)
 class ImageReader:
-    """Reads a model's images; `indices` are the cells that hold a row's. Methods raise InputError."""
+    """Reads a model's images; `indices` are the image cells of a row. Methods raise InputError."""
 
     image: ImageInput
     indices: tuple[int, ...]
     alone: bool
-    """Whether the model reads nothing but images, so that they can be given without a row around them."""
+    """Whether the model reads only images, so that they can be passed without a row around them."""
     layout: RowLayout
     path_prefix: str | None
 
     def read(self, table: Table) -> Iterator[list[Array]]:
         """Yield the tensors of the next rows, each f32[h, w, channels] or f32[images, h, w, channels].
 
-        As many rows come together as should run together. Threads read others while the caller is busy.
+        Each list holds the rows that should run together. Threads read ahead while the caller is busy.
         """
         columns = [table.cells(index) for index in self.indices]
         rows = list(enumerate(zip(*columns, strict=True)))
-        at_once = IMAGES_AT_ONCE if self.image.size_known else 1  # else they share no tensor
+        at_once = IMAGES_AT_ONCE if self.image.size_known else 1  # other images cannot share a tensor
         return batch_ahead(self._open_row, rows, at_once, memory_limit())
 
     def _open_row(self, row: tuple[int, tuple[Any, ...]]) -> Task[Array]:
@@ -67,7 +67,7 @@ class ImageReader:
         ]
         reading = max(fit_memory(image, self.image) for image in opened)
         fitted_size = sum(fitted_bytes(image, self.image) for image in opened)
-        memory = reading + 2 * fitted_size  # as the row is, and in its batch
+        memory = reading + 2 * fitted_size  # alone, and in its batch
         require_memory(memory, f"row {number}: reading its images")
 
         def run() -> Array:
@@ -80,7 +80,7 @@ class ImageReader:
         return Task(memory=memory, run=run)
 
     def blank(self) -> Array:
-        """Return the tensor of one row of black images; raises LimitError if it is too large."""
+        """Return the tensor of one row of black images; raise LimitError if it is too large."""
         several = (len(self.indices),) if len(self.indices) > 1 else ()
         size = (self.image.height, self.image.width) if self.image.size_known else (1, 1)
         shape = (1, *several, *size, self.image.channels)
@@ -88,24 +88,25 @@ class ImageReader:
         return np.zeros(shape, np.float32)
 
     def is_batch(self, x: Any) -> bool:
-        """Return whether an argument is an array of whole rows, which goes to the network as it is."""
+        """Return whether an argument is an array of whole rows, which the network reads unchanged."""
         return self.alone and is_pixels(x) and x.ndim in (4, 5)
 
     def read_batch(self, x: Array) -> Iterator[Array]:
-        """Return the tensors in an array [rows, h, w, c], as many rows together as should run together.
+        """Return the tensors of an array [rows, h, w, c], each of the rows that should run together.
 
-        If a row has several images the array is [rows, images, h, w, c], or [images, h, w, c] of one row. Its
-        numbers go to the network as they are: nothing is scaled, checked or cut, even if all lie in [0, 1].
+        If a row has several images, the array is [rows, images, h, w, c], or [images, h, w, c] for one row.
+        The network reads its numbers unchanged: nothing is scaled, checked or clipped, even if all lie in [0,
+        1].
         """
         several = len(self.indices) > 1
         batch = np.asarray(x[None] if several and x.ndim == 4 else x)
         require_batch(batch, "the array", self.image.channels)
         if not several:
             if batch.ndim != 4:
-                raise InputError(f"expected images [rows, h, w, c], found an array {list(x.shape)}")
+                raise InputError(f"expected images [rows, h, w, c], found an array of shape {list(x.shape)}")
             return _float_parts(batch)
         if batch.shape[1] < self.layout.width:
-            raise InputError(f"each row has {batch.shape[1]} of the {self.layout.width} images of the model")
+            raise InputError(f"each row has {batch.shape[1]} images, expected {self.layout.width}")
         indices = list(self.indices)
         return (part[:, indices] for part in _float_parts(batch))
 
@@ -116,7 +117,7 @@ class ImageReader:
 
 
 def _float_parts(batch: Array) -> Iterator[Array]:
-    """Yield the rows of an array as float32, some at a time."""
+    """Yield the rows of an array as float32, in parts."""
     row_bytes = FLOAT_BYTES * math.prod(batch.shape[1:])
     at_once = max(1, min(IMAGES_AT_ONCE, memory_limit() // (2 * row_bytes)))
     for start in range(0, len(batch), at_once):
@@ -124,7 +125,7 @@ def _float_parts(batch: Array) -> Iterator[Array]:
 
 
 def image_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> ImageReader | None:
-    """The reader of a model's images, if it has any."""
+    """Return the reader of a model's images, if it has any."""
     columns = signature.image_columns
     if not columns or signature.image is None:
         return None

@@ -1,4 +1,4 @@
-"""Folders of images: which files count, and how many do not."""
+"""Lists the images in a folder, and counts its other files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sensenet.runtime.decoding import image_suffixes
 
 @frozen
 class ImageFolder:
-    """The images in a folder, by name; `passed_over` counts the other entries."""
+    """The images in a folder, by name; `passed_over` is the number of other entries."""
 
     path: str
     images: Sequence[str]
@@ -22,20 +22,19 @@ class ImageFolder:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say how many entries were passed over, if any."""
+        """Return a note on the number of skipped entries, if any."""
         if not self.passed_over:
             return ()
         verb = "was" if self.passed_over == 1 else "were"
         found = self.passed_over + len(self.images)
-        return (f"{self.path}: {self.passed_over} of {found} entries {verb} passed over: not images",)
+        return (f"{self.path}: {self.passed_over} of {found} entries {verb} skipped: not images",)
 
 
 def read_image_folder(path: str) -> ImageFolder:
     """Return the images in a folder, in the order of their names.
 
-    Hidden files, files of other kinds and subfolders are passed over. A file is an image by its suffix, or if
-    the suffix is none of an image's, by its content. Raises InputError if there is none, or if the folder
-    cannot be read.
+    Hidden files, other files and subfolders are skipped. A file is an image by its suffix or, with any other
+    suffix, by its content. Raises InputError if there is no image, or the folder cannot be read.
     """
     try:
         with os.scandir(path) as entries:
@@ -45,7 +44,7 @@ def read_image_folder(path: str) -> ImageFolder:
     images = [entry.path for entry in found if _is_image(entry)]
     passed_over = len(found) - len(images)
     if not images:
-        raise InputError(f"the folder {path} has no images ({passed_over} other entries)")
+        raise InputError(f"the folder {path} contains no images ({passed_over} other entries)")
     return ImageFolder(path, images, passed_over)
 
 

@@ -1,6 +1,6 @@
-"""What a list of images means: one rule, for models of every kind.
+"""Interprets lists of images by one rule for all models.
 
-An image is a path, encoded bytes, an array [h, w] or [h, w, c], or None. For a model that reads one image a
+An image is a path, encoded bytes, an array [h, w] or [h, w, c], or None. For a model that reads one image per
 row, and nothing else:
 
 | argument | meaning |
@@ -10,9 +10,9 @@ row, and nothing else:
 | [[image], [image], …] | several images: a list of rows |
 | array [n, h, w, c] | several images |
 
-If a row has several images, [image, image] is one row, and [[image, image], …] are rows. Whatever else a list
-could mean is refused, with the two ways to write it. One exception: to a deepnet or an extractor, as in the
-published package, a list of nothing but text is one row, whose cells beyond the model's are not read.
+If a row has several images, [image, image] is one row, and [[image, image], …] are rows. An ambiguous list is
+rejected with an error that shows both ways to write it. One exception, as in the published package: for a
+deepnet or an extractor, a list of only text is one row, and surplus cells are not read.
 """
 
 from __future__ import annotations
@@ -30,42 +30,43 @@ from sensenet.runtime.frames import is_frame
 from sensenet.runtime.tables import is_row
 
 PIXEL_KINDS = "biuf"
-"""The kinds of dtype that pixels have."""
+"""The dtype kinds of pixels."""
 
 TEXT_KINDS = "OUS"
-"""The kinds of dtype of an array that holds cells, as a list does."""
+"""The dtype kinds of an array of cells."""
 
 FORMS = "write [[a], [b]] for two images, [[a, …]] for one row with more cells"
 
 DEEPEST = 32
-"""Lists within lists; a list that holds itself has no end."""
+"""The deepest nesting of lists; a list that contains itself is endless."""
 
 Nest = int | list[Any]
-"""The number of an image, or a list of nests."""
+"""The number of an image, or a list of these."""
 
 
 def is_pixels(x: Any) -> bool:
-    """Return whether this is an array of numbers."""
+    """Return whether `x` is an array of numbers."""
     return isinstance(x, np.ndarray) and x.dtype.kind in PIXEL_KINDS
 
 
 def is_image(x: Any) -> bool:
-    """Return whether this is an image by itself, by its type: a path, encoded bytes, or pixels."""
+    """Return whether the type of `x` is that of an image: a path, encoded bytes, or pixels."""
     return isinstance(x, str) or _is_only_image(x)
 
 
 def _is_only_image(x: Any) -> bool:
-    """Return whether this can be nothing but an image; text may be a category."""
+    """Return whether `x` can only be an image; text may be a category."""
     if isinstance(x, np.ndarray):
         return x.ndim in (2, 3) and x.dtype.kind not in TEXT_KINDS
     return isinstance(x, bytes | bytearray | memoryview | os.PathLike)
 
 
 def rows_of_images(x: Any, width: int, several: bool) -> Any:
-    """Return the rows in an argument of a model that reads images alone, `several` or one of `width` cells.
+    """Return the rows in an argument of a model that reads only images, `several` or one row of `width`
+    cells.
 
-    What is not a list, an image or an array of cells is returned as it is. Raises InputError, or
-    InputTypeError, for a list that may mean several things.
+    Anything but a list, an image or an array of cells is returned unchanged. Raises InputError or
+    InputTypeError for an ambiguous list.
     """
     if isinstance(x, np.ndarray) and x.dtype.kind in TEXT_KINDS and (x.ndim < 2 or x.shape[1] > width):
         x = x.tolist()
@@ -86,17 +87,17 @@ def _row_of_image(x: Any, width: int, several: bool) -> Sequence[Any]:
         return [x]
     if several and isinstance(x, np.ndarray):
         return list(x)  # gray images, as in the published package
-    raise InputTypeError(f"the model reads rows of {width} cells: give a list of them, not one image")
+    raise InputTypeError(f"the model reads rows of {width} cells: pass a list of cells, not one image")
 
 
 def _rows_of_list(x: Sequence[Any], width: int) -> Sequence[Any]:
-    """Return the rows in a list whose first item is not a row."""
+    """Return the rows of a list whose first item is not a row."""
     for number, item in enumerate(x):
         if is_row(item):
-            raise InputTypeError(f"item {number} of the list is a row, and item 0 is not: {FORMS}")
+            raise InputTypeError(f"item {number} of the list is a row, but item 0 is not: {FORMS}")
         if isinstance(item, np.ndarray) and item.ndim > 3:
             raise InputError(
-                f"item {number} of the list is an array {list(item.shape)}: give a batch [rows, h, w, c] "
+                f"item {number} of the list is an array {list(item.shape)}: pass a batch [rows, h, w, c] "
                 "without a list around it"
             )
     if width > 1 or len(x) < 2:
@@ -113,29 +114,29 @@ def _rows_of_list(x: Sequence[Any], width: int) -> Sequence[Any]:
 
 
 def _require_width(row: Sequence[Any], width: int, what: str) -> None:
-    """Raise InputError for a row with images that the model would not read."""
+    """Raise InputError for a row with more images than the model reads."""
     if len(row) > width and any(map(_is_only_image, row[width:])):
-        forms = FORMS if width == 1 else f"give a list of rows, each a list of {width} cells"
-        raise InputError(f"{what} has {len(row)} cells, and the model reads {width} a row: {forms}")
+        forms = FORMS if width == 1 else f"pass a list of rows, each a list of {width} cells"
+        raise InputError(f"{what} has {len(row)} cells, but the model reads {width} per row: {forms}")
 
 
 def _warn_of_text(x: Sequence[Any]) -> None:
     warnings.warn(
-        f"a list of text is one row, and the model reads only the first of its {len(x)} cells: "
-        "for several images, give a list of lists, [[path], [path]]",
+        f"a list of text is one row, of which the model reads only the first of {len(x)} cells: "
+        "for several images, pass a list of lists, [[path], [path]]",
         stacklevel=8,  # the line that calls the model
     )
 
 
 def as_rows(rows: Iterable[Any], one_image: bool) -> Any:
-    """Return rows as an argument of a model; if it reads `one_image` a row, a row may be the image itself."""
+    """Return rows as an argument of a model; with `one_image` per row, a row may be the image itself."""
     if isinstance(rows, np.ndarray) or is_frame(rows):
         return rows
     return [row if is_row(row) or not one_image else [row] for row in rows]
 
 
 def flatten(x: Any) -> tuple[list[Any], Nest]:
-    """Return the images in an argument of a detector, and how they are nested in it; raises InputError."""
+    """Return the images in an argument of a detector, and their nesting; raise InputError."""
     images: list[Any] = []
     return images, _flatten(x, images, DEEPEST)
 

@@ -1,7 +1,7 @@
-"""How much memory the tags of an image take in Pillow before 13.0: it reads bytes as often as tags name them.
+"""Bounds the memory that tags of an image take in Pillow before 13.0, which reads shared bytes once per tag.
 
-Half a megabyte of tags that all name the same half megabyte took 4.8 GiB. Pillow 13.0 does not run on
-Python 3.10; once that is no longer supported, this goes.
+Half a megabyte of tags that all refer to the same half megabyte took 4.8 GiB. Pillow 13.0 does not run on
+Python 3.10; remove this module when Python 3.10 is no longer supported.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 import struct
 
 BOUNDED_SINCE = 13
-"""The major version of Pillow that reads no more than a file has."""
+"""The major version of Pillow that reads at most the bytes of a file."""
 
 UNIT_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
-"""The bytes of a value of each type of a tag."""
+"""The number of bytes of a value, by type of tag."""
 
 JPEG_START = b"\xff\xd8"
 
@@ -23,9 +23,9 @@ SHORTEST_TAG = 12
 
 
 def tag_bytes(content: bytes) -> int:
-    """Return the most bytes that the tags of a TIFF or JPEG file take together; 0 for other content.
+    """Return the most bytes that all tags of a TIFF or JPEG file take; 0 for other content.
 
-    Of a JPEG file with several EXIF segments, which Pillow joins, as if every tag named all of them.
+    Pillow joins several EXIF segments of a JPEG file, so every tag counts as referring to all of them.
     """
     if not content.startswith(JPEG_START):
         return _directory_bytes(content)
@@ -37,7 +37,7 @@ def tag_bytes(content: bytes) -> int:
 
 
 def _directory_bytes(content: bytes) -> int:
-    """Return the bytes of the tags in the first directory, none of which is longer than the content."""
+    """Return the bytes of the tags in the first directory, each at most as long as the content."""
     order = {b"II": "<", b"MM": ">"}.get(content[:2])
     if order is None:
         return 0
@@ -46,7 +46,7 @@ def _directory_bytes(content: bytes) -> int:
         (start,) = struct.unpack_from(order + ("Q" if is_big else "I"), content, 8 if is_big else 4)
     except struct.error:
         return 0
-    start += 8 if is_big else 2  # the number of tags; as many are read as there is content, if it says more
+    start += 8 if is_big else 2  # the number of tags; fewer are read if the content ends
     entry = struct.Struct(order + ("HHQ8x" if is_big else "HHI4x"))
     count = int.from_bytes(content[start - (8 if is_big else 2) : start], "little" if order == "<" else "big")
     entries = content[start:][: min(count, len(content)) * entry.size]

@@ -1,4 +1,4 @@
-"""What a model reads from a row: how many cells, and what they are called."""
+"""The cells that a model reads from a row: their number and names."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sensenet.runtime.field_cells import FieldEncoder, cell_reader, field_encode
 from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn, Signature
 
 MOST_NAMES = 12
-"""As many names are listed in an error message."""
+"""The most names listed in an error message."""
 
 LONGEST_NAME = 100
-"""Names that are close to a longer one are not looked for: that takes time."""
+"""For a longer name, no similar names are searched: that takes time."""
 
 
 @frozen(kw_only=True)
 class RowLayout:
     """The cells of a row; made by `row_layout`.
 
-    A row has at least `width` cells. `fields` are what their values may be given by, where the document tells
-    them: `encoders` make the columns of cells of each, and `owners` says of each cell which field it belongs
-    to, and which of the field's cells it is. `readers` read the values of the cells that the columns have as
-    their index. `positions` maps ids, and names that only one field has, to the
-    field's position; `others` are names that a row may have besides (the objective's), and `ambiguous` those
-    of several fields. `refusal`, where not empty, says why no row can be given by name.
+    A row has at least `width` cells. `fields` are the fields by which values may be given, if the document
+    has them: `encoders` encode each as columns of cells, and `owners` has, for each cell, its field and its
+    position among the field's cells. `readers` read the values of cells by index. `positions` maps ids, and
+    names of only one field, to the field's position; `others` are further allowed names (the objective's),
+    and `ambiguous` names of several fields. `refusal`, if not empty, is the reason why rows cannot be given
+    by name.
     """
 
     width: int
@@ -44,13 +44,14 @@ class RowLayout:
     refusal: str
 
     def describe(self, index: int) -> str:
-        """`column 1 ("petal length")`, or without the name if it has none."""
+        """Return `column 1 ("petal length")`, or without the name if it has none."""
         return _describe_cell(index, () if self.refusal else self.owners, self.fields)
 
     def find(self, keys: Iterable[Any]) -> dict[int, list[Any]]:
-        """For each field that is given, its key; two where both id and name are there, the id first.
+        """Return the keys of each field that is given: one, or two if both id and name are, with the id
+        first.
 
-        Raises InputError for a key that no field has, with the names that are close to it.
+        Raises InputError, with similar names, for a key that no field has.
         """
         if self.refusal:
             raise InputError(self.refusal)
@@ -67,21 +68,19 @@ class RowLayout:
     def _unknown(self, key: Any) -> InputError:
         if key in self.ambiguous:
             ids = ", ".join(field.id for field in self.fields if field.name == key)
-            return InputError(f"several fields are named {key!r}: give the field's id ({ids})")
+            return InputError(f"several fields are named {key!r}: use the field's id ({ids})")
         long = isinstance(key, str) and len(key) > LONGEST_NAME
-        unknown = (
-            f"there is no field {key[:LONGEST_NAME]!r}…" if long else f"there is no field {describe(key)}"
-        )
+        unknown = f"unknown field {key[:LONGEST_NAME]!r}…" if long else f"unknown field {describe(key)}"
         names = [field.name for field in self.fields]
         text = str(key)
         parts = [name for name in names if name.startswith(f"{text}.")]
         if parts:
-            return InputError(f"{unknown}, but what was made of it: give {_list_names(parts)}")
+            return InputError(f"{unknown}: the model reads fields derived from it: {_list_names(parts)}")
         candidates = {*names, *self.positions} if len(text) <= LONGEST_NAME else ()
         close = difflib.get_close_matches(text, candidates)
         if close:
             return InputError(f"{unknown}: did you mean {' or '.join(map(repr, close))}?")
-        return InputError(f"{unknown}; there are: {_list_names(names)}")
+        return InputError(f"{unknown}; expected one of: {_list_names(names)}")
 
 
 def _list_names(names: Sequence[str]) -> str:
@@ -95,7 +94,7 @@ def _describe_cell(index: int, owners: Sequence[tuple[int, int]], fields: Sequen
 
 
 def row_layout(signature: Signature) -> RowLayout:
-    """The layout of a model's rows."""
+    """Return the layout of a model's rows."""
     fields = signature.fields
     count = Counter(field.name for field in fields)
     positions = {field.name: position for position, field in enumerate(fields) if count[field.name] == 1}
@@ -124,22 +123,22 @@ def row_layout(signature: Signature) -> RowLayout:
 
 
 def _columns_by_index(signature: Signature) -> dict[int, Column]:
-    """One column for each index of a cell; of several, one that compares the cell as text."""
+    """Return one column for each cell index; of several, one that compares the cell as text."""
     order = (ImageColumn, NumericColumn, CategoricalColumn)
     columns = sorted(signature.columns, key=lambda column: order.index(type(column)))
     return {column.index: column for column in columns}
 
 
 def _needed_cells(index: int) -> int:
-    """The length of a row in which an index, maybe one from the end, finds a cell."""
+    """Return the smallest length of a row that has a cell at an index, which may count from the end."""
     return index + 1 if index >= 0 else -index
 
 
 def _refusal(signature: Signature, cells: int) -> str:
     if not signature.fields:
         return (
-            "this model's document does not name the fields of all its cells: give a row as a list of cells"
+            "this model's document does not name the fields of all its cells: pass a row as a list of cells"
         )
     if any(not -cells <= column.index < cells for column in signature.columns):
-        return "this model's columns are not its fields, one by one: give a row as a list of cells"
+        return "this model's columns do not correspond to its fields: pass a row as a list of cells"
     return ""

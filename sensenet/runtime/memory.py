@@ -1,7 +1,7 @@
-"""How many rows or images a model can run at once within the limit on memory.
+"""Finds how many rows or images a model can run at once within the limit on memory.
 
-A file of some hundred bytes can ask for activations of any size. So the bytes that one row takes are worked
-out from the graph's types, and the rows that run together are as many as the limit allows.
+A file of some hundred bytes can imply activations of any size. So the bytes of one row are computed from the
+graph's types, and as many rows run together as the limit allows.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from sensenet.limits import memory_limit, require_memory
 from sensenet.signature import PIXEL_INPUT, Signature
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
-"""Of the inputs of one row, by name."""
+"""The shapes of the inputs of one row, by name."""
 
 MOST_SHAPES = 64
-"""Sizes of images whose bytes are kept."""
+"""The number of image sizes whose bytes are cached."""
 
 WHAT = "a row of this model"
 
 MostRows = Callable[[Mapping[str, tuple[int, ...]]], int]
-"""Returns how many rows with inputs of these shapes run at once; raises LimitError if one is too much."""
+"""Returns how many rows with inputs of these shapes may run at once; raises LimitError if one is too
+large."""
 
 
 def most_rows(graph: Graph | None) -> MostRows:
-    """The function for a graph; without one, any number of rows is taken."""
+    """Return the function for a graph; without a graph, it allows any number of rows."""
     if graph is None:
         return lambda _: memory_limit()
 
@@ -49,7 +50,7 @@ def require_activations(graph: Graph) -> None:
 
 
 def pixel_shapes(signature: Signature) -> dict[str, tuple[int, ...]]:
-    """The shape of the pixels that one row reads, in the network's own size; empty without images."""
+    """Return the shape of the pixels of one row, in the network's size; empty without images."""
     image, images = signature.image, len(signature.image_columns)
     if image is None:
         return {}

@@ -1,4 +1,4 @@
-"""From rows to predictions: encodes what a caller gives, runs the model, batch by batch."""
+"""Predicts rows: encodes a caller's rows and runs the model, batch by batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sensenet.runtime.tables import Table, as_table, is_row
 from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 
 ROWS_AT_ONCE = 65_536
-"""Rows without images that are run together: bounds the memory, and is quicker than more."""
+"""Rows without images that are run together: limits memory, and is faster than larger batches."""
 
 Inputs = Mapping[str, Array]
 
@@ -36,7 +36,8 @@ class Predictor:
     most_rows: MostRows
 
     def __call__(self, x: Any) -> Array:
-        """f32[rows, outputs]; see `sensenet.runtime.tables` for what holds rows. Raises InputError."""
+        """Return f32[rows, outputs]; see `sensenet.runtime.tables` for the forms of rows. Raises
+        InputError."""
         if self.images is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
             return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)}, 1)
         results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
@@ -45,7 +46,7 @@ class Predictor:
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def encode(self, x: Any) -> dict[str, Array]:
-        """Return the tensors that the network reads for all rows together, by the names of its inputs.
+        """Return the tensors that the network reads for all rows, by the names of its inputs.
 
         Raises InputError, also if images of different sizes share no tensor, and LimitError if all images
         together take more memory than allowed.
@@ -58,13 +59,13 @@ class Predictor:
             batches.append(batch)
         batches = batches or [{name: part[:0] for name, part in self._blank().items()}]
         if len({batch[PIXEL_INPUT].shape[1:] for batch in batches if PIXEL_INPUT in batch}) > 1:
-            raise InputError("the images have different sizes, and the network takes them as they are")
+            raise InputError("the images have different sizes, and the network does not rescale them")
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _predict(self, inputs: Inputs, rows: int) -> Array:
         answers = np.array(self.run(inputs)[PREDICTIONS], np.float32)  # a copy: the caller may write to it
         if len(answers) != rows:
-            raise ArtifactError(f"the model answers with {len(answers)} rows, and was given {rows}")
+            raise ArtifactError(f"the model returned {len(answers)} rows for {rows}")
         return answers
 
     def _batches(self, x: Any) -> Iterator[Inputs]:
@@ -89,9 +90,9 @@ class Predictor:
             yield batch | {PIXEL_INPUT: pixels}
 
     def _parts(self, inputs: Inputs) -> Iterator[tuple[Inputs, int]]:
-        """The inputs, in as many parts as the limit on memory demands, and the rows of each.
+        """Yield the inputs in parts that fit the limit on memory, with the number of rows of each.
 
-        Raises LimitError if one row is too much.
+        Raises LimitError if one row is too large.
         """
         most = self.most_rows({name: (1, *array.shape[1:]) for name, array in inputs.items()})
         rows = max(map(len, inputs.values()))
@@ -100,18 +101,18 @@ class Predictor:
             yield part, min(most, rows - start)
 
     def _blank(self) -> Inputs:
-        """One row of inputs: no rows at all are more than some engines take."""
+        """Return one row of inputs, for engines that cannot run zero rows."""
         numbers = np.zeros((1, len(self.rows.columns)), np.float32)
         pixels = {PIXEL_INPUT: self.images.blank()} if self.images else {}
         return ({NUMERIC_INPUT: numbers} if self.has_numbers else {}) | pixels
 
 
 def make_predictor(executable: Executable, path_prefix: str | None = None) -> Predictor:
-    """A predictor for a deepnet or a feature extractor; relative paths are taken from `path_prefix`."""
+    """Return a predictor of a deepnet or feature extractor; relative paths are taken from `path_prefix`."""
     signature = executable.signature
     rows = row_encoder(signature)
     find_most_rows = most_rows(executable.graph)
-    find_most_rows(pixel_shapes(signature))  # raises LimitError now if one row is too much
+    find_most_rows(pixel_shapes(signature))  # raises LimitError now if one row is too large
     return Predictor(
         run=executable.run,
         rows=rows,

@@ -1,4 +1,4 @@
-"""Work that threads do ahead of whoever takes its results."""
+"""Threads that compute results before they are needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attrs import frozen
 from sensenet.processors import usable_processors
 
 FILES_AHEAD = 2
-"""How many files are read before it is known how much memory they need."""
+"""The number of files that are opened ahead, before their memory is known."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,11 +23,11 @@ Result = TypeVar("Result")
 def map_ahead(
     function: Callable[[Item], Result], items: Sequence[Item], most_ahead: int
 ) -> Generator[Result, None, None]:
-    """The function's results, in the items' order.
+    """Yield the function's results, in the items' order.
 
-    Threads work on the next items, at most `most_ahead`, while the caller is busy with a result: so no more
-    results than that wait in memory. It pays for functions that let other threads run, as decoding an image
-    does. What the function raises is raised where that item's turn comes. A single item takes no thread.
+    Threads work on the next items, at most `most_ahead`, while the caller uses a result, so at most that many
+    results wait in memory. Pays for functions that release Python's lock, such as decoding an image.
+    Exceptions of the function are raised in the item's turn. A single item uses no thread.
     """
     if len(items) < 2:
         yield from map(function, items)
@@ -47,7 +47,7 @@ def map_ahead(
 
 @frozen(kw_only=True)
 class Task(Generic[Result]):
-    """Work whose result is wanted later; while it lasts and its result is used, it takes `memory` bytes."""
+    """Work whose result is used later; it takes `memory` bytes while it runs and its result is in use."""
 
     memory: int
     run: Callable[[], Result]
@@ -56,11 +56,11 @@ class Task(Generic[Result]):
 def batch_ahead(
     prepare: Callable[[Item], Task[Result]], items: Sequence[Item], at_once: int, limit: int
 ) -> Iterator[list[Result]]:
-    """Yield the results of the tasks that are prepared of the items, in order, at most `at_once` together.
+    """Yield the results of tasks prepared from the items, in order, in batches of at most `at_once`.
 
-    Threads work on the next batch while the caller is busy with one. Tasks that are at work, wait or are with
-    the caller take no more than `limit` bytes together, unless a single one does: large ones come in smaller
-    batches. What tasks raise is raised when their turn comes.
+    Threads work on the next batch while the caller uses one. All tasks that run, wait or are in use take at
+    most `limit` bytes together, unless a single one takes more: large tasks come in smaller batches.
+    Exceptions of tasks are raised in their turn.
     """
     if len(items) == 1:
         yield [prepare(items[0]).run()]

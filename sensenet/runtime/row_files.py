@@ -1,4 +1,4 @@
-"""Rows in files: CSV tables, and folders of images."""
+"""Reads rows from files: CSV tables, and folders of images."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from sensenet.runtime.cells import describe
 from sensenet.runtime.image_folders import read_image_folder
 
 STANDARD = "-"
-"""As a path: standard input."""
+"""The path that means standard input."""
 
 Row = dict[str, str | None] | list[str | None]
-"""Cells by the names of the header, or in the model's order; None where a cell is empty."""
+"""Cells by the names of the header, or in the model's order; None if a cell is empty."""
 
 BYTES_PER_CHARACTER = 16
-"""Of a line, while the csv module takes it apart."""
+"""Memory per character of a line, while the csv module parses it."""
 
 LONGEST_CELL = 2**31 - 1
-"""The csv module takes no larger limit on every platform."""
+"""The largest limit that the csv module accepts on every platform."""
 
 UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
 """The byte order marks of UTF-16 as `surrogateescape` decodes them."""
@@ -53,12 +53,12 @@ class RowFile:
     def rows(
         self, check: CheckNames = accept_any_names, show: Progress = ignore_progress
     ) -> Iterator[tuple[int, Row]]:
-        """Yield (line number, row) of each row, read as they are asked for; empty lines are passed over.
+        """Yield (line number, row) for each row, reading lazily; empty lines are skipped.
 
-        `check` is called with the header, `show` with the characters that are read. The csv module's limit on
-        the length of a cell is raised for the process, to what the memory limit allows. Raises InputError,
-        naming the line on which the row begins, for a file that cannot be read, is not CSV in UTF-8, has a
-        name twice in its header, or a row of another length than the header; LimitError for a longer line.
+        `check` is called with the header, `show` with the number of characters read. The csv module's limit
+        on the length of a cell is raised, for the process, to the limit on memory. Raises InputError, naming
+        the first line of the row, for a file that cannot be read, is not CSV in UTF-8, has a name twice in
+        its header, or a row whose length differs from the header's; LimitError for a line beyond the limit.
         """
         limit = min(memory_limit() // BYTES_PER_CHARACTER, LONGEST_CELL)
         csv.field_size_limit(max(csv.field_size_limit(), limit))
@@ -82,7 +82,7 @@ class RowFile:
             except csv.Error as error:
                 if "field limit" in str(error):
                     raise LimitError(f"{self.path}, line {start}: {_longer_than(limit)}") from error
-                raise InputError(f"{self.path}, line {start}: not CSV: {error}") from error
+                raise InputError(f"{self.path}, line {start}: invalid CSV: {error}") from error
             except OSError as error:
                 raise self._unreadable(error) from error
 
@@ -103,7 +103,7 @@ class RowFile:
 
 
 class _LineError(InputError):
-    """A line that is not text, or does not fit the others."""
+    """A line that is not text, or whose length differs."""
 
 
 def _read_lines(stream: BinaryIO, limit: int, show: Progress) -> Iterator[str]:
@@ -133,15 +133,15 @@ def _check_line(line: str, limit: int, first: bool) -> None:
     if len(line) > limit:
         raise LimitError(_longer_than(limit))
     if first and line.startswith(UTF_16_MARKS):
-        raise _LineError("this is UTF-16: save it as UTF-8")
+        raise _LineError("the file is UTF-16: save it as UTF-8")
     if not line.isascii():
         try:
             line.encode()
-        except UnicodeEncodeError as error:  # a byte that `surrogateescape` let pass
+        except UnicodeEncodeError as error:  # a byte that `surrogateescape` accepted
             byte = ord(line[error.start]) & 0xFF
             raise _LineError(f"not CSV in UTF-8: byte {byte:#04x} after {error.start} characters") from error
     if "\0" in line:
-        raise _LineError("not CSV in UTF-8: it has a null character")
+        raise _LineError("not CSV in UTF-8: found a null character")
 
 
 def _longer_than(limit: int) -> str:
@@ -165,15 +165,15 @@ def _as_row(cells: list[str], header: list[str] | None) -> Row:
     if header is None:
         return [cell or None for cell in cells]
     if len(cells) != len(header):
-        raise _LineError(f"{len(cells)} cells under a header of {len(header)}")
+        raise _LineError(f"found {len(cells)} cells, but the header has {len(header)}")
     return {name: cell or None for name, cell in zip(header, cells, strict=True)}
 
 
 def read_rows(path: str, note: Callable[[str], None]) -> list[Row]:
-    """Return all rows of a CSV file with a header, or a row for each image in a folder.
+    """Return all rows of a CSV file with a header, or one row per image in a folder.
 
-    `note` is called with what there is to say about entries of the folder that are not images. Raises
-    InputError if there are no rows.
+    `note` is called with a note on entries of the folder that are not images. Raises InputError if there are
+    no rows.
     """
     if Path(path).is_dir():
         folder = read_image_folder(path)

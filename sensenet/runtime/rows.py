@@ -1,10 +1,8 @@
 """Encodes rows as the tensor `numeric_inputs`: f32[rows, columns], one column per feature column.
 
-| column | cell | number |
-|---|---|---|
-| numeric | anything that `float()` takes | that; the column's `missing` if the cell is None |
-| categorical | anything | the position of `str(cell)` among the values, the first of equal ones; else -1 |
-| image | – | 0 |
+| column | cell | number | |---|---|---| | numeric | anything that `float()` accepts | that; the column's
+`missing` if the cell is None | | categorical | anything | the position of `str(cell)` among the values, the
+first of equal ones; else -1 | | image | – | 0 |
 
 So in arrays of numbers, too, a category is compared as text: 1 is "1", 1.0 is "1.0". NaN in an array of
 numbers counts as None; in a list it is a number.
@@ -26,13 +24,13 @@ from sensenet.runtime.tables import Table, table_of_rows
 from sensenet.signature import CategoricalColumn, Column, NumericColumn, Signature
 
 UNKNOWN = -1
-"""The code of a category that is none of a column's values."""
+"""The code of a category that is not among a column's values."""
 
 ROWS_AT_ONCE = 4096
-"""Rows that are written column by column together: as many as stay in the processor's cache."""
+"""Rows that are encoded together, column by column: they fit the processor's cache."""
 
 FEW_CELLS = 64
-"""Up to here, text of every cell is quicker made than the distinct cells of an array are found."""
+"""Up to this number, converting every cell to text is faster than finding the distinct cells of an array."""
 
 CellEncoder = Callable[[Any], float]
 CellsEncoder = Callable[[Cells], Sequence[float] | Array]
@@ -40,9 +38,9 @@ CellsEncoder = Callable[[Cells], Sequence[float] | Array]
 
 @frozen(kw_only=True)
 class ColumnEncoder:
-    """How one column's cells become numbers: one cell, and many of them. Both raise what `float()` does.
+    """Encodes one cell of a column, or many, as numbers. Both raise the exceptions of `float()`.
 
-    `reads` names what a cell is read as, and `missing` is the number of one that is None.
+    `reads` names the kind of value, for errors, and `missing` is the number for None.
     """
 
     index: int
@@ -59,12 +57,12 @@ class RowEncoder:
     columns: tuple[ColumnEncoder, ...]
     layout: RowLayout
     takes_numbers: bool
-    """Whether each cell is a number, and stands for the column of its position."""
+    """Whether each cell is a number and belongs to the column at its position."""
 
     def encode(self, table: Table) -> Array:
-        """f32[rows, columns], which may be the caller's own array.
+        """Return f32[rows, columns], possibly the caller's own array.
 
-        Raises InputError naming the row and the column of a cell that is no number.
+        Raises InputError naming the row and column of a cell that cannot be read.
         """
         numbers = table.numbers
         if self.takes_numbers and numbers is not None and numbers.shape[1] == len(self.columns):
@@ -79,42 +77,42 @@ class RowEncoder:
         return result
 
     def _encode_column(self, cells: Cells, column: ColumnEncoder) -> Array:
-        """f[rows], or f[1] where all rows have the same number."""
+        """Return f[rows], or f[1] if all rows have the same number."""
         try:
             return np.asarray(column.encode_cells(cells))
-        except Exception as error:  # whatever a cell's class raises
+        except Exception as error:  # anything that a cell's class raises
             raise self._blame(cells, column, error) from error
 
     def _fill_missing(self, numbers: Array) -> Array:
-        """The array itself, or a copy in which each NaN is the missing number of its column."""
+        """Return the array itself, or a copy with each NaN replaced by its column's missing number."""
         with np.errstate(over="ignore"):
-            if not np.isnan(np.vdot(numbers, numbers)):  # in a tenth of the time of asking each number
+            if not np.isnan(np.vdot(numbers, numbers)):  # ten times as fast as testing each number
                 return numbers
         missing = np.array([column.missing for column in self.columns], np.float32)
         return np.where(np.isnan(numbers), missing, numbers)
 
     def encode_row(self, row: Sequence[Any]) -> Array:
-        """f32[1, columns] of one row of cells: as `encode`, in less time."""
+        """Return f32[1, columns] for one row of cells, like `encode`, but faster."""
         try:
             values = [column.encode_cell(row[column.index]) for column in self.columns]
-        except Exception:  # whatever a cell's class raises
+        except Exception:  # anything that a cell's class raises
             return self.encode(table_of_rows([row], self.layout))  # names the cell
         with np.errstate(over="ignore"):
             return np.array([values], np.float32)
 
     def _blame(self, cells: Cells, column: ColumnEncoder, error: Exception) -> InputError:
-        """What to say of a column that can't be encoded: which cell is at fault."""
+        """Return the error for a column that cannot be encoded, naming the cell."""
         where = self.layout.describe(column.index)
         for number, cell in enumerate(cells):
             try:
                 column.encode_cell(cell)
-            except Exception:  # whatever the cell's class raises
-                return InputError(f"row {number}, {where}: could not read {describe(cell)} as {column.reads}")
+            except Exception:  # anything that the cell's class raises
+                return InputError(f"row {number}, {where}: cannot read {describe(cell)} as {column.reads}")
         return InputError(f"{where}: {error}")
 
 
 def row_encoder(signature: Signature) -> RowEncoder:
-    """The encoder of a model's rows."""
+    """Return the encoder of a model's rows."""
     return RowEncoder(
         columns=tuple(_column_encoder(column) for column in signature.columns),
         layout=row_layout(signature),
@@ -182,12 +180,12 @@ def _categorical_encoder(column: CategoricalColumn) -> ColumnEncoder:
 
 
 def _fill_missing_cells(numbers: Array, cells: Array, missing: float) -> Array:
-    """The numbers of an array's cells, with another for cells that are NaN."""
+    """Return the numbers of an array's cells, with `missing` for NaN."""
     absent = np.isnan(cells) if cells.dtype.kind == "f" else np.False_
     return np.where(absent, missing, numbers) if absent.any() else numbers
 
 
 def _codes_of_numbers(cells: Array, codes: Mapping[str, int]) -> Array:
-    """The codes of numbers as text, looking up each distinct number once."""
+    """Return the codes of numbers compared as text, looking up each distinct number once."""
     distinct, positions = find_distinct(cells)
     return np.array([codes.get(str(number), UNKNOWN) for number in distinct], np.float32)[positions]

@@ -1,15 +1,15 @@
-"""Regular expressions that come with a document, in bounded time.
+"""Runs the regular expressions of documents in bounded time.
 
-A document may be anybody's, and Python's matcher takes time that grows exponentially with the text for an
-expression such as `(a+)+b`. So only expressions are taken whose time is bounded by a product that can be told
-beforehand, and only texts for which that product is small:
+Documents are untrusted, and Python's matcher takes time exponential in the text for an expression such as
+`(a+)+b`. So only expressions are allowed whose time has a bound that can be computed beforehand, and only
+texts for which that bound is small:
 
     characters, classes `[…]`, escapes `\\s`, anchors; alternatives `|`, in groups `(…)`, `(?:…)` too;
     `*`, `+`, `?`, `{m,n}` after one of these but a group
 
-Each place where the matcher may choose multiplies the steps of an attempt: a repetition by how often it may
-repeat, a `|` in a group by 2. A repetition at the end of an alternative never has to be chosen again. There
-is an attempt at each character.
+Each choice of the matcher multiplies the steps of an attempt: a repetition by its largest count, a `|` in a
+group by 2. A repetition at the end of an alternative never needs backtracking. There is one attempt per
+character.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sensenet.errors import InputError
 
 LONGEST_EXPRESSION = 200
 MOST_STEPS = 20_000_000
-"""A second or less."""
+"""The most steps of a search: a second or less."""
 
 CLASS = r"\[\^?\]?(?:\\.|(?!--|&&|~~|\|\|)[^\[\]\\])*\]"
 REPETITION = r"(?:[*+?]|\{(?P<least>\d*)(?P<comma>,?)(?P<most>\d*)\})\??"
@@ -37,13 +37,13 @@ TOKEN = re.compile(
 
 @frozen
 class Choice:
-    """How often an atom may repeat, or how many ways a group may go: `most` is None where there is no end."""
+    """The number of repetitions of an atom, or of alternatives of a group; `most` is None if unbounded."""
 
     least: int
     most: int | None
 
     def ways(self, length: int) -> int:
-        """The most ways in which it can match within a text of this length."""
+        """Return the largest number of ways to match within a text of this length."""
         return (length if self.most is None else min(self.most, length)) - min(self.least, length) + 1
 
 
@@ -55,10 +55,10 @@ Splitter = Callable[[str], list[str]]
 
 @lru_cache(maxsize=256)
 def make_splitter(expression: str) -> Splitter:
-    """A function that splits a text where the expression matches; groups are parts, too, as in `re.split`.
+    """Return a function that splits a text at matches, with groups as parts, like `re.split`.
 
-    Raises InputError for an expression that is none, or that could take long; so does the function for a text
-    that is too long for the expression.
+    Raises InputError for an invalid expression, or one that could take long; the function raises it for a
+    text that is too long for the expression.
     """
     alternatives = _read_alternatives(expression)
     try:
@@ -69,8 +69,8 @@ def make_splitter(expression: str) -> Splitter:
     def split(text: str) -> list[str]:
         if _count_steps(alternatives, len(text)) > MOST_STEPS:
             raise InputError(
-                f"the text has {len(text)} characters, which may take the separator {expression!r} too long: "
-                "give the row as a list of cells"
+                f"the text of {len(text)} characters is too long for the separator {expression!r}: "
+                "pass the row as a list of cells"
             )
         return [part for part in pattern.split(text) if part is not None]
 
@@ -81,12 +81,12 @@ def _refuse(expression: str, reason: str) -> InputError:
     shown = expression[:LONGEST_EXPRESSION]
     return InputError(
         f"the separator of the field's items, {shown!r}, cannot be used: {reason}; "
-        "give the row as a list of cells"
+        "pass the row as a list of cells"
     )
 
 
 def _count_steps(alternatives: list[Alternative], length: int) -> int:
-    """The most steps that a search through a text of this length takes."""
+    """Return the most steps that a search through a text of this length takes."""
     total = 0
     for choices in alternatives:
         steps = 1
@@ -99,9 +99,9 @@ def _count_steps(alternatives: list[Alternative], length: int) -> int:
 
 
 def _read_alternatives(expression: str) -> list[Alternative]:
-    """The choices of each alternative, in order."""
+    """Return the choices of each alternative, in order."""
     if len(expression) > LONGEST_EXPRESSION:
-        raise _refuse(expression, f"it is longer than {LONGEST_EXPRESSION} characters")
+        raise _refuse(expression, f"longer than {LONGEST_EXPRESSION} characters")
     alternatives: list[Alternative] = [[]]
     depth = 0
     for token in _read_tokens(expression):
@@ -110,7 +110,7 @@ def _read_alternatives(expression: str) -> list[Alternative]:
             continue
         depth += bool(token["open"]) - bool(token["close"])
         alternatives[-1].append(_read_choice(token))
-        if token["close"] or depth:  # what is last in a group is not last in the expression
+        if token["close"] or depth:  # the end of a group is not the end of the expression
             alternatives[-1].append(ONCE)
     return alternatives
 

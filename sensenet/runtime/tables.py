@@ -1,4 +1,4 @@
-"""Rows in whatever form a caller has them, seen as columns.
+"""Reads rows in all the forms that callers may pass, as columns.
 
 | form | meaning |
 |---|---|
@@ -25,15 +25,15 @@ from sensenet.runtime.frames import Frame, cells_of_array, is_series, open_frame
 from sensenet.runtime.layout import RowLayout
 
 CELL_KINDS = "biufOUST"
-"""The kinds of dtype that cells may have: numbers, objects, text."""
+"""The dtype kinds of cells: numbers, objects, text."""
 
 
 @frozen(kw_only=True)
 class Table:
-    """Rows as columns. `cells(index)` gives the cells that stand at an index of each row.
+    """Rows as columns. `cells(index)` returns the cells at an index of each row.
 
-    It raises InputError where a row is too short; None stands for a missing cell. `numbers` is f32[rows,
-    cells] in C order, where the rows are such an array already.
+    It raises InputError if a row is too short; a missing cell is None. `numbers` is f32[rows, cells] in C
+    order, if the rows are such an array already.
     """
 
     length: int
@@ -42,7 +42,7 @@ class Table:
 
 
 def as_table(x: Any, layout: RowLayout) -> Table:
-    """The rows in an argument; raises InputError, or InputTypeError for what can't hold rows."""
+    """Return the rows in an argument; raise InputError, or InputTypeError for an unsupported type."""
     if isinstance(x, list | tuple):
         return _table_of_list(x, layout)
     if is_records(x):
@@ -63,18 +63,18 @@ def as_table(x: Any, layout: RowLayout) -> Table:
 
 
 def is_row(item: Any) -> bool:
-    """Whether the first item of a list is a row, so that the list is one of rows."""
+    """Return whether the first item of a list is a row, which makes it a list of rows."""
     flat = isinstance(item, np.ndarray) and item.ndim == 1
     return flat or isinstance(item, list | tuple | Mapping | np.void) or is_series(item)
 
 
 def is_records(x: Any) -> bool:
-    """Whether this is an array, or one record of it, whose dtype names its parts."""
+    """Return whether `x` is a structured array or one record of it."""
     return isinstance(x, np.ndarray | np.void) and x.dtype.names is not None
 
 
 def table_of_rows(rows: Sequence[Sequence[Any]], layout: RowLayout) -> Table:
-    """Rows that are lists or tuples of cells."""
+    """Return the table of rows that are lists or tuples of cells."""
 
     def cells(index: int) -> list[Any]:
         try:
@@ -107,11 +107,11 @@ def _as_sequence(number: int, row: Any) -> Sequence[Any]:
         return row
     if isinstance(row, np.ndarray) and row.ndim == 1 and not is_records(row):
         return _without_missing(cells_of_array(row))
-    raise InputTypeError(f"row {number}: expected a list of cells, as row 0 is; found {describe(row)}")
+    raise InputTypeError(f"row {number}: expected a list of cells, like row 0; found {describe(row)}")
 
 
 def _without_missing(cells: Cells) -> list[Any]:
-    """The cells, with None for each that is missing."""
+    """Return the cells, with None for each missing one."""
     return [None if is_missing(cell) else cell for cell in cells]
 
 
@@ -122,7 +122,7 @@ def _as_mapping(number: int, row: Any) -> Mapping[Any, Any]:
         return row_of_series(row)
     if isinstance(row, np.void) and row.dtype.names:
         return {name: row[name] for name in row.dtype.names}
-    raise InputTypeError(f"row {number}: expected a dict by field name, as row 0 is; found {describe(row)}")
+    raise InputTypeError(f"row {number}: expected a dict by field name, like row 0; found {describe(row)}")
 
 
 def _table_of_mappings(rows: Sequence[Mapping[Any, Any]], layout: RowLayout) -> Table:
@@ -140,7 +140,7 @@ def _table_of_mappings(rows: Sequence[Mapping[Any, Any]], layout: RowLayout) -> 
 
 
 def _table_of_fields(length: int, values: Callable[[int], Cells], layout: RowLayout) -> Table:
-    """Rows whose values are given field by field: `values` gives those of a field, None where missing."""
+    """Return the table of values by field: `values` returns those of a field, None if missing."""
     columns: dict[int, Sequence[Cells]] = {}
 
     def cells(index: int) -> Cells:
@@ -154,15 +154,13 @@ def _table_of_fields(length: int, values: Callable[[int], Cells], layout: RowLay
 
 def _table_of_array(x: Array, layout: RowLayout) -> Table:
     masked = isinstance(x, np.ma.MaskedArray)
-    plain = np.asarray(x)  # other classes, such as np.matrix, index in ways of their own
+    plain = np.asarray(x)  # other classes, such as np.matrix, index differently
     if plain.ndim not in (1, 2):
         raise InputError(
             f"expected an array of one row [cells] or of rows [rows, cells]; found {list(plain.shape)}"
         )
     if plain.dtype.kind not in CELL_KINDS:
-        raise InputTypeError(
-            f"an array of dtype {plain.dtype} holds no cells: expected numbers, text or objects"
-        )
+        raise InputTypeError(f"cannot read cells of dtype {plain.dtype}: expected numbers, text or objects")
     rows = np.atleast_2d(x if masked else plain)
 
     def cells(index: int) -> Cells:

@@ -1,10 +1,8 @@
 """Counts the terms of a text and the items of a list: f32[terms], as BigML's bindings do.
 
-| token mode | what is counted |
-|---|---|
-| `tokens_only` | words: what stands between white space, `_` and the edges of words |
-| `full_terms_only` | the text as a whole |
-| `all` | words, and then the text as a whole, unless that is the first word |
+| token mode | what is counted | |---|---| | `tokens_only` | words: the text between white space, `_` and word
+boundaries | | `full_terms_only` | the text as a whole | | `all` | words, and then the text as a whole, unless
+that is the first word |
 """
 
 from __future__ import annotations
@@ -19,17 +17,17 @@ from sensenet.runtime.separators import make_splitter
 from sensenet.signature import FULL_TERMS_ONLY, TOKENS_ONLY, Items, Terms
 
 WORD = re.compile(r"(?:\b|_)([^\s_\x08]+?)(?:\b|_)")
-"""Begins and ends at the edge of a word, or with a `_`; punctuation between words is a word, too.
+"""Begins and ends at a word boundary, or with a `_`; punctuation between words is a word too.
 
 A `_` belongs to one word only: of `a_b`, only `a` is found.
 """
 
 Counter = Callable[[str], Array]
-"""f32[terms] of a text."""
+"""Returns f32[terms] for a text."""
 
 
 def count_terms(encoding: Terms) -> Counter:
-    """The function that counts a field's terms."""
+    """Return the function that counts a field's terms."""
     positions = {**encoding.forms, **_positions(encoding.terms)}
     split = _splitter(encoding)
     size = len(encoding.terms)
@@ -37,7 +35,7 @@ def count_terms(encoding: Terms) -> Counter:
 
 
 def count_items(encoding: Items) -> Counter:
-    """The function that counts a field's items. It and this raise InputError for a hostile separator."""
+    """Return the function that counts a field's items; both raise InputError for a hostile separator."""
     positions = _positions(encoding.items)
     size = len(encoding.items)
     regexp = encoding.separator_regexp
@@ -46,7 +44,7 @@ def count_items(encoding: Items) -> Counter:
 
 
 def _positions(terms: Iterable[str]) -> dict[str, int]:
-    """Where each term stands; the first of equal ones counts."""
+    """Return the position of each term, the first of equal ones."""
     positions: dict[str, int] = {}
     for position, term in enumerate(terms):
         positions.setdefault(term, position)

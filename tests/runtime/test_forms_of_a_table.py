@@ -349,7 +349,7 @@ def test_a_name_that_occurs_twice_is_refused(make):
 
 @pytest.mark.parametrize("make", [pl.DataFrame, pa.table, pd.DataFrame, pa.RecordBatch.from_pydict])
 def test_a_column_that_no_field_has_is_refused(make):
-    with pytest.raises(InputError, match="there is no field 'q'"):
+    with pytest.raises(InputError, match="unknown field 'q'"):
         encode(make({"q": [1]}))
 
 

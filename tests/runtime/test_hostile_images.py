@@ -114,7 +114,7 @@ def test_paths_and_bytes_give_the_same_pixels(name, tmp_path):
 
 
 def test_large_documents_of_photoshop_are_refused():
-    with pytest.raises(InputError, match="row 3: this is not an image in a known format"):
+    with pytest.raises(InputError, match="row 3: not an image in a known format"):
         read_image(psd(SQUARE, version=2), "row 3")
 
 
@@ -294,14 +294,14 @@ def test_odd_views_of_bytes(view):
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/stdin", "/proc/self", "/dev/fd/0"])
 def test_devices(path):
-    with pytest.raises(InputError, match=r"row 3: (is not a|there is no) file"):
+    with pytest.raises(InputError, match=r"row 3: (not a|no such) file"):
         read_image(path, "row 3")
 
 
 def test_a_loop_of_links(tmp_path):
     (tmp_path / "a.png").symlink_to("b.png")
     (tmp_path / "b.png").symlink_to("a.png")
-    with pytest.raises(InputError, match="row 3: there is no file"):
+    with pytest.raises(InputError, match="row 3: no such file"):
         read_image(tmp_path / "a.png", "row 3")
 
 
@@ -309,7 +309,7 @@ def test_a_file_that_becomes_a_pipe_does_not_wait(tmp_path, monkeypatch):
     path = tmp_path / "pipe.png"
     os.mkfifo(path)
     monkeypatch.setattr(os.path, "isfile", lambda _: True)
-    with pytest.raises(InputError, match="row 3: is not a file"):
+    with pytest.raises(InputError, match="row 3: not a file"):
         read_image(path, "row 3")
 
 

@@ -42,9 +42,7 @@ def test_images_by_name(folder):
     found = read_image_folder(str(folder))
     assert [os.path.basename(image) for image in found.images] == ["0001", "a.png", "b.PNG"]
     assert found.passed_over == PASSED_OVER
-    assert found.notes == (
-        f"{folder}: {PASSED_OVER} of {PASSED_OVER + 3} entries were passed over: not images",
-    )
+    assert found.notes == (f"{folder}: {PASSED_OVER} of {PASSED_OVER + 3} entries were skipped: not images",)
     heard = []
     assert read_rows(str(folder), heard.append) == [[image] for image in found.images]
     assert heard == list(found.notes)
@@ -73,7 +71,7 @@ def test_a_damaged_image_counts_so_that_it_is_told(tmp_path):
 def test_a_folder_without_images(tmp_path, names):
     for name in names:
         (tmp_path / name).write_text("text")
-    with pytest.raises(InputError, match=rf"has no images \({len(names)} other entries\)"):
+    with pytest.raises(InputError, match=rf"contains no images \({len(names)} other entries\)"):
         read_image_folder(str(tmp_path))
 
 

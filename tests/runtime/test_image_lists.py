@@ -122,7 +122,7 @@ def test_detectors_take_the_same_forms(folder):
 def test_a_list_of_text_is_one_row_and_says_so(folder):
     model = make_model(Executable(signature=ONE, run=first_pixels), Settings())
     paths = [str(folder / "3.png"), str(folder / "5.png")]
-    with pytest.warns(UserWarning, match="for several images, give a list of lists") as caught:
+    with pytest.warns(UserWarning, match="for several images, pass a list of lists") as caught:
         assert model(paths).tolist() == [[3]]
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
@@ -153,15 +153,15 @@ A, B = pixels(1), pixels(2)
     ("signature", "x", "message"),
     [
         (ONE, [A, 3], "item 1 of the list is 3, not an image: write [[a], [b]]"),
-        (ONE, [A, [B]], "item 1 of the list is a row, and item 0 is not: write [[a], [b]]"),
+        (ONE, [A, [B]], "item 1 of the list is a row, but item 0 is not: write [[a], [b]]"),
         (ONE, [[A], B], "row 1: expected a list of cells"),
-        (ONE, [[A, B]], "row 0 has 2 cells, and the model reads 1 a row: write [[a], [b]]"),
+        (ONE, [[A, B]], "row 0 has 2 cells, but the model reads 1 per row: write [[a], [b]]"),
         (ONE, [[A], [A, B]], "row 1 has 2 cells"),
-        (ONE, [np.stack([A, B])], "give a batch [rows, h, w, c] without a list"),
-        (ONE, [np.stack([A, B]), A], "give a batch [rows, h, w, c] without a list"),
+        (ONE, [np.stack([A, B])], "pass a batch [rows, h, w, c] without a list"),
+        (ONE, [np.stack([A, B]), A], "pass a batch [rows, h, w, c] without a list"),
         (ONE, [], "the list is empty"),
         (ONE, fill([]), "the list is empty"),
-        (TWO, [A, B, A, B], "the list has 4 cells, and the model reads 2 a row: give a list of rows"),
+        (TWO, [A, B, A, B], "the list has 4 cells, but the model reads 2 per row: pass a list of rows"),
         (TWO, [[A, B, A]], "row 0 has 3 cells"),
         (TWO, [A], "row 0 is too short"),
         (TWO, b"a", "the model reads rows of 2 cells"),

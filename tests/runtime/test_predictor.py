@@ -199,8 +199,8 @@ def test_cells_are_not_changed():
 @pytest.mark.parametrize(
     ("columns", "x", "message"),
     [
-        ([ImageColumn(index=0)], "nowhere.png", "row 0, column 0: there is no file: 'nowhere.png'"),
-        ([ImageColumn(index=0)], [[solid_image(1)], [b"no image"]], "row 1, column 0: this is not an image"),
+        ([ImageColumn(index=0)], "nowhere.png", "row 0, column 0: no such file: 'nowhere.png'"),
+        ([ImageColumn(index=0)], [[solid_image(1)], [b"no image"]], "row 1, column 0: not an image"),
         ([ImageColumn(index=0)], [3], "row 0, column 0: expected an image"),
         ([ImageColumn(index=0)], 3, "expected a row"),
         ([ImageColumn(index=0)], [], "the list is empty"),
@@ -209,10 +209,10 @@ def test_cells_are_not_changed():
         ([ImageColumn(index=0)], np.zeros((1, 4, 6, 4)), "4 channels"),
         ([ImageColumn(index=0)], np.zeros(5), "row 0, column 0: expected an image"),
         ([ImageColumn(index=0), ImageColumn(index=1)], "a.png", "the model reads rows of 2 cells"),
-        ([ImageColumn(index=0), ImageColumn(index=2)], np.zeros((1, 2, 4, 6, 3)), "2 of the 3 images"),
+        ([ImageColumn(index=0), ImageColumn(index=2)], np.zeros((1, 2, 4, 6, 3)), "has 2 images, expected 3"),
         ([ImageColumn(index=0), NumericColumn(index=1)], "a.png", "expected a row"),
         ([ImageColumn(index=0), NumericColumn(index=1)], np.zeros((1, 4, 6, 3)), "found [1, 4, 6, 3]"),
-        ([ImageColumn(index=0), NumericColumn(index=1)], [None, "x"], "row 0, column 1: could not read 'x'"),
+        ([ImageColumn(index=0), NumericColumn(index=1)], [None, "x"], "row 0, column 1: cannot read 'x'"),
     ],
     ids=range(14),
 )

@@ -122,7 +122,7 @@ def test_items_as_the_bindings_count_them(text, regexp):
 def test_separators_that_are_refused(regexp, reason):
     with pytest.raises(InputError, match=reason) as caught:
         count_items(Items(items=("a",), separator_regexp=regexp))
-    assert "give the row as a list of cells" in str(caught.value)
+    assert "pass the row as a list of cells" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -148,5 +148,5 @@ def test_separators_that_end_in_time(regexp, text):
     [(r"\s*\s*,", 1_000), (r"\s*,\s*", 100_000), (r"a?" * 20 + "aaa$", 100), (r"(.|.)" * 30 + "b", 100)],
 )
 def test_texts_that_are_too_long_for_their_separator(regexp, length):
-    with pytest.raises(InputError, match=rf"has {length} characters, which may take the separator"):
+    with pytest.raises(InputError, match=rf"of {length} characters is too long for the separator"):
         count_items(Items(items=("a",), separator_regexp=regexp))("a" * length)
