@@ -6,7 +6,7 @@
     model([5.1, 3.5, 1.4, 0.2])
     sensenet.compile("deepnet.json", target="tflite").save("deepnet.tflite")
 
-Importing the package imports nothing else: a name below brings in its module when it is first used.
+Importing the package imports nothing else: the module of each name is imported at its first use.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _import_module(name: str) -> Any:
-    """Import a module of ours, all of it before any thread forks: a child would wait for the rest."""
+    """Import a module of sensenet while no thread forks: a child would wait for an unfinished import."""
     with importlib.import_module("sensenet.forks").delay_forks():
         return importlib.import_module(name)
 

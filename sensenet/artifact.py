@@ -1,6 +1,6 @@
-"""What a compilation gives: files, the graph they were made from, and a report.
+"""Results of a compilation: files, the graph that they were made from, and a report.
 
-Saving is atomic (see `sensenet.files.writing`), and an existing path is never replaced unless asked for.
+Saving is atomic (see `sensenet.files.writing`), and an existing path is replaced only with `force`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Verification:
 
 @frozen(kw_only=True)
 class Report:
-    """How a compilation went; seconds are wall time, `notes` remarks such as on files passed over."""
+    """Statistics of a compilation; seconds are wall time, `notes` are remarks, such as on skipped files."""
 
     target: str
     level: int
@@ -57,7 +57,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """A table for people, one line a stage."""
+        """Return a table as text, one line per stage."""
         rows = [("frontend", self.frontend_seconds, "")]
         rows += [
             (record.name, record.seconds, f"{record.nodes_before} → {record.nodes_after} nodes")
@@ -72,11 +72,11 @@ class Artifact:
     """The result of `sensenet.compile` for one target.
 
     `graph` is the graph that the backend lowered; `model` is the `tf.keras.Model` for the target keras and
-    None otherwise. `produce` makes the files: relative path → content; a single-file target gives one entry.
-    `beside` says that several files stand side by side at the saved path with other suffixes (the target ir)
-    instead of in a directory; while such files are replaced, `bridge(old, new)`, of files by the names in
-    `files`, gives those that serve both. `layout` tells by what a directory of this target is recognized
-    before it is replaced; without it none is.
+    None otherwise. `produce` makes the files: relative path → content; one entry for a single-file target.
+    `beside` means that several files are saved next to each other with different suffixes (the target ir)
+    instead of in a directory; while such files are replaced, `bridge(old, new)`, of files by name, returns
+    intermediate ones that fit both. `layout` describes how a directory of this target is recognized before it
+    is replaced; without it, no directory is replaced.
     """
 
     target: str
@@ -90,39 +90,39 @@ class Artifact:
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        """Relative path → content; made at first use. Raises LimitError if memory does not suffice."""
+        """The content of files by relative path, made at first use; raises LimitError if memory runs out."""
         try:
             return dict(self.produce())
         except LimitError:
             raise
         except MemoryError as error:
-            raise LimitError(f"the files of target {self.target} need more memory than there is") from error
+            raise LimitError(f"not enough memory to make the files of target {self.target}") from error
 
     def __bytes__(self) -> bytes:
-        """The content of a single-file artifact; raises ArtifactError for a target of several files."""
+        """Return the content of a single-file artifact; raise ArtifactError for several files."""
         if len(self.files) != 1:
             raise ArtifactError(
-                f"the target {self.target} has {len(self.files)} files: save it to a path instead"
+                f"the target {self.target} has {len(self.files)} files, not one: save it to a path instead"
             )
         return next(iter(self.files.values()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """With its files, and without its model, which the files hold too."""
+        """Return the artifact with its files, without its model, which the files contain too."""
         made = {"beside": self.beside, "bridge": self.bridge, "layout": self.layout}
         return _remake, (self.target, self.graph, self.report, dict(self.files), made)
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the artifact to a path: a file, or a directory for a target of several files.
 
-        Returns where it is. Raises ArtifactError, and leaves nothing behind, if the path exists, its
-        directory does not, or writing fails; LimitError if memory does not suffice.
+        Returns the path. Raises ArtifactError, and leaves nothing behind, if the path exists, its directory
+        does not, or writing fails; LimitError if memory is insufficient.
 
-        With `force` an existing file is replaced, or a directory that holds nothing but an artifact of this
-        target. It is there until the new one is, keeps its mode, and is replaced where a link points to. A
+        With `force`, an existing file is replaced, or a directory that contains only an artifact of this
+        target. It exists until the new one does, keeps its mode, and is replaced at the target of a link. A
         single file is written into a device or a pipe, such as `/dev/stdout`.
         """
         chosen = Path(path)
-        require_free(chosen, force)  # before the work that making the files may be
+        require_free(chosen, force)  # before the files are made, which may take long
         contents = self._contents(chosen)
         for destination, content in contents.items():
             require_free(destination, force)
@@ -131,19 +131,19 @@ class Artifact:
         return next(iter(contents))
 
     def _contents(self, path: Path) -> dict[Path, Content]:
-        """What goes where: one file, one directory, or files side by side."""
+        """Return the content for each path: one file, one directory, or files next to each other."""
         if len(self.files) == 1:
             return {path: bytes(self)}
         if not self.beside:
             return {path: self.files}
         if not path.name.strip(".") or is_stream(path):
-            raise ArtifactError(f"{path} cannot be the name of {len(self.files)} files: give another path")
+            raise ArtifactError(f"{path} cannot name {len(self.files)} files: choose another path")
         suffixes = [Path(name).suffix for name in self.files]
         stem = path.with_suffix("") if path.suffix in suffixes else path
         return {stem.with_name(stem.name + Path(name).suffix): part for name, part in self.files.items()}
 
     def _bridge(self, old: Mapping[Path, bytes]) -> dict[Path, bytes]:
-        """The files that serve both the old ones, which are replaced, and the new ones, by their paths."""
+        """Return, by path, the intermediate files that fit both the old and the new ones."""
         if self.bridge is None:
             return {}
         names = {Path(name).suffix: name for name in self.files}
@@ -160,17 +160,18 @@ def _remake(target: str, graph: Graph, report: Report, files: Files, made: Mappi
 
 
 Remake = tuple[Callable[..., "Executable"], tuple[Any, ...]]
-"""A function of a module that makes an executable, and what it takes; both can be pickled."""
+"""A module-level function that makes an executable, and its arguments; both can be pickled."""
 
 
 @frozen(kw_only=True, eq=False)
 class Executable:
-    """An artifact in its own runtime: `run` takes and gives named arrays, any batch size, from any thread.
+    """An artifact in its own runtime: `run` maps named arrays to named arrays, of any batch size, in any
+    thread.
 
-    `model` is the `tf.keras.Model` behind it where there is one, `graph` the graph where it is known, and
-    `as_imported` says whether that is the one that the frontend made, with the weights of the document.
-    `engine` is the target whose runtime it is, where whoever made it said so. `remake` gives how another
-    process makes the same; without it, an executable cannot be pickled.
+    `model` is its `tf.keras.Model`, if there is one, `graph` its graph, if known, and `as_imported` is
+    whether that is the graph from the frontend, with the weights of the document. `engine` is the target of
+    the runtime, if known. `remake` returns how another process makes the same; without it, an executable
+    cannot be pickled.
     """
 
     signature: Signature
@@ -183,5 +184,5 @@ class Executable:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.remake is None:
-            raise ArtifactError("this executable cannot be pickled: pickle a model of create_model instead")
+            raise ArtifactError("this executable cannot be pickled: pickle a model from create_model instead")
         return self.remake()

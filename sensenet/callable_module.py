@@ -1,7 +1,7 @@
-"""Modules that stand for the function of their name: `sensenet.compile(…)`, of the module `sensenet.compile`.
+"""Makes a module callable as the function of its name, such as `sensenet.compile(…)`.
 
-The import system binds a module to its name in the package whenever anything imports it, so a function of
-that name would be there or not with the order of imports.
+The import system binds a module to its name in the package at any import of it, so whether a function of that
+name is found would depend on the order of imports.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 
 def make_callable(name: str, function: Callable[..., Any]) -> None:
-    """Let calls of the module of that name call the function, which `help` and `inspect` then show."""
+    """Make the module of that name callable as the function, also for `help` and `inspect`."""
 
     class CallableModule(types.ModuleType):
-        __wrapped__ = staticmethod(function)  # where inspect.signature and help look
+        __wrapped__ = staticmethod(function)  # for inspect.signature and help
 
         def __call__(self, *arguments: Any, **options: Any) -> Any:
             return function(*arguments, **options)

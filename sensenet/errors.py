@@ -1,7 +1,7 @@
-"""The exceptions a user can meet: one family, rooted in `SensenetError`.
+"""The exceptions of sensenet, all derived from `SensenetError`.
 
-Every message says what is wrong, where (file, JSON path, row, node), what was expected and, where there is
-one, the way out. Subclasses also derive from the built-in exception a caller would naturally catch.
+Every message says what is wrong, where (file, JSON path, row, node), what was expected, and what to do.
+Subclasses also derive from the built-in exception that a caller would naturally catch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 class SensenetError(Exception):
     """Anything that sensenet reports about its input, its options or its environment.
 
-    It can be pickled, so other processes get it as it was raised, whatever its class is made of.
+    It can be pickled, so other processes receive it as it was raised, whatever its class.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -20,10 +20,10 @@ class SensenetError(Exception):
 
 
 def _remake(kind: type[SensenetError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SensenetError:
-    """Return an error as it was, without the arguments that it was made of, which it does not keep."""
+    """Return a copy of an error, without its constructor, whose arguments it does not keep."""
     builtin: Any = kind
     while builtin.__module__ != "builtins":
-        builtin = builtin.__base__  # the one whose layout objects have
+        builtin = builtin.__base__  # the class that determines the layout of objects
     error: SensenetError = builtin.__new__(kind, *args)
     builtin.__init__(error, *args)
     error.__dict__.update(attributes)
@@ -31,7 +31,7 @@ def _remake(kind: type[SensenetError], args: tuple[Any, ...], attributes: dict[s
 
 
 class DocumentError(SensenetError, ValueError):
-    """A BigML document that cannot be read or means nothing. `path` is the JSON path of the fault."""
+    """A BigML document that cannot be read or is invalid. `path` is the JSON path of the fault."""
 
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(f"{path}: {message}" if path else message)
@@ -39,15 +39,15 @@ class DocumentError(SensenetError, ValueError):
 
 
 class SettingsError(SensenetError, ValueError):
-    """An unknown setting, or a value that a setting does not take."""
+    """An unknown setting, or an invalid value of a setting."""
 
 
 class InputError(SensenetError, ValueError):
-    """Rows, cells or images given to a model that it cannot read."""
+    """Rows, cells or images that a model cannot read."""
 
 
 class InputTypeError(InputError, TypeError):
-    """An argument of a type that no model takes."""
+    """An argument of a type that models do not accept."""
 
 
 class VerifyError(SensenetError):
@@ -55,11 +55,11 @@ class VerifyError(SensenetError):
 
 
 class PassError(SensenetError):
-    """A pass failed, or left an invalid graph; names the pass and those that had run before it."""
+    """A pass that failed or returned an invalid graph; names the pass and those that had run before it."""
 
 
 class UnsupportedOpError(SensenetError):
-    """A backend that has neither an emitter nor a lowering rule for an op of the graph."""
+    """An op that a target neither has nor can lower."""
 
 
 class TextFormError(SensenetError, ValueError):
@@ -67,7 +67,7 @@ class TextFormError(SensenetError, ValueError):
 
 
 class ArtifactError(SensenetError):
-    """A file or directory that cannot be written, or that is not an artifact of ours."""
+    """A file or directory that cannot be written, or that is not an artifact of sensenet."""
 
 
 class VerificationError(SensenetError):
@@ -75,31 +75,31 @@ class VerificationError(SensenetError):
 
 
 class LimitError(SensenetError, MemoryError):
-    """Something that would take more memory than the limit allows, or than the machine has."""
+    """A request that would take more memory than the limit allows, or than the machine has."""
 
 
 class ProcessError(SensenetError, RuntimeError):
-    """Something that a forked process cannot do."""
+    """An operation that a forked process cannot do."""
 
 
 class UnknownTargetError(SensenetError, ValueError):
-    """A target, level or option that `compile` does not have."""
+    """An unknown target, level or option of `compile`."""
 
 
 class UnknownPassError(SensenetError, ValueError):
-    """A name that no pass has, or none of those that run; names the nearest, or lists them."""
+    """An unknown pass, or one that does not run; the message suggests the nearest name, or lists all."""
 
 
 class UnknownNetworkError(SensenetError, ValueError):
-    """A name that no pretrained network has; the message lists the names."""
+    """An unknown pretrained network; the message lists all names."""
 
 
 class DownloadError(SensenetError, OSError):
-    """A file of the cache that cannot be had; names the file, its address and where to put it by hand."""
+    """A file that cannot be downloaded; names the file, its address and its place in the cache."""
 
 
 class MissingPackageError(SensenetError, ImportError):
-    """An optional package that is not installed; the message gives the command that brings it."""
+    """An optional package that is not installed; the message has the command that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
@@ -109,10 +109,10 @@ class MissingPackageError(SensenetError, ImportError):
 
 
 class BrokenPackageError(MissingPackageError):
-    """An optional package that is installed and cannot be imported; the message says why, in its words."""
+    """An optional package that is installed but cannot be imported; the message includes the reason."""
 
     def __init__(self, package: str, extra: str, purpose: str, fault: str) -> None:
-        ImportError.__init__(  # not the other's message
+        ImportError.__init__(  # skips the message of the base class
             self,
             f"{purpose} needs the package {package!r}, which cannot be imported ({fault}): "
             f"pip install --force-reinstall 'sensenet[{extra}]'",

@@ -1,8 +1,8 @@
-"""Keeps forked processes usable, whatever other threads do at that moment.
+"""Keeps forked processes usable, whatever other threads do during the fork.
 
-A child has the thread that forked and no other: what another one held stays held for good, what it had half
-done stays half done, and threads of C libraries are gone. So locks, and what runs on such threads, belong to
-one process each (`PerProcess`), and forking waits for what must not be half done (`delay_forks`).
+A child has only the thread that forked: locks of other threads stay held forever, their work stays half done,
+and threads of C libraries are gone. So locks, and objects with such threads, belong to one process each
+(`PerProcess`), and a fork waits for work that must not stay half done (`delay_forks`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 T = TypeVar("T")
 
 LONGEST_WAIT = 60.0
-"""Seconds that forking waits for others; it then goes on, for they may wait for the thread that forks."""
+"""Seconds that a fork waits for others; it then continues, because they may wait for the forking thread."""
 
 
 class _State:
-    """What all threads share; in a child it begins anew."""
+    """State shared by all threads; a child starts with a new one."""
 
     def __init__(self) -> None:
         self.generation = 0
-        """How many forks lie between the first process and this one."""
+        """The number of forks between the first process and this one."""
         self.busy: dict[int, int] = {}
-        """How many blocks of `delay_forks` each thread is in."""
+        """The number of `delay_forks` blocks that each thread is in."""
         self.changed = threading.Condition()
 
 
@@ -37,7 +37,7 @@ _state = _State()
 class PerProcess(Generic[T]):
     """A value that each process makes for itself at first use, such as a lock; `get` returns it.
 
-    That of the parent is never used again in the child, nor deleted: it may wait for threads that are gone.
+    The child never uses or deletes the parent's value: it may wait for threads that no longer exist.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -68,7 +68,7 @@ else:
 
 @contextlib.contextmanager
 def delay_forks() -> Iterator[None]:
-    """Let other threads that fork wait until the block ends."""
+    """Make forks of other threads wait until the block ends."""
     thread = threading.get_ident()
     with _state.changed:
         _state.busy[thread] = _state.busy.get(thread, 0) + 1
@@ -83,7 +83,7 @@ def delay_forks() -> Iterator[None]:
 
 
 def generation() -> int:
-    """Return how many forks lie between the first process and this one."""
+    """Return the number of forks between the first process and this one."""
     return _state.generation
 
 

@@ -1,4 +1,4 @@
-"""Importing this module lets Keras open the `.keras` files of sensenet by itself.
+"""Registers sensenet's layers when imported, so that Keras can open its `.keras` files.
 
     import sensenet.keras
     import keras

@@ -1,8 +1,8 @@
-"""What each layer type of a document holds: its weights, and the lists of layers in it.
+"""The schema of each layer type of a document: its weights and nested lists of layers.
 
-One declaration a layer type, and the only one. Reading weights, cutting them out of text, stripping them,
-filling in pretrained ones, and the names and order of weights in h5 files all follow it, and so does writing
-trained weights back. The builders in `sensenet.frontend` say what a layer computes.
+Each layer type is declared once. Reading weights, cutting them out of text, stripping them, filling in
+pretrained ones, the names and order of weights in h5 files, and writing trained weights back all follow the
+declaration. The builders in `sensenet.frontend` define what a layer computes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sensenet.ir.types import Tensor
 Shape = tuple[int, ...]
 
 Sizes = Mapping[str, Callable[[Shape], Any]]
-"""The members of a layer that give a weight's shape if an initializer replaces its values."""
+"""The members of a layer that determine a weight's shape if an initializer replaces its values."""
 
 NO_SIZES: Sizes = MappingProxyType({})
-"""Of a vector: its size follows from the layer's kernel or its input."""
+"""The size members of a vector: none, since its size follows from the layer's kernel or input."""
 
 
 @frozen(kw_only=True)
@@ -57,7 +57,7 @@ class Weight:
 
 @frozen(kw_only=True)
 class LayerSchema:
-    """A layer type: the op that has its weights, these in Keras' order, and its members that hold layers."""
+    """A layer type: the op with its weights, the weights in Keras' order, and the members with layers."""
 
     op: type[Op] | None = None
     weights: tuple[Weight, ...] = ()
@@ -69,7 +69,7 @@ class LayerSchema:
         return {weight.attribute: weight.key for weight in self.weights}
 
     def weight(self, key: str) -> Weight:
-        """The weight with that member; raises KeyError for one that is not declared."""
+        """Return the weight of a member; raise KeyError for an undeclared one."""
         for weight in self.weights:
             if weight.key == key:
                 return weight
@@ -86,7 +86,7 @@ WINDOW: Sizes = MappingProxyType({"kernel_dimensions": lambda shape: list(shape[
 
 
 def _convolution_kernel(key: str, keras: str, sizes: Sizes) -> Weight:
-    """A kernel [h, w, in, out], which the op calls as the document does."""
+    """Return the declaration of a kernel [h, w, in, out] with one name in op and document."""
     return Weight(key=key, attribute=key, keras=keras, rank=4, initializer=KERNEL, sizes=sizes)
 
 
@@ -212,15 +212,15 @@ Without `stdev`, `offset` is the bias of the dense layer."""
 ALL_SCHEMAS = (*SCHEMAS.values(), UNTYPED)
 
 WEIGHT_KEYS = tuple(dict.fromkeys(weight.key for schema in ALL_SCHEMAS for weight in schema.weights))
-"""The members that hold weights, whatever the type of the layer."""
+"""The members with weights of all layer types."""
 
 SIZE_KEYS = tuple(
     dict.fromkeys(key for schema in ALL_SCHEMAS for weight in schema.weights for key in weight.sizes)
 )
-"""The members that give shapes of weights if there are no values."""
+"""The members that determine shapes of weights without values."""
 
 PATHS = tuple(dict.fromkeys(path for schema in ALL_SCHEMAS for path in schema.paths))
-"""The members of blocks that hold layers."""
+"""The members of blocks with layers."""
 
 OP_WEIGHTS: Mapping[type[Op], tuple[Weight, ...]] = {
     schema.op: schema.weights for schema in SCHEMAS.values() if schema.op is not None

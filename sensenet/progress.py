@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and nothing anywhere else."""
+"""Shows a progress bar on terminals only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that have arrived and the bytes of the whole file, or None where nobody knows."""
+"""Called with the bytes received and the bytes of the whole file, or None if unknown."""
 
 MEGABYTE = 1e6
 BAR_WIDTH = 24
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
 def bar_line(label: str, done: int, total: int | None, speed: float) -> str:
-    """The text of the bar; `speed` in bytes a second."""
+    """Return the text of the bar; `speed` is in bytes per second."""
     rate = f"{speed / MEGABYTE:.1f} MB/s"
     if not total:
         return f"{label}  {done / MEGABYTE:.1f} MB  {rate}"
@@ -35,12 +35,12 @@ def ignore_progress(done: int, total: int | None) -> None:
 
 @contextmanager
 def progress_bar(label: str, stream: TextIO | None = None) -> Iterator[Progress]:
-    """A function that draws a bar on `stream` (standard error), at most ten times a second.
+    """Yield a function that draws a bar on `stream` (default stderr), at most ten times a second.
 
-    Shows nothing when the stream is not a terminal. The line is wiped at the end.
+    It shows nothing if the stream is not a terminal. The line is erased at the end.
     """
     stream = sys.stderr if stream is None else stream
-    # A program without a console, as on Windows, has no standard error.
+    # A program without a console, as on Windows, has no stderr.
     if stream is None or not stream.isatty():
         yield ignore_progress
         return
@@ -50,7 +50,7 @@ def progress_bar(label: str, stream: TextIO | None = None) -> Iterator[Progress]
     def show(done: int, total: int | None) -> None:
         nonlocal begin, drawn
         now = time.monotonic()
-        begin = begin or (now, done)  # the bytes of an earlier try do not count as speed
+        begin = begin or (now, done)  # bytes of an earlier attempt do not count as speed
         if now - drawn < SECONDS_BETWEEN_DRAWINGS and done != total:
             return
         drawn = now

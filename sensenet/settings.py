@@ -1,4 +1,4 @@
-"""The settings that a caller may give when a model is made (SPEC §8)."""
+"""The settings of a model (SPEC §8)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULTS: Mapping[str, Value] = {
     "load_pretrained_weights": False,
     "regression_normalize": False,
 }
-"""What None means, for the settings of which the document says nothing."""
+"""The defaults of the settings that do not depend on the document."""
 
 
 def _refuse(name: str, value: object, expected: str) -> SettingsError:
@@ -73,75 +73,73 @@ def _count(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 class Settings:
     """Options of a model, by keyword: `Settings(max_objects=3)`; None means the default.
 
-    Raises SettingsError for a wrong value. The text below each is a line of docs/api.md.
+    Raises SettingsError for an invalid value. The text below each is a line of docs/api.md.
     """
 
     bounding_box_threshold: float | None = field(default=None, validator=_threshold)
-    """Detectors: a box is kept when its score is greater; a number from 1e-8 to 1. Default: 0.5."""
+    """Detectors: the score above which a box is kept; a number from 1e-8 to 1. Default: 0.5."""
 
     iou_threshold: float | None = field(default=None, validator=_threshold)
-    """Detectors: the lower-scored of two boxes is dropped when the area that they share, divided by the area
-    that they cover, is this or more; a number from 1e-8 to 1. Default: 0.5."""
+    """Detectors: the intersection over union of two boxes from which the one with the lower score is dropped;
+    a number from 1e-8 to 1. Default: 0.5."""
 
     max_objects: int | None = field(default=None, validator=_count)
-    """Detectors: most boxes on an image. Default: 32, which 0 means too."""
+    """Detectors: the most boxes per image. Default: 32; 0 also means 32."""
 
     output_unfiltered_boxes: bool | None = field(default=None, validator=_boolean)
-    """Detectors: answer with arrays of all boxes, without threshold or suppression. Default: false."""
+    """Detectors: return arrays of all boxes, without threshold or suppression. Default: false."""
 
     pad_bounding_box_output: bool | None = field(default=None, validator=_boolean)
-    """Detectors: answer with arrays of `max_objects` boxes, and the number of those that are valid. Default:
-    false."""
+    """Detectors: return arrays of `max_objects` boxes, and the number of valid ones. Default: false."""
 
     color_space: str | None = field(default=None, validator=_choice(COLOR_SPACES))
     """Images: the order of the channels of pixels, and whether there is an alpha channel: rgb, rgba, bgr or
-    bgra, all small or all capital letters. Default: rgb."""
+    bgra, all in lower or all in upper case. Default: rgb."""
 
     rescale_type: str | None = field(default=None, validator=_choice(RESCALE_TYPES))
-    """Images: how images are brought to the network's size: warp, pad or crop. Default: the document's,
-    else warp; for detectors pad."""
+    """Images: how images are rescaled to the network's size: warp, pad or crop. Default: the document's, else
+    warp; for detectors pad."""
 
     image_path_prefix: str | None = field(default=None, validator=_text)
-    """Images: the directory that relative paths of images are taken from. Default: the working
-    directory."""
+    """Images: the directory of relative image paths. Default: the working directory."""
 
     extract_image_features: bool | None = field(default=None, validator=_boolean)
-    """Images: answer with the image network's features in place of the prediction. Default: false."""
+    """Images: return the image network's features instead of the prediction. Default: false."""
 
     load_pretrained_weights: bool | None = field(default=None, validator=_boolean)
-    """Images: fill an image network that is a pretrained one, and has no weights, with the pretrained ones.
-    Default: false; for a network given by its name true."""
+    """Images: fill a pretrained image network without weights with the pretrained weights. Default: false;
+    true for a network given by name."""
 
     regression_normalize: bool | None = field(default=None, validator=_boolean)
-    """Regressions: answer in standard deviations from the objective's mean. Default: false."""
+    """Regressions: return standard deviations from the objective's mean. Default: false."""
 
     def given(self) -> dict[str, Value]:
-        """The settings that are not None, by name."""
+        """Return the settings that are not None, by name."""
         return attrs.asdict(self, filter=lambda _, value: value is not None)
 
     def override(self, others: Settings) -> Settings:
-        """These settings, with those that the others give in their place."""
+        """Return these settings, overridden by those that are given in `others`."""
         return Settings(**{**self.given(), **others.given()})  # type: ignore[arg-type]
 
 
 def ensure_settings(settings: Settings | Mapping[str, Any] | None) -> Settings:
-    """Settings from None, a mapping or Settings; raises SettingsError for an unknown name or wrong value."""
+    """Return Settings from None, a mapping or Settings; raise SettingsError for an invalid name or value."""
     if isinstance(settings, Settings):
         return settings
     if settings is None:
         return Settings()
     if not isinstance(settings, Mapping):
-        raise SettingsError(f"settings are a dict, Settings or None; found {type(settings).__name__}")
+        raise SettingsError(f"expected settings as a dict, Settings or None; found {type(settings).__name__}")
     for name in settings:
         _require_name(name)
     return Settings(**settings)
 
 
 def parse_setting(text: str) -> tuple[str, Value]:
-    """Name and value of `name=value`, as a command line gives it; raises SettingsError."""
+    """Return name and value of `name=value` from a command line; raise SettingsError if invalid."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise SettingsError(f"a setting is written name=value; found {text!r}")
+        raise SettingsError(f"expected a setting as name=value, found {text!r}")
     _require_name(name)
     kind = next(iter(typing.get_args(typing.get_type_hints(Settings)[name])))
     try:
@@ -151,7 +149,7 @@ def parse_setting(text: str) -> tuple[str, Value]:
 
 
 def setting_argument(text: str) -> tuple[str, Value]:
-    """As `parse_setting`, for argparse: the type of a command's argument."""
+    """Return the same as `parse_setting`, as the type of an argparse argument."""
     try:
         return parse_setting(text)
     except SettingsError as error:
@@ -172,5 +170,5 @@ def _require_name(name: object) -> None:
     names = [attribute.name for attribute in attrs.fields(Settings)]
     if name not in names:
         raise SettingsError(
-            f"there is no setting {name!r}; {suggest(name, names)}there are: {', '.join(names)}"
+            f"unknown setting {name!r}; {suggest(name, names)}expected one of: {', '.join(names)}"
         )

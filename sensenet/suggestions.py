@@ -1,4 +1,4 @@
-"""What to suggest in place of a name that does not exist."""
+"""Suggestions for unknown names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the attributes of frozen classes that are read from files."""
+"""Validators for attributes of frozen classes that are read from files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 
 def is_a(*expected: type) -> Validator:
-    """The value is of one of these types; raises TypeError. A bool is no int."""
+    """Return a validator that raises TypeError for a value of another type; a bool is not an int."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
@@ -25,7 +25,7 @@ def is_a(*expected: type) -> Validator:
 
 
 def within(least: float, most: float) -> Validator:
-    """The number, if it is not None, is not NaN and lies between these, both included; raises ValueError."""
+    """Return a validator that raises ValueError for NaN and numbers outside [least, most]; None passes."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
         if value is not None and not least <= value <= most:
@@ -35,7 +35,7 @@ def within(least: float, most: float) -> Validator:
 
 
 def one_of(*choices: object) -> Validator:
-    """The value is one of these; raises ValueError."""
+    """Return a validator that raises ValueError for a value not among these."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if value not in choices:
@@ -45,7 +45,7 @@ def one_of(*choices: object) -> Validator:
 
 
 def each(check_item: Validator) -> Validator:
-    """Every item, or every key of a mapping, passes the check."""
+    """Return a validator that applies a check to every item, or every key of a mapping."""
 
     def check(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
         for item in value:
@@ -55,7 +55,7 @@ def each(check_item: Validator) -> Validator:
 
 
 def as_items(record: Any) -> tuple[Any, ...]:
-    """A list of a JSON record as a tuple; raises TypeError for anything else, text too."""
+    """Return a list of a JSON record as a tuple; raise TypeError for anything else, including text."""
     if not isinstance(record, list | tuple):
         raise TypeError(f"expected a list, found {record!r}")
     return tuple(record)

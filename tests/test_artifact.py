@@ -100,14 +100,14 @@ def test_an_existing_path_is_refused(tmp_path, made, present):
         if present == "directory":
             (path / "mine").write_bytes(b"mine")
     before = tree(tmp_path)
-    with pytest.raises(ArtifactError, match="exists already"):
+    with pytest.raises(ArtifactError, match="already exists"):
         made.save(path)
     assert tree(tmp_path) == before
 
 
 def test_an_existing_companion_is_refused(tmp_path):
     (tmp_path / "m.npz").write_bytes(b"mine")
-    with pytest.raises(ArtifactError, match=r"m\.npz exists already"):
+    with pytest.raises(ArtifactError, match=r"m\.npz already exists"):
         BESIDE.save(tmp_path / "m.ir")
     assert tree(tmp_path) == {"m.npz": b"mine"}
 
@@ -150,7 +150,7 @@ def test_an_error_while_making_files_leaves_nothing(tmp_path):
 @pytest.mark.parametrize("name", ["no/m", "file/m"])
 def test_a_missing_directory(tmp_path, name):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ArtifactError, match="there is no directory"):
+    with pytest.raises(ArtifactError, match="no such directory"):
         ONE.save(tmp_path / name)
     assert tree(tmp_path) == {"file": b""}
 
@@ -243,7 +243,7 @@ def test_a_filesystem_without_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refuse_links)
     ONE.save(tmp_path / "m")
     assert tree(tmp_path) == {"m": b"content"}
-    with pytest.raises(ArtifactError, match="exists already"):
+    with pytest.raises(ArtifactError, match="already exists"):
         ONE.save(tmp_path / "m")
 
 
@@ -326,7 +326,7 @@ def test_a_new_file_appears_when_it_is_complete(tmp_path):
         assert not (tmp_path / "m.csv").exists()
     assert tree(tmp_path) == {"m.csv": "a,ü\r\n".encode()}
     with (
-        pytest.raises(ArtifactError, match="exists already"),
+        pytest.raises(ArtifactError, match="already exists"),
         files_module.new_file(tmp_path / "m.csv", force=False),
     ):
         pass

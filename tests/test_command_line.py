@@ -123,7 +123,7 @@ def test_a_class_that_utf_8_cannot_write(tmp_path, monkeypatch, capsys, output):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (MemoryError(), "there is not enough memory"),
+        (MemoryError(), "not enough memory"),
         (RecursionError("maximum recursion depth exceeded"), "lists or objects are nested too deep"),
         (LimitError("the weights need 3 GiB"), "the weights need 3 GiB"),
         (PermissionError(13, "Permission denied", "a.csv"), "a.csv: Permission denied"),

@@ -63,7 +63,7 @@ ROW = [1.0] * 8
 def test_one_foreign_file_saves_a_directory(tmp_path, name, make):
     SEVERAL.save(tmp_path / "m")
     make(tmp_path / "m" / name)
-    with pytest.raises(ArtifactError, match=f"m holds {name}, which is no file of such an artifact"):
+    with pytest.raises(ArtifactError, match=f"m holds {name}, which does not belong to such an artifact"):
         NEW.save(tmp_path / "m", force=True)
     assert tree(tmp_path / "m").items() >= SAVED.items()
 

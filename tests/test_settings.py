@@ -28,8 +28,8 @@ def test_recorded_validation():
     ("settings", "message"),
     [
         ({"iou_treshold": 0.5}, "did you mean 'iou_threshold'"),
-        ({"zzz": 1}, "there are: bounding_box_threshold, iou_threshold"),
-        ({3: 1}, "there is no setting 3"),
+        ({"zzz": 1}, "expected one of: bounding_box_threshold, iou_threshold"),
+        ({3: 1}, "unknown setting 3"),
         ({"rescale_type": "stretch"}, "'rescale_type' is 'stretch'; expected one of warp, pad, crop"),
         ({"iou_threshold": float("nan")}, "expected a number from 1e-08 to 1"),
         ({"max_objects": True}, "expected a positive integer"),
@@ -99,5 +99,5 @@ def test_every_setting_can_be_given_on_a_command_line():
 @pytest.mark.parametrize("wrong", [[], "", 0, [("max_objects", 3)]])
 def test_what_is_no_mapping_is_refused_at_the_published_path_too(wrong):
     for ensure in (ensure_settings, settings_of_models.ensure_settings):
-        with pytest.raises(SettingsError, match="settings are a dict, Settings or None"):
+        with pytest.raises(SettingsError, match="expected settings as a dict, Settings or None"):
             ensure(wrong)

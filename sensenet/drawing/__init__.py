@@ -1,4 +1,4 @@
-"""Draws a graph: as text for Graphviz, as an image, or as a page to look around in."""
+"""Draws a graph as Graphviz text, as an SVG image, or as an interactive HTML page."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sensenet.ir.graph import Graph
 __all__ = ["FORMS", "draw", "to_dot", "to_html", "to_svg"]
 
 FORMS: dict[str, Callable[[Graph], str]] = {"svg": to_svg, "dot": to_dot, "html": to_html}
-"""The name of each form and what draws it; the name is the suffix of its files too."""
+"""The function that draws each form, by name; the name is also the suffix of its files."""
 
 
 def draw(graph: Graph, form: str) -> str:
-    """The drawing of a graph in one of FORMS, which is text; raises KeyError for another form."""
+    """Return the drawing of a graph in one of FORMS, as text; raise KeyError for an unknown form."""
     return FORMS[form](graph)

@@ -1,9 +1,9 @@
-"""Groups the nodes of a graph as people think of a network: stages, and blocks within them.
+"""Groups the nodes of a graph by the usual structure of a network: stages, and blocks within them.
 
 A stage is a run of nodes that belong together: images of one height and width, the networks of an ensemble,
-features, trees, dense layers, detection. A long stage is cut where the fewest values cross, which is between
-residual blocks or the layers of a chain; short pieces of a chain stay together. Every node is in one place,
-after what it reads.
+features, trees, dense layers, detection. A long stage is cut where the fewest values cross, such as between
+residual blocks or the layers of a chain; short parts of a chain stay together. Every node occurs once, after
+its inputs.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sensenet.ir.ops import basic, convolution, core, dense, tabular
 from sensenet.ir.types import DType
 
 MOST_NODES = 12
-"""A block with more nodes is cut, where it can be."""
+"""The most nodes of a block that is not cut."""
 
 MOST_LEVELS = 3
-"""Blocks within blocks end there."""
+"""The deepest nesting of blocks."""
 
 FEATURES, LAYERS = "Features", "Dense layers"
 
@@ -36,12 +36,12 @@ STAGES: dict[type[Op], str] = {
     dense.Dense: LAYERS,
     basic.Average: "Answer",
 }
-"""The stage of a node that gives no images. Others belong to the stage of what they read."""
+"""The stage of a node that does not return images, by op. Others belong to the stage of their inputs."""
 
 NETWORK = re.compile(r"network_(\d+)_")
 SOURCES = (core.Input, core.Constant)
 OF_READER = (*SOURCES, convolution.Pad2D, basic.Slice)
-"""Ops that belong to the stage that reads them first."""
+"""Ops that belong to the stage of their first reader."""
 
 FOLLOWERS = (dense.BatchNormalization, dense.Activation, dense.Dropout)
 """Ops that belong to the layer before them."""
@@ -49,26 +49,26 @@ FOLLOWERS = (dense.BatchNormalization, dense.Activation, dense.Dropout)
 
 @frozen(eq=False)
 class Block:
-    """Nodes under a title. `parts` are blocks again, or the nodes of the smallest."""
+    """Nodes under a title. `parts` are nested blocks, or the nodes of an innermost block."""
 
     title: str
     parts: tuple[Block, ...] | tuple[Node, ...]
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The parts, where they are blocks."""
+        """The parts, if they are blocks."""
         return tuple(part for part in self.parts if isinstance(part, Block))
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """All nodes in it, in order."""
+        """All nodes of the block, in order."""
         return tuple(
             node for part in self.parts for node in (part.nodes if isinstance(part, Block) else [part])
         )
 
 
 def find_blocks(graph: Graph) -> tuple[Block, ...]:
-    """The stages of a graph, in order; a second one of a title has a number."""
+    """Return the stages of a graph, in order; repeated titles are numbered."""
     order = _sources_late(graph)
     stages = _stages(order)
     runs = [(title, tuple(run)) for title, run in groupby(order, key=stages.__getitem__)]
@@ -82,7 +82,7 @@ def find_blocks(graph: Graph) -> tuple[Block, ...]:
 
 
 def _sources_late(graph: Graph) -> list[Node]:
-    """The nodes in order, inputs and constants right before their first reader."""
+    """Return the nodes in order, inputs and constants right before their first reader."""
     order: dict[Node, None] = {}
     for node in graph.nodes:
         if not isinstance(node.op, SOURCES):
@@ -92,7 +92,7 @@ def _sources_late(graph: Graph) -> list[Node]:
 
 
 def _stages(order: Sequence[Node]) -> dict[Node, str]:
-    """The title of each node's stage; of those in OF_READER, that of their first reader."""
+    """Return the title of each node's stage; nodes in OF_READER take that of their first reader."""
     stages: dict[Node, str] = {}
     for node in order:
         known = [stages[value.node] for value in node.inputs if not isinstance(value.op, SOURCES)]
@@ -117,7 +117,7 @@ def _stage(node: Node, inherited: str) -> str:
 
 
 def _readers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
-    """Which of these nodes read each, in order."""
+    """Return the readers of each node among these, in order."""
     readers: dict[Node, list[Node]] = defaultdict(list)
     for node in nodes:
         for value in node.inputs:
@@ -126,7 +126,7 @@ def _readers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
 
 
 def _parts(nodes: tuple[Node, ...], levels: int = MOST_LEVELS) -> tuple[Block, ...] | tuple[Node, ...]:
-    """The blocks that a run of nodes is cut into, or the nodes where it is short or has no narrow place."""
+    """Return the blocks of a run of nodes, or the nodes if it is short or cannot be cut."""
     groups = _join_single(_join_chains(_cut(nodes))) if levels and len(nodes) > MOST_NODES else []
     if len(groups) < 2:
         return nodes
@@ -138,7 +138,7 @@ def _title(nodes: Sequence[Node]) -> str:
 
 
 def _cut(nodes: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
-    """The nodes between places where as few values cross as anywhere; values from outside cross too."""
+    """Yield the nodes between minimal cuts, where the fewest values cross; values from outside count too."""
     position = {node: index for index, node in enumerate(nodes)}
     crossing = [0] * len(nodes)  # at i: between nodes i and i + 1
     for source, readers in _readers(nodes).items():
@@ -153,7 +153,8 @@ def _cut(nodes: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
 
 
 def _join_chains(pieces: Iterator[tuple[Node, ...]]) -> Iterator[tuple[Node, ...]]:
-    """Pieces of one node join what is before: followers always, others as long as the chain is short."""
+    """Yield the groups, with single nodes joined to the previous one: followers always, others in short
+    chains."""
     group = next(pieces)
     chain = len(group) == 1
     for piece in pieces:
@@ -168,7 +169,7 @@ def _join_chains(pieces: Iterator[tuple[Node, ...]]) -> Iterator[tuple[Node, ...
 
 
 def _join_single(groups: Iterable[tuple[Node, ...]]) -> list[tuple[Node, ...]]:
-    """A group of one node joins the next, or the one before where it is the last."""
+    """Return the groups, with a single node joined to the next group, or the previous one if it is last."""
     joined: list[tuple[Node, ...]] = []
     for group in groups:
         if joined and len(joined[-1]) == 1:

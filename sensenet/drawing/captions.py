@@ -1,4 +1,4 @@
-"""What a drawing says of a node: short lines for its box, all of it for a tooltip."""
+"""Texts of a node in drawings: short lines for its box, all details for a tooltip."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sensenet.ir.printer import print_attribute, print_value
 from sensenet.ir.types import Tensor
 
 LONGEST_TEXT = 120
-"""Characters of an attribute that a tooltip shows."""
+"""The most characters of an attribute in a tooltip."""
 
 ELLIPSIS = "…"
 LAST_LATIN = "\u024f"
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
-"""What neither XML nor UTF-8 holds, and control characters."""
+"""Characters that are invalid in XML or UTF-8, and control characters."""
 
 
 @frozen
 class Caption:
-    """The texts of a box: op and type on the first line, the name, the attributes that matter."""
+    """The texts of a box: op and type on the first line, the name, the most important attributes."""
 
     op: str
     type: str
@@ -38,7 +38,7 @@ class Caption:
 
 
 def make_caption(node: Node) -> Caption:
-    """What the box of a node says."""
+    """Return the caption of a node's box."""
     more = f" +{len(node.types) - 1}" if len(node.types) > 1 else ""
     changed = () if isinstance(node.op, Constant) else changed_attributes(node.op)
     shown = (_brief(name, value) for name, value in changed)
@@ -51,17 +51,17 @@ def make_caption(node: Node) -> Caption:
 
 
 def make_title(graph: Graph) -> str:
-    """The name of the model, where it has one."""
+    """Return the name of the model, or "Unnamed" and its kind."""
     return graph.signature.name or f"Unnamed {graph.signature.kind.value}"
 
 
 def family(op: Op) -> str:
-    """The file in which an op is declared: such as tabular, dense, convolution or basic."""
+    """Return the module that declares an op, such as tabular, dense, convolution or basic."""
     return type(op).__module__.rpartition(".")[2]
 
 
 def changed_attributes(op: Op) -> Iterator[tuple[str, Any]]:
-    """Name and value of the attributes that are not the default."""
+    """Return name and value of the attributes that differ from their default."""
     for field in attrs.fields(type(op)):  # type: ignore[arg-type]
         value = getattr(op, field.name)
         if value != field.default:
@@ -69,12 +69,12 @@ def changed_attributes(op: Op) -> Iterator[tuple[str, Any]]:
 
 
 def print_briefly(value: Any, longest: int = LONGEST_TEXT) -> str:
-    """The text of an attribute, a tensor by its type, cut where it is long."""
+    """Return the text of an attribute, shortened if it is long; a tensor is shown as its type."""
     return cut(str(value.type) if isinstance(value, Tensor) else print_attribute(value), longest)
 
 
 def describe(node: Node) -> str:
-    """All there is to say, a line each: op, inputs, attributes, types of the results, costs."""
+    """Return all details, one per line: op, inputs, attributes, types of the results, costs."""
     inputs = ", ".join(map(print_value, node.inputs))
     attributes = [f"{name} = {print_briefly(value)}" for name, value in changed_attributes(node.op)]
     types = ", ".join(map(str, node.types))
@@ -84,7 +84,7 @@ def describe(node: Node) -> str:
 
 
 def _brief(name: str, value: Any) -> str:
-    """A word or two for an attribute; nothing for a vector or number of weights, and the type of an input."""
+    """Return a word or two for an attribute; nothing for vectors of weights and types of inputs."""
     match value:
         case Tensor():
             return f"{name} {_sizes(value.shape)}" if len(value.shape) > 1 else ""
@@ -104,7 +104,7 @@ def _sizes(sizes: tuple[int, ...]) -> str:
 
 
 def columns(text: str) -> int:
-    """How many Latin letters of a fixed width take the room of a text; others may be twice as wide."""
+    """Return the width of a text in columns of a fixed-width font; some characters take two."""
     return sum(map(_columns_of, text))
 
 
@@ -113,7 +113,7 @@ def _columns_of(character: str) -> int:
 
 
 def cut(text: str, longest: int) -> str:
-    """The text, or its beginning and an ellipsis where it takes more columns."""
+    """Return the text, or its beginning and an ellipsis if it takes more columns."""
     if columns(text) <= longest:
         return text
     kept, used = 0, 1
@@ -124,10 +124,10 @@ def cut(text: str, longest: int) -> str:
 
 
 def count(number: int, what: str) -> str:
-    """`1 node`, `2 nodes`."""
+    """Return a number with its noun: `1 node`, `2 nodes`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def printable(text: str) -> str:
-    """The text with � for each character that a file of text or XML can't hold."""
+    """Return the text with � for each character that is invalid in text files or XML."""
     return UNPRINTABLE.sub("�", text)

@@ -1,4 +1,4 @@
-"""Draws a graph in the language of Graphviz, whose `dot -Tsvg` makes an image of it."""
+"""Draws a graph in the language of Graphviz, for `dot -Tsvg`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Input
 
 LONGEST_ATTRIBUTE = 40
-"""Columns of an attribute that are shown."""
+"""The most columns of an attribute that are shown."""
 
 LINE_END = "\n"
 
@@ -23,11 +23,11 @@ STYLE = (
 
 
 def to_dot(graph: Graph) -> str:
-    """The graph in Graphviz's dot language.
+    """Return the graph in Graphviz's dot language.
 
-    A box is a node: its op, its name, and the attributes that are not the default, tensors by their type.
-    Ellipses are the graph's inputs and outputs; an edge bears the type of what flows along it. The stages
-    of a network, if there are several, are frames around their boxes.
+    A box is a node: its op, its name, and the attributes that differ from their default, tensors as their
+    type. Ellipses are the graph's inputs and outputs; an edge is labeled with the type of its value. The
+    stages of a network, if there are several, are frames around their boxes.
     """
     title = graph.signature.name or "sensenet graph"
     stages = find_blocks(graph)
@@ -47,7 +47,7 @@ def _clusters(stages: tuple[Block, ...]) -> Iterator[str]:
 
 
 def _output_id(name: str) -> str:
-    """An id that no node has: names of nodes have no colon."""
+    """Return an id that no node can have: names of nodes contain no colon."""
     return f"output:{name}"
 
 
@@ -72,6 +72,6 @@ def _attribute_lines(op: Op) -> list[str]:
 
 
 def _quote(text: str) -> str:
-    """A quoted string of the dot language, in which a line end is a centred line break."""
+    """Return a quoted string of the dot language; line ends become centered line breaks."""
     escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\r", "")
     return '"' + escaped.replace("\n", "\\n") + '"'

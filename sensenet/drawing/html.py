@@ -1,8 +1,8 @@
-"""Draws a graph as a page of its own: stages and blocks that fold, a search, and all about a node on a click.
+"""Draws a graph as an HTML page with foldable stages and blocks, a search, and details of a node on a click.
 
-The page asks for nothing from anywhere, and a policy in it forbids everything but its own script and style,
-which are the same for every graph. What comes from a document is text: escaped in the elements, and in the
-JSON that the script reads, which holds no `<`.
+The page loads nothing, and its content security policy forbids everything but its own script and style, which
+are the same for every graph. Texts from the document are escaped in the elements, and in the JSON that the
+script reads, which contains no `<`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAGE_STYLE = "\n" + STYLE + (HERE / "page.css").read_text("utf-8")
 SCRIPT = "\n" + (HERE / "page.js").read_text("utf-8")
 
 FEW_NODES = 40
-"""A graph with no more is shown unfolded."""
+"""The most nodes of a graph that is shown unfolded."""
 
 LONGEST_VALUE = 300
 UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -41,7 +41,7 @@ UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 @frozen
 class _Scene:
-    """What the parts of the page refer to: each node's number, its readers, and the outputs it gives."""
+    """The cross references of the page: each node's number, its readers, and its graph outputs."""
 
     numbers: Mapping[Node, int]
     readers: Mapping[Node, Sequence[Node]]
@@ -51,7 +51,7 @@ class _Scene:
 
 
 def to_html(graph: Graph) -> str:
-    """The graph as a page: a summary, the stages as a map, and their blocks, each with its image."""
+    """Return the graph as a page: a summary, the stages as a map, and their blocks, each with its image."""
     scene = _make_scene(graph)
     stages = find_blocks(graph)
     title = make_title(graph)
@@ -71,7 +71,7 @@ def to_html(graph: Graph) -> str:
             *(line for number, stage in enumerate(stages) for line in _fold(stage, scene, f"stage-{number}")),
             "</main>",
             '<aside aria-live="polite" aria-label="The chosen node">',
-            "<p>Choose a node to read all about it.</p></aside>",
+            "<p>Choose a node to see its details.</p></aside>",
             f'<script type="application/json" id="nodes">{_json(_describe_all(graph, scene))}</script>',
             f"<script>{SCRIPT}</script>",
             "</html>",
@@ -98,7 +98,7 @@ def _make_scene(graph: Graph) -> _Scene:
 
 
 def _policy() -> str:
-    """Nothing but the page's own style and script, by their hashes."""
+    """Return a policy that allows only the page's own style and script, by their hashes."""
     return f"default-src 'none'; img-src data:; style-src {_hash(PAGE_STYLE)}; script-src {_hash(SCRIPT)}"
 
 
@@ -130,7 +130,7 @@ def _header(graph: Graph, title: str) -> Iterator[str]:
 
 
 def _draw_map(stages: Sequence[Block]) -> str:
-    """The stages as boxes, with an edge where one reads what another gives."""
+    """Return the stages as boxes, with an edge if one reads a value of another."""
     stage_of = {node: number for number, stage in enumerate(stages) for node in stage.nodes}
     edges = {(stage_of[value.node], number) for node, number in stage_of.items() for value in node.inputs}
     boxes = [
@@ -145,7 +145,7 @@ def _draw_map(stages: Sequence[Block]) -> str:
 
 
 def _main_family(block: Block) -> str:
-    """The family that most of the work is of."""
+    """Return the family with most of the multiply-adds."""
     work: Counter[str] = Counter()
     for node in block.nodes:
         work[family(node.op)] += 1 + multiply_adds(node)
@@ -153,7 +153,7 @@ def _main_family(block: Block) -> str:
 
 
 def _fold(block: Block, scene: _Scene, identity: str = "") -> Iterator[str]:
-    """A block that folds: its title and costs, and under them its blocks or its image."""
+    """Yield a foldable block: its title and costs, then its blocks or its image."""
     shown = scene.unfolded or (bool(identity) and bool(block.blocks))
     yield f"<details{f' id={identity}' if identity else ''}{' open' if shown else ''}><summary>"
     yield f'<span class="title">{_text(block.title)}</span>{_summarize(block, scene)}</summary>'
@@ -172,7 +172,7 @@ def _summarize(block: Block, scene: _Scene) -> str:
         count(len(nodes), "node"),
         f"{_abbreviate(sum(map(parameters, nodes)))} parameters",
         f"{_abbreviate(products)} multiply-adds",
-        f"gives {nodes[-1].types[0]}",
+        f"returns {nodes[-1].types[0]}",
     ]
     share = products / scene.multiply_adds if scene.multiply_adds else 0
     ops = Counter(node.op.mnemonic() for node in nodes)
@@ -185,7 +185,7 @@ def _summarize(block: Block, scene: _Scene) -> str:
 
 
 def _draw_block(block: Block, scene: _Scene) -> str:
-    """The nodes of a block, under pills for the values that come in and above pills for those that leave."""
+    """Return the nodes of a block, between pills for the values that enter and leave it."""
     nodes = block.nodes
     inside = set(nodes)
     sources = dict.fromkeys(v.node for node in nodes for v in node.inputs if v.node not in inside)
@@ -212,7 +212,7 @@ def _exits(node: Node, inside: set[Node], scene: _Scene) -> Iterator[Box]:
 
 
 def _way(text: str, tooltip: str, number: int) -> Box:
-    """A pill that leads to a node elsewhere."""
+    """Return a pill that leads to a node elsewhere."""
     return pill(text, tooltip, f'data-node="{number}" tabindex="0" role="link" aria-label="{_text(text)}"')
 
 
@@ -223,7 +223,7 @@ def _node_box(node: Node, scene: _Scene) -> Box:
 
 
 def _describe_all(graph: Graph, scene: _Scene) -> dict[str, Any]:
-    """What the script knows: each node, by number, and what the ops mean."""
+    """Return the data of the script: each node, by number, and the meaning of the ops."""
     ops = {type(node.op) for node in graph.nodes}
     meanings = {op.mnemonic(): _first_paragraph(op) for op in sorted(ops, key=lambda op: op.mnemonic())}
     return {"meanings": meanings, "nodes": [_describe(node, scene) for node in graph.nodes]}
@@ -251,7 +251,7 @@ def _describe(node: Node, scene: _Scene) -> dict[str, Any]:
 
 
 def _attributes(node: Node) -> Iterator[tuple[str, str]]:
-    """Name and text of all attributes; few numbers are told, more only by their type."""
+    """Return name and text of all attributes; a few numbers in full, more as their type."""
     for field in attrs.fields(type(node.op)):  # type: ignore[arg-type]
         value = getattr(node.op, field.name)
         numbers = isinstance(value, Tensor) and is_inline(value)
@@ -262,12 +262,12 @@ def _attributes(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def _json(record: Any) -> str:
-    """JSON that is safe inside a script element: no `<`, and nothing but ASCII."""
+    """Return JSON that is safe inside a script element: only ASCII, without `<`."""
     return json.dumps(record, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _abbreviate(number: int) -> str:
-    """At most four digits and a unit: 25.64 M."""
+    """Return a number with at most four digits and a unit: 25.64 M."""
     for size, unit in UNITS:
         if number >= size:
             return f"{number / size:.3g} {unit}"
@@ -275,5 +275,5 @@ def _abbreviate(number: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Text of an element or attribute."""
+    """Return text escaped for an element or attribute."""
     return escape(printable(text))

@@ -1,8 +1,8 @@
-"""Places boxes in rows, so that every edge goes down: a layered layout after Sugiyama.
+"""Arranges boxes in rows with all edges downward: a layered layout after Sugiyama.
 
-Deep networks are chains with skips. A box stands one row below the lowest of those that it reads; an edge
-that passes rows holds a lane of its own in each; rows are ordered so that few edges cross, and boxes stand
-below what they read. Always the same for the same graph.
+Deep networks are chains with skips. A box is one row below the lowest of its inputs; an edge that passes rows
+has its own lane in each; rows are ordered so that few edges cross, and boxes are placed below their inputs.
+The layout is deterministic.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ PLACEMENTS = 4
 MARGIN = 8
 
 HEAVY, LIGHT = 10_000, 1
-"""How much items insist on their place: lanes, and boxes that read nothing, yield to the others."""
+"""The weights of items in placement: lanes, and boxes without inputs, yield to the others."""
 
 ROUNDING = 0.3
-"""What is added before rounding down: halves, of two neighbors' mean, are not near where it turns over."""
+"""Added before rounding down, so that halves, the means of two neighbors, round reliably."""
 
 Point = tuple[int, int]
 Edge = tuple[int, int]
@@ -34,7 +34,7 @@ Edge = tuple[int, int]
 
 @frozen
 class Layout:
-    """Where the boxes are (top left corners) and which points each edge goes through, from top to bottom."""
+    """The top left corners of the boxes, and the points of each edge from top to bottom."""
 
     corners: tuple[Point, ...]
     routes: tuple[tuple[Point, ...], ...]
@@ -44,9 +44,9 @@ class Layout:
 
 @frozen
 class _Grid:
-    """The rows of boxes and lanes, which are numbered on after the boxes, and the links from row to row.
+    """The rows of boxes and lanes, numbered after the boxes, and the links between rows.
 
-    `above` and `below` list what each item is linked to; `paths` lists the items of each edge.
+    `above` and `below` list the neighbors of each item; `paths` lists the items of each edge.
     """
 
     rows: list[list[int]]
@@ -56,7 +56,7 @@ class _Grid:
 
 
 def arrange(sizes: Sequence[tuple[int, int]], edges: Sequence[Edge]) -> Layout:
-    """Boxes of these widths and heights and the edges between them, each from a box to a later one."""
+    """Return the layout of boxes of these sizes and of edges, each from a box to a later one."""
     grid = _make_grid(_rows_of(len(sizes), edges), edges)
     items = sum(map(len, grid.rows))
     widths = [width for width, _ in sizes] + [LANE_WIDTH] * (items - len(sizes))
@@ -79,7 +79,7 @@ def arrange(sizes: Sequence[tuple[int, int]], edges: Sequence[Edge]) -> Layout:
 
 
 def _rows_of(boxes: int, edges: Sequence[Edge]) -> list[int]:
-    """Each box one row below the lowest it reads; what reads nothing right above its first reader."""
+    """Return rows with each box below all its inputs, and boxes without inputs above their first reader."""
     rows = [0] * boxes
     readers = defaultdict(list)
     for source, target in sorted(edges):
@@ -114,7 +114,7 @@ def _make_grid(row_of: Sequence[int], edges: Sequence[Edge]) -> _Grid:
 
 
 def _order(grid: _Grid) -> list[list[int]]:
-    """The rows, each sorted by where its neighbors stand, down and up by turns; the best of all turns."""
+    """Return the best order of rows found by sorting each by its neighbors, down and up in turn."""
     best = rows = grid.rows
     fewest = _count_crossings(rows, grid)
     for turn in range(ORDERINGS):
@@ -131,7 +131,7 @@ def _order(grid: _Grid) -> list[list[int]]:
 
 
 def _sort_row(row: list[int], beside: list[int], neighbors: dict[int, list[int]]) -> list[int]:
-    """By the mean position of the neighbors; what has none stays about where it is."""
+    """Return a row sorted by the mean position of neighbors; items without any stay about in place."""
     positions = {item: place / max(len(beside), 1) for place, item in enumerate(beside)}
     places = {item: place / len(row) for place, item in enumerate(row)}
 
@@ -156,7 +156,7 @@ def _count_crossings(rows: Sequence[Sequence[int]], grid: _Grid) -> int:
 
 
 def _place(rows: list[list[int]], grid: _Grid, widths: Sequence[int], boxes: int) -> list[float]:
-    """The middle of each item: below, then above its neighbors by turns, in the order of the row."""
+    """Return the center of each item, aligned with its neighbors above and below in turn, in row order."""
     middles = [0.0] * len(widths)
 
     def wish(item: int, neighbors: dict[int, list[int]]) -> float:
@@ -182,14 +182,14 @@ def _median(numbers: Iterable[float]) -> float:
 
 
 def _settle(wishes: Sequence[float], widths: Sequence[int], weights: Sequence[int]) -> list[float]:
-    """Middles in order, without overlap, of the least squared distance from the wishes.
+    """Return centers in order, without overlap, at the least squared distance from the wishes.
 
-    What wishes for overlapping places is joined to a group whose distances are fixed (isotonic regression).
+    Items with overlapping wishes form a group with fixed distances (isotonic regression).
     """
     offsets = [0.0]
     for left, right in itertools.pairwise(widths):
         offsets.append(offsets[-1] + (left + right) / 2 + SPACING)
-    groups: list[tuple[float, int, int]] = []  # middle of the first item, weight, items
+    groups: list[tuple[float, int, int]] = []  # center of the first item, weight, items
     for wish, offset, weight in zip(wishes, offsets, weights, strict=True):
         start, total, count = wish - offset, weight, 1
         while groups and groups[-1][0] > start:
@@ -202,7 +202,7 @@ def _settle(wishes: Sequence[float], widths: Sequence[int], weights: Sequence[in
 
 
 def _heights(rows: Sequence[Sequence[int]], sizes: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Top and bottom of each row, which is as high as its highest box."""
+    """Return top and bottom of each row, which is as high as its highest box."""
     tops, bottoms = [], []
     top = MARGIN
     for row in rows:

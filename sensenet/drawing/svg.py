@@ -1,4 +1,4 @@
-"""Draws boxes and the edges between them as SVG, and a whole graph as an image of its own."""
+"""Draws boxes and edges as SVG, and a whole graph as a standalone image."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from sensenet.drawing.layout import Edge, Layout, Point, arrange
 from sensenet.ir.graph import Graph, Node
 
 STYLE = (Path(__file__).parent / "boxes.css").read_text("utf-8")
-"""The colors of the boxes by family, light and dark, and the fonts that the sizes below go by."""
+"""The colors of the boxes by family, light and dark, and the fonts that the sizes below are for."""
 
 PAPER = '<rect class="paper" width="100%" height="100%"/>'
 
 COLUMN = 6.7
-"""Pixels of a letter, a little more than of the 11 pixel fonts of fixed width that STYLE names."""
+"""Pixels per column, slightly more than in the 11 pixel fixed-width fonts of STYLE."""
 LINE = 14
 PADDING = 9
 MOST_COLUMNS = 48
@@ -48,9 +48,9 @@ def _as_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 @frozen
 class Box:
-    """A node as it is drawn, or a pill that stands for a value's way in or out.
+    """A node as it is drawn, or a pill for a value that enters or leaves.
 
-    `kind` is its class in STYLE. A line is a text, or two that stand at the left and at the right.
+    `kind` is its class in STYLE. A line is one text, or two texts at the left and right.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Box:
 
 
 def node_box(node: Node, attributes: str = "") -> Box:
-    """The box of a node, with SVG attributes of its group."""
+    """Return the box of a node, with SVG attributes of its group."""
     caption = make_caption(node)
     return Box(f"node {family(node.op)}", _lines(caption), describe(node), attributes)
 
@@ -71,15 +71,15 @@ def _lines(caption: Caption) -> tuple[Line, ...]:
 
 
 def pill(text: str, tooltip: str = "", attributes: str = "") -> Box:
-    """A rounded box of one line."""
+    """Return a rounded box of one line."""
     return Box("pill", ((text,),), tooltip, attributes)
 
 
 def to_svg(graph: Graph) -> str:
-    """The graph as an image that stands alone: a box for each node and each output, edges downward.
+    """Return the graph as a standalone image: a box for each node and output, with edges downward.
 
-    It names fonts but needs none, follows the reader's choice of light or dark, and every box has all
-    attributes as a tooltip.
+    It needs no specific fonts, follows the reader's light or dark mode, and every box has a tooltip with all
+    attributes.
     """
     boxes = [node_box(node) for node in graph.nodes]
     boxes += [pill(f"output {name}", str(value.type)) for name, value in graph.outputs.items()]
@@ -95,7 +95,7 @@ def to_svg(graph: Graph) -> str:
 
 
 def draw_boxes(boxes: Sequence[Box], edges: Sequence[Edge], attributes: str, head: str = "") -> str:
-    """An SVG element of boxes, each edge from a box to a later one; `head` stands before all else."""
+    """Return an SVG element of boxes, with each edge from a box to a later one; `head` comes first."""
     sizes = _sizes(boxes)
     layout = arrange(sizes, edges)
     lines = [
@@ -110,7 +110,7 @@ def draw_boxes(boxes: Sequence[Box], edges: Sequence[Edge], attributes: str, hea
 
 
 def _sizes(boxes: Sequence[Box]) -> list[tuple[int, int]]:
-    """Width and height of each box: nodes are all as wide as the widest needs."""
+    """Return width and height of each box; all nodes are as wide as the widest."""
     wanted = [min(_columns(box), MOST_COLUMNS) for box in boxes]
     widest = max((have for have, box in zip(wanted, boxes, strict=True) if box.kind != "pill"), default=0)
     widths = [have if box.kind == "pill" else widest for have, box in zip(wanted, boxes, strict=True)]
@@ -146,7 +146,7 @@ def _draw_box(box: Box, corner: Point, size: tuple[int, int]) -> str:
 
 
 def _edges(layout: Layout) -> str:
-    """One path of all edges; what several of them have in common is drawn once."""
+    """Return one path of all edges; shared segments are drawn once."""
     steps = dict.fromkeys(step for route in layout.routes for step in itertools.pairwise(route))
     return "".join(map(_curve, steps))
 
@@ -160,11 +160,11 @@ def _curve(step: tuple[Point, Point]) -> str:
 
 
 def _tips(layout: Layout) -> str:
-    """An arrow's head where edges come in."""
+    """Return the path of an arrowhead at each end."""
     ends = dict.fromkeys(route[-1] for route in layout.routes)
     return "".join(f"M{x - 4} {y - 6}H{x + 4}L{x} {y}Z" for x, y in ends)
 
 
 def _text(text: str) -> str:
-    """Text of an XML element or attribute."""
+    """Return text escaped for an XML element or attribute."""
     return escape(printable(text))

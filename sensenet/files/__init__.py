@@ -1,1 +1,1 @@
-"""Reading and writing files and directories so that nothing is lost."""
+"""Reads and writes files and directories safely."""

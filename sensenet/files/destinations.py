@@ -1,4 +1,4 @@
-"""Decides what a path may be written to: what is there may be someone's, a device, or a directory in use."""
+"""Decides whether a path may be written to: it may be a foreign file, a device, or a directory in use."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from attrs import frozen
 from sensenet.errors import ArtifactError
 
 MOST_LINKS = 40
-"""As many symbolic links as Linux follows."""
+"""The most symbolic links that Linux follows."""
 
 LARGEST_MARKED = 256 << 20
-"""Bytes. No file by which an artifact is recognized is larger."""
+"""The most bytes of a file by which an artifact is recognized."""
 
 
 @frozen
 class Layout:
-    """How a directory that an artifact was saved as is recognized before it is replaced.
+    """How the directory of a saved artifact is recognized before it is replaced.
 
-    Every file in it has a name that `names` matches (relative, `/` between parts), and the file `mark` is
-    there and contains `content`.
+    `names` matches the relative path, with `/`, of every file in it, and the file `mark` exists and contains
+    `content`.
     """
 
     names: re.Pattern[str]
@@ -33,12 +33,12 @@ class Layout:
 
 
 def real_path(path: Path) -> Path:
-    """Return the absolute path that is written to: a symbolic link's target, if there is a link."""
+    """Return the absolute path to write to: the target of a symbolic link, if the path is one."""
     return Path(os.path.realpath(path))
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether a path is written into instead of replaced: a FIFO, a terminal, `/dev/stdout`, …
+    """Return whether a path is written into instead of replaced, such as a FIFO, a terminal or `/dev/stdout`.
 
     Raises ArtifactError for a socket or a disk.
     """
@@ -48,12 +48,12 @@ def is_stream(path: Path) -> bool:
         return False
     if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
         kind = "a socket" if stat.S_ISSOCK(mode) else "a block device"
-        raise ArtifactError(f"{path} is {kind}, which nothing is saved to: choose another path")
+        raise ArtifactError(f"cannot save to {path}, which is {kind}: choose another path")
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or (stat.S_ISREG(mode) and _is_open_file(path))
 
 
 def _is_open_file(path: Path) -> bool:
-    """Return whether a path names what a process has open, as `/dev/stdout` does, by whatever links."""
+    """Return whether a path leads to an open file of a process, like `/dev/stdout`, through any links."""
     current = os.path.abspath(path)
     for _ in range(MOST_LINKS):
         if os.path.realpath(os.path.dirname(current)).startswith("/proc/"):
@@ -65,32 +65,31 @@ def _is_open_file(path: Path) -> bool:
 
 
 def require_replaceable_directory(path: Path, layout: Layout | None) -> None:
-    """Raise ArtifactError unless a directory holds nothing but an artifact that was saved there.
+    """Raise ArtifactError unless a directory contains only a saved artifact.
 
-    The working directory, the home directory, those above them and mount points are refused, whatever
-    they hold.
+    The working directory, the home directory, their parents and mount points are always refused.
     """
     if use := _use_of(path):
-        raise ArtifactError(f"{path} is {use}, which is never replaced: choose another path")
+        raise ArtifactError(f"{path} is {use}, and is never replaced: choose another path")
     if not os.path.isdir(path):
         return
     names = list(_walk(path))
     for name in names:
         if layout is None or not layout.names.fullmatch(name):
             raise ArtifactError(
-                f"{path} holds {name}, which is no file of such an artifact: choose another path"
+                f"{path} contains {name}, which does not belong to such an artifact: choose another path"
             )
     if names and layout and not _is_marked(path, layout):
         raise ArtifactError(f"{path} was not saved by sensenet: remove it first, or choose another path")
 
 
 def _use_of(path: Path) -> str | None:
-    """Return what else a directory is for; None if nothing is known."""
+    """Return the special role of a directory; None if it has none."""
     real = real_path(path)
     for use, place in (("the working directory", Path.cwd), ("the home directory", Path.home)):
         try:
             used = real_path(place())
-        except (OSError, RuntimeError):  # it was deleted, or nobody knows whose home
+        except (OSError, RuntimeError):  # it was deleted, or there is no home
             continue
         if real == used:
             return use
@@ -100,9 +99,9 @@ def _use_of(path: Path) -> str | None:
 
 
 def _walk(path: Path) -> Iterator[str]:
-    """Yield the relative name of everything in a directory but directories that hold something.
+    """Yield the relative name of everything in a directory except non-empty directories.
 
-    What is neither a file nor a directory has a name that no layout matches. Raises OSError.
+    Anything but a file or directory gets a name that no layout matches. Raises OSError.
     """
 
     def refuse(error: OSError) -> None:

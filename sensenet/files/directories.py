@@ -1,4 +1,4 @@
-"""What is done with directories: two are exchanged, several are locked, one is there for a while."""
+"""Operations on directories: exchanging two, locking several, and temporary ones."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sensenet.errors import ArtifactError, SensenetError
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
-"""From Linux' fcntl.h and linux/fs.h."""
+"""Constants of Linux' fcntl.h and linux/fs.h."""
 
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
-"""What the kernel, or the file system, answers if it has no such step."""
+"""The error numbers of a kernel or file system without an exchange."""
 
 
 LOCK_POLL_SECONDS = 0.01
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two paths; return False, and do nothing, if this system cannot.
+    """Exchange two paths; return False, without any change, if this system cannot.
 
     Linux can (`renameat2`, on its usual file systems). Raises OSError, such as FileNotFoundError if one of
     them does not exist.
     """
-    import ctypes  # takes a while, and only replacing a directory needs it
+    import ctypes  # slow, and only needed to replace a directory
 
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
@@ -46,9 +46,9 @@ def exchange(one: Path, other: Path) -> bool:
 
 @contextlib.contextmanager
 def locked_directories(directories: Iterable[Path], handle_interrupt: Callable[[], None]) -> Iterator[None]:
-    """Hold the system's locks on directories; other writers of ours wait.
+    """Hold file locks on directories while other sensenet writers wait.
 
-    Where a file system has no locks, or Windows, nobody waits.
+    On Windows, and on file systems without locks, nothing is locked.
     """
     with contextlib.ExitStack() as stack:
         for directory in sorted(directories):
@@ -73,7 +73,7 @@ def _lock(descriptor: int, handle_interrupt: Callable[[], None]) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make renamings sure, where the system can."""
+    """Flush renames in a directory to disk, if the system can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -83,7 +83,7 @@ def sync_directory(path: Path) -> None:
 
 
 def keep_modes(old: Path, new: Path) -> None:
-    """Give new files the owner and mode of those that they replace, as far as this process may."""
+    """Set owner and mode of new files to those of the files that they replace, as far as permitted."""
     for path in [new, *(new.rglob("*") if new.is_dir() else [])]:
         before = old / path.relative_to(new)
         if not os.path.lexists(before) or before.is_dir() != path.is_dir():
@@ -98,9 +98,9 @@ def keep_modes(old: Path, new: Path) -> None:
 
 @contextlib.contextmanager
 def temporary_directory(*others: type[Exception]) -> Iterator[Path]:
-    """Yield a new directory, which is deleted at the end; raises ArtifactError if it cannot be written.
+    """Yield a new directory, which is deleted at the end; raise ArtifactError if it cannot be written.
 
-    `others` are the exceptions by which a library that writes there says so, besides OSError.
+    `others` are the exceptions, besides OSError, that a library raises if it cannot write there.
     """
     faults: tuple[type[Exception], ...] = (OSError, *others)
     try:
@@ -111,5 +111,5 @@ def temporary_directory(*others: type[Exception]) -> Iterator[Path]:
     except faults as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise ArtifactError(
-            f"temporary files cannot be written: {reason}; set TMPDIR to a directory that has room"
+            f"cannot write temporary files: {reason}; set TMPDIR to a directory with free space"
         ) from error

@@ -1,4 +1,4 @@
-"""Holds Ctrl-C back while files are put in place."""
+"""Defers Ctrl-C while files are moved into place."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextlib.contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], None]]:
-    """Hold SIGINT back until the block ends, and handle it then as the process would have.
+    """Defer SIGINT until the block ends, and then handle it as usual.
 
-    Yields a function that handles one that has come, for points at which stopping does no harm. Signals reach
-    Python in the main thread only: in any other there is nothing to hold back.
+    Yields a function that handles a deferred signal, to be called where stopping is safe. Signals reach
+    Python in the main thread only: in other threads nothing is deferred.
     """
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):

@@ -1,4 +1,4 @@
-"""Reading saved artifacts, which may be truncated, foreign or hostile: every fault is an ArtifactError."""
+"""Reads saved artifacts, which may be truncated, foreign or hostile; every fault raises ArtifactError."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sensenet.errors import ArtifactError
 from sensenet.limits import require_memory
 
 HEAD = 64
-"""Bytes: enough to tell what a file is."""
+"""Bytes that suffice to recognize a file."""
 
 ZIP_START = b"PK\x03\x04"
 """The first bytes of a ZIP archive."""
@@ -44,10 +44,10 @@ def read_head(path: Path) -> bytes:
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file; raises ArtifactError if it cannot be read."""
+    """Return the content of a file; raise ArtifactError if it cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ArtifactError(f"{path} cannot be read: it is not a file, and a saved artifact is one")
+            raise ArtifactError(f"{path} cannot be read: it is not a file; expected a saved artifact")
         return path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -56,27 +56,28 @@ def read_file(path: Path) -> bytes:
 def read_members(content: bytes, where: str, names: list[str] | None = None) -> dict[str, bytes]:
     """Return the members of a ZIP archive, or those of the given names that it has.
 
-    Raises ArtifactError, naming `where`, for what is not an archive, is damaged, or is packed in another way
-    than sensenet does; LimitError for members that together unpack to more than the archive and the limit.
+    Raises ArtifactError, naming `where`, for content that is not an archive, is damaged, or uses another
+    compression than sensenet; LimitError for members that together unpack to more than the archive and the
+    limit.
     """
-    with _opened(io.BytesIO(content), f"{where} is truncated, damaged or no such file") as archive:
+    with _opened(io.BytesIO(content), f"{where} is truncated, damaged or not such a file") as archive:
         members = _find_members(archive, where)
         wanted = [info for name, info in members.items() if names is None or name in names]
         require_memory(
-            sum(info.file_size for info in wanted) - len(content), f"{where}: what the archive unpacks to"
+            sum(info.file_size for info in wanted) - len(content), f"{where}: unpacking the archive"
         )
         return {info.filename: _read_member(archive, info, where) for info in wanted}
 
 
 def read_member_names(path: Path) -> list[str]:
-    """Return the names of the members of a ZIP archive; raises ArtifactError if it is damaged."""
+    """Return the names of the members of a ZIP archive; raise ArtifactError if it is damaged."""
     with _opened(path, f"{path} is truncated or damaged") as archive:
         return archive.namelist()
 
 
 @contextlib.contextmanager
 def _opened(source: Path | BinaryIO, fault: str) -> Iterator[zipfile.ZipFile]:
-    """The archive; raises ArtifactError, beginning with `fault`, for what goes wrong meanwhile."""
+    """Yield the archive; raise ArtifactError, beginning with `fault`, for errors in the block."""
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
@@ -85,25 +86,23 @@ def _opened(source: Path | BinaryIO, fault: str) -> Iterator[zipfile.ZipFile]:
 
 
 def _find_members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
-    """The members by name; raises ArtifactError for two of one name, or for other ways of packing."""
+    """Return the members by name; raise ArtifactError for duplicates or another compression."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         if info.filename in members:
             raise ArtifactError(f"{where} has two members named {info.filename!r}")
         if info.compress_type not in METHODS:
             raise ArtifactError(
-                f"{where}: {info.filename!r} is packed by method {info.compress_type}, expected 0 or 8"
+                f"{where}: {info.filename!r} has compression method {info.compress_type}, expected 0 or 8"
             )
         members[info.filename] = info
     return members
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> bytes:
-    """A member's content, of which no more is unpacked than its declared size."""
+    """Return a member's content, unpacking at most its declared size."""
     with archive.open(info) as stream:
         content = stream.read(info.file_size) if info.file_size else stream.read(1)
     if len(content) != info.file_size:
-        raise ArtifactError(
-            f"{where}: {info.filename!r} holds {len(content)} bytes, {info.file_size} are declared"
-        )
+        raise ArtifactError(f"{where}: {info.filename!r} has {len(content)} bytes, expected {info.file_size}")
     return content

@@ -1,10 +1,10 @@
-"""Writes files whole or not at all.
+"""Writes files completely or not at all.
 
-Everything is written next to its destination under a temporary name and then renamed, so that a killed
-process leaves no half-written file at the path itself. What is replaced is there until what replaces it is:
-files are renamed over, and directories exchanged in one step where the system can (Linux; elsewhere the path
-is missing for an instant). Several files next to each other pass through states that can all be opened: see
-`write_all`. Ctrl-C is held back meanwhile, and our own writers to one directory wait for each other.
+Everything is written next to its destination under a temporary name and then renamed, so a killed process
+leaves no half-written file at the path itself. A replaced file exists until its replacement does: files are
+renamed over, and directories exchanged in one step if the system can (Linux; elsewhere the path is missing
+for an instant). Several files next to each other pass only through states that can be opened: see
+`write_all`. Ctrl-C is deferred meanwhile, and sensenet's own writers to one directory wait for each other.
 """
 
 from __future__ import annotations
@@ -25,53 +25,53 @@ from sensenet.files.directories import exchange, keep_modes, locked_directories,
 from sensenet.files.interrupts import deferred_interrupts
 
 Content = bytes | Mapping[str, bytes]
-"""Of a file, or of the files in a directory by relative path."""
+"""Content of a file, or of the files in a directory by relative path."""
 
 Bridge = Callable[[Mapping[Path, bytes]], Mapping[Path, bytes]]
-"""From files that belong together, which are replaced, to what stands in some of their places meanwhile."""
+"""Returns intermediate contents for some of the related files that are being replaced."""
 
 MOST_TRIES = 1000
-"""As often as others may make and delete a path while it is replaced."""
+"""How often other processes may create and delete a path while it is being replaced."""
 
 
 def describe_os_error(error: OSError | ValueError) -> str:
-    """Return the system's words for what went wrong, without the number."""
+    """Return the system's message for an error, without its number."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def require_free(path: Path, force: bool) -> None:
     """Raise ArtifactError unless something can be saved at a path."""
     if "\0" in str(path):
-        raise ArtifactError(f"{str(path)!r} cannot be written: no path holds a null character")
+        raise ArtifactError(f"{str(path)!r} cannot be written: a path cannot contain a null character")
     if is_stream(path):
         return
     if os.path.lexists(path) and not force:
-        raise ArtifactError(f"{path} exists already: choose another path, or force replacing it")
+        raise ArtifactError(f"{path} already exists: choose another path, or force replacing it")
     parent = real_path(path).parent if os.path.islink(path) else path.parent
     if not os.path.isdir(parent):
-        raise ArtifactError(f"there is no directory {parent} to save {path.name} in")
+        raise ArtifactError(f"no such directory {parent}: create it to save {path.name} in it")
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory, and those above it, unless it is there; raises ArtifactError."""
+    """Create a directory and its parents unless they exist; raise ArtifactError on failure."""
     with _writing(str(path)):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def require_replaceable(path: Path, content: Content, layout: Layout | None = None) -> None:
-    """Raise ArtifactError for what a file or directory must not replace: see `destinations`."""
+    """Raise ArtifactError if a file or directory must not replace a path: see `destinations`."""
     with _writing(str(path)):
         if isinstance(content, bytes):
             if os.path.isdir(path):
-                raise ArtifactError(f"{path} is a directory; a file does not replace it")
+                raise ArtifactError(f"{path} is a directory: choose another path for the file")
         elif is_stream(path):
-            raise ArtifactError(f"{path} is a device or a pipe; no directory can be saved there")
+            raise ArtifactError(f"{path} is a device or a pipe: choose another path for a directory")
         elif os.path.isdir(path):
             _require_replaceable_directory(path, layout)
 
 
 def _require_replaceable_directory(path: Path, layout: Layout | None) -> None:
-    """Look again if another process has exchanged the directory, whose files it then deletes, meanwhile."""
+    """Check a directory, again if another process has meanwhile exchanged it and deletes its files."""
     while True:
         looked_at = path.stat().st_ino
         try:
@@ -91,9 +91,9 @@ def write_all(
 ) -> None:
     """Write files and directories: all of them, or none of those that are new.
 
-    The first is the one that is opened, so it comes last where nothing is replaced. Where it is replaced,
-    the others first become what `bridge` makes of the old ones, which serves the old and the new first file;
-    so whoever opens them at any time, or after a crash, finds the old ones or the new ones.
+    The first file is the one that is opened, so if nothing is replaced, it is written last. If it is
+    replaced, the others are first replaced by `bridge` of the old ones, which fits both the old and the new
+    first file; so a reader at any time, or after a crash, finds the old artifact or the new one.
 
     Raises ArtifactError if one cannot be written, or exists and may not be replaced.
     """
@@ -121,8 +121,8 @@ def write_all(
 def new_binary_file(path: Path, force: bool) -> Iterator[BinaryIO]:
     """Yield a stream to write to; the file appears at the path when the block ends, unless by an exception.
 
-    A device or a pipe is written into at once. Raises ArtifactError if it cannot be written, or exists and
-    may not be replaced.
+    A device or a pipe is written directly. Raises ArtifactError if it cannot be written, or exists and may
+    not be replaced.
     """
     require_free(path, force)
     require_replaceable(path, b"")
@@ -144,7 +144,7 @@ def new_binary_file(path: Path, force: bool) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def new_file(path: Path, force: bool) -> Iterator[TextIO]:
-    """Yield a stream as `new_binary_file` does, for text in UTF-8; line ends are written as they are."""
+    """Yield a stream like `new_binary_file`, for text in UTF-8; line ends are written unchanged."""
     with new_binary_file(path, force) as binary:
         stream = io.TextIOWrapper(binary, encoding="utf-8", newline="")
         yield stream
@@ -154,7 +154,7 @@ def new_file(path: Path, force: bool) -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def _writing(what: str) -> Iterator[None]:
-    """Raise ArtifactError for what the system refuses meanwhile, names that it has no bytes for too."""
+    """Raise ArtifactError for errors of the system in the block, including names that it cannot encode."""
     try:
         yield
     except (OSError, UnicodeEncodeError) as error:
@@ -168,22 +168,22 @@ def _write_into_stream(contents: Mapping[Path, Content]) -> bool:
         return False
     (content, *others) = contents.values()
     if others or not isinstance(content, bytes):
-        raise ArtifactError(f"{streams[0]} is a device or a pipe, which takes a single file")
+        raise ArtifactError(f"{streams[0]} is a device or a pipe, and cannot hold several files")
     with _open_stream(streams[0]) as stream:
         stream.write(content)
     return True
 
 
 def _open_stream(path: Path) -> BinaryIO:
-    """Open a device or pipe; what was written to it before stays."""
+    """Open a device or pipe without truncating it."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb")
 
 
 @contextlib.contextmanager
 def _temporaries() -> Iterator[Callable[[Path], Path]]:
-    """Yield a function that gives new names next to paths; what has them at the end is deleted.
+    """Yield a function that returns new names next to paths; files with these names are deleted at the end.
 
-    Renaming then stays within a directory. They are short, whatever the paths' names.
+    Renames then stay within a directory. The names are short, whatever the paths' names.
     """
     made: list[Path] = []
 
@@ -217,7 +217,7 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 def _move_all(staged: Mapping[Path, Path]) -> None:
-    """Move new files to where nothing is, the first one last; take all back if one fails."""
+    """Move new files to free paths, the first one last; undo all if one fails."""
     moved: list[Path] = []
     try:
         for destination, temporary in reversed(list(staged.items())):
@@ -230,12 +230,12 @@ def _move_all(staged: Mapping[Path, Path]) -> None:
 
 
 def _move(temporary: Path, destination: Path) -> None:
-    """Rename to where nothing is; raises FileExistsError for a path that appeared meanwhile."""
+    """Rename to a free path; raise FileExistsError if it has meanwhile been created."""
     if temporary.is_dir():
         temporary.rename(destination)  # replaces nothing but an empty directory
         return
     try:
-        os.link(temporary, destination)  # unlike rename, fails where the destination exists
+        os.link(temporary, destination)  # unlike rename, fails if the destination exists
     except FileExistsError:
         raise
     except OSError:  # a filesystem without hard links
@@ -261,7 +261,7 @@ def _replace_all(
         temporary = staged[destination]
         _replace(temporary, destination)
         try:
-            if temporary.is_dir():  # what was there, which may not be what was there before
+            if temporary.is_dir():  # the replaced directory, which may have changed
                 require_replaceable_directory(temporary, layout)
         except (ArtifactError, OSError):
             _replace(temporary, destination)
@@ -269,7 +269,7 @@ def _replace_all(
 
 
 def _replace(temporary: Path, destination: Path) -> None:
-    """Rename over what is there, if anything; afterwards a directory has the temporary name instead."""
+    """Rename over an existing path, if any; a replaced directory then has the temporary name."""
     if not temporary.is_dir():
         temporary.replace(destination)
         return
@@ -286,11 +286,11 @@ def _replace(temporary: Path, destination: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-    raise ArtifactError(f"{destination} cannot be written: others write there at the same time")
+    raise ArtifactError(f"{destination} cannot be written: other processes write there too; try again")
 
 
 def _rename_over(temporary: Path, destination: Path) -> None:
-    """Exchange in three steps, for systems that cannot in one; raises OSError, and puts back what was."""
+    """Exchange in three steps, for systems that cannot in one; undo them and raise OSError on failure."""
     old = temporary.with_name(f"{temporary.name}-old")
     destination.rename(old)
     try:
@@ -302,7 +302,7 @@ def _rename_over(temporary: Path, destination: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Delete a file or directory, if it is there."""
+    """Delete a file or directory, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,4 +1,4 @@
-"""What a caller must know of a graph: columns, fields, classes, settings."""
+"""The interface of a model to its callers: columns, fields, classes, settings."""
 
 from __future__ import annotations
 

@@ -12,24 +12,24 @@ from attrs import frozen
 from sensenet.validators import FLOAT32_MAX, as_items, each, is_a, one_of, within
 
 STATISTICS = ("mean", "stdev", "zero_value", "one_value")
-"""What a document may say of a numeric column, by name."""
+"""The statistics that a document may have of a numeric column, by name."""
 
 LARGEST_INTEGER = 2**31 - 1
-"""Of positions and sizes."""
+"""The largest position or size."""
 
 INDEX = [is_a(int), within(-LARGEST_INTEGER, LARGEST_INTEGER)]
-"""The validators of a position, which may count from the end."""
+"""The validators of a position, which may be negative to count from the end."""
 
 
 class RescaleType(enum.Enum):
-    """How an image of other proportions is brought to the network's size."""
+    """How an image of different proportions is rescaled to the network's size."""
 
     WARP = "warp"
-    """Both axes independently."""
+    """Scale both axes independently."""
     PAD = "pad"
-    """By the smaller ratio, to the top left; the rest is filled with the mean of the scaled image."""
+    """Scale by the smaller ratio, to the top left; fill the rest with the mean of the scaled image."""
     CROP = "crop"
-    """By the larger ratio; the centre is cut out."""
+    """Scale by the larger ratio; cut out the center."""
 
 
 def _statistic() -> Any:
@@ -40,7 +40,7 @@ def _statistic() -> Any:
 
 @frozen(kw_only=True)
 class NumericColumn:
-    """A number. `index` says which cell of the row; `missing` is the value that replaces None.
+    """A number. `index` is the position of the cell in the row; `missing` is the value that replaces None.
 
     The statistics are those of the document's column: `mean` and `stdev`, or `zero_value` and `one_value`.
     The graph computes with them; they are kept for callers. Files of earlier releases have none.
@@ -55,7 +55,7 @@ class NumericColumn:
 
     @property
     def statistics(self) -> dict[str, float]:
-        """The statistics that are known, by name."""
+        """The known statistics, by name."""
         values = {name: getattr(self, name) for name in STATISTICS}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -66,9 +66,9 @@ def _as_values(values: Iterable[str | None]) -> tuple[str | None, ...]:
 
 @frozen(kw_only=True)
 class CategoricalColumn:
-    """A category, given to the graph as its position in `values`, or -1 where it is none of them.
+    """A category, passed to the graph as its position in `values`, or -1 if it is not among them.
 
-    A cell matches by `str(cell)`. None in `values` stands for an entry that was no string in the document
+    A cell matches by `str(cell)`. None in `values` replaces an entry that was not a string in the document
     and so never matches.
     """
 
@@ -87,7 +87,7 @@ Column = NumericColumn | CategoricalColumn | ImageColumn
 
 
 def describe_column(column: Column) -> dict[str, Any]:
-    """A column in the words of a document's `preprocess`, as far as a signature knows them."""
+    """Return a column in the form of a document's `preprocess`, as far as the signature has it."""
     match column:
         case CategoricalColumn():
             return {"type": "categorical", "index": column.index, "values": list(column.values)}
@@ -106,10 +106,10 @@ _COLUMN_TYPES: dict[str, type[Any]] = {
 
 @frozen(kw_only=True)
 class ImageInput:
-    """How images reach the graph: the network's size, and how others are brought to it.
+    """How images are passed to the graph: the network's size, and how others are rescaled to it.
 
-    `rescale_type` is warp, pad or crop; `channels` is 3, or 4 where the colour space has an alpha channel.
-    Height and width are 0 where nobody knows them but the graph, which then scales every image itself.
+    `rescale_type` is warp, pad or crop; `channels` is 3, or 4 if the color space has an alpha channel. Height
+    and width are 0 if only the graph knows them, which then rescales every image itself.
     """
 
     height: int = attrs.field(validator=[is_a(int), within(0, LARGEST_INTEGER)])
@@ -119,19 +119,19 @@ class ImageInput:
 
     @property
     def size_known(self) -> bool:
-        """Whether images can be brought to the network's size before the graph sees them."""
+        """Whether images can be rescaled to the network's size before they are passed to the graph."""
         return self.height > 0 and self.width > 0
 
 
 def column_record(column: Column) -> dict[str, Any]:
-    """The column's type and attributes, without statistics that are unknown."""
+    """Return the column's type and attributes, without statistics that are unknown."""
     tags = {column_type: tag for tag, column_type in _COLUMN_TYPES.items()}
     unknown = {name for name in STATISTICS if getattr(column, name, None) is None}
     return {"type": tags[type(column)], **attrs.asdict(column, filter=lambda a, _: a.name not in unknown)}
 
 
 def read_column(record: Any) -> Column:
-    """Return the column of such a record; raises TypeError, ValueError or KeyError for another."""
+    """Return the column of such a record; raise TypeError, ValueError or KeyError for an invalid one."""
     parameters = {name: value for name, value in record.items() if name != "type"}
     if "values" in parameters:
         parameters["values"] = as_items(parameters["values"])

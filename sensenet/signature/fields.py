@@ -1,14 +1,11 @@
-"""The fields of a resource, and how a value given under a field's name becomes cells of a row.
+"""The fields of a resource, and how a value given by field name is encoded as cells of a row.
 
-| encoding | value | cells |
-|---|---|---|
-| none | anything | the value itself |
-| `Terms` | text | how often each term occurs in it |
-| `Items` | text, items between separators | how often each item occurs in it |
-| `Number` | a number, maybe between a prefix and a suffix | the number, and maybe whether it is missing |
-| `Booleans` | True or False | the category that means it |
+| encoding | value | cells | |---|---|---| | none | anything | the value itself | | `Terms` | text | the count
+of each term in it | | `Items` | text, items between separators | the count of each item in it | | `Number` |
+a number, maybe with a prefix and a suffix | the number, and maybe whether it is missing | | `Booleans` | True
+or False | the category that means it |
 
-These are the rules of BigML's own bindings. `sensenet.runtime` follows them; here is only what they need.
+These are the rules of BigML's own bindings. `sensenet.runtime` applies them; this module declares their data.
 """
 
 from __future__ import annotations
@@ -38,16 +35,16 @@ def _as_forms(forms: Mapping[str, int]) -> dict[str, int]:
 def _within_terms(terms: Terms, _: object, forms: Mapping[str, int]) -> None:
     for form, position in forms.items():
         if isinstance(position, bool) or not isinstance(position, int):
-            raise TypeError(f"the form {form!r} stands for {position!r}, expected the position of a term")
+            raise TypeError(f"the form {form!r} refers to {position!r}, expected the position of a term")
         if not 0 <= position < len(terms.terms):
-            raise ValueError(f"the form {form!r} stands for the term {position} of {len(terms.terms)}")
+            raise ValueError(f"the form {form!r} refers to term {position} of {len(terms.terms)}")
 
 
 @frozen(kw_only=True)
 class Terms:
-    """One cell a term. `forms` are other words that count as a term, by the term's position.
+    """One cell per term. `forms` maps other words that count as a term to the term's position.
 
-    `token_mode` says what is counted: the words of a text (`tokens_only`), the text as a whole
+    `token_mode` determines what is counted: the words of a text (`tokens_only`), the whole text
     (`full_terms_only`), or both (`all`).
     """
 
@@ -64,7 +61,7 @@ class Terms:
 
 @frozen(kw_only=True)
 class Items:
-    """One cell an item. Items stand between separators, or between matches of `separator_regexp`, if any."""
+    """One cell per item. Items are separated by `separator`, or by matches of `separator_regexp`, if any."""
 
     items: tuple[str, ...] = attrs.field(converter=_as_texts, validator=each(is_a(str)))
     separator: str = attrs.field(default=" ", validator=is_a(str))
@@ -76,9 +73,10 @@ class Items:
 
 @frozen(kw_only=True)
 class Number:
-    """A number. `default` stands for a missing one, where it is not the column's own business.
+    """A number. `default` replaces a missing one, unless the column does so itself.
 
-    With `flags_missing` there are two cells: the number, 0 where it is missing, and 1 where it is, else 0.
+    With `flags_missing` there are two cells: the number, or 0 if it is missing; and 1 if it is missing, else
+    0.
     """
 
     prefix: str = attrs.field(default="", validator=is_a(str))
@@ -94,7 +92,7 @@ class Number:
 
 @frozen(kw_only=True)
 class Booleans:
-    """The categories of a field that has two, for True and False; a value that is neither stays as it is."""
+    """The categories of a field with two, for True and False; any other value is unchanged."""
 
     true: str = attrs.field(validator=is_a(str))
     false: str = attrs.field(validator=is_a(str))
@@ -106,7 +104,7 @@ class Booleans:
 Encoding = Terms | Items | Number | Booleans
 
 ENCODINGS: Mapping[str, type[Any]] = {"terms": Terms, "items": Items, "number": Number, "booleans": Booleans}
-"""By the tag of the JSON form."""
+"""The encodings by their tag in JSON."""
 
 CELL_TYPES: Mapping[type[Any], str] = {
     Terms: "numeric",
@@ -114,12 +112,12 @@ CELL_TYPES: Mapping[type[Any], str] = {
     Number: "numeric",
     Booleans: "categorical",
 }
-"""What the cells of an encoding are."""
+"""The type of the cells of an encoding."""
 
 
 @frozen(kw_only=True)
 class Field:
-    """A field of the resource: its id (`000001`), the name people know, its type there, and its encoding."""
+    """A field of the resource: its id (`000001`), its name, its type there, and its encoding."""
 
     id: str = attrs.field(validator=is_a(str))
     name: str = attrs.field(validator=is_a(str))
@@ -130,16 +128,16 @@ class Field:
 
     @property
     def cell_names(self) -> tuple[str, ...]:
-        """Names of the cells that the field stands for."""
+        """The names of the field's cells."""
         return self.encoding.cell_names(self.name) if self.encoding else (self.name,)
 
     @property
     def cell_type(self) -> str:
-        """What its cells are: `numeric`, `categorical`, `image`, or another type of field."""
+        """The type of its cells: `numeric`, `categorical`, `image`, or another type of field."""
         return CELL_TYPES[type(self.encoding)] if self.encoding else self.optype
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; `read_field` gives the field back."""
+        """Return the field as a JSON object, the inverse of `read_field`."""
         record: dict[str, Any] = {"id": self.id, "name": self.name, "optype": self.optype}
         if self.encoding:
             tags = {kind: tag for tag, kind in ENCODINGS.items()}
@@ -148,7 +146,7 @@ class Field:
 
 
 def read_field(record: Any) -> Field:
-    """The field of a JSON object; raises KeyError, TypeError or ValueError for another."""
+    """Return the field of a JSON object; raise KeyError, TypeError or ValueError for an invalid one."""
     encoding = record.get("encoding")
     return Field(**{**record, "encoding": None if encoding is None else _read_encoding(encoding)})
 

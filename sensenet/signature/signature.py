@@ -1,7 +1,7 @@
-"""What a caller must know about a graph and a tensor program can't say.
+"""The parts of a model's interface that tensors alone do not describe.
 
-A `Signature` tells how to encode a row and read an answer: columns, categories, classes, field names,
-image size, and the settings that shape the interface. Exported files carry its JSON form.
+A `Signature` describes how to encode a row and decode an answer: columns, categories, classes, field names,
+image size, and the settings that determine the interface. Exported files contain its JSON form.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ BOXES = "boxes"
 SCORES = "scores"
 CLASSES = "classes"
 VALID = "valid"
-"""A detector's outputs instead of the answer; `valid`, the number of boxes that count, only if suppressed."""
+"""The outputs of a detector instead; `valid`, the number of valid boxes, only with suppression."""
 
 DETECTOR_OUTPUTS = (BOXES, SCORES, CLASSES, VALID)
-"""Their order, if they are a tuple."""
+"""The order of these outputs in a tuple."""
 
 FORMAT_VERSION = 1
-"""Of the JSON form; a reader refuses a newer one."""
+"""The version of the JSON form; a reader rejects a newer one."""
 
 
 class ModelKind(enum.Enum):
-    """What a model answers with."""
+    """The kind of a model's answers."""
 
     DEEPNET = "deepnet"
     """Probabilities or numbers, `[rows, outputs]`."""
     DETECTOR = "detector"
-    """Labelled boxes on one image."""
+    """Labeled boxes in one image."""
     EXTRACTOR = "extractor"
-    """The image network's features, for one image a row."""
+    """The image network's features, for one image per row."""
 
 
 Scalar = str | int | float | bool
@@ -68,12 +68,11 @@ def _as_settings(settings: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 @frozen(kw_only=True)
 class Signature:
-    """How to encode a row and read an answer.
+    """How to encode a row and decode an answer.
 
-    `columns` are in feature order; `fields` in the order of a row's cells, where known. `classes` is empty
-    for a regression. `image` tells the size of images, if there are any. `settings` holds those given when
-    the graph was made, by name. A value given by its field's name counts as missing where it is one of
-    `missing_tokens`.
+    `columns` are in feature order; `fields` in the order of a row's cells, if known. `classes` is empty for a
+    regression. `image` has the size of images, if there are any. `settings` are those with which the graph
+    was made, by name. A value given by field name counts as missing if it is one of `missing_tokens`.
     """
 
     kind: ModelKind = ModelKind.DEEPNET
@@ -94,11 +93,11 @@ class Signature:
 
     @property
     def cell_names(self) -> tuple[str, ...]:
-        """Names of a row's cells, in order, where the fields are known."""
+        """The names of a row's cells, in order, if the fields are known."""
         return tuple(name for field in self.fields for name in field.cell_names)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; `from_json` gives the signature back."""
+        """Return the signature as a JSON object, the inverse of `from_json`."""
         columns = [column_record(column) for column in self.columns]
         record = attrs.asdict(self) | {"kind": self.kind.value, "columns": columns}
         record["fields"] = [field.to_json() for field in self.fields]
@@ -107,12 +106,12 @@ class Signature:
 
     @classmethod
     def from_json(cls, record: Any) -> Signature:
-        """The signature of a JSON object; raises ArtifactError where it is not one of ours."""
+        """Return the signature of a JSON object; raise ArtifactError for an invalid one."""
         try:
             return _read(record)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(
-                f"this is no signature of a sensenet model ({type(error).__name__}: {error})"
+                f"not a signature of a sensenet model ({type(error).__name__}: {error})"
             ) from error
 
 
@@ -120,7 +119,7 @@ def _read(record: Any) -> Signature:
     version = record["format_version"]
     if version > FORMAT_VERSION:
         raise ArtifactError(
-            f"the signature has format version {version}; this release reads up to {FORMAT_VERSION}: "
+            f"the signature has format version {version}, this release reads up to {FORMAT_VERSION}: "
             "upgrade sensenet"
         )
     settings = record["settings"]
@@ -137,7 +136,7 @@ def _read(record: Any) -> Signature:
         name=record["name"],
         description=record["description"],
         settings=settings,
-        missing_tokens=as_items(record.get("missing_tokens", ())),  # younger than the first files
+        missing_tokens=as_items(record.get("missing_tokens", ())),  # missing in files of the first releases
     )
 
 

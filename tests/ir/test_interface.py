@@ -79,7 +79,7 @@ CHANGES = {
     "a detector's output missing": ("detector", "\noutput scores", "\noutput score"),
     "a detector's count missing": ("detector", "\noutput valid", "\noutput count"),
     "a detector that tells more classes apart": ("detector", r'"classes": \[[^\]]*\]', '"classes": []'),
-    "no signature": ("typed", "\nsignature .*", ""),
+    "not a signature": ("typed", "\nsignature .*", ""),
 }
 
 

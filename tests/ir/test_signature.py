@@ -130,7 +130,7 @@ COLUMN = {"type": "numeric", "index": 0, "missing": 0.0}
     ],
 )
 def test_other_json_is_refused(record):
-    with pytest.raises(ArtifactError, match="no signature of a sensenet model"):
+    with pytest.raises(ArtifactError, match="not a signature of a sensenet model"):
         Signature.from_json(record)
 
 
