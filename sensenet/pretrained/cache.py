@@ -23,7 +23,7 @@ URL_VARIABLE = "BIGML_SENSENET_URL"
 DEFAULT_CACHE = "~/.bigml_sensenet"
 DEFAULT_URL = "https://s3.amazonaws.com/bigml-cnns/"
 SMALLEST_NETWORK = 128 * 1024
-"""Bytes. A smaller file is no network but, say, an error page, or a download that broke off."""
+"""Bytes. A smaller file is not a network but, for example, an error page or an interrupted download."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -34,7 +34,7 @@ def cache_directory() -> Path:
 
 
 def cache_place(file_name: str) -> Path:
-    """Where the file is, or would be, in the cache. Raises DownloadError for what is no plain file name."""
+    """Return the path of a file in the cache; raise DownloadError unless the name is plain."""
     if not isinstance(file_name, str) or not FILE_NAME.fullmatch(file_name):
         raise DownloadError(
             f"{file_name!r} cannot be the name of a file of the cache; expected letters, digits and ._- only"
@@ -43,12 +43,12 @@ def cache_place(file_name: str) -> Path:
 
 
 def file_url(file_name: str) -> str:
-    """The address of the file below BIGML_SENSENET_URL, or BigML's own. Raises DownloadError."""
+    """Return the address of the file below BIGML_SENSENET_URL, or BigML's own. Raises DownloadError."""
     base = os.environ.get(URL_VARIABLE) or DEFAULT_URL
     try:
         parts = urlsplit(base)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no number where the port should be
+    except ValueError:  # the port is not a number
         usable = False
     if not usable:
         raise DownloadError(
@@ -58,13 +58,13 @@ def file_url(file_name: str) -> str:
 
 
 def describe_remedy(path: str) -> str:
-    """What to do about a file of the cache that turns out to be damaged or another one, as a sentence."""
+    """Return a sentence on what to do about a damaged or wrong file of the cache."""
     url = hide_credentials(file_url(Path(path).name))
     return f"Remove that file, and it is downloaded again from {url}; or put the right one at {path}"
 
 
 def is_cached(file_name: str) -> bool:
-    """Whether the cache has the file, and it is large enough for a network."""
+    """Return whether the cache has the file, and it is large enough for a network."""
     place = cache_place(file_name)
     try:
         return place.is_file() and place.stat().st_size >= SMALLEST_NETWORK
@@ -78,7 +78,7 @@ def cache_resource_path(
     patience: Patience | None = None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> str:
-    """The path of a file of the cache, which is downloaded now if the cache does not have it.
+    """Return the path of a file of the cache, which is downloaded now if the cache does not have it.
 
     Where another process is downloading it, wait for that one. Nothing is written, and no server is asked,
     when the file is there. Raises DownloadError, which names the file, its address and its place.

@@ -1,4 +1,4 @@
-"""The checksums that a server gives with a file."""
+"""Reads the checksums that a server sends with a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Checksum:
     digest: str
 
     def matches(self, path: Path) -> bool:
-        """Whether the file has this digest."""
+        """Return whether the file has this digest."""
         sum_ = hashlib.new(self.algorithm, usedforsecurity=False)
         with path.open("rb") as file:
             while block := file.read(BLOCK_BYTES):
@@ -39,10 +39,11 @@ class Checksum:
 
 
 def announced_checksum(headers: HTTPMessage) -> Checksum | None:
-    """The best checksum among the headers of an answer with a whole file; None when there is none.
+    """Return the best checksum among the headers of an answer with a whole file; None when there is none.
 
-    Sums of the sums of parts, which end in `-N`, are none of the file. An ETag of 32 hexadecimal digits is
-    the MD5 sum at S3, where the storage does not encrypt with keys of its own; elsewhere it may be anything.
+    Sums of the sums of parts, which end in `-N`, are not checksums of the file. An ETag of 32 hexadecimal
+    digits is the MD5 sum at S3, where the storage does not encrypt with keys of its own; elsewhere it may be
+    anything.
     """
     for header, algorithm in DIGEST_HEADERS.items():
         digest = _decode(headers.get(header, ""), DIGEST_BYTES[algorithm])

@@ -1,6 +1,6 @@
 """Downloading one file over HTTP: resumed where it broke off, tried again with growing delays, verified.
 
-What has arrived is kept beside the destination, as `.NAME.part`, with what the server said of the file in
+The bytes received are kept next to the destination, as `.NAME.part`, with what the server said of the file in
 `.NAME.part.json`. A later call, by whatever process, goes on from there if the server still has that very
 file. The caller sees to it that no two processes download to one destination at once.
 """
@@ -51,7 +51,8 @@ class Patience:
     """Seconds for all tries together: a server that sends little by little is given up."""
 
     def delay(self, failures: int, wanted: float) -> float:
-        """Seconds to wait after so many failures: at random, so that clients do not come back all at once."""
+        """Return the seconds to wait after a number of failures: random, so that clients do not return
+        together."""
         doubled = min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
         return max(doubled * random.uniform(0.5, 1.0), min(wanted, self.longest_delay))
 
@@ -86,7 +87,7 @@ def _origin(url: str, response: HTTPResponse) -> Origin:
 
 
 def _is_plausible(origin: Origin) -> bool:
-    """Return whether a record has values such as a server gives: other programs may have written it."""
+    """Return whether a record has plausible values: other programs may have written it."""
     texts = (origin.url, origin.etag or "", origin.last_modified or "")
     checksum = origin.checksum
     return (
@@ -117,7 +118,7 @@ class _Part:
         self.record.unlink(missing_ok=True)
 
     def origin(self) -> Origin | None:
-        """Where the bytes come from; None when there are none or the record is unreadable."""
+        """Return the origin of the bytes; None if there are none or the record is unreadable."""
         try:
             known: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
             checksum = known.pop("checksum")
@@ -212,7 +213,7 @@ def _receive_rest(url: str, part: _Part, known: Origin, stall: float, progress: 
 
 
 def _continues(response: HTTPResponse, offset: int, known: Origin) -> bool:
-    """Whether the answer begins at `offset` of the file that `known` describes."""
+    """Return whether the answer begins at `offset` of the file that `known` describes."""
     match = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if match is None or int(match[1]) != offset:
         return False
@@ -253,7 +254,7 @@ def _store(part: _Part, response: HTTPResponse, size: int | None, progress: Prog
 
 
 def _pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """The bytes of an answer as they come. Only faults of the connection become PassingError."""
+    """Yield the bytes of an answer as they come. Only faults of the connection become PassingError."""
     while True:
         try:
             piece = response.read1(PIECE_BYTES)

@@ -18,10 +18,10 @@ class LoadsWeights(Protocol):
 
 
 def get_weights_path(network: str | Mapping[str, Any]) -> str:
-    """The path of the h5 file with a network's weights, downloaded on first need.
+    """Return the path of the h5 file with a network's weights, downloaded on first need.
 
     `network` is a name, or a document whose image network is a pretrained one; the document's
-    `metadata.version`, where it has one, says which weights. Raises UnknownNetworkError, DocumentError and
+    `metadata.version`, if any, selects the weights. Raises UnknownNetworkError, DocumentError and
     DownloadError.
     """
     if isinstance(network, str):
@@ -30,7 +30,7 @@ def get_weights_path(network: str | Mapping[str, Any]) -> str:
 
 
 def get_extractor_bundle(name: str) -> str:
-    """The path of the smbundle of a network's feature extractor, downloaded on first need.
+    """Return the path of the smbundle of a network's feature extractor, downloaded on first need.
 
     Raises UnknownNetworkError and DownloadError.
     """
@@ -42,7 +42,7 @@ def load_pretrained_weights(model: LoadsWeights, network: str | Mapping[str, Any
 
     `model` is a `tf.keras.Model` whose layers are those of the document, or what `create_model` makes of it.
     Raises InputTypeError for something that has no `load_weights`, what `get_weights_path` raises, and
-    ArtifactError where the weights do not fit the model.
+    ArtifactError if the weights do not fit the model.
     """
     if not callable(getattr(model, "load_weights", None)):
         raise InputTypeError(
@@ -58,7 +58,7 @@ def load_pretrained_weights(model: LoadsWeights, network: str | Mapping[str, Any
 
 
 def _weights_of_document(document: Mapping[str, Any]) -> str:
-    """The name of the weights' file of a document, or of an `image_network` alone."""
+    """Return the name of the weights' file of a document, or of an `image_network` alone."""
     if not isinstance(document, Mapping):
         raise InputTypeError(f"a network is a name or a document; found {type(document).__name__}")
     image_network = document.get("image_network", document)

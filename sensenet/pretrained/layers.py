@@ -38,7 +38,7 @@ def _square(size: int) -> list[int]:
 
 
 def _sampling(size: int, strides: int, padding: str) -> dict[str, Any]:
-    """The parameters that all convolutions share, besides their kernels."""
+    """Return the parameters that all convolutions share, besides their kernels."""
     return {
         "kernel_dimensions": _square(size),
         "strides": _square(strides),
@@ -50,19 +50,19 @@ def _sampling(size: int, strides: int, padding: str) -> dict[str, Any]:
 def convolution(
     x: Layer, filters: int, size: int, strides: int = 1, padding: str = "same", *, bias: str | None = None
 ) -> Layer:
-    """A `size` by `size` convolution; `bias` is None or an initializer."""
+    """Return a `size` by `size` convolution; `bias` is None or an initializer."""
     parameters = {"kernel": KERNEL, "bias": bias, "number_of_filters": filters}
     return Layer("convolution_2d", {**parameters, **_sampling(size, strides, padding)}, (x,))
 
 
 def depthwise_convolution(x: Layer, size: int, strides: int = 1, padding: str = "same") -> Layer:
-    """One `size` by `size` filter a channel, without bias."""
+    """Return one `size` by `size` filter a channel, without bias."""
     parameters = {"kernel": KERNEL, "bias": None, "number_of_filters": 1, "depth_multiplier": 1}
     return Layer("depthwise_convolution_2d", {**parameters, **_sampling(size, strides, padding)}, (x,))
 
 
 def separable_convolution(x: Layer, filters: int, size: int) -> Layer:
-    """A depthwise `size` by `size` convolution, then a 1 by 1 convolution to `filters` channels, no bias."""
+    """Return a depthwise `size` by `size`, then a 1 by 1 convolution to `filters` channels, without bias."""
     parameters = {
         "depth_kernel": KERNEL,
         "point_kernel": KERNEL,
@@ -80,23 +80,23 @@ def batch_normalization(x: Layer, epsilon: float = DEFAULT_EPSILON) -> Layer:
 
 
 def activation(x: Layer, function: str) -> Layer:
-    """The named activation function on every value."""
+    """Return the named activation function on every value."""
     return Layer("activation", {"activation_function": function}, (x,))
 
 
 def pad(x: Layer, sides: Sides) -> Layer:
-    """Zeros above and to the left (`sides[0]`), below and to the right (`sides[1]`)."""
+    """Return zero padding above and left (`sides[0]`), below and right (`sides[1]`)."""
     return Layer("padding_2d", {"padding": [list(sides), list(sides)]}, (x,))
 
 
 def max_pool(x: Layer, size: int, strides: int, padding: str = "same") -> Layer:
-    """The largest value of each `size` by `size` window."""
+    """Return the largest value of each `size` by `size` window."""
     parameters = {"pool_size": _square(size), "strides": _square(strides), "padding": padding}
     return Layer("max_pool_2d", parameters, (x,))
 
 
 def global_average_pool(x: Layer) -> Layer:
-    """The mean of each channel."""
+    """Return the mean of each channel."""
     return Layer("global_average_pool_2d", {}, (x,))
 
 
@@ -106,22 +106,22 @@ def upsample(x: Layer) -> Layer:
 
 
 def second_half(x: Layer) -> Layer:
-    """The second half of the channels."""
+    """Return the second half of the channels."""
     return Layer("split_channels", {"number_of_splits": 2, "group_index": 1}, (x,))
 
 
 def add(*layers: Layer) -> Layer:
-    """The sum of layers of one shape."""
+    """Return the sum of layers of one shape."""
     return Layer("add", {}, layers)
 
 
 def concatenate(*layers: Layer) -> Layer:
-    """The channels of all layers, one layer after the other."""
+    """Return the channels of all layers, one layer after the other."""
     return Layer("concatenate", {}, layers)
 
 
 def list_layers(outputs: Sequence[Layer]) -> list[Layer]:
-    """The layers that `outputs` need, without IMAGE, inputs always before their readers.
+    """Return the layers that `outputs` need, without IMAGE, inputs always before their readers.
 
     Weights load by order, and the files follow Keras: the layers farthest from the outputs come first, by the
     longest path; of those equally far, the one that a depth-first walk from the outputs meets first.
@@ -142,7 +142,7 @@ def list_layers(outputs: Sequence[Layer]) -> list[Layer]:
 
 
 def document_layers(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """The layers as the `layers` of a BigML document; those that read only IMAGE have no `inputs`."""
+    """Return the layers as the `layers` of a BigML document; those that read only IMAGE have no `inputs`."""
     position = {layer: index for index, layer in enumerate(layers)}
     documents = []
     for layer in layers:

@@ -43,7 +43,7 @@ else:
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether `path` is the open file: the last holder may have removed it in between."""
+    """Return whether `path` is the open file: the last holder may have removed it in between."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def _acquire(path: Path, sleep: Callable[[float], object]) -> int:
 
 @contextlib.contextmanager
 def file_lock(path: Path, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
-    """Hold the lock that `path` stands for; wait while another process or thread holds it.
+    """Hold the lock of `path`; wait while another process or thread holds it.
 
     The file is made, and removed afterwards. If the file system has no locks, nobody waits.
     """

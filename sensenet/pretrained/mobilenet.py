@@ -41,7 +41,7 @@ def _relu6(x: Layer) -> Layer:
 
 
 def mobilenet() -> Layer:
-    """The features of MobileNet: 1024 values. Every 3 by 3 convolution is padded explicitly."""
+    """Return the features of MobileNet: 1024 values. Every 3 by 3 convolution is padded explicitly."""
     x = _relu6(convolution(pad(IMAGE, (1, 1)), 32, 3, strides=2, padding="valid"))
     for filters, strides in MOBILENET_BLOCKS:
         x = _relu6(depthwise_convolution(pad(x, (1, 1)), 3, strides, padding="valid"))
@@ -50,13 +50,13 @@ def mobilenet() -> Layer:
 
 
 def _narrow(x: Layer, filters: int, strides: int) -> Layer:
-    """A depthwise convolution, then a 1 by 1 convolution to `filters` channels without activation."""
+    """Return a depthwise convolution, then a 1 by 1 convolution to `filters` channels without activation."""
     x = _relu6(depthwise_convolution(x, 3, strides))
     return batch_normalization(convolution(x, filters, 1))
 
 
 def mobilenetv2() -> Layer:
-    """The features of MobileNetV2: 1280 values. A block that keeps the shape is added to its input."""
+    """Return the features of MobileNetV2: 1280 values. A block that keeps the shape is added to its input."""
     x = _relu6(convolution(IMAGE, 32, 3, strides=2))
     x = _narrow(x, 16, strides=1)
     channels = 16

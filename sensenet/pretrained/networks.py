@@ -22,7 +22,7 @@ from sensenet.pretrained.yolo import Branch, tinyyolov4, yolov4
 
 @frozen(kw_only=True)
 class Classifier:
-    """A network that tells the 1000 classes of ImageNet apart."""
+    """A network that classifies the 1000 classes of ImageNet."""
 
     version: str
     side: int
@@ -97,33 +97,33 @@ NETWORKS: dict[str, Classifier | Detector] = {
 
 
 def find_network(name: str) -> Classifier | Detector:
-    """The network of that name; raises UnknownNetworkError, which lists the names."""
+    """Return the network of that name; raises UnknownNetworkError, which lists the names."""
     if not isinstance(name, str) or name not in NETWORKS:
         raise UnknownNetworkError(
-            f"there is no pretrained network {name!r}; there are: {', '.join(NETWORKS)}"
+            f"unknown pretrained network {name!r}; expected one of: {', '.join(NETWORKS)}"
         )
     return NETWORKS[name]
 
 
 def weights_file_name(name: str) -> str:
-    """The name of the h5 file of the network's weights. Raises UnknownNetworkError."""
+    """Return the name of the h5 file of the network's weights. Raises UnknownNetworkError."""
     return f"{name}_weights_{find_network(name).version}.h5"
 
 
 def extractor_file_name(name: str) -> str:
-    """The name of the smbundle of the network's feature extractor. Raises UnknownNetworkError."""
+    """Return the name of the smbundle of the network's feature extractor. Raises UnknownNetworkError."""
     return f"{name}_extractor_{find_network(name).version}.smbundle"
 
 
 @cache
 def class_names(file_name: str) -> tuple[str, ...]:
-    """The lines of a list of class names of this package, without the comments at its top."""
+    """Return the lines of a list of class names of this package, without the comments at its top."""
     text = (resources.files("sensenet.pretrained") / file_name).read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def get_pretrained_network(name: str) -> dict[str, Any]:
-    """The BigML document of a pretrained network, without weights: each is the name of an initializer.
+    """Return the BigML document of a pretrained network, without weights: each is the name of an initializer.
 
     A new dict at each call, so that the caller may change it. Raises UnknownNetworkError.
     """

@@ -45,7 +45,7 @@ def open_url(url: str, headers: dict[str, str], stall: float) -> HTTPResponse:
     always = {
         "User-Agent": "sensenet",
         "Accept-Encoding": "identity",
-        "x-amz-checksum-mode": "ENABLED",  # S3 gives its checksums to those who ask
+        "x-amz-checksum-mode": "ENABLED",  # S3 sends checksums only on request
     }
     opener = urllib.request.build_opener(_Redirections)
     try:

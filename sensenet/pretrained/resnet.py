@@ -33,13 +33,13 @@ def _normalized_18(x: Layer, filters: int, size: int, strides: int = 1) -> Layer
 
 
 def _basic_block(x: Layer, shortcut: Layer, filters: int, strides: int) -> Layer:
-    """Two 3 by 3 convolutions, plus the shortcut."""
+    """Return two 3 by 3 convolutions, plus the shortcut."""
     y = _relu(_normalized_18(x, filters, 3, strides))
     return _relu(add(_normalized_18(y, filters, 3), shortcut))
 
 
 def resnet18() -> Layer:
-    """The features of ResNet-18: 512 values."""
+    """Return the features of ResNet-18: 512 values."""
     x = _relu(_normalized_18(IMAGE, 64, 7, strides=2))
     x = max_pool(pad(x, (1, 1)), 3, strides=2, padding="valid")
     for stage, (filters, blocks) in enumerate(RESNET18_STAGES):
@@ -62,7 +62,7 @@ def _bottleneck_block(x: Layer, shortcut: Layer, filters: int, strides: int) -> 
 
 
 def resnet50() -> Layer:
-    """The features of ResNet-50: 2048 values. Its pool has no padding, so it sees 111 of 112 rows."""
+    """Return the features of ResNet-50: 2048 values. Its pool has no padding, so it sees 111 of 112 rows."""
     x = _relu(_normalized_50(pad(IMAGE, (3, 3)), 64, 7, strides=2))
     x = max_pool(x, 3, strides=2, padding="valid")
     for stage, (filters, blocks) in enumerate(RESNET50_STAGES):

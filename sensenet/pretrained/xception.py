@@ -40,7 +40,7 @@ def _middle_block(x: Layer) -> Layer:
 
 
 def xception() -> Layer:
-    """The features of Xception: 2048 values."""
+    """Return the features of Xception: 2048 values."""
     x = _relu(batch_normalization(convolution(IMAGE, 32, 3, strides=2, padding="valid")))
     x = _relu(batch_normalization(convolution(x, 64, 3, padding="valid")))
     # The first block has no activation before its first convolution: x has just been through one.

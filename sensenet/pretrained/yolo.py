@@ -112,7 +112,7 @@ def yolov4() -> tuple[Branch, ...]:
 
 
 def _tiny_stage(x: Layer, filters: int) -> tuple[Layer, Layer]:
-    """The stage's result, and what it adds to its first convolution (which yolo's finer branch reads)."""
+    """Return the stage's result, and the addition to its first convolution, for YOLO's finer branch."""
     x = _leaky(x, filters, 3)
     first = _leaky(second_half(x), filters // 2, 3)
     second = _leaky(first, filters // 2, 3)
@@ -121,7 +121,7 @@ def _tiny_stage(x: Layer, filters: int) -> tuple[Layer, Layer]:
 
 
 def tinyyolov4() -> tuple[Branch, ...]:
-    """The small YOLOv4 on 416 by 416 pixels: grids of 26 and 13 cells a side."""
+    """Return the small YOLOv4 on 416 by 416 pixels: grids of 26 and 13 cells a side."""
     x = _leaky(_leaky(IMAGE, 32, 3, strides=2), 64, 3, strides=2)
     for filters in (64, 128, 256):
         x, added = _tiny_stage(x, filters)

@@ -1,1 +1,1 @@
-"""The names of the published package that are not names of sensenet."""
+"""Names of the published package that sensenet provides for its clients."""

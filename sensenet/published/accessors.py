@@ -1,4 +1,4 @@
-"""What a network says of itself, under the names that clients of the published package import.
+"""Properties of a network, under the names that clients of the published package import.
 
 A network is the part of a document that has `preprocess`. One that lacks what is asked for raises
 DocumentError, which is a ValueError.
@@ -29,12 +29,12 @@ def get_image_shape(anobject: Json) -> list[int | None]:
 
 
 def get_image_tensor_shape(settings: Settings) -> tuple[None, None, int]:
-    """The shape of the images that a caller gives: of any size, with 4 channels where one is alpha."""
+    """Return the shape of a caller's images: of any size, with 4 channels if one is alpha."""
     return (None, None, RGB + 1 if (settings.color_space or "").lower().endswith("a") else RGB)
 
 
 def get_output_exposition(model: Json) -> dict[str, Any]:
-    """How a network's answers are to be read; of an ensemble without its own, that of its first network."""
+    """Return a network's output exposition; for an ensemble without one, that of its first network."""
     networks = model.get("networks") or [{}]
     exposition = model.get("output_exposition") or networks[0].get("output_exposition")
     if not isinstance(exposition, dict):
@@ -43,19 +43,19 @@ def get_output_exposition(model: Json) -> dict[str, Any]:
 
 
 def number_of_classes(model: Json) -> int:
-    """The number of classes; 1 for a regression."""
+    """Return the number of classes; 1 for a regression."""
     exposition = get_output_exposition(model)
     return len(exposition["values"]) if exposition.get("type") in (CATEGORICAL, BOUNDING_BOX) else 1
 
 
 def is_yolo_model(network: Json) -> bool:
-    """Whether a network detects objects."""
+    """Return whether a network detects objects."""
     image_network = network.get("image_network") or {}
     return "yolo" in str(_metadata(image_network).get("base_image_network"))
 
 
 def yolo_outputs(network: Json) -> list[Any]:
-    """The branches of a detector, or of a detector's image network."""
+    """Return the branches of a detector, or of a detector's image network."""
     outputs = _metadata(network).get("outputs")
     if not isinstance(outputs, list):
         raise DocumentError(f"there are no outputs of a detector in an object with the keys {list(network)}")
@@ -63,6 +63,6 @@ def yolo_outputs(network: Json) -> list[Any]:
 
 
 def _metadata(network: Json) -> Json:
-    """That of an image network, or of the one in a network."""
+    """Return the metadata of an image network, or of the one in a network."""
     found: Json = (network.get("image_network") or network).get("metadata") or {}
     return found

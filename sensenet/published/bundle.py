@@ -18,14 +18,14 @@ BUNDLE_EXTENSION = ".smbundle"
 
 
 def write_bundle(directory: str | os.PathLike[str]) -> str:
-    """Write the files of a directory as a bundle beside it, and give the bundle's path.
+    """Write the files of a directory as a bundle next to it, and return the bundle's path.
 
-    The bundle has the directory's name and the suffix `.smbundle`. Raises ArtifactError for a directory that
-    is none, that holds something else than files and directories, or where the bundle exists already.
+    The bundle has the directory's name and the suffix `.smbundle`. Raises ArtifactError if the path is not a
+    directory, contains anything but files and directories, or the bundle already exists.
     """
     root = Path(os.path.abspath(directory))
     if not root.is_dir():
-        raise ArtifactError(f"{root} is no directory")
+        raise ArtifactError(f"{root} is not a directory")
     files: dict[str, bytes] = {}
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
@@ -38,10 +38,10 @@ def write_bundle(directory: str | os.PathLike[str]) -> str:
 
 
 def read_bundle(path: str | os.PathLike[str]) -> str:
-    """Write the files of a bundle as a directory beside it, and give the directory's path.
+    """Write the files of a bundle as a directory next to it, and return the directory's path.
 
-    The directory has the bundle's name without its suffix. Raises ArtifactError for a file that is damaged or
-    no bundle, or has another suffix, and where the directory exists already.
+    The directory has the bundle's name without its suffix. Raises ArtifactError for a file that is damaged,
+    not a bundle, or has another suffix, and if the directory already exists.
     """
     bundle = Path(os.path.abspath(path))
     if bundle.suffix != BUNDLE_EXTENSION:

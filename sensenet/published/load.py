@@ -23,14 +23,14 @@ from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, ImageColumn, Signatur
 
 
 def count_types(preprocessors: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """How many columns there are, and how many of them are images."""
+    """Return how many columns there are, and how many of them are images."""
     return len(preprocessors), sum(column["type"] == "image" for column in preprocessors)
 
 
 def load_points(
     preprocessors: Sequence[Mapping[str, Any]], points: Sequence[Sequence[Any]]
 ) -> Array | dict[str, Array]:
-    """The tensors of rows: `numeric_inputs` f32[rows, columns] and `image_pixel_inputs` u8[rows, h, w, c].
+    """Return the tensors `numeric_inputs` f32[rows, columns] and `image_pixel_inputs` u8[rows, h, w, c].
 
     Where there is but one of them, it comes without a dict. Where a row has several images, the pixels are
     u8[rows, images, h, w, c]. Raises DocumentError for a column, InputError for a cell that can't be read,

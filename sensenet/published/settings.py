@@ -1,4 +1,4 @@
-"""The settings of models, at the path where clients import them from, and in the form that they use."""
+"""The settings of models, under the path and in the form that clients of the published package use."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ class Settings(settings.Settings):
 
 
 def ensure_settings(avalue: settings.Settings | Mapping[str, Any] | None) -> settings.Settings:
-    """Settings from None, a mapping or Settings; raises SettingsError for an unknown name or wrong value."""
+    """Return Settings from None, a mapping or Settings; raise SettingsError for an invalid name or value."""
     return avalue if isinstance(avalue, settings.Settings) else Settings({} if avalue is None else avalue)

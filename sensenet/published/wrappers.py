@@ -33,13 +33,13 @@ def convert(
 
     `model` is a model, a document (dict or path), or the path of an artifact that keeps its graph, such as a
     bundle. Settings are for documents: a model or an artifact keeps its own. A file that sensenet wrote in
-    this format is replaced; weights never are, since nothing tells whose they are.
+    this format is replaced; weights never are, since their origin is unknown.
 
     Raises UnknownTargetError for another format, ArtifactError if something else is at the path or it cannot
     be written, and what `create_model` raises.
     """
     if to_format not in FORMATS:
-        raise UnknownTargetError(f"there is no format {to_format!r}; there are: {', '.join(FORMATS)}")
+        raise UnknownTargetError(f"unknown format {to_format!r}; expected one of: {', '.join(FORMATS)}")
     if not isinstance(model, Model):
         known = isinstance(model, Artifact) or find_target(model) is not None
         model = create_model(model, None if known else settings)
@@ -47,7 +47,7 @@ def convert(
 
 
 def _is_artifact(path: str | os.PathLike[str], target: str) -> bool:
-    """Whether what is at a path is an artifact that sensenet wrote for this target."""
+    """Return whether what is at a path is an artifact that sensenet wrote for this target."""
     try:
         found = find_target(path)
         return found is not None and found.name == target and open_saved(path, found) is not None

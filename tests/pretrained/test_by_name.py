@@ -277,8 +277,8 @@ def test_the_version_of_a_document_names_the_file(server, serve):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda content: content[: len(content) // 2], "truncated, damaged or no h5 file"),
-        (lambda content: b"<html>" * 50_000, "truncated, damaged or no h5 file"),
+        (lambda content: content[: len(content) // 2], "truncated, damaged or not an h5 file"),
+        (lambda content: b"<html>" * 50_000, "truncated, damaged or not an h5 file"),
         (lambda content: train("resnet18").content, "holds the weights of another network"),
         (lambda content: train(DETECTOR).content, "holds the weights of another network"),
     ],
