@@ -65,6 +65,6 @@ def get_target(name: str) -> Target[Any]:
     """Return the target of a name; raises UnknownTargetError. Importing it imports no optional package."""
     if name not in MODULES:
         raise UnknownTargetError(
-            f"there is no target {name!r}; {suggest(name, MODULES)}there are: {', '.join(MODULES)}"
+            f"unknown target {name!r}; {suggest(name, MODULES)}expected one of: {', '.join(MODULES)}"
         )
     return TARGETS[name]

@@ -13,7 +13,7 @@ Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 def run_any_batch(run: Run, inputs: Mapping[str, Array], batched: Collection[str]) -> dict[str, Array]:
-    """The outputs, where there are no rows too: then those of one row of zeros, without that row.
+    """Return the outputs, also for zero rows: then those of one row of zeros, without that row.
 
     `batched` names the outputs whose first axis is the batch.
     """

@@ -1,11 +1,11 @@
 """Many rows block by block, which stays in a processor's cache, on all processors.
 
-Likewise several images one by one in the interpreter, where a network multiplies so much that each is worth
-a thread.
+Likewise several images one by one in the interpreter, if a network multiplies so much that each is worth a
+thread.
 
 Meanwhile NumPy's matrix library takes one thread for a product. By itself it takes one a processor, which
-wait for each other in a loop: where other work keeps the processors busy, a product of a millisecond then
-takes a tenth of a second.
+wait for each other in a loop: if other work keeps the processors busy, a product of a millisecond then takes
+a tenth of a second.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ FEWEST_ROWS, MOST_ROWS = 2048, 4096
 """Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
 
 FEWEST_TREE_ROWS, MOST_TREE_ROWS = 1 << 16, 1 << 17
-"""The same where trees are looked up in tables: in hundreds of comparisons of one column each, so short that
-threads mostly wait for Python's lock. In blocks of 4,096 rows, four take five times as long as one.
+"""The same for trees that are looked up in tables: in hundreds of comparisons of one column each, so short
+that threads mostly wait for Python's lock. In blocks of 4,096 rows, four take five times as long as one.
 """
 
 LARGE_IMAGE = 10_000_000
@@ -50,13 +50,13 @@ _limiters: list[Any] = []
 
 
 def is_of_rows(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> bool:
-    """Whether a model reads rows of columns alone, and answers each: then rows may be divided."""
+    """Return whether a model reads rows of columns alone, and answers each: then rows may be divided."""
     rows = all(given.rank == 2 and given.shape[0] is None for given in inputs)
     return rows and all(answer.shape[:1] == (None,) for answer in outputs) and bool(inputs)
 
 
 def is_of_large_images(graph: Graph) -> bool:
-    """Whether a graph answers each row of a batch by itself, in one size, and each takes long."""
+    """Return whether a graph answers each row of a batch by itself, in one size, and each takes long."""
     batched = all(node.types[0].shape[:1] == (None,) for node in graph.inputs)
     shapes = [value.type.shape for value in graph.outputs.values()]
     one_size = all(shape[:1] == (None,) and None not in shape[1:] for shape in shapes)
@@ -65,13 +65,13 @@ def is_of_large_images(graph: Graph) -> bool:
 
 
 def has_small_trees(graph: Graph) -> bool:
-    """Whether a graph has forests whose trees are small on average, as those of tables are."""
+    """Return whether a graph has forests whose trees are small on average, as those of tables are."""
     forests = [node.op for node in graph.nodes if isinstance(node.op, Forest)]
     return any(len(op.left.array) <= 2 * MOST_SPLITS * len(op.roots.array) for op in forests)
 
 
 def divide(graph: Graph, run: Run) -> Run:
-    """What answers as `run` does, which interprets the graph, in less time for many rows or images."""
+    """Return a function equal to `run`, which interprets the graph, but faster for many rows or images."""
     if is_of_rows([node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]):
         sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
         return run_in_blocks(run, *sizes, one_thread_a_product)
@@ -84,10 +84,10 @@ def run_in_blocks(
     most: int,
     meanwhile: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
 ) -> Run:
-    """What answers as `run` does, where rows are answered each by itself: in blocks of so many rows.
+    """Return a function equal to `run`, for independent rows, that runs blocks of `size` rows.
 
-    Blocks run side by side, while `meanwhile` is entered. Whoever has finished one copies its answers to
-    where they belong: nobody has to join them afterwards.
+    Blocks run side by side, while `meanwhile` is entered. Each thread copies the answers of a block to their
+    place, so they need not be joined afterwards.
     """
 
     def run_all(inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -120,7 +120,7 @@ def run_in_blocks(
 
 @contextlib.contextmanager
 def one_thread_a_product() -> Iterator[None]:
-    """Let NumPy's matrix library take one thread for a product; others who want that wait."""
+    """Limit NumPy's matrix library to one thread per product; other callers wait."""
     library = _matrix_library()
     with _one_at_a_time.get(), library.limit(limits=1) as limiter:
         _limiters.append(limiter)

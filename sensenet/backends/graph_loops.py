@@ -1,8 +1,8 @@
 """Gives the loops of a file's TensorFlow graph a bound, before TensorFlow loads any of them.
 
-TensorFlow writes each of its loops with a counter: it begins at a constant, and the body gives 1 more. Here
+TensorFlow writes each of its loops with a counter: it begins at a constant, and the body adds 1. Here
 conditions get an operand that reads past its end once the counter is at MOST_STEPS, which TensorFlow reports
-as an error. So a loop that ends runs as it did, and one that does not is no loop for ever.
+as an error. So a loop that ends runs as before, and one that does not is stopped.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _check_calls(nodes: Sequence[Any], functions: Mapping[str, Any], where: str)
 
 
 def _depth(nodes: Iterable[Any], depths: Mapping[str, int]) -> int:
-    """The number of loops that are in one another among nodes, and the functions that they call."""
+    """Return the number of loops that are in one another among nodes, and the functions that they call."""
     return max(
         (
             max((depths.get(name, 0) for name in called_by([node])), default=0) + (node.op in LOOPS)
@@ -84,7 +84,7 @@ def _depth(nodes: Iterable[Any], depths: Mapping[str, int]) -> int:
 
 
 def _bound(tf: Any, loop: Any, nodes: Mapping[str, Any], functions: Mapping[str, Any], where: str) -> Any:
-    """The condition of a loop with a bound: a FunctionDef."""
+    """Return the condition of a loop with a bound: a FunctionDef."""
     condition, body = (functions.get(loop.attr[name].func.name) for name in ("cond", "body"))
     if condition is not None and body is not None and condition.signature.output_arg:
         place = _find_counter(tf, loop, body, nodes)
@@ -141,7 +141,7 @@ OUTPUTS: Mapping[str, str] = {
 
 
 def _find_counter(tf: Any, loop: Any, body: Any, nodes: Mapping[str, Any]) -> int | None:
-    """The place of a number that begins at a constant, of which the body gives 1 more; None without one."""
+    """Return the position of a counter that begins at a constant and that the body increments; else None."""
     inner = {node.name: node for node in body.node_def}
     arguments, results = body.signature.input_arg, body.signature.output_arg
     for place, (start, argument, result) in enumerate(zip(_data(loop), arguments, results, strict=False)):
@@ -158,12 +158,12 @@ def _find_counter(tf: Any, loop: Any, body: Any, nodes: Mapping[str, Any]) -> in
 
 
 def _data(node: Any) -> list[str]:
-    """The inputs of a node that are not about order alone."""
+    """Return the inputs of a node that are not about order alone."""
     return [name for name in node.input if not name.startswith("^")]
 
 
 def _resolve(name: str, nodes: Mapping[str, Any]) -> Any:
-    """The node that gives a result, behind those that pass it on; None for an argument."""
+    """Return the node that computes a result, skipping nodes that pass it on; None for an argument."""
     for _ in range(len(nodes) + 1):
         node = nodes.get(name.partition(":")[0])
         if node is None or node.op != "Identity":
@@ -173,7 +173,7 @@ def _resolve(name: str, nodes: Mapping[str, Any]) -> Any:
 
 
 def _whole_number(tf: Any, node: Any) -> int | None:
-    """The content of a constant int32[]."""
+    """Return the content of a constant int32[]."""
     if node is None or node.op != "Const":
         return None
     tensor = node.attr["value"].tensor

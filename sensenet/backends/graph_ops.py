@@ -149,7 +149,7 @@ TEXT_SIZE = 8
 
 
 def require_ops(nodes: Iterable[Any], where: str) -> None:
-    """Raise ArtifactError about the first node, a NodeDef, whose op is none of those allowed."""
+    """Raise ArtifactError for the first node, a NodeDef, whose op is not allowed."""
     for node in nodes:
         if node.op not in ALLOWED:
             raise ArtifactError(

@@ -13,7 +13,7 @@ from sensenet.forks import delay_forks, generation
 
 
 def import_package(package: str, extra: str, purpose: str) -> Any:
-    """The package; raises MissingPackageError, which names the extra that brings it.
+    """Return the package; raises MissingPackageError, which names the extra that brings it.
 
     That is a BrokenPackageError if the package is installed, and importing it raises something.
     """
@@ -34,7 +34,7 @@ def _first_line(error: Exception) -> str:
 
 
 def import_tensorflow(purpose: str) -> Any:
-    """TensorFlow, with only those log lines of its start that nothing prevents: see `quiet`.
+    """Return TensorFlow, imported with as few log lines as possible: see `silence`.
 
     TF_CPP_MIN_LOG_LEVEL stays as a caller has set it. Raises MissingPackageError, and ProcessError as
     `require_unforked` does.
@@ -47,7 +47,7 @@ def import_tensorflow(purpose: str) -> Any:
 
 
 def import_tensorflow_lite(purpose: str) -> Any:
-    """TensorFlow's own package of TensorFlow Lite, which works in forked processes too."""
+    """Return TensorFlow's own package of TensorFlow Lite, which also works in forked processes."""
     return _import_quietly(purpose).lite
 
 

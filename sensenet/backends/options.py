@@ -48,7 +48,7 @@ def read_options(target: str, options: type[AnyOptions], given: Mapping[str, Any
     known = [field.name for field in attrs.fields(options)]
     for name in given:
         if name not in known:
-            expected = f"there are: {', '.join(known)}" if known else "it has none"
+            expected = f"expected one of: {', '.join(known)}" if known else "it has none"
             raise UnknownTargetError(
                 f"the target {target} has no option {name!r}; {suggest(name, known)}{expected}"
             )
@@ -66,7 +66,7 @@ class Description:
 
 
 def describe_options(options: type[Options]) -> list[Description]:
-    """Return what to tell people of each option, in the order of the fields."""
+    """Return a description of each option, in the order of the fields."""
     kinds, meanings = _kinds(options), _docstrings(options)
     return [
         Description(
@@ -85,7 +85,7 @@ def _kinds(options: type[Options]) -> dict[str, Any]:
 
 
 def _docstrings(options: type[Options]) -> dict[str, str]:
-    """The string below each field, in one line; none where the source is not at hand."""
+    """Return the string below each field, in one line; none if the source is unavailable."""
     try:
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
     except OSError:
@@ -122,7 +122,7 @@ def _expected(kind: Any) -> str:
 
 
 def _written(default: object) -> str:
-    """A default as the command line takes it; nothing for an empty sequence."""
+    """Return a default as the command line takes it; nothing for an empty sequence."""
     if default == ():
         return ""
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -4,7 +4,7 @@ TensorFlow's C++ code heeds TF_CPP_MIN_LOG_LEVEL, which `import_tensorflow` sets
 `logging`. Some lines heed nothing: what TensorFlow writes before it has read its options (7 lines in builds
 with CUDA), and LiteRT's notice of its delegate, once a process. They can only be kept away by turning the
 descriptors of stdout and stderr elsewhere, which belong to all threads, and to processes that any of them
-forks meanwhile. So that is done only while there is one thread; beside others, these lines appear.
+forks meanwhile. So that is done only while there is one thread; with other threads, these lines appear.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Target(Generic[AnyOptions]):
     There are none of a directory. Exactly one target recognizes a saved artifact."""
 
     runs: bool = True
-    """Whether a saved artifact can predict by itself; if not, it is no engine."""
+    """Whether a saved artifact can predict by itself; if not, it is not an engine."""
 
     level: int | None = None
     """The optimization level, if there is only one."""

@@ -274,7 +274,7 @@ def test_options_are_refused():
 
 
 def test_weights_alone_do_not_run(path):
-    with pytest.raises(ArtifactError, match="holds weights alone: make the model from its document"):
+    with pytest.raises(ArtifactError, match="contains only weights: make the model from its document"):
         create_model(path)
 
 

@@ -133,7 +133,7 @@ def too_many_names(path):
         file.attrs["layer_names"] = np.full(2**17, b"")
 
 
-DAMAGED = "is truncated, damaged or no h5 file"
+DAMAGED = "is truncated, damaged or not an h5 file"
 OTHER_NETWORK = "holds the weights of another network"
 
 DAMAGES = {

@@ -349,7 +349,7 @@ def test_truncated_and_damaged_files_are_refused(artifact, tmp_path):
         refuse(path, "truncated, damaged")
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("readme.txt", "nothing")
-    refuse(tmp_path / "other.keras", "is no model saved by Keras")
+    refuse(tmp_path / "other.keras", "is not a model saved by Keras")
     refuse(tmp_path / "absent.keras", "cannot be read")
     refuse(tmp_path / "model.h5", "names end in .keras")
 
@@ -367,12 +367,12 @@ def rewrite(path: Path, member: str, change) -> None:
 @pytest.mark.parametrize(
     ("member", "change", "message"),
     [
-        ("config.json", lambda content: content[:-9], "is no model saved by Keras"),
-        ("config.json", lambda _: b"[1]", "is no model saved by Keras"),
-        ("config.json", lambda _: b"[" * 100_000, "is no model saved by Keras"),
+        ("config.json", lambda content: content[:-9], "is not a model saved by Keras"),
+        ("config.json", lambda _: b"[1]", "is not a model saved by Keras"),
+        ("config.json", lambda _: b"[" * 100_000, "is not a model saved by Keras"),
         ("config.json", lambda c: c.replace(b'"axis": -1', b'"axis": 7'), "cannot be loaded by Keras"),
-        ("sensenet.json", lambda _: b"{}", "sensenet.json holds no signature"),
-        ("sensenet.json", lambda _: b"[" * 100_000, "sensenet.json holds no signature"),
+        ("sensenet.json", lambda _: b"{}", "sensenet.json is not a signature"),
+        ("sensenet.json", lambda _: b"[" * 100_000, "sensenet.json is not a signature"),
         ("sensenet.json", lambda c: c.replace(b'"layer": "p', b'"layer": "q'), "'qredictions', which the"),
         ("sensenet.json", lambda c: c.replace(b'"outputs": [', b'"outputs": [1, '), "has no signature of"),
         ("sensenet.json", lambda c: c.replace(b'"level": 0', b'"level": "0"'), "has no signature of"),
@@ -408,7 +408,7 @@ def test_files_of_earlier_releases_are_opened(tmp_path):
 def test_models_of_others_are_refused(tmp_path):
     model = tf.keras.Sequential([tf.keras.layers.Input((3,)), tf.keras.layers.Dense(2)])
     model.save(tmp_path / "foreign.keras")
-    refuse(tmp_path / "foreign.keras", "no model that sensenet saves.*Sequential")
+    refuse(tmp_path / "foreign.keras", "not a model saved by sensenet.*Sequential")
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
@@ -423,7 +423,9 @@ def test_code_in_a_file_is_not_run(tmp_path):
 
 
 def test_unknown_options_are_refused():
-    with pytest.raises(UnknownTargetError, match="keras has no option 'quantize'; there are: share_weights"):
+    with pytest.raises(
+        UnknownTargetError, match="keras has no option 'quantize'; expected one of: share_weights"
+    ):
         TARGET.read_options({"quantize": "float16"})
 
 

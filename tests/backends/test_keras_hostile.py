@@ -229,7 +229,7 @@ def array(value, dtype="float32"):
     ("arguments", "message"),
     [
         ([array([[1.0]] * 9), array([1.0] * 9)], "a call without a tensor"),
-        ([None, array(["1"])], "is no number"),
+        ([None, array(["1"])], "is not a number"),
         ([None, array([[1.0], [1.0, 2.0]])], "inhomogeneous"),
         ([None, array([1.0], "object")], "has the operand"),
         ([None, array([1e300], "int32")], "OverflowError|cannot convert"),

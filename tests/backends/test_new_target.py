@@ -107,7 +107,7 @@ def test_its_options_are_checked(added):
         sensenet.compile(typed(), "json", layuot="indented")
     with pytest.raises(UnknownTargetError, match=r"'indent'; did you mean 'indented'\? expected one of comp"):
         sensenet.compile(typed(), "json", layout="indent")
-    with pytest.raises(UnknownTargetError, match=r"no target 'jsn'; did you mean 'json'\?"):
+    with pytest.raises(UnknownTargetError, match=r"unknown target 'jsn'; did you mean 'json'\?"):
         sensenet.compile(typed(), "jsn")
 
 

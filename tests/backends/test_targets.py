@@ -52,7 +52,7 @@ def test_the_tables_hold_what_is_legal():
     assert {*tflite.EMIT, Input, Constant} == set(tflite.LEGAL)
 
 
-@pytest.mark.parametrize(("target", "known"), [("numpy", "it has none"), ("ir", "there are: dot")])
+@pytest.mark.parametrize(("target", "known"), [("numpy", "it has none"), ("ir", "expected one of: dot")])
 def test_unknown_options_are_refused(target, known):
     with pytest.raises(UnknownTargetError, match=f"{target} has no option 'quantise'; {known}"):
         get_target(target).read_options({"quantise": True})

@@ -131,7 +131,7 @@ def test_an_ir_with_the_weights_of_another_is_refused(tmp_path):
 def test_texts_that_are_no_graph_are_refused(tmp_path, text):
     path = save(tmp_path, "ir")
     path.write_bytes(text)
-    with pytest.raises(ArtifactError, match="holds no graph of sensenet"):
+    with pytest.raises(ArtifactError, match="is not a graph of sensenet"):
         get_target("ir").open(path)
 
 

@@ -201,7 +201,7 @@ def test_the_metadata_tools_read_the_file():
     [
         ({"quantize": "int4"}, "expected one of none, float16, dynamic, int8"),
         ({"quantize": "int8"}, "calibration rows"),
-        ({"quantise": "int8"}, "there are: quantize, calibration"),
+        ({"quantise": "int8"}, "expected one of: quantize, calibration"),
     ],
 )
 def test_wrong_options_are_refused(options, message):

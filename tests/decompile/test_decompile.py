@@ -174,7 +174,7 @@ def test_models_with_a_layer_more():
     more = layers.Dense(2, name="extra")(model.output)
     refuse(
         tf.keras.Model(model.input, more),
-        r"there is a layer 'extra' \(Dense with kernel \[2, 2\], bias \[2\]\)",
+        r"there is an additional layer 'extra' \(Dense with kernel \[2, 2\], bias \[2\]\)",
     )
 
 
@@ -273,7 +273,7 @@ def test_a_variance_below_zero():
 
 
 def test_other_files_and_artifacts(tmp_path):
-    refuse(tmp_path / "none.keras", "none.keras: there is no such file")
+    refuse(tmp_path / "none.keras", "none.keras: no such file")
     (tmp_path / "text").write_text("text")
     refuse(tmp_path / "text", "neither a .keras file nor an h5 file")
     (tmp_path / "m.keras").write_bytes(b"PK\x03\x04 cut off")

@@ -1,4 +1,4 @@
-"""Reads HDF5 files, which may be damaged or hostile, in a process of its own that may hang or crash.
+"""Reads HDF5 files, which may be damaged or hostile, in a separate process that may hang or crash.
 
 That process (see `hdf5_process`) takes 0.2 s. It has a limit on memory and on processor time, and follows no
 link to another file.
@@ -50,7 +50,7 @@ class StoredArray:
     array: Array | None = field(default=None, repr=False)
 
     def read(self, where: str) -> Array:
-        """The numbers; raises ArtifactError, or LimitError, naming `where`, if they were not read."""
+        """Return the numbers; raises ArtifactError, or LimitError, naming `where`, if they were not read."""
         if self.array is None:
             error = LimitError if "limit on memory" in self.problem else ArtifactError
             raise error(f"{where} {self.problem}")
@@ -66,7 +66,7 @@ class StoredFile:
 
 
 def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> StoredFile:
-    """The groups and datasets of a file without those of the skipped groups, which have paths without spaces.
+    """Return the groups and datasets of a file, except in skipped groups, whose paths have no spaces.
 
     Raises ArtifactError, naming `where`, for a file that is damaged, or that the HDF5 library crashes or
     hangs on; MissingPackageError without h5py.
@@ -86,7 +86,7 @@ def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> Stor
     if header.get("broken"):
         raise BrokenPackageError("h5py", "tensorflow", PURPOSE, str(header["error"])[:200])
     if "error" in header:
-        raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({header['error']})")
+        raise ArtifactError(f"{where} is truncated, damaged or not an h5 file ({header['error']})")
     groups = {
         path: {name: tuple(names) for name, names in attributes.items()}
         for path, attributes in header["groups"].items()
@@ -95,7 +95,7 @@ def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> Stor
 
 
 def _run(content: bytes, budget: int, seconds: int, skipped: tuple[str, ...], where: str) -> bytes:
-    """What the process writes; incomplete if it crashed."""
+    """Return the output of the process; incomplete if it crashed."""
     if not sys.executable or getattr(sys, "frozen", False):
         raise ArtifactError(f"{where} cannot be read: that takes a Python interpreter, which this is not")
     paths = [os.path.abspath(entry) for entry in sys.path]
@@ -120,7 +120,7 @@ def _run(content: bytes, budget: int, seconds: int, skipped: tuple[str, ...], wh
 
 
 def _split(described: Sequence[Any], data: bytes) -> Iterator[tuple[str, StoredArray]]:
-    """The datasets, whose numbers follow each other."""
+    """Yield the datasets, whose numbers follow each other."""
     position = 0
     for path, sizes, dtype, problem in described:
         shape = None if sizes is None else tuple(sizes)

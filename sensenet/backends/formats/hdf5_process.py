@@ -1,5 +1,4 @@
-"""The process that reads an HDF5 file for `hdf5`: the HDF5 library hangs or crashes on some damaged
-files, and this process may.
+"""Reads an HDF5 file for `hdf5` in a separate process, since the library crashes or hangs on some files.
 
 It reads the file from stdin. It writes to stdout a line of JSON, `{"groups", "arrays"}` or `{"error"}`, and
 then the numbers of the arrays one after another.
@@ -107,7 +106,7 @@ def _read(h5py: Any, file: Any, budget: int, skipped: frozenset[str]) -> tuple[d
 
 
 def _walk(h5py: Any, file: Any, skipped: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """All groups and datasets with their paths, each once however many links lead to it."""
+    """Yield all groups and datasets with their paths, each once however many links lead to it."""
     seen = {_address(h5py, file)}
     waiting = [("", file, 0)]
     while waiting:
@@ -143,14 +142,14 @@ def _read_names(group: Any, attribute: str) -> list[str]:
     match declared.shape:
         case (size,) if size <= MOST_OBJECTS and declared.dtype.itemsize <= LARGEST_NAME:
             return [_text(name) for name in group.attrs[attribute]]
-    raise ValueError(f"the attribute {attribute} is no list of at most {MOST_OBJECTS} names")
+    raise ValueError(f"the attribute {attribute} is not a list of at most {MOST_OBJECTS} names")
 
 
 def _text(name: Any) -> str:
     if isinstance(name, bytes):
         return name.decode()
     if not isinstance(name, str):
-        raise ValueError(f"the name {name!r} is no text")
+        raise ValueError(f"the name {name!r} is not text")
     return name
 
 

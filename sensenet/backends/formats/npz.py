@@ -81,7 +81,7 @@ def read_array(member: bytes, where: str) -> Array:
 
 
 def _find_header(member: bytes, where: str) -> tuple[int, int]:
-    """Where the header begins, and its length."""
+    """Return where the header begins, and its length."""
     version = member[len(MAGIC) : len(MAGIC) + 2]
     if member.startswith(MAGIC) and version in LENGTHS:
         start = len(MAGIC) + 2 + LENGTHS[version].size

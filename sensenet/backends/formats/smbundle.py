@@ -25,14 +25,14 @@ ROOT = "."
 
 
 def is_bundle(content: bytes) -> bool:
-    """Whether bytes begin as a bundle does."""
+    """Return whether bytes begin as a bundle does."""
     return content.startswith(GUARD)
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """The bundle of files by relative path (`/` between parts).
+    """Return the bundle of files by relative path (`/` between parts).
 
-    Raises ArtifactError for a path that leaves the directory, or where the list of files outgrows the header.
+    Raises ArtifactError for a path that leaves the directory, or if the list of files outgrows the header.
     """
     directories: dict[str, tuple[set[str], list[str]]] = {ROOT: (set(), [])}
     for name in sorted(files):
@@ -61,13 +61,13 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(bundle: bytes) -> dict[str, bytes]:
-    """The files of a bundle by relative path.
+    """Return the files of a bundle by relative path.
 
-    Raises ArtifactError for bytes that are no bundle, a header that is damaged, sizes that do not add up
-    to the content, and paths that are absolute, leave the directory, or occur twice.
+    Raises ArtifactError for bytes that are not a bundle, a damaged header, sizes that do not add up to the
+    content, and paths that are absolute, leave the directory, or occur twice.
     """
     if not is_bundle(bundle):
-        raise ArtifactError("this is no smbundle: it does not begin with the guard")
+        raise ArtifactError("not an smbundle: it does not begin with the guard")
     start = len(GUARD) + 1
     if len(bundle) < start:
         raise ArtifactError("the bundle is cut off after the guard")
@@ -108,7 +108,7 @@ def _entries(listing: Any) -> Iterator[tuple[str, int]]:
 
 
 def _safe_path(name: str) -> PurePosixPath:
-    """The path of a file below the root; raises ArtifactError for one elsewhere."""
+    """Return the path of a file below the root; raises ArtifactError for one elsewhere."""
     path = PurePosixPath(name)
     strange = any(part == ".." or set(part) & set("\\:\0") for part in path.parts)
     if path.is_absolute() or not path.parts or strange:

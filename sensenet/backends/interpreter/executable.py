@@ -21,20 +21,20 @@ KERNELS: Kernels = {Forest: ForestKernel}
 
 
 def make_executable(graph: Graph) -> Executable:
-    """The graph in the interpreter."""
+    """Return the graph in the interpreter."""
     run = divide(graph, prepare(graph, KERNELS))
     return Executable(signature=graph.signature, run=run, graph=graph)
 
 
 def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:
-    """The graph of a saved text form; raises ArtifactError, naming `where`, for text that is none."""
+    """Return the graph of a saved text form; raises ArtifactError, naming `where`, for invalid text."""
     try:
         graph = parse_graph(text.decode(), weights)
         verify(graph)
         check_graph(graph)
         _check_loops(graph)
     except (UnicodeDecodeError, TextFormError, VerifyError) as error:
-        raise ArtifactError(f"{where} holds no graph of sensenet: {error}") from error
+        raise ArtifactError(f"{where} is not a graph of sensenet: {error}") from error
     return graph
 
 

@@ -1,4 +1,4 @@
-"""The target ir: the graph as text, and its weights in an .npz file of the same name beside it.
+"""The target ir: the graph as text, and its weights in an .npz file of the same name next to it.
 
 With the option `dot`, a drawing of the graph in Graphviz's language is next to them too.
 """
@@ -58,7 +58,7 @@ def _write(graph: Graph, drawing: bool) -> dict[str, bytes]:
 
 
 def _bridge(old: Files, new: Files) -> dict[str, bytes]:
-    """The weights of the old text and of the new one together, which name theirs by content."""
+    """Return the weights of the old text and of the new one together, which name theirs by content."""
     try:
         present = read_npz(old[WEIGHTS_FILE], WEIGHTS_FILE)
     except (KeyError, ArtifactError):  # what is there cannot be opened anyway
@@ -72,7 +72,7 @@ def load(artifact: Artifact) -> Executable:
 
 
 def open(path: Path) -> Executable:
-    """Run a saved text with the .npz beside it; raises ArtifactError where one is missing or damaged."""
+    """Open a saved text with its .npz file; raise ArtifactError if one is missing or damaged."""
     weights_path = _find_weights(path)
     arrays = read_npz(read_file(weights_path), str(weights_path))
     return make_executable(parse_saved(read_file(path), arrays, str(path)))

@@ -1,7 +1,7 @@
 """Deep forests walked by machine code: what the extra `native` adds to the interpreter.
 
 Numba compiles one small function, when a forest is first asked for many rows; that takes a few seconds, once
-a machine where its cache can be written. Rows are divided among the processors.
+per machine if its cache can be written. Rows are divided among the processors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def pays(forest: Forest, rows: int) -> bool:
 
 
 def walk(forest: Forest, x: Array) -> Array:
-    """f32[b, forests · outputs]: every tree walked for every row, on all processors that this process has."""
+    """Return f32[b, forests · outputs]: walk every tree for every row, on all processors of this process."""
     children = np.stack([forest.right.array, forest.left.array], axis=1)
     sizes = np.asarray(forest.sizes)
     answers = np.empty((len(x), len(sizes) * forest.outputs), np.float32)
@@ -57,7 +57,7 @@ def _compile() -> Kernel:
     numba = import_package("numba", "native", "walking deep forests in machine code")
     try:
         compiled: Kernel = numba.njit(nogil=True, cache=True)(_walk)
-    except RuntimeError:  # there is no directory for its cache
+    except RuntimeError:  # without a directory for its cache
         compiled = numba.njit(nogil=True)(_walk)
     return compiled
 

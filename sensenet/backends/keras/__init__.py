@@ -1,8 +1,8 @@
-"""The target keras: a functional `tf.keras.Model`, of real Keras layers where Keras has one.
+"""The target keras: a functional `tf.keras.Model`, of real Keras layers if Keras has them.
 
-It follows `tf.keras`: Keras 3, or Keras 2 where TF_USE_LEGACY_KERAS=1 was set before TensorFlow was imported.
-A layer has the name of the node that it stands for. A model of one input takes a tensor, one of several takes
-a dict by name; likewise its outputs. Made at -O0 it is the network as trained, and can be trained further.
+It follows `tf.keras`: Keras 3, or Keras 2 if TF_USE_LEGACY_KERAS=1 was set before TensorFlow was imported. A
+layer has the name of its node. A model of one input takes a tensor, one of several takes a dict by name;
+likewise its outputs. Made at -O0 it is the network as trained, and can be trained further.
 
 A `.keras` file can be loaded by the Keras that saved it. The signature travels in the configuration of the
 model's last layer, so a model that was trained further and saved by Keras itself can be opened as well.

@@ -1,8 +1,8 @@
-"""Opens `.keras` files: Keras is given a copy of the file that holds only what was checked.
+"""Opens `.keras` files: Keras loads a copy that contains only checked parts.
 
-The copy has the configuration that `configuration` has checked, and weights that were read in a process of
-their own (see `backends.hdf5`) and written anew. Keras allocates a weight only if the file holds one of that
-shape, so that a small file makes a small model.
+The copy has the configuration checked by `configuration`, and weights that a separate process has read (see
+`backends.formats.hdf5`). Keras allocates a weight only if the file has one of that shape, so a small file
+makes a small model.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from sensenet.files.reading import read_file, read_members
 from sensenet.limits import require_memory
 
 VERSIONS, WEIGHTS = "metadata.json", "model.weights.h5"
-"""The members of a .keras file that are read, beside the configuration and the signature."""
+"""The members of a .keras file that are read, besides the configuration and the signature."""
 
 OPTIMIZER_GROUP = "optimizer"
 """Weights that only training needs."""
 
 
 def load_keras_model(path: Path, purpose: str) -> Any:
-    """The `tf.keras.Model` of a saved file; raises ArtifactError for one that is damaged or not of sensenet.
+    """Return the `tf.keras.Model` of a file; raise ArtifactError for a damaged or foreign one.
 
     Raises MissingPackageError without TensorFlow, LimitError for a model that takes too much memory.
     """
@@ -47,7 +47,7 @@ def load_keras_model(path: Path, purpose: str) -> Any:
     members = read_members(read_file(path), where, [CONFIGURATION, SIGNATURE, VERSIONS, WEIGHTS])
     missing = {CONFIGURATION, VERSIONS, WEIGHTS} - members.keys()
     if missing:
-        raise ArtifactError(f"{where} is no model saved by Keras: it has no {min(missing)}")
+        raise ArtifactError(f"{where} is not a model saved by Keras: it has no {min(missing)}")
     configuration = read_configuration(members[CONFIGURATION], where, members.get(SIGNATURE))
     saved_by = _read_version(members[VERSIONS], where)
     tf = import_tensorflow(purpose)
@@ -63,7 +63,7 @@ def _read_version(content: bytes, where: str) -> str:
         return str(json.loads(content)["keras_version"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(
-            f"{where} is no model saved by Keras ({type(error).__name__}: {error})"
+            f"{where} is not a model saved by Keras ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -116,15 +116,15 @@ def _restore_initializers(tf: Any, model: Any, initializers: Mapping[str, Mappin
 
 
 def _require_memory(model: Any, where: str) -> None:
-    """Raise LimitError if one row takes too much memory on its way through a layer or an operation."""
+    """Raise LimitError if one row takes too much memory in a layer or an operation."""
     for layer in _operations(model):
         for tensor in _tensors(layer.output):
             size = np.dtype(np.float32).itemsize * math.prod(side or 1 for side in tensor.shape)
-            require_memory(size, f"{where}: what the layer {layer.name!r} answers for a row")
+            require_memory(size, f"{where}: the output of the layer {layer.name!r} for a row")
 
 
 def _operations(model: Any) -> Iterator[Any]:
-    """The layers, and the operations of models inside the model, which Keras 3 alone has."""
+    """Yield the layers, and the operations of models inside the model, which Keras 3 alone has."""
     for layer in getattr(model, "operations", model.layers):
         yield layer
         yield from getattr(layer, "operations", ())

@@ -10,11 +10,11 @@ import numpy as np
 CONSTANT_DTYPES = frozenset({"float32", "int32", "bool"})
 TENSOR, ARRAY, SLICE = "__keras_tensor__", "__numpy__", "__slice__"
 OBJECT_MEMBERS = frozenset({"class_name", "module", "registered_name", "config"})
-"""Members by which Keras takes a dict for an object."""
+"""Members by which Keras recognizes a dict as an object."""
 
 
 class RefusalError(Exception):
-    """What a configuration may not hold."""
+    """A part that a configuration may not have."""
 
 
 def describe(value: Any) -> str:
@@ -56,7 +56,7 @@ def _is_of(class_name: str, value: Any) -> bool:
 
 
 def _clean_operand(value: Any) -> Any:
-    """A tensor, an array, a slice, a whole number, or a list of them."""
+    """Return a tensor, an array, a slice, a whole number, or a list of them."""
     if isinstance(value, list):
         return [_clean_operand(part) for part in value]
     if type(value) is int:
@@ -76,11 +76,11 @@ def _clean_operand(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """The value if it is a number, or nested lists of them."""
+    """Return the value if it is a number, or nested lists of them."""
     for part in value if isinstance(value, list) else ():
         _numbers(part)
     if not isinstance(value, list | int | float):
-        raise TypeError(f"{value!r:.40} is no number")
+        raise TypeError(f"{value!r:.40} is not a number")
     return value
 
 
@@ -96,5 +96,5 @@ def plain(value: Any) -> Any:
 def text(value: Any) -> str:
     """Return a value that is text; raises TypeError for any other."""
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value

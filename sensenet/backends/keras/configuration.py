@@ -1,4 +1,4 @@
-"""Checks the configuration of a `.keras` file before Keras sees it, and takes out what opening does not need.
+"""Checks the configuration of a `.keras` file before Keras loads it, and removes unneeded parts.
 
 Keras makes objects of whatever classes and functions a configuration names, some of which run code or read
 files, whatever `safe_mode` is. So the configuration is written anew, of what the target keras writes itself:
@@ -108,12 +108,12 @@ DTYPES = frozenset({"float16", "float32", "float64", "bfloat16", "int32", "int64
 POLICIES = DTYPES | {"mixed_float16", "mixed_bfloat16"}
 
 STORED = {"module": LAYER_MODULE, "class_name": "StoredWeight", "registered_name": f"{PACKAGE}>StoredWeight"}
-"""The initializer in the place of all others while a file is opened: it checks shapes."""
+"""The initializer that replaces all others while a file is opened: it checks shapes."""
 
 
 @frozen(kw_only=True)
 class Configuration:
-    """A configuration that Keras may see, and by layer and member the initializers that it had."""
+    """A checked configuration, and its original initializers by layer and member."""
 
     value: Mapping[str, Any]
     layers: int
@@ -121,7 +121,7 @@ class Configuration:
 
 
 def read_configuration(content: bytes, where: str, signature: bytes | None = None) -> Configuration:
-    """The checked configuration of a model, and the signature that a file has beside it put back into it.
+    """Return the checked configuration of a model, with the signature of the file put back into it.
 
     Raises ArtifactError, naming `where` and the layer.
     """
@@ -132,10 +132,10 @@ def read_configuration(content: bytes, where: str, signature: bytes | None = Non
         clean = _clean_model(given["config"], _clean_layer)
         layers = clean["layers"]
     except RefusalError as error:
-        raise ArtifactError(f"{where} is no model that sensenet saves: {error}") from None
+        raise ArtifactError(f"{where} is not a model saved by sensenet: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ArtifactError(
-            f"{where} is no model saved by Keras ({type(error).__name__}: {error})"
+            f"{where} is not a model saved by Keras ({type(error).__name__}: {error})"
         ) from error
     if signature is not None:
         put_signature_back(layers, signature, where)
@@ -166,14 +166,14 @@ def _clean_model(config: Mapping[str, Any], clean_layer: Callable[[Any], dict[st
 
 
 def _clean_layer(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer, or a model inside the model, which may hold operations only."""
+    """Return a layer, or a model inside the model, which may hold operations only."""
     if _identity(layer) in MODELS:
         return _clean(layer, lambda config: _clean_model(config, _clean_operation), clean_nodes)
     return _clean(layer, _clean_members, clean_nodes, LAYERS)
 
 
 def _clean_operation(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model inside the model is made of."""
+    """Return an operation of a model inside the model."""
     if _identity(layer) == INPUT:
         return _clean(layer, _clean_members, clean_nodes)
     return _clean(layer, _clean_members, lambda nodes: [clean_call(node) for node in nodes], STOCK)
@@ -209,7 +209,7 @@ def _clean(
 
 
 def _clean_member(key: str, value: Any) -> Any:
-    """The value of a layer's member."""
+    """Return the value of a layer's member."""
     if value is None:
         return None
     if key in ("activation", "recurrent_activation"):
@@ -249,7 +249,7 @@ def _clean_object(value: Any, module: str, classes: frozenset[str]) -> dict[str,
 
 
 def _take_initializers(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The initializers of a layer, in whose places those that check shapes are put."""
+    """Yield the initializers of a layer, and replace them by those that check shapes."""
     for key, value in config.items():
         if key.endswith("_initializer") and value is not None:
             config[key] = {**STORED, "config": {}}

@@ -1,4 +1,4 @@
-"""Keras models: made of graphs, run, and saved as files."""
+"""Makes Keras models from graphs, runs them, and saves them as files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sensenet.signature import Signature
 PURPOSE = "the target keras"
 
 BLOCK = 8192
-"""Rows that TensorFlow is given at once: what lies between ops then stays in a processor's cache."""
+"""Rows per TensorFlow call: intermediate results then fit a processor's cache."""
 
 
 def make_model(graph: Graph, level: int, *, share_weights: bool) -> Any:
@@ -48,7 +48,7 @@ def load_model(artifact: Artifact) -> Executable:
 
 
 def open_model(path: Path) -> Executable:
-    """Load a saved file; raises ArtifactError for one that is damaged, or not of sensenet and this Keras."""
+    """Load a saved file; raise ArtifactError for one that is damaged, or not from sensenet and this Keras."""
     if path.suffix != SUFFIX:
         raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
     return make_executable(load_keras_model(path, PURPOSE))
@@ -91,7 +91,7 @@ def _tensor_type(tensor: Any) -> TensorType:
 
 
 def save_model(model: Any) -> bytes:
-    """The content of a `.keras` file; raises ArtifactError if there is no room for temporary files."""
+    """Return the content of a `.keras` file; raise ArtifactError if temporary files cannot be written."""
     with temporary_directory() as directory, silence():
         path = directory / FILE_NAME
         model.save(path)

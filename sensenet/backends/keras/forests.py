@@ -1,9 +1,9 @@
-"""Forests in TensorFlow, walked as they are: what the target keras does with trees that are no tables.
+"""Walks forests in TensorFlow: how the target keras runs trees that are not tables.
 
-All pairs of a row and a tree walk down together. Every few levels those that have arrived at a leaf are left
-behind, so that the work follows the levels that rows go through, not the deepest that there is. TensorFlow
-Lite and TensorFlow.js have all levels unrolled instead (see `passes/lowering/forest/traversal`): tensors
-whose sizes depend on numbers, and loops, are more than they do well.
+All pairs of a row and a tree walk down together. Every few levels, pairs that have reached a leaf are
+removed, so the work depends on the levels that rows pass, not on the deepest tree. TensorFlow Lite and
+TensorFlow.js run unrolled levels instead (see `passes/lowering/forest/traversal`), because they handle loops
+and tensors of data-dependent size badly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
 
 LEVELS = 4
-"""Levels after which pairs that have arrived are left behind, which takes as long as a level or two."""
+"""Levels after which finished pairs are removed, which takes as long as a level or two."""
 
 
 @frozen(kw_only=True)
@@ -35,7 +35,7 @@ class Nodes:
 
 
 def order_nodes(forest: Forest) -> Nodes:
-    """The nodes in the order in which they are walked."""
+    """Return the nodes in the order in which they are walked."""
     left, right, is_leaf = forest.left.array, forest.right.array, forest.leaves
     count = len(is_leaf)
     splits = np.flatnonzero(~is_leaf)
@@ -47,7 +47,7 @@ def order_nodes(forest: Forest) -> Nodes:
     steps = np.zeros((count + 1, 3), np.int32)
     thresholds = np.where(is_leaf, np.float32(np.nan), forest.threshold.array)
     steps[:count] = np.stack([forest.feature.array, thresholds.view(np.int32), place[right]], axis=1)[order]
-    steps[:count, 0][is_leaf[order]] = 0  # whatever a leaf has there need be no feature
+    steps[:count, 0][is_leaf[order]] = 0  # a leaf's number need not be a feature
     steps[count] = 0, np.float32(np.nan).view(np.int32), count
     values = np.concatenate([forest.values.array[order], np.zeros((1, forest.outputs), np.float32)])
     roots = np.full((len(forest.sizes), max(forest.sizes)), count, np.int32)
@@ -56,20 +56,21 @@ def order_nodes(forest: Forest) -> Nodes:
 
 
 def walk_forests(tf: Any, forest: Forest, x: Any) -> Any:
-    """f32[b, G · C]: the means of the forests' trees."""
+    """Return f32[b, G · C]: the means of the forests' trees."""
     nodes = order_nodes(forest)
     forests, trees = nodes.roots.shape
     rows, cells = tf.shape(x)[0], tf.reshape(x, [-1])
 
     def pick(table: Any, places: Any) -> Any:
-        """As `gather` does, which takes half as long again."""
+        """Return the same as `gather`, which takes half as long again."""
         return tf.gather_nd(table, places[:, None])
 
     def go_on(pairs: Any, _firsts: Any, _found: Any, _leaves: Any) -> Any:
         return tf.size(pairs) > 0
 
     def walk(pairs: Any, firsts: Any, found: Any, leaves: Any) -> Any:
-        """Pairs on their way, the first cells of their rows, the steps of their nodes; where each pair is."""
+        """Return the node of each pair after more levels, for pairs with their rows and their nodes'
+        steps."""
         for _ in range(LEVELS):
             feature, threshold, right = tf.unstack(found, axis=1)
             goes_left = pick(cells, firsts + feature) <= tf.bitcast(threshold, tf.float32)

@@ -7,8 +7,8 @@
 
 Keras 3, Keras 2 and the published package load such a file into a model that has the same layers, which they
 match by order; sensenet loads theirs into a graph likewise. The layers are those of the graph as imported,
-since passes change weights, so there is no other level than 0. Forests, statistics of columns and mean images
-are no weights: they stay in the document.
+since passes change weights, so the only level is 0. Forests, statistics of columns and mean images are not
+weights: they stay in the document.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ TOP_LEVEL = "top_level_model_weights"
 """The group of weights that belong to no layer; Keras wants it there."""
 
 MODEL_GROUP = "model_weights"
-"""Where a file that holds a whole Keras model keeps its weights."""
+"""The group of the weights in a file of a whole Keras model."""
 
 KERAS_3_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies"})
-"""Either stands at the root of a `.weights.h5` file."""
+"""One of these is at the root of a `.weights.h5` file."""
 
 LARGEST_ATTRIBUTE = 64512
 """Bytes. Longer lists of names are split over several attributes, as Keras does."""
 
 OPTIMIZER_GROUP = "optimizer_weights"
-"""What a whole model keeps besides; it is not read."""
+"""Other parts of a whole model; they are not read."""
 
 FLOATS = frozenset({"float16", "float32", "float64"})
 
@@ -86,13 +86,13 @@ def load(artifact: Artifact) -> Executable:
 def open(path: Path) -> Executable:
     """Raise ArtifactError: weights alone don't run."""
     raise ArtifactError(
-        f"{path} holds weights alone: make the model from its document, and give the file as its weights "
+        f"{path} contains only weights: make the model from its document, with the file as its weights "
         f"(sensenet.compile('deepnet.json', weights={str(path)!r}))"
     )
 
 
 def write_weights(graph: Graph) -> bytes:
-    """The content of an h5 file with the weights of a graph's layers; MissingPackageError without h5py."""
+    """Return an h5 file with the weights of a graph's layers; raise MissingPackageError without h5py."""
     h5py = import_package("h5py", "tensorflow", "writing an h5 file")
     nodes = weighted_nodes(graph)
     content = io.BytesIO()
@@ -121,7 +121,7 @@ def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
 
 
 def load_weights(graph: Graph, path: Path) -> Graph:
-    """A graph as imported, with the weights of an h5 file in place of its own.
+    """Return a graph as imported, with the weights of an h5 file instead of its own.
 
     The file is one that this target, Keras (`save_weights`, or `save` as `.h5`) or the published package has
     written. Layers are matched by order, and every weight's shape is checked. Raises ArtifactError, naming
@@ -137,26 +137,26 @@ def _load(graph: Graph, content: bytes, where: str) -> Graph:
     try:
         layers = list(_find_layers(file, _find_root(file, where)))
     except _DamageError as error:
-        raise ArtifactError(f"{where} is truncated, damaged or no h5 file ({error})") from None
+        raise ArtifactError(f"{where} is truncated, damaged or not an h5 file ({error})") from None
     _require_match(nodes, layers, where)
     ops = {node.name: _read_op(node, layer, where) for node, layer in zip(nodes, layers, strict=True)}
     return replace_ops(graph, ops)
 
 
 class _DamageError(Exception):
-    """Names in a file that lead nowhere."""
+    """Names in a file that refer to nothing."""
 
 
 @frozen(kw_only=True, eq=False)
 class StoredLayer:
-    """A layer of a file: its weights by their names; None for a group in the place of one."""
+    """A layer of a file: its weights by name; None for a group instead of a weight."""
 
     name: str
     weights: Mapping[str, StoredArray | None]
 
 
 def _find_root(file: StoredFile, where: str) -> str:
-    """The path of the group that lists the layers."""
+    """Return the path of the group that lists the layers."""
     for path in ("", MODEL_GROUP):
         if _has_names(file, path, LAYERS):
             return path
@@ -169,7 +169,7 @@ def _find_root(file: StoredFile, where: str) -> str:
 
 
 def _find_layers(file: StoredFile, root: str) -> Iterator[StoredLayer]:
-    """The layers that have weights, in order."""
+    """Yield the layers that have weights, in order."""
     for name in _read_names(file, root, LAYERS):
         path = _join(root, name)
         if path not in file.groups:
@@ -195,7 +195,7 @@ def _has_names(file: StoredFile, path: str, attribute: str) -> bool:
 
 
 def _read_names(file: StoredFile, path: str, attribute: str) -> Sequence[str]:
-    """The texts of an attribute, or of the several that it was split over; none if it is missing."""
+    """Return the texts of an attribute, or of the several that it was split over; none if it is missing."""
     attributes = file.groups[path]
     pieces = (f"{attribute}{number}" for number in itertools.count())
     split = itertools.takewhile(lambda piece: piece in attributes, pieces)
@@ -223,7 +223,7 @@ def _require_match(nodes: Sequence[Node], layers: Sequence[StoredLayer], where: 
 
 
 def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
-    """The shapes of tensors or datasets; None for a group, or a dataset without one."""
+    """Return the shapes of tensors or datasets; None for a group, or a dataset without one."""
     return {name: getattr(weight, "shape", None) for name, weight in weights.items()}
 
 
@@ -232,7 +232,7 @@ def _describe(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
 
 
 def _read_op(node: Node, layer: StoredLayer, where: str) -> Op:
-    """The node's op with a layer's weights, whose shapes are known to be right."""
+    """Return the node's op with a layer's weights of matching shapes."""
     names = get_weights(node.op)
     weights = {
         name: _read_weight(stored, f"{where}: {path}")
@@ -244,7 +244,7 @@ def _read_op(node: Node, layer: StoredLayer, where: str) -> Op:
 
 
 def _read_weight(stored: StoredArray | None, where: str) -> Tensor:
-    """A dataset's numbers as float32; raises ArtifactError for others, or numbers that are not finite."""
+    """Return a dataset's numbers as float32; raise ArtifactError unless they are finite floats."""
     if stored is None or stored.dtype not in FLOATS:
         raise ArtifactError(
             f"{where} holds {stored.dtype if stored else 'a group'}, not floating-point numbers"

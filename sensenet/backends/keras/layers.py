@@ -1,7 +1,7 @@
-"""Our own Keras layers: ops that Keras has none for, block dropout, the model's signature; and activations.
+"""Keras layers of sensenet: ops without a Keras layer, block dropout, the signature; and activations.
 
-They derive from the layers of `tf.keras`, so they exist once TensorFlow is imported: `make_layer_classes`
-makes them, and registers them with Keras, which looks there for the layers of a saved model.
+They derive from `tf.keras` layers, so they exist once TensorFlow is imported: `make_layer_classes` makes them
+and registers them with Keras, which needs them to load a saved model.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ LAYER_MODULE = "sensenet.backends.keras.layers"
 
 EMIT: Table = {**SHARED, Forest: walk_forests}
 EMITTED: Legal = {**SHARED_LEGAL, Forest: True}
-"""What an `OpLayer` is made of."""
+"""The arguments of an `OpLayer`."""
 
 
 stored_shapes: ContextVar[Counter[tuple[int, ...]]] = ContextVar("stored_shapes")
-"""The shapes of the weights in the file that is being opened, and how many of each no layer has taken."""
+"""The shapes of the weights in the file being opened, with the number of unused ones of each."""
 
 
 @frozen(kw_only=True)
 class LayerClasses:
-    """The classes, of which Keras makes instances; and the activation functions by what they compute."""
+    """The layer classes, and the activation functions by op."""
 
     op: Any
     block_dropout: Any
@@ -59,7 +59,7 @@ class LayerClasses:
 
 @functools.cache
 def make_layer_classes() -> LayerClasses:
-    """The layer classes; raises MissingPackageError where TensorFlow is not installed."""
+    """Return the layer classes; raises MissingPackageError if TensorFlow is not installed."""
     tf = import_tensorflow("the target keras")
     Layer: Any = tf.keras.layers.Layer  # noqa: N806
     register = tf.keras.utils.register_keras_serializable(package=PACKAGE)
@@ -67,7 +67,7 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class OpLayer(Layer):  # type: ignore[misc]
-        """Any op of the IR, made of those that are emitted in TensorFlow's ops.
+        """Any op of the IR, computed by TensorFlow ops.
 
         `operands` says what the op reads: a constant in text form, or None for the next of the layer's
         inputs. An input that no operand takes is ignored, which lets a constant depend on a model's input.
@@ -82,14 +82,14 @@ def make_layer_classes() -> LayerClasses:
                 self.op = parse_op(op, arrays)
                 self.operands = [None if text is None else parse_op(text, arrays) for text in operands]
             except TextFormError as error:
-                raise ArtifactError(f"the layer {self.name} holds no op of sensenet: {error}") from error
+                raise ArtifactError(f"the layer {self.name} has no op of sensenet: {error}") from error
 
         def call(self, inputs: Any) -> Any:
             return self.run(inputs)
 
         @without_autograph  # type: ignore[untyped-decorator]
         def run(self, inputs: Any) -> Any:
-            """The op's result, or a list of them."""
+            """Return the op's result, or a list of them."""
             given = iter(inputs if isinstance(inputs, list | tuple) else [inputs])
             operands = [
                 next(given) if operand is None else emit_lowered(tf, operand)[0] for operand in self.operands
@@ -116,11 +116,11 @@ def make_layer_classes() -> LayerClasses:
 
         @without_autograph  # type: ignore[untyped-decorator]
         def drop(self, inputs: Any) -> Any:
-            """The images with patches zeroed."""
+            """Return the images with patches zeroed."""
             known = [size for size in inputs.shape[1:3] if size is not None]
             block = min([self.block_size, *known])
             sizes = tf.shape(inputs)[1:3]
-            # a patch lies inside the image, so not every pixel can be the centre of one
+            # a patch lies inside the image, so not every pixel can be the center of one
             first, after = block // 2, sizes - (block - 1) // 2
             rows, columns = tf.range(sizes[0])[:, None, None], tf.range(sizes[1])[None, :, None]
             inside = (rows >= first) & (rows < after[0]) & (columns >= first) & (columns < after[1])
@@ -137,7 +137,7 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class SignatureLayer(Layer):  # type: ignore[misc]
-        """The identity on the model's first output; carries what a caller must know through saving.
+        """The identity on the model's first output, which carries the signature through saving.
 
         `signature` is `Signature.to_json()` as text, `outputs` the names of the model's outputs, `making`
         how it was made.
@@ -193,7 +193,7 @@ def make_layer_classes() -> LayerClasses:
 
 
 def _make_activation(tf: Any, function: ActivationFunction) -> Any:
-    """For a layer's `activation`: the function of the shared lowering, which Keras saves by our name."""
+    """Return the function for a layer's `activation`, which Keras saves under sensenet's name."""
     without_autograph: Any = tf.autograph.experimental.do_not_convert
     op = Activation(function=function)
     applied = without_autograph(lambda x: emit_lowered(tf, op, x)[0])
@@ -202,18 +202,18 @@ def _make_activation(tf: Any, function: ActivationFunction) -> Any:
 
 
 def signature_layer(model: Any) -> Any:
-    """The layer of a model that carries its signature; None for a model that is not ours."""
+    """Return the layer of a model that carries its signature; None for a model not from sensenet."""
     kind = make_layer_classes().signature
     return next((layer for layer in getattr(model, "layers", ()) if isinstance(layer, kind)), None)
 
 
 def keras_major(tf: Any) -> str:
-    """The major version of `tf.keras`: "3", or "2" for tf_keras, whose `tf.keras` doesn't say."""
+    """Return the major version of `tf.keras`: "3", or "2" for tf_keras, whose `tf.keras` doesn't say."""
     return str(getattr(tf.keras, "__version__", "2")).partition(".")[0]
 
 
 def op_config(op: Op, operands: Sequence[Op | None]) -> dict[str, Any]:
-    """The part of an OpLayer's configuration that is its own: texts, and the tensors that they name."""
+    """Return the OpLayer part of a configuration: texts, and the tensors that they name."""
     texts = [None if constant is None else _print_op(constant) for constant in operands]
     ops = [op, *(constant for constant in operands if constant is not None)]
     arrays = {digest: array for each in ops for digest, array in op_weights(each).items()}
@@ -226,7 +226,7 @@ def _print_op(op: Op) -> str:
 
 
 def _encode(array: Array) -> dict[str, Any]:
-    """An array in JSON."""
+    """Return an array in JSON."""
     data = base64.b64encode(array.tobytes()).decode()
     return {"dtype": array.dtype.name, "shape": list(array.shape), "data": data}
 

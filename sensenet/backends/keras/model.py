@@ -1,4 +1,4 @@
-"""From a graph to a functional `tf.keras.Model`."""
+"""Converts a graph to a functional `tf.keras.Model`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sensenet.ir.types import Array, Tensor
 
 @frozen(kw_only=True)
 class Making:
-    """What a model keeps of how it was made.
+    """How a model was made, as saved with it.
 
     `level` is the level of optimization; `share_weights` whether nodes that share weights alone are one layer
     too, as those are that share a layer (see `sensenet.ir.sharing`); `stock` whether ops without a layer
@@ -41,14 +41,14 @@ class Making:
 
 @frozen(kw_only=True, eq=False)
 class BuiltModel:
-    """A `tf.keras.Model`, and which of its layers has the weights of a node: names of both."""
+    """A `tf.keras.Model`, with the name of the layer that has each node's weights."""
 
     model: Any
     weighted: Mapping[str, str]
 
 
 def build_model(graph: Graph, making: Making) -> BuiltModel:
-    """The graph as a `tf.keras.Model`; raises MissingPackageError where TensorFlow is not installed."""
+    """Return the graph as a `tf.keras.Model`; raises MissingPackageError if TensorFlow is not installed."""
     tf = import_tensorflow("the target keras")
     return _Builder(tf, graph, making).build()
 
@@ -101,14 +101,14 @@ class _Builder:
         return tensor
 
     def fold(self, node: Node) -> None:
-        """Evaluate a node that reads constants only: no Keras layer can stand for it."""
+        """Evaluate a node of constants, which cannot be a Keras layer."""
         with np.errstate(all="ignore"):
             results = node.op.evaluate(*(self.constants[value] for value in node.inputs))
         results = results if isinstance(results, tuple) else (results,)
         self.constants.update(zip(node.values, results, strict=True))
 
     def add_node(self, node: Node) -> None:
-        """Apply the Keras layer of the node's op, or an op layer where there is none that does the same.
+        """Apply the Keras layer of the node's op, or an op layer if Keras has no equal one.
 
         Nodes that share a layer are one layer.
         """
@@ -129,7 +129,7 @@ class _Builder:
         return shares if shared else node
 
     def add_layer(self, node: Node, tensors: Sequence[Any], name: str) -> Sequence[Any]:
-        """The results of a new layer."""
+        """Return the results of a new layer."""
         make = MAKERS.get(type(node.op)) if len(tensors) == len(node.inputs) else None
         op = _without_activation(node.op) if self.apart(node) else node.op
         made = make(self.keras.layers, op, node, name) if make else None
@@ -146,7 +146,7 @@ class _Builder:
         return self.activate(node, results)
 
     def apart(self, node: Node) -> bool:
-        """Whether a layer's activation comes after the layer, as operations.
+        """Return whether a layer's activation comes after the layer, as operations.
 
         Not at level 0: h5 files are matched with layers by depth.
         """
@@ -154,7 +154,7 @@ class _Builder:
         return self.making.stock and self.making.level > 0 and is_formula(function)
 
     def activate(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
-        """The results of a layer, activated if its activation comes after it."""
+        """Return the results of a layer, activated if its activation comes after it."""
         if not self.apart(node):
             return results
         activation = Activation(function=node.op.activation)  # type: ignore[attr-defined]
@@ -163,7 +163,7 @@ class _Builder:
     def add_operations(
         self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str
     ) -> Sequence[Any]:
-        """The results of a layer of Keras' operations, or of an op layer if it has none that do the same."""
+        """Return the results of a layer of Keras operations, or of an op layer if Keras has none."""
         if self.making.stock:
             inputs = [
                 self.keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=f"input_{number}")
@@ -179,13 +179,13 @@ class _Builder:
     def add_op(
         self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str
     ) -> Sequence[Any]:
-        """The results of an op layer."""
+        """Return the results of an op layer."""
         constants = [None if array is None else core.Constant(value=Tensor(array)) for array in operands]
         results = self.classes.op(**op_config(op, constants), name=name)(_one_or_list(tensors))
         return results if isinstance(results, list | tuple) else [results]
 
     def output(self, value: Value) -> Any:
-        """The tensor of an output; a constant one is made to depend on the first input, as Keras wants."""
+        """Return the tensor of an output; a constant is made to depend on the first input, for Keras."""
         if value not in self.constants:
             return self.tensors[value]
         anything = self.tensors[self.graph.inputs[0].value]
@@ -193,7 +193,7 @@ class _Builder:
         return self.add_op(constant, [], [anything], self.unique(value.node.name))[0]
 
     def unique(self, name: str) -> str:
-        """The name for a layer: not taken, and not beginning with an underscore, which TensorFlow refuses."""
+        """Return an unused name for a layer, without a leading underscore, which TensorFlow rejects."""
         base = name if not name.startswith("_") else f"node{name}"
         name, count = base, 1
         while name in self.names:
@@ -204,7 +204,7 @@ class _Builder:
 
 
 def _one_or_list(tensors: Sequence[Any]) -> Any:
-    """What Keras calls a layer on: a tensor, or a list of several."""
+    """Return the argument of a layer: a tensor, or a list of several."""
     return list(tensors) if len(tensors) > 1 else tensors[0]
 
 

@@ -1,8 +1,8 @@
-"""What a saved file has in the place of the layer with the signature, so that Keras opens it by itself.
+"""Replaces the layer with the signature in saved files, so that plain Keras can open them.
 
-In memory, a layer of ours carries the signature, which `model.save` saves as it is. A file that an artifact
-writes has Keras' Identity in its place, of the same name, and what the layer carries in a member of its own,
-which Keras does not read.
+In memory, a sensenet layer carries the signature, and `model.save` saves it unchanged. A file written by an
+artifact has Keras' Identity of the same name instead, and the layer's data in a separate member, which Keras
+does not read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CARRIER = {
     "registered_name": f"{PACKAGE}>SignatureLayer",
 }
 STAND_IN = {"module": "keras.layers", "class_name": "Identity", "registered_name": None}
-"""What Keras finds in the carrier's place."""
+"""The Keras layer that replaces the carrier."""
 
 CARRIED = ("signature", "outputs", "making")
 """The members of the carrier's configuration that are its own."""
@@ -47,7 +47,7 @@ def take_signature_out(content: bytes) -> bytes:
 
 
 def _exchange_carrier(layers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Put Keras' layer in the carrier's place; return what the carrier has, and its name."""
+    """Replace the carrier by Keras' layer; return the carrier's data and its name."""
     number = next(n for n, layer in enumerate(layers) if layer["class_name"] == CARRIER["class_name"])
     layer = layers[number]
     own = {key: layer["config"][key] for key in CARRIED}
@@ -57,16 +57,16 @@ def _exchange_carrier(layers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def put_signature_back(layers: list[dict[str, Any]], content: bytes, where: str) -> None:
-    """Put the carrier of the member's signature in the place of the layer that the member names.
+    """Replace the layer that the member names by a carrier of the member's signature.
 
-    Raises ArtifactError if it holds no signature, or names no such layer.
+    Raises ArtifactError if it is not a signature, or names an unknown layer.
     """
     try:
         carried = json.loads(content)
         name, own = carried["layer"], {key: carried[key] for key in CARRIED}
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(
-            f"{where}: {SIGNATURE} holds no signature ({type(error).__name__}: {error})"
+            f"{where}: {SIGNATURE} is not a signature ({type(error).__name__}: {error})"
         ) from error
     for layer in layers:
         if layer["name"] == name and layer["class_name"] == STAND_IN["class_name"]:

@@ -20,7 +20,7 @@ from sensenet.signature import Signature
 WAY_OUT = "sensenet.compile(document, 'keras', optimize=0) makes the model to train"
 
 TRAINING = ("trainable", "momentum", "rate", "block_size", "seed", "noise_shape", "dtype", "synchronized")
-"""Members of a layer's configuration that training alone depends on."""
+"""Members of a layer's configuration that only affect training."""
 
 TRAINING_KINDS = ("_initializer", "_regularizer", "_constraint")
 """The same, by the end of their names."""
@@ -29,7 +29,7 @@ LONGEST_QUOTE = 60
 
 
 def read_signature(model: Any) -> Signature:
-    """The signature of a model that was compiled at level 0; raises ArtifactError for any other."""
+    """Return the signature of a model that was compiled at level 0; raises ArtifactError for any other."""
     tf = import_tensorflow("reading a Keras model")
     if not isinstance(model, tf.keras.Model):
         raise ArtifactError(f"expected a tf.keras.Model, found a {type(model).__name__}")
@@ -43,17 +43,17 @@ def read_signature(model: Any) -> Signature:
     if level:
         raise ArtifactError(
             f"the Keras model was optimized at level {level}: its layers are merged and folded into each "
-            f"other, and their weights are none of the document. {WAY_OUT}"
+            f"other, and their weights are not those of the document. {WAY_OUT}"
         )
     return Signature.from_json(json.loads(carrier.signature))
 
 
 def read_weights(graph: Graph, legal: Graph, model: Any) -> Graph:
-    """A graph as imported, with the weights of a model that was made of it at level 0 in place of its own.
+    """Return an imported graph with the weights of a model that was made from it at level 0.
 
     `legal` is the graph made legal for the target keras, of which the model was built. Raises ArtifactError,
-    naming the layer, where it is another model: layers were added, taken away or renamed, have weights of
-    other shapes, compute something else or read something else.
+    naming the layer, for a different model: with layers that were added, removed or renamed, or that have
+    other shapes, computations or inputs.
     """
     built = build_model(legal, Making(**signature_layer(model).making))
     _require_layers(built.model, model)
@@ -66,7 +66,7 @@ def read_weights(graph: Graph, legal: Graph, model: Any) -> Graph:
 
 
 def _read_op(op: Op, layer: Any) -> Op:
-    """The op with a layer's weights, whose shapes are known to be right."""
+    """Return the op with a layer's weights of matching shapes."""
     arrays = zip(get_weights(op), layer.get_weights(), strict=True)
     trained = set_weights(op, {name: Tensor.float32(array) for name, array in arrays})
     require_roots(trained, f"the layer {layer.name!r}")
@@ -81,7 +81,7 @@ def _require_layers(expected: Any, found: Any) -> None:
         if name not in given:
             raise _refuse(f"the layer {name!r} ({_describe(expected.get_layer(name))}) is missing")
         if name not in wanted:
-            raise _refuse(f"there is a layer {name!r} ({_describe(found.get_layer(name))}) besides")
+            raise _refuse(f"there is an additional layer {name!r} ({_describe(found.get_layer(name))})")
         one, other = (_describe(model.get_layer(name)) for model in (found, expected))
         if one != other:
             raise _refuse(f"the layer {name!r} is {one}, expected {other}")
@@ -95,16 +95,16 @@ def _require_layers(expected: Any, found: Any) -> None:
 
 
 def _refuse(difference: str) -> ArtifactError:
-    return ArtifactError(f"the Keras model is not as the document makes it: {difference}. {WAY_OUT}")
+    return ArtifactError(f"the Keras model differs from that of its document: {difference}. {WAY_OUT}")
 
 
 def _plain_config(model: Any) -> Any:
-    """A model's configuration as plain JSON, without that of compiling it for training."""
+    """Return a model's configuration as plain JSON, without that of compiling it for training."""
     return json.loads(json.dumps(model.get_config(), default=str))
 
 
 def _describe_layers(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What each layer computes, and of what, by its name."""
+    """Return what each layer computes and reads, by name."""
     return {
         layer["name"]: {"config": _of_prediction(layer["config"]), "inputs": layer["inbound_nodes"]}
         for layer in configuration["layers"]
@@ -112,7 +112,7 @@ def _describe_layers(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_prediction(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer's configuration without what only training depends on, and without what the carrier says."""
+    """Return a layer's configuration without members for training, and without the carrier's data."""
     return {
         key: value
         for key, value in config.items()
@@ -121,18 +121,18 @@ def _of_prediction(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe(layer: Any) -> str:
-    """Class and weights of a layer: `Dense with kernel [4, 6], bias [6]`."""
+    """Return class and weights of a layer: `Dense with kernel [4, 6], bias [6]`."""
     shapes = ", ".join(f"{_short_name(weight)} {list(weight.shape)}" for weight in layer.weights)
     return f"{type(layer).__name__} with {shapes}" if shapes else type(layer).__name__
 
 
 def _short_name(weight: Any) -> str:
-    """`kernel`, of `layer_0/kernel:0` too."""
+    """Return the last part of a weight's name: `kernel` for `layer_0/kernel:0`."""
     return str(weight.name).rpartition("/")[2].partition(":")[0]
 
 
 def _differences(one: Any, other: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The JSON paths at which two values differ, and what stands there."""
+    """Yield the JSON paths at which two values differ, and both values."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in [*other, *(key for key in one if key not in other)]:
             yield from _differences(one.get(key), other.get(key), f"{place}.{key}" if place else key)

@@ -1,9 +1,9 @@
 """Ops as operations of Keras 3, which any Keras 3 loads without sensenet.
 
 Keras saves its operations by their module and class. Constants are arrays that an operation is called with,
-and are saved as numbers in the configuration. A node becomes one layer in any case, a functional model of the
-operations, because callers look for layers by name and walk through `model.layers`, and h5 files are matched
-with layers by depth. Keras 2 has no such operations.
+and are saved as numbers in the configuration. A node always becomes one layer, a functional model of the
+operations, because callers find layers by name and in `model.layers`, and h5 files are matched with layers by
+depth. Keras 2 has no such operations.
 """
 
 from __future__ import annotations
@@ -106,10 +106,11 @@ def _number(value: float) -> Any:
 
 
 def _divide(a: Any, b: Any) -> Call:
-    """a / b, rounded as division even if b is constant.
+    """Return a / b, rounded like a division even if b is constant.
 
     TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
-    another number in half of all cases. A divisor that is chosen by the dividend is out of its sight.
+    another number in half of all cases. A divisor that is selected by the dividend hides this from the
+    optimizer.
     """
     if isinstance(b, np.ndarray):
         b = call("Where", call("Isnan", a), a, b)
@@ -136,7 +137,7 @@ def _flatten(_op: Any, x: Any) -> Call | None:
 
 
 def _rescale(op: Any, x: Any) -> Call | None:
-    """The nearest pixels, as Keras resizes too; it crops and pads otherwise."""
+    """Return the nearest pixels, as Keras resizes too; it crops and pads otherwise."""
     if op.method is not RescaleType.WARP:
         return None
     size = [op.height, op.width]

@@ -1,4 +1,4 @@
-"""Which Keras layer stands for an op, with which weights: one row an op."""
+"""The Keras layer of each op, with its weights: one row per op."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Made:
 
 
 Make = Callable[[Any, Any, Node, str], Made | None]
-"""`make(keras.layers, op, node, name)` gives a layer, or None where Keras has none that does the same."""
+"""`make(keras.layers, op, node, name)` returns a layer, or None if Keras has none that does the same."""
 
 
 def _activation_of(function: ActivationFunction) -> Any:
-    """For a layer: Keras' name of the function, or ours where Keras has none that does the same.
+    """Return Keras' name of a layer's function, or sensenet's if Keras has no equal one.
 
     Never a layer of its own: h5 files are matched with layers by depth.
     """
@@ -43,7 +43,7 @@ def _weights(*tensors: Tensor | None) -> list[Array]:
 
 
 def _dense(layers: Any, op: Any, node: Node, name: str) -> Made:
-    """Always with a bias, as h5 files have it."""
+    """Return a dense layer, always with a bias, as in h5 files."""
     layer = layers.Dense(op.units, activation=_activation_of(op.activation), name=name)
     bias = np.zeros(op.units, np.float32) if op.bias is None else op.bias.array
     return Made(layer=layer, weights=[op.kernel.array, bias])
@@ -61,7 +61,7 @@ def _activation(layers: Any, op: Any, node: Node, name: str) -> Made | None:
 
 
 def _dropout(layers: Any, op: Any, node: Node, name: str) -> Made | None:
-    """A rate that a Keras layer refuses drops nothing in training either."""
+    """Return the dropout layer; a rate that Keras rejects drops nothing in training either."""
     if not 0 <= op.rate < 1:
         return None
     match op.kind:
@@ -76,7 +76,7 @@ def _dropout(layers: Any, op: Any, node: Node, name: str) -> Made | None:
 
 
 def _merge(layer: Any, node: Node, name: str) -> Made | None:
-    """Keras' merging layers take two or more inputs of one shape, and would make floats of integers."""
+    """Return a merging layer of Keras, which needs several inputs of one shape and of floats."""
     one_shape = len({value.type.shape for value in node.inputs}) == 1
     return Made(layer=layer(name=name)) if len(node.inputs) > 1 and one_shape and _is_float(node) else None
 

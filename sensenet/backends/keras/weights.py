@@ -22,14 +22,14 @@ from sensenet.layer_schema import OP_WEIGHTS
 
 
 def weighted_nodes(graph: Graph) -> list[Node]:
-    """The nodes that have weights, in Keras' order of layers."""
+    """Return the nodes that have weights, in Keras' order of layers."""
     depths, ranks = _depths(graph), _ranks(graph)
     nodes = (node for node in graph.nodes if type(node.op) in OP_WEIGHTS)
     return sorted(nodes, key=lambda node: (-depths[node], ranks[node]))
 
 
 def _depths(graph: Graph) -> Counter[Node]:
-    """The number of nodes on the longest way from each node to an output that is read by nothing."""
+    """Return the number of nodes on the longest path from each node to an output without readers."""
     depths: Counter[Node] = Counter()
     for node in reversed(graph.nodes):
         for value in node.inputs:
@@ -38,7 +38,7 @@ def _depths(graph: Graph) -> Counter[Node]:
 
 
 def _ranks(graph: Graph) -> dict[Node, int]:
-    """The place of each node in the walk: before what it reads, its first input first."""
+    """Return the place of each node in the walk: before what it reads, its first input first."""
     ranks: dict[Node, int] = {}
     pending = [value.node for value in graph.outputs.values()][::-1]
     while pending:
@@ -50,7 +50,7 @@ def _ranks(graph: Graph) -> dict[Node, int]:
 
 
 def get_weights(op: Op) -> dict[str, Tensor]:
-    """An op's weights by Keras' names. A dense layer always has a bias: zeros, where the op has none."""
+    """Return an op's weights by Keras' names; a dense layer without a bias gets one of zeros."""
     weights = {weight.keras: getattr(op, weight.attribute) for weight in OP_WEIGHTS[type(op)]}
     if isinstance(op, Dense) and op.bias is None:
         weights["bias"] = Tensor.float32([0.0] * op.units)
@@ -58,7 +58,7 @@ def get_weights(op: Op) -> dict[str, Tensor]:
 
 
 def set_weights(op: Op, weights: Mapping[str, Tensor]) -> Op:
-    """The op with other weights, by Keras' names; a dense layer without bias does not get one of zeros."""
+    """Return the op with other weights, by Keras' names; a bias of zeros is not added."""
     changes = {
         weight.attribute: weights[weight.keras] for weight in OP_WEIGHTS[type(op)] if weight.keras in weights
     }
@@ -69,7 +69,7 @@ def set_weights(op: Op, weights: Mapping[str, Tensor]) -> Op:
 
 
 def require_roots(op: Op, where: str) -> None:
-    """Raise ArtifactError for a batch normalization whose variance and epsilon have no positive sum."""
+    """Raise ArtifactError for a batch normalization unless variance + epsilon is positive."""
     if isinstance(op, BatchNormalization) and not (op.variance.float64 + op.epsilon > 0).all():
         raise ArtifactError(f"{where} has a variance below 0")
 

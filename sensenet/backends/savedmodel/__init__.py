@@ -1,10 +1,10 @@
 """The target savedmodel: a TensorFlow SavedModel with two signatures.
 
-`serving_default` takes the graph's tensors: any number of rows, images of any height and width.
-`predict_row` takes one named tensor a cell of the row (see `rows`), and answers with labels. The directory
-`assets` tells what a caller must know: `sensenet.json`, and `settings.json` as the published package has it;
-and it keeps the graph, so that the model can be compiled for another target (see `graphs`).
-A SavedModel of the published package, taken from one of its bundles, can be opened too (see `published`).
+`serving_default` takes the graph's tensors: any number of rows, images of any height and width. `predict_row`
+takes one named tensor a cell of the row (see `rows`), and answers with labels. The directory `assets` has
+what a caller must know: `sensenet.json`, and `settings.json` as the published package has it; and it keeps
+the graph, so that the model can be compiled for another target (see `graphs`). A SavedModel of the published
+package, taken from one of its bundles, can be opened too (see `published`).
 """
 
 from __future__ import annotations

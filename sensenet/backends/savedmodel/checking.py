@@ -35,7 +35,7 @@ VARIABLE_FILE = re.compile(r"variables/variables\.(index|data-\d{5}-of-\d{5})")
 
 
 def parse_saved_model(content: bytes, where: str) -> Any:
-    """The SavedModel message of a file; raises ArtifactError."""
+    """Return the SavedModel message of a file; raises ArtifactError."""
     messages = import_package(
         "tensorflow.core.protobuf.saved_model_pb2", "tensorflow", "opening a SavedModel"
     )
@@ -50,7 +50,7 @@ def parse_saved_model(content: bytes, where: str) -> Any:
 
 
 def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, bytes]:
-    """The files of a SavedModel as far as TensorFlow may see them.
+    """Return the files of a SavedModel as far as TensorFlow may see them.
 
     Raises ArtifactError if a function that can be called has an op that is not allowed or a loop that cannot
     be bounded, LimitError if its constants take too much memory.
@@ -78,7 +78,7 @@ def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, by
 
 
 def _reachable(library: Any, names: Mapping[str, Any]) -> Iterator[Any]:
-    """The functions that can be called: those of objects, and what these call."""
+    """Yield the functions that can be called: those of objects, and what these call."""
     functions = {function.signature.name: function for function in library.function}
     waiting, seen = list(names), set(names)
     while waiting:

@@ -22,7 +22,7 @@ TENSORS, ROW = "serving_default", "predict_row"
 
 
 def make_files(graph: Graph) -> dict[str, bytes]:
-    """The files of the graph's SavedModel, by relative path.
+    """Return the files of the graph's SavedModel, by relative path.
 
     Raises MissingPackageError, and ArtifactError if there is no room for temporary files.
     """
@@ -35,7 +35,7 @@ def make_files(graph: Graph) -> dict[str, bytes]:
 
 
 def read_directory(root: Path) -> dict[str, bytes]:
-    """The content of all files below a directory, by relative path."""
+    """Return the content of all files below a directory, by relative path."""
     paths = (path for path in sorted(root.rglob("*")) if path.is_file())
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
@@ -55,7 +55,7 @@ def _save(tf: Any, graph: Graph, directory: Path) -> None:
 
 
 def _assets(signature: Signature) -> dict[str, bytes]:
-    """What a caller must know, in our words and in those of the published package."""
+    """Return the assets: the signature, and the settings in the form of the published package."""
     row = [{"name": each.name, "cell": each.cell, "label": each.label} for each in row_inputs(signature)]
     return {
         SIGNATURE_FILE: json.dumps({**signature.to_json(), ROW: row}).encode(),
@@ -64,7 +64,7 @@ def _assets(signature: Signature) -> dict[str, bytes]:
 
 
 def published_settings(signature: Signature) -> dict[str, Any]:
-    """What the published package records of a model: the settings and its attributes (SPEC §10).
+    """Return the settings and attributes that the published package records (SPEC §10).
 
     Every numeric column has a `mean`, by which that package replaces a missing number.
     """

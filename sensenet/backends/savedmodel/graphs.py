@@ -65,7 +65,7 @@ def read_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
 
 
 def _read_places(files: Mapping[str, bytes], where: str) -> dict[str, Array]:
-    """The weights that other files of the SavedModel hold, by digest."""
+    """Return the weights that other files of the SavedModel hold, by digest."""
     try:
         places = json.loads(files.get(PLACES_FILE, b"{}"))
         found = {digest: _read_place(files, *place) for digest, place in places.items()}

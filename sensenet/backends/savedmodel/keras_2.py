@@ -21,7 +21,7 @@ LAYER = "network"
 
 
 def make_keras_model(tf: Any, graph: Graph, function: Any, variables: Variables) -> Any:
-    """The `tf_keras.Model` of the `tf.function` of a graph, which reads these variables.
+    """Return the `tf_keras.Model` of the `tf.function` of a graph, which reads these variables.
 
     Raises MissingPackageError if Keras 2 is not installed.
     """
@@ -49,7 +49,7 @@ def _make_input(keras: Any, node: Node) -> Any:
 
 
 def _answer(tf: Any, signature: Signature, outputs: Mapping[str, Any]) -> Any:
-    """What the layer returns for the graph's outputs."""
+    """Return the layer's result for the graph's outputs."""
     if signature.kind is ModelKind.DETECTOR:
         outputs = _arrange(tf, signature, outputs)
     results = tuple(outputs.values())
@@ -57,7 +57,7 @@ def _answer(tf: Any, signature: Signature, outputs: Mapping[str, Any]) -> Any:
 
 
 def _arrange(tf: Any, signature: Signature, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """A detector's outputs in order; without `valid` if only the boxes that count are wanted."""
+    """Return a detector's outputs in order; without `valid` if only the boxes that count are wanted."""
     ordered = {name: outputs[name] for name in DETECTOR_OUTPUTS if name in outputs}
     if VALID not in ordered or signature.settings.get("pad_bounding_box_output"):
         return ordered

@@ -36,7 +36,7 @@ LARGEST_ITEM = 16
 
 
 def read_saved_files(path: Path, where: str) -> dict[str, bytes]:
-    """The files of a SavedModel by relative path.
+    """Return the files of a SavedModel by relative path.
 
     Raises ArtifactError for a link, a pipe or a device among them: none of these is followed.
     """
@@ -70,7 +70,7 @@ def _require_mode(path: Path, has_mode: Callable[[int], bool], where: str) -> No
 
 
 def read_json(files: Mapping[str, bytes], name: str, where: str) -> Any:
-    """The value in a JSON file of a SavedModel."""
+    """Return the value in a JSON file of a SavedModel."""
     try:
         return json.loads(files[name])
     except (KeyError, ValueError, RecursionError) as error:
@@ -78,7 +78,7 @@ def read_json(files: Mapping[str, bytes], name: str, where: str) -> Any:
 
 
 def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
-    """The signature of that name as a function of named arrays.
+    """Return the signature of that name as a function of named arrays.
 
     Raises ArtifactError if the files are damaged, or a function has an op that sensenet does not write;
     LimitError if the weights take too much memory.
@@ -131,17 +131,17 @@ def _tensor_type(spec: Any, where: str) -> TensorType:
     try:
         return TensorType(DType.of(np.empty(0, spec.dtype.as_numpy_dtype)), tuple(spec.shape))
     except (AttributeError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{where} is no deepnet: it has an input of another type ({error})") from error
+        raise ArtifactError(f"{where} is not a deepnet: it has an input of another type ({error})") from error
 
 
 def describe_failure(error: Exception) -> str:
-    """What to say of an error of TensorFlow in a call."""
+    """Return the message for an error of TensorFlow in a call."""
     if BOUND in str(error):
         return f"a loop of the model has not ended after {MOST_STEPS:,} steps, the most that it may take"
     return f"the model does not take these inputs: {first_line(error)}"
 
 
 def first_line(error: Exception) -> str:
-    """What an exception of TensorFlow says, without the listing of the graph that may follow."""
+    """Return the message of a TensorFlow exception, without the graph listing that may follow."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line.encode(errors="backslashreplace").decode()

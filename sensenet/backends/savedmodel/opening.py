@@ -18,7 +18,7 @@ from sensenet.signature import Signature
 def open_files(files: Mapping[str, bytes], where: str) -> Executable:
     """Run the files of a SavedModel, given by relative path; raises ArtifactError naming `where`."""
     if MODEL_FILE not in files:
-        raise ArtifactError(f"{where} is no SavedModel: it has no {MODEL_FILE}")
+        raise ArtifactError(f"{where} is not a SavedModel: it has no {MODEL_FILE}")
     if SIGNATURE_FILE not in files:
         return open_published(files, where)
     return Executable(

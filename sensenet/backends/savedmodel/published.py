@@ -1,7 +1,7 @@
 """Opens the SavedModels in bundles of the published package.
 
-Their trees need an op of that package's own, `BigMLTreeify`. All that it reads stands in the file as
-constants, so a function of stock ops that does the same is put in its place before TensorFlow loads the file.
+Their trees need an op of that package's own, `BigMLTreeify`. All its inputs are constants in the file, so a
+function of stock ops that does the same is put in its place before TensorFlow loads the file.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _read_settings(recorded: Mapping[str, Any], channels: int | None) -> Signatu
 
 
 def _read_kind(recorded: Mapping[str, Any]) -> ModelKind:
-    """The kind of model; extractors are saved without classes, as deepnets with a setting."""
+    """Return the kind of model; extractors are saved without classes, as deepnets with a setting."""
     if recorded["deepnet_type"] == "ObjectDetector":
         return ModelKind.DETECTOR
     return ModelKind.EXTRACTOR if recorded.get("extract_image_features") else ModelKind.DEEPNET
@@ -103,7 +103,7 @@ def _read_column(column: Mapping[str, Any]) -> Column:
 
 
 def _checked(run: Run, where: str) -> Run:
-    """What a file answers; raises ArtifactError for tensors that no published model answers with."""
+    """Return a function that runs a file; it raises ArtifactError for outputs that no published model has."""
 
     def answer(inputs: Mapping[str, Array]) -> dict[str, Array]:
         try:
@@ -127,7 +127,7 @@ def _predict(run: Run, outputs: list[str]) -> Run:
 
 
 def _detect_each(run: Run, outputs: list[str]) -> Run:
-    """A detector that takes several images: these models take one at a time."""
+    """Return a detector that takes several images: these models take one at a time."""
     names = dict(zip(DETECTOR_OUTPUTS, outputs, strict=False))
 
     def detect(inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -198,7 +198,7 @@ def _replace_trees(tf: Any, function: Any, number: int) -> list[Any]:
 
 
 def _tree_function(tf: Any, operands: Sequence[Array]) -> Any:
-    """The FunctionDef of a forest, f32[rows, features] → f32[rows, outputs]; unrolled to its depth.
+    """Return the FunctionDef of a forest, f32[rows, features] → f32[rows, outputs]; unrolled to its depth.
 
     The operands are feature, threshold, left and right, all [trees, nodes], and leaves, f32[trees, leaves,
     outputs]. A leaf's feature is negative, and its `left` counts in `leaves`. The answer is the mean of the
@@ -232,7 +232,7 @@ def _tree_function(tf: Any, operands: Sequence[Array]) -> Any:
 
 
 def _depth(roots: Array, left: Array, right: Array) -> int:
-    """The number of steps after which every path has reached a leaf."""
+    """Return the number of steps after which every path has reached a leaf."""
     nodes, depth = np.unique(roots), 0
     while (left[nodes] != nodes).any():
         nodes = np.unique(np.concatenate([left[nodes], right[nodes]]))

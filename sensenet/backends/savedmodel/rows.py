@@ -1,10 +1,7 @@
 """The signature `predict_row`: rows as their cells, one named tensor a cell.
 
-| cell | tensor | missing |
-|---|---|---|
-| number | f32[rows] | NaN |
-| category | string[rows] | text that is no category |
-| image | string[rows], encoded as JPEG, PNG or GIF | the empty string |
+| cell | tensor | missing | |---|---|---| | number | f32[rows] | NaN | | category | string[rows] | text that
+is not a category | | image | string[rows], encoded as JPEG, PNG or GIF | the empty string |
 
 A tensor is named after the cell's field: `row_inputs` has the rule. The answer of a classification is `label`
 (string[rows]), `classes` and `scores` (both [rows, classes], as TensorFlow Serving's convention has it), of a
@@ -48,8 +45,7 @@ UNUSABLE = frozenset({*keyword.kwlist, "self"})
 
 @frozen
 class RowInput:
-    """A tensor of the signature: its name; the position of its cell in the row; the name in the document of
-    that cell, or an empty one; and the columns that read it, which are of one type."""
+    """A tensor of the signature: its name, its cell's position and name in the document, and its columns."""
 
     name: str
     cell: int
@@ -62,7 +58,7 @@ class RowInput:
 
 
 def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
-    """The inputs of a model's rows; a cell that columns of two types read becomes two inputs.
+    """Return the inputs of a model's rows; a cell that columns of two types read becomes two inputs.
 
     An input is named after its cell, with `_` for each run of characters other than ASCII letters, digits and
     `_`, and none at the ends; `column_3`, by the position of the cell, if that does not begin with a letter.
@@ -86,13 +82,13 @@ def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
 
 
 def _row_width(signature: Signature) -> int:
-    """The number of cells of a row, from whose end negative indices count."""
+    """Return the number of cells of a row, from whose end negative indices count."""
     indices = [column.index for column in signature.columns]
     return len(signature.cell_names) or max((i + 1 if i >= 0 else -i for i in indices), default=1)
 
 
 def _argument_name(label: str, cell: int) -> str:
-    """A name that TensorFlow allows, and that can be a keyword argument."""
+    """Return a name that TensorFlow allows, and that can be a keyword argument."""
     name = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_")
     if not name[:1].isalpha():
         return f"column_{cell}"
@@ -103,7 +99,7 @@ def _unique(names: Iterator[str]) -> Iterator[str]:
     taken: set[str] = set()
     for base in names:
         name, count = base, 1
-        while name.lower() in taken:  # TensorFlow tells names apart by more than their case
+        while name.lower() in taken:  # TensorFlow distinguishes names by more than their case
             count += 1
             name = f"{base}_{count}"
         taken.add(name.lower())
@@ -111,7 +107,7 @@ def _unique(names: Iterator[str]) -> Iterator[str]:
 
 
 def make_row_function(tf: Any, graph: Graph, variables: Variables) -> Any:
-    """A `tf.Module` with the function `predict`, the tables that it looks categories up in, and `specs`.
+    """Return a `tf.Module` with the function `predict`, its lookup tables of categories, and `specs`.
 
     `specs` are the `tf.TensorSpec` of its keyword arguments.
     """
@@ -148,7 +144,7 @@ def make_row_function(tf: Any, graph: Graph, variables: Variables) -> Any:
 
 
 def _make_table(tf: Any, column: Column) -> Any:
-    """The codes of a categorical column's values; None for other columns."""
+    """Return the codes of a categorical column's values; None for other columns."""
     if not isinstance(column, CategoricalColumn):
         return None
     codes: dict[str, int] = {}
@@ -164,7 +160,7 @@ def _make_table(tf: Any, column: Column) -> Any:
 
 
 def _encode(tf: Any, column: Column, table: Any, cells: Any) -> Any:
-    """f32[rows]: what a column holds in the tensor `numeric_inputs`."""
+    """Return f32[rows]: what a column holds in the tensor `numeric_inputs`."""
     match column:
         case NumericColumn():
             return tf.where(tf.math.is_nan(cells), column.missing, cells)
@@ -177,7 +173,8 @@ def _encode(tf: Any, column: Column, table: Any, cells: Any) -> Any:
 
 
 def _decode(tf: Any, encoded: Any, channels: int) -> Any:
-    """f32[h, w, channels] of an encoded image, one black pixel of the empty string; alpha is opaque."""
+    """Return f32[h, w, channels] of an encoded image, with opaque alpha; one black pixel for an empty
+    string."""
     pixels = tf.cond(
         tf.equal(tf.strings.length(encoded), 0),
         lambda: tf.zeros([1, 1, RGB], tf.uint8),
@@ -188,7 +185,7 @@ def _decode(tf: Any, encoded: Any, channels: int) -> Any:
 
 
 def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
-    """f32[rows, height, width, channels]: images in the network's size, which the graph keeps."""
+    """Return f32[rows, height, width, channels]: images in the network's size, which the graph keeps."""
     op = Rescale(height=image.height, width=image.width, method=RescaleType(image.rescale_type))
 
     def decode(each: Any) -> Any:
@@ -200,7 +197,7 @@ def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
 
 
 def _detect_each(tf: Any, graph: Graph, variables: Variables, encoded: Any) -> dict[str, Any]:
-    """A detector's outputs, image by image: boxes depend on the size of the image."""
+    """Return a detector's outputs, image by image: boxes depend on the size of the image."""
     channels = graph.inputs[0].types[0].shape[-1] or RGB
 
     def detect(each: Any) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Variables:
 
     @classmethod
     def of(cls, tf: Any, graph: Graph) -> Variables:
-        """The variables for a graph's large weights."""
+        """Return the variables for a graph's large weights."""
         tensors = {tensor.digest: tensor for node in graph.nodes for tensor in _weights(node.op)}
         return cls(
             {
@@ -86,7 +86,7 @@ class Variables:
         )
 
     def read(self, tf: Any, tensor: Tensor) -> Any:
-        """A weight as TensorFlow's tensor: from its variable, or a constant where it has none."""
+        """Return a weight as TensorFlow's tensor: from its variable, or a constant if it has none."""
         variable = self.by_digest.get(tensor.digest) if self.by_digest else None
         return tf.convert_to_tensor(tensor.array if variable is None else variable)
 
@@ -98,7 +98,7 @@ NO_VARIABLES = Variables({})
 def emit(
     tf: Any, op: Op, *inputs: Any, variables: Variables = NO_VARIABLES, table: Table = EMIT
 ) -> tuple[Any, ...]:
-    """The results of an op on tensors, as a tuple even where there is one."""
+    """Return the results of an op on tensors, as a tuple even if there is one."""
     if isinstance(op, While):
         return _emit_loop(tf, op, inputs, variables, table)
     weights = [variables.read(tf, tensor) for tensor in _weights(op)]
@@ -125,7 +125,7 @@ def _emit_loop(
 
 
 def emit_lowered(tf: Any, op: Op, *inputs: Any, table: Table = EMIT, legal: Legal = LEGAL) -> tuple[Any, ...]:
-    """The results of any op on tensors, made of ops that the table has."""
+    """Return the results of any op on tensors, made of ops that the table has."""
     if legal.get(type(op)) is True:
         return emit(tf, op, *inputs, table=table)
     types = [TensorType(DType.of(np.empty(0, x.dtype.as_numpy_dtype)), tuple(x.shape)) for x in inputs]
@@ -148,7 +148,7 @@ def run_graph(
     variables: Variables = NO_VARIABLES,
     table: Table = EMIT,
 ) -> dict[str, Any]:
-    """The graph's named outputs for named tensors; each output is a tensor of its own."""
+    """Return the graph's named outputs for named tensors; each output is a tensor of its own."""
     tensors: dict[Value, Any] = {node.value: inputs[node.name] for node in graph.inputs}
     declared = set(graph.inputs)
     for node in graph.nodes:
@@ -162,19 +162,19 @@ def run_graph(
 
 
 def _scope(node: Node) -> str:
-    """The node's name as a scope, which may not begin with an underscore."""
+    """Return the node's name as a scope, which may not begin with an underscore."""
     return node.name.lstrip("_") or node.op.mnemonic()
 
 
 def input_signature(tf: Any, graph: Graph) -> tuple[Any, ...]:
-    """The `tf.TensorSpec` of each input, in calling order."""
+    """Return the `tf.TensorSpec` of each input, in calling order."""
     return tuple(
         tf.TensorSpec(node.types[0].shape, node.types[0].dtype.numpy, node.name) for node in graph.inputs
     )
 
 
 def make_function(tf: Any, graph: Graph, variables: Variables = NO_VARIABLES, table: Table = EMIT) -> Any:
-    """The graph as a `tf.function` of its inputs, in order, which gives a dict of its outputs.
+    """Return the graph as a `tf.function` of its inputs, in order, which returns a dict of its outputs.
 
     `table` is `EMIT`, or that of a target which needs other functions for some ops.
     """

@@ -2,7 +2,7 @@
 
 Others are made of these (see `passes/lowering/activations`). Faults of the kernels below stay: the sigmoid of
 XNNPACK, which LiteRT runs on, is NaN beyond ±4e26, and its e^x is infinite from 88.4 on instead of 88.7; the
-softmax of TensorFlow gives 0 beside a NaN, where NumPy and LiteRT give NaN for the whole row.
+softmax of TensorFlow returns 0 next to a NaN, while NumPy and LiteRT return NaN for the whole row.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ FUNCTIONS: Mapping[ActivationFunction, Callable[[Any, Any], Any]] = {
 
 
 def activate(tf: Any, function: ActivationFunction, x: Any) -> Any:
-    """The function's value on a float32 tensor."""
+    """Return the function's value on a float32 tensor."""
     return FUNCTIONS[function](tf, x)

@@ -14,12 +14,12 @@ from sensenet.ir.ops import basic, core, dense, image
 
 
 def add_bias_and_activate(tf: Any, op: Any, y: Any) -> Any:
-    """The end of every layer that has a `bias` (or none) and an `activation`."""
+    """Return the end of every layer that has a `bias` (or none) and an `activation`."""
     return activate(tf, op.activation, y if op.bias is None else y + op.bias.array)
 
 
 def divide(tf: Any, x: Any, divisor: Any) -> Any:
-    """x / divisor, rounded as division even where the divisor is constant.
+    """x / divisor, rounded as division even if the divisor is constant.
 
     TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
     another number in half of all cases: enough to send a row the other way in a tree, or to take another

@@ -12,7 +12,7 @@ from sensenet.ir.types import Shape
 
 
 def _shaped(tensor: Any, sizes: Shape) -> Any:
-    """The tensor, with what is known of its sizes, without an op: TensorFlow.js fails on EnsureShape."""
+    """Return the tensor with its known sizes set, without an op: TensorFlow.js fails on EnsureShape."""
     tensor.set_shape(sizes)
     return tensor
 

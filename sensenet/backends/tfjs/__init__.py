@@ -95,11 +95,11 @@ def open(path: Path) -> Executable:
 
 
 def _shards(model: bytes, where: str) -> list[str]:
-    """The names of the weight files that a model.json lists."""
+    """Return the names of the weight files that a model.json lists."""
     try:
         return [str(name) for group in json.loads(model)["weightsManifest"] for name in group["paths"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtifactError(f"{where}: {MODEL_FILE} is no graph model ({error})") from error
+        raise ArtifactError(f"{where}: {MODEL_FILE} is not a graph model ({error})") from error
 
 
 def recognizes(path: Path, head: bytes) -> bool:

@@ -23,13 +23,13 @@ from sensenet.ir.graph import Graph
 PURPOSE = "the target tfjs"
 
 _COUNTER = re.compile(r"(?<=_cond|_body)(?:_\d+)+(?=[\"/]|___)|__inference_")
-"""What TensorFlow adds to the names of a loop's functions to tell apart all that a process makes."""
+"""What TensorFlow adds to the names of a loop's functions to distinguish all that a process makes."""
 
 
 def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
-    """The files of the model, by name; the same bytes for the same graph.
+    """Return the files of the model, by name; the same bytes for the same graph.
 
-    Raises MissingPackageError, and UnsupportedOpError where TensorFlow.js has no ops for the graph.
+    Raises MissingPackageError, and UnsupportedOpError if TensorFlow.js has no ops for the graph.
     """
     tf = import_tensorflow(PURPOSE)
     with temporary_directory() as directory, silence("tensorflow", "absl"):
@@ -66,16 +66,16 @@ def convert(graph: Graph, quantize: str, shard_size: int) -> dict[str, bytes]:
 
 
 def _import_module(name: str) -> Any:
-    """A module of tensorflowjs; if it is broken, its dependencies do not go together, which the extra cures.
+    """Return a module of tensorflowjs, without the incompatible parts of its dependencies.
 
-    One of them greets, through IPython, whoever has a sys.stdout that is no terminal or file.
+    One of them, through IPython, prints a greeting if sys.stdout is not a terminal or file.
     """
     os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
     return import_package(name, "tfjs", PURPOSE)
 
 
 def _finish(content: bytes, graph: Graph) -> dict[str, Any]:
-    """The model.json with our metadata and names, in the same order at every run."""
+    """Return the model.json with our metadata and names, in the same order at every run."""
     model: dict[str, Any] = json.loads(_COUNTER.sub("", content.decode()))
     names = sorted(graph.outputs)
     model[TOPOLOGY] = finish_topology(model[TOPOLOGY])
@@ -88,5 +88,5 @@ def _finish(content: bytes, graph: Graph) -> dict[str, Any]:
 
 
 def _entries(model: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
-    """The inputs or outputs by the names of their tensors; those of outputs are Identity, Identity_1, …"""
+    """Return inputs or outputs by tensor name; those of outputs are Identity, Identity_1, …"""
     return sorted(model["signature"][part].values(), key=lambda entry: (len(entry["name"]), entry["name"]))

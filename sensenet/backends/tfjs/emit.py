@@ -20,7 +20,7 @@ from sensenet.ir.ops.windows import Padding, same_padding
 
 
 def take_along(tf: Any, x: Any, positions: Any) -> Any:
-    """The entries of x[b, n, …] at positions[b, …] of each row's n.
+    """Return the entries of x[b, n, …] at positions[b, …] of each row's n.
 
     It counts through all rows instead of asking `tf.gather` for batch dimensions: with these, the kernel of
     the WebAssembly backend reads other rows than the first from wrong places in memory.
@@ -40,9 +40,9 @@ def _gelu(tf: Any, x: Any) -> Any:
 
 
 def _with_explicit_padding(emit: Emit) -> Emit:
-    """The emit function of a convolution, with the pixels around the image added by an op of their own.
+    """Return the emit function of a convolution, with a separate op for the padding.
 
-    Only where windows are smaller than the steps between them: there the WebAssembly backend answers 0 for
+    Only if windows are smaller than the steps between them: there the WebAssembly backend answers 0 for
     padding that it would have to find out to be less than none.
     """
 

@@ -1,4 +1,5 @@
-"""Runs a TensorFlow.js graph model in TensorFlow: its topology is a GraphDef, its weights stand beside it."""
+"""Runs a TensorFlow.js graph model in TensorFlow: its topology is a GraphDef, its weights are in separate
+files."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ PURPOSE = "running a model of TensorFlow.js"
 
 
 def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
-    """Run the files of a model, by name; raises ArtifactError, naming `where`, for what is none of ours."""
+    """Run the files of a model, by name; raises ArtifactError, naming `where`, for other files."""
     tf = import_tensorflow(PURPOSE)
     try:
         model = json.loads(files[MODEL_FILE])
@@ -45,7 +46,7 @@ def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
 
 
 def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], signature: Signature) -> Run:
-    """A function from named inputs to named outputs.
+    """Return a function from named inputs to named outputs.
 
     It runs in a session on a graph of its own: eager TensorFlow has one table of functions, in which the
     bodies of loops of several models would get into each other's way.

@@ -16,7 +16,7 @@ Node = dict[str, Any]
 
 
 def finish_topology(topology: dict[str, Any]) -> dict[str, Any]:
-    """The same graph in an order that does not change from run to run, of ops that all backends have."""
+    """Return the same graph in a deterministic order, of ops that all backends have."""
     finished: dict[str, Any] = json.loads(json.dumps(topology, sort_keys=True))
     finished["node"] = [part for node in finished["node"] for part in _split(node)]
     functions = finished.get("library", {}).get("function", [])
@@ -27,7 +27,7 @@ def finish_topology(topology: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split(node: Node) -> Iterator[Node]:
-    """A fused op without the activation that backends do not take as part of it, and that on its own."""
+    """Yield a fused op without an activation that backends cannot fuse, and that activation."""
     parts = node["attr"][FUSED_OPS]["list"]["s"] if node["op"] in FUSED else []
     activation = base64.b64decode(parts[-1]).decode() if parts else ""
     if not parts or activation in FUSABLE:

@@ -19,9 +19,9 @@ Manifest = Sequence[Mapping[str, Any]]
 
 
 def read_weights(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, Array]:
-    """The weights of a manifest by name, as they are after they are loaded.
+    """Return the weights of a manifest by name, as they are after they are loaded.
 
-    Raises ArtifactError where a file is missing or too short.
+    Raises ArtifactError if a file is missing or too short.
     """
     weights: dict[str, Array] = {}
     for group in manifest:
@@ -42,7 +42,7 @@ def read_weights(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, Ar
 
 
 def _dequantize(array: Array, entry: Mapping[str, Any]) -> Array:
-    """The numbers that stored ones stand for: q · scale + min, as TensorFlow.js computes it."""
+    """Return the numbers of quantized ones: q · scale + min, as TensorFlow.js computes it."""
     quantization = entry.get("quantization", {})
     if "scale" not in quantization:
         return array.astype(entry["dtype"])
@@ -72,7 +72,7 @@ def write_weights(
 
 
 def find_kernels(graph: Graph) -> list[Array]:
-    """The arrays that dense and convolutional layers multiply by."""
+    """Return the arrays that dense and convolutional layers multiply by."""
     kernels: list[Array] = []
     for node in graph.nodes:
         match node.op:
@@ -84,5 +84,5 @@ def find_kernels(graph: Graph) -> list[Array]:
 
 
 def _fits(array: Array, dtype: str) -> bool:
-    """Whether a type has numbers as large as the array's."""
+    """Return whether a type has numbers as large as the array's."""
     return dtype != "float16" or bool(np.abs(array).max(initial=0.0) <= np.finfo(np.float16).max)

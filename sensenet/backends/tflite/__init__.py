@@ -1,7 +1,7 @@
 """The target tflite: a TensorFlow Lite flatbuffer of builtin ops, for any batch size.
 
 Where inputs are NaN it answers as the interpreter of graphs does, except that `Maximum` and `Minimum` of two
-computed tensors may give the operand that is not NaN.
+computed tensors may return the operand that is not NaN.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TfliteOptions(Options):
 
     @property
     def rounding(self) -> float:
-        """By how much answers may be off, as a share of the largest answer."""
+        """Return the tolerance of answers, relative to the largest answer."""
         return ROUNDING[self.quantize]
 
 
@@ -80,7 +80,7 @@ def load(artifact: Artifact, *, threads: int | None = None) -> Executable:
 
 
 def open(path: Path) -> Executable:
-    """Run a saved file, without TensorFlow where LiteRT is installed; raises as `open_model` does."""
+    """Run a saved file, without TensorFlow if LiteRT is installed; raises as `open_model` does."""
     from sensenet.backends.tflite.opening import open_model
 
     return open_model(path)

@@ -1,4 +1,4 @@
-"""From a graph to the tree of objects that a TensorFlow Lite flatbuffer is made of."""
+"""Converts a graph to the object tree of a TensorFlow Lite flatbuffer."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ ENUMERATIONS: Mapping[str, str] = {
 """The options that are enumerations, and the names of those."""
 
 COMPARED = 16
-"""As many numbers of a constant are looked at before all are compared with another's."""
+"""Numbers of a constant that are compared before all are."""
 
 ACTIVATABLE = (Add, Subtract, Multiply, Divide, MaxPool2D, AveragePool2D)
-"""The ops, beside layers, whose operators may end with an activation."""
+"""The ops, besides layers, whose operators may end with an activation."""
 
 
 def convert(graph: Graph) -> Any:
-    """The graph as the `ModelT` of a TensorFlow Lite model of builtin ops only, without our metadata.
+    """Return the graph as the `ModelT` of a TensorFlow Lite model of builtin ops only, without our metadata.
 
-    Inputs and outputs stand in the graph's order.
+    Inputs and outputs have the graph's order.
     """
     writer = Writer.create()
     writer.add_subgraph(graph, "main")
@@ -63,7 +63,7 @@ class Writer:
 
     @classmethod
     def create(cls) -> Writer:
-        """A writer of a model without subgraphs; buffer 0 stands for none."""
+        """Return a writer of a model without subgraphs; buffer 0 means no buffer."""
         schema = import_schema()
         tree = schema.ModelT()
         tree.version, tree.description = SCHEMA_VERSION, DESCRIPTION
@@ -71,7 +71,7 @@ class Writer:
         return cls(schema, tree)
 
     def add_subgraph(self, graph: Graph, name: str) -> int:
-        """Add a graph, then the regions of its loops; its number."""
+        """Add a graph and the regions of its loops, and return its number."""
         number, written = len(self.tree.subgraphs), self.schema.SubGraphT()
         self.tree.subgraphs.append(written)
         written.name, written.tensors = name, []
@@ -116,7 +116,7 @@ class Writer:
         return tensor
 
     def _buffer(self, array: Array) -> int:
-        """The number of the buffer with this content."""
+        """Return the number of the buffer with this content."""
         bits = array.view(f"u{array.itemsize}")
         alike = self.buffers[array.nbytes, bits.flat[:COMPARED].tobytes()]
         for number, other in alike:
@@ -151,7 +151,7 @@ class Writer:
         return getattr(getattr(self.schema, ENUMERATIONS[name]), value) if name in ENUMERATIONS else value
 
     def _code(self, kind: str) -> int:
-        """The number of an operator code; `declare_versions` makes one for each version of it."""
+        """Return the number of an operator code; `declare_versions` makes one for each version of it."""
         if kind not in self.codes:
             self.codes[kind] = len(self.codes)
             code = self.schema.OperatorCodeT()
@@ -161,7 +161,7 @@ class Writer:
 
 
 def _operators(graph: Graph) -> Iterator[tuple[Operator, Sequence[Value]]]:
-    """The operators in order, and what each gives: a relu that alone reads a sum is part of the sum's."""
+    """Yield the operators in order with their results; a relu that alone reads a sum is part of it."""
     fused = {node.inputs[0]: node for node in graph.nodes if _may_be_fused(graph, node)}
     absorbed = set(fused.values())
     for node in graph.nodes:
@@ -177,7 +177,7 @@ def _operators(graph: Graph) -> Iterator[tuple[Operator, Sequence[Value]]]:
 
 
 def _may_be_fused(graph: Graph, node: Node) -> bool:
-    """Whether a node is an activation that the operator before it, which nothing else reads, ends with."""
+    """Return whether a node is an activation that the operator before it can absorb."""
     if not isinstance(node.op, Activation) or node.op.function not in FUSED_NAMES:
         return False
     (x,) = node.inputs
@@ -185,7 +185,7 @@ def _may_be_fused(graph: Graph, node: Node) -> bool:
 
 
 def _are_equal(first: Array, second: Array) -> bool:
-    """Whether arrays hold the same numbers in C order; those of one shape are compared without a copy."""
+    """Return whether arrays have the same numbers in C order; equal shapes need no copy."""
     if first.shape == second.shape:
         return np.array_equal(first, second)
     return np.array_equal(first.reshape(-1), second.reshape(-1))

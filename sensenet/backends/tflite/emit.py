@@ -19,12 +19,12 @@ TYPES: Mapping[DType, str] = {DType.FLOAT32: "FLOAT32", DType.INT32: "INT32", DT
 
 
 def _plain(kind: str, **options: Any) -> Emit:
-    """An operator of the same inputs as the node."""
+    """Return an operator of the same inputs as the node."""
     return lambda op, node: operator(kind, *node.inputs, **options)
 
 
 def _arithmetic(kind: str) -> Emit:
-    """One that may be followed by an activation in the same operator."""
+    """Return one that may be followed by an activation in the same operator."""
     return _plain(kind, **{FUSED: "NONE"})
 
 
@@ -51,7 +51,7 @@ def _index(op: image.Index, node: Node) -> Operator:
 
 
 def _cut(node: Node, axis: int, start: int, stop: int, **options: Any) -> Operator:
-    """Some positions of one axis, and all of the others."""
+    """Return some positions of one axis, and all of the others."""
     (x,) = node.inputs
     others = (1 << x.type.rank) - 1 - (1 << axis)
     corners = [[number if each == axis else 0 for each in range(x.type.rank)] for number in (start, stop)]

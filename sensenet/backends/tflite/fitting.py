@@ -1,4 +1,4 @@
-"""Whether a file takes and gives the tensors that its own signature speaks of."""
+"""Checks that the tensors of a file match its own signature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sensenet.signature import Signature
 
 
 def require_fitting(signature: Signature, interface: Interface, where: str) -> None:
-    """Raise ArtifactError unless a file takes and gives what its own signature says of rows and answers.
+    """Raise ArtifactError unless a file's tensors match its own signature.
 
     A graph that no document is behind has a signature without columns, which says nothing.
     """

@@ -1,4 +1,4 @@
-"""The flatbuffer of a .tflite file as a tree of objects, and back."""
+"""Converts the flatbuffer of a .tflite file to a tree of objects, and back."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LARGEST_MODEL = (1 << 31) - 1
 
 
 def import_schema() -> Any:
-    """LiteRT's module of the classes that the tree is made of, else TensorFlow's.
+    """Return LiteRT's module of the tree's classes, else TensorFlow's.
 
-    Raises MissingPackageError where there is neither.
+    Raises MissingPackageError if there is neither.
     """
     import_flatbuffers()
     try:
@@ -40,17 +40,17 @@ def import_schema() -> Any:
 
 
 def import_flatbuffers() -> Any:
-    """The package that packs the tree; raises MissingPackageError."""
+    """Return the package that packs the tree; raises MissingPackageError."""
     return import_package("flatbuffers", "tflite", PURPOSE)
 
 
 def unpack(model: bytes) -> Any:
-    """The `ModelT` of a model."""
+    """Return the `ModelT` of a model."""
     return import_schema().ModelT.InitFromPackedBuf(model, 0)
 
 
 def read_buffer(buffer: Any) -> Array:
-    """The content of a tree's buffer as uint8[n]; it is empty where the buffer has none."""
+    """Return the content of a tree's buffer as uint8[n]; it is empty if the buffer has none."""
     if buffer.data is None:
         return np.empty(0, np.uint8)
     return np.ascontiguousarray(buffer.data).reshape(-1).view(np.uint8)
@@ -68,9 +68,9 @@ def kind_of(tree: Any, operator: Any) -> int:
 
 
 def pack(tree: Any) -> memoryview:
-    """The model of a `ModelT`, with its buffers aligned; raises ArtifactError for one too large.
+    """Return the model of a `ModelT`, with its buffers aligned; raises ArtifactError for one too large.
 
-    The data of a buffer is an array of any shape; what is no row-major array becomes one in its place.
+    The data of a buffer is an array of any shape; other arrays are replaced by row-major ones.
     """
     schema, flatbuffers = import_schema(), import_flatbuffers()
 
@@ -104,7 +104,7 @@ def pack(tree: Any) -> memoryview:
 
 
 def _estimate(tree: Any) -> int:
-    """Bytes that a model takes at most, or nearly so: its builder need not grow, which copies all."""
+    """Return nearly the most bytes of a model, so that its builder need not grow, which copies all."""
     content: int = sum(buffer.data.nbytes for buffer in tree.buffers if buffer.data is not None)
     parts = sum(len(graph.tensors) + len(graph.operators) for graph in tree.subgraphs)
     return content + 32 * len(tree.buffers) + 256 * parts + (1 << 14)

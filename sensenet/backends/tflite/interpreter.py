@@ -1,4 +1,4 @@
-"""Running .tflite files with LiteRT, or TensorFlow's own interpreter where only that is installed."""
+"""Runs .tflite files with LiteRT, or with TensorFlow's interpreter if only that is installed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sensenet.processors import usable_processors
 from sensenet.signature import Signature
 
 MOST_ROWS = 1024
-"""Rows that an interpreter is given at once: what lies between ops then stays in a processor's cache."""
+"""Rows per call of an interpreter: intermediate results then fit a processor's cache."""
 
 
 class Interpreter:
@@ -50,7 +50,7 @@ class Interpreter:
         self.outputs = {name: _tensor_type(outputs[name]) for name in names}
 
     def __call__(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """The named outputs for named inputs of the types declared; raises InputError for wrong shapes."""
+        """Return named outputs for named inputs of the declared types; raise InputError for wrong shapes."""
         try:
             return self._run(arrays)
         except (RuntimeError, ValueError) as error:
@@ -106,12 +106,12 @@ class Runner:
         self._pools.get()
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
+        """Return the named outputs for named inputs; raises InputError for a missing or ill-typed input."""
         arrays = {name: checked_input(inputs, name, declared) for name, declared in self._inputs.items()}
         return run_any_batch(self._run, arrays, self._batched)
 
     def _lend(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """What an interpreter answers that nobody else uses meanwhile: the one used last, if it is free."""
+        """Return the answer of an idle interpreter, the one used last if possible."""
         pool = self._pools.get()
         with pool.free:
             try:
@@ -125,7 +125,7 @@ class Runner:
 
 
 def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
-    """The model in an interpreter; raises ArtifactError where the interpreter refuses it.
+    """Return the model in an interpreter; raises ArtifactError if the interpreter refuses it.
 
     Without `threads`, a model that reads images has one for each processor, and any other one: a row takes
     less time than threads take to begin, and many are divided among interpreters.
@@ -139,7 +139,7 @@ def make_executable(content: bytes, signature: Signature, threads: int | None, w
 
 
 def find_interpreter() -> Any:
-    """LiteRT's interpreter class, else TensorFlow's; raises MissingPackageError where there is neither."""
+    """Return LiteRT's interpreter class, else TensorFlow's; raise MissingPackageError without either."""
     try:
         with delay_forks():
             return importlib.import_module("ai_edge_litert.interpreter").Interpreter

@@ -59,7 +59,7 @@ OPTION_NUMBERS: Mapping[str, int] = {
 
 @frozen
 class Kind:
-    """An operator: its number, and the types of tensors that it takes and gives.
+    """An operator: its number, and the types of its input and output tensors.
 
     Types are letters as in TYPES, `>` between inputs and outputs, `_` for an input that is absent; a `*`
     behind one says that there may be any number of it.

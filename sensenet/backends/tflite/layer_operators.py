@@ -16,7 +16,7 @@ from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.types import Array, Tensor
 
 Emit = Callable[[Any, Node], Operator]
-"""`emit(op, node)`: the operator that stands for a node of an op."""
+"""`emit(op, node)`: the operator for a node of an op."""
 
 FUSED_NAMES: Mapping[ActivationFunction, str] = {
     ActivationFunction.LINEAR: "NONE",
@@ -62,7 +62,7 @@ def _depthwise_convolution(op: convolution.DepthwiseConvolution2D, node: Node) -
 
 
 def _bias(bias: Tensor | None, filters: int) -> Array:
-    """A convolution always has one."""
+    """Return the bias, or zeros: a convolution always has one."""
     return np.zeros(filters, np.float32) if bias is None else bias.array
 
 
@@ -75,7 +75,7 @@ def _pool(kind: str) -> Emit:
 
 
 def _options(op: Any) -> dict[str, Any]:
-    """The options of all operators with windows; a pool has no activation of its own."""
+    """Return the options of all operators with windows; a pool has no activation of its own."""
     activation = getattr(op, "activation", ActivationFunction.LINEAR)
     return {
         "padding": op.padding.name,

@@ -1,16 +1,16 @@
-"""Which ops of a recorded model are layers that may be quantized.
+"""Finds the ops of a model that are layers that may be quantized.
 
 A layer is an op that multiplies by a constant kernel: fully connected, convolution or depthwise convolution.
 Rows that are looked up in a table of weights are the answers of a layer too (see
-`passes/lowering/embedding`), but the table stays as it is.
-It takes weights and answers of another precision well where it reads what another layer, or an image, gives:
-numbers of one magnitude. It is left in float32 where it reads
+`passes/lowering/embedding`), but the table stays as it is. It takes weights and answers of another precision
+well where it reads what another layer, or an image, gives: numbers of one magnitude. It is left in float32 if
+it reads
 
 - columns: a layer that standardizes them has them side by side in any magnitudes;
 - the answers of comparisons: those are the tables of forests, in which rounding sends rows another way.
 
-All that is no layer, and not between layers, stays in float32 too: so do the thresholds of forests, the
-decoding of boxes and suppression. Between layers, int8 is for the ops whose answers are about as large as
+Everything that is neither a layer nor between layers stays in float32 too: so do the thresholds of forests,
+the decoding of boxes and suppression. Between layers, int8 is for the ops whose answers are about as large as
 what they read (SMOOTH); e^x, and sums and products of it, would have most of their answers in one of the 256
 steps.
 """
@@ -70,13 +70,13 @@ class Layer:
 
 
 def kind(tree: Any, operator: Any) -> str:
-    """The name of an op, as the schema spells it."""
+    """Return the name of an op, as the schema spells it."""
     number = kind_of(tree, operator)
     return names_of(import_schema().BuiltinOperator).get(number, str(number))
 
 
 def find_layers(tree: Any) -> list[Layer]:
-    """The layers of the main graph that may be quantized; their kernels have no other readers."""
+    """Return the layers of the main graph that may be quantized; their kernels have no other readers."""
     main = tree.subgraphs[0]
     origins = _trace(tree, main)
     readers = Counter(int(index) for each in main.operators for index in each.inputs)
@@ -96,7 +96,7 @@ def find_layers(tree: Any) -> list[Layer]:
 
 
 def find_float_ops(tree: Any) -> list[Any]:
-    """The ops of all graphs that no quantization may touch: neither such layers nor between two of them."""
+    """Return the ops of all graphs that must not be quantized: all but such layers and ops between them."""
     main = tree.subgraphs[0]
     layers = [layer.operator for layer in find_layers(tree)]
     below = _reached(main.operators, layers, "outputs", "inputs")
@@ -114,7 +114,7 @@ def find_float_ops(tree: Any) -> list[Any]:
 
 
 def _reached(operators: Iterable[Any], layers: list[Any], give: str, take: str) -> set[int]:
-    """The ids of ops that take something which a layer, or an op so reached, gives."""
+    """Return the ids of ops that take something which a layer, or an op so reached, gives."""
     chosen = {id(layer) for layer in layers}
     tensors: set[int] = set()
     reached: set[int] = set()
@@ -127,7 +127,7 @@ def _reached(operators: Iterable[Any], layers: list[Any], give: str, take: str) 
 
 
 def _steep(tree: Any, main: Any) -> set[int]:
-    """The tensors that STEEP ops give, and sums and products of those."""
+    """Return the outputs of STEEP ops, and sums and products of them."""
     steep: set[int] = set()
     for each in main.operators:
         name = kind(tree, each)
@@ -137,7 +137,7 @@ def _steep(tree: Any, main: Any) -> set[int]:
 
 
 def _trace(tree: Any, main: Any) -> dict[int, Origin]:
-    """The origin of every tensor of a graph."""
+    """Return the origin of every tensor of a graph."""
     origins = dict.fromkeys(range(-1, len(main.tensors)), Origin.FREE)
     for index in main.inputs:
         if NUMERIC_INPUT in name_of(main.tensors[index]):
@@ -154,7 +154,7 @@ def _trace(tree: Any, main: Any) -> dict[int, Origin]:
 
 
 def _looks_up_rows(tree: Any, main: Any, operator: Any, name: str) -> bool:
-    """Whether an op picks rows of a table of weights: one row each. Forests pick one for each tree."""
+    """Return whether an op picks rows of a table of weights: one row each. Forests pick one for each tree."""
     if name != "GATHER":
         return False
     table, result = main.tensors[operator.inputs[0]], main.tensors[operator.outputs[0]]
@@ -167,5 +167,5 @@ def _ranks(*tensors: Any) -> tuple[int, ...]:
 
 
 def name_of(tensor: Any) -> str:
-    """The tensor's name as text."""
+    """Return the tensor's name as text."""
     return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)

@@ -1,4 +1,4 @@
-"""Whether a loop of a .tflite file ends: it must count its steps up to a constant.
+"""Checks that a loop of a .tflite file ends: it must count its steps up to a constant.
 
 The condition is a comparison of a counter with a constant, or that and others joined by LOGICAL_AND. The
 counter is a number that the loop carries, begins at a constant, and gets 1 more in the body. LiteRT has no
@@ -30,7 +30,7 @@ class Subgraph:
         return [self.known[int(index)] for index in self.graph["outputs"]]
 
     def producers(self) -> dict[int, Record]:
-        """Return the operator of each tensor that one gives."""
+        """Return the operator of each output tensor."""
         return {int(index): each for each in self.graph["operators"] for index in each["outputs"]}
 
     def kind(self, operator: Record) -> str:
@@ -52,7 +52,7 @@ def most_steps(condition: Subgraph, body: Subgraph, start: Sequence[Known]) -> i
 
 
 def _comparisons(condition: Subgraph) -> Iterator[tuple[int, int]]:
-    """The tensors that must be below a constant for the loop to go on, and that constant."""
+    """Yield the tensors that must be below a constant for the loop to go on, and that constant."""
     producers, seen = condition.producers(), set()
     waiting = [int(index) for index in condition.graph["outputs"]]
     while waiting:
@@ -72,7 +72,7 @@ def _comparisons(condition: Subgraph) -> Iterator[tuple[int, int]]:
 
 
 def _is_counted(body: Subgraph, place: int) -> bool:
-    """Whether the body gives 1 more than what it takes at a place."""
+    """Return whether the body increments its input at a position."""
     counter = int(body.graph["inputs"][place])
     operator = body.producers().get(int(body.graph["outputs"][place]))
     if operator is None or body.kind(operator) != "ADD" or math.prod(body.known[counter].shape) != 1:
@@ -86,7 +86,7 @@ def _is_counted(body: Subgraph, place: int) -> bool:
 
 
 def _number(tensor: Known) -> int | None:
-    """The content of a constant of one whole number."""
+    """Return the content of a constant of one whole number."""
     if not tensor.constant or tensor.type != "I" or tensor.value is None or tensor.value.size != 1:
         return None
     return int(tensor.value.ravel()[0])

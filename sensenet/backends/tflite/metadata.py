@@ -1,12 +1,12 @@
-"""TFLite's metadata convention: what a model is, inside its own file.
+"""Writes and reads TFLite metadata, which describe a model inside its own file.
 
 A .tflite file is a flatbuffer. Its table `Model.metadata` has an entry "TFLITE_METADATA" for a buffer which
 holds another flatbuffer, a `ModelMetadata` (identifier M001): the model's name and description, and for each
-input and output a description and the names of its associated files. Those files stand in a ZIP archive,
-not compressed, that is appended to the flatbuffer. Ours are:
+input and output a description and the names of its associated files. Those files are in an uncompressed ZIP
+archive, appended to the flatbuffer. Ours are:
 
 - `sensenet.json`: the graph's signature;
-- `labels.txt`: the classes, one a line, where there are any. It belongs to the first output.
+- `labels.txt`: the classes, one per line, if there are any. It belongs to the first output.
 
 The archive's comment holds a checksum of the flatbuffer, so that a damaged file is refused before it reaches
 an interpreter that would trust it.
@@ -75,7 +75,7 @@ _INPUT_DESCRIPTIONS = {
 
 
 def write_file(tree: Any, graph: Graph) -> bytes:
-    """The file of a `ModelT`, with names for its inputs and outputs, metadata and associated files."""
+    """Return the file of a `ModelT`, with names for its inputs and outputs, metadata and associated files."""
     add_metadata(tree, graph)
     flatbuffer = pack(tree)
     files = {SIGNATURE_FILE: json.dumps(graph.signature.to_json(), ensure_ascii=False)}
@@ -85,9 +85,9 @@ def write_file(tree: Any, graph: Graph) -> bytes:
 
 
 def read_signature(content: bytes, where: str) -> Signature:
-    """The signature of a file that `write_file` made; raises ArtifactError for any other content."""
+    """Return the signature of a file that `write_file` made; raises ArtifactError for any other content."""
     if content[4:8] != MODEL_IDENTIFIER:
-        raise ArtifactError(f"{where} is no TensorFlow Lite model")
+        raise ArtifactError(f"{where} is not a TensorFlow Lite model")
     try:
         members = read_members(content, where, [SIGNATURE_FILE])
         checked = _is_intact(content)
@@ -103,7 +103,7 @@ def read_signature(content: bytes, where: str) -> Signature:
     try:
         return Signature.from_json(json.loads(members[SIGNATURE_FILE]))
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{where}: {SIGNATURE_FILE} is no JSON ({error})") from error
+        raise ArtifactError(f"{where}: {SIGNATURE_FILE} is not JSON ({error})") from error
 
 
 class _Behind(io.BytesIO):
@@ -121,7 +121,7 @@ class _Behind(io.BytesIO):
 
 
 def _pack_archive(flatbuffer: Buffer, files: Mapping[str, str]) -> bytes:
-    """The archive whose offsets count from the flatbuffer's start, as those of a ZIP with a prefix do."""
+    """Return the archive with offsets from the flatbuffer's start, like a ZIP file with a prefix."""
     stream = _Behind(len(flatbuffer))
     with zipfile.ZipFile(stream, "w") as archive:
         for name, text in files.items():
@@ -152,7 +152,7 @@ def add_metadata(tree: Any, graph: Graph) -> None:
 
 
 def _signature_def(schema: Any, graph: Graph, main: Any) -> Any:
-    """The default signature: the graph's input and output names for the main subgraph's tensors.
+    """Return the default signature: the graph's input and output names for the main subgraph's tensors.
 
     The output tensors themselves get those names too.
     """
@@ -177,7 +177,7 @@ def _tensor_maps(schema: Any, names: Sequence[str], tensors: Sequence[int]) -> l
 
 
 def describe_inputs(graph: Graph) -> list[TensorMetadata]:
-    """What the metadata says about the inputs."""
+    """Return the metadata of the inputs."""
     return [
         TensorMetadata(name=node.name, description=_INPUT_DESCRIPTIONS.get(node.name, str(node.types[0])))
         for node in graph.inputs
@@ -185,7 +185,7 @@ def describe_inputs(graph: Graph) -> list[TensorMetadata]:
 
 
 def describe_outputs(graph: Graph) -> list[TensorMetadata]:
-    """The outputs' names and types; the labels belong to the probabilities, or to a detector's classes."""
+    """Return the metadata of the outputs; labels belong to the probabilities or a detector's classes."""
     detector = graph.signature.kind is ModelKind.DETECTOR
     labels = AssociatedFile(
         name=LABELS_FILE, description="The classes.", kind=VALUE_LABELS if detector else AXIS_LABELS
@@ -198,7 +198,7 @@ def describe_outputs(graph: Graph) -> list[TensorMetadata]:
 
 
 def build_model_metadata(graph: Graph) -> bytes:
-    """The `ModelMetadata` flatbuffer. The numbers of fields are those of TFLite's metadata schema."""
+    """Return the `ModelMetadata` flatbuffer. The numbers of fields are those of TFLite's metadata schema."""
     builder = import_flatbuffers().Builder(1024)
 
     def text(value: str) -> int:
@@ -246,5 +246,5 @@ def build_model_metadata(graph: Graph) -> bytes:
 
 
 def _one_line(label: str) -> str:
-    """A class as a line of the label file."""
+    """Return a class as a line of the label file."""
     return " ".join(label.splitlines())

@@ -1,4 +1,4 @@
-"""Opens .tflite files, which may be anybody's: see `verify`."""
+"""Opens .tflite files, which are untrusted: see `verify`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sensenet.signature import Signature
 
 
 def open_model(path: Path, *, threads: int | None = None) -> Executable:
-    """Run a saved file, without TensorFlow where LiteRT is installed; `threads` is how many a call may use.
+    """Run a saved file, without TensorFlow if LiteRT is installed; `threads` is how many a call may use.
 
     Raises ArtifactError for a file that is damaged, that sensenet did not write, or that is not safe to run
     (see `verify`); LimitError for one that would take too much memory.

@@ -25,7 +25,7 @@ class Operator:
     """`kind` is its name in the schema, `options` are the fields of its options table.
 
     Options that are enumerations in the schema have the names of those. `regions` are the condition and the
-    body of a loop. It gives the results of the node that it is made from.
+    body of a loop. Its outputs are the results of its node.
     """
 
     kind: str

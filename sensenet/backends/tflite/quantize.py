@@ -1,4 +1,4 @@
-"""Storing a recorded model's layers in fewer bits.
+"""Stores a model's layers in fewer bits.
 
 - float16: kernels as float16, computed with in float32;
 - dynamic: kernels as int8, one scale for each channel; what they are multiplied with is rounded to 8 bits
@@ -31,7 +31,7 @@ LARGEST_INT8 = 127
 
 
 def store_float16(tree: Any) -> Any:
-    """The model with the kernels of layers as float16, where all of a kernel's weights are in its range."""
+    """Return the model with kernels of layers as float16, if all weights of a kernel are in its range."""
     schema = import_schema()
     main = tree.subgraphs[0]
     code = schema.OperatorCodeT()
@@ -59,7 +59,7 @@ def store_float16(tree: Any) -> Any:
 
 
 def store_dynamic(tree: Any) -> Any:
-    """The model with the kernels of layers as int8."""
+    """Return the model with the kernels of layers as int8."""
     schema = import_schema()
     for layer in _large_layers(tree):
         others = tuple(axis for axis in range(layer.kernel.ndim) if axis != layer.axis)
@@ -77,9 +77,9 @@ def store_dynamic(tree: Any) -> Any:
 
 
 def store_int8(tree: Any, calibration: Sequence[Feed], names: Sequence[str]) -> Any:
-    """The model with int8 layers; `names` are the inputs of a feed in the model's order.
+    """Return the model with int8 layers; `names` are the inputs of a feed in the model's order.
 
-    Raises UnsupportedOpError where TensorFlow's quantizer refuses the model.
+    Raises UnsupportedOpError if TensorFlow's quantizer refuses the model.
     """
     import_tensorflow("quantizing for the target tflite")
     from tensorflow.lite.python.convert import mlir_quantize
@@ -101,7 +101,7 @@ def store_int8(tree: Any, calibration: Sequence[Feed], names: Sequence[str]) -> 
 
 
 def _name_ops(tree: Any) -> tuple[bytes, list[str]]:
-    """The model with a plain name for each op's result, and the names of those to leave in float32.
+    """Return the model with a plain name for each op's result, and the names of those to leave in float32.
 
     The quantizer knows an op by the name of its result, but not by one that is joined of several with ';'.
     """
@@ -117,9 +117,9 @@ def _name_ops(tree: Any) -> tuple[bytes, list[str]]:
 
 
 def _forget_ranges(model: bytes, excepted: set[str]) -> bytes:
-    """The calibrated model with the ranges of those tensors alone that an op not excepted reads or gives.
+    """Return the calibrated model with ranges only for tensors of ops to be quantized.
 
-    Where it knows a range, the quantizer rounds a tensor also before ops that it is told to leave.
+    Where it knows a range, the quantizer rounds a tensor also before ops that it has to leave.
     """
     tree = unpack(model)
     for graph in tree.subgraphs:
@@ -147,7 +147,7 @@ def _add_buffer(tree: Any, array: Array) -> int:
 
 
 def _without_unused(tree: Any) -> Any:
-    """The model without the content of buffers that nothing refers to any more."""
+    """Return the model without the content of buffers that nothing refers to any more."""
     used = {tensor.buffer for graph in tree.subgraphs for tensor in graph.tensors}
     used |= {entry.buffer for entry in tree.metadata or ()}
     for number, buffer in enumerate(tree.buffers):
@@ -166,5 +166,5 @@ CALIBRATED = "int8"
 
 
 def quantize(tree: Any, mode: str, calibration: Sequence[Feed], names: Sequence[str]) -> Any:
-    """The recorded model, as `ModelT`, stored as `mode` says; it may be the same object, changed."""
+    """Return the recorded model, as `ModelT`, stored as `mode` says; it may be the same object, changed."""
     return store_int8(tree, calibration, names) if mode == CALIBRATED else _STORE[mode](tree)

@@ -1,4 +1,4 @@
-"""Reading the flatbuffer of a stranger's .tflite file: every offset, length and text is checked before use.
+"""Reads the flatbuffer of an untrusted .tflite file: every offset, length and text is checked before use.
 
 The generated classes of the schema, and LiteRT itself, trust a file. This reader takes what the tables below
 list and nothing else: a field that they do not have is refused, so that nothing reaches an interpreter that
@@ -94,7 +94,7 @@ class _Reader:
         self._left = len(content) // 4
 
     def number(self, position: int, kind: str) -> Any:
-        """The number at an aligned position within the file."""
+        """Return the number at an aligned position within the file."""
         code = SCALARS[kind]
         size = struct.calcsize(f"<{code}")
         require(position % size == 0 and 0 <= position <= len(self._content) - size, "a number", position)
@@ -102,13 +102,13 @@ class _Reader:
         return value
 
     def follow(self, position: int) -> int:
-        """The position that the offset at a position leads to."""
+        """Return the position that the offset at a position leads to."""
         target: int = position + self.number(position, "u32")
         require(position < target <= len(self._content) - 4, "an offset", position)
         return target
 
     def table(self, position: int, name: str) -> Record:
-        """The table at a position."""
+        """Return the table at a position."""
         self._count(1)
         vtable = position - self.number(position, "i32")
         size, length = (self._number16(vtable + 2 * index) for index in range(2))
@@ -133,7 +133,7 @@ class _Reader:
         return record
 
     def _read(self, at: int | None, kind: str) -> Any:
-        """A text, vector or table, which a field at a position refers to."""
+        """Return a text, vector or table, which a field at a position refers to."""
         if kind == "text":
             return "" if at is None else self._text(self.follow(at))
         if kind == "[u8]":
@@ -162,7 +162,7 @@ class _Reader:
             raise ArtifactError(f"the text at byte {position} of the flatbuffer is not UTF-8") from None
 
     def _bytes(self, position: int, size: int = 1, ending: int = 0) -> memoryview:
-        """The content of a vector of elements of a size, and so many bytes behind it."""
+        """Return the content of a vector of elements of a size, and so many bytes behind it."""
         count = self.number(position, "u32")
         start = position + 4
         end = start + count * size + ending
@@ -175,7 +175,7 @@ class _Reader:
         return int(value)
 
     def _count(self, number: int) -> None:
-        """Tables may share what they refer to, so that a small file could have any number of them."""
+        """Count a table: tables may share content, so a small file could imply any number of them."""
         self._left -= number
         require(self._left >= 0, "more tables than fit into it", 0)
 

@@ -1,4 +1,4 @@
-"""The shapes of operators' results, and what operators must be so that no kernel reads or writes elsewhere.
+"""Infers the shapes of operators' results, and checks what LiteRT's kernels trust.
 
 A rule takes an operator's inputs and options, and returns the shapes of its outputs; it raises ValueError if
 LiteRT's kernel would trust something that is wrong. Sizes that only a call knows count as 1, as they do in
@@ -50,7 +50,7 @@ def require(condition: Any, what: str) -> None:
 
 
 def content(x: Known, what: str) -> list[int]:
-    """The numbers of an operand that must be known."""
+    """Return the numbers of an operand that must be known."""
     if x.value is None:
         raise ValueError(f"{what} is not constant")
     require(len(x.shape) <= 1, f"the shape of {what}")
@@ -58,7 +58,7 @@ def content(x: Known, what: str) -> list[int]:
 
 
 def axis_of(number: int, rank: int) -> int:
-    """An axis counted from the first one."""
+    """Return an axis counted from the first one."""
     require(-rank <= number < rank, f"the axis {number} of {rank}")
     return number % rank
 

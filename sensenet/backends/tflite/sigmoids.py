@@ -1,4 +1,4 @@
-"""Which sigmoids LiteRT may be asked for at numbers for which it answers NaN."""
+"""Finds sigmoids whose inputs may be so large that LiteRT returns NaN."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BOUNDED = (
 
 
 def is_safe_sigmoid(node: Node) -> bool:
-    """Whether a node is not a sigmoid of numbers that weights above 2⁶⁴ may have made too large."""
+    """Return whether a node is not a sigmoid of numbers that weights above 2⁶⁴ may have made too large."""
     if not isinstance(node.op, Activation) or node.op.function is not ActivationFunction.SIGMOID:
         return True
     open_values, seen = list(node.inputs), set[Value]()
@@ -57,7 +57,7 @@ def _is_huge(value: Value) -> bool:
 
 
 def _has_extremes(tensor: Tensor) -> bool:
-    """Whether a number may make others huge: as a factor, or as a divisor, which has no zeros."""
+    """Return whether a number may make others huge: as a factor, or as a divisor, which has no zeros."""
     if tensor.type.dtype is not DType.FLOAT32 or not tensor.array.size:
         return False
     return tensor.largest > LARGEST or bool(tensor.largest < SMALLEST and np.min(np.abs(tensor.array)) > 0)

@@ -1,4 +1,4 @@
-"""What is computed with the sizes of tensors, so that shapes that follow from them are known too."""
+"""Evaluates operators on sizes of tensors, so that shapes computed from them are known."""
 
 from __future__ import annotations
 

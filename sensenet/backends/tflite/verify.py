@@ -1,4 +1,4 @@
-"""Checking a stranger's .tflite file before an interpreter sees it: LiteRT trusts what it is given.
+"""Checks an untrusted .tflite file before an interpreter reads it, since LiteRT does not.
 
 A file that passes has only operators of `kinds.KINDS`, which run in order and read what is there; tensors
 whose content has the size of their shape; loops that end (see `loops`); and takes no more memory than
@@ -55,7 +55,7 @@ NAMES = {kind.number: name for name, kind in KINDS.items()} | {WHILE: "WHILE"}
 
 @frozen(kw_only=True)
 class Interface:
-    """What a file takes and gives, by the names of its signature, or else of its tensors, in its order."""
+    """The inputs and outputs of a file, in order, by the names of its signature or of its tensors."""
 
     inputs: Mapping[str, TensorType]
     outputs: Mapping[str, TensorType]
@@ -73,7 +73,7 @@ class _File:
 
 
 def verify(content: bytes | memoryview, where: str) -> Interface:
-    """Return what a file takes and gives; raises ArtifactError, or LimitError, for one that is not safe.
+    """Return the interface of a file; raise ArtifactError or LimitError if it is not safe.
 
     `content` begins with the flatbuffer; what follows it is not looked at.
     """
@@ -102,7 +102,7 @@ def _require(condition: Any, what: str) -> None:
 
 
 def _kind(code: Record) -> str:
-    """The name of an operator; raises ArtifactError for one that is not among KINDS."""
+    """Return the name of an operator; raises ArtifactError for one that is not among KINDS."""
     number = max(code["old_code"], code["code"])
     if number not in NAMES:
         raise ArtifactError(f"it has the operator {number}, which sensenet does not run")
@@ -110,7 +110,7 @@ def _kind(code: Record) -> str:
 
 
 def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> Subgraph:
-    """What is known of a subgraph, whose inputs are like those given, or as the file has them."""
+    """Return what is known of a subgraph with inputs like those given, or as in the file."""
     tensors = graph["tensors"]
     declared = [_declare(file.model, tensor) for tensor in tensors]
     inputs = [int(index) for index in graph["inputs"]]
@@ -134,7 +134,7 @@ def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> S
 
 
 def _declare(model: Record, tensor: Record) -> Known:
-    """The tensor as the file declares it, with its content if that is constant and of whole numbers."""
+    """Return the tensor as declared in the file, with its content if it is constant and integer."""
     _require(tensor["type"] in TYPES and tensor["buffer"] < len(model["buffers"]), "a tensor")
     kind, size = TYPES[tensor["type"]]
     shape = tuple(int(each) for each in tensor["shape"])
@@ -163,7 +163,7 @@ def _declare(model: Record, tensor: Record) -> Known:
 
 
 def _scales(kind: str, shape: Sizes, parameters: Record | None) -> tuple[float, ...]:
-    """The scales of an int8 tensor, or of a bias beside one; raises ArtifactError unless they are sound."""
+    """Return the scales of an int8 tensor or its bias; raise ArtifactError if they are invalid."""
     if parameters is None or not len(parameters["scale"]):
         _require(kind != "Q", "an int8 tensor without a scale")
         return ()
@@ -215,7 +215,7 @@ def _check_operator(
 
 
 def _read_options(kind: str, operator: Record) -> Record:
-    """The options of an operator, of the one table that it may have."""
+    """Return the options of an operator, of the one table that it may have."""
     name, given = options_of(kind), operator["options"]
     number = OPTION_NUMBERS.get(name, 0)
     _require(operator["options_type"] in (0, number), f"the kind of options of {kind}")
@@ -250,7 +250,7 @@ def _check_types(
 def _check_loop(
     file: _File, options: Record, read: Sequence[Known], given: Sequence[Known]
 ) -> Sequence[Sizes]:
-    """The shapes of a loop's results, which are those of what it reads."""
+    """Return the shapes of a loop's results, which are those of what it reads."""
     condition, body = (_check_region(file, options[name], read) for name in ("condition", "body"))
     _require([(each.type, math.prod(each.shape)) for each in condition.results] == [("B", 1)], "a condition")
     _require(len(read) == len(given) == len(body.results), "the results of a loop")
@@ -264,7 +264,7 @@ def _check_loop(
 
 
 def _check_region(file: _File, number: int, read: Sequence[Known]) -> Subgraph:
-    """A subgraph that a loop runs, which nothing else does; it has no loop itself."""
+    """Return a subgraph that a loop runs, which nothing else does; it has no loop itself."""
     fresh = 0 < number < len(file.model["subgraphs"]) and number not in file.used
     _require(fresh, "a subgraph of a loop")
     file.used.add(number)
@@ -276,7 +276,7 @@ def _check_region(file: _File, number: int, read: Sequence[Known]) -> Subgraph:
 
 
 def _agrees(shape: Sizes, tensor: Record) -> bool:
-    """Whether the file declares that shape; LiteRT's delegates rely on it."""
+    """Return whether the file declares that shape; LiteRT's delegates rely on it."""
     declared = tensor["signature"] if len(tensor["signature"]) else tensor["shape"]
     return len(shape) == len(declared) and all(
         each in (-1, size) for size, each in zip(shape, declared, strict=True)
@@ -284,7 +284,7 @@ def _agrees(shape: Sizes, tensor: Record) -> bool:
 
 
 def _interface(model: Record, main: Record) -> Interface:
-    """What the main subgraph takes and gives, and the signature that names it."""
+    """Return the inputs and outputs of the main subgraph, and the signature that names them."""
     keys = [each["key"] for each in model["signatures"]]
     _require(len(keys) <= 1 and all(each["subgraph"] == 0 for each in model["signatures"]), "the signatures")
     sides = []

@@ -26,7 +26,7 @@ LARGEST_DEPRECATED_CODE = 127
 
 @frozen(kw_only=True)
 class Usage:
-    """What an operator's version depends on: the types of its tensors by name, and its options.
+    """The inputs of an operator's version: the types of its tensors by name, and its options.
 
     `rank` is the largest of its inputs, `broadcasts` says whether the first two differ in shape,
     `per_channel` whether the second has a scale for each channel, and `rescaling` is the product of the
