@@ -70,7 +70,7 @@ def test_saved_graphs_are_models(in_directory):
 def test_an_existing_output_is_replaced_only_by_force(capsys, in_directory):
     (in_directory / "m.npz").write_bytes(b"mine")
     assert main(["m.json", "-t", "numpy"]) == 1
-    assert capsys.readouterr().err.startswith("sensenet: error: m.npz exists already")
+    assert capsys.readouterr().err.startswith("sensenet: error: m.npz already exists")
     assert (in_directory / "m.npz").read_bytes() == b"mine"
     assert main(["m.json", "-t", "numpy", "--force"]) == 0
     assert (in_directory / "m.npz").read_bytes() != b"mine"
@@ -263,7 +263,7 @@ def test_help_shows_examples(capsys):
     ("arguments", "message"),
     [
         (["nowhere.json"], "nowhere.json: no such file"),
-        (["m.json", "-t", "numpy", "-o", "no/m.npz"], "there is no directory no"),
+        (["m.json", "-t", "numpy", "-o", "no/m.npz"], "no such directory no"),
         (["m.json", "-t", "numpy", "--option", "fast=true"], "no option 'fast'"),
         (["m.json", "-t", "ir", "-o", "-"], "has 2 files"),
         (["bad.json", "-t", "numpy"], "bad.json"),

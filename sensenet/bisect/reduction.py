@@ -1,4 +1,4 @@
-"""Names of `sensenet.compiler.bisect.reduction`, at the path where they were before."""
+"""Names of `sensenet.compiler.bisect.reduction`, under their former path."""
 
 from __future__ import annotations
 

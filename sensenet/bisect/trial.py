@@ -1,4 +1,4 @@
-"""Names of `sensenet.compiler.bisect.trial`, at the path where they were before."""
+"""Names of `sensenet.compiler.bisect.trial`, under their former path."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The command line of `python -m sensenet.bisect`.
 
-What is found goes to standard output, what is told on the way to standard error.
+Results go to stdout, progress and diagnostics to stderr.
 """
 
 from __future__ import annotations
@@ -36,15 +36,13 @@ exit status: 0 where nothing differs, {EXIT_FOUND} where something does, 1 for i
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line and return the exit status."""
     parser = _make_parser()
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    description = (
-        "Find the pass after which a deepnet answers otherwise, and the smallest graph that shows it."
-    )
+    description = "Find the pass that changes a deepnet's answers, and the smallest graph that shows it."
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a .json or .json.gz document, or a saved .ir or .npz")
@@ -54,7 +52,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "--target",
         choices=TARGETS,
         metavar="TARGET",
-        help="compare what this target answers after each pass, not the interpreter",
+        help="compare the answers of this target after each pass, instead of the interpreter's",
     )
     add_pass_options(parser)
     add(
@@ -62,15 +60,15 @@ def _make_parser() -> argparse.ArgumentParser:
         "--output",
         metavar="PATH",
         default=DEFAULT_OUTPUT,
-        help="where to write the smallest graph, if there is one to find (default: %(default)s)",
+        help="the file for the smallest graph, if one is found (default: %(default)s)",
     )
-    add("-f", "--force", action="store_true", help="replace what stands at the output path")
+    add("-f", "--force", action="store_true", help="replace an existing file")
     return parser
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     passes = choose_passes(options, parser)
-    require_free(Path(options.output), options.force)  # now, not after all the work
+    require_free(Path(options.output), options.force)  # before all the work
     rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
     trial = Trial(target=options.target, rows=rows)
     if options.target is not None and get_target(options.target).level is not None:
@@ -86,15 +84,13 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     path = compile(smallest.graph, ir.TARGET.name, passes=()).save(options.output, force=options.force)
     lines = _tell_culprit(found)
     if found.passes and not smallest.passes:
-        lines.append(
-            f"the interpreter is right about the graph that it leaves: what is wrong is {options.target}"
-        )
+        lines.append(f"the interpreter's answers on that graph are right: the fault is in {options.target}")
     print("\n".join([*lines, *_tell_smallest(smallest, str(path), options)]))
     return EXIT_FOUND
 
 
 def _tell_culprit(culprit: Culprit) -> list[str]:
-    """What is wrong, and since when."""
+    """Return lines that describe the fault, and the stage and rewrite that cause it."""
     kind = "after the pass" if culprit.passes else "in"
     lines = [f"{kind} {culprit.stage}: {culprit.outcome.message}"]
     if culprit.rewrite is not None:
@@ -104,13 +100,13 @@ def _tell_culprit(culprit: Culprit) -> list[str]:
 
 
 def _tell_smallest(smallest: Smallest, path: str, options: argparse.Namespace) -> list[str]:
-    """The smallest graph, and how to see it again."""
+    """Return lines on the smallest graph, with the commands that show it again."""
     passes = f"--passes {','.join(each.name for each in smallest.passes)}" if smallest.passes else "-O0"
     target = f" -t {options.target}" if options.target else ""
     rows = f" --rows {options.rows}" if smallest.trial.rows else ""
-    lines = [f"{path}: {len(smallest.graph.nodes)} nodes that show it ({smallest.message})"]
+    lines = [f"{path}: {len(smallest.graph.nodes)} nodes that show the fault ({smallest.message})"]
     if smallest.rewrite is not None:
-        lines.append(f"there it is the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}")
+        lines.append(f"caused there by the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}")
     return [
         *lines,
         f"to find it again: {PROGRAM} {path} {passes}{target}{rows}",

@@ -1,4 +1,4 @@
-"""What the commands of the project have in common: exit codes, errors in one line, progress on a terminal."""
+"""Shared parts of the commands: exit codes, one-line errors, progress on terminals."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sensenet.settings import setting_argument
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 STANDARD = "-"
-"""As a file name: standard input or output."""
+"""The file name that means stdin or stdout."""
 
 
 def make_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with what all commands of models have: help that ends with examples, and `--setting`."""
+    """Return a parser with the parts of all commands for models: `--setting`, and help with examples."""
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
@@ -43,7 +43,7 @@ def make_parser(program: str, description: str, examples: str) -> argparse.Argum
 
 
 def add_memory_limit(parser: argparse.ArgumentParser) -> None:
-    """Add the option that sets the bound of `sensenet.limits`, for this process and its children."""
+    """Add the option that sets the limit of `sensenet.limits`, for this process and its children."""
     parser.add_argument(
         "--memory-limit",
         action=_SetMemoryLimit,
@@ -65,11 +65,11 @@ class _SetMemoryLimit(argparse.Action):
 
 
 def run(action: Callable[[], int | None]) -> int:
-    """Do what a command does, reading its arguments included; returns the exit status.
+    """Run a command, including the parsing of its arguments, and return the exit status.
 
-    A SensenetError becomes one line on stderr and the status 1; so does a full disk, or a lack of memory.
-    Ctrl-C becomes 130; a reader of stdout that has had enough ends the command without a word. `action` may
-    return another status than 0. Results on stdout are in UTF-8, whatever the locale.
+    A SensenetError, a full disk or a lack of memory becomes one line on stderr and the status 1, and Ctrl-C
+    the status 130; a closed stdout ends the command silently. `action` may return a status other than 0.
+    Results on stdout are in UTF-8, whatever the locale.
     """
     _prepare_streams()
     try:
@@ -87,9 +87,9 @@ def run(action: Callable[[], int | None]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Open standard streams that are closed, so that no other file gets their number; write UTF-8.
+    """Open closed standard streams, so that no other file gets their number, and set them to UTF-8.
 
-    One that was closed can't be read or written, but for stderr, where nobody reads.
+    A closed stream cannot be read or written, except stderr, whose text is discarded.
     """
     for number, name, flags, mode in (
         (0, "stdin", os.O_WRONLY, "r"),
@@ -99,7 +99,7 @@ def _prepare_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, flags)  # takes the lowest number that is free
+            os.open(os.devnull, flags)  # takes the lowest free number
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -107,14 +107,14 @@ def _prepare_streams() -> None:
 
 
 def _as_our_error(error: Exception) -> SensenetError:
-    """Return what to say of an error that ends a command."""
+    """Return the error to report for an error that ends a command."""
     match error:
         case SensenetError():
             return error
         case UnicodeEncodeError():
             return ArtifactError(f"a name has the character {error.object[error.start]!a}, which UTF-8 lacks")
         case MemoryError():
-            return LimitError("there is not enough memory")
+            return LimitError("not enough memory")
         case RecursionError():
             return LimitError("lists or objects are nested too deep")
         case OSError(filename=None):
@@ -126,7 +126,7 @@ def _as_our_error(error: Exception) -> SensenetError:
 
 
 def read_stdin() -> bytes:
-    """Return all of stdin; raises InputError if it cannot be read."""
+    """Return all of stdin; raise InputError if it cannot be read."""
     try:
         return sys.stdin.buffer.read()
     except OSError as error:
@@ -134,23 +134,23 @@ def read_stdin() -> bytes:
 
 
 def _abandon(stream: TextIO) -> None:
-    """Let what is not written yet go nowhere; Python would complain at exit."""
+    """Discard unwritten output, so that Python does not report it at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_error(error: SensenetError) -> None:
-    """Write what is wrong, in one line on stderr."""
+    """Write an error in one line to stderr."""
     _print(f"sensenet: error: {error}")
 
 
 def print_note(text: str) -> None:
-    """Write a remark that is not an error, in one line on stderr."""
+    """Write a note in one line to stderr."""
     _print(f"sensenet: note: {text}")
 
 
 def _print(text: str) -> None:
-    """Write one line on stderr, without characters that change a terminal; nothing if that is impossible."""
+    """Write one line to stderr, without control characters; nothing if stderr cannot be written."""
     line = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in " ".join(text.split())
@@ -163,7 +163,7 @@ def _print(text: str) -> None:
 
 @contextlib.contextmanager
 def status_line(stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """A function that shows what is being done, on a terminal only; the line is wiped at the end."""
+    """Yield a function that shows the current step on terminals only; the line is erased at the end."""
     stream = stream or sys.stderr
     if not stream.isatty():
         yield lambda _: None

@@ -1,6 +1,6 @@
 """The command line of `python -m sensenet.compile`.
 
-Standard output is for results only; what is told on the way goes to standard error.
+Results go to stdout, progress and diagnostics to stderr.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DOCUMENT_SUFFIXES = (".gz", ".json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line and return the exit status."""
     parser = make_parser()
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
@@ -78,7 +78,7 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _levels_by_pass() -> dict[str, str]:
-    """The passes, and at which levels each runs."""
+    """Return the levels at which each pass runs, by pass."""
     table = {
         name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
         for name, current in ALL_PASSES.items()
@@ -91,10 +91,10 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
     outputs = _choose_outputs(options, parser)
     passes = _choose_passes(options, parser)
     if options.rows and not options.verify:
-        parser.error("--rows is for --verify")
+        parser.error("--rows needs --verify")
     for output in outputs.values():
         if output not in (None, STANDARD):
-            require_free(Path(output), options.force)  # now, not after all the work
+            require_free(Path(output), options.force)  # before all the work
     rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
     with command_line.status_line() as show, contextlib.ExitStack() as stack:
@@ -131,7 +131,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
 
 
 def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
-    """The names of the passes to run; those of the stages to print are checked as well."""
+    """Return the names of the passes to run; check the names of the stages to print as well."""
     names = [each.name for each in choose_passes(options, parser)]
     try:
         require_names(options.printed_stages, [IMPORTED, *names, *LOWERING])
@@ -142,18 +142,18 @@ def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser)
 
 
 def _print_after(stages: Collection[str], show: Callable[[str], None]) -> Observer:
-    """An observer that prints the graphs of these stages, each under a comment that names it."""
+    """Return an observer that prints the graphs of these stages, each under a comment that names it."""
 
     def observe(stage: str, graph: Graph) -> None:
         if stage in stages:
-            show("")  # the line that a terminal shows is wiped
+            show("")  # erases the status line
             print(f"// after {stage}\n{print_graph(graph)}", flush=True)
 
     return observe
 
 
 def _explain_after(names: Collection[str], show: Callable[[str], None]) -> Observer:
-    """An observer that prints, after each of these passes, what its rules declined, a line each."""
+    """Return an observer that prints, after each of these passes, each node that its rules declined."""
 
     def observe(stage: str, graph: Graph) -> None:
         if stage in names:
@@ -168,11 +168,11 @@ def _explain_after(names: Collection[str], show: Callable[[str], None]) -> Obser
 
 
 def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, str | None]:
-    """Where each target goes: a path, standard output, or nowhere with --print-ir."""
+    """Return the output of each target: a path, stdout, or none with --print-ir."""
     targets = list(dict.fromkeys(options.targets or [_default_target(options)]))
     if len(targets) > 1:
         if options.form:
-            parser.error("--emit draws one graph: give one target")
+            parser.error("--emit draws one graph: give only one target")
         if STANDARD in (options.output, options.model) or _prints(options):
             parser.error("several targets are files in a directory: give MODEL's path, and a directory as -o")
         directory = Path(options.output or ".")
@@ -185,17 +185,17 @@ def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser
     if output == STANDARD and sys.stdout.isatty():
         parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
     if output == STANDARD and _prints(options):
-        parser.error("a graph that is printed and -o - both want standard output")
+        parser.error("a printed graph and -o - both go to stdout: give -o PATH")
     return {target: output}
 
 
 def _prints(options: argparse.Namespace) -> bool:
-    """Whether graphs or explanations go to stdout, and a file is only written with -o."""
+    """Return whether graphs or explanations go to stdout, and a file is only written with -o."""
     return bool(options.print_ir or options.printed_stages or options.explained_passes)
 
 
 def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:
-    """What the command line asks to be told; all but the graph on standard error."""
+    """Print what the options ask for: the graph to stdout, the rest to stderr."""
     if options.print_ir:
         print(print_graph(artifact.graph), end="")
     if options.time_passes:
@@ -218,7 +218,7 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
 
 
 def _default_target(options: argparse.Namespace) -> str:
-    """What the suffix of -o says; a drawing without a target is of the graph of the level."""
+    """Return the target of the suffix of -o; a drawing without a target shows the graph of the level."""
     if options.form:
         return ir.TARGET.name
     output = options.output or ""
@@ -251,7 +251,7 @@ def _observe_all(observers: Sequence[Observer]) -> Observer:
 
 
 def _write(artifact: Artifact, output: str | None, force: bool) -> str | None:
-    """Write the artifact; where it stands, unless that is standard output."""
+    """Write the artifact and return its path, unless it went to stdout."""
     if output == STANDARD:
         sys.stdout.buffer.write(bytes(artifact))
         return None

@@ -35,7 +35,7 @@ exit status: 0, 1 for input that cannot be compiled, 2 for a wrong command line.
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """Return the parser of the command line."""
     parser = command_line.make_parser(PROGRAM, "Compile a BigML deepnet for another runtime.", EXAMPLES)
     add = parser.add_argument
     add(
@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         choices=TARGETS,
         metavar="TARGET",
-        help="what to compile for; repeatable, then -o is a directory "
+        help="the target to compile for; repeatable, then -o is a directory "
         f"(see --list-targets; default: by the suffix of -o, else {DEFAULT_TARGET})",
     )
     add(
@@ -70,38 +70,36 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="an option of the target; repeatable",
     )
-    add("--weights", metavar="PATH", help="an h5 file with the weights of MODEL, in place of its own")
+    add("--weights", metavar="PATH", help="an h5 file with weights for MODEL, instead of its own")
     add(
         "--strip-weights",
         action="store_true",
-        help="write MODEL's document without its weights, and compile nothing",
+        help="write MODEL's document without its weights, without compiling",
     )
     add(
         "--verify",
         action="store_true",
-        help="run what was made in a fresh process; write it if it answers as the interpreter does",
+        help="run the result in a new process, and write it only if its answers equal the interpreter's",
     )
     add(
         "--rows",
         metavar="CSV",
-        help="rows, under a header of field names, that --verify uses besides its own",
+        help="rows for --verify besides its own, with a header of field names",
     )
     add(
         "--calibration",
         metavar="PATH",
-        help="rows as of --rows, or a folder of images, that quantize=int8 chooses its scales from",
+        help="rows like --rows, or a folder of images, from which quantize=int8 chooses its scales",
     )
-    add("-f", "--force", action="store_true", help="replace what stands at the output path")
-    add(
-        "--print-ir", action="store_true", help="print the graph that the target is made from; writes -o only"
-    )
+    add("-f", "--force", action="store_true", help="replace an existing output")
+    add("--print-ir", action="store_true", help="print the target's graph; writes a file only with -o")
     add(
         "--print-after",
         dest="printed_stages",
         action="append",
         default=[],
         metavar="STAGE",
-        help="print the graph after this pass, or `imported`; repeatable; writes -o only",
+        help="print the graph after this pass, or `imported`; repeatable; writes a file only with -o",
     )
     add(
         "--explain",
@@ -109,35 +107,31 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="print what this pass recognized and left as it is, and why; repeatable; writes -o only",
+        help="print which nodes this pass declined, and why; repeatable; writes a file only with -o",
     )
-    add(
-        "--dump-ir", metavar="DIR", type=Path, help="write the graph after every stage there, and the weights"
-    )
+    add("--dump-ir", metavar="DIR", type=Path, help="write the graph after each stage to DIR, with weights")
     add(
         "--emit",
         dest="form",
         choices=FORMS,
         metavar="FORM",
-        help="draw the graph, as svg, dot or html, in place of making what the target makes of it; "
-        "without -t, the graph of the level",
+        help="draw the graph as svg, dot or html, instead of writing the target's file; "
+        "without -t, the graph of the level is drawn",
     )
     add("--time-passes", action="store_true", help="tell how long each stage took")
     add("--list-targets", action="store_true", help="list the targets and exit; with -v, their options too")
     add("-v", "--verbose", action="store_true", help="list more")
-    add(
-        "--list-passes", action="store_true", help="list the passes and the levels that they run at, and exit"
-    )
+    add("--list-passes", action="store_true", help="list the passes and their levels, and exit")
     return parser
 
 
 def _option(text: str) -> tuple[str, Any]:
-    """Name and value of `name=value`; the value is JSON where it can be, else text."""
+    """Return name and value of `name=value`; the value is JSON if possible, else text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"an option is written name=value; found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected an option as name=value, found {text!r}")
     if name in inspect.signature(compile).parameters:
-        raise argparse.ArgumentTypeError(f"{name!r} is no option of a target")
+        raise argparse.ArgumentTypeError(f"{name!r} is not an option of a target")
     try:
         return name, json.loads(value)
     except ValueError:

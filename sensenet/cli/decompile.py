@@ -22,7 +22,7 @@ exit status: 0, 1 for input that cannot be decompiled, 2 for a wrong command lin
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line and return the exit status."""
     return command_line.run(lambda: _decompile(_make_parser().parse_args(arguments)))
 
 
@@ -47,9 +47,9 @@ def _make_parser() -> argparse.ArgumentParser:
         "--output",
         metavar="PATH",
         default=STANDARD,
-        help="the file to write; compressed where it ends in .gz (default: standard output)",
+        help="the file to write; compressed if it ends in .gz (default: stdout)",
     )
-    add("-f", "--force", action="store_true", help="replace what stands there")
+    add("-f", "--force", action="store_true", help="replace an existing file")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Documents that commands write: to a file, compressed where its name says so, or to standard output."""
+"""Writes documents of commands to a file, compressed if its name ends in .gz, or to stdout."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sensenet.frontend.strip import encode_document
 
 
 def require_writable(output: str, force: bool) -> None:
-    """Raise ArtifactError where something stands at the path, now and not after all the work."""
+    """Raise ArtifactError if the path exists, before all the work."""
     if output != STANDARD:
         require_free(Path(output), force)
 
 
 def write_document(document: Mapping[str, Any], output: str, force: bool) -> int:
-    """Write a document; the number of bytes. Raises ArtifactError where it cannot be written."""
+    """Write a document and return its number of bytes; raise ArtifactError if it cannot be written."""
     content = encode_document(document)
     if output == STANDARD:
         sys.stdout.buffer.write(content)

@@ -1,4 +1,4 @@
-"""Drawings in place of what a target makes."""
+"""Draws graphs instead of writing a target's files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sensenet.drawing import draw
 
 
 def draw_instead(artifacts: Iterable[Artifact], form: str | None) -> Iterator[Artifact]:
-    """The artifacts, each with a drawing of its graph in place of its files; as they are without a form."""
+    """Yield the artifacts with a drawing of their graph instead of their files, if a form is given."""
     for artifact in artifacts:
         yield artifact if form is None else _as_drawing(artifact, form)
 

@@ -1,4 +1,4 @@
-"""The options that choose passes, and what they choose."""
+"""The options that choose passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sensenet.passes.infrastructure.selection import select_passes
 
 
 def add_pass_options(parser: argparse.ArgumentParser) -> None:
-    """The options -O, --passes, --disable-pass and --stop-after."""
+    """Add the options -O, --passes, --disable-pass and --stop-after."""
     add = parser.add_argument
     add(
         "-O",
@@ -22,7 +22,7 @@ def add_pass_options(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_LEVEL,
         help="0: as trained, 1: exactly the same answers, 2: the same up to rounding (default: %(default)s)",
     )
-    add("--passes", metavar="NAMES", help="run these passes, separated by commas, in place of those of -O")
+    add("--passes", metavar="NAMES", help="run these comma-separated passes instead of those of -O")
     add(
         "--disable-pass",
         dest="disabled_passes",
@@ -31,11 +31,11 @@ def add_pass_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="leave out a pass; repeatable",
     )
-    add("--stop-after", metavar="NAME", help="leave out all passes after this one, but for the target's own")
+    add("--stop-after", metavar="NAME", help="leave out all passes after this one, except the target's own")
 
 
 def choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[Pass, ...]:
-    """The passes that the options choose; ends the command for a name that no pass has."""
+    """Return the passes that the options choose; exit with an error for an unknown name."""
     only = None if options.passes is None else [name for name in options.passes.split(",") if name]
     try:
         return select_passes(options.level, only, options.disabled_passes, options.stop_after)

@@ -1,6 +1,6 @@
 """The command line of `python -m sensenet.predict`: rows of a CSV file, or images.
 
-Standard output is for results only; what is told on the way goes to standard error.
+Results go to stdout, progress and diagnostics to stderr.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ exit status: 0, 1 for input that cannot be predicted, 2 for a wrong command line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line and return the exit status."""
     parser = _make_parser()
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    description = "Predict with a BigML deepnet, or with what it was compiled to."
+    description = "Predict with a BigML deepnet, or a model compiled from one."
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
@@ -58,24 +58,24 @@ def _make_parser() -> argparse.ArgumentParser:
         "--output",
         metavar="PATH",
         default=STANDARD,
-        help="the file to write (default: standard output)",
+        help="the file to write (default: stdout)",
     )
     add(
         "--engine",
         choices=ENGINES,
         metavar="TARGET",
-        help="the target whose runtime answers (default: an artifact's own; of a document, what suits it)",
+        help="the target whose runtime predicts (default: an artifact's own; for a document, the fastest)",
     )
-    add("-f", "--force", action="store_true", help="replace what stands at the output path")
+    add("-f", "--force", action="store_true", help="replace an existing output")
     images = parser.add_argument_group("images")
     images.add_argument(
         "--draw",
         metavar="PATH",
         type=Path,
-        help="draw what a detector found: an image, or a directory for several",
+        help="draw a detector's objects: an image, or a directory for several",
     )
     rows = parser.add_argument_group("rows")
-    rows.add_argument("--no-header", action="store_true", help="the first line is a row already")
+    rows.add_argument("--no-header", action="store_true", help="the first line is a row, not a header")
     rows.add_argument(
         "--delimiter", default=",", metavar="CHARACTER", help="between cells (default: a comma)"
     )
@@ -84,7 +84,7 @@ def _make_parser() -> argparse.ArgumentParser:
         type=_positive,
         default=BATCH_ROWS,
         metavar="ROWS",
-        help="rows that are held in memory together (default: %(default)s)",
+        help="rows in memory at a time (default: %(default)s)",
     )
     return parser
 
@@ -101,17 +101,17 @@ def _positive(text: str) -> int:
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if len(options.delimiter) != 1 or options.delimiter in NO_DELIMITERS:
-        parser.error(f"the delimiter is one character, no quote or line end; found {options.delimiter!r}")
+        parser.error(f"the delimiter is one character, not a quote or line end; found {options.delimiter!r}")
     if options.output != STANDARD:
-        require_free(Path(options.output), options.force)  # now, not after all the work
+        require_free(Path(options.output), options.force)  # before all the work
     model = create_model(options.model, dict(options.settings), options.engine)
     if _reads_images_alone(model):
         if options.draw and not isinstance(model, ObjectDetector):
-            parser.error("--draw is for object detectors")
+            parser.error("--draw needs an object detector")
         with _open_output(options) as output:
             return predict_images(model, options.inputs, output, draw=options.draw, force=options.force)
     if options.draw:
-        parser.error("--draw is for images; this model reads rows")
+        parser.error("--draw needs images, but this model reads rows")
     if len(options.inputs) != 1:
         parser.error(f"this model reads rows: give one CSV file; found {len(options.inputs)} inputs")
     source = RowFile(options.inputs[0], delimiter=options.delimiter, header=not options.no_header)
@@ -127,7 +127,7 @@ def _reads_images_alone(model: Deepnet | ObjectDetector) -> bool:
 
 @contextlib.contextmanager
 def _open_output(options: argparse.Namespace) -> Iterator[TextIO]:
-    """Standard output, or a file that appears at its path only when everything is written."""
+    """Yield stdout, or a file that appears at its path only when it is complete."""
     if options.output == STANDARD:
         yield sys.stdout
         return

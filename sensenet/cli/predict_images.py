@@ -1,4 +1,4 @@
-"""Predicts images: a line of JSON for each, and what a detector found drawn on it."""
+"""Predicts images: writes a line of JSON for each, and draws the objects that a detector found."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ RGB = 3
 def predict_images(
     model: Deepnet | ObjectDetector, paths: Sequence[str], output: TextIO, *, draw: Path | None, force: bool
 ) -> int:
-    """Write a JSON object for each image; the exit code.
+    """Write a JSON object for each image, and return the exit code.
 
-    An image that cannot be read is told on standard error and passed over; then the exit code is 1. `draw`
-    is the path of an image to write, or of a directory where there are several. Raises ArtifactError for a
-    drawing that cannot be written.
+    An image that cannot be read is reported on stderr and skipped; the exit code is then 1. `draw` is the
+    path of an image to write, or of a directory for several. Raises ArtifactError for a drawing that cannot
+    be written.
     """
     drawings = _drawing_paths(paths, draw, force) if draw else {}
     code = 0
@@ -51,7 +51,7 @@ def predict_images(
 
 
 def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, Any]:
-    """The answer for one image as JSON: objects, features, a class with probabilities, or numbers."""
+    """Return the answer for one image as JSON: objects, features, a class with probabilities, or numbers."""
     if isinstance(answer, list):
         return {"objects": answer}
     if isinstance(answer, dict):  # a detector's boxes, unfiltered or padded
@@ -73,7 +73,7 @@ def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, A
 
 
 def as_json(value: Any) -> Any:
-    """The value with null for each number that JSON cannot write: NaN and infinities."""
+    """Return the value with None for each number that JSON cannot represent: NaN and infinities."""
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -85,15 +85,15 @@ def as_json(value: Any) -> Any:
 
 
 def _drawing_paths(paths: Sequence[str], draw: Path, force: bool) -> dict[str, Path]:
-    """Where the drawing of each image goes; raises ArtifactError where something stands there."""
+    """Return the path of each image's drawing; raise ArtifactError if one exists."""
     if len(paths) == 1 and not draw.is_dir():
         drawings = {paths[0]: draw}
     elif draw.is_dir():
         drawings = {path: draw / f"{Path(path).stem}.png" for path in paths}
     else:
-        raise ArtifactError(f"{draw} is no directory: the drawings of {len(paths)} images need one")
+        raise ArtifactError(f"{draw} is not a directory: the drawings of {len(paths)} images need one")
     if len(set(drawings.values())) < len(drawings):
-        raise ArtifactError(f"several images have one name: their drawings cannot all be in {draw}")
+        raise ArtifactError(f"several images have the same name: their drawings cannot all be in {draw}")
     for drawing in drawings.values():
         require_free(drawing, force)
         if Image.registered_extensions().get(drawing.suffix.lower()) not in Image.SAVE:
@@ -103,7 +103,7 @@ def _drawing_paths(paths: Sequence[str], draw: Path, force: bool) -> dict[str, P
 
 def _draw(model: Deepnet | ObjectDetector, path: str, objects: Any) -> Image.Image:
     if not isinstance(objects, list):
-        raise ArtifactError("only filtered, unpadded boxes are drawn: leave those two settings out")
+        raise ArtifactError("only filtered, unpadded boxes can be drawn: leave out the two settings")
     pixels = read_image(path, path, RGB, model.settings.image_path_prefix)
     return draw_boxes(Image.fromarray(pixels.astype("uint8")), objects)
 
@@ -112,7 +112,7 @@ def _save_drawing(image: Image.Image, path: Path, force: bool) -> None:
     content = io.BytesIO()
     try:
         image.save(content, format=Image.registered_extensions()[path.suffix.lower()])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # as the format has it
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # depending on the format
         raise ArtifactError(f"{path}: Pillow cannot write such an image ({error}); use .png") from error
     with new_binary_file(path, force) as stream:
         stream.write(content.getvalue())

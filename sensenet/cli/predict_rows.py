@@ -1,4 +1,4 @@
-"""Predicts the rows of a CSV file, batch by batch: the memory does not grow with the file."""
+"""Predicts the rows of a CSV file, batch by batch, in constant memory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from sensenet.signature import NumericColumn
 BATCH_ROWS = 4096
 
 MOST_BYTES = 1 << 28
-"""Of the cells of a batch: fewer rows than asked for are held together if these are long."""
+"""The most characters in the cells of a batch: long rows make smaller batches."""
 
 BYTES_PER_CELL = 64
-"""Of an empty cell."""
+"""The characters that an empty cell counts as."""
 
 
 def predict_rows(model: Deepnet | ObjectDetector, source: RowFile, output: TextIO, batch: int) -> None:
     """Write a CSV line of predictions for each row, under a header.
 
     With classes: the best class under the objective's name, then each class's probability under the class's
-    name; a number otherwise. If the probabilities are NaN, the best class is left empty. Raises InputError,
-    naming the line, for a header or a row that the model does not take.
+    name; a number otherwise. If the probabilities are NaN, the best class is empty. Raises InputError, naming
+    the line, for a header or a row that the model cannot read.
     """
     writer = csv.writer(output, delimiter=source.delimiter, lineterminator="\n")
     header_written = False
@@ -55,15 +55,15 @@ def _header(model: Deepnet | ObjectDetector, outputs: int) -> list[str]:
 
 
 def _check_names(model: Deepnet | ObjectDetector, names: Sequence[str]) -> None:
-    """Raise InputError for a name that no field has."""
+    """Raise InputError for an unknown field name."""
     row_layout(model.signature).find(names)
 
 
 def require_classes(model: Deepnet | ObjectDetector, outputs: int) -> None:
-    """Raise InputError if the model names its classes, and answers with more or fewer numbers."""
+    """Raise InputError if the number of outputs differs from that of the model's classes."""
     if model.classes and outputs != len(model.classes):
         raise InputError(
-            f"the model names {len(model.classes)} classes and answers with {outputs} numbers: "
+            f"the model has {len(model.classes)} classes but returns {outputs} numbers: "
             "call it in Python to get them"
         )
 
@@ -93,7 +93,7 @@ def _batches(rows: Iterator[tuple[int, Row]], size: int) -> Iterator[list[tuple[
 
 
 def _predict(model: Deepnet | ObjectDetector, rows: Sequence[tuple[int, Row]], source: RowFile) -> Any:
-    """The answers of a batch; an error names the line of the row, which the model does not know."""
+    """Return the answers of a batch; an error names the line of the row."""
     read = _row_reader(model)
     try:
         return model([read(row) for _, row in rows])
@@ -109,7 +109,7 @@ def _predict(model: Deepnet | ObjectDetector, rows: Sequence[tuple[int, Row]], s
 
 
 def _row_reader(model: Deepnet | ObjectDetector) -> Callable[[Row], Row]:
-    """Return the function that makes the text `nan` missing in a number's cell; by name, the model does."""
+    """Return the function that reads `nan` in numeric cells as missing; by name, the model does so."""
     numeric = [column.index for column in model.signature.columns if isinstance(column, NumericColumn)]
 
     def read(row: Row) -> Row:

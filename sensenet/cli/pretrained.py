@@ -1,6 +1,6 @@
 """`python -m sensenet.pretrained list | fetch NAME | path NAME`.
 
-Exit status: 0 when all is well, 1 when a file cannot be had or is not in the cache, 2 for wrong arguments.
+Exit status: 0 for success, 1 if a file cannot be downloaded or is not in the cache, 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="list the networks, and which files the cache has")
     for command, purpose in (
         ("fetch", "download a network's weights unless the cache has them, and print their path"),
-        ("path", "print where a network's weights are, or would be, without downloading"),
+        ("path", "print the path of a network's weights in the cache, without downloading"),
     ):
         subparser = commands.add_parser(command, help=purpose, description=purpose)
         subparser.add_argument("name", choices=NETWORKS, metavar="NAME", help=", ".join(NETWORKS))
@@ -70,7 +70,7 @@ def _show_path(file_name: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
+    """Run one command and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
         match options.command:
@@ -84,5 +84,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sensenet.pretrained: {fault}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("sensenet.pretrained: stopped; the next fetch goes on from here", file=sys.stderr)
+        print("sensenet.pretrained: stopped; the next fetch continues from here", file=sys.stderr)
         return 1

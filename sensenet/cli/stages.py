@@ -1,6 +1,6 @@
 """Writes the graph after each stage of a compilation: 00-imported.ir, 01-<pass>.ir, …, and weights.npz.
 
-Each of these texts can be compiled again, which makes a report of a fault reproducible.
+Each of these texts can be compiled again, which makes bug reports reproducible.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _STAGE_FILE = re.compile(rf"\d\d+-.*\.ir|{re.escape(SHARED_WEIGHTS_FILE)}")
 
 
 class StageWriter:
-    """Writes each stage as it is observed, and at `close` the weights of all of them, each once.
+    """Writes each stage when it is observed, and the weights of all stages, each once, at `close`.
 
-    Raises ArtifactError for a directory that has anything in it; with `force`, only for one that has anything
-    but the stages of another compilation, which are deleted. Also if a file cannot be written: those that
-    were are then deleted, and `close` writes nothing.
+    Raises ArtifactError for a directory that is not empty; with `force`, only for one that contains anything
+    but the stages of another compilation, which are deleted. Also if a file cannot be written: files already
+    written are then deleted, and `close` writes nothing.
     """
 
     def __init__(self, directory: Path, force: bool) -> None:
@@ -69,7 +69,7 @@ class StageWriter:
         self._written.append(path)
 
     def _take_back(self) -> None:
-        """Delete what was written and made, as far as nobody else has written there."""
+        """Delete the files and directories created, unless others have written there."""
         try:
             for path in self._written:
                 path.unlink(missing_ok=True)

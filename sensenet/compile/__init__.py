@@ -1,6 +1,6 @@
 """Compiles a deepnet for a target: `sensenet.compile(source, target)`, or `python -m sensenet.compile`.
 
-This module is callable: it stands for the function `sensenet.compiler.driver.compile`, which `help` explains.
+This module is callable: a call calls the function `sensenet.compiler.driver.compile`, which `help` explains.
 """
 
 from __future__ import annotations

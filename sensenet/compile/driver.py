@@ -1,4 +1,4 @@
-"""Names of `sensenet.compiler.driver`, at the path where they were before."""
+"""Names of `sensenet.compiler.driver`, under their former path."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Writes a trained network as a document again: `sensenet.decompile(trained, like=document)`, or
-`python -m sensenet.decompile`.
+"""Writes a trained network as a document: `sensenet.decompile(…)`, or `python -m sensenet.decompile`.
 
-This module is callable: it stands for the function `sensenet.compiler.decompile.decompile`, which `help`
+This module is callable: a call calls the function `sensenet.compiler.decompile.decompile`, which `help`
 explains.
 """
 

@@ -78,8 +78,10 @@ def test_a_planted_pass_is_found(planted, capsys, in_directory, arguments):
     lines = out.splitlines()
     assert re.fullmatch(r"after the pass drop-bias: answers differ by up to \d\S*", lines[0])
     assert re.fullmatch(r"since its rewrite \d+: the rule drop_bias at node \w+", lines[1])
-    assert re.fullmatch(r"smallest\.ir: 2 nodes that show it \(answers differ by up to \d\S*\)", lines[2])
-    assert re.fullmatch(r"there it is the rule drop_bias at node \w+", lines[3])
+    assert re.fullmatch(
+        r"smallest\.ir: 2 nodes that show the fault \(answers differ by up to \d\S*\)", lines[2]
+    )
+    assert re.fullmatch(r"caused there by the rule drop_bias at node \w+", lines[3])
     given = " -t numpy" if "numpy" in arguments else ""
     assert lines[4] == f"to find it again: python -m sensenet.bisect smallest.ir --passes drop-bias{given}"
     again, see = (shlex.split(line.partition("python -m sensenet.")[2])[1:] for line in lines[4:])
@@ -106,7 +108,7 @@ def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
     assert main(["m.json", "-t", "numpy"]) == 3
     out = capsys.readouterr().out
     assert out.startswith("after the pass remove-identities: answers differ by up to ")
-    assert "\nthe interpreter is right about the graph that it leaves: what is wrong is numpy\n" in out
+    assert "\nthe interpreter's answers on that graph are right: the fault is in numpy\n" in out
     assert "\nto find it again: python -m sensenet.bisect smallest.ir -O0 -t numpy\n" in out
     assert main(["smallest.ir", "-O0", "-t", "numpy", "-f"]) == 3
     assert capsys.readouterr().out.startswith("in numpy: answers differ by up to ")
@@ -134,7 +136,7 @@ def test_a_target_of_weights_alone_is_made_of_the_graph_as_imported(planted, cap
 def test_an_existing_output_is_replaced_only_by_force(planted, capsys, in_directory):
     (in_directory / "smallest.ir").write_text("mine")
     assert main(["m.json"]) == 1
-    assert "smallest.ir exists already" in capsys.readouterr().err
+    assert "smallest.ir already exists" in capsys.readouterr().err
     assert (in_directory / "smallest.ir").read_text() == "mine"
     assert main(["m.json", "-f"]) == 3
     assert (in_directory / "smallest.ir").read_text().startswith("sensenet graph")
@@ -146,7 +148,7 @@ def test_an_existing_output_is_replaced_only_by_force(planted, capsys, in_direct
         (["nowhere.json"], "nowhere.json: no such file"),
         (["m.json", "--rows", "no.csv"], "no.csv cannot be read"),
         (["m.json", "--rows", "m.json"], "m.json"),
-        (["m.json", "-o", "no/found.ir"], "there is no directory no"),
+        (["m.json", "-o", "no/found.ir"], "no such directory no"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, message):
