@@ -141,7 +141,7 @@ def test_the_report_tells_of_every_stage():
 
 @pytest.mark.parametrize("level", [3, -1, "2", 1.5, None])
 def test_an_unknown_level(level):
-    with pytest.raises(UnknownTargetError, match="there are: 0, 1, 2"):
+    with pytest.raises(UnknownTargetError, match="expected one of: 0, 1, 2"):
         sensenet.compile(DOCUMENT, "numpy", optimize=level)
 
 
@@ -163,7 +163,7 @@ def test_an_unknown_pass(target):
 
 
 def test_an_unknown_target():
-    with pytest.raises(UnknownTargetError, match=r"no target 'onnx'; there are: ir, numpy"):
+    with pytest.raises(UnknownTargetError, match=r"unknown target 'onnx'; expected one of: ir, numpy"):
         sensenet.compile(DOCUMENT, "onnx")
 
 

@@ -61,7 +61,7 @@ def test_printing_and_drawing(model, capsys):
 def test_nothing_is_replaced_unless_forced(model, capsys):
     Path("model.svg").write_text("mine")
     assert main([model, "--emit", "svg"]) == 1
-    assert "model.svg exists already" in capsys.readouterr().err
+    assert "model.svg already exists" in capsys.readouterr().err
     assert Path("model.svg").read_text() == "mine"
     assert main([model, "--emit", "svg", "-f"]) == 0
     assert Path("model.svg").read_text().startswith("<svg")

@@ -141,7 +141,7 @@ def test_images_are_left_as_they_are():
 def test_no_file_is_replaced(tmp_path):
     model = create_model(document(DENSE))
     model.save_as("numpy", tmp_path / "model.npz")
-    with pytest.raises(ArtifactError, match="exists already"):
+    with pytest.raises(ArtifactError, match="already exists"):
         model.save_as("numpy", tmp_path / "model.npz")
 
 

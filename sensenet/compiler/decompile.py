@@ -30,7 +30,7 @@ SAME = ("kind", "columns", "classes", "image")
 
 
 def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathLike[str]) -> dict[str, Any]:
-    """The document of a network with the weights that it was trained to: JSON → Keras → `fit` → JSON.
+    """Return the document of a network with the weights that it was trained to: JSON → Keras → `fit` → JSON.
 
     `trained` is the `tf.keras.Model` that `compile(like, "keras", optimize=0)` made, trained further since;
     its artifact; the path of the `.keras` file that it was saved in; or that of an h5 file of weights.
@@ -39,10 +39,10 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
     weights: each the shortest decimal that is the same float32. `like` is left as it is, and where it is a
     dict, what did not change is shared with it.
 
-    Raises ArtifactError, naming the layer, for a model that is not as the document makes it: optimized,
+    Raises ArtifactError, naming the layer, for a model that differs from that of the document: optimized,
     with layers more, fewer, renamed, of other shapes or functions; for a file that is damaged or of another
-    network; and for what is no model. Raises DocumentError for a document that means nothing, and for weights
-    that it has no place for; MissingPackageError where a package is missing. All are SensenetErrors.
+    network; and for anything but a model. Raises DocumentError for an invalid document, and for weights that
+    it has no place for; MissingPackageError if a package is missing. All are SensenetErrors.
     """
     root = read_source(as_document(like))
     document = find_network(root)
@@ -58,7 +58,7 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
 
 
 def _open(trained: Trained) -> tuple[Any, Path | None]:
-    """The Keras model, or the path of a file that holds weights alone."""
+    """Return the Keras model, or the path of a file that holds weights alone."""
     if isinstance(trained, Artifact):
         if trained.model is None:
             raise ArtifactError(
@@ -73,12 +73,12 @@ def _open(trained: Trained) -> tuple[Any, Path | None]:
     if target is not None and target.trainable:
         return open_saved(trained, target).model, None
     if not os.path.exists(trained):
-        raise ArtifactError(f"{os.fspath(trained)}: there is no such file")
+        raise ArtifactError(f"{os.fspath(trained)}: no such file")
     raise ArtifactError(f"{os.fspath(trained)} is neither a .keras file nor an h5 file of weights")
 
 
 def _require_same(signature: Signature, graph: Graph) -> None:
-    """Raise ArtifactError where the model is of another document."""
+    """Raise ArtifactError if the model is of another document."""
     for name in SAME:
         if getattr(signature, name) != getattr(graph.signature, name):
             raise ArtifactError(f"the Keras model was made of another document: its {name} differs")

@@ -39,10 +39,10 @@ class Imported:
 def import_document(
     source: Any, settings: Settings, weights: str | os.PathLike[str] | None = None
 ) -> Imported:
-    """The graph of a document, or of the pretrained network of that name.
+    """Return the graph of a document, or of the pretrained network of that name.
 
     It has the weights of an h5 file, if one is given; else those of the document and, with the setting
-    `load_pretrained_weights`, which a name turns on, the pretrained ones where the document has none.
+    `load_pretrained_weights`, which a name turns on, the pretrained ones if the document has none.
 
     Raises UnknownNetworkError for a word that is neither a file nor a network; DocumentError and
     SettingsError; DownloadError for weights that cannot be had; ArtifactError for a file of weights that is
@@ -63,7 +63,7 @@ def import_document(
 
 
 def as_document(source: Any) -> Any:
-    """The document, without weights, of the pretrained network that a source names; else the source itself.
+    """Return the document, without weights, of a named pretrained network; else the source itself.
 
     Raises UnknownNetworkError.
     """
@@ -72,10 +72,10 @@ def as_document(source: Any) -> Any:
 
 
 def find_name(source: Any) -> str | None:
-    """The name of a pretrained network, where a source is one; None for anything else, such as a path.
+    """Return the name of a pretrained network, if a source is one; None for anything else, such as a path.
 
     A file of that name goes first, a directory only if no network has its name. Raises UnknownNetworkError
-    for a word that is none of these.
+    for any other word.
     """
     if not isinstance(source, str) or not WORD.fullmatch(source) or os.path.isfile(source):
         return None

@@ -50,7 +50,7 @@ def compile(
     observe: Observer = lambda _stage, _graph: None,
     **options: Any,
 ) -> Artifact:
-    """A deepnet compiled for a target.
+    """Return a deepnet compiled for a target.
 
     `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a
     pretrained network, a graph, or the path of an artifact for the targets ir or numpy. `weights` is the path
@@ -64,16 +64,16 @@ def compile(
 
     With `verify`, the artifact's files are run in a fresh process on generated rows, and on `rows` as a model
     would take them, and compared with the interpreter on the graph as imported;
-    `artifact.report.verification` tells the outcome. `calibration` is rows too, or the path of a CSV file or
-    a folder of images: what the target tflite chooses the scales of `quantize="int8"` from; unless
-    verified, the artifact is run on them in this process, and the report tells the largest difference.
+    `artifact.report.verification` has the outcome. `calibration` is rows too, or the path of a CSV file or a
+    folder of images: what the target tflite chooses the scales of `quantize="int8"` from; unless verified,
+    the artifact is run on them in this process, and the report has the largest difference.
 
     Raises UnknownTargetError for a target, level or option that there is not, UnknownPassError for the name
     of a pass that there is not, SettingsError for a wrong setting, DocumentError for a document that means
     nothing, UnknownNetworkError for a name that there is not, DownloadError for pretrained weights that
     cannot be had, ArtifactError for a file that cannot be read or has the weights of another network,
-    VerificationError where verified answers differ, and MissingPackageError where the target needs a package
-    that is not installed. All of them are SensenetErrors.
+    VerificationError if verified answers differ, and MissingPackageError if the target needs a package that
+    is not installed. All of them are SensenetErrors.
     """
     with memory_errors_reported():
         request = Request(
@@ -156,8 +156,8 @@ def _require_unoptimized(source: Source, target: str) -> None:
     """Raise ArtifactError for a saved graph, which may be optimized: other weights than those trained."""
     if find_target(source):
         raise ArtifactError(
-            f"{source!s} is no document: the target {target} is made of the network as trained, and what is "
-            "saved may have been optimized; compile the document that it was made from"
+            f"{source!s} is not a document: the target {target} needs the network as trained, and a saved "
+            "artifact may be optimized; compile its document instead"
         )
 
 

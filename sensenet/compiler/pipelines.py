@@ -46,7 +46,7 @@ def choose_pipeline(target: Target[Any], level: int, names: Sequence[str] | None
     """
     if level not in PIPELINES:
         levels = ", ".join(map(str, PIPELINES))
-        raise UnknownTargetError(f"there is no optimization level {level!r}; there are: {levels}")
+        raise UnknownTargetError(f"unknown optimization level {level!r}; expected one of: {levels}")
     passes = select_passes(level, names)
     if target.level is not None:
         return Pipeline(target=target, level=target.level, passes=PIPELINES[target.level])

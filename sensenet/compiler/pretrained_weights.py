@@ -1,8 +1,8 @@
 """Puts pretrained weights into documents that have none.
 
 The file is read as the weights of the network that it belongs to, every shape checked; then those layers of
-the document that lack values get the values of the layers at the same places. Nothing is downloaded where
-none lacks any.
+the document that lack values get the values of the layers at the same places. Nothing is downloaded if all
+weights exist.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Weights = Mapping[str, Sequence[Array]]
 
 
 def fill_weights(document: Document) -> Document:
-    """The document with pretrained weights in those layers of its image network that have none.
+    """Return the document with pretrained weights in those layers of its image network that have none.
 
     Where the rest of the document is that of the pretrained network too, so has its last layer. Raises as
     `sensenet.compiler.documents.import_document` does.
@@ -53,7 +53,7 @@ def fill_weights(document: Document) -> Document:
 
 
 def _all_layers(layers: Cursor) -> Iterator[Cursor]:
-    """The layers of a list, and those in its blocks, which hold no blocks themselves."""
+    """Yield the layers of a list, and those in its blocks, which hold no blocks themselves."""
     for layer in layers.items():
         yield layer
         for path in PATHS:
@@ -62,17 +62,17 @@ def _all_layers(layers: Cursor) -> Iterator[Cursor]:
 
 
 def _lacks_weights(layer: Cursor) -> bool:
-    """Whether a layer has weights, and all of them are initializers."""
+    """Return whether a layer has weights, and all of them are initializers."""
     return bool(_weight_keys(layer)) and not _has_values(layer)
 
 
 def _has_values(layer: Cursor) -> bool:
-    """Whether there are numbers for any of a layer's weights."""
+    """Return whether there are numbers for any of a layer's weights."""
     return any(not isinstance(layer[key].value, str) for key in _weight_keys(layer))
 
 
 def _weight_keys(layer: Cursor) -> list[str]:
-    """The weights that a layer has, whatever stands for them."""
+    """Return the weights of a layer, in any form."""
     kind = layer["type"].value
     schema = SCHEMAS.get(kind, WITHOUT_WEIGHTS) if isinstance(kind, str) else WITHOUT_WEIGHTS
     return [weight.key for weight in schema.weights if layer[weight.key].present]
@@ -90,7 +90,7 @@ def _require_layers(layers: Cursor, trained: Cursor, name: str) -> None:
 
 
 def _differences(layer: Cursor, like: Cursor) -> list[str]:
-    """The members by which a layer differs from one whose weights it would take."""
+    """Return the members by which a layer differs from one whose weights it would take."""
     if layer["type"].value != like["type"].value:
         return ["type"]
     if _has_values(layer):
@@ -102,12 +102,12 @@ def _differences(layer: Cursor, like: Cursor) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A member as JSON has it: the dict of a caller may hold tuples."""
+    """Return a member as JSON has it: the dict of a caller may hold tuples."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def _read_weights(topology: Cursor, path: str) -> Weights:
-    """The weights in the file of a pretrained network. Raises ArtifactError, which says how to replace it."""
+    """Return the weights in a pretrained network's file; raise ArtifactError, with the remedy, if damaged."""
     try:
         graph = load_weights(import_graph(topology.value), Path(path))
     except ArtifactError as error:
@@ -119,7 +119,7 @@ def _read_weights(topology: Cursor, path: str) -> Weights:
 
 
 def _fill_layers(layers: Cursor, trained: Cursor, weights: Weights, prefix: str) -> list[Any]:
-    """The layers; each that lacks weights has those of the trained layer at its place."""
+    """Return the layers; each that lacks weights has those of the trained layer at its place."""
     return [
         {**layer.value, **dict(zip(_weight_keys(like), weights[f"{prefix}{index}"], strict=True))}
         if _lacks_weights(layer)
@@ -129,7 +129,7 @@ def _fill_layers(layers: Cursor, trained: Cursor, weights: Weights, prefix: str)
 
 
 def _has_head_of(network: Cursor, topology: Cursor) -> bool:
-    """Whether what follows the image network is without weights, and as in the pretrained network."""
+    """Return whether what follows the image network is without weights, and as in the pretrained network."""
     trained = topology["layers"].items()
     if not trained or network["networks"].present or network["trees"].value:
         return False

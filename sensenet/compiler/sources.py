@@ -29,7 +29,7 @@ def find_target(source: Any) -> Target[Any] | None:
 
 
 def open_saved(path: str | os.PathLike[str], target: Target[Any]) -> Executable:
-    """Run a saved artifact in the runtime of its target; raises ArtifactError for one that cannot be run."""
+    """Open a saved artifact in its target's runtime; raise ArtifactError if it cannot be run."""
     if os.path.isdir(path):
         _require_own_files(Path(path))
     return target.open(Path(path))
@@ -61,7 +61,7 @@ def read_kept_graph(path: str | os.PathLike[str], target: Target[Any]) -> Graph 
 
 
 def read_saved_graph(source: Any) -> Graph | None:
-    """The graph of an artifact at a path; None for anything that is no artifact.
+    """Return the graph of an artifact at a path; None for anything but an artifact.
 
     Raises ArtifactError for one that keeps no graph: its target has compiled it away.
     """

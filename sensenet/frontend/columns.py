@@ -25,7 +25,7 @@ class ColumnEncoding:
 
 
 def read_columns(preprocess: Cursor) -> tuple[ColumnEncoding, ...]:
-    """The columns in feature order; raises DocumentError naming the column that is at fault."""
+    """Return the columns in feature order; raises DocumentError naming the column that is at fault."""
     entries = preprocess.items()
     if not entries:
         raise preprocess.error("there are no columns")
@@ -53,7 +53,7 @@ def _categorical(entry: Cursor) -> ColumnEncoding:
 
 
 def _category(value: Any, path: str) -> str | None:
-    """None for an entry that is no text, and that no cell matches."""
+    """Return the category, or None for an entry that is not text and matches no cell."""
     return checked_text(value, path) if isinstance(value, str) else None
 
 
@@ -80,7 +80,8 @@ CELL_TYPES: dict[type[Any], str] = {
 
 
 def match_fields(columns: Sequence[ColumnEncoding], input_fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """The fields whose values make a row's cells, or none where the resource's make other cells."""
+    """Return the fields whose values make a row's cells, or none if those of the resource make other
+    cells."""
     cell_types = [field.cell_type for field in input_fields for _ in field.cell_names]
     indices = [encoding.column.index for encoding in columns]
     if min(indices) < 0 or max(indices) + 1 != len(cell_types):

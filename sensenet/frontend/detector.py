@@ -20,7 +20,7 @@ BOX_NUMBERS = 5
 
 
 def build_detector_outputs(images: ImageNetwork, pixels: Value, classes: int) -> dict[str, Value]:
-    """The graph's outputs: boxes, scores and classes, and how many are valid unless all boxes are wanted.
+    """Return the graph's outputs: boxes, scores, classes, and the number of valid boxes if suppressed.
 
     Raises DocumentError with the JSON path of what is wrong, SettingsError for settings that contradict.
     """
@@ -35,7 +35,7 @@ def build_detector_outputs(images: ImageNetwork, pixels: Value, classes: int) ->
 
 
 def _find_boxes(images: ImageNetwork, pixels: Value, classes: int) -> Sequence[Value]:
-    """All branches' boxes in order, as shares of the input's side; their scores and class numbers."""
+    """Return all branches' boxes in order, as shares of the input's side; their scores and class numbers."""
     size = images.describe_input()
     if size.height != size.width:
         raise images.metadata["input_image_shape"].expected("a square, which a detector's images are")
@@ -76,7 +76,7 @@ def _decode(branch: Cursor, layers: Sequence[Value], classes: int, side: int, na
 
 
 def _count_classes(raw: Value, anchors: int) -> int:
-    """The classes that a branch scores: those of a detector's names that come after them are never found."""
+    """Return the classes that a branch scores; later names of the detector are never found."""
     return max((raw.type.shape[-1] or 0) // anchors - BOX_NUMBERS, 1)
 
 

@@ -25,7 +25,7 @@ class Document:
     """A document whose network has been found.
 
     `network` points to it. `input_fields` are the fields whose values make a row's cells, in order, if the
-    resource describes all of them; `missing_tokens` are the texts that stand for missing values.
+    resource describes all of them; `missing_tokens` are the texts that mean missing values.
     """
 
     network: Cursor
@@ -37,18 +37,18 @@ class Document:
 
 
 def read_document(source: Any) -> Document:
-    """The document that a source holds; `read_source` says what a source may be.
+    """Return the document that a source holds; `read_source` says what a source may be.
 
-    Raises DocumentError where it cannot be read, or no network is found in it.
+    Raises DocumentError if it cannot be read, or no network is found in it.
     """
     return find_network(read_source(source))
 
 
 def read_source(source: Any) -> Any:
-    """The value that a source holds, with arrays in the place of weights where it was read from text.
+    """Return the value that a source holds, with arrays in the place of weights where it was read from text.
 
     A source is a dict, a path to a `.json` or `.json.gz` file, JSON text (a str that begins with a brace or
-    bracket), or bytes. Raises DocumentError where it cannot be read.
+    bracket), or bytes. Raises DocumentError if it cannot be read.
     """
     if isinstance(source, dict):
         return source
@@ -68,10 +68,10 @@ def read_source(source: Any) -> Any:
 
 
 def find_network(value: Any) -> Document:
-    """The document in a value; raises DocumentError, naming the keys that are there, where there is none."""
+    """Return the document in a value; raise DocumentError, naming the keys, if there is none."""
     root = Cursor(value)
     if not isinstance(value, dict):
-        raise root.error(f"the document is no JSON object but {describe(value)}")
+        raise root.error(f"expected a JSON object as document, found {describe(value)}")
     network = next((inner for keys in ENVELOPES if (inner := _descend(root, keys))), None)
     if network is None and any(key in value for key in NETWORK_KEYS):
         network = root
@@ -88,7 +88,7 @@ def find_network(value: Any) -> Document:
 
 
 def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
-    """The object at this place, if there is one."""
+    """Return the object at this place, if there is one."""
     cursor = root
     for key in keys:
         if not isinstance(cursor.value, dict):
@@ -98,7 +98,8 @@ def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
 
 
 def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
-    """What the resource around a network says besides. No answer depends on it, so faults are let be."""
+    """Return further parts of the resource around a network; answers do not depend on them, so faults are
+    ignored."""
     resource = root["object"] if network.path.startswith("object.") else root
     model = member(resource, "deepnet", dict) or member(resource, "model", dict) or {}
     fields = member(resource, "fields", dict) or member(model, "fields", dict) or {}

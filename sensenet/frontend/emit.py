@@ -9,12 +9,12 @@ from sensenet.ir.op import Op
 
 
 def emit(cursor: Cursor, op: Op, *inputs: Value, name: str) -> Value:
-    """The (first) result of the op on these inputs; raises DocumentError where it does not take them."""
+    """Return the (first) result of the op on these inputs; raises DocumentError if it does not take them."""
     return emit_node(cursor, op, *inputs, name=name).value
 
 
 def emit_node(cursor: Cursor, op: Op, *inputs: Value, name: str) -> Node:
-    """The same for an op with several results."""
+    """Return the same for an op with several results."""
     try:
         return apply(op, *inputs, name=name)
     except VerifyError as error:
@@ -22,5 +22,5 @@ def emit_node(cursor: Cursor, op: Op, *inputs: Value, name: str) -> Node:
 
 
 def width_of(value: Value) -> int | None:
-    """The size of the last axis, where it is known."""
+    """Return the size of the last axis, if it is known."""
     return value.type.shape[-1] if value.type.rank else None

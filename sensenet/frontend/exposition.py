@@ -1,4 +1,4 @@
-"""What a network's outputs stand for: `output_exposition` (SPEC §5)."""
+"""The meaning of a network's outputs: `output_exposition` (SPEC §5)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Exposition:
         )
 
     def destandardize(self, value: Value, name: str) -> Value:
-        """y · stdev + mean for a regression; raises DocumentError where it has no statistics."""
+        """y · stdev + mean for a regression; raises DocumentError if it has no statistics."""
         if self.type != NUMERIC:
             return value
         mean, stdev = (Tensor.float32(self.cursor.require(key).number()) for key in ("mean", "stdev"))
@@ -41,7 +41,7 @@ class Exposition:
 
 
 def read_exposition(network: Cursor) -> Exposition:
-    """The network's exposition, else its first part's; raises DocumentError where there is none."""
+    """Return the network's exposition, else its first part's; raises DocumentError if there is none."""
     cursor = network["output_exposition"]
     if not cursor.present and network["networks"].present:
         for part in network["networks"].items()[:1]:

@@ -30,7 +30,7 @@ class Block:
 
 @frozen(kw_only=True)
 class ColumnEncoder:
-    """Encodes all columns of a document: `preprocess` is where they stand in it."""
+    """Encodes all columns of a document: `preprocess` is their place in it."""
 
     preprocess: Cursor
     encodings: Sequence[ColumnEncoding]
@@ -39,15 +39,16 @@ class ColumnEncoder:
         return tuple(i for i, encoding in enumerate(self.encodings) if isinstance(encoding.column, kind))
 
     def numeric_input(self) -> Node | None:
-        """The input of numbers and category codes, one column a column; none where all are images."""
+        """Return the input of numbers and category codes, one for each column; none if all are images."""
         if len(self.positions_of(ImageColumn)) == len(self.encodings):
             return None
         return apply(Input(type=f32(None, len(self.encodings))), name=NUMERIC_INPUT)
 
     def encode(self, numbers: Node | None, images: Sequence[Value]) -> Value:
-        """The features, in order of the columns; `images` are the features of a row's images.
+        """Return the features, in order of the columns; `images` are the features of a row's images.
 
-        Raises DocumentError where there are none, or where an image's are no vector and stand beside others.
+        Raises DocumentError if there are none, or if an image's features are not a vector and there are
+        others.
         """
         blocks = self._tabular_blocks(numbers.value) if numbers else []
         positions = self.positions_of(ImageColumn)
@@ -80,13 +81,13 @@ class ColumnEncoder:
         return blocks
 
     def _take(self, inputs: Value, positions: tuple[int, ...], name: str) -> Value:
-        """Those columns of the input; the input itself where these are all."""
+        """Return those columns of the input; the input itself if these are all."""
         if len(positions) == len(self.encodings):
             return inputs
         return apply(Gather(indices=Tensor.int32(positions)), inputs, name=name).value
 
     def _standardize(self, numbers: Value, positions: tuple[int, ...]) -> Value:
-        """A spread that vanishes in float32 counts as 1, as one of 0 does: a subnormal number, too.
+        """Return a spread that vanishes in float32 counts as 1, as one of 0 does: a subnormal number, too.
 
         TensorFlow and LiteRT take those for 0.
         """
@@ -107,6 +108,6 @@ class ColumnEncoder:
 
 
 def _feature_order(blocks: Sequence[Block]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """For each feature in order of the columns, its place in the concatenated blocks."""
+    """Return the position of each feature, in column order, in the concatenated blocks."""
     positions = np.concatenate([np.repeat(block.positions, block.widths) for block in blocks])
     return np.argsort(positions, kind="stable")

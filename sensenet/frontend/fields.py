@@ -28,7 +28,7 @@ MISSING_TOKENS = (
     *("", "NaN", "NULL", "null", "N/A", "n/a", "#N/A", "NA", "na", "NIL", "nil", "-", "?"),
     *("#DIV/0", "#REF!", "#NAME?", "#VALUE!", "#NULL!", "#NUM!"),
 )
-"""Texts that count as missing, where a resource names none."""
+"""Texts that count as missing, if a resource names none."""
 
 BOOLEAN_WORDS = ({"true": True, "false": False}, {"1": True, "0": False})
 """Pairs of categories that mean True and False."""
@@ -41,14 +41,14 @@ class Conventions:
     """What a resource says of all its fields."""
 
     missing_numerics: bool
-    """Whether a number that was missing in training has a cell beside it that says so."""
+    """Whether a number that was missing in training has a further cell that says so."""
     default_number: str | None
-    """The statistic that stands for missing numbers."""
+    """The statistic that replaces missing numbers."""
     missing_tokens: tuple[str, ...]
 
 
 def read_conventions(resource: Json, model: Json) -> Conventions:
-    """Those of a resource and of the model in it."""
+    """Return the fields of a resource and of the model in it."""
 
     def find(key: str, kind: type) -> Any:
         found = member(model, key, kind)
@@ -63,7 +63,7 @@ def read_conventions(resource: Json, model: Json) -> Conventions:
 
 
 def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -> Field | None:
-    """The field with this id; with its encoding where there are conventions. None where there is no such."""
+    """Return the field with this id and its encoding, if it has conventions; None if there is none."""
     record = member(fields, id_, dict) if is_text(id_) else None
     name, optype = (member(record or {}, key, str) for key in ("name", "optype"))
     if name is None or optype is None:
@@ -78,18 +78,18 @@ def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -
 
 
 def member(record: Json, key: str, kind: type) -> Any:
-    """A member of this type, else None; text that no file can hold is none."""
+    """Return a member of this type, else None; text that files cannot represent counts as missing."""
     value = record.get(key)
     return value if isinstance(value, kind) and (kind is not str or is_text(value)) else None
 
 
 def is_text(value: object) -> bool:
-    """Whether this is text that a file can hold: without half surrogate pairs."""
+    """Return whether this is text that a file can hold: without half surrogate pairs."""
     return isinstance(value, str) and value == value.encode(errors="ignore").decode()
 
 
 def _texts(entries: Any) -> tuple[str, ...]:
-    """The texts of a list of pairs [text, count]; raises TypeError or ValueError for another."""
+    """Return the texts of a list of pairs [text, count]; raises TypeError or ValueError for another."""
     texts = tuple(text for text, _ in entries)
     if not all(map(is_text, texts)):
         raise TypeError("expected texts")
@@ -101,7 +101,7 @@ def _summary(record: Json) -> Json:
 
 
 def _terms(record: Json, _: Conventions) -> Terms | None:
-    """None without a tag cloud: such a text has one cell."""
+    """Return the terms of a text; None without a tag cloud: such a text has one cell."""
     summary = _summary(record)
     terms = _texts(summary.get("tag_cloud") or ())
     analysis = member(record, "term_analysis", dict) or {}
@@ -117,7 +117,7 @@ def _terms(record: Json, _: Conventions) -> Terms | None:
 
 
 def _forms(term_forms: Mapping[str, list[str]], terms: tuple[str, ...]) -> dict[str, int]:
-    """The position of the term that each other form counts as; a later term takes a form from an earlier."""
+    """Return the position of the term of each other form; a later term overrides an earlier one."""
     positions = {term: position for position, term in reversed(list(enumerate(terms)))}
     owners: dict[str, str] = {}
     for term, forms in term_forms.items():
@@ -128,7 +128,7 @@ def _forms(term_forms: Mapping[str, list[str]], terms: tuple[str, ...]) -> dict[
 
 
 def _items(record: Json, _: Conventions) -> Items | None:
-    """None without items: such a field has one cell."""
+    """Return the items of a field; None without items: such a field has one cell."""
     items = _texts(_summary(record).get("items") or ())
     analysis = member(record, "item_analysis", dict) or {}
     if not items:
@@ -153,7 +153,7 @@ def _number(record: Json, conventions: Conventions) -> Number | None:
 
 
 def _booleans(record: Json, _: Conventions) -> Booleans | None:
-    """Only of two categories that are read as booleans."""
+    """Return the encoding of two categories that are read as booleans, else None."""
     categories = _texts(_summary(record).get("categories") or ())
     for words in BOOLEAN_WORDS:
         meanings = {words[category.lower()]: category for category in categories if category.lower() in words}

@@ -60,7 +60,7 @@ class ImageNetwork:
         return name.present and DETECTOR_NAME in name.text()
 
     def describe_input(self) -> ImageInput:
-        """The size of the network's images, which a document gives as [width, height, channels]."""
+        """Return the size of the network's images, which is [width, height, channels] in documents."""
         shape = self.metadata.require("input_image_shape")
         sizes = [size.positive() for size in shape.items()]
         if len(sizes) not in (2, 3):
@@ -74,7 +74,7 @@ class ImageNetwork:
         )
 
     def _rescale_type(self) -> RescaleType:
-        """The setting; else pad for a detector; else what the document says; else warp."""
+        """Return the setting; else pad for a detector; else what the document says; else warp."""
         declared = self.metadata["rescale_type"]
         if self.settings.rescale_type is not None:
             return RescaleType(self.settings.rescale_type)
@@ -85,7 +85,7 @@ class ImageNetwork:
         return RescaleType(declared.choice(*(known.value for known in RescaleType)))
 
     def build_features(self, pixels: Node, image_count: int) -> list[Value]:
-        """The last layer's output for each of a row's images; the layers of all share their weights."""
+        """Return the last layer's output for each image of a row; all images share the weights."""
         images = [select_image(pixels, index) for index in range(image_count)]
         features = self.build_outputs(images[0])[-1]
         sources = dict(self.sources)
@@ -96,14 +96,14 @@ class ImageNetwork:
         return all_features
 
     def build_outputs(self, pixels: Value) -> list[Value]:
-        """Every layer's output for images f32[?, ?, ?, c]."""
+        """Return every layer's output for images f32[?, ?, ?, c]."""
         layers = self.cursor.require("layers")
         if not layers.items():
             raise layers.error("there are no layers")
         return build_layers(layers, self._load(pixels), "image_layer_", LAYERS, self.sources)
 
     def _load(self, pixels: Value) -> Value:
-        """The images as the first layer reads them: f32[?, height, width, 3]."""
+        """Return the images as the first layer reads them: f32[?, height, width, 3]."""
         image = self.describe_input()
         method = RescaleType(image.rescale_type)
         value = apply(
@@ -135,20 +135,20 @@ class ImageNetwork:
 
 
 def pixel_input(image: ImageInput, image_count: int) -> Node:
-    """The input of pixels, with an axis for the images of a row where there are several."""
+    """Return the input of pixels, with an axis for the images of a row if there are several."""
     several = (image_count,) if image_count > 1 else ()
     return apply(Input(type=f32(None, *several, None, None, image.channels)), name=PIXEL_INPUT)
 
 
 def select_image(pixels: Node, index: int) -> Value:
-    """A row's image, f32[?, ?, ?, c], of an input that may hold several."""
+    """Return a row's image, f32[?, ?, ?, c], of an input that may hold several."""
     if pixels.value.type.rank == 4:
         return pixels.value
     return apply(Index(axis=1, index=index), pixels.value, name=f"image_{index}").value
 
 
 def repeat_on(value: Value, source: Value, replacement: Value, suffix: str) -> Value:
-    """The same computation of another source: the nodes from `source` to `value` again, with the same ops.
+    """Return the same computation for another source: a copy of the nodes from `source` to `value`.
 
     Their names end with `suffix`. Layers share their weights with those that they repeat. In Keras they are
     layers of their own, as they are in h5 files, until a caller or the pass share-weights makes them one.

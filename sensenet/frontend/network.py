@@ -31,7 +31,7 @@ EXTRACTOR_ENDS = ("global_average_pool_2d", "global_max_pool_2d", "convolution_2
 
 
 def import_graph(source: Any, settings: Settings | Mapping[str, Any] | None = None) -> Graph:
-    """The graph of a document under these settings; `read_document` says what a source may be.
+    """Return the graph of a document under these settings; `read_document` says what a source may be.
 
     Raises DocumentError or SettingsError.
     """
@@ -112,7 +112,7 @@ def _build_detector(document: Document, images: ImageNetwork) -> Graph:
 
 
 def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
-    """The image network up to its last pooling or convolution, for one image a row."""
+    """Return the image network up to its last pooling or convolution, for one image a row."""
     if not images.cursor.present:
         raise document.network.error("there is no image_network to extract features with")
     layers = images.cursor.require("layers")
@@ -163,7 +163,7 @@ class Part:
 
 
 def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
-    """The networks. Each of an ensemble says whether it reads trees; a single one does if there are any."""
+    """Yield the networks, each with whether it reads trees; a single network does if there are any."""
     trees = build_tree_features(network["trees"], features)
     if not network["networks"].present:
         source = features if trees is None else trees
@@ -178,7 +178,7 @@ def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
 
 
 def _build_part(part: Part, exposition: Exposition | None, sources: SourceRecord) -> Value:
-    """A network's answer, in the objective's own units where there is an exposition to say them."""
+    """Return a network's answer, in the objective's own units if there is an exposition."""
     value = build_network(part.layers, part.source, f"{part.prefix}layer_", sources)
     return exposition.destandardize(value, f"{part.prefix}destandardize") if exposition else value
 

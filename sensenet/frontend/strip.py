@@ -1,4 +1,4 @@
-"""Documents without weights: initializers' names stand for the values, and sizes for the shapes (SPEC §4).
+"""Documents without weights: initializers' names replace the values, and sizes the shapes (SPEC §4).
 
     {"type": "dense", "weights": [[…], …], "offset": [0.5, …], "activation_function": "relu"}
 becomes
@@ -24,10 +24,10 @@ from sensenet.layer_schema import PATHS, SCHEMAS, UNTYPED, WITHOUT_WEIGHTS, Laye
 
 
 def strip_weights(source: Any) -> dict[str, Any]:
-    """A document without its weights, envelope and all; a source is what `read_document` takes.
+    """Return a document without its weights, envelope and all; a source is what `read_document` takes.
 
     The result is plain JSON, and the source is left as it is. A weight that is null or an initializer already
-    stays. Raises DocumentError for what is no document, and for weights that are no numbers.
+    stays. Raises DocumentError for an invalid document, and for weights that are not numbers.
     """
     root = read_source(source)
     network = find_network(root).network
@@ -36,7 +36,7 @@ def strip_weights(source: Any) -> dict[str, Any]:
 
 
 def encode_document(document: Mapping[str, Any]) -> bytes:
-    """The document as JSON text; raises DocumentError for lists nested too deep."""
+    """Return the document as JSON text; raises DocumentError for lists nested too deep."""
     try:
         return json.dumps(document).encode()
     except RecursionError as error:
@@ -53,7 +53,7 @@ def _strip_network(network: Cursor) -> dict[str, Any]:
 
 
 def _strip_lists(cursor: Cursor, keys: Sequence[str]) -> dict[str, Any]:
-    """The object with those of its members that are lists of layers stripped."""
+    """Return the object with those of its members that are lists of layers stripped."""
     lists = {key: _strip_layers(cursor[key]) for key in keys if cursor[key].present}
     return {**cursor.value, **lists}
 
@@ -73,7 +73,7 @@ def _strip_untyped_layer(layer: Cursor) -> dict[str, Any]:
 
 
 def _strip_members(layer: Cursor, schema: LayerSchema) -> dict[str, Any]:
-    """The initializers that replace a layer's weights, and the members that give their shapes."""
+    """Return the initializers that replace a layer's weights, and the members that give their shapes."""
     initializers: dict[str, Any] = {}
     sizes: dict[str, Any] = {}
     for weight in schema.weights:

@@ -26,7 +26,7 @@ from sensenet.limits import memory_limit, require_memory
 from sensenet.validators import FLOAT32_MAX
 
 LEFT, RIGHT = 2, 3
-"""Where a node's children stand in it."""
+"""The positions of a node's children in it."""
 
 NODE_BYTES = 400
 """Of a node while it is read."""
@@ -35,11 +35,11 @@ FIRST_CHECK = 1 << 17
 """Nodes of a forest before it is checked that they are not the same few."""
 
 LONGEST_PATH = 12
-"""Of a deeper node, an error tells the depth instead of the path."""
+"""For a deeper node, an error names the depth instead of the path."""
 
 
 def build_tree_features(trees: Cursor, features: Value) -> Value | None:
-    """The outputs of all forests in order, then the features; None where the document has no trees."""
+    """Return the outputs of all forests in order, then the features; None if the document has no trees."""
     if not trees.present or trees.value is False or trees.value == []:
         return None
     outputs = [_build_forest(entry, features, number) for number, entry in enumerate(trees.items())]
@@ -47,7 +47,7 @@ def build_tree_features(trees: Cursor, features: Value) -> Value | None:
 
 
 def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
-    """One entry of `trees`, `[[start, end], [tree, …]]`: the mean of its trees over a range of the features.
+    """Return one entry of `trees`, `[[start, end], [tree, …]]`: the mean of trees over a feature range.
 
     The end is cut to the number of features, like a slice's.
     """
@@ -71,7 +71,7 @@ def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
 
 
 def flatten_forest(trees: Cursor, width: int) -> Forest:
-    """A list of trees over `width` features as one forest; raises DocumentError for one that is no tree."""
+    """Return a list of trees over `width` features as a forest; raise DocumentError for an invalid tree."""
     nodes = Nodes(width=width)
     roots = [nodes.add_tree(tree, trees) for tree in trees.items()]
     if not roots:
@@ -111,7 +111,7 @@ class Nodes:
         so many places, or within themselves, that there are too many.
         """
         root = len(self.feature)
-        steps: list[tuple[int, int]] = []  # of each node: its parent, and where it stands in it
+        steps: list[tuple[int, int]] = []  # of each node: its parent, and its position in it
         pending: list[tuple[Any, int, int]] = [(tree.value, root, 0)]
         while pending:
             node, parent, place = pending.pop()
@@ -131,12 +131,12 @@ class Nodes:
         return root
 
     def _append(self, node: Any, index: int) -> str | None:
-        """Append one node, for now as its own left and right; says what is wrong where it is none."""
+        """Append one node, at first as its own children; return the fault if it is invalid."""
         feature, threshold = 0, 0.0
         match node:
             case [feature, threshold, _, _]:
                 if not (_is_number(feature) and 0 <= feature < self.width and feature == int(feature)):
-                    return f"feature {describe(feature)} is none of the range's {self.width}"
+                    return f"feature {describe(feature)} is not among the range's {self.width}"
                 if not (_is_number(threshold) and abs(threshold) <= sys.float_info.max):
                     return f"expected a number as threshold, found {describe(threshold)}"
             case [[*values], None]:
@@ -159,7 +159,7 @@ class Nodes:
 
 
 def count_distinct(trees: Cursor) -> int:
-    """How many lists there are in a list of trees, each counted once wherever it is."""
+    """Return how many lists there are in a list of trees, each counted once wherever it is."""
     seen: set[int] = set()
     pending: list[Any] = list(trees.sequence())
     while pending:
@@ -175,7 +175,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _error_at(tree: Cursor, steps: list[tuple[int, int]], fault: str) -> DocumentError:
-    """The error about the last node, by the way that led to it."""
+    """Return the error about the last node, by the way that led to it."""
     places: list[int] = []
     parent, place = steps[-1]
     while place:

@@ -21,7 +21,7 @@ OFFSET = "offset"
 
 
 def write_weights(root: Mapping[str, Any], imported: ImportedGraph, trained: Graph) -> dict[str, Any]:
-    """The document with the weights of `trained` in place of its own, in the forms that it has them in.
+    """Return the document with the weights of `trained` instead of its own, in the forms that it has them in.
 
     `imported` was built of the document that was found in `root`; `trained` is its graph with other weights.
     Every weight that did not change, and everything else, is as in `root`, which is left alone; arrays become
@@ -70,7 +70,7 @@ def _find_weights(
 
 
 def _without_inner_biases(graph: Graph, ops: Mapping[str, Op], sources: WeightSources) -> Mapping[str, Op]:
-    """The ops, those of a dense layer and a batch normalization that are one layer without the bias between.
+    """Return the ops, without the bias between a dense layer and batch normalization of one layer.
 
     (x·Wᵀ + bias - mean) is x·Wᵀ - (mean - bias).
     """

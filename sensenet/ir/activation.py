@@ -20,13 +20,13 @@ SELU_SCALE = 1.0507009873554805
 
 
 def _below_maximum(x: Array) -> Array:
-    """x - max(x) along the last axis, so that no exponential overflows."""
+    """Return x - max(x) along the last axis, so that no exponential overflows."""
     result: Array = x - np.maximum.reduce(x, axis=-1, keepdims=True, initial=-np.inf)
     return result
 
 
 def _softmax(x: Array) -> Array:
-    """exp(x - max) / sum(exp(x - max))."""
+    """Return exp(x - max) / sum(exp(x - max))."""
     exponentials = np.exp(_below_maximum(x))
     result: Array = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
     return result
@@ -39,20 +39,20 @@ def _log_softmax(x: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    """1 / (1 + e^-x); where e^-x overflows the result is 0, as it should be."""
+    """Return 1 / (1 + e^-x); if e^-x overflows, the result is 0, as it should be."""
     one = np.float32(1)
     result: Array = one / (one + np.exp(-x))
     return result
 
 
 def _softplus(x: Array) -> Array:
-    """log(1 + e^x), stable at both ends."""
+    """Return log(1 + e^x), stable at both ends."""
     result: Array = np.maximum(x, np.float32(0)) + np.log1p(np.exp(-np.abs(x)))
     return result
 
 
 def _exponential_below_zero(x: Array) -> Array:
-    """e^x - 1 where x < 0 and 0 elsewhere (NaN stays NaN)."""
+    """Return e^x - 1 for x < 0, else 0 (NaN stays NaN)."""
     result: Array = np.expm1(np.minimum(x, np.float32(0)))
     return result
 
@@ -75,7 +75,7 @@ def _erf(x: Array) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    """x/2 · (1 + erf(x/√2)): the exact form, not the tanh approximation."""
+    """Return x/2 · (1 + erf(x/√2)): the exact form, not the tanh approximation."""
     result: Array = (x * 0.5 * (1.0 + _erf(x / math.sqrt(2.0)))).astype(np.float32)
     return result
 

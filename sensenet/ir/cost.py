@@ -1,8 +1,8 @@
 """What a node costs: the numbers that it holds, and the multiplications that one row or image takes.
 
-A size that is unknown until run time counts as 1. So the costs are those of one row, and of one image where
-its height and width are known (a graph brings images to the network's size first, unless it takes any
-size); where they are not, a layer's cost is that of one pixel of its result.
+A size that is unknown until run time counts as 1. So the costs are those of one row, and of one image if its
+height and width are known (a graph brings images to the network's size first, unless it takes any size);
+where they are not, a layer's cost is that of one pixel of its result.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sensenet.ir.types import DType, Tensor, TensorType
 
 
 def parameters(node: Node) -> int:
-    """How many float32 numbers the node's op holds: weights, statistics, thresholds, constants."""
+    """Return how many float32 numbers the node's op holds: weights, statistics, thresholds, constants."""
     return _count_floats(tensors_of(node.op))
 
 
 def graph_parameters(graph: Graph) -> int:
-    """How many float32 numbers the graph holds; a tensor that several nodes share counts once."""
+    """Return how many float32 numbers the graph holds; a tensor that several nodes share counts once."""
     tensors = {id(tensor): tensor for node in graph.nodes for tensor in tensors_of(node.op)}
     return _count_floats(tensors.values())
 
 
 def multiply_adds(node: Node) -> int:
-    """Multiplications or divisions, each with the addition that goes with it, for one row or image.
+    """Return the multiplications or divisions, each with its addition, for one row or image.
 
     Nothing else counts: no addition alone, no comparison, no activation function, no copying.
     """
@@ -42,12 +42,12 @@ def multiply_adds(node: Node) -> int:
 
 
 def graph_multiply_adds(graph: Graph) -> int:
-    """The sum over all nodes."""
+    """Return the sum over all nodes."""
     return sum(map(multiply_adds, graph.nodes))
 
 
 def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int:
-    """The most bytes that values take while the graph runs on inputs of these shapes, weights not counted.
+    """Return the peak bytes of values, without weights, while the graph runs on inputs of these shapes.
 
     Those of the values that are still read, and of what a node needs meanwhile. Types that depend on a size
     which is known from the inputs alone are inferred anew.
@@ -72,7 +72,7 @@ def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int
 def _concrete_types(
     node: Node, types: Mapping[Value, TensorType], inputs: Mapping[str, tuple[int, ...]]
 ) -> tuple[TensorType, ...]:
-    """The types of a node's results: as declared, if only the number of rows is open in them."""
+    """Return the types of a node's results: as declared, if only the number of rows is open in them."""
     if isinstance(node.op, core.Input) and node.name in inputs:
         return (node.types[0].with_shape(inputs[node.name]),)
     if all(None not in declared.shape[1:] for declared in node.types):
@@ -85,7 +85,7 @@ def _concrete_types(
 
 
 def _bytes(of: TensorType) -> int:
-    """The bytes of a value. An axis without entries counts as one: others of it may be long."""
+    """Return the bytes of a value. An axis without entries counts as one: others of it may be long."""
     return of.dtype.numpy.itemsize * math.prod(size or 1 for size in of.shape)
 
 
@@ -150,37 +150,37 @@ def _count_floats(tensors: Iterable[Tensor]) -> int:
 
 
 def _size(of: TensorType) -> int:
-    """The number of entries, unknown sizes as 1."""
+    """Return the number of entries, unknown sizes as 1."""
     return math.prod(1 if size is None else size for size in of.shape)
 
 
 def _one_each(node: Node) -> int:
-    """One for each entry of the result."""
+    """Return the number of entries of the result."""
     return _size(node.types[0])
 
 
 def _dense(node: Node) -> int:
-    """Entries of the result · inputs of each."""
+    """Return entries of the result · inputs of each."""
     return _size(node.types[0]) * _kernel(node.op).shape[0]
 
 
 def _batched_dense(node: Node) -> int:
-    """Entries of the result · inputs of each."""
+    """Return entries of the result · inputs of each."""
     return _size(node.types[0]) * _kernel(node.op).shape[1]
 
 
 def _convolution(node: Node) -> int:
-    """Entries of the result · pixels of the window · input channels."""
+    """Return entries of the result · pixels of the window · input channels."""
     return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:3])
 
 
 def _depthwise_convolution(node: Node) -> int:
-    """Entries of the result · pixels of the window."""
+    """Return entries of the result · pixels of the window."""
     return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:2])
 
 
 def _separable_convolution(node: Node) -> int:
-    """Those of a depthwise convolution, then those of one of single pixels."""
+    """Return the multiplications of a depthwise and of a 1x1 convolution."""
     op = node.op
     assert isinstance(op, convolution.SeparableConvolution2D)
     pixels = _size(node.types[0].with_last(1))
@@ -188,7 +188,7 @@ def _separable_convolution(node: Node) -> int:
 
 
 def _mat_mul(node: Node) -> int:
-    """Entries of the result · inner size."""
+    """Return entries of the result · inner size."""
     inner = node.inputs[0].type.shape[-1]
     return _size(node.types[0]) * (1 if inner is None else inner)
 
@@ -208,14 +208,14 @@ def _resize(node: Node) -> int:
 
 
 def _decode_boxes(node: Node) -> int:
-    """For each box, its scores by class, 2 · 2 for the centre, 2 · 2 for the sides, 4 for the corners."""
+    """For each box, its scores by class, 2 · 2 for the center, 2 · 2 for the sides, 4 for the corners."""
     op = node.op
     assert isinstance(op, detection.DecodeBoxes)
     return _size(node.types[1]) * (op.classes + 12)
 
 
 def _while(node: Node) -> int:
-    """Those of condition and body, run once: how often they run is not known."""
+    """Return the multiplications of condition and body, each run once: their number of runs is unknown."""
     return sum(graph_multiply_adds(region.graph) for region in regions_of(node.op))
 
 

@@ -1,4 +1,4 @@
-"""Names of `sensenet.drawing`, at the path where they were before."""
+"""Names of `sensenet.drawing`, under their former path."""
 
 from __future__ import annotations
 

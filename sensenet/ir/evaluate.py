@@ -20,7 +20,7 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, TensorType
 
 Kernels = Mapping[type[Op], Callable[[Any], Callable[..., Any]]]
-"""Op class → what gives, for an op, a function that stands for its `evaluate`."""
+"""Op class → what gives, for an op, a function that replaces its `evaluate`."""
 
 NO_KERNELS: Kernels = MappingProxyType({})
 
@@ -48,7 +48,7 @@ class Program:
     constants: tuple[Array | None, ...]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The named outputs for named inputs; an output may share memory with an input or a constant.
+        """Return the named outputs for named inputs; an output may share memory with an input or a constant.
 
         Raises InputError for an input that is missing or of another type than declared, and where sizes that
         the graph leaves open (the batch) do not go together.
@@ -79,7 +79,7 @@ class Program:
 
 
 def _contiguous(array: Array) -> Array:
-    """The array in C order: in which order NumPy sums, and so how it rounds, depends on the layout.
+    """Return the array in C order: in which order NumPy sums, and so how it rounds, depends on the layout.
 
     With every value in one layout, a node's result is the same whatever way its inputs were computed.
     """
@@ -87,7 +87,7 @@ def _contiguous(array: Array) -> Array:
 
 
 def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) -> Array:
-    """The input of that name; raises InputError where it is missing or not of the declared type."""
+    """Return the input of that name; raises InputError if it is missing or not of the declared type."""
     if name not in inputs:
         raise InputError(f"the input {name!r} is missing; given: {', '.join(inputs) or 'none'}")
     array = inputs[name]
@@ -101,7 +101,7 @@ def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) 
 
 
 def prepare(graph: Graph, kernels: Kernels = NO_KERNELS) -> Program:
-    """The graph as a program; `kernels` has faster functions for some ops, which answer the same."""
+    """Return the graph as a program; `kernels` has faster functions for some ops, which answer the same."""
     slot_of: dict[Value, int] = {}
     constants: list[Array | None] = []
     for node in graph.nodes:
@@ -133,5 +133,5 @@ def prepare(graph: Graph, kernels: Kernels = NO_KERNELS) -> Program:
 
 
 def evaluate(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The graph's named outputs for named inputs, in NumPy float32."""
+    """Return the graph's named outputs for named inputs, in NumPy float32."""
     return prepare(graph)(inputs)

@@ -1,11 +1,11 @@
-"""Forests as tables, which engines and lowering rules use in place of walking trees.
+"""Forests as tables, which engines and lowering rules use instead of walking trees.
 
 Few trees of few levels split each feature at few thresholds. Between those the answer is constant: a function
 of the cell of a grid. So a row's answer is found without walking: its bucket on each axis, the number of the
 cell, and that row of a table which was worked out by walking each cell once.
 
 A forest that has a small grid (`LARGEST_GRID`) is one table of its mean. Of others each tree is a table, and
-the answers are summed in the order of the trees. Both are what walking gives, to the last bit.
+the answers are summed in the order of the trees. Both equal the result of walking, to the last bit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LARGEST_GRID = 2**18
 """Numbers in a table: 1 MiB, which stays in a processor's cache."""
 
 LARGEST_TREE_GRID = 2**12
-"""Numbers in the table of one tree, where a forest's is too large."""
+"""Numbers in the table of one tree, if a forest's is too large."""
 
 MOST_COMPARISONS = 128
 """Up to so many thresholds, comparing with each beats a binary search: 0.86 ms to 2.8 for 65,536 rows."""
@@ -57,7 +57,7 @@ class Axis:
         return np.append(self.thresholds, np.float32(np.nan))
 
     def find(self, x: Array) -> Array:
-        """int[b]: the bucket of each number of f32[b]."""
+        """Return int[b]: the bucket of each number of f32[b]."""
         if len(self.thresholds) > MOST_COMPARISONS:
             found: Array = np.searchsorted(self.thresholds, x)  # in its order, NaN comes last
             return found
@@ -83,14 +83,14 @@ class Grid:
         return [count_cells(self.axes[position + 1 :]) for position in range(len(self.axes))]
 
     def find(self, columns: Array) -> Array:
-        """int32[b]: each row's cell; columns: f32[n, b]."""
+        """Return int32[b]: each row's cell; columns: f32[n, b]."""
         cells = np.zeros(columns.shape[1], np.int32)
         for axis, stride in zip(self.axes, self.strides, strict=True):
             cells += axis.find(columns[axis.feature]) * np.int32(stride)
         return cells
 
     def __call__(self, columns: Array) -> Array:
-        """f32[b, outputs]; columns: f32[n, b]."""
+        """Return f32[b, outputs]; columns: f32[n, b]."""
         answers: Array = self.table.take(self.find(columns), axis=0)
         return answers
 
@@ -103,7 +103,7 @@ class ForestGrids:
     divisor: np.float32
 
     def __call__(self, columns: Array) -> Array:
-        """f32[b, outputs]; columns: f32[n, b]."""
+        """Return f32[b, outputs]; columns: f32[n, b]."""
         total = self.grids[0](columns)
         for grid in self.grids[1:]:
             total += grid(columns)
@@ -137,7 +137,7 @@ def _grids(forest: Forest, leaves: Array, roots: Array) -> ForestGrids | None:
 
 
 def _splits(forest: Forest, leaves: Array, root: int) -> Array | None:
-    """int[splits]: the splits of the tree at a root; None where there are more than `MOST_SPLITS`.
+    """Return int[splits]: the splits of the tree at a root; None if there are more than `MOST_SPLITS`.
 
     `leaves` is bool[nodes], as `Forest.leaves`, which is worked out at each use.
     """
@@ -153,7 +153,7 @@ def _splits(forest: Forest, leaves: Array, root: int) -> Array | None:
 
 
 def axes_of(forest: Forest, trees: Sequence[Array]) -> tuple[Axis, ...]:
-    """The axes of the grid on whose cells the trees with these splits are constant.
+    """Return the axes of the grid on whose cells the trees with these splits are constant.
 
     A threshold that is NaN holds nothing, and divides nothing.
     """
@@ -167,12 +167,12 @@ def axes_of(forest: Forest, trees: Sequence[Array]) -> tuple[Axis, ...]:
 
 
 def count_cells(axes: Sequence[Axis]) -> int:
-    """The number of cells, which may be too large for any array."""
+    """Return the number of cells, which may be too large for any array."""
     return math.prod(axis.buckets for axis in axes)
 
 
 def _grid_of_tree(forest: Forest, root: int, splits: Array, axes: tuple[Axis, ...]) -> Grid:
-    """A tree with these splits as a grid: each cell is walked once."""
+    """Return a tree with these splits as a grid: each cell is walked once."""
     width = int(forest.feature.array[splits].max(initial=0)) + 1
     points = np.full((count_cells(axes), width), np.nan, np.float32)
     corners = np.meshgrid(*(axis.representatives for axis in axes), indexing="ij")
@@ -183,13 +183,13 @@ def _grid_of_tree(forest: Forest, root: int, splits: Array, axes: tuple[Axis, ..
 
 
 def join_grids(grids: Sequence[Grid], axes: tuple[Axis, ...]) -> Grid:
-    """The sum of grids, in order, as one grid whose axes have all their thresholds."""
+    """Return the sum of grids, in order, as one grid whose axes have all their thresholds."""
     parts = (grid.table[_project(grid, axes)] for grid in grids)
     return Grid(axes=axes, table=functools.reduce(np.add, parts))
 
 
 def _project(grid: Grid, axes: Sequence[Axis]) -> Array:
-    """int[cells of the axes]: the cell of a grid that each of them lies in."""
+    """Return int[cells of the axes]: the cell of a grid that each of them lies in."""
     own = {axis.feature: (axis, stride) for axis, stride in zip(grid.axes, grid.strides, strict=True)}
     cells = np.zeros((), np.intp)
     for axis in axes:

@@ -76,7 +76,7 @@ class Value:
 
 
 def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
-    """The types of an op's results on these inputs; raises VerifyError where it does not take them."""
+    """Return the types of an op's results on these inputs; raises VerifyError if it does not take them."""
     least, most = _arity(type(op).infer)
     if not least <= len(inputs) <= most:
         expected = str(least) if least == most else f"{least} or more"
@@ -92,7 +92,7 @@ def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
 
 @functools.cache
 def _arity(infer: Callable[..., object]) -> tuple[int, float]:
-    """The least and most inputs that an op takes: as many as its class's `infer` has parameters."""
+    """Return the least and most inputs that an op takes: as many as its class's `infer` has parameters."""
     kinds = [parameter.kind for parameter in inspect.signature(infer).parameters.values()][1:]
     variadic = inspect.Parameter.VAR_POSITIONAL in kinds
     positional = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -100,10 +100,10 @@ def _arity(infer: Callable[..., object]) -> tuple[int, float]:
 
 
 def apply(op: Op, *inputs: Value, name: str = "", shares: Shares | None = None) -> Node:
-    """A node that applies an op to values; its types are inferred.
+    """Return a node that applies an op to values; its types are inferred.
 
     `name` is a wish: `Graph.create` makes names unique. `shares` says what it has in common with others.
-    Raises VerifyError, naming the node, where the op does not take inputs of these types.
+    Raises VerifyError, naming the node, if the op does not accept inputs of these types.
     """
     name = name or op.mnemonic()
     try:
@@ -113,7 +113,7 @@ def apply(op: Op, *inputs: Value, name: str = "", shares: Shares | None = None) 
 
 
 def constant(tensor: Tensor, name: str = "") -> Value:
-    """A value that is the same for every call."""
+    """Return a value that is the same for every call."""
     return apply(Constant(value=tensor), name=name).value
 
 
@@ -121,8 +121,8 @@ def constant(tensor: Tensor, name: str = "") -> Value:
 class Graph:
     """A program from named inputs to named outputs, with the signature that says what they mean.
 
-    `inputs` are nodes of the op Input, in calling order, present even where nothing reads them; `outputs`
-    maps names to values, in order. Made by `create`.
+    `inputs` are nodes of the op Input, in calling order, present even if nothing reads them; `outputs` maps
+    names to values, in order. Made by `create`.
     """
 
     inputs: tuple[Node, ...]
@@ -131,9 +131,9 @@ class Graph:
 
     @classmethod
     def create(cls, inputs: Iterable[Node], outputs: Mapping[str, Value], signature: Signature) -> Graph:
-        """A graph with unique node names (a second `dense` becomes `dense_2`, if no other is that).
+        """Return a graph with unique node names (a second `dense` becomes `dense_2`, if no other is that).
 
-        Nodes that hold the very same layer op share that layer from now on, by its name.
+        Nodes that hold the same layer op share that layer from now on, by its name.
         """
         graph = cls(tuple(inputs), dict(outputs), signature)
         graph = _with_changes(graph, {node: {"name": name} for node, name in _new_names(graph.nodes).items()})
@@ -153,7 +153,7 @@ class Graph:
         return count
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As a flat list: nodes lead to nodes, deeper than pickle can follow."""
+        """Return the graph as a flat list, because pickle cannot recurse through long chains of nodes."""
         position = {node: index for index, node in enumerate(self.nodes)}
 
         def places(values: Iterable[Value]) -> tuple[tuple[int, int], ...]:
@@ -169,7 +169,7 @@ class Graph:
         return frozenset(type(node.op) for node in self.nodes)
 
     def node(self, name: str) -> Node:
-        """The node of that name; raises KeyError."""
+        """Return the node of that name; raises KeyError."""
         for node in self.nodes:
             if node.name == name:
                 return node
@@ -189,7 +189,7 @@ def _from_flat(
     outputs: Sequence[tuple[str, Place]],
     signature: Signature,
 ) -> Graph:
-    """The graph that `Graph.__reduce__` wrote as a flat list; earlier releases wrote nothing of sharing."""
+    """Return the graph of a flat list by `Graph.__reduce__`; those of earlier releases have no sharing."""
     made: list[Node] = []
     for op, places, types, *rest in nodes:
         made.append(Node(op, tuple(made[index].values[result] for index, result in places), types, *rest))
@@ -225,12 +225,12 @@ Replace = Callable[[Node], Sequence[Value]]
 def rebuild(
     graph: Graph, replace: Replace, replaced: Callable[[Value, Value], None] = lambda _old, _new: None
 ) -> Graph:
-    """The graph with each node's results replaced by `replace(node)`, from inputs to outputs.
+    """Return the graph with each node's results replaced by `replace(node)`, from inputs to outputs.
 
-    `replace` sees a node whose inputs are already replaced, and gives the values that stand for its
-    results: `node.values` to keep it. It is not called for graph inputs. `replaced(old, new)` hears of every
+    `replace` sees a node whose inputs are already replaced, and returns the values that replace its results:
+    `node.values` to keep it. It is not called for graph inputs. `replaced(old, new)` is called with every
     value of the graph that another takes the place of, after and before `replace` sees the node. Returns the
-    same graph object where nothing changed. Raises VerifyError where a replacement has another type.
+    same graph object if nothing changed. Raises VerifyError if a replacement has another type.
     """
     results: dict[Value, Value] = {}
 
@@ -265,7 +265,7 @@ def rebuild(
 
 
 def _require_replaceable(old: Value, new: Value) -> None:
-    """A replacement has the same dtype and a shape that can be the same; its readers depend on it."""
+    """Raise VerifyError unless a replacement has the same dtype and a compatible shape."""
     if old.type.dtype is not new.type.dtype or not matches(old.type.shape, new.type.shape):
         raise VerifyError(f"{old.type} ({old.node.name!r}) was replaced by {new.type} ({new.node.name!r})")
 
@@ -287,7 +287,7 @@ def _new_names(nodes: Collection[Node]) -> dict[Node, str]:
 
 
 def _with_changes(graph: Graph, changes: Mapping[Node, Mapping[str, Any]]) -> Graph:
-    """The graph with other names of nodes, or other sharing; the same object if nothing changes."""
+    """Return the graph with other names of nodes, or other sharing; the same object if nothing changes."""
     if not changes:
         return graph
     changed: dict[Node, Node] = {}
@@ -303,7 +303,7 @@ def _with_changes(graph: Graph, changes: Mapping[Node, Mapping[str, Any]]) -> Gr
 
 
 def same_graph(first: Graph, second: Graph) -> bool:
-    """Whether two graphs are equal in structure, ops, weights, names, sharing and signature."""
+    """Return whether two graphs are equal in structure, ops, weights, names, sharing and signature."""
     if len(first.nodes) != len(second.nodes) or len(first.outputs) != len(second.outputs):
         return False
     return (

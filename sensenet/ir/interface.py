@@ -93,7 +93,7 @@ def check_signature(signature: Signature) -> None:
 
 
 def expected_inputs(signature: Signature) -> Types:
-    """The names and types of a model's inputs."""
+    """Return the names and types of a model's inputs."""
     columns, images, image = len(signature.columns), len(signature.image_columns), signature.image
     types = {NUMERIC_INPUT: f32(None, columns)} if images < columns else {}
     if image is None:
@@ -103,7 +103,7 @@ def expected_inputs(signature: Signature) -> Types:
 
 
 def expected_outputs(signature: Signature) -> Types:
-    """The names and types of a model's outputs, as far as the signature tells their ranks."""
+    """Return the names and types of a model's outputs, as far as the signature determines their ranks."""
     if signature.kind is not ModelKind.DETECTOR:
         return {}
     numbers = TensorType(DType.INT32, (None, None))
@@ -139,7 +139,7 @@ def _check_probabilities(graph: Graph) -> None:
 
 
 def _are_probabilities(value: Value) -> bool:
-    """Whether a value is the result of a softmax, or the average of several."""
+    """Return whether a value is the result of a softmax, or the average of several."""
     functions = {getattr(value.op, name, None) for name in ("activation", "function")}
     averaged = isinstance(value.op, Average | Mean)
     return ActivationFunction.SOFTMAX in functions or (averaged and _are_probabilities(value.node.inputs[0]))

@@ -17,18 +17,18 @@ Legal = Mapping[type[Op], Accepts | Literal[True]]
 
 
 def all_of(*classes: type[Op]) -> Legal:
-    """Every node of these ops."""
+    """Return every node of these ops."""
     return dict.fromkeys(classes, True)
 
 
 def is_legal(node: Node, legal: Legal) -> bool:
-    """Whether a target takes a node; what its regions hold is another question."""
+    """Return whether a target takes a node; what its regions hold is another question."""
     accepts = legal.get(type(node.op))
     return accepts is True or (accepts is not None and accepts(node))
 
 
 def illegal_nodes(graph: Graph, legal: Legal) -> Iterable[Node]:
-    """The nodes of a graph, and of its regions, that a target does not take."""
+    """Yield the nodes of a graph, and of its regions, that a target does not take."""
     for node in graph.nodes:
         if not is_legal(node, legal):
             yield node

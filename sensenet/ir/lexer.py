@@ -58,16 +58,16 @@ class LineReader:
         self.position = 0
 
     def error(self, message: str, token: Token | None = None) -> TextFormError:
-        """An error at a token; by default the one that was taken last."""
+        """Return an error at a token; by default the one that was taken last."""
         where = token or self.tokens[max(self.position - 1, 0)]
         return TextFormError(f"{where.line}:{where.start + 1}: {message}")
 
     def peek(self) -> Token:
-        """The next token; of kind `end` at the end of the line."""
+        """Return the next token; of kind `end` at the end of the line."""
         return self.tokens[self.position]
 
     def take(self, kind: str, text: str | None = None) -> str:
-        """The next token, which must be of that kind (and text)."""
+        """Return the next token, which must be of that kind (and text)."""
         token = self.peek()
         if token.kind != kind or text not in (None, token.text):
             found = "the end of the line" if token.kind == "end" else repr(token.text[:40])
@@ -76,7 +76,7 @@ class LineReader:
         return token.text
 
     def take_if(self, kind: str, text: str) -> bool:
-        """Whether the next token is this one, which is then taken."""
+        """Return whether the next token is this one, which is then taken."""
         found = self.peek()
         if (found.kind, found.text) != (kind, text):
             return False
@@ -92,14 +92,14 @@ class LineReader:
                 self.take("mark", ",")
 
     def integer(self) -> int:
-        """An integer of at most INTEGER_DIGITS characters."""
+        """Return an integer of at most INTEGER_DIGITS characters."""
         text = self.take("number")
         if not _INTEGER.fullmatch(text) or len(text) > INTEGER_DIGITS:
             raise self.error(f"expected an integer, found {text[:40]}")
         return int(text)
 
     def number(self) -> float:
-        """A decimal number, inf or nan."""
+        """Return a decimal number, inf or nan."""
         text = self.take("number")
         if not _FLOAT.fullmatch(text):
             raise self.error(f"expected a number, found {text[:40]}")
@@ -113,7 +113,7 @@ class LineReader:
         return word == "true"
 
     def string(self) -> str:
-        """A JSON string."""
+        """Return a JSON string."""
         text = self.take("string")
         try:
             return str(json.loads(text))

@@ -17,9 +17,9 @@ from sensenet.ir.types import TensorType
 class Op:
     """Base of all ops: what a node computes, without saying on what.
 
-    `infer` takes the types of the inputs and gives the type of the result, or a tuple where the op has
+    `infer` takes the types of the inputs and returns the type of the result, or a tuple if the op has
     several; it raises `VerifyError` for inputs that the op does not take. `evaluate` takes NumPy arrays of
-    those types and gives the result: it defines what the op means. Both are pure.
+    those types and returns the result: it defines the op. Both are pure.
     """
 
     trainable: ClassVar[bool] = False
@@ -33,7 +33,7 @@ class Op:
 
     @classmethod
     def mnemonic(cls) -> str:
-        """The name in the text form: `MaxPool2D` is `max_pool_2d`."""
+        """Return the name in the text form: `MaxPool2D` is `max_pool_2d`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", cls.__name__).lower()
 
 

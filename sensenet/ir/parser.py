@@ -35,10 +35,10 @@ DEEPEST_REGION = 16
 
 
 def parse_graph(text: str, weights: Mapping[str, Array] | None = None) -> Graph:
-    """The graph of a text form; `weights` maps the digests it names to arrays.
+    """Return the graph of a text form; `weights` maps the digests it names to arrays.
 
     Lines that begin with `//` are comments; without a signature line the signature is the empty one; nodes
-    that no output needs are dropped. Raises TextFormError for text that is no graph, or that names unknown
+    that no output needs are dropped. Raises TextFormError for text that is not a graph, or that names unknown
     ops, values, attributes or weights, or whose types are not those that the ops infer.
     """
     lines = enumerate(text.split("\n"), start=1)
@@ -60,7 +60,7 @@ def parse_graph(text: str, weights: Mapping[str, Array] | None = None) -> Graph:
 
 
 def parse_op(text: str, weights: Mapping[str, Array]) -> Op:
-    """The op of `mnemonic {attributes}`; raises TextFormError."""
+    """Return the op of `mnemonic {attributes}`; raises TextFormError."""
     lines = enumerate(text.split("\n"), start=1)
     number, first = next(lines)
     reader = _Line(first, number, _Scope(), weights, lines)
@@ -70,7 +70,7 @@ def parse_op(text: str, weights: Mapping[str, Array]) -> Op:
 
 
 def _parse_signature(line: str, number: int) -> Signature:
-    """The signature of `signature {…}`, a JSON object."""
+    """Return the signature of `signature {…}`, a JSON object."""
     start = line.index("signature ") + len("signature ")
     try:
         return Signature.from_json(json.loads(line[start:]))
@@ -79,7 +79,7 @@ def _parse_signature(line: str, number: int) -> Signature:
 
 
 def _is_empty(line: str) -> bool:
-    """Whether a line is blank or a comment."""
+    """Return whether a line is blank or a comment."""
     content = line.strip()
     return not content or content.startswith("//")
 
@@ -191,7 +191,7 @@ class _Line(LineReader):
         return Shares(part, self.take("word"))
 
     def shared_op(self, op: Op, shares: Shares, start: Token) -> Op:
-        """The op of the first node that shares the same, which must be an equal one."""
+        """Return the op of the first node that shares the same, which must be an equal one."""
         first = self.scope.sharing.get(shares)
         try:
             require_shareable(op, first)
@@ -202,7 +202,7 @@ class _Line(LineReader):
     def op_class(self) -> type[Op]:
         name = self.take("word")
         if name not in OPS:
-            raise self.error(f"there is no op {name!r}")
+            raise self.error(f"unknown op {name!r}")
         return OPS[name]
 
     def op_attributes(self, op_class: type[Op]) -> Op:
@@ -224,7 +224,7 @@ class _Line(LineReader):
         try:
             dtype = DType(name)
         except ValueError:
-            raise self.error(f"there is no dtype {name!r}") from None
+            raise self.error(f"unknown dtype {name!r}") from None
         shape: list[int | None] = []
         self.items("[", "]", lambda: shape.append(self.size()))
         return TensorType(dtype, tuple(shape))
@@ -257,7 +257,7 @@ class _Line(LineReader):
             raise self.error(f"{cls.__name__}: {error}", start) from error
 
     def attribute(self, annotation: Any) -> Any:
-        """A value of the annotated type."""
+        """Return a value of the annotated type."""
         if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
             return self.union(typing.get_args(annotation))
         if typing.get_origin(annotation) is tuple:
@@ -280,7 +280,7 @@ class _Line(LineReader):
         raise self.error(f"attributes of type {annotation} have no text form")
 
     def union(self, members: tuple[Any, ...]) -> Any:
-        """A value of the one type beside None, or none."""
+        """Return a value of the one type besides None, or none."""
         others = [member for member in members if member is not type(None)]
         if len(others) < len(members) and self.take_if("word", "none"):
             return None
@@ -336,7 +336,7 @@ class _Line(LineReader):
     def int32(self) -> int:
         value = self.integer()
         if not -(2**31) <= value < 2**31:
-            raise self.error(f"{value} is no i32")
+            raise self.error(f"{value} is not an i32")
         return value
 
     def weight(self) -> Tensor:
@@ -360,7 +360,7 @@ class _Line(LineReader):
 
 @functools.cache
 def _annotations(cls: type[Any]) -> dict[str, Any]:
-    """The resolved types of an attrs class's fields."""
+    """Return the resolved types of an attrs class's fields."""
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in attrs.fields(cls)}
 

@@ -6,11 +6,11 @@
     %layer_0 = dense(%numeric_inputs) {kernel=#9f3a…:f32[64,10], bias=none, activation=relu} : f32[?,10]
     output predictions = %layer_0
 
-Tensors of at most 16 elements stand inline, `f32[2]{1.0, 0.5}`; larger ones by digest, their values in the
-dictionary that `weights` gives (an `.npz` file beside the text). A result other than a node's first is
-written `%node:1`. A region, a graph that is an attribute, takes lines of its own, indented, between `graph {`
-and `}`. Strings are JSON's, in ASCII, so a line has no line ends but its own. `sensenet.ir.parser`
-reads this form back to an equal graph.
+Tensors of at most 16 elements are inline, `f32[2]{1.0, 0.5}`; larger ones by digest, their values are in the
+dictionary from `weights` (an `.npz` file next to the text). A result other than a node's first is written
+`%node:1`. A region, a graph that is an attribute, takes lines of its own, indented, between `graph {` and
+`}`. Strings are JSON's, in ASCII, so a line has no line ends but its own. `sensenet.ir.parser` reads this
+form back to an equal graph.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NAN_BITS = np.float32(np.nan).view(np.int32)
 
 
 def print_graph(graph: Graph) -> str:
-    """The text form, ending in a newline."""
+    """Return the text form, ending in a newline."""
     signature = json.dumps(graph.signature.to_json(), sort_keys=True)
     return "\n".join(
         [
@@ -54,13 +54,13 @@ def print_graph(graph: Graph) -> str:
 
 
 def _lines(graph: Graph) -> Iterator[str]:
-    """Nodes and outputs."""
+    """Yield the lines of nodes and outputs."""
     yield from map(print_node, graph.nodes)
     yield from (f"output {name} = {print_value(value)}" for name, value in graph.outputs.items())
 
 
 def print_node(node: Node) -> str:
-    """One line, without regions: `%name = op(inputs) {attributes} : types`.
+    """Return one line, without regions: `%name = op(inputs) {attributes} : types`.
 
     What the node shares comes last: `shares layer name`.
     """
@@ -82,7 +82,7 @@ def print_attributes(op: Any) -> str:
 
 
 def print_attribute(value: Any) -> str:
-    """The text of one attribute; raises TypeError for a type that has none."""
+    """Return the text of one attribute; raises TypeError for a type that has none."""
     match value:
         case None:
             return "none"
@@ -115,7 +115,7 @@ def print_tensor(tensor: Tensor) -> str:
 
 
 def _print_element(element: np.generic) -> str:
-    """The shortest text that the parser, which rounds to double precision first, reads as the same number."""
+    """Return the shortest text that the parser, which first rounds to double, reads as the same number."""
     if isinstance(element, np.bool_):
         return "true" if element else "false"
     text = str(element)
@@ -125,7 +125,7 @@ def _print_element(element: np.generic) -> str:
 
 
 def is_inline(tensor: Tensor) -> bool:
-    """Whether the text form holds the tensor's elements: few, and no NaN other than the usual one."""
+    """Return whether the text form holds the tensor's elements: few, and no NaN other than the usual one."""
     array = tensor.array
     if array.size > INLINE_ELEMENTS:
         return False
@@ -133,22 +133,22 @@ def is_inline(tensor: Tensor) -> bool:
 
 
 def text_digest(tensor: Tensor) -> str:
-    """The digits of its digest by which the text form names a tensor."""
+    """Return the digits of its digest by which the text form names a tensor."""
     return tensor.digest[:DIGEST_DIGITS]
 
 
 def op_weights(op: Op) -> dict[str, Array]:
-    """The arrays that `print_attributes(op)` names by digest."""
+    """Return the arrays that `print_attributes(op)` names by digest."""
     return {text_digest(t): t.array for t in tensors_of(op) if not is_inline(t)}
 
 
 def weights(graph: Graph) -> dict[str, Array]:
-    """The arrays that the text form names by digest; each once, however often it is used."""
+    """Return the arrays that the text form names by digest; each once, however often it is used."""
     return {digest: array for node in graph.nodes for digest, array in op_weights(node.op).items()}
 
 
 def tensors_of(op: Any) -> Iterator[Tensor]:
-    """The tensors among an op's attributes, those of regions too, in order of declaration."""
+    """Yield the tensors among an op's attributes, those of regions too, in order of declaration."""
     op_class: Any = type(op)  # mypy takes a class's hash for its instances'
     for name in _attribute_names(op_class):
         yield from _tensors_in(getattr(op, name))

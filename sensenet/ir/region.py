@@ -20,7 +20,8 @@ class Region:
     """A graph without a signature, equal to another of the same nodes, names and weights; it never changes.
 
     What it reads, it reads through its inputs: a region sees no value of the graph around it. Unlike other
-    data it is no attrs class: Keras 2 walks into those of its layers, and would from node to node in circles.
+    data it is not an attrs class: Keras 2 walks into those of its layers, and would from node to node in
+    circles.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -28,7 +29,7 @@ class Region:
 
     @classmethod
     def create(cls, inputs: Any, outputs: Any) -> Region:
-        """A region of input nodes and named values."""
+        """Return a region of input nodes and named values."""
         return cls(Graph.create(inputs, outputs, Signature()))
 
     @property
@@ -45,7 +46,7 @@ class Region:
         return prepare(self.graph)
 
     def run(self, *arrays: Any) -> tuple[Any, ...]:
-        """The outputs for inputs, both in order."""
+        """Return the outputs for inputs, both in order."""
         names = (node.name for node in self.graph.inputs)
         inputs = {name: np.asarray(array) for name, array in zip(names, arrays, strict=True)}
         return tuple(self.program(inputs).values())
@@ -68,17 +69,17 @@ def _fields_of(op_class: Any) -> tuple[str, ...]:
 
 
 def _region_fields(op_class: type[Op]) -> tuple[str, ...]:
-    """The names of the attributes that are regions."""
+    """Return the names of the attributes that are regions."""
     return _fields_of(op_class)  # type: ignore[arg-type]  # mypy takes a class's hash for its instances'
 
 
 def regions_of(op: Op) -> Iterator[Region]:
-    """The regions among an op's attributes."""
+    """Return the regions among an op's attributes."""
     return (getattr(op, name) for name in _region_fields(type(op)))
 
 
 def map_regions(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
-    """The graph with `change` applied to the regions of its ops; the same object if that changes none."""
+    """Return the graph with `change` applied to the regions of its ops; the same object if none changes."""
 
     def replace(node: Node) -> Sequence[Value]:
         changed = {

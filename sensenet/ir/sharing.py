@@ -86,7 +86,7 @@ def name_shared_layers(nodes: Iterable[N]) -> dict[N, Shares]:
 
 
 def _new_layer(name: str, taken: set[Shares | None]) -> Shares:
-    """A layer of that name, or of the name with a number if others are called so."""
+    """Return a layer of that name, or of the name with a number if others are called so."""
     shares, number = Shares(Part.LAYER, name), 1
     while shares in taken:
         number += 1

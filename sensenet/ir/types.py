@@ -40,7 +40,7 @@ class DType(enum.Enum):
 
     @classmethod
     def of(cls, array: Array) -> DType:
-        """The dtype of an array; raises TypeError for one the IR has no name for."""
+        """Return the dtype of an array; raises TypeError for one the IR has no name for."""
         dtype = _DTYPES.get(array.dtype)
         if dtype is None:
             raise TypeError(f"the IR has no dtype {array.dtype}; use float32, int32 or bool")
@@ -75,14 +75,14 @@ class TensorType:
         return TensorType(self.dtype, tuple(shape))
 
     def with_last(self, size: int | None) -> TensorType:
-        """The same type with another size of the last axis."""
+        """Return the same type with another size of the last axis."""
         return TensorType(self.dtype, (*self.shape[:-1], size))
 
     def with_dtype(self, dtype: DType) -> TensorType:
         return TensorType(dtype, self.shape)
 
     def accepts(self, array: Array) -> bool:
-        """Whether an array may stand where this type is declared."""
+        """Return whether an array conforms to this type."""
         return array.dtype == self.dtype.numpy and matches(array.shape, self.shape)
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class TensorType:
 
 @functools.lru_cache(maxsize=1024)
 def _type_text(dtype: DType, shape: Shape) -> str:
-    """The text form of a type; errors that are never raised ask for it many times."""
+    """Return the text form of a type; errors that are never raised ask for it many times."""
     sizes = ",".join("?" if size is None else str(size) for size in shape)
     return f"{dtype.value}[{sizes}]"
 
@@ -102,7 +102,7 @@ def f32(*shape: int | None) -> TensorType:
 
 
 def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> bool:
-    """Whether two shapes can be the same one; None matches any size."""
+    """Return whether two shapes can be the same one; None matches any size."""
     if len(actual) != len(declared):
         return False
     for a, d in zip(
@@ -114,10 +114,10 @@ def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> boo
 
 
 def broadcast(*shapes: Shape) -> Shape | None:
-    """The shape that NumPy broadcasting gives, or None where the shapes do not agree.
+    """Return the shape of NumPy broadcasting, or None if the shapes do not agree.
 
-    An unknown size beside a known one other than 1 takes the known size (the run-time check is NumPy's);
-    beside 1 it stays unknown.
+    An unknown size with a known one other than 1 takes the known size (the run-time check is NumPy's); with 1
+    it stays unknown.
     """
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
@@ -131,7 +131,7 @@ def broadcast(*shapes: Shape) -> Shape | None:
 
 
 def _views(array: Array) -> Iterator[Array]:
-    """The array and the arrays that it is a view of."""
+    """Yield the array and the arrays that it is a view of."""
     base: object = array
     while isinstance(base, np.ndarray):
         yield base
@@ -139,7 +139,7 @@ def _views(array: Array) -> Iterator[Array]:
 
 
 def _as_constant(values: Array) -> Array:
-    """The same values, C-contiguous, in memory that no array writes to: a copy only where need be."""
+    """Return the same values, C-contiguous, in memory that no array writes to: a copy only if need be."""
     shareable = values.flags.c_contiguous and not any(view.flags.writeable for view in _views(values))
     constant: Array = np.asarray(values) if shareable else np.array(values, order="C")
     constant.flags.writeable = False
@@ -166,20 +166,20 @@ class Tensor:
 
     @classmethod
     def owning(cls, array: Array) -> Tensor:
-        """The array itself as a constant, where it is contiguous; it can't be written to from then on."""
+        """Return the array itself as a constant, if contiguous; it becomes read-only."""
         for view in _views(array):
             view.flags.writeable = False
         return cls(array)
 
     @classmethod
     def float32(cls, values: npt.ArrayLike) -> Tensor:
-        """A float32 constant, rounded from whatever precision the values have."""
+        """Return a float32 constant, rounded from whatever precision the values have."""
         with np.errstate(over="ignore"):
             return cls._converted(values, DType.FLOAT32)
 
     @classmethod
     def int32(cls, values: npt.ArrayLike) -> Tensor:
-        """An int32 constant."""
+        """Return an int32 constant."""
         return cls._converted(values, DType.INT32)
 
     @classmethod

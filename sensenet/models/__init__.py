@@ -1,1 +1,1 @@
-"""Models that a caller holds: `wrappers.create_model` makes them from documents and from saved artifacts."""
+"""The models of the public API, created from documents and saved artifacts by `create_model`."""

@@ -1,4 +1,4 @@
-"""The names of `sensenet.published.bundle`, where clients of the published package look for them."""
+"""Names of `sensenet.published.bundle`, under their path in the published package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes models: from BigML documents, from artifacts, and from the files that artifacts were saved in."""
+"""Creates models from BigML documents, artifacts and saved files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sensenet.settings import DEFAULTS, Settings, ensure_settings
 from sensenet.signature import ModelKind, Signature
 
 CALL_SETTINGS = frozenset({"image_path_prefix"})
-"""Settings of calling a model, which no artifact fixes."""
+"""Settings for calls of a model, which artifacts do not fix."""
 
 Source = Artifact | Mapping[str, Any] | str | bytes | os.PathLike[str]
 """A document (dict, path, JSON text or bytes), the name of a pretrained network, an artifact, or the path of
@@ -29,19 +29,19 @@ a saved one."""
 def create_model(
     source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet | ObjectDetector:
-    """A model that predicts.
+    """Return a model that predicts.
 
     `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), or the name of
     a pretrained network; an artifact of `sensenet.compile`, or the path of a saved one. An artifact keeps
     the settings that it was compiled with.
 
-    `engine` is the target in whose runtime the model answers calls (`sensenet.models.engines.ENGINES`), at
-    the default level. Without it, an artifact runs in its own target's, and a document in NumPy, as does a
-    SavedModel or bundle that keeps its graph; but where LiteRT or TensorFlow is installed, a large network of
-    images runs as the target tflite, which is made ready at the first call.
+    `engine` is the target in whose runtime the model runs (`sensenet.models.engines.ENGINES`), at the default
+    level. Without it, an artifact runs in its own target's runtime, and a document in NumPy, as does a
+    SavedModel or bundle that keeps its graph; but if LiteRT or TensorFlow is installed, a large image network
+    runs as the target tflite, prepared at the first call.
 
     Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
-    or MissingPackageError, which are SensenetErrors.
+    or MissingPackageError, all of them SensenetErrors.
     """
     given = ensure_settings(settings)
     with memory_errors_reported():
@@ -55,12 +55,11 @@ def create_model(
 def create_image_feature_extractor(
     source: Source, settings: Settings | Mapping[str, Any] | None = None, engine: str | None = None
 ) -> Deepnet:
-    """A model that gives the features of an image: the output of the last global pooling or convolution.
+    """Return a model that extracts features of images: the output of the last global pooling or convolution.
 
-    `source` is the document of any model that reads images; the name of a pretrained network; or an
-    artifact that was compiled with the setting `extract_image_features`, or its path. The model takes the
-    image alone, whatever the rows of its document are. `engine` is as for `create_model`, and so are the
-    errors raised.
+    `source` is the document of any model that reads images; the name of a pretrained network; or an artifact
+    that was compiled with the setting `extract_image_features`, or its path. The model reads only the image,
+    whatever the rows of its document. `engine` and the errors raised are those of `create_model`.
     """
     given = ensure_settings(settings)
     with memory_errors_reported():
@@ -70,16 +69,16 @@ def create_image_feature_extractor(
             return Deepnet(run_imported(imported.graph, engine), imported.settings)
         if executable.signature.kind is not ModelKind.EXTRACTOR:
             raise ArtifactError(
-                "this artifact is no feature extractor: compile its document with extract_image_features=True"
+                "this artifact is not a feature extractor: compile it with extract_image_features=True"
             )
         require_fit(executable)
         return Deepnet(executable, _fixed_settings(executable.signature, given))
 
 
 def _open(source: Any, engine: str | None) -> Executable | None:
-    """An artifact, or a saved one, in an engine, or in its own runtime; None for what is neither.
+    """Return an artifact or saved artifact in an engine or in its own runtime; None for other sources.
 
-    Raises ArtifactError where an engine is wanted for a saved one that keeps no graph.
+    Raises ArtifactError if an engine is given for a saved artifact that keeps no graph.
     """
     require_engine(engine)
     if isinstance(source, Artifact):
@@ -96,7 +95,7 @@ def _open(source: Any, engine: str | None) -> Executable | None:
 
 
 def _fixed_settings(signature: Signature, given: Settings) -> Settings:
-    """The settings that an artifact keeps, with those of the call; raises SettingsError for another value."""
+    """Return the settings of an artifact and of the call; raise SettingsError for a conflict."""
     kept = ensure_settings(signature.settings)
     effective = {**DEFAULTS, **kept.given()}
     for name, value in given.given().items():

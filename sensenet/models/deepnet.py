@@ -1,4 +1,4 @@
-"""The models that callers hold: deepnets, feature extractors and object detectors."""
+"""The model classes: deepnets, feature extractors and object detectors."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from sensenet.signature import ModelKind, Signature, describe_column
 
 
 class Model:
-    """What all models have. Made by `sensenet.models.create`; threads may share one.
+    """The base of all models, created by `sensenet.models.create`; threads may share a model.
 
     Models can be pickled and copied, with their settings and engine: see docs/processes.md.
 
-    The names with an underscore are those that clients of the published package use.
+    The underscored names are used by clients of the published package.
     """
 
     def __init__(
@@ -48,18 +48,18 @@ class Model:
         return type(self), (self._executable, self._settings, self._columns)
 
     def _use(self, executable: Executable) -> None:
-        """Answer with an executable from now on."""
+        """Use an executable for all further calls."""
         self._executable = executable
         self._keras_model = executable.model
 
     @property
     def signature(self) -> Signature:
-        """What the model reads and answers: columns, fields, classes, the size of its images."""
+        """The interface of the model: columns, fields, classes, image size."""
         return self._executable.signature
 
     @property
     def engine(self) -> str | None:
-        """The target whose runtime answers calls: see `sensenet.models.engines`."""
+        """The target whose runtime runs the model: see `sensenet.models.engines`."""
         return self._executable.engine
 
     @property
@@ -74,7 +74,7 @@ class Model:
 
     @property
     def _model(self) -> Any:
-        """The model as a `tf.keras.Model`, made at first use: of a document, the network as trained.
+        """The model as a `tf.keras.Model`, made at first use; for a document, the network as trained.
 
         Raises MissingPackageError without TensorFlow, ArtifactError for a saved file that has no such model.
         """
@@ -84,25 +84,25 @@ class Model:
             return self._keras_model
 
     def _graph(self) -> Graph:
-        """The graph that the model was made of, as imported where that was a document."""
+        """Return the graph of the model; as imported if it was made from a document."""
         if self._executable.graph is None:
             raise ArtifactError(
-                "this model was opened from a file that keeps neither a Keras model nor a graph to compile; "
+                "this model was opened from a file without a Keras model or a graph to compile; "
                 "make the model from its document instead"
             )
         return self._executable.graph
 
     def _trained_graph(self) -> Graph:
-        """The graph as imported, whose weights are those that were trained."""
+        """Return the graph as imported, with the trained weights."""
         if not self._executable.as_imported:
             raise ArtifactError(
-                "this model was made from an artifact, whose weights may not be those that were trained; "
+                "this model was made from an artifact, whose weights may differ from the trained ones; "
                 "make the model from its document instead"
             )
         return self._graph()
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Answer with the weights of an h5 file from now on (see the target h5).
+        """Use the weights of an h5 file for all further calls (see the target h5).
 
         Raises ArtifactError for a file with the weights of another network, or for a model that was not made
         from a document; MissingPackageError without h5py.
@@ -115,13 +115,13 @@ class Model:
         compile(graph, target).save(path, force=force)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights as an h5 file; raises ArtifactError where that cannot be."""
+        """Write the weights as an h5 file; raise ArtifactError if that is impossible."""
         self.save_as(h5.TARGET.name, path)
 
     def save_bundle(
         self, path: str | os.PathLike[str], tfjs_path: str | os.PathLike[str] | None = None
     ) -> None:
-        """Write the model as an smbundle, whose suffix is added where it is missing.
+        """Write the model as an smbundle, and add the suffix if it is missing.
 
         With `tfjs_path`, also as a TensorFlow.js model, in that directory. Raises as `save_as` does.
         """
@@ -136,7 +136,7 @@ class Model:
 
     @property
     def _preprocessors(self) -> list[dict[str, Any]]:
-        """The columns as the document has them; of a saved artifact, what is known of them."""
+        """The columns in the form of the document; for a saved artifact, as far as known."""
         if self._columns is not None:
             return [dict(column) for column in self._columns]
         return [describe_column(column) for column in self.signature.columns]
@@ -164,25 +164,25 @@ class Model:
 
 
 class Deepnet(Model):
-    """Predicts rows: probabilities of the classes, or numbers; an extractor: the features of images."""
+    """Predicts class probabilities or numbers of rows; an extractor predicts features of images."""
 
     def _use(self, executable: Executable) -> None:
         super()._use(executable)
         self._predict = make_predictor(executable, self._settings.image_path_prefix)
 
     def __call__(self, x: Any) -> Array:
-        """f32[rows, outputs] for one row or several: the probabilities of `classes`, or one number.
+        """Return f32[rows, outputs] for one row or several: the probabilities of `classes`, or one number.
 
         The features of images have the shape of the layer that they come from: f32[rows, ...].
 
         A row is a list or tuple of cells, a 1-D array, or a dict by field name or id; rows are a list of
-        those, a 2-D array, or a data frame. A cell is a number or text that is one, the text of a category,
-        an image (path, encoded bytes, array), or None where it is missing. By name, texts and lists of items
-        are given whole: see docs/fields.md.
+        those, a 2-D array, or a data frame. A cell is a number or its text, the text of a category, an image
+        (path, encoded bytes, array), or None if it is missing. By name, texts and lists of items are passed
+        whole: see docs/fields.md.
 
-        A model of one image a row also takes the image alone, a list of images and an array [n, h, w, c]: see
-        docs/images.md. Raises InputError, naming row and column, for what it can't read or what could mean
-        several things, and LimitError for images that would take more memory than allowed.
+        A model of one image per row also accepts the image alone, a list of images and an array [n, h, w, c]:
+        see docs/images.md. Raises InputError, naming row and column, for invalid or ambiguous input, and
+        LimitError for images that would take more memory than allowed.
         """
         try:  # not `memory_errors_reported`: that takes a microsecond, and one row some twenty
             return self._predict(x)
@@ -192,44 +192,45 @@ class Deepnet(Model):
             raise limit_error(error) from error
 
     def encode(self, x: Any) -> dict[str, Array]:
-        """What the network reads for those rows, by the names of its inputs: what its Keras model trains on.
+        """Return the inputs of the network for rows, by name: the training input of its Keras model.
 
         `numeric_inputs` is f32[rows, columns], a category its position or -1; `image_pixel_inputs` is
-        f32[rows, height, width, channels], or f32[rows, images, height, width, channels] where a row has
-        several, and holds 0 to 255. Takes what the model itself takes, and raises InputError likewise.
+        f32[rows, height, width, channels], or f32[rows, images, height, width, channels] if a row has
+        several, with values from 0 to 255. Accepts the same rows as a call of the model, and raises the same
+        errors.
         """
         with memory_errors_reported():
             return self._predict.encode(x)
 
 
 class ObjectDetector(Model):
-    """Finds objects on images."""
+    """Finds objects in images."""
 
     def _use(self, executable: Executable) -> None:
         super()._use(executable)
         self._detect = make_detector(executable, self._settings.image_path_prefix)
 
     def __call__(self, x: Any) -> Any:
-        """`[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for an image, best first.
+        """Return `[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for an image, best first.
 
-        A box is its upper left and lower right corner in pixels of the image, four ints, which may lie
-        beyond its edges; a score is a float from 0 to 1. An image is a path, encoded bytes or an array of
-        pixels, maybe in a dict by field name; for several, as a list or a 4-D array, there is a list of such
+        A box is its upper left and lower right corner in pixels of the image, four ints, possibly beyond the
+        edges; a score is a float from 0 to 1. An image is a path, encoded bytes or an array of pixels, or a
+        dict with one of these by field name. For a list or 4-D array of images, returns a list of such
         answers.
 
         With the settings `output_unfiltered_boxes` or `pad_bounding_box_output` an answer is a dict of arrays
-        instead: `boxes` f32[1, boxes, 4], `scores` f32[1, boxes], `classes` i32[1, boxes], which are
-        positions in the model's `classes`, and of padded boxes `num_valid`, an int: how many count.
+        instead: `boxes` f32[1, boxes, 4], `scores` f32[1, boxes], `classes` i32[1, boxes], positions in the
+        model's `classes`, and for padded boxes `num_valid`, an int: the number of valid boxes.
 
-        Raises InputError for an image that can't be read, LimitError for one that would take more memory than
-        allowed.
+        Raises InputError for an image that cannot be read, LimitError for one that would take more memory
+        than allowed.
         """
         with memory_errors_reported():
             return self._detect(x)
 
 
 def require_fit(executable: Executable) -> None:
-    """Raise ArtifactError unless an executable's signature is a model's, and fits its graph."""
+    """Raise ArtifactError unless an executable has the signature of a model that fits its graph."""
     try:
         check_signature(executable.signature)
         if executable.graph is not None:
@@ -241,7 +242,7 @@ def require_fit(executable: Executable) -> None:
 def make_model(
     executable: Executable, settings: Settings, preprocessors: Sequence[Mapping[str, Any]] | None = None
 ) -> Deepnet | ObjectDetector:
-    """Return the model of an executable's kind; raises ArtifactError if its signature does not fit it."""
+    """Return the model of an executable's kind; raise ArtifactError if its signature does not fit."""
     require_fit(executable)
     kind = ObjectDetector if executable.signature.kind is ModelKind.DETECTOR else Deepnet
     return kind(executable, settings, preprocessors)

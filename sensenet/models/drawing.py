@@ -1,4 +1,4 @@
-"""Draws what a detector found: boxes, labels and scores on the image."""
+"""Draws a detector's boxes, labels and scores on an image."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from attrs import frozen
 from PIL import Image, ImageDraw, ImageFont
 
 LINE_SHARE = 1 / 300
-"""Thickness of a box's line, as a share of the image's larger side."""
+"""Thickness of a box's line, relative to the image's larger side."""
 
 TEXT_SHARE = 1 / 36
-"""Height of a label's letters, as a share of the image's larger side."""
+"""Height of a label's letters, relative to the image's larger side."""
 
 SMALLEST_TEXT = 11
-"""The smallest letters that can be read, in pixels."""
+"""The smallest readable letters, in pixels."""
 
 GOLDEN_RATIO = 0.618034
 
@@ -32,10 +32,10 @@ class _Style:
 
 
 def draw_boxes(image: Image.Image, objects: Iterable[Mapping[str, Any]]) -> Image.Image:
-    """A copy of the image, in RGB, with a rectangle and a caption for each object.
+    """Return a copy of the image, in RGB, with a rectangle and a caption for each object.
 
-    `objects` are `{"box": [x1, y1, x2, y2], "label", "score"}`, as a detector gives them: pixels, (0, 0) at
-    the upper left. Each label has a color of its own. The best-scored object is drawn last, on top.
+    `objects` are `{"box": [x1, y1, x2, y2], "label", "score"}`, as a detector returns them, in pixels from
+    the upper left. Each label has its own color. The object with the best score is drawn last, on top.
     """
     objects = list(objects)
     colors = label_colors({str(found["label"]) for found in objects})
@@ -51,7 +51,7 @@ def draw_boxes(image: Image.Image, objects: Iterable[Mapping[str, Any]]) -> Imag
 
 
 def label_colors(labels: Iterable[str]) -> dict[str, Color]:
-    """Saturated colors whose hues are as far apart as the golden ratio spreads them."""
+    """Return a saturated color per label, with hues spread by the golden ratio."""
     return {label: _color(number * GOLDEN_RATIO % 1) for number, label in enumerate(sorted(labels))}
 
 
@@ -68,7 +68,7 @@ def _style(canvas: tuple[int, int]) -> _Style:
 
 
 def _clip(box: list[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The part of a box on the image; a detector's boxes may reach beyond it."""
+    """Return the part of a box inside the image; a detector's boxes may extend beyond it."""
     width, height = size
     x1, x2 = sorted(min(max(x, 0), width - 1) for x in (box[0], box[2]))
     y1, y2 = sorted(min(max(y, 0), height - 1) for y in (box[1], box[3]))
@@ -82,7 +82,7 @@ def _draw_caption(
     color: Color,
     style: _Style,
 ) -> None:
-    """The text on a filled label, above the box where there is room, else inside its top; never cut off."""
+    """Draw text on a filled label, above the box if there is room, else inside its top; never cut off."""
     left, top, right, bottom = draw.textbbox((0, 0), text, font=style.font)
     width, height = right - left + 2 * style.padding, bottom - top + 2 * style.padding
     x = max(0, min(box[0], style.canvas[0] - width))

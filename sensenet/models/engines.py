@@ -1,14 +1,12 @@
-"""The engines: which target's runtime answers the calls of a model.
+"""The engines: targets whose runtimes run models.
 
 An engine has the name of its target. Without one, `choose_engine` chooses by the graph:
 
-| model | engine | why |
-|---|---|---|
-| of columns, or of images with few multiplications | numpy | starts at once, without other packages |
-| of images, from 100 million on, with LiteRT or TensorFlow | tflite | takes at most a third of the time |
-| the same where neither is installed | numpy | all that there is |
+| model | engine | why | |---|---|---| | of columns, or of images with few multiplications | numpy | starts at
+once, without other packages | | of images, from 100 million on, with LiteRT or TensorFlow | tflite | takes at
+most a third of the time | | the same if neither is installed | numpy | the only one available |
 
-Engines differ in rounding alone. docs/benchmarks.md has the measurements, "Which engine".
+Engines differ only in rounding. docs/benchmarks.md has the measurements, "Which engine".
 """
 
 from __future__ import annotations
@@ -32,12 +30,12 @@ from sensenet.runtime.memory import require_activations
 INTERPRETER = "numpy"
 LARGE_ENGINE = "tflite"
 RUNTIMES = ("ai_edge_litert", "tensorflow")
-"""The packages that run the files of LARGE_ENGINE, and make them; either is enough."""
+"""The packages that make and run the files of LARGE_ENGINE; either is sufficient."""
 
 LARGE_IMAGE = 100_000_000
-"""Multiply-adds of one image from which on LARGE_ENGINE pays.
+"""Multiply-adds per image from which LARGE_ENGINE pays.
 
-Below, NumPy answers within some milliseconds, as long as reading a photograph takes.
+Below, NumPy takes some milliseconds, about as long as reading a photograph.
 """
 
 ENGINES = Targets(lambda target: target.runs)
@@ -47,25 +45,24 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 
 def choose_engine(graph: Graph) -> str:
-    """The engine that answers soonest, of those that are installed."""
+    """Return the fastest installed engine."""
     if graph.signature.image is None or not any(map(importlib.util.find_spec, RUNTIMES)):
         return INTERPRETER
     return LARGE_ENGINE if graph_multiply_adds(graph) >= LARGE_IMAGE else INTERPRETER
 
 
 def require_engine(engine: str | None) -> None:
-    """Raise UnknownTargetError for a name that is no engine's; None stands for a choice."""
+    """Raise UnknownTargetError for an unknown engine; None means the default choice."""
     if engine is not None and engine not in ENGINES:
-        raise UnknownTargetError(f"there is no engine {engine!r}; there are: {', '.join(ENGINES)}")
+        raise UnknownTargetError(f"unknown engine {engine!r}; expected one of: {', '.join(ENGINES)}")
 
 
 def run_graph(graph: Graph, engine: str | None = None) -> Executable:
-    """A graph at the default level in an engine, or in the one that is chosen for it.
+    """Return a graph at the default level in an engine, or in the one chosen for it.
 
-    What was asked for is made at once, so that its faults show; so is the interpreter. Another engine that
-    was chosen is made at the first call: whoever saves the model only, or asks it about its columns, need
-    not wait for it. Raises UnknownTargetError, and MissingPackageError where the engine's package is
-    not installed.
+    A requested engine is prepared at once, to report its errors; so is the interpreter. Another chosen engine
+    is prepared at the first call, so that saving or inspecting the model does not wait for it. Raises
+    UnknownTargetError, and MissingPackageError if the engine's package is not installed.
     """
     require_engine(engine)
     require_activations(graph)
@@ -84,14 +81,14 @@ def run_graph(graph: Graph, engine: str | None = None) -> Executable:
 
 
 def run_imported(graph: Graph, engine: str | None = None) -> Executable:
-    """`run_graph` for a graph that the frontend made, with the weights of the document."""
+    """Return `run_graph` for a graph from the frontend, with the weights of the document."""
     return attrs.evolve(
         run_graph(graph, engine), as_imported=True, remake=lambda: (run_imported, (graph, engine))
     )
 
 
 class _LateRun:
-    """A function that is made when it is first called; threads may share it."""
+    """A function that is made at its first call; threads may share it."""
 
     def __init__(self, make: Callable[[], Run]) -> None:
         self._lock = PerProcess(threading.Lock)

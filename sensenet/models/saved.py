@@ -1,7 +1,7 @@
-"""Artifacts in their own runtimes, as executables that can be pickled.
+"""Runs artifacts in their own runtimes, as executables that can be pickled.
 
-The pickle of one holds what its runtime opens: the graph for the interpreter, else the files as they were
-opened. It is opened anew, as the artifact itself would be.
+The pickle contains what the runtime opens: the graph for the interpreter, else the files as opened.
+Unpickling opens it again, like the artifact itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sensenet.ir.graph import Graph
 from sensenet.models.engines import run_graph
 
 Stamp = tuple[tuple[str, int, int], ...]
-"""Name, size and time of change of each file: the same while nobody writes to them."""
+"""Name, size and modification time of each file, which change when a file is written."""
 
 
 def run_artifact(artifact: Artifact) -> Executable:
@@ -86,7 +86,7 @@ def _with_remake(executable: Executable, target: Target[Any], remake: Callable[[
 
 
 def _stamp(files: Mapping[str, Path]) -> Stamp:
-    """The stamp of some files; empty if one is missing."""
+    """Return the stamp of some files; empty if one is missing."""
     try:
         found = {name: path.stat() for name, path in files.items()}
     except OSError:

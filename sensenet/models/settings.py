@@ -1,4 +1,4 @@
-"""The names of `sensenet.published.settings`, where clients of the published package look for them."""
+"""Names of `sensenet.published.settings`, under their path in the published package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models and their conversion, at the path where clients of the published package import them."""
+"""Models and their conversion, under their path in the published package."""
 
 from __future__ import annotations
 

@@ -264,7 +264,7 @@ def test_weights_replace_those_of_a_document(path):
 
 def test_a_saved_graph_may_be_optimized(tmp_path):
     saved = sensenet.compile(typed(), "numpy").save(tmp_path / "m.npz")
-    with pytest.raises(ArtifactError, match=r"m\.npz is no document: .* compile the document"):
+    with pytest.raises(ArtifactError, match=r"m\.npz is not a document: .* compile its document"):
         sensenet.compile(saved, "h5")
 
 

@@ -85,7 +85,7 @@ FAULTS = [
         "layers[0].type",
         "fully_connected",
         None,
-        "no layer type 'fully_connected' here; there are: den",
+        "unknown layer type 'fully_connected' here; expected one of: den",
     ),
     ("typed", "layers[0].type", REMOVE, "layers[0]", "this layer has no type, and others of the list have"),
     (
@@ -104,9 +104,15 @@ FAULTS = [
         "layers[0].weights[3][2]",
         "x",
         "layers[0].weights",
-        "something that is no number at \\[3\\]\\[2\\]",
+        "something that is not a number at \\[3\\]\\[2\\]",
     ),
-    ("typed", "layers[0].weights[3]", 1, "layers[0].weights", "a number beside lists \\(row 3 is no list\\)"),
+    (
+        "typed",
+        "layers[0].weights[3]",
+        1,
+        "layers[0].weights",
+        "a number beside lists \\(row 3 is not a list\\)",
+    ),
     ("typed", "layers[0].weights", "uniform", None, "expected 2-D numbers, or one of zeros, ones, glorot"),
     ("typed", "layers[0].weights", "zeros", "layers[0].number_of_nodes", "expected a number, found nothing"),
     (
@@ -122,7 +128,7 @@ FAULTS = [
         "layers[0].activation_function",
         "ReLU",
         None,
-        "no activation function 'ReLU'; there are: linear",
+        "unknown activation function 'ReLU'; expected one of: linear",
     ),
     ("typed", "layers[0].activation_function", 1, None, "expected text, found the number 1"),
     ("typed", "layers[1].gamma", REMOVE, "layers[1]", "'gamma' is missing"),
@@ -131,7 +137,7 @@ FAULTS = [
     ("typed", "layers[1].mean", weights(3), "layers[1]", "the four parameters differ in shape"),
     ("typed", "layers[2].identity_path", REMOVE, "layers[2]", "'identity_path' is missing"),
     ("typed", "layers[2].dense_path[0].weights", weights(3, 4), "layers[2].dense_path[0]", "3 channels"),
-    ("typed", "layers[2].dense_path[0].type", "dense_residual_block", None, "no layer type .* here"),
+    ("typed", "layers[2].dense_path[0].type", "dense_residual_block", None, "unknown layer type .* here"),
     ("typed", "layers[2].dense_path[2].rate", 1.5, None, "expected a number from 0 to 1"),
     ("typed", "layers[2].dense_path[2].dropout_type", "half", None, "expected one of zero, alpha, block"),
     (
@@ -217,10 +223,10 @@ FAULTS = [
         f"{TREES}[0][1][0][3][0]",
         2,
         f"{TREES}[0][1][0][3]",
-        "feature the number 2 is none of .* 2",
+        "feature the number 2 is not among .* 2",
     ),
-    ("ensemble", f"{TREES}[0][1][0][0]", -1, f"{TREES}[0][1][0]", "feature the number -1 is none of"),
-    ("ensemble", f"{TREES}[0][1][0][0]", 0.5, f"{TREES}[0][1][0]", "feature the number 0.5 is none of"),
+    ("ensemble", f"{TREES}[0][1][0][0]", -1, f"{TREES}[0][1][0]", "feature the number -1 is not among"),
+    ("ensemble", f"{TREES}[0][1][0][0]", 0.5, f"{TREES}[0][1][0]", "feature the number 0.5 is not among"),
     (
         "ensemble",
         f"{TREES}[0][1][0][1]",
@@ -376,7 +382,7 @@ def test_settings_that_contradict():
     settings = {"output_unfiltered_boxes": True, "pad_bounding_box_output": True}
     with pytest.raises(SettingsError, match="exclude each other"):
         import_graph(detector(), settings)
-    with pytest.raises(SettingsError, match="there is no setting 'foo'"):
+    with pytest.raises(SettingsError, match="unknown setting 'foo'"):
         import_graph(typed(), {"foo": 1})
 
 

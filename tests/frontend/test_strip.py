@@ -257,7 +257,7 @@ def test_where_a_stripped_document_is_written(in_directory, capsysbinary):
     assert json.loads(capsysbinary.readouterr().out) == expected
     before = (in_directory / "m.json").read_bytes()
     assert main(["m.json", "--strip-weights", "-o", "m.json"]) == 1
-    assert b"m.json exists already" in capsysbinary.readouterr().err
+    assert b"m.json already exists" in capsysbinary.readouterr().err
     assert (in_directory / "m.json").read_bytes() == before
     assert main(["m.json", "--strip-weights", "-o", "m.json", "--force"]) == 0
     assert json.loads((in_directory / "m.json").read_bytes()) == expected

@@ -41,7 +41,7 @@ def test_nothing_is_replaced(directory):
 
 
 def test_what_is_no_directory_or_bundle_is_refused(directory, tmp_path):
-    with pytest.raises(ArtifactError, match="no directory"):
+    with pytest.raises(ArtifactError, match="not a directory"):
         write_bundle(tmp_path / "none")
     (directory / "link").symlink_to("/etc/passwd")
     with pytest.raises(ArtifactError, match="neither"):

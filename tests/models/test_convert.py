@@ -103,7 +103,7 @@ def test_what_sensenet_wrote_is_replaced(tmp_path):
 def test_what_sensenet_did_not_write_is_kept(tmp_path, content):
     path = tmp_path / "x.tflite"
     path.write_bytes(content)
-    with pytest.raises(ArtifactError, match="exists already"):
+    with pytest.raises(ArtifactError, match="already exists"):
         convert(typed(), None, path, "tflite")
     assert path.read_bytes() == content
 
@@ -112,7 +112,7 @@ def test_what_sensenet_did_not_write_is_kept(tmp_path, content):
 def test_weights_are_not_replaced(tmp_path):
     pytest.importorskip("h5py")
     convert(typed(), None, tmp_path / "x.h5", "h5")
-    with pytest.raises(ArtifactError, match="exists already"):
+    with pytest.raises(ArtifactError, match="already exists"):
         convert(typed(), None, tmp_path / "x.h5", "h5")
 
 

@@ -156,7 +156,7 @@ def test_unknown_engines_are_refused(tmp_path):
     for source in (typed(), artifact, path):
         for engine in ("h5", "numba", ""):
             with pytest.raises(
-                UnknownTargetError, match=f"no engine '{engine}'; there are: ir, numpy, keras"
+                UnknownTargetError, match=f"unknown engine '{engine}'; expected one of: ir, numpy, keras"
             ):
                 create_model(source, engine=engine)
     with pytest.raises(UnknownTargetError, match="no engine"):

@@ -186,7 +186,7 @@ def test_reports_and_files_of_artifacts():
 
 def test_an_executable_alone():
     executable = Executable(signature=sensenet.create_model(IRIS).signature, run=dict)
-    with pytest.raises(ArtifactError, match="pickle a model of create_model instead"):
+    with pytest.raises(ArtifactError, match="pickle a model from create_model instead"):
         pickle.dumps(executable)
 
 

@@ -178,7 +178,7 @@ def test_rows_by_name(tmp_path):
         np.testing.assert_array_equal(model([row, {}]), model([ROW, [None] * 3]))
         with pytest.raises(SensenetError, match="did you mean 'petal width'"):
             model({"petal widht": 1})
-        with pytest.raises(SensenetError, match=r'row 1, column 2 \("petal width"\): could not read \'x\''):
+        with pytest.raises(SensenetError, match=r'row 1, column 2 \("petal width"\): cannot read \'x\''):
             model([ROW, [1, "a", "x"]])
 
 
@@ -331,6 +331,6 @@ def test_tflite(tmp_path):
     )
     assert model(np.zeros((0, 3))).shape == (0, 2)
     assert model._classes == ["no", "yes"]
-    with pytest.raises(ArtifactError, match="keeps neither a Keras model nor a graph"):
+    with pytest.raises(ArtifactError, match="without a Keras model or a graph"):
         model._model  # noqa: B018
     assert create_model(artifact)._model is not None

@@ -3,7 +3,7 @@
 Each step proposes simpler graphs and goes on from those that show it too, until no step finds any:
 
 - one output is left, and cut back to a value inside;
-- a node becomes an input, and with it goes what only it needs; or a value that it reads stands for it;
+- a node becomes an input, and with it goes what only it needs; or a value that it reads replaces it;
 - sizes become smaller, everywhere at once: of inputs, weights and shapes;
 - weights become zeros, ones, or numbers of few digits;
 - the signature goes, and inputs that nothing reads.
@@ -48,7 +48,7 @@ Shows = Callable[[Graph], bool]
 
 
 def reduce_graph(graph: Graph, shows: Shows) -> Graph:
-    """A graph as small as the steps make it, of which `shows` holds, as it does of the one given."""
+    """Return a graph as small as the steps make it, of which `shows` holds, as it does of the one given."""
     tries = 0
 
     def holds(candidate: Graph) -> bool:
@@ -66,7 +66,7 @@ def reduce_graph(graph: Graph, shows: Shows) -> Graph:
 
 
 def _try(shows: Shows, make: Callable[..., Graph], *arguments: Any) -> Graph | None:
-    """The graph that is made, if it is well formed and shows it."""
+    """Return the graph that is made, if it is well formed and shows it."""
     try:
         candidate = make(*arguments)
         verify(candidate)
@@ -76,7 +76,7 @@ def _try(shows: Shows, make: Callable[..., Graph], *arguments: Any) -> Graph | N
 
 
 def cut_outputs(graph: Graph, shows: Shows) -> Graph:
-    """One output, as early a value as halving finds."""
+    """Return one output, as early a value as halving finds."""
     for name, value in graph.outputs.items() if len(graph.outputs) > 1 else ():
         alone = _try(shows, _with_output, graph, name, value)
         if alone is not None:
@@ -99,7 +99,7 @@ def _with_output(graph: Graph, name: str, value: Value) -> Graph:
 
 
 def cut_inputs(graph: Graph, shows: Shows) -> Graph:
-    """Inputs in place of as many nodes as possible, from the output back."""
+    """Replace as many nodes as possible by inputs, from the output back."""
     for name in [node.name for node in reversed(graph.nodes)]:
         node = _find(graph, name)
         if node is not None and not isinstance(node.op, Input | Constant):
@@ -108,7 +108,7 @@ def cut_inputs(graph: Graph, shows: Shows) -> Graph:
 
 
 def _with_input(graph: Graph, name: str) -> Graph:
-    """The graph with inputs in place of a node's results."""
+    """Return the graph with inputs instead of a node's results."""
 
     def replace(node: Node) -> tuple[Value, ...]:
         if node.name != name:
@@ -121,7 +121,7 @@ def _with_input(graph: Graph, name: str) -> Graph:
 
 
 def bypass_nodes(graph: Graph, shows: Shows) -> Graph:
-    """One of the values that it reads in place of a node, wherever that goes."""
+    """Return one of the values that it reads instead of a node, wherever that goes."""
     for name in [node.name for node in reversed(graph.nodes)]:
         node = _find(graph, name)
         for place in range(len(node.inputs) if node is not None else 0):
@@ -137,7 +137,7 @@ def _without_node(graph: Graph, name: str, place: int) -> Graph:
 
 
 def drop_inputs(graph: Graph, shows: Shows) -> Graph:
-    """The graph without inputs that nothing reads."""
+    """Return the graph without inputs that nothing reads."""
     read = [node for node in graph.inputs if node.value in graph.uses]
     if not read or len(read) == len(graph.inputs):
         return graph
@@ -145,14 +145,14 @@ def drop_inputs(graph: Graph, shows: Shows) -> Graph:
 
 
 def drop_signature(graph: Graph, shows: Shows) -> Graph:
-    """The graph without what a caller would have to know."""
+    """Return the graph without what a caller would have to know."""
     if graph.signature == Signature():
         return graph
     return _try(shows, Graph.create, graph.inputs, graph.outputs, Signature()) or graph
 
 
 def shrink_sizes(graph: Graph, shows: Shows) -> Graph:
-    """Smaller sizes, each everywhere it occurs: the first elements of weights are kept."""
+    """Reduce sizes, each everywhere it occurs, keeping the first elements of weights."""
     sizes = {size for node in graph.nodes for each in node.types for size in each.shape if size and size > 1}
     for size in sorted(sizes, reverse=True):
         for smaller in sorted({1, 2, size // 2} & set(range(1, size))):
@@ -164,7 +164,7 @@ def shrink_sizes(graph: Graph, shows: Shows) -> Graph:
 
 
 def _extent(graph: Graph) -> int:
-    """The sum of all known sizes, which shrinking lowers."""
+    """Return the sum of all known sizes, which shrinking lowers."""
     return sum(size or 0 for node in graph.nodes for each in node.types for size in each.shape)
 
 
@@ -195,7 +195,7 @@ def _resized(graph: Graph, size: int, smaller: int) -> Graph:
 
 
 def _map_ops(graph: Graph, change: Callable[[Any], Any]) -> Graph:
-    """The graph with the attributes of all its ops changed, those of inputs too."""
+    """Return the graph with the attributes of all its ops changed, those of inputs too."""
     made: dict[Node, Node] = {}
     for node in graph.nodes:
         inputs = [Value(made[value.node], value.index) for value in node.inputs]
@@ -205,13 +205,13 @@ def _map_ops(graph: Graph, change: Callable[[Any], Any]) -> Graph:
 
 
 def _map_attributes(owner: Any, change: Callable[[Any], Any]) -> Any:
-    """An attrs object with its attributes changed."""
+    """Return an attrs object with its attributes changed."""
     names = [field.name for field in attrs.fields(type(owner)) if field.init]
     return attrs.evolve(owner, **{name: change(getattr(owner, name)) for name in names})
 
 
 def simplify_weights(graph: Graph, shows: Shows) -> Graph:
-    """Simpler numbers in each weight."""
+    """Replace each weight by simpler numbers."""
     for name in [node.name for node in graph.nodes]:
         node = _find(graph, name)
         for tensor in [] if node is None else list(tensors_of(node.op)):
@@ -231,7 +231,7 @@ def _simplify(graph: Graph, name: str, tensor: Tensor, shows: Shows) -> Graph:
 
 
 def _with_tensor(graph: Graph, name: str, old: Tensor, new: Tensor) -> Graph:
-    """The graph in which a node's op has one tensor in place of another."""
+    """Return the graph in which a node's op has one tensor instead of another."""
 
     def change(attribute: Any) -> Any:
         if isinstance(attribute, tuple):

@@ -22,10 +22,10 @@ Show = Callable[[str], None]
 class Culprit:
     """Where answers begin to differ.
 
-    `stage` is a pass's name, or the target where its artifact of the imported graph differs already. `before`
-    is the graph that the stage was given, and `after` what it left, None where it failed. `rewrite` is the
-    first of the pass's rewrites that makes the difference, where the pass is made of rules and one of them
-    was through. `passes` are those that ran, the last of them this one; none where it is the target.
+    `stage` is a pass's name, or the target if its artifact of the imported graph differs already. `before` is
+    the graph that the stage was given, and `after` what it left, None if it failed. `rewrite` is the first of
+    the pass's rewrites that makes the difference, if the pass is made of rules and one of them was through.
+    `passes` are those that ran, the last of them this one; none if it is the target.
     """
 
     stage: str
@@ -39,7 +39,7 @@ class Culprit:
 def find_culprit(
     imported: Graph, pipeline: Sequence[Pass], trial: Trial, show: Show = lambda _: None
 ) -> Culprit | Outcome:
-    """The first stage after which answers differ beyond the tolerance; the largest difference if none does.
+    """Return the first stage after which answers differ too much, else the largest difference.
 
     Every prefix of the pipeline is tried, in the trial's target if it has one, and compared with what the
     interpreter answers on the imported graph.
@@ -71,7 +71,7 @@ def find_culprit(
 
 
 def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequence[Check]) -> Culprit:
-    """The target, or one of its own passes if the interpreter tells what is wrong of its graph too."""
+    """Return the target, or one of its own passes if the interpreter tells what is wrong of its graph too."""
     graph, alone = imported, Trial()
     for current in lowering_passes(get_target(target)):
         after, found = alone.try_passes(graph, [current], checks)
@@ -89,9 +89,9 @@ def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequen
 
 
 def find_rewrite(graph: Graph, current: Pass, trial: Trial, checks: Sequence[Check]) -> Rewrite | None:
-    """The rewrite that makes a faulty pass faulty: with one less, answers are right.
+    """Return the rewrite that makes a faulty pass faulty: with one less, answers are right.
 
-    None for a pass that is not made of rules, and where it fails after all its rewrites, or in one.
+    None for a pass that is not made of rules, or if it fails after all its rewrites, or in one.
     """
     if not current.rules:
         return None
@@ -109,5 +109,5 @@ def find_rewrite(graph: Graph, current: Pass, trial: Trial, checks: Sequence[Che
 
 
 def stopped_after(current: Pass, limit: int) -> Pass:
-    """A pass of rules that does only so many rewrites."""
+    """Return a pass of rules that does only so many rewrites."""
     return evolve(current, run=lambda graph: apply_rules(graph, current.rules, limit=limit))

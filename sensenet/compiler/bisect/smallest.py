@@ -19,7 +19,7 @@ from sensenet.passes.infrastructure.rules import FAULTS, Pass, Rewrite
 class Smallest:
     """A graph that shows the same fault when run through `passes`, and there the rewrite of the only one.
 
-    `trial` is what it was tried in: without the rows that were given, where generated inputs show it too.
+    `trial` is what it was tried in: without the given rows, if generated inputs show it too.
     """
 
     trial: Trial
@@ -30,7 +30,7 @@ class Smallest:
 
 
 def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = lambda _: None) -> Smallest:
-    """What is left of the graph that the culprit was given.
+    """Return the smallest graph that still shows the culprit's fault.
 
     Where that does not show the fault by itself, because errors add up over several passes, it is what is
     left of the imported graph, with those of the passes up to the culprit that it takes. A target that fails
@@ -48,7 +48,7 @@ def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = 
         except FAULTS:
             return False
         if finite and not _is_finite(checks):
-            return False  # overflow is no fault of a pass
+            return False  # overflow is not the fault of a pass
         found = trial.try_passes(candidate, passes, checks)[1].fault == culprit.outcome.fault
         left = len(candidate.nodes) if found else left
         return found
@@ -61,7 +61,8 @@ def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = 
 
 
 def _choose_start(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Trial, Graph, tuple[Pass, ...]]:
-    """The latest graph that shows the fault, without given rows if it does, and the passes from there."""
+    """Return the latest graph that shows the fault, if possible without given rows, and its remaining
+    passes."""
     starts: list[tuple[Graph, tuple[Pass, ...]]] = [(culprit.before, culprit.passes[-1:])]
     if culprit.after is not None:
         starts.insert(0, (culprit.after, ()))
@@ -74,7 +75,7 @@ def _choose_start(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Tria
 
 
 def _choose_needed(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Pass, ...]:
-    """The passes up to the culprit without those that the fault does not need."""
+    """Return the passes up to the culprit without those that the fault does not need."""
     checks, passes = trial.checks(imported), culprit.passes
     for place in reversed(range(len(passes))):
         fewer = (*passes[:place], *passes[place + 1 :])

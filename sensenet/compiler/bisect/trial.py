@@ -32,7 +32,7 @@ DIFFERS = "differs"
 class Outcome:
     """What a trial shows: the largest difference of an answer, and what is wrong, if anything is.
 
-    `fault` tells faults apart: it is empty where there is none, DIFFERS, or what was raised and where.
+    `fault` distinguishes faults: it is empty if there is none, DIFFERS, or what was raised and where.
     """
 
     difference: float = 0.0
@@ -42,13 +42,13 @@ class Outcome:
 
 @frozen(kw_only=True)
 class Trial:
-    """What graphs run in, a target or (None) the interpreter, and on what rows beside generated ones."""
+    """What graphs run in, a target or (None) the interpreter, and on what rows besides generated ones."""
 
     target: str | None = None
     rows: Sequence[Any] = ()
 
     def checks(self, graph: Graph) -> list[Check]:
-        """Inputs for a graph, and what the interpreter answers.
+        """Return inputs for a graph, with the interpreter's answers.
 
         Raises InputError for rows that the graph does not take.
         """
@@ -61,7 +61,7 @@ class Trial:
     def try_passes(
         self, graph: Graph, passes: Sequence[Pass], checks: Sequence[Check]
     ) -> tuple[Graph | None, Outcome]:
-        """The graph after the passes, None where they fail, and how it answers.
+        """Return the graph after the passes, None if they fail, and how it answers.
 
         Passes that leave the graph alone are at no fault, whatever the target makes of it.
         """
@@ -73,7 +73,7 @@ class Trial:
         return after, Outcome() if untouched else self.try_graph(after, checks)
 
     def try_graph(self, graph: Graph, checks: Sequence[Check]) -> Outcome:
-        """How a graph answers, in the target if there is one."""
+        """Return how a graph answers, in the target if there is one."""
         try:
             run = prepare(graph) if self.target is None else _compiled(graph, self.target)
             found = [run(check.inputs) for check in checks]
@@ -93,12 +93,12 @@ class Trial:
 
 
 def _compiled(graph: Graph, target: str) -> Any:
-    """What runs the artifact that a target makes of a graph."""
+    """Return an executable of the artifact that a target makes from a graph."""
     return get_target(target).load(compile(graph, target, passes=())).run
 
 
 def _completed(given: Feed, generated: Feed) -> Feed:
-    """The generated arrays, with those that are given in their place, for as many rows as are given."""
+    """Return the generated arrays, replaced by the given ones, for the number of given rows."""
     rows = len(next(iter(given.values())))
     feed: Mapping[str, Array] = {
         name: given[name] if name in given else np.resize(array, (rows, *array.shape[1:]))
@@ -108,7 +108,7 @@ def _completed(given: Feed, generated: Feed) -> Feed:
 
 
 def _raised(error: Exception) -> Outcome:
-    """The outcome of an error; raises it where it says nothing about the graph."""
+    """Return the outcome of an error; raise the error if it is not about the graph."""
     if isinstance(error, MissingPackageError | MemoryError):
         raise error
     cause: BaseException = error

@@ -42,7 +42,7 @@ Feed = Mapping[str, Array]
 
 
 def generated_inputs(graph: Graph) -> list[Feed]:
-    """Random inputs of every kind that the graph takes, always the same."""
+    """Return random inputs of every kind that the graph accepts, always the same."""
     random = np.random.default_rng(0)
     return [
         {node.name: _generate(graph, node, size, random) for node in graph.inputs} for size in _sizes(graph)
@@ -50,7 +50,7 @@ def generated_inputs(graph: Graph) -> list[Feed]:
 
 
 def given_inputs(signature: Signature, rows: Iterable[Any]) -> list[Feed]:
-    """Return what rows are encoded as, batch by batch.
+    """Return the tensors of rows, batch by batch.
 
     For a model that reads one image a row, an item may be the image itself. Raises InputError for rows that
     the model does not read, and LimitError for more than memory may hold at once.
@@ -73,14 +73,14 @@ def given_inputs(signature: Signature, rows: Iterable[Any]) -> list[Feed]:
 
 
 def _no_answer(rows: int) -> Feed:
-    """What a model answers that finds nothing."""
+    """Return the answer of a model that finds no objects."""
     boxes, numbers = np.zeros((rows, 0, 4), np.float32), np.zeros((rows, 0), np.float32)
     nothing = np.zeros(rows, np.int32)
     return {PREDICTIONS: numbers, BOXES: boxes, SCORES: numbers, CLASSES: numbers, VALID: nothing}
 
 
 def _sizes(graph: Graph) -> list[tuple[int, int]]:
-    """Heights and widths of images to generate: the network's own, and another."""
+    """Return heights and widths of images to generate: the network's own, and another."""
     image = graph.signature.image
     return (
         [OTHER_SIZE] if image is None or not image.size_known else [(image.height, image.width), OTHER_SIZE]
@@ -88,7 +88,7 @@ def _sizes(graph: Graph) -> list[tuple[int, int]]:
 
 
 def _generate(graph: Graph, node: Node, size: tuple[int, int], random: np.random.Generator) -> Array:
-    """What an input node stands for: rows of cells, or images; or any numbers, many of them whole."""
+    """Return random values of an input node: rows of cells, images, or numbers, many of them whole."""
     columns, shape = graph.signature.columns, node.types[0].shape
     images = any(isinstance(column, ImageColumn) for column in columns)
     rows = GENERATED_IMAGES if images or graph.signature.kind is not ModelKind.DEEPNET else GENERATED_ROWS
@@ -107,7 +107,7 @@ def _generate(graph: Graph, node: Node, size: tuple[int, int], random: np.random
 
 
 def _cells(column: Column, rows: int, spread: float, random: np.random.Generator) -> Array:
-    """Numbers around the column's mean, the first of them missing; categories, known ones and others."""
+    """Return numbers around the column's mean, the first one missing; or known and unknown categories."""
     match column:
         case NumericColumn():
             cells = column.missing + spread * random.normal(size=rows)
@@ -119,7 +119,7 @@ def _cells(column: Column, rows: int, spread: float, random: np.random.Generator
 
 
 def _spreads(graph: Graph, columns: int) -> Array:
-    """The standard deviation of each column that the graph standardizes; 1 for the others."""
+    """Return the standard deviation of each column that the graph standardizes; 1 for the others."""
     spreads = np.ones(columns)
     for node in graph.nodes:
         if not isinstance(node.op, Standardize):

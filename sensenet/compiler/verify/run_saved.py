@@ -23,7 +23,7 @@ from sensenet.errors import SensenetError
 
 
 def main(module: str, path: str, directory: str) -> None:
-    """Run the artifact on all inputs; raises ArtifactError where it does not run."""
+    """Run the artifact on all inputs; raises ArtifactError if it does not run."""
     executable = _open(import_target(module), Path(path), Path(directory))
     for inputs in Path(directory).glob("inputs-*.npz"):
         with np.load(inputs) as arrays:

@@ -45,10 +45,10 @@ class Check:
 def verify_artifact(
     artifact: Artifact, imported: Graph, rows: Sequence[Any] = (), *, rounding: float = 0.0
 ) -> Verification:
-    """How far an artifact's answers are from those of the graph it was imported as.
+    """Return the difference of an artifact's answers from those of the imported graph.
 
     `rounding` is the share of the largest answer that they may differ by if weights are stored less exactly.
-    Raises VerificationError where that is more than the tolerance, ArtifactError where the files don't run.
+    Raises VerificationError if that is more than the tolerance, ArtifactError if the files don't run.
     """
     checks = [*generated_checks(imported), *(given_checks(imported, rows) if len(rows) else ())]
     with temporary_directory() as directory:
@@ -68,7 +68,7 @@ def verify_artifact(
 
 
 def measure(executable: Executable, checks: Sequence[Check]) -> Verification:
-    """How far an executable's answers are from the expected ones, whatever the tolerance."""
+    """Return the difference of an executable's answers from the expected ones, whatever the tolerance."""
     found = [executable.run(check.inputs) for check in checks]
     return Verification(
         rows=sum(_rows(check.inputs) for check in checks),
@@ -87,7 +87,7 @@ def _rows(inputs: Feed) -> int:
 def compare(
     name: str, found: Array, expected: Array, outputs: Feed, rounding: float = 0.0
 ) -> tuple[float, float]:
-    """The largest difference of an output, and by how much it exceeds the tolerance.
+    """Return the largest difference of an output, and by how much it exceeds the tolerance.
 
     Of a detector's padded arrays only the valid boxes count; of a quantized detector, which may find them in
     another order, only the best score. Different shapes or NaNs differ infinitely.
@@ -114,12 +114,12 @@ def compare(
 
 
 def generated_checks(graph: Graph) -> list[Check]:
-    """Random inputs of every kind that the graph takes, always the same, and its answers."""
+    """Return random inputs of every kind that the graph accepts, always the same, with its answers."""
     return _answered(graph, generated_inputs(graph))
 
 
 def given_checks(graph: Graph, rows: Iterable[Any]) -> list[Check]:
-    """The inputs that rows, or a detector's images, are encoded as, and answers; raises InputError."""
+    """Return the inputs that rows, or a detector's images, are encoded as, and answers; raises InputError."""
     return _answered(graph, given_inputs(graph.signature, rows))
 
 
@@ -131,7 +131,7 @@ def _answered(graph: Graph, feeds: Iterable[Feed]) -> list[Check]:
 def _run_elsewhere(
     artifact: Artifact, imported: Graph, checks: Sequence[Check], directory: Path
 ) -> list[dict[str, Array]]:
-    """What the saved artifact answers in a process of its own, for each check."""
+    """Return the answers of the saved artifact, in a separate process, for each check."""
     path = artifact.save(directory / f"artifact{TARGETS[artifact.target].suffix}")
     (directory / "imported.ir").write_text(print_graph(imported), "utf-8")
     np.savez(directory / "imported.npz", **weights(imported))

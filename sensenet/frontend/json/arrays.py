@@ -21,20 +21,20 @@ Float32Array = npt.NDArray[np.float32]
 POINTER_BYTES = 8
 
 MOST_AXES = 8
-"""Deeper lists are no arrays: a kernel has four axes."""
+"""Deeper lists are not arrays: a kernel has four axes."""
 
 
 class NotAnArrayError(Exception):
-    """Why nested lists are no array of numbers."""
+    """Why nested lists are not an array of numbers."""
 
 
 def is_list(value: object) -> bool:
-    """Whether a value of a document is a list; a caller's dict may hold tuples."""
+    """Return whether a value of a document is a list; a caller's dict may hold tuples."""
     return isinstance(value, list | tuple)
 
 
 def pack_array(nested: Sequence[Any]) -> Float32Array:
-    """The float32 array of nested lists of numbers; raises NotAnArrayError.
+    """Return the float32 array of nested lists of numbers; raises NotAnArrayError.
 
     A number beyond float32 becomes infinite; whether all are finite is for the caller to judge.
     """
@@ -51,9 +51,9 @@ def pack_array(nested: Sequence[Any]) -> Float32Array:
 
 
 def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of a nested sequence, and its innermost sequences in order.
+    """Return the shape of a nested sequence, and its innermost sequences in order.
 
-    `nests` tells sequences from numbers. Raises NotAnArrayError where sequences of one level differ in
+    `nests` distinguishes sequences from numbers. Raises NotAnArrayError if sequences of one level differ in
     length; what stands in the innermost ones is not looked at, except for the first entry.
     """
     shape, rows = [len(nested)], [nested]
@@ -65,7 +65,7 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
         children = [child for row in rows for child in row]
         for index, child in enumerate(children):
             if not nests(child):
-                raise NotAnArrayError(f"a number beside lists ({_place(shape, index)} is no list)")
+                raise NotAnArrayError(f"a number beside lists ({_place(shape, index)} is not a list)")
             if len(child) != size:
                 raise NotAnArrayError(f"a ragged list ({_place(shape, index)} has {len(child)} of {size})")
         shape.append(size)
@@ -80,14 +80,14 @@ def _require_distinct(rows: Sequence[Any], size: int) -> None:
 
 
 def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:
-    """What is wrong with a row that could not be packed."""
+    """Return the fault of a row that could not be packed."""
     for column, entry in enumerate(entries):
         try:
             struct.pack("f", entry)
         except OverflowError:
             reason = "a huge number"
         except (struct.error, TypeError, ValueError):
-            reason = "a list" if is_list(entry) else "something that is no number"
+            reason = "a list" if is_list(entry) else "something that is not a number"
         else:
             continue
         return f"{reason} at {_brackets((*np.unravel_index(row, shape[:-1]), column))}"
@@ -95,7 +95,7 @@ def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:
 
 
 def _place(shape: Sequence[int], index: int) -> str:
-    """A child's position in words: `row 7`, or `[0][2][5]` where there are several levels above it."""
+    """Return a child's position in words: `row 7`, or `[0][2][5]` if there are several levels above it."""
     return f"row {index}" if len(shape) == 1 else _brackets(np.unravel_index(index, shape))
 
 

@@ -45,33 +45,33 @@ class Cursor:
         return Cursor(self.value, self.path)
 
     def error(self, message: str) -> DocumentError:
-        """The error to raise about this value."""
+        """Return the error to raise about this value."""
         return DocumentError(message, self.path)
 
     def expected(self, what: str) -> DocumentError:
-        """The error that something else should stand here."""
+        """Return the error that another value was expected here."""
         return self.error(f"expected {what}, found {describe(self.value)}")
 
     def __getitem__(self, key: str) -> Cursor:
-        """An object's member, present or not; raises DocumentError where this is no object."""
+        """Return an object's member, present or not; raises DocumentError if this is not an object."""
         if not isinstance(self.value, dict):
             raise self.expected(f"an object with {key!r}")
         return Cursor(self.value.get(key), f"{self.path}.{key}" if self.path else key, self.implied)
 
     def require(self, key: str) -> Cursor:
-        """A member that must be there; null will do."""
+        """Return a member that must be there; null will do."""
         member = self[key]
         if key not in self.value:
             raise self.error(f"{key!r} is missing; found the keys {list_keys(self.value)}")
         return member
 
     def items(self) -> list[Cursor]:
-        """The entries of a list."""
+        """Return the entries of a list."""
         entries = enumerate(self.sequence())
         return [Cursor(entry, f"{self.path}[{index}]", self.implied) for index, entry in entries]
 
     def sequence(self) -> Sequence[Any]:
-        """The list itself, without paths."""
+        """Return the list itself, without paths."""
         if isinstance(self.value, np.ndarray):
             return list(self.value.tolist())
         if not is_list(self.value):
@@ -85,20 +85,20 @@ class Cursor:
         return checked_text(self.value, self.path)
 
     def choice(self, *choices: str) -> str:
-        """One of several words, in lower or upper case."""
+        """Return one of several words, in lower or upper case."""
         word = self.value.lower() if isinstance(self.value, str) else None
         if word not in choices:
             raise self.expected(f"one of {', '.join(choices)}")
         return word
 
     def boolean(self) -> bool:
-        """True or false; false where it is absent."""
+        """Return true or false; false if it is absent."""
         if not isinstance(self.value, bool | np.bool_ | None):
             raise self.expected("true or false")
         return bool(self.value)
 
     def number(self) -> float:
-        """A finite number that float32 can hold."""
+        """Return a finite number that float32 can hold."""
         if not isinstance(self.value, Real) or isinstance(self.value, bool):
             raise self.expected("a number")
         try:
@@ -110,21 +110,21 @@ class Cursor:
         return number
 
     def integer(self) -> int:
-        """A whole number of 32 bits, possibly written as 3.0: a size or a position."""
+        """Return a whole number of 32 bits, possibly written as 3.0: a size or a position."""
         number = self.number()
         if number != int(number) or abs(number) > LARGEST_INTEGER:
             raise self.expected("a whole number of 32 bits")
         return int(number)
 
     def positive(self) -> int:
-        """A whole number from 1."""
+        """Return a whole number from 1."""
         number = self.integer()
         if number < 1:
             raise self.expected("a whole number from 1")
         return number
 
     def array(self, *ranks: int) -> Float32Array:
-        """The finite float32 array, of one of these ranks and without empty axes, that nested lists hold."""
+        """Return the finite float32 array in nested lists, of one of these ranks and without empty axes."""
         wanted = " or ".join(f"{rank}-D" for rank in ranks)
         try:
             array = self._array()
@@ -150,7 +150,7 @@ class Cursor:
 
 
 def checked_text(text: str, path: str) -> str:
-    """The text; raises DocumentError for half a surrogate pair, which no file can hold."""
+    """Return the text; raises DocumentError for half a surrogate pair, which no file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -159,7 +159,7 @@ def checked_text(text: str, path: str) -> str:
 
 
 def list_keys(mapping: dict[Any, Any]) -> str:
-    """The keys of an object, for an error message."""
+    """Return the keys of an object, for an error message."""
     keys = [quote(str(key)) for key in mapping][: MOST_KEYS + 1]
     if len(keys) > MOST_KEYS:
         keys[MOST_KEYS] = f"… ({len(mapping)} in all)"
@@ -167,7 +167,7 @@ def list_keys(mapping: dict[Any, Any]) -> str:
 
 
 def describe(value: object) -> str:
-    """A short account of a value, whatever its size and depth, for an error message."""
+    """Return a short account of a value, whatever its size and depth, for an error message."""
     match value:
         case None:
             return "nothing"
@@ -189,10 +189,10 @@ def describe(value: object) -> str:
 
 
 def quote(text: str) -> str:
-    """Text in quotes, cut where it is long."""
+    """Return text in quotes, shortened if it is long."""
     return ascii_safe(text) if len(text) <= LONGEST_QUOTE else f"{ascii_safe(text[:LONGEST_QUOTE])}…"
 
 
 def ascii_safe(text: str) -> str:
-    """`repr`, with half surrogate pairs escaped so that the message can be printed."""
+    """Return `repr`, with lone surrogates escaped so that the message can be printed."""
     return repr(text.encode(errors="backslashreplace").decode())

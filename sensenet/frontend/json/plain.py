@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 DEEPEST_ARRAY = 32
-"""No member of a document that was read as an array stands deeper than this."""
+"""The greatest depth of a document's members that are read as arrays."""
 
 
 def put(value: Any, path: str, member: Any) -> Any:
-    """The value with another member at a JSON path such as `networks[0].layers`; `member` at the path "".
+    """Return the value with another member at a JSON path such as `networks[0].layers`, or `member` itself.
 
     Copies the objects and lists on the way there, and shares the rest.
     """
@@ -28,7 +28,7 @@ def put(value: Any, path: str, member: Any) -> Any:
 
 
 def as_plain(value: Any) -> Any:
-    """The value with lists of the shortest decimals for the float32 arrays that the reader makes.
+    """Return the value with lists of the shortest decimals for the float32 arrays that the reader makes.
 
     What a caller's dict has in several places is made once, and is the same object in all of them.
     """

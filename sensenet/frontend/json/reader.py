@@ -28,7 +28,7 @@ MOST_BYTES = simdjson.MAXSIZE_BYTES
 """4 GiB: what the parser takes."""
 
 WEIGHTS_DEPTH = 32
-"""No weights stand deeper than this."""
+"""The greatest depth of weights."""
 
 MOST_MEMBERS = 1000
 """simdjson finds a member by going through them all; no object with weights has so many."""
@@ -46,7 +46,7 @@ NUMBERS_BYTES = 14
 """Memory for a byte of a list of weights while it is read: for `0,` 16 in the parser and 12 in arrays."""
 
 Arrays = dict[str, Float32Array]
-"""The weights that were cut out, by the texts that stand in their places."""
+"""The weights that were cut out, by the texts that replace them."""
 
 
 Allow = Callable[[int], None]
@@ -54,11 +54,11 @@ Allow = Callable[[int], None]
 
 
 class _NotTakenError(Exception):
-    """A text that simdjson doesn't take, or one with weights where none are looked for."""
+    """A text that simdjson rejects, or one with weights at unexpected places."""
 
 
 def read_file(path: str | os.PathLike[str]) -> Any:
-    """The value in a JSON file, plain or compressed with gzip; raises DocumentError naming the file."""
+    """Return the value in a JSON file, plain or gzipped; raise DocumentError naming the file."""
     name = os.fsdecode(path)
     with contextlib.ExitStack() as stack:
         with _naming(name):
@@ -69,12 +69,12 @@ def read_file(path: str | os.PathLike[str]) -> Any:
 
 
 def read_bytes(content: bytes, name: str = "the document") -> Any:
-    """The value of JSON text in UTF-8, plain or compressed with gzip; raises DocumentError."""
+    """Return the value of JSON text in UTF-8, plain or compressed with gzip; raises DocumentError."""
     return _read(io.BytesIO(content), name)
 
 
 def _read(stream: io.BufferedIOBase, name: str) -> Any:
-    """The value in a stream, of which only what simdjson doesn't take is ever in memory as a whole."""
+    """Return the value in a stream, of which only what simdjson doesn't take is ever in memory as a whole."""
     with _naming(name):
         compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         stored = stream.seek(0, io.SEEK_END)
@@ -94,7 +94,7 @@ def _read(stream: io.BufferedIOBase, name: str) -> Any:
 
 
 def _value_bytes(text: bytes | bytearray) -> int:
-    """About the memory that the value of a JSON text takes."""
+    """Return an estimate of the memory that the value of a JSON text takes."""
     lists = text.count(b"[") + text.count(b"{")
     return LIST_BYTES * lists + ENTRY_BYTES * text.count(b",") + len(text)
 
@@ -117,7 +117,7 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
-    """Reads the stream; raises DocumentError where that fails, or the text is too long."""
+    """Return a function that reads the stream; it raises DocumentError on failure or for too much text."""
     size = 0
 
     def read(memory: memoryview) -> int:
@@ -134,7 +134,7 @@ def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
 
 
 def _read_quickly(read: Read, allow: Allow) -> Any:
-    """The value of a text, weights packed; raises _NotTakenError."""
+    """Return the value of a text, weights packed; raises _NotTakenError."""
     rest, arrays = _read_weights(read, allow)
     allow(_value_bytes(rest))
     try:
@@ -147,7 +147,7 @@ def _read_quickly(read: Read, allow: Allow) -> Any:
 
 
 def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
-    """The value of a text that simdjson does not take, for it has NaN, say; raises _NotTakenError."""
+    """Return the value of a text that simdjson does not take, for it has NaN, say; raises _NotTakenError."""
     try:
         return _put_arrays(json.loads(rest.removeprefix(BYTE_ORDER_MARK).decode()), arrays)
     except (ValueError, RecursionError) as error:
@@ -155,7 +155,7 @@ def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
 
 
 def _put_arrays(value: Any, arrays: Arrays) -> Any:
-    """The value with the arrays, which are taken out, in their places."""
+    """Return the value with the arrays, which are taken out, in their places."""
     if isinstance(value, dict):
         return {key: _put_arrays(member, arrays) for key, member in value.items()}
     if isinstance(value, list):
@@ -164,7 +164,7 @@ def _put_arrays(value: Any, arrays: Arrays) -> Any:
 
 
 def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
-    """The weights of a text, and the text with other texts in their places."""
+    """Return the weights of a text, and the text with other texts in their places."""
     lists = ListReader()
     arrays: Arrays = {}
     rest = bytearray()
@@ -183,7 +183,7 @@ def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
 
 
 def _plain(value: Any, depth: int, arrays: Arrays) -> Any:
-    """The Python value of what simdjson holds, with the arrays, which are taken out, in their places."""
+    """Return the Python value of a simdjson element, with the extracted arrays put back."""
     if isinstance(value, simdjson.Object) and depth < WEIGHTS_DEPTH:
         keys = list(value)
         if _findable(keys):
@@ -198,25 +198,23 @@ def _plain(value: Any, depth: int, arrays: Arrays) -> Any:
 
 
 def _findable(keys: Sequence[str]) -> bool:
-    """Whether simdjson finds each of these keys: no repeated ones, no null characters."""
+    """Return whether simdjson finds each of these keys: no repeated ones, no null characters."""
     return len(keys) <= MOST_MEMBERS and len(set(keys)) == len(keys) and not any("\0" in key for key in keys)
 
 
 def _read_slowly(content: bytes, name: str) -> Any:
-    """What the standard library makes of a text that simdjson did not take; raises DocumentError."""
+    """Return the standard library's value of a text that simdjson rejected; raise DocumentError."""
     if not content.strip():
         raise DocumentError(f"{name}: it is empty")
     try:
         text = content.decode()
         return json.loads(text)
     except UnicodeDecodeError as error:
-        raise DocumentError(
-            f"{name}: this is no JSON document: byte {error.start} is not UTF-8 text"
-        ) from error
+        raise DocumentError(f"{name}: not a JSON document: byte {error.start} is not UTF-8 text") from error
     except json.JSONDecodeError as error:
         cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
         raise DocumentError(
-            f"{name}: {'the text is cut off' if cut else 'this is no JSON document'}: "
+            f"{name}: {'the text is cut off' if cut else 'not a JSON document'}: "
             f"{error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
     except RecursionError as error:

@@ -1,13 +1,12 @@
 """Weights in JSON text: cut out of it, and read one by one, before the rest of it is parsed.
 
-Most of a large document are lists of numbers. No quote stands in such a list, and the key of the next member
-begins with one: so the list's end is found by searching for single bytes, and the list can be parsed by
-itself, in memory that the next one uses again. What is left of the text is small.
+Most of a large document are lists of numbers. There is no quote in such a list, and the key of the next
+member begins with one: so the list's end is found by searching for single bytes, and the list can be parsed
+by itself, in memory that the next one uses again. What is left of the text is small.
 
-A list is cut out where the name of a weight stands between quotes, and a colon and the list follow. In valid
-JSON, where a backslash stands before every quote inside a text, that is a member of this name. Whether the
-document is valid shows when its pieces are parsed: it is if every list is, and the rest with any values in
-their places.
+A list is cut out after the quoted name of a weight and a colon. In valid JSON, with a backslash before every
+quote inside a text, that is a member of this name. Whether the document is valid shows when its pieces are
+parsed: it is if every list is, and the rest with any values in their places.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ SHORT = 1 << 12
 """Bytes of a list from which on a copy costs more than it saves: bytes are handled faster than a view."""
 
 Read = Callable[[memoryview], int]
-"""Reads the next bytes of a text into memory, and tells how many there were: none at the end."""
+"""Reads the next bytes of a text into memory, and returns their number: 0 at the end."""
 
 
 class _Window:
@@ -53,7 +52,7 @@ class _Window:
         self.end = 0
 
     def extend(self) -> bool:
-        """Move the start to the front, and read on behind the end; whether something came."""
+        """Move the start to the front, read more after the end, and return whether there was more."""
         size, old = self.end - self.start, self.buffer
         if size + BLOCK > len(old):
             self.buffer = bytearray(len(old) * 3 // 2 + BLOCK)
@@ -65,7 +64,7 @@ class _Window:
         return count > 0
 
     def find_quote(self, offset: int) -> int:
-        """Where the first quote from there on stands, reading on for it, or where the text ends.
+        """Return the position of the next quote, reading more as needed, or the end of the text.
 
         Both are bytes behind the start.
         """
@@ -77,7 +76,7 @@ class _Window:
 
 
 def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
-    """The text in order, in pairs: some of it, and what may be the list of a weight, or nothing.
+    """Yield the text in order, in pairs: some of it, and what may be the list of a weight, or nothing.
 
     The latter, if it is a view, is of memory that the next step writes to.
     """
@@ -98,7 +97,7 @@ def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
 
 
 def _find_end(text: bytearray, begin: int, quote: int) -> int:
-    """Where the list ends that begins there, if it is one of numbers; if not, anywhere up to the quote."""
+    """Return the end of the list of numbers that begins there; any position up to the quote for others."""
     brace = text.find(b"}", begin, quote)
     bracket = text.rfind(b"]", begin, quote if brace < 0 else brace)
     return max(bracket, begin) + 1
@@ -112,7 +111,7 @@ class ListReader:
         self._capacity = 0
 
     def read(self, text: bytes | memoryview) -> Float32Array | None:
-        """A list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
+        """Return a list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
 
         Numbers are rounded from float64; one beyond float32 becomes infinite.
         """
@@ -133,14 +132,15 @@ class ListReader:
         return array.reshape(shape)
 
     def _reserve(self, size: int) -> None:
-        """Let the parser take memory for texts of this size and some more, lest it does so for each again."""
+        """Reserve the parser's memory for texts of this size and a little more, once instead of for each
+        text."""
         if size > self._capacity:
             self._capacity = size + size // 4
             self._parser.parse(b"0".ljust(self._capacity))
 
 
 def _count_lists(text: bytes | memoryview) -> int:
-    """How many lists begin in a text without strings."""
+    """Return how many lists begin in a text without strings."""
     if isinstance(text, bytes):
         return text.count(b"[")
     content = np.frombuffer(text, np.uint8)

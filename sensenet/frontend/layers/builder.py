@@ -69,12 +69,14 @@ class Layer:
         return WeightSource(layer=self.cursor.path, key=key, form=self.schema.weight(key).form, named=named)
 
     def activation(self) -> ActivationFunction:
-        """The activation function by its name; linear where there is none."""
+        """Return the activation function by its name; linear if there is none."""
         cursor = self.cursor["activation_function"]
         function = activation_function(cursor.text() if cursor.present else None)
         if function is None:
             names = ", ".join(known.value for known in ActivationFunction)
-            raise cursor.error(f"there is no activation function {quote(cursor.text())}; there are: {names}")
+            raise cursor.error(
+                f"unknown activation function {quote(cursor.text())}; expected one of: {names}"
+            )
         return function
 
     def weight(self, key: str, shape: Callable[[], Shape]) -> Tensor:
@@ -91,7 +93,7 @@ class Layer:
         return declared.form.read(tensor)
 
     def _initialize(self, cursor: Cursor, rank: int, shape: Callable[[], Shape]) -> Tensor | None:
-        """The values that an initializer stands for; None where there is none."""
+        """Return the values of an initializer; None if there is none."""
         if not isinstance(cursor.value, str):
             return None
         if cursor.value not in INITIALIZERS:
@@ -103,7 +105,7 @@ class Layer:
         return Tensor(initial_values(cursor.value, sizes, self._seed()))
 
     def optional_weight(self, key: str, size: int) -> Tensor | None:
-        """A vector, or None where it is null or not there."""
+        """Return a vector, or None if it is null or not there."""
         if not self.cursor[key].present:
             return None
         return self.weight(key, lambda: (size,))

@@ -15,14 +15,14 @@ IMAGE_EPSILON = 1e-4
 
 
 def build_dense(layer: Layer) -> Value:
-    """activation(x @ weights + offset); weights are [in, units]."""
+    """Return activation(x @ weights + offset); weights are [in, units]."""
     kernel = layer.weight("weights", lambda: (layer.channels, layer.cursor["number_of_nodes"].positive()))
     bias = layer.optional_weight("offset", kernel.shape[1])
     return layer.apply(Dense(kernel=kernel, bias=bias, activation=layer.activation()))
 
 
 def build_batch_normalization(layer: Layer) -> Value:
-    """gamma · (x - mean) / √(variance + epsilon) + beta; all four parameters are needed."""
+    """Return gamma · (x - mean) / √(variance + epsilon) + beta; all four parameters are required."""
     gamma, beta, mean, variance = (
         layer.weight(key, lambda: (layer.channels,)) for key in ("gamma", "beta", "mean", "variance")
     )
@@ -44,12 +44,12 @@ def _epsilon(layer: Layer) -> float:
 
 
 def build_activation(layer: Layer) -> Value:
-    """An activation function alone."""
+    """Return an activation function alone."""
     return layer.apply(Activation(function=layer.activation()), layer.input)
 
 
 def build_dropout(layer: Layer) -> Value:
-    """Dropout, which only training knows; of the kind zero, alpha, or block for images."""
+    """Return dropout, for training only, of the kind zero, alpha, or block for images."""
     cursor = layer.cursor
     kind = DropoutKind(cursor.require("dropout_type").choice(*(kind.value for kind in DropoutKind)))
     rate = cursor.require("rate").number()
@@ -66,24 +66,24 @@ def build_dropout(layer: Layer) -> Value:
 
 
 def build_flatten(layer: Layer) -> Value:
-    """A vector a row, row-major."""
+    """Return a vector a row, row-major."""
     return layer.apply(Flatten(), layer.input)
 
 
 def build_add(layer: Layer) -> Value:
-    """The sum of two inputs or more, which may broadcast."""
+    """Return the sum of two inputs or more, which may broadcast."""
     return layer.apply(Add())
 
 
 def build_concatenate(layer: Layer) -> Value:
-    """Two inputs or more side by side on the last axis."""
+    """Return two inputs or more side by side on the last axis."""
     if len(layer.inputs) < 2:
         raise layer.cursor.error("concatenate has two inputs or more")
     return layer.apply(Concatenate())
 
 
 def build_split_channels(layer: Layer) -> Value:
-    """One of `number_of_splits` equal groups of the last axis; `group_index` may count from the end."""
+    """Return one of `number_of_splits` equal groups of the last axis; `group_index` may be negative."""
     splits = layer.cursor.require("number_of_splits").positive()
     group = layer.cursor.require("group_index").integer()
     if layer.channels % splits:

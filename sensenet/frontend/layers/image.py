@@ -25,7 +25,7 @@ from sensenet.ir.ops.windows import Padding, Pair, same_padding
 
 
 def build_convolution(layer: Layer) -> Value:
-    """`kernel` is [h, w, in, out]."""
+    """Return a convolution; `kernel` is [h, w, in, out]."""
     kernel = layer.weight("kernel", lambda: (*_window(layer), layer.channels, _filters(layer)))
     return layer.apply(
         Convolution2D(
@@ -54,7 +54,8 @@ def build_depthwise_convolution(layer: Layer) -> Value:
 
 
 def build_separable_convolution(layer: Layer) -> Value:
-    """`depth_kernel` is [h, w, in, multiplier], `point_kernel` [1, 1, in · multiplier, out]."""
+    """Return a separable convolution; `depth_kernel` is [h, w, in, multiplier], `point_kernel` [1, 1, …,
+    out]."""
     multiplier = _multiplier(layer)
     depth = layer.weight("depth_kernel", lambda: (*_window(layer), layer.channels, multiplier))
     _check_multiplier(layer, depth.shape[3])
@@ -82,7 +83,7 @@ def build_separable_convolution(layer: Layer) -> Value:
 def _convolve_depthwise(
     layer: Layer, convolution: DepthwiseConvolution2D, kernel: str, suffix: str = ""
 ) -> Value:
-    """A depthwise convolution. Ops have equal strides: with others, pixels of one of stride 1 are left out.
+    """Return a depthwise convolution; unequal strides become stride 1 and a selection of pixels.
 
     `kernel` is the member of the layer that has the kernel. The padding is that of the strides asked for, and
     so is put in front.
@@ -102,29 +103,29 @@ def _convolve_depthwise(
 
 
 def build_max_pool(layer: Layer) -> Value:
-    """The largest number of each window."""
+    """Return the largest number of each window."""
     size, strides = _pool_windows(layer)
     return layer.apply(MaxPool2D(pool_size=size, strides=strides, padding=_padding(layer)))
 
 
 def build_average_pool(layer: Layer) -> Value:
-    """The mean of each window, without what padding adds."""
+    """Return the mean of each window, without what padding adds."""
     size, strides = _pool_windows(layer)
     return layer.apply(AveragePool2D(pool_size=size, strides=strides, padding=_padding(layer)))
 
 
 def build_global_average_pool(layer: Layer) -> Value:
-    """The mean of each channel."""
+    """Return the mean of each channel."""
     return layer.apply(GlobalAveragePool2D())
 
 
 def build_global_max_pool(layer: Layer) -> Value:
-    """The largest number of each channel."""
+    """Return the largest number of each channel."""
     return layer.apply(GlobalMaxPool2D())
 
 
 def build_padding(layer: Layer) -> Value:
-    """`padding` is [[top, bottom], [left, right]]."""
+    """Return zero padding; `padding` is [[top, bottom], [left, right]]."""
     padding = layer.cursor.require("padding")
     sides = [[side.integer() for side in axis.items()] for axis in padding.items()]
     match sides:
@@ -134,14 +135,14 @@ def build_padding(layer: Layer) -> Value:
 
 
 def build_upsampling(layer: Layer) -> Value:
-    """Every method but `bilinear` is nearest neighbour, as in the published package."""
+    """Return every method but `bilinear` is nearest neighbor, as in the published package."""
     bilinear = layer.cursor["method"].value == UpsampleMethod.BILINEAR.value
     method = UpsampleMethod.BILINEAR if bilinear else UpsampleMethod.NEAREST
     return layer.apply(Upsample2D(size=_pair(layer.cursor.require("size")), method=method))
 
 
 def _pair(cursor: Cursor) -> Pair:
-    """[height, width], or one number for both."""
+    """Return (height, width) of a member [height, width], or one number for both."""
     if not isinstance(cursor.value, list | tuple):
         size = cursor.positive()
         return size, size
@@ -152,7 +153,7 @@ def _pair(cursor: Cursor) -> Pair:
 
 
 def _pool_windows(layer: Layer) -> tuple[Pair, Pair]:
-    """The size of a pool's windows, and their strides, which are the size where they are null."""
+    """Return the size of a pool's windows, and their strides, which are the size if they are null."""
     size = _pair(layer.cursor.require("pool_size"))
     strides = layer.cursor["strides"]
     return size, _pair(strides) if strides.present else size

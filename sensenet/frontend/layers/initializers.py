@@ -1,6 +1,6 @@
 """Weights that a document names instead of giving: `"glorot_uniform"` and its like (SPEC §4).
 
-They stand for values that come later, from an h5 file or from training. Until then they are drawn from the
+They replace values that come later, from an h5 file or from training. Until then they are drawn from the
 layer's seed, always the same ones.
 
     zeros, ones        what they say
@@ -46,5 +46,5 @@ INITIALIZERS: dict[str, Callable[[Shape, np.random.Generator], Float32Array]] = 
 
 
 def initial_values(name: str, shape: Shape, seed: int) -> Float32Array:
-    """float32[shape] of the initializer of that name, which is in INITIALIZERS."""
+    """Return float32[shape] of the initializer of that name, which is in INITIALIZERS."""
     return INITIALIZERS[name](shape, np.random.default_rng(seed % 2**64))

@@ -34,7 +34,7 @@ class LayerType:
 
 
 def with_schemas(builders: Mapping[str, Builder]) -> dict[str, LayerType]:
-    """The layer types of these builders; raises KeyError for one without a schema."""
+    """Return the layer types of these builders; raises KeyError for one without a schema."""
     missing = [name for name in builders if name not in SCHEMAS]
     if missing:
         raise KeyError(f"no schema for {', '.join(missing)}: declare it in sensenet/layer_schema.py")
@@ -68,7 +68,7 @@ SIMPLE_LAYERS = with_schemas(
 def build_layers(
     layers: Cursor, source: Value, prefix: str, table: Mapping[str, LayerType], sources: SourceRecord
 ) -> list[Value]:
-    """Every layer's output, in order; `source` is what the first one reads, names are `prefix` and index.
+    """Return every layer's output, in order; `source` is the first input, names are `prefix` and index.
 
     Adds the sources of the layers' weights to `sources`. Raises DocumentError with the JSON path of the layer
     that is wrong.
@@ -81,7 +81,7 @@ def build_layers(
         if layer_type.text() not in table:
             known = ", ".join(table)
             raise layer_type.error(
-                f"there is no layer type {quote(layer_type.text())} here; there are: {known}"
+                f"unknown layer type {quote(layer_type.text())} here; expected one of: {known}"
             )
         kind = table[layer_type.value]
         layer = Layer(
@@ -92,7 +92,7 @@ def build_layers(
 
 
 def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
-    """The outputs that `inputs` counts, from the end where negative; the previous one where it is absent."""
+    """Return the outputs at the positions `inputs`, which may be negative; by default the previous one."""
     inputs = cursor["inputs"]
     if not inputs.present:
         return (outputs[-1],)
@@ -108,7 +108,7 @@ def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
 
 
 def build_block(layer: Layer) -> Value:
-    """activation(sum of what the paths make of the input); an empty path leaves it as it is."""
+    """Return activation(sum of the paths' results); an empty path returns its input."""
     ends = []
     for path in layer.schema.paths:
         layers, prefix = layer.cursor.require(path), f"{layer.name}_{path}_"
@@ -128,7 +128,7 @@ LAYERS = SIMPLE_LAYERS | with_schemas(dict.fromkeys(BLOCKS, build_block))
 
 
 def build_network(layers: Cursor, source: Value, prefix: str, sources: SourceRecord) -> Value:
-    """The output of the last layer of a network, typed or legacy; raises DocumentError for an empty list."""
+    """Return the last layer's output of a network, typed or legacy; raise DocumentError for no layers."""
     if not layers.items():
         raise layers.error("there are no layers")
     if is_legacy(layers):

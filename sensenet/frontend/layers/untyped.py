@@ -1,4 +1,4 @@
-"""Layers without a type: fully connected ones, in pairs where the second has `residuals` (SPEC §4)."""
+"""Layers without a type: fully connected ones, in pairs if the second has `residuals` (SPEC §4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sensenet.layer_schema import UNTYPED, UNTYPED_EPSILON
 
 
 def is_legacy(layers: Cursor) -> bool:
-    """Whether the layers of a list have no type; raises DocumentError where only some have."""
+    """Return whether the layers of a list have no type; raises DocumentError if only some have."""
     untyped = [not layer["type"].present for layer in layers.items()]
     if any(untyped) and not all(untyped):
         first = layers.items()[untyped.index(True)]
@@ -26,7 +26,7 @@ def is_legacy(layers: Cursor) -> bool:
 
 
 def build_legacy_layers(layers: Cursor, source: Value, prefix: str, sources: SourceRecord) -> Value:
-    """The last layer's output. Raises DocumentError with the JSON path of the layer that is wrong."""
+    """Return the last layer's output. Raises DocumentError with the JSON path of the layer that is wrong."""
     value = source
     pair_source: Value | None = None
     cursors = layers.items()
@@ -45,7 +45,7 @@ def build_legacy_layers(layers: Cursor, source: Value, prefix: str, sources: Sou
 
 
 def _build_layer(layer: Layer) -> Value:
-    """act(x·Wᵀ + offset), or act((x·Wᵀ - mean) / stdev · scale + offset)."""
+    """Return act(x·Wᵀ + offset), or act((x·Wᵀ - mean) / stdev · scale + offset)."""
     function = layer.activation()
     if not layer.cursor["stdev"].present:
         return _build_dense(layer, function)
@@ -53,7 +53,7 @@ def _build_layer(layer: Layer) -> Value:
 
 
 def _build_pair_end(layer: Layer, skipped: Value) -> Value:
-    """The second layer of a pair: the pair's input is added before the activation.
+    """Return the second layer of a pair: the pair's input is added before the activation.
 
     As in the published package, a linear activation follows the normalization: it counts in the order of the
     layers of an h5 file.
@@ -79,13 +79,13 @@ def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -
 
 
 def _kernel(layer: Layer) -> Tensor:
-    """f32[in, units]; a document has them the other way round."""
+    """Return f32[in, units]; a document has them the other way round."""
     nodes = layer.cursor["number_of_nodes"]
     return layer.weight("weights", lambda: (nodes.positive(), layer.channels))
 
 
 def _build_normalized(layer: Layer) -> Value:
-    """(x·Wᵀ - mean) / stdev · scale + offset as a batch normalization with the layer's `epsilon`, if any."""
+    """Return (x·Wᵀ - mean) / stdev · scale + offset as a batch normalization with the layer's `epsilon`."""
     kernel = _kernel(layer)
     units = kernel.shape[1]
     dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
@@ -104,7 +104,7 @@ def _build_normalized(layer: Layer) -> Value:
 
 
 def _fit_width(layer: Layer, value: Value, width: int) -> Value:
-    """The columns of a value repeated or cut to a width."""
+    """Return the columns of a value repeated or cut to a width."""
     columns = value.type.shape[-1]
     if columns == width or not columns:
         return value

@@ -174,7 +174,7 @@ class Greater(Comparison):
 
 @frozen(kw_only=True)
 class Select(Op):
-    """y = a where condition else b; all three broadcast."""
+    """y = a if condition else b, element by element; all three broadcast."""
 
     def infer(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
         require(condition.dtype is DType.BOOL, f"the condition is {condition}, expected bool")

@@ -15,9 +15,9 @@ MOST_STEPS = 1 << 20
 
 @frozen(kw_only=True)
 class While(Op):
-    """(x0, x1, …) = body(x0, x1, …) as long as condition(x0, x1, …), which gives one bool[], is true.
+    """(x0, x1, …) = body(x0, x1, …) as long as condition(x0, x1, …), which returns one bool[], is true.
 
-    Both take what the loop carries, in order; the body gives values of the same types, which are the
+    Both take what the loop carries, in order; the body returns values of the same types, which are the
     results. What the loop only reads, it carries unchanged. Raises InputError after MOST_STEPS steps.
     """
 
@@ -53,7 +53,7 @@ class While(Op):
 
 
 def _is_one_of(given: TensorType, declared: TensorType) -> bool:
-    """Whether every array of a type is one of another, whose unknown sizes may be any."""
+    """Return whether every array of a type is one of another, whose unknown sizes may be any."""
     return given.dtype is declared.dtype and (
         given.rank == declared.rank
         and all(

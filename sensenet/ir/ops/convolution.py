@@ -211,7 +211,7 @@ class AveragePool2D(Pool):
         return result
 
     def count_pixels(self, sizes: Pair) -> Array:
-        """f32[h', w', 1]: how many pixels of each window lie in an image of h × w pixels."""
+        """Return f32[h', w', 1]: how many pixels of each window lie in an image of h × w pixels."""
         inside = np.ones((1, *sizes, 1), np.float32)
         window = within_image(self.pool_size, sizes, self.padding)
         inside = pad_for_windows(inside, window, self.strides, self.padding)
@@ -276,7 +276,7 @@ class UpsampleMethod(enum.Enum):
 class Upsample2D(Op):
     """The image enlarged by whole factors; f32[b, h, w, c] → f32[b, h·size[0], w·size[1], c].
 
-    Nearest repeats every pixel. Bilinear takes pixel k from (k + 0.5) / size - 0.5 (half-pixel centres),
+    Nearest repeats every pixel. Bilinear takes pixel k from (k + 0.5) / size - 0.5 (half-pixel centers),
     between the two pixels next to it, the last one repeated beyond the edge; first along the rows.
     """
 
@@ -300,7 +300,7 @@ class Upsample2D(Op):
 
 
 def interpolate(x: Array, axis: int, target: int) -> Array:
-    """x with an axis of another size, between the two entries next to each (half-pixel centres)."""
+    """x with an axis of another size, between the two entries next to each (half-pixel centers)."""
     size = x.shape[axis]
     scale = np.float32(size) / np.float32(target)
     half = np.float32(0.5)

@@ -10,7 +10,7 @@ from sensenet.ir.types import Array, Tensor, TensorType
 
 @frozen(kw_only=True)
 class Input(Op):
-    """A tensor that the caller gives; the node's name is the input's name."""
+    """A tensor from the caller; the node's name is the input's name."""
 
     type: TensorType
 

@@ -14,13 +14,13 @@ from sensenet.ir.types import Array, DType, Tensor, TensorType
 
 
 def require_float(*operands: TensorType) -> None:
-    """All inputs and parameters are float32."""
+    """Raise VerifyError unless all inputs and parameters are float32."""
     for operand in operands:
         require(operand.dtype is DType.FLOAT32, f"expected f32, found {operand}")
 
 
 def require_channels(x: TensorType, channels: int, what: str) -> None:
-    """The last axis of x is float32 and has as many entries as a parameter says."""
+    """Raise VerifyError unless x is float32 and its last axis has the size of a parameter."""
     require_float(x)
     require(
         x.rank > 0 and x.shape[-1] in (None, channels),
@@ -56,7 +56,7 @@ class Dense(Op):
         return x.with_last(self.units)
 
     def evaluate(self, x: Array) -> Array:
-        # Of numbers that are side by side in memory: of others, NumPy gives another result in the last bit.
+        # Of numbers that are side by side in memory: for others, NumPy's result differs in the last bit.
         rows = np.ascontiguousarray(x)
         if rows.ndim > 2:  # one product: many small ones take several times as long
             y = self._multiply(rows.reshape(math.prod(x.shape[:-1]), x.shape[-1]))
@@ -141,7 +141,7 @@ class BatchNormalization(Op):
         return result
 
     def scale_and_shift(self) -> tuple[Array, Array]:
-        """float64[n], float64[n]: the normalization as y = x · scale + shift."""
+        """Return float64[n], float64[n]: the normalization as y = x · scale + shift."""
         with np.errstate(all="ignore"):
             scale = self.gamma.float64 / np.sqrt(self.variance.float64 + self.epsilon)
             return scale, self.beta.float64 - self.mean.float64 * scale

@@ -23,10 +23,9 @@ class DecodeBoxes(Op):
     Box n belongs to row i, column j, anchor k with n = (i·g + j)·a + k; its numbers are dx, dy, dw, dh,
     confidence, class 0, class 1, …. With σ the sigmoid:
 
-        centre_x = (σ(dx)·xyscale - (xyscale - 1)/2 + j)·stride, centre_y likewise with dy and i
-        width    = e^dw · anchor width, height likewise with dh
-        scores   = σ(confidence) · σ(class), of which the largest counts; the first, if several are
-        box      = (centre ∓ half the width and height) / input_size
+        center_x = (σ(dx)·xyscale - (xyscale - 1)/2 + j)·stride, center_y likewise with dy and i width = e^dw
+        · anchor width, height likewise with dh scores = σ(confidence) · σ(class), of which the largest
+        counts; the first, if several are box = (center ∓ half the width and height) / input_size
 
     anchors: f32[a, 2], widths and heights; a side of the network's input is `input_size` pixels.
     """
@@ -69,7 +68,7 @@ class DecodeBoxes(Op):
 
 
 def grid(rows: int, columns: int) -> Array:
-    """f32[rows, columns, 1, 2]: each cell's column and row."""
+    """Return f32[rows, columns, 1, 2]: each cell's column and row."""
     result = np.empty((rows, columns, 1, 2), np.float32)
     result[..., 0] = np.arange(columns, dtype=np.float32)[:, None]
     result[..., 1] = np.arange(rows, dtype=np.float32)[:, None, None]
@@ -145,7 +144,7 @@ class SuppressBoxes(Op):
         )
 
     def choose(self, boxes: Array, scores: Array) -> list[int]:
-        """The boxes (f32[n, 4]) of one image that stay, by descending score."""
+        """Return the boxes (f32[n, 4]) of one image that stay, by descending score."""
         remaining = np.argsort(-scores, kind="stable")
         remaining = remaining[scores[remaining] > np.float32(self.score_threshold)]
         chosen: list[int] = []
@@ -159,7 +158,7 @@ class SuppressBoxes(Op):
 
 
 def overlap(box: Array, boxes: Array) -> Array:
-    """f32[n]: intersection over union of one box, f32[4], with each of f32[n, 4]."""
+    """Return f32[n]: intersection over union of one box, f32[4], with each of f32[n, 4]."""
     width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
     height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
     zero = np.float32(0)

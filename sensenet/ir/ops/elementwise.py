@@ -1,6 +1,6 @@
 """Tensor ops of one number each, and of truth: what activations and loops are lowered to.
 
-Arithmetic and comparison of two tensors stand in `basic`.
+Arithmetic and comparison of two tensors are in `basic`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Absolute(Unary):
 
 @frozen(kw_only=True)
 class Exp(Unary):
-    """y = e^x; infinite where it overflows."""
+    """y = e^x; infinite if it overflows."""
 
     def evaluate(self, x: Array) -> Array:
         return np.exp(x)

@@ -1,11 +1,11 @@
 """Ops that bring images to the form that an image network takes: f32[b, h, w, c] of 0 to 255.
 
-How the steps of SPEC §6 are spelled, in this order, on the pixel input (or on `Index` of it where a row has
+How the steps of SPEC §6 are spelled, in this order, on the pixel input (or on `Index` of it if a row has
 several images):
 
 - size: `Rescale`;
 - a 4th channel goes: `Slice(axis=-1, start=0, stop=3)`;
-- a `bgr` colour space: `Gather(axis=-1, indices=[2, 1, 0])`, and once more for `channelwise_centering`;
+- a `bgr` color space: `Gather(axis=-1, indices=[2, 1, 0])`, and once more for `channelwise_centering`;
 - a mean image, f32[3] or f32[height, width, 3]: `Subtract` of a `Constant`;
 - the loading method: `Standardize`, mean and stdev of shape [] or [3]:
 
@@ -52,12 +52,11 @@ class Rescale(Op):
     """Images of any size as images of one size; f32[b, h, w, c] → f32[b, height, width, c].
 
     Pixel k of an axis scaled from n to m pixels is pixel min(⌊(k + 0.5) · (n / m)⌋, n - 1), in float32
-    (nearest neighbour, half-pixel centres). With s the ratio of sizes, in float32:
-    warp scales to (height, width);
-    pad (s is the smaller ratio) scales to round(h·s), round(w·s), halves to even, and fills below and right
-    with the mean of all numbers of that scaled image;
-    crop (s is the larger ratio) scales like pad, and cuts from round((h·s - height) / 2) on, likewise.
-    Raises InputError for an image so thin that nothing would be left of it.
+    (nearest neighbor, half-pixel centers). With s the ratio of sizes, in float32: warp scales to (height,
+    width); pad (s is the smaller ratio) scales to round(h·s), round(w·s), halves to even, and fills below and
+    right with the mean of all numbers of that scaled image; crop (s is the larger ratio) scales like pad, and
+    cuts from round((h·s - height) / 2) on, likewise. Raises InputError for an image so thin that nothing
+    would be left of it.
     """
 
     height: int
@@ -74,7 +73,7 @@ class Rescale(Op):
 
 
 def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
-    """Images [b, h, w, c] of any dtype as f32[b, *size, c]: what `Rescale` means."""
+    """Return images [b, h, w, c] of any dtype as f32[b, *size, c], as defined by `Rescale`."""
     if x.shape[1:3] == size:  # each method leaves it as it is
         return x.astype(np.float32, copy=False)
     if 0 in x.shape[1:3]:
@@ -101,7 +100,7 @@ def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
 def placement(
     source: tuple[int, int], target: tuple[int, int], method: RescaleType
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(height, width) that an image is scaled to, and the first row and column that are kept of it."""
+    """Return the (height, width) that an image is scaled to, and its first row and column that are kept."""
     if method is RescaleType.WARP:
         return target, (0, 0)
     ratios = np.asarray(target, np.float32) / np.asarray(source, np.float32)
@@ -114,7 +113,7 @@ def placement(
 
 
 def nearest_indices(source: int, target: int, first: int, end: int) -> Array:
-    """int64[end - first]: which of `source` pixels those from `first` to `end` of `target` show."""
+    """Return int64[end - first]: which of `source` pixels those from `first` to `end` of `target` show."""
     centres = np.arange(first, end).astype(np.float32) + np.float32(0.5)
     indices = np.floor(centres * (np.float32(source) / np.float32(target))).astype(np.int64)
     result: Array = np.minimum(indices, source - 1)

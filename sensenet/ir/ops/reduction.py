@@ -1,6 +1,6 @@
 """Tensor ops that make one number of many, along axes counted from the first, or backwards from -1.
 
-`Mean` stands in `basic`, and what reduces images in `convolution`.
+`Mean` is in `basic`, and what reduces images in `convolution`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sensenet.ir.types import Array, DType, TensorType
 
 
 def _positive(axes: tuple[int, ...], x: TensorType) -> set[int]:
-    """The axes counted from the first; raises VerifyError unless x has all of them, each named once."""
+    """Return the non-negative axes; raise VerifyError unless x has all of them, each named once."""
     require(all(-x.rank <= axis < x.rank for axis in axes), f"no axes {axes} in {x}")
     found = {axis % x.rank for axis in axes}
     require(len(found) == len(axes), f"an axis of {axes} is named twice")
@@ -37,7 +37,7 @@ class Reduction(Op):
 
 @frozen(kw_only=True)
 class ReduceSum(Reduction):
-    """y = Σ x along the axes, f32; in which order is not defined. 0 where there is nothing to add."""
+    """y = Σ x along the axes, f32; in which order is not defined. 0 if there is nothing to add."""
 
     axes: tuple[int, ...]
     keep_dimensions: bool = False
@@ -48,7 +48,7 @@ class ReduceSum(Reduction):
 
 @frozen(kw_only=True)
 class ReduceMax(Reduction):
-    """The largest number along the axes, f32 or i32; NaN where one is NaN."""
+    """The largest number along the axes, f32 or i32; NaN if one is NaN."""
 
     axes: tuple[int, ...]
     keep_dimensions: bool = False
@@ -60,7 +60,7 @@ class ReduceMax(Reduction):
 
 @frozen(kw_only=True)
 class ReduceMin(Reduction):
-    """The least number along the axes, f32 or i32; NaN where one is NaN."""
+    """The least number along the axes, f32 or i32; NaN if one is NaN."""
 
     axes: tuple[int, ...]
     keep_dimensions: bool = False

@@ -88,7 +88,7 @@ class DynamicReshape(Op):
 
 
 def _checked(sizes: Array, declared: Shape) -> list[int]:
-    """The sizes; raises ValueError unless they are those declared."""
+    """Return the sizes; raises ValueError unless they are those declared."""
     found = [int(size) for size in sizes]
     if any(known not in (None, size) for known, size in zip(declared, found, strict=True)):
         raise ValueError(f"the computed shape is {found}, declared {list(declared)}")
@@ -97,7 +97,7 @@ def _checked(sizes: Array, declared: Shape) -> list[int]:
 
 @frozen(kw_only=True)
 class Take(Op):
-    """x at computed positions of an axis, each in [0, size): x, i32[…] → those axes in place of that one."""
+    """x at computed positions of an axis, each in [0, size): x, i32[…] → those axes instead of that one."""
 
     axis: int
 
@@ -131,7 +131,7 @@ class Resize2D(Op):
     """Images in a size that is computed: f32[b, h, w, c], i32[2] (height, width) → f32[b, ?, ?, c].
 
     Pixel k of an axis of n pixels, brought to m, is taken from (k + 0.5) · (n / m) - 0.5 (half-pixel
-    centres): nearest from the pixel in which that lies, bilinear between the two next to it, as `Upsample2D`
+    centers): nearest from the pixel in which that lies, bilinear between the two next to it, as `Upsample2D`
     has it.
     """
 
@@ -153,7 +153,7 @@ class Resize2D(Op):
 
 
 def nearest(source: int, target: int) -> Array:
-    """int64[target]: which of `source` pixels those of an axis of `target` pixels are."""
+    """Return int64[target]: which of `source` pixels those of an axis of `target` pixels are."""
     centres = np.arange(target, dtype=np.float32) + np.float32(0.5)
     positions = np.floor(centres * (np.float32(source) / np.float32(max(target, 1)))).astype(np.int64)
     result: Array = np.minimum(positions, source - 1)

@@ -1,4 +1,4 @@
-"""Ops on the columns of a row: standardising, encoding of categories, and forests of decision trees."""
+"""Ops on the columns of a row: standardizing, encoding of categories, and forests of decision trees."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Destandardize(Op):
 class OneHot(Op):
     """One group of columns for each category code; x: f32[b, k] → f32[b, Σ depths].
 
-    Column j of group i is 1 where x[:, i] == j and 0 elsewhere; a code outside [0, depth) gives zeros.
+    Column j of group i is 1 where x[:, i] == j and 0 elsewhere; a code outside [0, depth) yields zeros.
     """
 
     depths: tuple[int, ...]
@@ -91,7 +91,7 @@ class OneHot(Op):
 
     @cached_property
     def codes(self) -> Array:
-        """float32[Σ depths]: the code that each output column stands for."""
+        """float32[Σ depths]: the code of each output column."""
         ranges = [np.arange(depth, dtype=np.float32) for depth in self.depths]
         return np.concatenate([np.zeros(0, np.float32), *ranges])
 
@@ -100,9 +100,9 @@ class OneHot(Op):
 class EmbeddingSum(Op):
     """The sum of one row of a table for each category code; x: f32[b, k] → f32[b, units].
 
-    The table, f32[Σ depths, units], holds one group of rows for each column of codes, one after another:
-    y = Σ_i table[start_i + x[:, i]], where start_i is where group i begins. A code outside [0, depth_i), or
-    that is no whole number, adds nothing. So y = one_hot(x) @ table, for a table without NaN and infinities.
+    The table, f32[Σ depths, units], holds one group of rows for each column of codes, one after another: y =
+    Σ_i table[start_i + x[:, i]], where start_i is where group i begins. A code outside [0, depth_i), or that
+    is not a whole number, adds nothing. So y = one_hot(x) @ table, for a table without NaN and infinities.
     """
 
     table: Tensor
@@ -155,13 +155,12 @@ class EmbeddingSum(Op):
 class Forest(Op):
     """Forests of binary decision trees; x: f32[b, n] → f32[b, forests · outputs] (SPEC §3).
 
-    All trees' nodes stand in flat arrays of one length. At node i, go to `left[i]` when
-    `x[:, feature[i]] <= threshold[i]`, else (NaN too) to `right[i]`; both stand after i. A leaf is its own
-    left and right. `roots` (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) what the
-    leaves hold; feature, left and right are i32, threshold is f32.
-    The first `sizes[0]` trees are forest 0, the next `sizes[1]` forest 1, and so on; a forest's output is
-    the mean of its trees' leaf values (summed in tree order, then divided), and the outputs stand side by
-    side in order.
+    All trees' nodes are in flat arrays of one length. At node i, go to `left[i]` when `x[:, feature[i]] <=
+    threshold[i]`, else (NaN too) to `right[i]`; both are after i. A leaf is its own left and right. `roots`
+    (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) what the leaves hold; feature,
+    left and right are i32, threshold is f32. The first `sizes[0]` trees are forest 0, the next `sizes[1]`
+    forest 1, and so on; a forest's output is the mean of its trees' leaf values (summed in tree order, then
+    divided), and the outputs are concatenated in order.
     """
 
     feature: Tensor
@@ -219,7 +218,7 @@ class Forest(Op):
         return self.walk(x, range(len(self.sizes))).reshape(len(x), len(self.sizes) * self.outputs)
 
     def walk(self, x: Array, forests: Sequence[int]) -> Array:
-        """f32[b, len(forests), outputs]: the answers of these forests, by walking their trees."""
+        """Return f32[b, len(forests), outputs]: the answers of these forests, by walking their trees."""
         bounds = np.cumsum([0, *self.sizes])
         roots = np.concatenate([self.roots.array[bounds[each] : bounds[each + 1]] for each in forests])
         values = self.values.array[self.find_leaves(x, roots)]
@@ -233,7 +232,7 @@ class Forest(Op):
         return means
 
     def find_leaves(self, x: Array, roots: Array) -> Array:
-        """int[b, trees]: the leaf that the tree at each root sends each row to.
+        """Return int[b, trees]: the leaf that the tree at each root sends each row to.
 
         Steps all undecided pairs at once.
         """

@@ -35,18 +35,18 @@ class Padding(enum.Enum):
 
 
 def count_windows(size: int, window: int, stride: int, padding: Padding) -> int:
-    """The number of windows on an axis; 0 or less where the window is larger than a valid-padded axis."""
+    """Return the number of windows on an axis; at most 0 if the window exceeds a valid-padded axis."""
     return -(-size // stride) if padding is Padding.SAME else (size - window) // stride + 1
 
 
 def same_padding(size: int, window: int, stride: int) -> Pair:
-    """The pixels that same padding adds before and after an axis."""
+    """Return the pixels that same padding adds before and after an axis."""
     total = max((count_windows(size, window, stride, Padding.SAME) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
 
 
 def within_image(window: Pair, sizes: Pair, padding: Padding) -> Pair:
-    """The window of a pool, no larger than is needed to have all of a same-padded image in each window.
+    """Return the window of a pool, limited to the size that covers a same-padded image everywhere.
 
     From twice the image's size on, every window holds the whole image, however large it is.
     """
@@ -58,7 +58,7 @@ def within_image(window: Pair, sizes: Pair, padding: Padding) -> Pair:
 def infer_windows(
     x: TensorType, window: Pair, strides: Pair, padding: Padding, channels: int | None
 ) -> TensorType:
-    """The type of an image with one pixel for each window; raises VerifyError where there is none."""
+    """Return the type of an image with one pixel for each window; raises VerifyError if there is none."""
     require(min(window) > 0, f"the window {window} is empty")
     require(min(strides) > 0, f"the strides {strides} are not positive")
     sizes: list[int | None] = []
@@ -70,7 +70,7 @@ def infer_windows(
 
 
 def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
-    """The image with as many rows and columns of a value added before and after; itself where none is."""
+    """Return the image padded with rows and columns of a value; the image itself without padding."""
     if rows == columns == (0, 0):
         return x
     batch, height, width, channels = x.shape
@@ -81,7 +81,7 @@ def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
 
 
 def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, value: float = 0.0) -> Array:
-    """The image in which windows with valid padding are those that `padding` asks for.
+    """Return the image in which windows with valid padding are those that `padding` asks for.
 
     Raises InputError for one in which there are none.
     """
@@ -117,7 +117,7 @@ def convolve(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
 def _multiply(windows: Array, matrix: Array) -> Array:
     """[b, h, w, …] @ matrix as one product of two matrices: many small ones take several times as long.
 
-    Of numbers that are not side by side in memory, NumPy gives another result in the last bit.
+    For numbers that are not contiguous in memory, NumPy's result differs in the last bit.
     """
     outer = windows.shape[:3]
     rows = np.ascontiguousarray(windows).reshape(math.prod(outer), len(matrix))
@@ -126,7 +126,7 @@ def _multiply(windows: Array, matrix: Array) -> Array:
 
 
 def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
-    """f32[b, h', w', window height, window width, c]: all windows inside an image, without a copy."""
+    """Return f32[b, h', w', window height, window width, c]: all windows inside an image, without a copy."""
     batch, channels = x.shape[0], x.shape[3]
     counts = (count_windows(*axis, Padding.VALID) for axis in zip(x.shape[1:3], window, strides, strict=True))
     by_image, by_row, by_column, by_channel = x.strides
@@ -139,7 +139,8 @@ def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
 
 
 def _parts(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, slice]]:
-    """Indices that part [b, h, …]: whole images or rows of one, of at most `limit` numbers if possible."""
+    """Yield indices that split [b, h, …] into images or rows of one, of at most `limit` numbers if
+    possible."""
     batch, rows, *rest = shape
     row = max(math.prod(rest), 1)
     if row * rows <= limit:
@@ -179,7 +180,7 @@ def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding)
 
 
 def reduce_windows(x: Array, ufunc: np.ufunc, window: Pair, strides: Pair) -> Array:
-    """A window's maximum or sum, first down the columns, then along the rows; x is padded already."""
+    """Return a window's maximum or sum, first down the columns, then along the rows; x is padded already."""
     for axis, length, stride in zip((1, 2), window, strides, strict=True):
         count = count_windows(x.shape[axis], length, stride, Padding.VALID)
         result = _every(x, axis, 0, stride, count).copy()
