@@ -63,7 +63,7 @@ names of one word after `sensenet.`, and imports nothing else until one of them 
 ...     sensenet.create_model("examples/iris.json", {"max_object": 3})
 ... except sensenet.SensenetError as error:
 ...     print(error)
-there is no setting 'max_object'; did you mean 'max_objects'? there are: ...
+unknown setting 'max_object'; did you mean 'max_objects'? expected one of: ...
 ```
 
 The commands `python -m sensenet.compile`, `sensenet.predict`, `sensenet.pretrained`, `sensenet.decompile` and
