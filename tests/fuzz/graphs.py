@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from support.documents import DOCUMENTS
+from support.documents import DOCUMENTS, dense
 
 from fuzz.mutators import mutate_json, mutate_text
 from sensenet.compile import compile
@@ -32,10 +32,13 @@ Arrays = dict[str, Array]
 
 @functools.cache
 def seed_graphs() -> tuple[tuple[str, Arrays], ...]:
-    """Graphs of every kind, as imported and as optimized: text and weights."""
+    """Graphs of every kind, and of two images that share layers, as imported and as optimized."""
     texts = []
-    for kind in sorted(DOCUMENTS):
-        graph = import_graph(DOCUMENTS[kind]())
+    images = DOCUMENTS["image"]()
+    images["preprocess"] = [{"type": "image", "index": index} for index in range(2)]
+    images["layers"] = [dense(6, 2, "softmax")]
+    for document in (*(DOCUMENTS[kind]() for kind in sorted(DOCUMENTS)), images):
+        graph = import_graph(document)
         for level in (0, 2):
             made = compile(graph, "ir", optimize=level).graph
             texts.append((print_graph(made), weights(made)))
