@@ -208,7 +208,7 @@ def test_a_request_has_the_arguments_of_compile():
 def test_several_targets_take_the_arguments_of_one():
     with pytest.raises(UnknownTargetError, match="numpy has no option 'quantise'"):
         list(compile_targets(DOCUMENT, ["numpy"], optimize=0, quantise=True))
-    with pytest.raises(SettingsError, match="no setting 'threshold'"):
+    with pytest.raises(SettingsError, match="unknown setting 'threshold'"):
         compile_targets(DOCUMENT, ["numpy"], settings={"threshold": 1})
     reports = [artifact.report for artifact in compile_targets(DOCUMENT, ["numpy", "h5"], optimize=2)]
     assert [(report.target, report.level) for report in reports] == [("numpy", 2), ("h5", 0)]

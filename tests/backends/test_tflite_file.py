@@ -264,7 +264,7 @@ def refuse(tmp_path, content: bytes, message: str) -> None:
 
 def test_truncated_files_are_refused(content, tmp_path):
     for length in (0, 4, 8, 100, len(content) // 2, len(content) - 1):
-        refuse(tmp_path, content[:length], "no TensorFlow Lite model|truncated")
+        refuse(tmp_path, content[:length], "not a TensorFlow Lite model|truncated")
 
 
 def flatbuffer_size(content: bytes) -> int:
@@ -278,7 +278,7 @@ def test_damaged_flatbuffers_are_refused(content, tmp_path):
     for position in [*range(0, 200), *range(200, size, 41)]:
         damaged = bytearray(content)
         damaged[position] ^= 0xFF
-        refuse(tmp_path, bytes(damaged), "no TensorFlow Lite model|is damaged")
+        refuse(tmp_path, bytes(damaged), "not a TensorFlow Lite model|is damaged")
 
 
 def test_damaged_archives_are_refused_or_without_effect(content, tmp_path):
@@ -303,7 +303,7 @@ def test_foreign_files_are_refused(content, tmp_path):
     with zipfile.ZipFile(foreign, "a") as archive:
         archive.writestr("labels.txt", "a\nb\n")
     refuse(tmp_path, foreign.getvalue(), r"its metadata has no sensenet\.json")
-    refuse(tmp_path, b"not a model at all", "no TensorFlow Lite model")
+    refuse(tmp_path, b"not a model at all", "not a TensorFlow Lite model")
 
 
 def test_a_model_that_the_interpreter_refuses_is_an_error(content, tmp_path):

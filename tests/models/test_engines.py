@@ -159,7 +159,7 @@ def test_unknown_engines_are_refused(tmp_path):
                 UnknownTargetError, match=f"unknown engine '{engine}'; expected one of: ir, numpy, keras"
             ):
                 create_model(source, engine=engine)
-    with pytest.raises(UnknownTargetError, match="no engine"):
+    with pytest.raises(UnknownTargetError, match="unknown engine"):
         create_image_feature_extractor(image(), engine="torch")
 
 

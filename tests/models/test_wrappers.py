@@ -281,7 +281,7 @@ def test_extractors(tmp_path):
             np.testing.assert_allclose(extractor(x), expected_features)
         assert extractor.settings.extract_image_features is True
     np.testing.assert_allclose(create_model(compiled)(pixels), expected_features)
-    with pytest.raises(ArtifactError, match="no feature extractor"):
+    with pytest.raises(ArtifactError, match="not a feature extractor"):
         create_image_feature_extractor(sensenet.compile(IMAGES, "numpy"))
     with pytest.raises(DocumentError, match="no image_network"):
         create_image_feature_extractor(CLASSIFIER)

@@ -93,7 +93,7 @@ def test_sizes(strategy, leaves, trees):
     rng = np.random.default_rng(leaves * 10 + trees)
     forest = make_forest([random_tree(rng, leaves, FEATURES, 2) for _ in range(trees)])
     if strategy in TABLES and leaves > 9:
-        with pytest.raises(UnsupportedOpError, match=r"'y' has trees that are too large for tables"):
+        with pytest.raises(UnsupportedOpError, match=r"'y' has trees too large for tables"):
             lowered(forest, strategy)
     else:
         check(forest, strategy)
@@ -134,7 +134,7 @@ def test_tables_are_small_where_the_file_counts(features, chosen):
 def test_tables_that_are_too_large_together_are_refused(monkeypatch):
     forest = make_forest([random_tree(np.random.default_rng(11), 6, FEATURES, 2) for _ in range(4)])
     monkeypatch.setattr("sensenet.passes.lowering.forest.tables.LARGEST_TABLES", 16)
-    with pytest.raises(UnsupportedOpError, match=r"'y' has trees that are too large for tables"):
+    with pytest.raises(UnsupportedOpError, match=r"'y' has trees too large for tables"):
         lowered(forest, Strategy.TABLES)
     monkeypatch.setattr("sensenet.passes.lowering.forest.strategy.LARGEST_TABLES", 16)
     assert choose_strategies(forest, "y") == [Strategy.LEAF_PATHS]
