@@ -281,7 +281,7 @@ def test_force_replaces_a_file_by_a_directory(tmp_path):
 def test_force_deletes_no_directory_of_other_things(tmp_path, made):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "thesis.txt").write_bytes(b"mine")
-    with pytest.raises(ArtifactError, match=r"is a directory: choose|m holds thesis\.txt"):
+    with pytest.raises(ArtifactError, match=r"is a directory: choose|m contains thesis\.txt"):
         made.save(tmp_path / "m", force=True)
     assert tree(tmp_path) == {"m/thesis.txt": b"mine"}
 
