@@ -63,7 +63,7 @@ ROW = [1.0] * 8
 def test_one_foreign_file_saves_a_directory(tmp_path, name, make):
     SEVERAL.save(tmp_path / "m")
     make(tmp_path / "m" / name)
-    with pytest.raises(ArtifactError, match=f"m holds {name}, which does not belong to such an artifact"):
+    with pytest.raises(ArtifactError, match=f"m contains {name}, which does not belong to such an artifact"):
         NEW.save(tmp_path / "m", force=True)
     assert tree(tmp_path / "m").items() >= SAVED.items()
 
@@ -106,7 +106,7 @@ def test_a_stranger_who_comes_while_a_directory_is_replaced(tmp_path, monkeypatc
         return directories.exchange(one, other)
 
     monkeypatch.setattr(files_module, "exchange", exchange)
-    with pytest.raises(ArtifactError, match=r"holds thesis\.txt"):
+    with pytest.raises(ArtifactError, match=r"contains thesis\.txt"):
         NEW.save(tmp_path / "m", force=True)
     assert tree(tmp_path) == {"m/thesis.txt": b"mine", "m/a.pb": b"a", "m/variables/b": b"bb"}
 
