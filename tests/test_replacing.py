@@ -81,7 +81,7 @@ def test_an_artifact_without_a_layout_replaces_no_directory(tmp_path):
     bare = sensenet.artifact.Artifact(
         target="test", graph=ONE.graph, report=ONE.report, produce=lambda: dict(SAVED)
     )
-    with pytest.raises(ArtifactError, match=r"m holds a\.pb"):
+    with pytest.raises(ArtifactError, match=r"m contains a\.pb"):
         bare.save(tmp_path / "m", force=True)
 
 
