@@ -11,13 +11,14 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from support.documents import dense, ensemble, image, network
+from support.documents import FEATURES, dense, ensemble, image, network
 
 import sensenet
-from sensenet.backends.tflite.flatbuffer import import_schema, unpack
+from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.layers import KERNEL, find_float_ops, kind
+from sensenet.backends.tflite.verify import verify
 from sensenet.cli.compile import main
-from sensenet.errors import InputError, UnknownTargetError
+from sensenet.errors import ArtifactError, InputError, UnknownTargetError
 from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
@@ -162,6 +163,31 @@ def test_int8_leaves_steep_functions_in_float(images):
     kernels = [graph.tensors[each.inputs[KERNEL]] for each in layers]
     assert {tensor.type for tensor in kernels} == {schema.TensorType.INT8}
     assert artifact.report.verification.rows == len(rows)
+
+
+def network_with_a_dead_layer():
+    """Three layers, the units of the second of which are all 0; rows."""
+    layers = [dense(FEATURES, 4, "relu"), dense(4, 4, "relu"), dense(4, 2, "softmax")]
+    layers[1]["offset"] = [-1000.0] * 4
+    return network(layers), [[float(number), 1.0, 2.0] for number in range(20)]
+
+
+@pytest.mark.tensorflow
+def test_a_layer_whose_units_are_all_0_is_quantized_so_that_kernels_take_it():
+    document, rows = network_with_a_dead_layer()
+    artifact = compiled(document, "int8", rows)
+    assert artifact.report.verification.difference < 1e-3
+    np.testing.assert_allclose(create_model(artifact)(rows), create_model(document)(rows), atol=1e-3)
+
+
+@pytest.mark.tensorflow
+def test_a_layer_with_much_finer_steps_than_it_is_computed_from_is_refused():
+    document, rows = network_with_a_dead_layer()
+    tree, graph, layers = operators(bytes(compiled(document, "int8", rows)), "FULLY_CONNECTED")
+    verify(bytes(pack(tree)), "the file")
+    graph.tensors[layers[1].outputs[0]].quantization.scale = np.array([1e-30], np.float32)
+    with pytest.raises(ArtifactError, match="the scales of FULLY_CONNECTED"):
+        verify(bytes(pack(tree)), "the file")
 
 
 def test_all_graphs_beside_the_main_one_are_left_in_float():

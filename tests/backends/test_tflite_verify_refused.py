@@ -128,6 +128,7 @@ def test_damaged_files_are_refused(kind, damage, message):
         set_scale(-1.0),
         set_scale(math.nan),
         set_scale(math.inf),
+        set_scale(1e-40),
         set_scale(1.0, 2.0),
         set_scale(*[1.0] * 32, axis=1),
         set_scale(*[1.0] * 32, axis=-1),

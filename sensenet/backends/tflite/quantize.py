@@ -18,7 +18,7 @@ import numpy as np
 from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.silence import silence
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
-from sensenet.backends.tflite.layers import Layer, find_float_ops, find_layers, name_of
+from sensenet.backends.tflite.layers import Layer, find_float_ops, find_layers, kind, name_of
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.types import Array
 
@@ -28,6 +28,12 @@ SMALLEST_KERNEL = 1024
 """Fewest weights of a kernel that float16 and dynamic store otherwise: with fewer there is little to save."""
 
 LARGEST_INT8 = 127
+
+FINEST_STEP = 128
+"""Into how many steps of a result a step of what it is computed from may fall, at most."""
+
+REPEATING = frozenset({"ADD", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "SUB"})
+"""Ops whose results are of the magnitude of what they read, or of a part of it."""
 
 
 def store_float16(tree: Any) -> Any:
@@ -94,8 +100,10 @@ def store_int8(tree: Any, calibration: Sequence[Feed], names: Sequence[str]) -> 
                 # its own loop prepares for the shape of the first feed only, and images have many sizes
                 calibrator._calibrator.Prepare([list(array.shape) for array in arrays])
                 calibrator._calibrator.FeedTensor(arrays)
-            measured = _forget_ranges(bytes(calibrator._calibrator.Calibrate()), set(excepted))
-            return unpack(mlir_quantize(measured, denylisted_nodes=excepted))
+            measured = unpack(bytes(calibrator._calibrator.Calibrate()))
+            _forget_ranges(measured, set(excepted))
+            _widen_ranges(measured)
+            return unpack(mlir_quantize(bytes(pack(measured)), denylisted_nodes=excepted))
     except Exception as error:  # neither has a type of its own that is public
         raise UnsupportedOpError(f"TensorFlow Lite cannot quantize this graph to int8: {error}") from error
 
@@ -116,12 +124,11 @@ def _name_ops(tree: Any) -> tuple[bytes, list[str]]:
     return bytes(pack(tree)), excepted
 
 
-def _forget_ranges(model: bytes, excepted: set[str]) -> bytes:
-    """Return the calibrated model with ranges only for tensors of ops to be quantized.
+def _forget_ranges(tree: Any, excepted: set[str]) -> None:
+    """Keep ranges only for tensors of ops to be quantized.
 
     Where it knows a range, the quantizer rounds a tensor also before ops that it has to leave.
     """
-    tree = unpack(model)
     for graph in tree.subgraphs:
         kept = {
             int(index)
@@ -132,7 +139,30 @@ def _forget_ranges(model: bytes, excepted: set[str]) -> bytes:
         for index, tensor in enumerate(graph.tensors):
             if index not in kept:
                 tensor.quantization = None
-    return bytes(pack(tree))
+
+
+def _widen_ranges(tree: Any) -> None:
+    """Widen the range of a result whose steps would be much finer than those that it is computed from.
+
+    A layer whose units are all 0 on the calibration rows has no range at all; kernels refuse such scales.
+    """
+    main = tree.subgraphs[0]
+    kernels = {id(layer.operator): float(np.abs(layer.kernel).max()) for layer in find_layers(tree)}
+    for operator in main.operators:
+        factor = kernels.get(id(operator), 1.0 if kind(tree, operator) in REPEATING else 0.0)
+        result = main.tensors[operator.outputs[0]].quantization
+        spans = [_span(main.tensors[index].quantization) for index in operator.inputs if index >= 0]
+        if factor and _span(result) is not None and any(span is not None for span in spans):
+            least = factor * max(span for span in spans if span is not None) / FINEST_STEP
+            if result.max[0] - result.min[0] < least:
+                result.max = np.array([result.min[0] + least], np.float32)
+
+
+def _span(parameters: Any) -> float | None:
+    """Return the length of a calibrated range; None if there is none."""
+    if parameters is None or parameters.min is None or len(parameters.min) != 1:
+        return None
+    return float(parameters.max[0] - parameters.min[0])
 
 
 def _large_layers(tree: Any) -> list[Layer]:

@@ -23,7 +23,7 @@ from sensenet.backends.tflite.shapes import ARRAY_RULES, MOST_AXES, Known, Sizes
 from sensenet.backends.tflite.sizes import evaluate
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.ir.ops.control import MOST_STEPS
-from sensenet.ir.types import DType, TensorType
+from sensenet.ir.types import FLOAT32_TINY, DType, TensorType
 from sensenet.limits import require_memory
 
 SCHEMA_VERSION = 3
@@ -40,6 +40,10 @@ ACTIVATIONS = range(4)
 SUMS = frozenset({"ADD", "SUB"})
 MOST_RESCALING = 2.0**19
 """How many times coarser than an int8 sum its terms may be: from there on kernels abort the process."""
+
+LAYER_OPERANDS = 2
+MOST_LAYER_RESCALING = 2.0**8
+"""The same of a layer's result, and the product of the steps of its operand and of its kernel."""
 
 OPTIONAL = frozenset({"CAST", "RESHAPE", "SQUEEZE"})
 """The operators whose options may be left out."""
@@ -172,7 +176,7 @@ def _scales(kind: str, shape: Sizes, parameters: Record | None) -> tuple[float, 
     counts = {1} | ({shape[axis]} if 0 <= axis < len(shape) else set())
     _require(len(scales) in counts and len(points) in (0, len(scales)), "the number of scales")
     _require(parameters["details_type"] == 0, "the kind of quantization")
-    _require(np.all(np.isfinite(scales) & (scales > 0)), "a scale")
+    _require(np.all(np.isfinite(scales) & (scales >= FLOAT32_TINY)), "a scale")
     _require(np.all((points >= -128) & (points <= 127)), "a zero point")
     _require(len(scales) == 1 or not points.any(), "a zero point")
     return tuple(map(float, scales))
@@ -242,9 +246,18 @@ def _check_types(
         single = len(each.scales) <= 1 or (kernel and each.axis == (LAYERS[kind] if place == 1 else 0))
         _require(single, f"the scales of {kind}")
     if given[0].type == "Q":
-        widest = max((max(each.scales) for each in read if each.type == "Q"), default=0.0)
-        sound = kind not in SUMS or widest < MOST_RESCALING * given[0].scales[0]
-        _require(sound and all(len(each.scales) == 1 for each in given), f"the scales of {kind}")
+        steps = [max(each.scales) for each in read if each.type == "Q"]
+        sound = all(len(each.scales) == 1 for each in given) and _rescaling(kind, steps) < given[0].scales[0]
+        _require(sound, f"the scales of {kind}")
+
+
+def _rescaling(kind: str, steps: Sequence[float]) -> float:
+    """Return the scale at or below which kernels for results of these steps abort the process."""
+    if kind in SUMS:
+        return max(steps, default=0.0) / MOST_RESCALING
+    if kind in LAYERS and len(steps) == LAYER_OPERANDS:
+        return math.prod(steps) / MOST_LAYER_RESCALING
+    return 0.0
 
 
 def _check_loop(
