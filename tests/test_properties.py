@@ -11,6 +11,7 @@ from support.document_reference import predict
 from support.strategies import (
     IMAGE_OPS,
     TABULAR_OPS,
+    any_of,
     documents,
     feeds,
     graphs,
@@ -75,7 +76,7 @@ def test_no_level_fails_on_odd_numbers(document, data):
         assert answer.shape == (len(feed[NUMERIC_INPUT]), graph.outputs[PREDICTIONS].type.shape[1])
 
 
-@given(graphs(TABULAR_OPS | IMAGE_OPS), st.data())
+@given(graphs(any_of(TABULAR_OPS | IMAGE_OPS)), st.data())
 def test_level_1_is_exact_on_any_graph(graph, data):
     feed = data.draw(feeds(graph))
     expected = evaluate(graph, feed)
