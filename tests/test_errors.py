@@ -8,6 +8,7 @@ import pickle
 
 import cloudpickle
 import pytest
+from support.pools import raise_error
 
 import sensenet.errors
 from sensenet.errors import BrokenPackageError, DocumentError, MissingPackageError, SensenetError
@@ -38,13 +39,6 @@ def test_all_of_the_module_are_in_the_family():
     ]
     assert len(kinds) >= 18
     assert set(kinds) <= set(family(SensenetError))
-
-
-def raise_error(kind, arguments):
-    error = kind(*arguments)
-    error.add_note("a note")
-    error.extra = {"place": 7}
-    raise error
 
 
 def describe(error):

@@ -13,6 +13,7 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+from support.pools import predict
 
 import sensenet
 from sensenet.artifact import Executable
@@ -188,10 +189,6 @@ def test_an_executable_alone():
     executable = Executable(signature=sensenet.create_model(IRIS).signature, run=dict)
     with pytest.raises(ArtifactError, match="pickle a model from create_model instead"):
         pickle.dumps(executable)
-
-
-def predict(model, rows):
-    return model(rows), model.engine
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
