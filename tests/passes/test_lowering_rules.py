@@ -16,9 +16,10 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
 from sensenet.ir.legality import require_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image, shape
+from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
 from sensenet.passes import legalize
 from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.lowering.activations import FORMULAS
@@ -150,6 +151,26 @@ def test_flattening(rows, height, width, open_sizes, seed):
 def test_enlarging(rows, columns, method, known, seed):
     op = convolution.Upsample2D(size=(rows, columns), method=method)
     assert_exact(op, [numbers(seed, 2, 4, 5, 2)], 1 if known else 3)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.booleans(), SEEDS)
+def test_the_nearest_pixels(source, rows, columns, known, seed):
+    op = shape.Resize2D(method=convolution.UpsampleMethod.NEAREST)
+    size = np.array([rows, columns], np.int32)
+    given_x, given_size = (
+        apply(core.Input(type=declared), name=name)
+        for name, declared in {
+            "x0": f32(None, *((source, 7) if known else (None, None)), 2),
+            "x1": TensorType(DType.INT32, (2,)),
+        }.items()
+    )
+    graph = Graph.create(
+        [given_x, given_size], {"y0": apply(op, given_x.value, given_size.value).value}, Signature()
+    )
+    after = legalize({each: True for each in OP_CLASSES if each is not shape.Resize2D}).run(graph)
+    assert not any(isinstance(node.op, shape.Resize2D) for node in after.nodes)
+    feed = {"x0": numbers(seed, 2, source, 7, 2), "x1": size}
+    np.testing.assert_array_equal(evaluate(after, feed)["y0"], evaluate(graph, feed)["y0"])
 
 
 @given(

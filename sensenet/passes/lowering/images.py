@@ -2,6 +2,7 @@
 
     %1 = separable_convolution_2d(%0) {…}     becomes  depthwise_convolution_2d, convolution_2d
     %1 = upsample_2d(%0) {size=(2, 2), …}     becomes  resize_2d(%0, multiply(sizes of %0, (2, 2)))
+    %1 = resize_2d(%0, %s) {method=nearest}   becomes  take(take(%0, …), …): arithmetic on both sizes
     %1 = rescale(%0) {height=8, width=8, …}   becomes  arithmetic on the sizes of %0, take(take(%0, …), …)
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit, but for
@@ -20,6 +21,7 @@ from sensenet.ir.ops.basic import (
     Cast,
     Divide,
     Greater,
+    Maximum,
     Minimum,
     Multiply,
     Reshape,
@@ -32,11 +34,12 @@ from sensenet.ir.ops.convolution import (
     DepthwiseConvolution2D,
     SeparableConvolution2D,
     Upsample2D,
+    UpsampleMethod,
 )
 from sensenet.ir.ops.elementwise import And, Floor, Round
-from sensenet.ir.ops.image import Rescale
+from sensenet.ir.ops.image import Index, Rescale
 from sensenet.ir.ops.reduction import ReduceMax, ReduceMin, ReduceSum
-from sensenet.ir.ops.shape import Resize2D, Take
+from sensenet.ir.ops.shape import Range, Resize2D, Take
 from sensenet.ir.types import Array, DType
 from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.making import Maker, named
@@ -62,6 +65,24 @@ def lower_upsample(node: Node, _: Uses) -> Value | None:
     make, (x,) = Maker(node.name), node.inputs
     size = make(Multiply(), make.sizes(x, 1, 3), op.size)
     return named(make(Resize2D(method=op.method), x, size), node.name)
+
+
+def lower_resize(node: Node, _: Uses) -> Value | None:
+    """Return images whose nearest pixels are taken at computed places: rows, then columns."""
+    op = node.op
+    if not isinstance(op, Resize2D) or op.method is not UpsampleMethod.NEAREST:
+        return None
+    make, (taken, size) = Maker(node.name), node.inputs
+    source = make.float_sizes(taken, 1, 3)
+    ratios = make(Divide(), source, make(Cast(dtype=DType.FLOAT32), make(Maximum(), size, 1)))
+    last = make(Subtract(), source, 1.0)
+    for axis in (0, 1):
+        count = make(Range(), make(Index(axis=0, index=axis), size))
+        centers = make(Add(), make(Cast(dtype=DType.FLOAT32), count), 0.5)
+        places = make(Floor(), make(Multiply(), centers, _position(make, ratios, axis)))
+        rows = make(Minimum(), places, _position(make, last, axis))
+        taken = make(Take(axis=axis + 1), taken, make(Cast(dtype=DType.INT32), rows))
+    return named(taken, node.name)
 
 
 def lower_rescale(node: Node, _: Uses) -> Value | None:

@@ -31,6 +31,7 @@ from sensenet.ir.ops.convolution import (
 from sensenet.ir.ops.dense import Activation, BatchedDense, BatchNormalization, Dense, Dropout
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
 from sensenet.ir.ops.image import Rescale
+from sensenet.ir.ops.shape import Resize2D
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
 from sensenet.passes.infrastructure.rules import Declined, Pass, Rule, Uses, apply_rules
@@ -48,7 +49,12 @@ from sensenet.passes.lowering.boxes import lower_decode_boxes, lower_scale_boxes
 from sensenet.passes.lowering.embedding import lower_embedding_sum
 from sensenet.passes.lowering.forest.rule import forest_rule
 from sensenet.passes.lowering.forest.strategy import MANY_ROWS
-from sensenet.passes.lowering.images import lower_rescale, lower_separable_convolution, lower_upsample
+from sensenet.passes.lowering.images import (
+    lower_rescale,
+    lower_resize,
+    lower_separable_convolution,
+    lower_upsample,
+)
 from sensenet.passes.lowering.shapes import lower_add, lower_flatten
 from sensenet.passes.lowering.suppression import lower_suppress_boxes
 
@@ -68,6 +74,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     SeparableConvolution2D: lower_separable_convolution,
     Upsample2D: lower_upsample,
     Rescale: lower_rescale,
+    Resize2D: lower_resize,
     DecodeBoxes: lower_decode_boxes,
     ScaleBoxes: lower_scale_boxes,
     SuppressBoxes: lower_suppress_boxes,
