@@ -284,7 +284,7 @@ def test_bad_input_is_one_line(capsys, monkeypatch, in_directory, arguments, mes
     "arguments",
     [
         [],
-        ["m.json", "-t", "onnx"],
+        ["m.json", "-t", "caffe"],
         ["m.json", "-O3"],
         ["m.json", "--setting", "iou=1"],
         ["m.json", "--setting", "max_objects=x"],

@@ -163,8 +163,8 @@ def test_an_unknown_pass(target):
 
 
 def test_an_unknown_target():
-    with pytest.raises(UnknownTargetError, match=r"unknown target 'onnx'; expected one of: ir, numpy"):
-        sensenet.compile(DOCUMENT, "onnx")
+    with pytest.raises(UnknownTargetError, match=r"unknown target 'caffe'; expected one of: ir, numpy"):
+        sensenet.compile(DOCUMENT, "caffe")
 
 
 def test_an_unknown_option():

@@ -57,7 +57,7 @@ def test_no_module_can_unpickle_or_evaluate():
 
 
 @pytest.mark.parametrize(
-    "suffix", [".npz", ".npy", ".json", ".keras", ".h5", ".ir", ".tflite", ".smbundle", ""]
+    "suffix", [".npz", ".npy", ".json", ".keras", ".h5", ".ir", ".tflite", ".onnx", ".smbundle", ""]
 )
 def test_a_pickle_is_not_loaded_whatever_its_name(tmp_path, suffix):
     path, trap = tmp_path / f"model{suffix}", tmp_path / "trap"
@@ -158,6 +158,7 @@ def test_the_page_tells_of_every_target():
         "smbundle": "`.smbundle`",
         "tflite": "`.tflite`",
         "tfjs": "TensorFlow.js",
+        "onnx": "`.onnx`",
         "h5": "`.h5`",
     }
     assert names.keys() == TARGETS.keys(), "write into SECURITY.md what opening a file of it can do"

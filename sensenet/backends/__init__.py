@@ -21,6 +21,7 @@ MODULES: Mapping[str, str] = {
     "smbundle": "sensenet.backends.smbundle",
     "tflite": "sensenet.backends.tflite",
     "tfjs": "sensenet.backends.tfjs",
+    "onnx": "sensenet.backends.onnx",
     "h5": "sensenet.backends.keras.h5",
 }
 """The module of each target, which holds it as `TARGET`. Importing one imports no optional package."""

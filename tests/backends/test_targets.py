@@ -11,6 +11,7 @@ from support.op_cases import ALL_CASES, case_name, floats, weights
 
 from sensenet.backends import TARGETS, get_target
 from sensenet.backends import tensorflow as lowering
+from sensenet.backends.onnx import emit as onnx
 from sensenet.backends.tfjs import emit as tfjs
 from sensenet.backends.tflite import emit as tflite
 from sensenet.compiler.lowering import lowering_passes
@@ -37,7 +38,7 @@ def test_every_op_is_legal_or_lowered(target):
     )
 
 
-@pytest.mark.parametrize("target", ["tflite", "savedmodel", "tfjs", "smbundle"])
+@pytest.mark.parametrize("target", ["tflite", "savedmodel", "tfjs", "smbundle", "onnx"])
 @pytest.mark.parametrize("case", ALL_CASES, ids=case_name)
 def test_every_op_becomes_ops_of_the_target(case, target):
     backend = get_target(target)
@@ -50,6 +51,7 @@ def test_the_tables_hold_what_is_legal():
     assert {*lowering.EMIT, Input, While} == set(lowering.LEGAL)
     assert {*tfjs.EMIT, Input, While} == set(tfjs.LEGAL)
     assert {*tflite.EMIT, Input, Constant} == set(tflite.LEGAL)
+    assert {*onnx.EMIT, Input, Constant, While} == set(onnx.LEGAL)
 
 
 @pytest.mark.parametrize(("target", "known"), [("numpy", "it has none"), ("ir", "expected one of: dot")])
@@ -59,10 +61,11 @@ def test_unknown_options_are_refused(target, known):
 
 
 def test_loading_a_backend_imports_no_optional_package():
+    packages = {"tensorflow", "keras", "ai_edge_litert", "flatbuffers", "h5py", "onnx", "onnxruntime"}
     code = (
         "import sys; from sensenet.backends import TARGETS, get_target; "
         "[get_target(target) for target in TARGETS]; "
-        "print(sorted({'tensorflow', 'keras', 'ai_edge_litert', 'flatbuffers', 'h5py'} & set(sys.modules)))"
+        f"print(sorted({packages} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -163,7 +163,7 @@ def test_bad_input_is_one_line(capsys, arguments, message):
     ("arguments", "message"),
     [
         ([], "MODEL"),
-        (["m.json", "-t", "onnx"], "invalid choice: 'onnx'"),
+        (["m.json", "-t", "caffe"], "invalid choice: 'caffe'"),
         (["m.json", "--passes", "merge-dence"], "did you mean merge-dense?"),
         (["m.json", "-O3"], "invalid choice: 3"),
     ],

@@ -54,6 +54,7 @@ FORMATS: Mapping[str, Format] = {
     "images": Format(module="fuzz.images", cases=300),
     "tflite": Format(module="fuzz.tflite", cases=300, packages=("ai_edge_litert",)),
     "tflite-int8": Format(module="fuzz.tflite_int8", cases=0, packages=("ai_edge_litert", "tensorflow")),
+    "onnx": Format(module="fuzz.onnx", cases=300, packages=("onnx", "onnxruntime")),
     "keras": Format(module="fuzz.keras", cases=30, packages=("tensorflow", "h5py")),
     "h5": Format(module="fuzz.h5", cases=30, packages=("h5py",)),
     "savedmodel": Format(module="fuzz.savedmodel", cases=60, packages=("tensorflow",)),

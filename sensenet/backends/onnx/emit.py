@@ -1,0 +1,159 @@
+"""ONNX's operators for the ops of the IR, and which nodes are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sensenet.backends.onnx.layer_operators import ACTIVATIONS, LAYERS, Emit
+from sensenet.backends.onnx.operators import BOOL, INT32, Operator, cast, integers, operator, to_sizes
+from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Node
+from sensenet.ir.legality import Legal, all_of
+from sensenet.ir.op import Op
+from sensenet.ir.ops import basic, control, convolution, core, dense, elementwise, image, reduction, shape
+from sensenet.ir.ops.convolution import UpsampleMethod
+from sensenet.ir.types import DType
+
+
+def _plain(kind: str) -> Emit:
+    """An operator of the same inputs as the node."""
+    return lambda op, node: operator(kind, *node.inputs)
+
+
+def _comparison(kind: str) -> Emit:
+    """One that takes numbers alone."""
+
+    def emit(op: Op, node: Node) -> Operator:
+        truths = node.inputs[0].type.dtype is DType.BOOL
+        return operator(kind, *(cast(x, INT32) if truths else x for x in node.inputs))
+
+    return emit
+
+
+def _select(op: basic.Select, node: Node) -> Operator:
+    condition, a, b = node.inputs
+    if a.type.dtype is not DType.BOOL:
+        return operator("Where", condition, a, b)
+    return cast(operator("Where", condition, cast(a, INT32), cast(b, INT32)), BOOL)
+
+
+def _reduction(kind: str) -> Emit:
+    return lambda op, node: operator(
+        kind,
+        *node.inputs,
+        integers(op.axes),
+        keepdims=int(op.keep_dimensions),
+        noop_with_empty_axes=1,
+    )
+
+
+def _reduce_any(op: reduction.ReduceAny, node: Node) -> Operator:
+    """Whether a sum of ones is not 0."""
+    (x,) = node.inputs
+    keepdims = int(op.keep_dimensions)
+    total = operator(
+        "ReduceSum", cast(x, INT32), integers(op.axes), keepdims=keepdims, noop_with_empty_axes=1
+    )
+    return cast(total, BOOL)
+
+
+def _arg_max(op: reduction.ArgMax, node: Node) -> Operator:
+    return cast(operator("ArgMax", *node.inputs, axis=op.axis, keepdims=0), INT32)
+
+
+def _slice(op: basic.Slice, node: Node) -> Operator:
+    return operator("Slice", *node.inputs, *(integers([each]) for each in (op.start, op.stop, op.axis)))
+
+
+def _take_along(op: basic.TakeAlong, node: Node) -> Operator:
+    x, positions = node.inputs
+    places = operator("Unsqueeze", to_sizes(positions), integers([positions.type.rank]))
+    return operator("GatherND", x, places, batch_dims=1)
+
+
+def _reshape(op: basic.Reshape, node: Node) -> Operator:
+    sizes = node.types[0].shape
+    known = sizes if sizes.count(None) <= 1 else op.shape
+    wanted = integers([-1 if size is None else size for size in known])
+    return operator("Reshape", *node.inputs, wanted, allowzero=1)
+
+
+def _dynamic_reshape(op: shape.DynamicReshape, node: Node) -> Operator:
+    x, sizes = node.inputs
+    return operator("Reshape", x, to_sizes(sizes), allowzero=1)
+
+
+def _range(op: shape.Range, node: Node) -> Operator:
+    return operator("Range", np.asarray(0, INT32), *node.inputs, np.asarray(1, INT32))
+
+
+def _fill(op: shape.Fill, node: Node) -> Operator:
+    (sizes,) = node.inputs
+    return operator("Expand", op.value.array, to_sizes(sizes))
+
+
+def _stack(op: shape.Stack, node: Node) -> Operator:
+    return operator(
+        "Concat", *(operator("Unsqueeze", x, integers([op.axis])) for x in node.inputs), axis=op.axis
+    )
+
+
+EMIT: Mapping[type[Op], Emit] = {
+    **LAYERS,
+    basic.Add: _plain("Add"),
+    basic.Subtract: _plain("Sub"),
+    basic.Multiply: _plain("Mul"),
+    basic.Divide: _plain("Div"),
+    basic.Maximum: _plain("Max"),
+    basic.Minimum: _plain("Min"),
+    basic.Equal: _plain("Equal"),
+    basic.LessEqual: _comparison("LessOrEqual"),
+    basic.Greater: _comparison("Greater"),
+    basic.Select: _select,
+    basic.Mean: lambda op, node: operator("ReduceMean", *node.inputs, integers([op.axis]), keepdims=0),
+    basic.Cast: lambda op, node: cast(node.inputs[0], op.dtype.numpy),
+    basic.Concatenate: lambda op, node: operator("Concat", *node.inputs, axis=op.axis),
+    basic.Slice: _slice,
+    basic.Gather: lambda op, node: operator("Gather", *node.inputs, op.indices.array, axis=op.axis),
+    basic.Lookup: lambda op, node: operator("Gather", op.table.array, *node.inputs, axis=0),
+    basic.TakeAlong: _take_along,
+    basic.MatMul: _plain("MatMul"),
+    basic.Reshape: _reshape,
+    basic.Flatten: lambda op, node: operator("Flatten", *node.inputs, axis=1),
+    basic.Transpose: lambda op, node: operator("Transpose", *node.inputs, perm=op.permutation),
+    image.Index: lambda op, node: operator("Gather", *node.inputs, integers(op.index), axis=op.axis),
+    elementwise.Negate: _plain("Neg"),
+    elementwise.Absolute: _plain("Abs"),
+    elementwise.Exp: _plain("Exp"),
+    elementwise.Log: _plain("Log"),
+    elementwise.Floor: _plain("Floor"),
+    elementwise.Round: _plain("Round"),
+    elementwise.And: _plain("And"),
+    reduction.ReduceSum: _reduction("ReduceSum"),
+    reduction.ReduceMax: _reduction("ReduceMax"),
+    reduction.ReduceMin: _reduction("ReduceMin"),
+    reduction.ReduceAny: _reduce_any,
+    reduction.ArgMax: _arg_max,
+    shape.ShapeOf: lambda op, node: cast(operator("Shape", *node.inputs), INT32),
+    shape.Range: _range,
+    shape.Fill: _fill,
+    shape.DynamicReshape: _dynamic_reshape,
+    shape.Take: lambda op, node: operator("Gather", *node.inputs, axis=op.axis),
+    shape.Stack: _stack,
+}
+
+
+def _is_linear(node: Node) -> bool:
+    return getattr(node.op, "activation", None) is ActivationFunction.LINEAR
+
+
+LEGAL: Legal = {
+    **all_of(core.Input, core.Constant, control.While, *EMIT),
+    **dict.fromkeys((dense.Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D), _is_linear),
+    dense.Activation: lambda node: getattr(node.op, "function", None) in ACTIVATIONS,
+    basic.Add: lambda node: len(node.inputs) == 2,
+    shape.Resize2D: lambda node: getattr(node.op, "method", None) is UpsampleMethod.BILINEAR,
+}
+"""What a graph may hold when it is written."""

@@ -1,0 +1,56 @@
+"""Opens .onnx files, which may be anybody's: see `verify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sensenet.artifact import Executable
+from sensenet.backends.onnx.names import METADATA_KEY
+from sensenet.backends.onnx.running import make_executable
+from sensenet.backends.onnx.verify import parse, verify
+from sensenet.errors import ArtifactError, VerifyError
+from sensenet.files.reading import read_file
+from sensenet.ir.interface import check_interface
+from sensenet.signature import Signature
+
+
+def open_model(path: Path, *, threads: int | None = None) -> Executable:
+    """Run a saved file in onnxruntime; `threads` is how many a call may use.
+
+    Raises ArtifactError for a file that is damaged, that sensenet did not write, or that is not safe to run
+    (see `verify`); LimitError for one that would take too much memory; MissingPackageError.
+    """
+    where = str(path)
+    model = parse(read_file(path), where)
+    signature = read_signature(model, where)
+    verify(model, where)
+    executable = make_executable(model.SerializeToString(deterministic=True), signature, threads, where)
+    _require_fitting(signature, executable.run, where)
+    return executable
+
+
+def read_signature(model: Any, where: str) -> Signature:
+    """Return the signature in the metadata of a model; raises ArtifactError for one without."""
+    found = [each.value for each in model.metadata_props if each.key == METADATA_KEY]
+    if len(found) != 1:
+        raise ArtifactError(
+            f"{where} was not made by sensenet, or is truncated: its metadata_props have no {METADATA_KEY!r}"
+        )
+    try:
+        return Signature.from_json(json.loads(found[0]))
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{where}: its signature is no JSON ({error})") from error
+
+
+def _require_fitting(signature: Signature, run: Any, where: str) -> None:
+    """Raise ArtifactError unless a file takes and gives what its own signature says of rows and answers.
+
+    A graph that no document is behind has a signature without columns, which says nothing.
+    """
+    if signature.columns:
+        try:
+            check_interface(signature, run.inputs, run.outputs)
+        except VerifyError as error:
+            raise ArtifactError(f"{where}: its tensors do not fit its signature: {error}") from error

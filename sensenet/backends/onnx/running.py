@@ -1,0 +1,98 @@
+"""Runs ONNX models in onnxruntime, on the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sensenet.artifact import Executable
+from sensenet.backends.batches import run_any_batch
+from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.optional import import_package
+from sensenet.errors import ArtifactError, InputError, SensenetError
+from sensenet.forks import PerProcess, delay_forks
+from sensenet.ir.evaluate import checked_input
+from sensenet.ir.types import Array, DType, TensorType
+from sensenet.processors import usable_processors
+from sensenet.signature import Signature
+
+MOST_ROWS = 1024
+"""Rows that a session is given at once: what lies between operators then stays in a processor's cache."""
+
+FATAL = 4
+"""The least severe messages that onnxruntime prints: errors are raised as well."""
+
+DTYPES: Mapping[str, DType] = {
+    "tensor(float)": DType.FLOAT32,
+    "tensor(int32)": DType.INT32,
+    "tensor(bool)": DType.BOOL,
+}
+
+
+class Runner:
+    """A file in a session of onnxruntime, for any batch size and from any thread.
+
+    A model of rows is given many of them in blocks, which run side by side in the one session. A forked
+    process makes a session of its own: the threads of the one that it has inherited are gone.
+    """
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        self.content = content
+        first = make_session(content, threads)
+        self.inputs = {each.name: _tensor_type(each) for each in first.get_inputs()}
+        self.outputs = {each.name: _tensor_type(each) for each in first.get_outputs()}
+        self._batched = [name for name, found in self.outputs.items() if found.shape[:1] == (None,)]
+        divided = is_of_rows(self.inputs.values(), self.outputs.values())
+        self._run = run_in_blocks(self._call, MOST_ROWS, MOST_ROWS) if divided else self._call
+        firsts = [first]
+        self._sessions = PerProcess(lambda: firsts.pop() if firsts else make_session(content, threads))
+        self._sessions.get()
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
+        arrays = {name: checked_input(inputs, name, declared) for name, declared in self.inputs.items()}
+        return run_any_batch(self._run, arrays, self._batched)
+
+    def _call(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        try:
+            results = self._sessions.get().run(list(self.outputs), dict(arrays))
+        except Exception as error:  # onnxruntime has several types
+            raise InputError(f"onnxruntime refused inputs of these shapes: {_first_line(error)}") from error
+        return dict(zip(self.outputs, results, strict=True))
+
+
+def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
+    """The model in a session; raises ArtifactError for one that onnxruntime refuses.
+
+    Without `threads`, a model that reads images has one for each processor, and any other one: a row takes
+    less time than threads take to begin, and blocks of many run side by side.
+    """
+    if threads is None:
+        threads = 1 if signature.image is None else usable_processors()
+    try:
+        return Executable(signature=signature, run=Runner(content, threads))
+    except SensenetError:
+        raise
+    except Exception as error:  # onnxruntime has several types
+        raise ArtifactError(f"{where} cannot be run by onnxruntime: {_first_line(error)}") from error
+
+
+def make_session(content: bytes, threads: int) -> Any:
+    """Return a session that runs a model on the processor, with so many threads a call."""
+    runtime = import_package("onnxruntime", "onnx", "running .onnx files")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = FATAL
+    with delay_forks():
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _tensor_type(declared: Any) -> TensorType:
+    dtype = DTYPES.get(declared.type)
+    if dtype is None:
+        raise ArtifactError(f"{declared.name!r} is a {declared.type}; expected {', '.join(DTYPES)}")
+    return TensorType(dtype, [size if isinstance(size, int) else None for size in declared.shape])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]

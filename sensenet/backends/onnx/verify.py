@@ -1,0 +1,264 @@
+"""Checks an .onnx file before onnxruntime sees it: it may be anybody's.
+
+Only what `convert` writes passes: the operators in OPERATORS with their attributes, constants whose content
+is in the file, and loops of at most MOST_STEPS steps. There are no functions, custom operators, external
+files or other messages: what the format does not know here is dropped. Each value has one name, which is
+defined before it is read. Sizes that follow from the file alone are held against the limit on memory; what
+has a size of its own only at run time must depend on an input, so that nothing large is computed in advance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sensenet.backends.onnx.names import IR_VERSIONS
+from sensenet.backends.onnx.operators import CODES
+from sensenet.backends.optional import import_package
+from sensenet.errors import ArtifactError
+from sensenet.ir.ops.control import MOST_STEPS
+from sensenet.limits import require_memory
+
+WINDOWS = frozenset({"kernel_shape", "strides", "pads", "auto_pad"})
+REDUCTION = frozenset({"keepdims", "noop_with_empty_axes"})
+AXIS = frozenset({"axis"})
+PLAIN: frozenset[str] = frozenset()
+
+OPERATORS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("Abs", "Add", "And", "Div", "Equal", "Erf", "Exp", "Expand", "Floor", "Greater"), PLAIN),
+    **dict.fromkeys(("Identity", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Range"), PLAIN),
+    **dict.fromkeys(("Relu", "Round", "Shape", "Sigmoid", "Slice", "Softplus", "Softsign", "Sub"), PLAIN),
+    **dict.fromkeys(("Clip", "Tanh", "Unsqueeze", "Where"), PLAIN),
+    **dict.fromkeys(("Concat", "Flatten", "Gather", "LogSoftmax", "Softmax"), AXIS),
+    **dict.fromkeys(("AveragePool", "MaxPool"), WINDOWS),
+    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"), REDUCTION),
+    "ArgMax": frozenset({"axis", "keepdims"}),
+    "Cast": frozenset({"to"}),
+    "Conv": WINDOWS | {"group"},
+    "Elu": frozenset({"alpha"}),
+    "GatherND": frozenset({"batch_dims"}),
+    "LeakyRelu": frozenset({"alpha"}),
+    "Loop": frozenset({"body"}),
+    "Pad": frozenset({"mode"}),
+    "Reshape": frozenset({"allowzero"}),
+    "Resize": frozenset({"axes", "mode"}),
+    "Selu": frozenset({"alpha", "gamma"}),
+    "Transpose": frozenset({"perm"}),
+}
+"""The operators that are written, and the attributes that they are given."""
+
+LEFT_OUT: Mapping[str, tuple[int, ...]] = {"Resize": (1, 2)}
+"""The inputs that may be left out before others; onnxruntime crashes if others are."""
+
+FIELDS: Mapping[str, frozenset[str]] = {
+    "ModelProto": frozenset({"ir_version", "producer_name", "graph", "opset_import", "metadata_props"}),
+    "GraphProto": frozenset({"name", "node", "input", "output", "initializer"}),
+    "NodeProto": frozenset({"input", "output", "op_type", "attribute", "name"}),
+    "AttributeProto": frozenset({"name", "type", "f", "i", "s", "ints", "g"}),
+    "TensorProto": frozenset({"name", "dims", "data_type", "raw_data"}),
+    "ValueInfoProto": frozenset({"name", "type"}),
+}
+"""The fields of each message that may be filled."""
+
+MOST_NESTED = 2
+"""Loops in one another: over images, then over boxes."""
+
+SMALL = 4096
+"""Bytes of a constant that sizes may be computed from; larger ones are not looked at."""
+
+ITEM_SIZES: Mapping[int, int] = {code: dtype.itemsize for dtype, code in CODES.items()}
+
+
+def parse(content: bytes, where: str) -> Any:
+    """Return the ModelProto of a file, without fields that it does not know; raises ArtifactError."""
+    onnx = import_package("onnx", "onnx", "opening .onnx files")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except Exception as error:  # protobuf has several types
+        raise ArtifactError(f"{where} is damaged, or no ONNX model") from error
+    model.DiscardUnknownFields()
+    return model
+
+
+def verify(model: Any, where: str) -> None:
+    """Raise ArtifactError for a model that `convert` cannot have written, LimitError for a large one."""
+    try:
+        _check_model(model)
+        _check_sizes(model, where)
+    except _RefusedError as error:
+        raise ArtifactError(f"{where} is not run: {error}") from error
+
+
+class _RefusedError(Exception):
+    """What is wrong with a file."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise _RefusedError(message)
+
+
+def _require_fields(message: Any) -> None:
+    """Refuse a message with a field that is not written."""
+    kind = message.DESCRIPTOR.name
+    for field, _ in message.ListFields():
+        _require(field.name in FIELDS[kind], f"its {kind} has the field {field.name!r}")
+
+
+def _check_model(model: Any) -> None:
+    _require_fields(model)
+    opsets = [(each.domain, each.version) for each in model.opset_import]
+    written = [("", version) for version in IR_VERSIONS]
+    _require(len(opsets) == 1 and opsets[0] in written, f"its operator sets are {opsets[:3]}")
+    _require(model.ir_version in IR_VERSIONS.values(), f"its format has the version {model.ir_version}")
+    constants = {}
+    for tensor in model.graph.initializer:
+        _check_constant(tensor)
+        constants[tensor.name] = tensor
+    names: set[str] = set()
+    for tensor in model.graph.initializer:
+        _define(tensor.name, names)
+    _check_graph(model.graph, names, constants, 0)
+
+
+def _check_constant(tensor: Any) -> None:
+    _require_fields(tensor)
+    _require(tensor.data_type in ITEM_SIZES, f"its constant {tensor.name[:80]!r} has another dtype")
+    sizes = [int(size) for size in tensor.dims]
+    expected = ITEM_SIZES[tensor.data_type] * math.prod(sizes)
+    _require(
+        min(sizes, default=0) >= 0 and len(tensor.raw_data) == expected,
+        f"its constant {tensor.name[:80]!r} is not of its size",
+    )
+
+
+def _define(name: str, names: set[str]) -> None:
+    _require(bool(name) and name not in names, f"the name {name[:80]!r} is defined twice, or empty")
+    names.add(name)
+
+
+def _check_graph(graph: Any, names: set[str], constants: Mapping[str, Any], depth: int) -> None:
+    """Check a graph; `names` are those that it may read, to which its own are added."""
+    _require_fields(graph)
+    _require(not depth or not graph.initializer, "a loop has constants of its own")
+    for declared in graph.input:
+        _check_declared(declared)
+        _define(declared.name, names)
+    for node in graph.node:
+        _check_node(node, names, constants, depth)
+    for declared in graph.output:
+        _check_declared(declared)
+        _require(declared.name in names, f"nothing gives its output {declared.name[:80]!r}")
+
+
+def _check_declared(declared: Any) -> None:
+    """Check the type of an input or output."""
+    _require_fields(declared)
+    known = declared.type.WhichOneof("value") == "tensor_type"
+    _require(known and declared.type.tensor_type.elem_type in ITEM_SIZES, "a tensor has another dtype")
+    sizes = [each.dim_value for each in declared.type.tensor_type.shape.dim]
+    _require(min(sizes, default=0) >= 0, "a tensor has a negative size")
+
+
+def _check_node(node: Any, names: set[str], constants: Mapping[str, Any], depth: int) -> None:
+    _require_fields(node)
+    kind = node.op_type
+    _require(kind in OPERATORS, f"it has the operator {kind[:40]!r}, which sensenet does not write")
+    for place, name in enumerate(node.input):
+        left_out = not name and place in LEFT_OUT.get(kind, ())
+        _require(left_out or name in names, f"nothing gives {name[:80]!r}, which {kind} reads")
+    for attribute in node.attribute:
+        _require_fields(attribute)
+        allowed = attribute.name in OPERATORS[kind]
+        _require(allowed, f"its operator {kind} has the attribute {attribute.name[:40]!r}")
+    if kind == "Loop":
+        _check_loop(node, names, constants, depth)
+    _require(len(node.output) == 1 or kind == "Loop", f"its operator {kind} has several results")
+    for name in node.output:
+        _define(name, names)
+
+
+def _check_loop(node: Any, names: set[str], constants: Mapping[str, Any], depth: int) -> None:
+    """Check that a loop ends, and what it does."""
+    _require(depth < MOST_NESTED, f"more than {MOST_NESTED} of its loops are in one another")
+    steps = constants.get(node.input[0] if node.input else "")
+    _require(
+        steps is not None
+        and not steps.dims
+        and len(steps.raw_data) == 8
+        and 0 <= int.from_bytes(steps.raw_data, "little", signed=True) <= MOST_STEPS,
+        f"it has a loop that may take more than {MOST_STEPS:,} steps",
+    )
+    bodies = [each.g for each in node.attribute if each.name == "body" and each.HasField("g")]
+    _require(len(bodies) == 1, "it has a loop without a body")
+    _require(len(bodies[0].input) == len(node.input) == len(node.output) + 2, "its loop carries other values")
+    _require(len(bodies[0].output) == len(node.output) + 1, "its loop gives other values")
+    _check_graph(bodies[0], names, constants, depth + 1)
+
+
+def _check_sizes(model: Any, where: str) -> None:
+    """Refuse a model that computes something large, as far as its file tells."""
+    onnx = import_package("onnx", "onnx", "opening .onnx files")
+    light = _without_weights(onnx, model)
+    try:
+        onnx.checker.check_model(light)
+        inferred = onnx.shape_inference.infer_shapes(light, check_type=True, strict_mode=True, data_prop=True)
+    except Exception as error:  # several types
+        raise _RefusedError(f"its operators do not fit each other: {str(error)[:120]!r}") from error
+    shapes = {each.name: each.type.tensor_type for each in _declared_in(inferred.graph)}
+    for name, tensor in shapes.items():
+        known = [size.dim_value for size in tensor.shape.dim if size.HasField("dim_value")]
+        require_memory(
+            ITEM_SIZES.get(tensor.elem_type, 8) * math.prod(known), f"{where}: computing {name[:80]!r}"
+        )
+    for name in _computed_in_advance(model.graph):
+        sizes = shapes[name].shape.dim if name in shapes and shapes[name].HasField("shape") else None
+        _require(
+            sizes is not None and all(size.HasField("dim_value") for size in sizes),
+            f"its value {name[:80]!r} depends on no input, and has no known size",
+        )
+
+
+def _without_weights(onnx: Any, model: Any) -> Any:
+    """Return the model with its large constants as inputs: their sizes are all that is asked of them."""
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph = light.graph
+    graph.name = "main"
+    graph.node.extend(model.graph.node)
+    graph.input.extend(model.graph.input)
+    graph.output.extend(model.graph.output)
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) <= SMALL:
+            graph.initializer.append(tensor)
+        else:
+            declared = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            graph.input.append(declared)
+    return light
+
+
+def _declared_in(graph: Any) -> Iterator[Any]:
+    """The names with a type in a graph, and in its loops."""
+    yield from (*graph.input, *graph.value_info, *graph.output)
+    for body in _bodies(graph):
+        yield from _declared_in(body)
+
+
+def _bodies(graph: Any) -> Iterable[Any]:
+    return (each.g for node in graph.node for each in node.attribute if each.HasField("g"))
+
+
+def _computed_in_advance(graph: Any) -> Iterator[str]:
+    """The names of what follows from constants alone, which onnxruntime computes when it opens the file."""
+    constants = {"", *(tensor.name for tensor in graph.initializer)}
+    yield from _constants_of(graph, constants)
+
+
+def _constants_of(graph: Any, constants: set[str]) -> Iterator[str]:
+    for node in graph.node:
+        for body in (each.g for each in node.attribute if each.HasField("g")):
+            yield from _constants_of(body, constants)
+        if constants.issuperset(node.input) and node.op_type != "Loop":
+            constants.update(node.output)
+            yield from node.output
