@@ -2,7 +2,7 @@
 
 Inputs and outputs have the graph's names; `metadata_props["sensenet"]` is the JSON form of the signature.
 Where inputs are NaN it answers as the interpreter of graphs does, except that onnxruntime passes over NaN in
-`ReduceMax`, `ReduceMin`, `MaxPool` and `ArgMax`.
+`ReduceMax`, `ReduceMin`, `MaxPool` and `ArgMax`. A loop ends after `MOST_STEPS` steps without an error.
 """
 
 from __future__ import annotations
