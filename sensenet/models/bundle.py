@@ -1,7 +1,8 @@
-"""Names of `sensenet.published.bundle`, under their path in the published package."""
+"""The names of `sensenet.published.bundle`, where clients of the published package look for them."""
 
 from __future__ import annotations
 
+from sensenet.published.bundle import BUNDLE_EXTENSION as BUNDLE_EXTENSION
 from sensenet.published.bundle import read_bundle, write_bundle
 
 __all__ = ["read_bundle", "write_bundle"]
