@@ -8,8 +8,8 @@ what this makes, so run it after any change of a pass's docstring or place.
 
 from __future__ import annotations
 
+import importlib
 import inspect
-import sys
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
@@ -51,9 +51,14 @@ prints why:
 
 
 def module_of(name: str) -> ModuleType:
-    """Return the module of a pass, which has its name."""
+    """Return the module of a pass, which has its name; raises LookupError if there is none."""
     room = f"{sensenet.passes.__name__}.lowering" if name in LOWERING else sensenet.passes.__name__
-    return sys.modules[f"{room}.{name.replace('-', '_')}"]
+    module = f"{room}.{name.replace('-', '_')}"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        file = f"{module.replace('.', '/')}.py"
+        raise LookupError(f"there is no {file} for the pass {name}: name the pass after its file") from error
 
 
 def split_docstring(name: str) -> tuple[str, list[tuple[bool, str]]]:

@@ -28,7 +28,7 @@ def test_what_it_replaces_is_there(mutation):
 def test_each_pass_has_a_mutation(name):
     file = f"sensenet/passes/{name.replace('-', '_')}.py"
     found = [mutation for mutation in MUTATIONS if mutation.file == file]
-    assert found, f"add a wrong rewrite of {file} to MUTATIONS of tests/mutation/mutations.py"
+    assert found, f"step 4: add a wrong rewrite of {file} to MUTATIONS of tests/mutation/mutations.py"
 
 
 def test_a_text_that_is_gone_is_told():

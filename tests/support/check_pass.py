@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 
 import numpy as np
 
+from sensenet import passes
 from sensenet.backends.tflite.emit import LEGAL
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, same_graph
@@ -36,6 +38,12 @@ PASSES = {
     "look-up-categories": look_up_categories(3, 4),
 }
 """As in the pipelines, but for columns of a few categories, so that golden files are small."""
+
+DOORS = {"manager", "selection"}
+"""Old paths of names, which are no passes."""
+
+PASS_FILES = sorted({info.name for info in pkgutil.iter_modules(passes.__path__) if not info.ispkg} - DOORS)
+"""The modules that should each hold a pass, whether the pipeline has it or not."""
 
 
 def assert_near(before: dict[str, Array], after: dict[str, Array]) -> None:
