@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sensenet.published.bundle import BUNDLE_EXTENSION as BUNDLE_EXTENSION
+from sensenet.published.bundle import BUNDLE_EXTENSION as BUNDLE_EXTENSION  # noqa: PLC0414
 from sensenet.published.bundle import read_bundle, write_bundle
 
 __all__ = ["read_bundle", "write_bundle"]
