@@ -37,8 +37,8 @@ SECONDS = 30
 WAIT = 10
 """On a busy machine a process waits for a processor."""
 
-START_SECONDS = 300
-"""For making the seeds, on a busy machine."""
+START_SECONDS = 120
+"""Of a processor, for making the seeds."""
 
 MEMORY_LIMIT = 256 << 20
 """The bound that children are given by SENSENET_MEMORY_LIMIT: small, so that what passes it by shows soon."""
@@ -133,14 +133,14 @@ def _run_child(name: str, seed: int, number: int, go_on: Callable[[int], bool], 
     reader = threading.Thread(target=_forward, args=(child.stdout, lines))
     reader.start()
     try:
-        if _next_line(lines, START_SECONDS) != "ready":
+        if _answer(child.pid, lines, START_SECONDS) != "ready":
             raise RuntimeError(f"the fuzzer of {name} does not start: run python -m fuzz.child in tests/")
         last = number + BATCH
         while number < last and go_on(number):
             child.stdin.write("\n")
             child.stdin.flush()
             outcome.cases += 1
-            line = _answer(child.pid, lines)
+            line = _answer(child.pid, lines, SECONDS)
             if line is None or line == "":
                 kind = "hang" if line is None else "crash"
                 message = "" if line is None else f"exit code {child.wait()}"
@@ -161,12 +161,12 @@ def _run_child(name: str, seed: int, number: int, go_on: Callable[[int], bool], 
         child.stdout.close()
 
 
-def _answer(pid: int, lines: queue.SimpleQueue[str | None]) -> str | None:
-    """What a child says of a case, the empty text if it has died; None if it hangs."""
+def _answer(pid: int, lines: queue.SimpleQueue[str | None], seconds: float) -> str | None:
+    """What a child says, the empty text if it has died; None if it takes longer than that of a processor."""
     before = _processor_seconds(pid)
     for _ in range(WAIT):
-        line = _next_line(lines, SECONDS)
-        if line is not None or _processor_seconds(pid) - before > SECONDS:
+        line = _next_line(lines, seconds)
+        if line is not None or _processor_seconds(pid) - before > seconds:
             return line
     return None
 
