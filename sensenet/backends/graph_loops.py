@@ -144,12 +144,14 @@ def _find_counter(tf: Any, loop: Any, body: Any, nodes: Mapping[str, Any]) -> in
     """Return the position of a counter that begins at a constant and that the body increments; else None."""
     inner = {node.name: node for node in body.node_def}
     arguments, results = body.signature.input_arg, body.signature.output_arg
-    for place, (start, argument, result) in enumerate(zip(_data(loop), arguments, results, strict=False)):
+    for place, (start, argument, result) in enumerate(
+        zip(data_inputs(loop), arguments, results, strict=False)
+    ):
         total = _resolve(body.ret[result.name], inner)
         first = _whole_number(tf, _resolve(start, nodes))
         if first is None or first < 0 or total is None or total.op not in SUMS:
             continue
-        operands = _data(total)
+        operands = data_inputs(total)
         if argument.name in operands and argument.name not in inner:
             operands.remove(argument.name)
             if len(operands) == 1 and _whole_number(tf, _resolve(operands[0], inner)) == 1:
@@ -157,7 +159,7 @@ def _find_counter(tf: Any, loop: Any, body: Any, nodes: Mapping[str, Any]) -> in
     return None
 
 
-def _data(node: Any) -> list[str]:
+def data_inputs(node: Any) -> list[str]:
     """Return the inputs of a node that are not about order alone."""
     return [name for name in node.input if not name.startswith("^")]
 
@@ -168,7 +170,7 @@ def _resolve(name: str, nodes: Mapping[str, Any]) -> Any:
         node = nodes.get(name.partition(":")[0])
         if node is None or node.op != "Identity":
             return node
-        (name, *_) = _data(node) or [""]
+        (name, *_) = data_inputs(node) or [""]
     return None
 
 

@@ -127,11 +127,8 @@ PUBLISHED = frozenset(
 
 OPTIMIZED = frozenset(
     {
-        "_FusedConv2D",
-        "_FusedMatMul",
         "Add",
         "AddN",
-        "FusedDepthwiseConv2dNative",
         "Prelu",
         "Prod",
         "Reciprocal",
@@ -140,7 +137,10 @@ OPTIMIZED = frozenset(
         "Squeeze",
     }
 )
-"""What TensorFlow's optimizer puts in the place of others, in graph models of TensorFlow.js."""
+"""What TensorFlow's optimizer puts in the place of others, in graph models of TensorFlow.js.
+
+It fuses some too, which `tfjs.fused` takes apart.
+"""
 
 ALLOWED = OURS | PUBLISHED | OPTIMIZED
 

@@ -39,7 +39,7 @@ def read_head(path: Path) -> bytes:
             return b""
         with path.open("rb") as stream:
             return stream.read(HEAD)
-    except OSError:
+    except (OSError, ValueError):
         return b""  # whoever reads it next says why it cannot be read
 
 
@@ -51,6 +51,8 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ArtifactError(f"{str(path)!a} cannot be read: no file can have such a name") from error
 
 
 def read_members(content: bytes, where: str, names: list[str] | None = None) -> dict[str, bytes]:

@@ -27,7 +27,14 @@ from support.documents import (
 from support.javascript import LOCK, Node, needs_tensorflowjs
 
 import sensenet
-from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
+from sensenet.backends.tfjs.running import make_executable
+from sensenet.errors import (
+    ArtifactError,
+    InputError,
+    LimitError,
+    MissingPackageError,
+    UnknownTargetError,
+)
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -330,7 +337,8 @@ def test_the_same_graph_gives_the_same_files():
     code = f"""if True:
         import hashlib, sys
         sys.path.insert(0, {str(LOCK.parents[1])!r})
-        import documents, sensenet
+        import sensenet
+        from support import documents
         for name in {[make.__name__ for make in makers]}:
             files = sensenet.compile(getattr(documents, name)(), "tfjs").files
             print(hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest())
@@ -356,6 +364,18 @@ def damage(files, change):
     return {**files, "model.json": json.dumps(model).encode()}
 
 
+def damage_weight(files, **entries):
+    return damage(files, lambda m: m["weightsManifest"][0]["weights"][1].update(entries))
+
+
+def fused(model):
+    return next(node for node in model["modelTopology"]["node"] if "fused_ops" in node["attr"])
+
+
+def damage_fused(files, **attributes):
+    return damage(files, lambda m: fused(m)["attr"].update(attributes))
+
+
 DAMAGES = {
     "not of sensenet": lambda files: damage(files, lambda m: m.pop("userDefinedMetadata")),
     "no topology": lambda files: damage(files, lambda m: m.pop("modelTopology")),
@@ -369,6 +389,28 @@ DAMAGES = {
     ),
     "a missing weight": lambda files: {"model.json": files["model.json"]},
     "short weights": lambda files: {**files, "group1-shard1of1.bin": files["group1-shard1of1.bin"][:-5]},
+    "a file that cannot exist": lambda files: damage(
+        files, lambda m: m["weightsManifest"][0].update(paths=["\ud800"])
+    ),
+    "a file whose name ends early": lambda files: damage(
+        files, lambda m: m["weightsManifest"][0].update(paths=["group1\0"])
+    ),
+    "a shape with text": lambda files: damage_weight(files, shape=[2] * 40 + ["relu"]),
+    "a shape of shapes": lambda files: damage_weight(files, shape=[2] * 40 + [[2]]),
+    "a negative size": lambda files: damage_weight(files, shape=[-1]),
+    "a weight of another dtype": lambda files: damage_weight(files, dtype="S0"),
+    "a weight without dtype": lambda files: damage_weight(files, dtype=None),
+    "a scale for each number": lambda files: damage_weight(
+        files, dtype="float32", quantization={"dtype": "uint8", "scale": [[0.5]] * 9, "min": 0}
+    ),
+    "no fused ops": lambda files: damage_fused(files, fused_ops={"list": {}}),
+    "fused ops of another type": lambda files: damage_fused(files, fused_ops={"type": "DT_FLOAT"}),
+    "fused ops that are text": lambda files: damage_fused(files, fused_ops="x"),
+    "an activation alone": lambda files: damage_fused(files, fused_ops={"list": {"s": ["UmVsdQ=="]}}),
+    "two activations": lambda files: damage_fused(
+        files, fused_ops={"list": {"s": ["Qmlhc0FkZA==", "UmVsdQ==", "UmVsdQ=="]}}
+    ),
+    "a fused op without bias": lambda files: damage(files, lambda m: fused(m)["input"].pop()),
     "cut JSON": lambda files: {**files, "model.json": files["model.json"][:-5]},
 }
 
@@ -381,7 +423,25 @@ def test_damaged_models_are_told(tmp_path, kind):
         (tmp_path / "model" / name).write_bytes(content)
     with pytest.raises(ArtifactError, match="model") as caught:
         create_model(tmp_path / "model")
-    assert len(str(caught.value)) < 600
+    assert len(str(caught.value).encode()) < 600
+
+
+MANY_BYTES = {
+    "files that are repeated": lambda m: m["weightsManifest"][0]["paths"].extend(
+        m["weightsManifest"][0]["paths"] * 2000
+    ),
+    "groups that are repeated": lambda m: m["weightsManifest"].extend(
+        [{"paths": m["weightsManifest"][0]["paths"], "weights": []}] * 2000
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MANY_BYTES)
+def test_a_manifest_that_makes_much_of_small_files_is_refused(monkeypatch, kind):
+    files = damage(sensenet.compile(typed(), "tfjs").files, MANY_BYTES[kind])
+    monkeypatch.setenv("SENSENET_MEMORY_LIMIT", "4KiB")
+    with pytest.raises(LimitError, match=r"weight files needs .* the limit is 4\.0 KiB"):
+        make_executable(files, "the file")
 
 
 def test_the_lock_file_names_no_host():

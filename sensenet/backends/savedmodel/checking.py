@@ -2,8 +2,8 @@
 
 Loading runs functions that a file names (initializers, functions that restore) and reads files that it
 names (assets); calling runs the rest. So only functions of allowed ops are kept (see `backends.graph_ops`),
-their loops are bounded (see `backends.graph_loops`), no asset is kept, and classes that other packages have
-registered are not revived.
+their loops and shapes are bounded (see `backends.graph_loops` and `backends.graph_sizes`), no asset is kept,
+and classes that other packages have registered are not revived.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from sensenet.backends.graph_loops import bound_loops, called_by
 from sensenet.backends.graph_ops import require_constants, require_ops
+from sensenet.backends.graph_sizes import require_sizes
 from sensenet.backends.optional import import_package
 from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.errors import ArtifactError
@@ -63,6 +64,8 @@ def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, by
     constants = [node for node in meta_graph.graph_def.node if node.op == "Const"]
     require_ops(nodes, where)
     require_constants(tf, [*nodes, *constants], len(files[MODEL_FILE]), where)
+    for function in kept:
+        require_sizes(tf, function.node_def, where)
     kept += bound_loops(tf, (), kept, where)
     _clean_objects(meta_graph, where)
     functions = [function.SerializeToString() for function in kept]

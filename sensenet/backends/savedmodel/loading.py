@@ -91,12 +91,12 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
             _require_variables(tf, clean, directory, where)
             loaded = tf.saved_model.load(str(directory))
             function = loaded.signatures[name]
+            _, specs = function.structured_input_signature
+            types = {given: _tensor_type(spec, where) for given, spec in specs.items()}
         except ArtifactError:
             raise
         except Exception as error:  # TensorFlow has no type of its own for what it cannot load
             raise ArtifactError(f"{where} cannot be loaded by TensorFlow: {first_line(error)}") from error
-    _, specs = function.structured_input_signature
-    types = {given: _tensor_type(spec, where) for given, spec in specs.items()}
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
         require_unforked()
@@ -105,7 +105,10 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
             results = function(**{name: tf.constant(array) for name, array in arrays.items()})
         except (tf.errors.OpError, TypeError, ValueError) as error:
             raise InputError(describe_failure(error)) from error
-        return {name: tensor.numpy() for name, tensor in results.items()}
+        try:
+            return {name: tensor.numpy() for name, tensor in results.items()}
+        except AttributeError as error:
+            raise ArtifactError(f"{where} does not answer with named tensors ({error})") from error
 
     run.__dict__["loaded"] = loaded  # TensorFlow frees a model's variables with the object that holds them
     return run

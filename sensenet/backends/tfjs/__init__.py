@@ -88,7 +88,7 @@ def open(path: Path) -> Executable:
     root = path if path.is_dir() else path.parent
     files = {MODEL_FILE: read_file(root / MODEL_FILE)}
     for name in _shards(files[MODEL_FILE], str(path)):
-        if Path(name).name != name:
+        if Path(name).name != name or not name.isprintable():
             raise ArtifactError(f"{path}: the weight file {name!r} is not in the directory itself")
         files[name] = read_file(root / name)
     return make_executable(files, str(path))

@@ -12,15 +12,18 @@ import numpy as np
 from sensenet.artifact import Executable
 from sensenet.backends.graph_loops import bound_loops
 from sensenet.backends.graph_ops import require_constants, require_ops
+from sensenet.backends.graph_sizes import require_sizes
 from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import Run, describe_failure, first_line
 from sensenet.backends.silence import silence
+from sensenet.backends.tfjs.fused import split_fused
 from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.interface import check_interface
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.limits import limit_error
 from sensenet.signature import Signature
 
 PURPOSE = "running a model of TensorFlow.js"
@@ -40,6 +43,8 @@ def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
             run = _make_run(tf, model, weights, signature)
     except LimitError:
         raise
+    except MemoryError as error:
+        raise limit_error(error) from error
     except Exception as error:  # protobuf's, TensorFlow's and JSON's, on a damaged file
         raise ArtifactError(f"{where} cannot be run as a graph model: {first_line(error)}") from error
     return Executable(signature=signature, run=run)
@@ -53,12 +58,16 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
     """
     json_format = import_package("google.protobuf.json_format", "tensorflow", PURPOSE)
     graph_def = json_format.ParseDict(model[TOPOLOGY], tf.compat.v1.GraphDef(), ignore_unknown_fields=True)
-    nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
+    split_fused(graph_def)
+    scopes = [graph_def.node, *(function.node_def for function in graph_def.library.function)]
+    nodes = [node for scope in scopes for node in scope]
     require_ops(nodes, MODEL_FILE)
     for node in nodes:
         if node.op == "Const":
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
     require_constants(tf, nodes, sum(array.nbytes for array in weights.values()), MODEL_FILE)
+    for scope in scopes:
+        require_sizes(tf, scope, MODEL_FILE)
     functions = graph_def.library.function
     functions.extend(bound_loops(tf, graph_def.node, functions, MODEL_FILE))
     graph = tf.Graph()

@@ -1,0 +1,82 @@
+"""Checks the sizes that constants give tensors in a file's TensorFlow graph, before TensorFlow loads it.
+
+TensorFlow ends the process if the entries of a shape, multiplied, are too large for it, and makes any tensor
+that fits its numbers. Shapes that a graph computes from other values than constants are not known here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sensenet.backends.graph_loops import data_inputs
+from sensenet.errors import ArtifactError
+from sensenet.limits import require_memory
+
+SHAPES: Mapping[str, tuple[int, ...]] = {
+    "Fill": (0,),
+    "Reshape": (1,),
+    "ResizeBilinear": (1,),
+    "ResizeNearestNeighbor": (1,),
+    "TensorListFromTensor": (1,),
+    "TensorListGetItem": (2,),
+    "TensorListReserve": (0,),
+    "TensorListStack": (1,),
+    "Tile": (1,),
+}
+"""The inputs of ops that are sizes of axes; multiplied they are a number of entries."""
+
+LENGTHS: Mapping[str, tuple[int, ...]] = {
+    "Pad": (1,),
+    "PadV2": (1,),
+    "Range": (0, 1),
+    "TensorListReserve": (1,),
+}
+"""The inputs of ops each entry of which makes an axis longer by itself."""
+
+PASSED_ON = frozenset({"ConcatV2", "Identity", "Pack"})
+"""Ops whose result holds the entries of their inputs."""
+
+
+def require_sizes(tf: Any, nodes: Iterable[Any], where: str) -> None:
+    """Raise LimitError if a constant asks for a tensor of more entries than the limit on memory has bytes.
+
+    The nodes, NodeDefs, are those of a graph, or of one of its functions. Raises ArtifactError for a shape
+    with entries less than -1.
+    """
+    by_name = {node.name: node for node in nodes}
+    for node in by_name.values():
+        inputs = data_inputs(node)
+        what = f"{where}: the node {node.name[:80]!r}"
+        for place in SHAPES.get(node.op, ()):
+            entries = list(_entries(tf, inputs[place : place + 1], by_name))
+            if any(entry < -1 for entry in entries):
+                raise ArtifactError(f"{what} is damaged: its shape has an entry less than -1")
+            require_memory(math.prod(max(entry, 1) for entry in entries), what)
+        for place in LENGTHS.get(node.op, ()):
+            require_memory(max(map(abs, _entries(tf, inputs[place : place + 1], by_name)), default=0), what)
+
+
+def _entries(tf: Any, names: Iterable[str], nodes: Mapping[str, Any]) -> Iterator[int]:
+    """Yield the integers of the constants that results hold, each once."""
+    waiting, seen = list(names), set[str]()
+    while waiting:
+        node = nodes.get(waiting.pop().partition(":")[0])
+        if node is None or node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.op in PASSED_ON:
+            waiting += data_inputs(node)
+        elif node.op == "Const":
+            yield from _integers(tf, node)
+
+
+def _integers(tf: Any, constant: Any) -> list[int]:
+    tensor = constant.attr["value"].tensor
+    if tensor.dtype not in (tf.int32.as_datatype_enum, tf.int64.as_datatype_enum):
+        return []
+    try:
+        return [int(entry) for entry in tf.make_ndarray(tensor).flat]
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(f"the constant {constant.name[:80]!r} is damaged ({error})") from error

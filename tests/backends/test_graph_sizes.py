@@ -1,0 +1,120 @@
+"""TensorFlow graphs in files: sizes that are constants are checked before TensorFlow loads them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import documents
+
+import sensenet
+from sensenet.backends.graph_sizes import LENGTHS, SHAPES, require_sizes
+from sensenet.backends.savedmodel.checking import clean_files, parse_saved_model
+from sensenet.backends.savedmodel.files import TENSORS
+from sensenet.backends.savedmodel.loading import load_function
+from sensenet.backends.savedmodel.names import MODEL_FILE
+from sensenet.backends.tfjs.running import make_executable
+from sensenet.errors import ArtifactError, LimitError
+
+tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.tensorflow
+
+
+def graph_of(op, place, entries, dtype="int32", through=()):
+    """Nodes of an op that takes a constant at one place, passed on by other ops."""
+    graph_def = tf.compat.v1.GraphDef()
+    constant = graph_def.node.add(name="constant", op="Const")
+    constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.array(entries, dtype)))
+    name = "constant"
+    for number, passing in enumerate(through):
+        graph_def.node.add(name=f"node_{number}", op=passing, input=["unknown", f"{name}:0"])
+        name = f"node_{number}"
+    inputs = [*(f"given_{n}" for n in range(place)), name, "^before"]
+    graph_def.node.add(name="sized", op=op, input=inputs)
+    return graph_def.node
+
+
+@pytest.mark.parametrize(("op", "place"), [(op, place) for op in SHAPES for place in SHAPES[op]])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_large_shapes_are_refused(op, place, dtype):
+    require_sizes(tf, graph_of(op, place, [-1, 0, 3, 1 << 20], dtype), "the file")
+    with pytest.raises(LimitError, match="the file: the node 'sized' needs"):
+        require_sizes(tf, graph_of(op, place, [1 << 30, -1, 0, 1 << 30], dtype), "the file")
+    with pytest.raises(ArtifactError, match="less than -1"):
+        require_sizes(tf, graph_of(op, place, [2, -2], dtype), "the file")
+
+
+@pytest.mark.parametrize(("op", "place"), [(op, place) for op in LENGTHS for place in LENGTHS[op]])
+def test_long_axes_are_refused(monkeypatch, op, place):
+    monkeypatch.setenv("SENSENET_MEMORY_LIMIT", "1000000")
+    require_sizes(tf, graph_of(op, place, [[0, 1000], [1000, 0], [1000, 1000], [-3, 3]]), "the file")
+    with pytest.raises(LimitError, match="the file: the node 'sized' needs"):
+        require_sizes(tf, graph_of(op, place, 1000001), "the file")
+
+
+@pytest.mark.parametrize("through", [("Identity",), ("Pack",), ("Pack", "ConcatV2", "Identity")])
+def test_shapes_of_several_parts_are_looked_through(through):
+    if through == ("Identity",):
+        nodes = graph_of("Reshape", 1, [1 << 30, 1 << 30])
+        nodes.add(name="same", op="Identity", input=["constant"])
+        nodes[1].input[1] = "same:output:0"
+    else:
+        nodes = graph_of("Reshape", 1, [1 << 30, 1 << 30], through=through)
+    with pytest.raises(LimitError):
+        require_sizes(tf, nodes, "the file")
+
+
+def test_a_ring_of_nodes_ends():
+    nodes = graph_of("Reshape", 1, [4])
+    nodes.add(name="ring", op="Identity", input=["ring"])
+    nodes[1].input[1] = "ring"
+    require_sizes(tf, nodes, "the file")
+
+
+LARGE = (1132396544, 1056964608, 1069547520, 1075838976)
+"""The bits of floating-point numbers, in the place of a shape."""
+
+
+def test_a_graph_model_is_checked():
+    """TensorFlow ends the process for shapes such as these."""
+    files = dict(sensenet.compile(documents.detector(), "tfjs").files)
+    (group,) = json.loads(files["model.json"])["weightsManifest"]
+    content, position = bytearray(files[group["paths"][0]]), 0
+    changed = 0
+    for weight in group["weights"]:
+        size = np.dtype(weight["dtype"]).itemsize * int(np.prod(weight["shape"]))
+        if "Reshape" in weight["name"] and weight["name"].endswith("/shape"):
+            content[position : position + size] = np.array(LARGE, np.int32).tobytes()[:size]
+            changed += 1
+        position += size
+    assert changed > 3
+    with pytest.raises(LimitError, match="Reshape"):
+        make_executable({**files, group["paths"][0]: bytes(content)}, "the file")
+
+
+def test_a_saved_model_is_checked():
+    files = sensenet.compile(documents.detector(), "savedmodel").files
+    saved_model = parse_saved_model(files[MODEL_FILE], "the file")
+    changed = 0
+    for function in saved_model.meta_graphs[0].graph_def.library.function:
+        for node in function.node_def:
+            if node.op == "Const" and node.name.endswith("Reshape/shape"):
+                tensor = node.attr["value"].tensor
+                sizes = np.array(LARGE, np.int32)[: tensor.tensor_shape.dim[0].size]
+                tensor.CopyFrom(tf.make_tensor_proto(sizes))
+                changed += 1
+    assert changed > 3
+    with pytest.raises(LimitError, match="Reshape"):
+        clean_files(tf, {**files, MODEL_FILE: saved_model.SerializeToString()}, "the file")
+
+
+def test_a_saved_model_whose_signature_is_no_function_is_refused():
+    files = sensenet.compile(documents.typed(), "savedmodel").files
+    saved_model = parse_saved_model(files[MODEL_FILE], "the file")
+    nodes = saved_model.meta_graphs[0].object_graph_def.nodes
+    for node in nodes:
+        if node.WhichOneof("kind") == "bare_concrete_function":
+            node.user_object.identifier = "_generic_user_object"
+    with pytest.raises(ArtifactError, match="the file cannot be loaded"):
+        load_function({**files, MODEL_FILE: saved_model.SerializeToString()}, TENSORS, "the file")
