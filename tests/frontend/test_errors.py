@@ -52,7 +52,8 @@ def check(document, message, path=None):
 
 
 FAULTS = [
-    # (kind, what is changed, to what, where the error is, its message)
+    # (document of support.documents, what is changed, to what, path of the error, its message);
+    # a path of None: the error is at what is changed
     ("typed", "preprocess", REMOVE, "", "'preprocess' is missing; found the keys 'layers', 'output_expo"),
     ("typed", "preprocess", [], None, "there are no columns"),
     ("typed", "preprocess[1].values", [], "layers[0]", "the kernel has 5 channels, the input is f32"),

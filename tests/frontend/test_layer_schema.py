@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import functools
+import inspect
 import json
 import re
-from pathlib import Path
+import types
 
 import numpy as np
 import pytest
+from support.document_images import BLOCKS, IMAGE_ADDERS, KEEPING, LAST_ADDERS
+from support.document_layers import ADDERS
+from support.document_reference import run_layer
 from support.documents import convolution, dense, image, network, normalization, weights
+from support.image_reference import run_image_layer
 
 from sensenet.backends.keras.h5 import load_weights, write_weights
 from sensenet.backends.keras.weights import get_weights, replace_ops, set_weights, weighted_nodes
@@ -155,14 +159,17 @@ def test_no_two_layer_types_have_weights_in_one_op():
 
 def test_every_schema_has_a_row():
     missing = set(SCHEMAS) - set(LAYERS)
-    assert not missing, f"give {sorted(missing)} a builder in LAYERS of sensenet/frontend/layers/table.py"
+    assert not missing, (
+        f"write builders build_… of {sorted(missing)} in dense.py or image.py of sensenet/frontend/layers/, "
+        "and give it a row in SIMPLE_LAYERS of sensenet/frontend/layers/table.py"
+    )
 
 
 def test_every_builder_has_a_row():
     modules = (dense_layers, image_layers)
     builders = {name for module in modules for name in own(module) if name.startswith("build_")}
     missing = builders - {layer_type.build.__name__ for layer_type in LAYERS.values()}
-    assert not missing, f"give {sorted(missing)} a row in LAYERS of sensenet/frontend/layers/table.py"
+    assert not missing, f"give {sorted(missing)} a row in SIMPLE_LAYERS of sensenet/frontend/layers/table.py"
 
 
 def own(module):
@@ -179,22 +186,48 @@ def test_every_layer_type_has_an_example():
 
 
 def test_every_layer_type_is_drawn():
-    files = [
-        Path(__file__).parents[1] / "support" / name for name in ("document_layers.py", "document_images.py")
-    ]
-    literals = {
-        node.value
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
-        if isinstance(node, ast.Constant)
-    }
-    missing = set(SCHEMAS) - literals
-    assert not missing, f"draw {sorted(missing)} in tests/support/document_layers.py or document_images.py"
+    """By a function that is in a tuple of those that random documents are made with."""
+    drawn = {
+        kind
+        for add in (*ADDERS, *KEEPING, *IMAGE_ADDERS, *LAST_ADDERS)
+        for function in called(add)
+        for kind in texts(function.__code__)
+    } | set(BLOCKS)
+    missing = sorted(set(SCHEMAS) - drawn)
+    assert not missing, (
+        f"draw {missing} by a function in ADDERS of tests/support/document_layers.py, or in IMAGE_ADDERS "
+        "or LAST_ADDERS of tests/support/document_images.py, and in KEEPING there if it keeps an image's size"
+    )
+
+
+def test_every_layer_type_has_a_reference():
+    found = {*texts(run_layer.__code__), *texts(run_image_layer.__code__)}
+    missing = sorted(kind for kind in SCHEMAS if kind not in found and not kind.endswith("_block"))
+    assert not missing, (
+        f"write the formulas of {missing}: a case of run_layer in tests/support/document_reference.py, or of "
+        "run_image_layer in tests/support/image_reference.py"
+    )
+
+
+def called(add):
+    """A function that draws a layer, and those that it names, such as the one that a lambda calls."""
+    names = add.__code__.co_names
+    return [add, *(add.__globals__[name] for name in names if inspect.isfunction(add.__globals__.get(name)))]
+
+
+def texts(constant):
+    """The texts in the constants of a function's code."""
+    if isinstance(constant, str):
+        yield constant
+    parts = constant.co_consts if isinstance(constant, types.CodeType) else constant
+    if isinstance(parts, tuple | frozenset):
+        for part in parts:
+            yield from texts(part)
 
 
 def test_a_layer_type_without_a_schema_is_refused():
-    with pytest.raises(KeyError, match="no schema for group_normalization: declare it in"):
-        with_schemas({"dense": lambda _: None, "group_normalization": lambda _: None})
+    with pytest.raises(KeyError, match="no schema for without a schema: declare it in"):
+        with_schemas({"dense": lambda _: None, "without a schema": lambda _: None})
 
 
 @pytest.mark.parametrize("kind", LAYERS_OF_TYPES)
@@ -215,7 +248,10 @@ def test_every_weight_is_read_into_the_graph(document):
         changed = copy.deepcopy(document)
         layer, weight = list(all_weights(changed))[number]
         layer[weight.key] = (np.asarray(layer[weight.key]) * 2 + 1).tolist()
-        assert not same_graph(import_graph(changed), graph), weight.key
+        assert not same_graph(import_graph(changed), graph), (
+            f"read {weight.key} in the builder of {layer.get('type')}, in sensenet/frontend/layers/: "
+            f"layer.weight({weight.key!r})"
+        )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)

@@ -57,9 +57,16 @@ def test_every_op_class_is_in_the_table():
 
 
 def test_every_op_has_a_case_and_a_reference():
-    for table, file in ((CASES, "op_cases.py"), (REFERENCES, "op_references.py")):
+    for table, place in (
+        (CASES, "CASES of op_cases.py, or TENSOR_CASES of tensor_op_cases.py"),
+        (
+            REFERENCES,
+            "REFERENCES of op_references.py, IMAGE_REFERENCES of image_op_references.py, "
+            "or TENSOR_REFERENCES of tensor_references.py",
+        ),
+    ):
         missing = set(OP_CLASSES) - {core.Input} - set(table)
-        assert not missing, f"give {missing} an entry in tests/support/{file}"
+        assert not missing, f"give {missing} an entry in tests/support/: {place}"
         assert set(table) <= set(OP_CLASSES)
 
 

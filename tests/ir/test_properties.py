@@ -29,7 +29,9 @@ def read_back(graph: Graph) -> Graph:
 
 def test_every_op_joins_random_graphs():
     missing = set(OP_CLASSES) - {core.Input} - set(BUILDERS)
-    assert not missing, f"give {missing} a builder in a table of BUILDERS in tests/support/graphs/any_ops.py"
+    assert not missing, (
+        f"draw {missing}: TABULAR_NODES, IMAGE_NODES, BASIC_NODES or TENSOR_NODES in tests/support/graphs/"
+    )
     assert set(BUILDERS) <= set(OP_CLASSES)
 
 

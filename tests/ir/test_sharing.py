@@ -74,8 +74,14 @@ def test_names_of_layers_are_unique():
     assert shares(renamed) == {"a": LAYER, "a_2": LAYER, "a_3": None}
 
 
-def test_only_layers_with_weights_share():
-    assert {op for op in OP_CLASSES if op.trainable} == set(OP_WEIGHTS)
+def test_only_ops_with_weights_are_trainable_and_share():
+    trainable = {op for op in OP_CLASSES if op.trainable}
+    missing = {op.__name__ for op in set(OP_WEIGHTS) - trainable}
+    assert not missing, (
+        f"set trainable = True in {missing}, in sensenet/ir/ops/: training changes its weights"
+    )
+    missing = {op.__name__ for op in trainable - set(OP_WEIGHTS)}
+    assert not missing, f"declare the weights of {missing} in SCHEMAS of sensenet/layer_schema.py"
     case = CASES[Activation][0]
     x = apply(Input(type=f32(None, 2)), name="x")
     twice = apply(Add(), *(apply(case.op, x.value).value for _ in range(2)))

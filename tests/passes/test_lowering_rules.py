@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.check_pass import BASIC, assert_equal, assert_round_trip, simplify_lowered
+from support.golden import GOLDENS
 from support.seeds import SEEDS, seeded
 
 from sensenet.ir.activation import ActivationFunction
@@ -16,13 +17,14 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
 from sensenet.ir.legality import require_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image, shape
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image, shape, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
 from sensenet.passes import legalize
 from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.lowering.activations import FORMULAS
+from sensenet.passes.lowering.legalize import LOWERINGS
 from sensenet.signature import Signature
 
 
@@ -65,6 +67,48 @@ def lowered(op: Op, arrays: list[Array], open_sizes: int) -> tuple[Graph, Graph,
 def assert_exact(op: Op, arrays: list[Array], open_sizes: int = 1) -> None:
     graph, after, feed = lowered(op, arrays, open_sizes)
     assert_equal(evaluate(graph, feed), evaluate(after, feed))
+
+
+SHORT = frozenset(
+    {
+        basic.Average,
+        convolution.Convolution2D,
+        convolution.DepthwiseConvolution2D,
+        dense.BatchedDense,
+        dense.BatchNormalization,
+        dense.Dense,
+        dense.Dropout,
+        tabular.Destandardize,
+        tabular.EmbeddingSum,
+        tabular.Forest,
+        tabular.OneHot,
+        tabular.Standardize,
+    }
+)
+"""The ops whose rules depend on no sizes, or are drawn in a file of their own, as forests are."""
+
+
+@pytest.mark.parametrize(
+    "op", [op for op in LOWERINGS if BASIC.get(op) is not True], ids=lambda op: op.mnemonic()
+)
+def test_every_rule_has_golden_cases(op):
+    """But for those of ops that the golden files' target takes."""
+    texts = [golden.before for golden in GOLDENS if golden.pass_name == "legalize"]
+    assert any(f" = {op.mnemonic()}(" in text for text in texts), (
+        f"add a case with {op.mnemonic()} to tests/passes/legalize.ir, "
+        "and run pytest tests/passes/test_golden.py --update"
+    )
+
+
+@pytest.mark.parametrize("op", LOWERINGS, ids=lambda op: op.mnemonic())
+def test_every_rule_is_drawn(op):
+    """By a test of this file that names the op in its code, with what hypothesis gives it."""
+    tests = [value.hypothesis.inner_test for value in globals().values() if hasattr(value, "hypothesis")]
+    drawn = any(op.__name__ in test.__code__.co_names for test in tests)
+    assert drawn != (op in SHORT), (
+        f"test the rule of {op.__name__} with @given in tests/passes/test_lowering_rules.py, "
+        "or list it in SHORT there"
+    )
 
 
 SIZES, FACTORS = st.integers(1, 9), st.integers(1, 3)
