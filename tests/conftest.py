@@ -10,6 +10,13 @@ from hypothesis import settings
 from support import profiles
 from support.conformance import DATA
 
+import sensenet
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TESTED = "SENSENET_TESTED"
+"""The variable that names the folder of another `sensenet` to test; `tests/mutation/run.py` sets it."""
+
 profiles.register()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
@@ -23,7 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to rewrite a file of many cases from several processes."""
+    """Refuse to test another clone's package, and to rewrite a file of many cases from several processes."""
+    found = Path(sensenet.__file__).resolve().parents[1]
+    if found != Path(os.environ.get(TESTED, ROOT)).resolve():
+        raise pytest.UsageError(
+            f"the tests would import sensenet from {found}, not from {ROOT}: run "
+            f"`python -m pytest` there, or `pip install -e '.[dev]'`, or set PYTHONPATH={ROOT}"
+        )
     if config.getoption("--update") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--update rewrites whole files: run it without -n")
 

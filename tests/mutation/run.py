@@ -69,6 +69,7 @@ def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(folder),
+        "SENSENET_TESTED": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_PROFILE": "default",
         "SENSENET_SHARED": str(folder / "absent"),
