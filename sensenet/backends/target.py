@@ -37,7 +37,8 @@ class Target(Generic[AnyOptions]):
     """What it makes, for people, in one line."""
 
     options: type[AnyOptions]
-    """Its options: `Options` itself if it has none."""
+    """Its options: `Options` itself if it has none. If one makes answers less exact than float32, their
+    `rounding` says by how much; `verify` and its users allow that."""
 
     legal: Callable[[], Legal]
     """Returns which nodes `build` takes; other nodes are lowered first."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
+import typing
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+import attrs
 import numpy as np
 import pytest
+from fuzz.formats import FORMATS, FORMATS_OF_TARGETS
 from support import json_target
 from support.documents import ROW, typed
 from support.target_pages import (
@@ -29,13 +36,27 @@ from sensenet.cli import bisect as bisect_command
 from sensenet.cli import compile as command
 from sensenet.cli import predict
 from sensenet.compiler.sources import find_target
-from sensenet.errors import ArtifactError, UnknownTargetError
+from sensenet.errors import (
+    ArtifactError,
+    BrokenPackageError,
+    LimitError,
+    MissingPackageError,
+    UnknownTargetError,
+)
 from sensenet.files.reading import read_head
 from sensenet.models.engines import ENGINES
 
 PACKAGE = Path(sensenet.__file__).parent
 ROWS = [list(ROW), [None, "red", 3]]
-IMPORTED_LATE = {"tensorflow", "keras", "ai_edge_litert", "flatbuffers", "h5py", "tensorflowjs"}
+
+IMPORTED_EARLY = {"sensenet", "numpy", "attr", "attrs", "threadpoolctl"}
+"""The packages that modules of targets import at their top."""
+
+OWN_ROOMS = (*MODULES.values(), "sensenet.backends.tensorflow")
+"""Most of what is in them is imported in functions."""
+
+LIGHT = {"sensenet.backends.keras.weights", *MODULES.values()}
+"""Modules of these rooms that modules of targets may import at their top, as they may each `names`."""
 
 
 @pytest.fixture
@@ -64,6 +85,27 @@ def test_it_compiles_and_opens(added):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ArtifactError, match="is damaged"):
         sensenet.create_model(path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error"),
+    [
+        ("7", ArtifactError),
+        ('"ä"', ArtifactError),
+        ('"AAAA"', ArtifactError),
+        ("1" + "0" * 5000, ArtifactError),
+        ("[" * 100_000, ArtifactError),
+        ("[{},{}]", ArtifactError),
+        ("[" + "{}," * 40_000 + "{}]", LimitError),
+    ],
+    ids=["number", "not base64", "not an archive", "huge number", "deep", "list", "many values"],
+)
+def test_damaged_files_of_it_are_refused(added, monkeypatch, weights, error):
+    monkeypatch.setenv("SENSENET_MEMORY_LIMIT", "10MiB" if error is LimitError else "2GiB")
+    for text in ('"sensenet graph"', "7", '"\\ud800"'):
+        (added / "model").write_text(f'{{"sensenet_graph": {text}, "weights": {weights}}}')
+        with pytest.raises(error):
+            sensenet.create_model(added / "model")
 
 
 def test_documents_are_not_taken_for_it(added):
@@ -98,7 +140,7 @@ def test_the_command_lists_it(added, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == [
         "    layout: compact, indented (default: compact)",
-        "        Whether each number has a line.",
+        "        Whether each member has a line.",
     ]
 
 
@@ -124,11 +166,20 @@ def test_the_pages_lack_it(added):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_step_1_the_module_holds_the_target(name):
-    target = importlib.import_module(MODULES[name]).TARGET
-    assert isinstance(target, Target)
-    assert target.name == name
-    assert target.options.__doc__
-    assert all(option.meaning for option in describe_options(target.options))
+    target = getattr(importlib.import_module(MODULES[name]), "TARGET", None)
+    assert isinstance(target, Target), f"step 1: write TARGET = Target(name={name!r}, …) into {MODULES[name]}"
+    assert target.name == name, f"step 1: {MODULES[name]} names its target {target.name!r}, MODULES {name!r}"
+    options = f"{target.options.__module__}.{target.options.__name__}"
+    assert target.options.__doc__, f"step 1: give {options} a docstring"
+    for field in attrs.fields(target.options):
+        assert field.default is not attrs.NOTHING, f"step 1: give {options}.{field.name} a default"
+        kind = typing.get_type_hints(target.options)[field.name]
+        assert kind in (bool, int) or typing.get_origin(kind) in (Literal, Sequence), (
+            f"step 1: make the type of {options}.{field.name} bool, int, Literal or Sequence: "
+            "backends/options.py checks no others"
+        )
+    for option in describe_options(target.options):
+        assert option.meaning, f"step 1: give {options}.{option.name} a docstring below it"
 
 
 def test_step_2_each_target_has_a_line_in_the_table():
@@ -136,53 +187,104 @@ def test_step_2_each_target_has_a_line_in_the_table():
     modules = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
         for path in sorted((PACKAGE / "backends").rglob("*.py"))
-        if "\nTARGET = " in path.read_text("utf-8")
+        if re.search("^TARGET(:.*)? = ", path.read_text("utf-8"), re.MULTILINE)
     ]
-    assert sorted(MODULES.values()) == modules
+    table = "MODULES of sensenet/backends/__init__.py"
+    for module in modules:
+        assert module in MODULES.values(), f"step 2: give {module} a line in {table}"
+    assert sorted(MODULES.values()) == modules, f"step 2: give each module one line in {table}"
 
 
 def test_step_3_the_modules_import_little():
     """Opening a file asks each target whether it is its own, which imports all modules of the table."""
-    code = (
-        "import sys, sensenet.models.create; before = set(sys.modules); "
-        "from sensenet.backends import TARGETS; list(TARGETS.values()); "
-        "print(*(set(sys.modules) - before))"
-    )
+    code = """
+import json, sys, sensenet.backends
+for name in sensenet.backends.MODULES:
+    before = set(sys.modules)
+    sensenet.backends.TARGETS[name]
+    print(json.dumps([name, sorted(set(sys.modules) - before)]))
+"""
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    imported = result.stdout.split()
-    assert not {module.partition(".")[0] for module in imported} & IMPORTED_LATE
-    assert len(imported) <= 2 * len(MODULES), sorted(imported)
+    imported = dict(map(json.loads, result.stdout.splitlines()))
+    assert [*imported] == [*MODULES]
+    for name, modules in imported.items():
+        late = [module for module in modules if not may_be_imported_at_the_top(module)]
+        assert not late, f"step 3: import {late[0]} inside of functions, not at the top of {MODULES[name]}"
+
+
+def may_be_imported_at_the_top(module):
+    package = module.partition(".")[0]
+    if package not in {*IMPORTED_EARLY, *sys.stdlib_module_names}:
+        return False
+    if module in LIGHT or module.endswith(".names"):
+        return True
+    return not module.startswith(tuple(f"{room}." for room in OWN_ROOMS))
+
+
+def test_heavy_modules_are_imported_in_functions():
+    heavy = ("tensorflow", "sensenet.backends.tfjs.convert", "sensenet.backends.tensorflow.activation")
+    assert not any(map(may_be_imported_at_the_top, heavy))
+    assert may_be_imported_at_the_top("sensenet.backends.tfjs.names")
 
 
 def test_step_4_the_readme_has_a_row():
-    assert targets_in_readme() == list(TARGETS), "give each target a row in the README's table"
+    assert targets_in_readme() == list(TARGETS), (
+        "step 4: give each target a row in the table of README.md, in the order of MODULES: "
+        f"{', '.join(TARGETS)}"
+    )
 
 
 def test_step_4_the_page_has_a_section():
-    assert targets_without_section() == [], "give each target a section in docs/targets.md"
+    missing = targets_without_section()
+    assert not missing, f"step 4: write a section `## {missing[0]}` into docs/targets.md"
 
 
 def test_step_4_the_page_lists_the_options():
     expected = options_of_targets()
-    assert options_in_page() == expected, "the table of docs/targets.md is\n" + "\n".join(expected)
+    table = "\n".join(expected)
+    assert options_in_page() == expected, f"step 4: the table of docs/targets.md should be\n{table}"
+
+
+@contextlib.contextmanager
+def skipped_without_its_package():
+    """The test is skipped if the block needs a package that is not installed."""
+    try:
+        yield
+    except BrokenPackageError:
+        raise
+    except MissingPackageError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", MODULES)
 def test_step_5_a_saved_artifact_is_recognized_and_opened(name, tmp_path):
     """By its own target and no other."""
-    for package in ("tensorflow", "tensorflowjs", "ai_edge_litert"):
-        pytest.importorskip(package)
     target = TARGETS[name]
-    artifact = sensenet.compile(typed(), name)
-    path = artifact.save(tmp_path / f"model{target.suffix}")
+    path = tmp_path / f"model{target.suffix}"
+    with skipped_without_its_package():
+        path = sensenet.compile(typed(), name).save(path)
     head = read_head(path)
-    assert [each.name for each in TARGETS.values() if each.recognizes(path, head)] == [name]
-    assert set(target.list_files(path)) == {each for each in tmp_path.rglob("*") if each.is_file()}
+    found = [each.name for each in TARGETS.values() if each.recognizes(path, head)]
+    assert found == [name], f"step 5: {path.name} is recognized by {found}, not by {name} alone"
+    listed, present = set(target.list_files(path)), {each for each in tmp_path.rglob("*") if each.is_file()}
+    assert listed == present, f"step 5: `list_files` of {name} returns {listed}, not the files {present}"
     if not target.runs:
         assert name not in ENGINES
         with pytest.raises(ArtifactError):
             sensenet.create_model(path)
         return
-    model = sensenet.create_model(path, engine=name)
+    with skipped_without_its_package():
+        model = sensenet.create_model(path, engine=name)
     np.testing.assert_allclose(model(ROWS), sensenet.create_model(typed())(ROWS), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_step_7_the_target_is_fuzzed(name):
+    """Files of it, damaged, are opened."""
+    chosen = FORMATS.get(FORMATS_OF_TARGETS.get(name, name))
+    module = chosen.module if chosen else f"fuzz.{name}"
+    file = f"tests/{module.replace('.', '/')}.py"
+    assert chosen, f'step 7: write {file}, and "{name}": Format(…) into FORMATS of tests/fuzz/formats.py'
+    for function in ("seeds", "mutate", "open"):
+        assert hasattr(chosen.load(), function), f"step 7: {file} has no function {function}"

@@ -61,3 +61,6 @@ FORMATS: Mapping[str, Format] = {
     "smbundle": Format(module="fuzz.smbundle", cases=40, packages=("tensorflow",)),
     "tfjs": Format(module="fuzz.tfjs", cases=40, packages=("tensorflow", "tensorflowjs")),
 }
+
+FORMATS_OF_TARGETS: Mapping[str, str] = {"numpy": "npz"}
+"""The formats that do not have the name of the target that writes them."""
