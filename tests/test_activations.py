@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.activation_references import SCALARS, activate
@@ -13,7 +16,9 @@ from support.lowered import ABSOLUTE, RELATIVE, every_activation
 from support.op_cases import CASES, floats
 
 from sensenet.backends import get_target
-from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, KERAS_ACTIVATIONS
+from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, KERAS_ACTIVATIONS, is_formula
+from sensenet.backends.keras.stock import OPERATIONS, OPERATIONS_OF_FUNCTIONS
+from sensenet.backends.onnx.layer_operators import ACTIVATIONS as ONNX_OPERATORS
 from sensenet.backends.tensorflow.activation import FUNCTIONS as TENSORFLOW_FUNCTIONS
 from sensenet.backends.tflite.layer_operators import ACTIVATIONS as TFLITE_OPERATORS
 from sensenet.compiler.lowering import lowering_passes
@@ -73,7 +78,7 @@ def test_every_function_has_a_case(function):
 
 
 @every_function
-@pytest.mark.parametrize("target", ["tflite", "savedmodel", "tfjs", "smbundle", "keras"])
+@pytest.mark.parametrize("target", ["tflite", "savedmodel", "tfjs", "smbundle", "onnx", "keras"])
 def test_every_function_is_lowered_or_emitted(function, target):
     """The lowered graph answers the same."""
     graph, feed = graph_of(function), {"x": floats(40, 5, scale=4.0)}
@@ -107,10 +112,36 @@ def test_what_targets_lack_is_a_formula():
     for target, known in [
         ("TensorFlow", TENSORFLOW_FUNCTIONS.keys()),
         ("TensorFlow Lite", {*TFLITE_OPERATORS, ActivationFunction.LINEAR}),
+        ("ONNX", {*ONNX_OPERATORS, ActivationFunction.LINEAR}),
         ("Keras", KERAS_ACTIVATIONS | KERAS_3_ACTIVATIONS),
     ]:
         missing = [each.value for each in ActivationFunction if each not in known and each not in FORMULAS]
         assert not missing, f"{target} has no {missing}: give them formulas in {FORMULA}"
+
+
+def test_what_keras_3_has_alone_is_an_operation():
+    missing = {each.value for each in KERAS_3_ACTIVATIONS - OPERATIONS_OF_FUNCTIONS.keys()}
+    assert not missing, (
+        f"give {missing} an operation in OPERATIONS_OF_FUNCTIONS of sensenet/backends/keras/stock.py"
+    )
+    unlisted = {each.value for each in OPERATIONS_OF_FUNCTIONS.keys() - KERAS_3_ACTIVATIONS}
+    assert not unlisted, (
+        f"list {unlisted} in KERAS_3_ACTIVATIONS of sensenet/backends/keras/activation.py, which says that "
+        "Keras 2 lacks them, or give them no operation"
+    )
+    names = {make(None).name for make in OPERATIONS_OF_FUNCTIONS.values()}
+    assert names <= OPERATIONS.keys(), (
+        f"list {names - OPERATIONS.keys()} in OPERATIONS of sensenet/backends/keras/stock.py"
+    )
+
+
+def test_the_page_lists_the_functions_that_keras_lacks():
+    page = (Path(__file__).parents[1] / "docs/targets.md").read_text("utf-8")
+    (item,) = re.findall(r"layers whose activation is ([^;]*);", page)
+    wanted = {function.value for function in ActivationFunction if is_formula(function)}
+    assert set(re.findall(r"`(\w+)`", item)) == wanted, (
+        f"list {sorted(wanted)} in docs/targets.md, section keras: “layers whose activation is …”"
+    )
 
 
 @pytest.mark.tensorflow

@@ -7,7 +7,7 @@ import pytest
 from support.lowered import build, graph_of, run
 
 from sensenet.backends.tflite.emit import LEGAL
-from sensenet.backends.tflite.sigmoids import is_safe_sigmoid
+from sensenet.backends.tflite.sigmoids import is_bounded, is_safe_sigmoid
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply
@@ -62,3 +62,19 @@ def test_only_sigmoids_of_large_numbers_are_bounded(between):
     assert sum(isinstance(node.op, Minimum) for node in bounded.nodes) == (between is SIGMOID)
     assert all(map(is_safe_sigmoid, bounded.nodes))
     build(bounded, "tflite")
+
+
+@pytest.mark.parametrize("function", ActivationFunction)
+def test_functions_without_a_bound_are_known(function):
+    """By their values at numbers as large as they come, either way."""
+    largest = np.float32([[-3e38, 3e38], [-1e35, 1e35], [-1e15, 1e15]])
+    with np.errstate(all="ignore"):
+        results = np.abs(function(largest))
+    assert is_bounded(function) == bool((results < 100).all())
+
+
+def test_both_kinds_of_functions_are_there():
+    known = ("SIGMOID", "HARD_SIGMOID", "TANH", "SOFTSIGN", "SOFTMAX", "RELU6")
+    others = ("LINEAR", "RELU", "LOG_SOFTMAX", "EXPONENTIAL", "SWISH", "ELU")
+    assert all(is_bounded(ActivationFunction[name]) for name in known)
+    assert not any(is_bounded(ActivationFunction[name]) for name in others)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from sensenet.ir.activation import ActivationFunction
@@ -17,14 +19,8 @@ LARGEST, SMALLEST = 2.0**64, 2.0**-64
 """Weights, and deviations, beyond which numbers of ordinary size may come near 5e26: from there on to 2e38,
 XNNPACK's sigmoid is NaN."""
 
-BOUNDED = (
-    ActivationFunction.SIGMOID,
-    ActivationFunction.HARD_SIGMOID,
-    ActivationFunction.TANH,
-    ActivationFunction.SOFTSIGN,
-    ActivationFunction.SOFTMAX,
-    ActivationFunction.RELU6,
-)
+FAR = 1e30
+"""A number on either side, at which an activation function that has no bound is beyond LARGEST."""
 
 
 def is_safe_sigmoid(node: Node) -> bool:
@@ -47,7 +43,15 @@ def _is_bounded(value: Value) -> bool:
     op = value.op
     if isinstance(op, Minimum):
         return any(isinstance(each.op, Constant) for each in value.node.inputs)
-    return isinstance(op, Activation) and op.function in BOUNDED
+    return isinstance(op, Activation) and is_bounded(op.function)
+
+
+@functools.cache
+def is_bounded(function: ActivationFunction) -> bool:
+    """Return whether a function's results are small however large its input is."""
+    with np.errstate(all="ignore"):
+        results = function(np.array([[-FAR, FAR]], np.float32))
+    return bool(np.abs(results).max() < LARGEST)
 
 
 def _is_huge(value: Value) -> bool:
