@@ -12,11 +12,19 @@ from typing import Any
 class SensenetError(Exception):
     """Anything that sensenet reports about its input, its options or its environment.
 
-    It can be pickled, so other processes receive it as it was raised, whatever its class.
+    It can be pickled, so other processes receive it as it was raised, whatever its class. Its message can be
+    written as UTF-8: half surrogate pairs, as names in damaged files may have them, are escaped.
     """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*(_escape(each) if isinstance(each, str) else each for each in args))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (type(self), self.args, self.__dict__)
+
+
+def _escape(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _remake(kind: type[SensenetError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SensenetError:

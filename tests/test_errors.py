@@ -11,7 +11,14 @@ import pytest
 from support.pools import raise_error
 
 import sensenet.errors
-from sensenet.errors import BrokenPackageError, DocumentError, MissingPackageError, SensenetError
+from sensenet.errors import (
+    ArtifactError,
+    BrokenPackageError,
+    DocumentError,
+    InputError,
+    MissingPackageError,
+    SensenetError,
+)
 from sensenet.pretrained.requests import TransferError
 
 ARGUMENTS = {
@@ -74,3 +81,11 @@ def test_errors_of_workers():
 
 def test_the_errors_inside_of_downloads():
     assert str(pickle.loads(pickle.dumps(TransferError("no")))) == "no"
+
+
+@pytest.mark.parametrize("kind", [SensenetError, DocumentError, ArtifactError, InputError])
+def test_every_message_can_be_written(kind):
+    """Names in damaged files, and paths that are not text, may have half surrogate pairs."""
+    error = kind("no layer '\ud800'")
+    assert str(error) == "no layer '\\ud800'"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.silence import silence
 from sensenet.errors import BrokenPackageError, MissingPackageError, ProcessError
 from sensenet.forks import delay_forks, generation
@@ -25,12 +26,9 @@ def import_package(package: str, extra: str, purpose: str) -> Any:
         blocked = sys.modules.get(top, top) is None  # as a program does that wants a package not imported
         if isinstance(error, ModuleNotFoundError) and (blocked or error.name == top):
             raise MissingPackageError(top, extra, purpose) from error
-        raise BrokenPackageError(top, extra, purpose, _first_line(error)) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+        raise BrokenPackageError(
+            top, extra, purpose, f"{type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 def import_tensorflow(purpose: str) -> Any:

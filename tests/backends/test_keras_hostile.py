@@ -207,6 +207,16 @@ def test_an_opened_model_keeps_its_initializers(content, tmp_path):
     get_target("keras").open(tmp_path / "again.keras")
 
 
+@only_under_keras_3
+def test_layers_that_do_not_take_their_inputs_are_refused(content, tmp_path):
+    config = json.loads(content["config.json"])
+    layers = config["config"]["layers"]
+    layer = next(each for each in layers if each["class_name"] == "BatchNormalization")
+    layer["inbound_nodes"][0]["kwargs"]["mask"] = 0
+    with pytest.raises(ArtifactError, match="its layers do not compute"):
+        get_target("keras").open(save(content, tmp_path / "m.keras", config))
+
+
 def test_a_weight_that_no_layer_has_is_ignored_and_a_missing_one_refused(content, tmp_path):
     config = json.loads(content["config.json"])
     change_layer(config, "Dense", units=4)

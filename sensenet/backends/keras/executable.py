@@ -12,6 +12,7 @@ import numpy as np
 from sensenet.artifact import Artifact, Executable
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.keras.archive import load_keras_model
 from sensenet.backends.keras.layers import keras_major, signature_layer
 from sensenet.backends.keras.model import Making, build_model
@@ -19,7 +20,7 @@ from sensenet.backends.keras.names import FILE_NAME, SUFFIX
 from sensenet.backends.keras.portable import take_signature_out
 from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.silence import silence
-from sensenet.errors import ArtifactError
+from sensenet.errors import ArtifactError, SensenetError
 from sensenet.files.directories import temporary_directory
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
@@ -51,7 +52,13 @@ def open_model(path: Path) -> Executable:
     """Load a saved file; raise ArtifactError for one that is damaged, or not from sensenet and this Keras."""
     if path.suffix != SUFFIX:
         raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
-    return make_executable(load_keras_model(path, PURPOSE))
+    model = load_keras_model(path, PURPOSE)
+    try:
+        return make_executable(model)
+    except SensenetError:
+        raise
+    except Exception as error:  # Keras has no type of its own for layers that do not take their inputs
+        raise ArtifactError(f"{path}: its layers do not compute: {first_line(error)}") from error
 
 
 def make_executable(model: Any) -> Executable:

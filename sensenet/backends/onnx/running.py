@@ -8,6 +8,7 @@ from typing import Any
 from sensenet.artifact import Executable
 from sensenet.backends.batches import run_any_batch
 from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError, InputError, SensenetError
 from sensenet.forks import PerProcess, delay_forks
@@ -57,7 +58,7 @@ class Runner:
         try:
             results = self._sessions.get().run(list(self.outputs), dict(arrays))
         except Exception as error:  # onnxruntime has several types
-            raise InputError(f"onnxruntime refused inputs of these shapes: {_first_line(error)}") from error
+            raise InputError(f"onnxruntime refused inputs of these shapes: {first_line(error)}") from error
         return dict(zip(self.outputs, results, strict=True))
 
 
@@ -74,7 +75,7 @@ def make_executable(content: bytes, signature: Signature, threads: int | None, w
     except SensenetError:
         raise
     except Exception as error:  # onnxruntime has several types
-        raise ArtifactError(f"{where} cannot be run by onnxruntime: {_first_line(error)}") from error
+        raise ArtifactError(f"{where} cannot be run by onnxruntime: {first_line(error)}") from error
 
 
 def make_session(content: bytes, threads: int) -> Any:
@@ -92,7 +93,3 @@ def _tensor_type(declared: Any) -> TensorType:
     if dtype is None:
         raise ArtifactError(f"{declared.name!r} is a {declared.type}; expected {', '.join(DTYPES)}")
     return TensorType(dtype, [size if isinstance(size, int) else None for size in declared.shape])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_loops import BOUND
 from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.checking import clean_files
@@ -142,9 +143,3 @@ def describe_failure(error: Exception) -> str:
     if BOUND in str(error):
         return f"a loop of the model has not ended after {MOST_STEPS:,} steps, the most that it may take"
     return f"the model does not take these inputs: {first_line(error)}"
-
-
-def first_line(error: Exception) -> str:
-    """Return the message of a TensorFlow exception, without the graph listing that may follow."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.encode(errors="backslashreplace").decode()
