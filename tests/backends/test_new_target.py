@@ -209,7 +209,9 @@ for name in sensenet.backends.MODULES:
     assert [*imported] == [*MODULES]
     for name, modules in imported.items():
         late = [module for module in modules if not may_be_imported_at_the_top(module)]
-        assert not late, f"step 3: import {late[0]} inside of functions, not at the top of {MODULES[name]}"
+        assert not late, (
+            f"step 3: import these inside of functions, not at the top of {MODULES[name]}: {', '.join(late)}"
+        )
 
 
 def may_be_imported_at_the_top(module):
