@@ -266,3 +266,11 @@ def test_tensorflows_own_command_shows_and_runs_it(tf, tmp_path):
     cells = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
     expressions = ";".join(f"{name}=[{value}]" for name, value in cells.items())
     assert "b'setosa'" in call("run", "--input_exprs", expressions)
+
+
+def test_outputs_that_do_not_fit_the_signature_are_refused(tmp_path):
+    path = sensenet.compile(IRIS, "savedmodel").save(tmp_path / "m")
+    model = path / "saved_model.pb"
+    model.write_bytes(model.read_bytes().replace(b"predictions", b"predicti3ns"))
+    with pytest.raises(ArtifactError, match="its tensors do not fit its signature"):
+        create_model(path, engine="savedmodel")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attrs import frozen
 
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_loops import BOUND
@@ -78,8 +79,17 @@ def read_json(files: Mapping[str, bytes], name: str, where: str) -> Any:
         raise ArtifactError(f"{where}: {name} cannot be read ({error})") from error
 
 
-def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
-    """Return the signature of that name as a function of named arrays.
+@frozen(kw_only=True)
+class LoadedFunction:
+    """A function of named arrays, and the types of its inputs and outputs by name."""
+
+    run: Run
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+
+
+def load_function(files: Mapping[str, bytes], name: str, where: str) -> LoadedFunction:
+    """Return the function of a signature of that name.
 
     Raises ArtifactError if the files are damaged, or a function has an op that sensenet does not write;
     LimitError if the weights take too much memory.
@@ -94,6 +104,9 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
             function = loaded.signatures[name]
             _, specs = function.structured_input_signature
             types = {given: _tensor_type(spec, where) for given, spec in specs.items()}
+            outputs = {
+                given: _tensor_type(spec, where) for given, spec in function.structured_outputs.items()
+            }
         except ArtifactError:
             raise
         except Exception as error:  # TensorFlow has no type of its own for what it cannot load
@@ -112,7 +125,7 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> Run:
             raise ArtifactError(f"{where} does not answer with named tensors ({error})") from error
 
     run.__dict__["loaded"] = loaded  # TensorFlow frees a model's variables with the object that holds them
-    return run
+    return LoadedFunction(run=run, inputs=types, outputs=outputs)
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> None:

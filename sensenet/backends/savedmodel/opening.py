@@ -10,8 +10,9 @@ from sensenet.backends.savedmodel.graphs import read_graph
 from sensenet.backends.savedmodel.loading import load_function, read_json
 from sensenet.backends.savedmodel.names import MODEL_FILE, SIGNATURE_FILE
 from sensenet.backends.savedmodel.published import open_published
-from sensenet.errors import ArtifactError
+from sensenet.errors import ArtifactError, VerifyError
 from sensenet.ir.graph import Graph
+from sensenet.ir.interface import check_interface
 from sensenet.signature import Signature
 
 
@@ -21,11 +22,14 @@ def open_files(files: Mapping[str, bytes], where: str) -> Executable:
         raise ArtifactError(f"{where} is not a SavedModel: it has no {MODEL_FILE}")
     if SIGNATURE_FILE not in files:
         return open_published(files, where)
-    return Executable(
-        signature=_read_signature(files, where),
-        run=load_function(files, TENSORS, where),
-        graph=read_graph(files, where),
-    )
+    signature = _read_signature(files, where)
+    function = load_function(files, TENSORS, where)
+    if signature.columns:  # those of a document
+        try:
+            check_interface(signature, function.inputs, function.outputs)
+        except VerifyError as error:
+            raise ArtifactError(f"{where}: its tensors do not fit its signature: {error}") from error
+    return Executable(signature=signature, run=function.run, graph=read_graph(files, where))
 
 
 def _read_signature(files: Mapping[str, bytes], where: str) -> Signature:

@@ -58,7 +58,7 @@ def open_published(files: Mapping[str, bytes], where: str) -> Executable:
         raise ArtifactError(
             f"{where}: {SETTINGS_FILE} is not what the published package writes ({error})"
         ) from error
-    run = load_function({**files, MODEL_FILE: model}, SERVING, where)
+    run = load_function({**files, MODEL_FILE: model}, SERVING, where).run
     answer = _detect_each(run, outputs) if signature.kind is ModelKind.DETECTOR else _predict(run, outputs)
     return Executable(signature=signature, run=_checked(answer, where))
 
