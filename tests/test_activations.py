@@ -64,7 +64,8 @@ def test_documents_name_it(function):
 def test_every_function_has_a_reference(function):
     x = floats(40, 5, scale=4.0)
     assert function in SCALARS or not function.elementwise, (
-        f"give {function.value} a formula in float64: SCALARS of tests/support/activation_references.py"
+        f"activation, step 3: give {function.value} a formula: "
+        "SCALARS of tests/support/activation_references.py"
     )
     np.testing.assert_allclose(function(x), activate(function, x), rtol=1e-6, atol=2e-7)
     assert function(x).dtype == np.float32
@@ -85,7 +86,7 @@ def test_every_function_is_lowered_or_emitted(function, target):
     try:
         lowered, _ = run_passes(graph, lowering_passes(get_target(target)))
     except UnsupportedOpError:
-        pytest.fail(f"{target} has no {function.value}: give it a formula in {FORMULA}")
+        pytest.fail(f"activation, step 2: {target} has no {function.value}: give it a formula in {FORMULA}")
     want, got = evaluate(graph, feed)["y"], evaluate(lowered, feed)["y"]
     np.testing.assert_allclose(got, want, rtol=2e-6, atol=2e-7)
 
@@ -95,7 +96,8 @@ def test_every_formula_has_golden_cases():
     for function in FORMULAS:
         if function not in TFLITE_OPERATORS:
             assert f"={function.value}}}" in texts, (
-                f"add {function.value} to the case fires_activations of tests/passes/legalize.ir"
+                f"activation, step 5: add {function.value} to the case "
+                "fires_activations of tests/passes/legalize.ir"
             )
 
 
@@ -103,9 +105,13 @@ def test_every_function_is_in_random_documents():
     drawn = {name for name in (*BOUNDED, *UNBOUNDED, *STEEP) if name is not None}
     named = {name for function in ActivationFunction for name in (function.value, *function.aliases)}
     missing = named - drawn - NOT_DRAWN
-    assert not missing, f"draw {missing}: BOUNDED or UNBOUNDED of tests/support/document_layers.py"
+    assert not missing, (
+        f"activation, step 6: draw {missing}: BOUNDED or UNBOUNDED of tests/support/document_layers.py"
+    )
     missing = named - FUNCTIONS.keys() - NOT_DRAWN
-    assert not missing, f"give {missing} a formula: FUNCTIONS of tests/support/document_reference.py"
+    assert not missing, (
+        f"activation, step 6: give {missing} a formula: FUNCTIONS of tests/support/document_reference.py"
+    )
 
 
 def test_what_targets_lack_is_a_formula():
@@ -116,7 +122,7 @@ def test_what_targets_lack_is_a_formula():
         ("Keras", KERAS_ACTIVATIONS | KERAS_3_ACTIVATIONS),
     ]:
         missing = [each.value for each in ActivationFunction if each not in known and each not in FORMULAS]
-        assert not missing, f"{target} has no {missing}: give them formulas in {FORMULA}"
+        assert not missing, f"activation, step 2: {target} has no {missing}: formulas in {FORMULA}"
 
 
 def test_what_keras_3_has_alone_is_an_operation():
@@ -140,7 +146,8 @@ def test_the_page_lists_the_functions_that_keras_lacks():
     (item,) = re.findall(r"layers whose activation is ([^;]*);", page)
     wanted = {function.value for function in ActivationFunction if is_formula(function)}
     assert set(re.findall(r"`(\w+)`", item)) == wanted, (
-        f"list {sorted(wanted)} in docs/targets.md, section keras: “layers whose activation is …”"
+        f"activation, step 7: list {sorted(wanted)} in docs/targets.md, section keras: "
+        "“layers whose activation is …”"
     )
 
 

@@ -83,6 +83,21 @@ def test_functions_that_a_page_names_are_in_their_files(page):
         assert name in names_of(file), f"{path} has no {name}"
 
 
+@pytest.mark.parametrize("kind", ["activation", "layer", "op"])
+def test_messages_name_the_steps_of_the_checklists(kind):
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = page.split(f"## To add a{'n' if kind[0] in 'ao' else ''} {kind}\n")[1].split("\n## ")[0]
+    steps = re.findall(r"^\| (\d+)\. .*\|(.*)\|$", section, re.MULTILINE)
+    assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
+    for number, cell in steps:
+        for path, name in PAIR.findall(cell):
+            source = find(path).read_text("utf-8")
+            (test,) = [node for node in ast.parse(source).body if getattr(node, "name", None) == name]
+            assert re.search(rf"{kind}, steps? .*\b{number}\b", ast.get_source_segment(source, test)), (
+                f"let {name} of {path} say “{kind}, step {number}: …”, as CONTRIBUTING.md numbers it"
+            )
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)

@@ -11,8 +11,9 @@ from support.op_cases import CASES
 from sensenet.backends.keras import table
 from sensenet.backends.keras.configuration import LAYERS
 from sensenet.backends.keras.table import MAKERS
-from sensenet.backends.keras.weights import get_weights
+from sensenet.backends.keras.weights import get_weights, set_weights
 from sensenet.ir.op import Op
+from sensenet.ir.types import Tensor
 from sensenet.layer_schema import OP_WEIGHTS, SCHEMAS
 
 ROW = "MAKERS of sensenet/backends/keras/table.py"
@@ -29,25 +30,34 @@ class Recorder:
         return lambda *_, **__: object()
 
 
-def make(op: type[Op], monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], list[Any]]:
-    """The names of the Keras classes that the cases of an op become, and the weights of each."""
+def make(op: type[Op], monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], list[tuple[Op, Any]]]:
+    """The names of the Keras classes that the cases of an op become, and each op with what is made of it."""
     layers = Recorder()
     monkeypatch.setattr(table, "make_layer_classes", Recorder)
     monkeypatch.setattr(table, "_activation_of", lambda function: function.value)
     nodes = [case.graph().node("node") for case in CASES[op]]
-    return layers.names, [(node.op, MAKERS[op](layers, node.op, node, "layer")) for node in nodes]
+    ops = [with_unlike_weights(node.op) if op in OP_WEIGHTS else node.op for node in nodes]
+    made = [MAKERS[op](layers, given, node, "layer") for given, node in zip(ops, nodes, strict=True)]
+    return layers.names, list(zip(ops, made, strict=True))
+
+
+def with_unlike_weights(op: Op) -> Op:
+    """The op with other numbers in each weight, so that two in the wrong order differ."""
+    weights = enumerate(get_weights(op).items(), 1)
+    return set_weights(op, {name: Tensor.float32(x.float64 + 10 * number) for number, (name, x) in weights})
 
 
 @pytest.mark.parametrize("op", OP_WEIGHTS, ids=lambda op: op.mnemonic())
 def test_every_op_with_weights_is_a_keras_layer(op, monkeypatch):
     assert op in MAKERS, (
-        f"give {op.__name__} a row in {ROW}: without it, its weights are not trained, nor in h5 files"
+        f"layer, step 4: give {op.__name__} a row in {ROW}: without it, its weights are not trained"
     )
     for given, made in make(op, monkeypatch)[1]:
-        assert made is not None, f"return a layer for every {op.__name__} in {ROW}"
+        assert made is not None, f"layer, step 4: return a layer for every {op.__name__} in {ROW}"
         wanted = [tensor.array.tolist() for tensor in get_weights(given).values()]
         assert [array.tolist() for array in made.weights] == wanted, (
-            f"return the weights of {op.__name__} in {ROW}, in their order in sensenet/layer_schema.py"
+            f"layer, step 4: return the weights of {op.__name__} in {ROW}, "
+            "in their order in sensenet/layer_schema.py"
         )
 
 
@@ -55,7 +65,7 @@ def test_every_op_with_weights_is_a_keras_layer(op, monkeypatch):
 def test_every_class_of_the_table_is_opened_again(op, monkeypatch):
     names, _ = make(op, monkeypatch)
     missing = names - {name for _, name, _ in LAYERS}
-    assert not missing, f"add {missing} to LAYERS of sensenet/backends/keras/configuration.py"
+    assert not missing, f"layer, step 4: add {missing} to LAYERS of sensenet/backends/keras/configuration.py"
 
 
 CALLED = {
@@ -74,6 +84,6 @@ def test_the_page_lists_the_layers_that_are_trained():
     wanted = {CALLED.get(kind, kind.replace("_", " ")) for kind, schema in SCHEMAS.items() if schema.weights}
     listed = {name.strip() for name in row.split("|")[1].split(",")}
     assert listed == wanted, (
-        f"list {sorted(wanted)} in the row “all their weights are trained” of docs/fine_tuning.md; "
+        f"layer, step 5: list {sorted(wanted)} in docs/fine_tuning.md, “all their weights are trained”; "
         "CALLED of tests/backends/test_keras_table.py has other names for them"
     )

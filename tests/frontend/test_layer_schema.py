@@ -33,6 +33,8 @@ from sensenet.ir.types import Tensor
 from sensenet.layer_schema import OP_WEIGHTS, PATHS, SCHEMAS, UNTYPED, WEIGHT_KEYS, Weight
 from sensenet.settings import Settings
 
+FILE = "tests/frontend/test_layer_schema.py"
+
 SIDE, CHANNELS = 4, 3
 DENSE_INPUTS = SIDE * SIDE * CHANNELS
 
@@ -160,7 +162,8 @@ def test_no_two_layer_types_have_weights_in_one_op():
 def test_every_schema_has_a_row():
     missing = set(SCHEMAS) - set(LAYERS)
     assert not missing, (
-        f"write builders build_… of {sorted(missing)} in dense.py or image.py of sensenet/frontend/layers/, "
+        f"layer, steps 2 and 3: write builders build_… of {sorted(missing)} in dense.py or image.py of "
+        "sensenet/frontend/layers/, "
         "and give it a row in SIMPLE_LAYERS of sensenet/frontend/layers/table.py"
     )
 
@@ -169,7 +172,9 @@ def test_every_builder_has_a_row():
     modules = (dense_layers, image_layers)
     builders = {name for module in modules for name in own(module) if name.startswith("build_")}
     missing = builders - {layer_type.build.__name__ for layer_type in LAYERS.values()}
-    assert not missing, f"give {sorted(missing)} a row in SIMPLE_LAYERS of sensenet/frontend/layers/table.py"
+    assert not missing, (
+        f"layer, step 3: give {sorted(missing)} a row in SIMPLE_LAYERS of sensenet/frontend/layers/table.py"
+    )
 
 
 def own(module):
@@ -181,7 +186,7 @@ def own(module):
 
 def test_every_layer_type_has_an_example():
     missing = set(SCHEMAS) - set(LAYERS_OF_TYPES)
-    assert not missing, f"give {sorted(missing)} an example in LAYERS_OF_TYPES of this file"
+    assert not missing, f"layer, step 6: give {sorted(missing)} an example in LAYERS_OF_TYPES of {FILE}"
     assert set(LAYERS_OF_TYPES) <= set(SCHEMAS)
 
 
@@ -195,7 +200,8 @@ def test_every_layer_type_is_drawn():
     } | set(BLOCKS)
     missing = sorted(set(SCHEMAS) - drawn)
     assert not missing, (
-        f"draw {missing} by a function in ADDERS of tests/support/document_layers.py, or in IMAGE_ADDERS "
+        f"layer, step 7: draw {missing} by a function in ADDERS of tests/support/document_layers.py, or in "
+        "IMAGE_ADDERS "
         "or LAST_ADDERS of tests/support/document_images.py, and in KEEPING there if it keeps an image's size"
     )
 
@@ -204,8 +210,8 @@ def test_every_layer_type_has_a_reference():
     found = {*texts(run_layer.__code__), *texts(run_image_layer.__code__)}
     missing = sorted(kind for kind in SCHEMAS if kind not in found and not kind.endswith("_block"))
     assert not missing, (
-        f"write the formulas of {missing}: a case of run_layer in tests/support/document_reference.py, or of "
-        "run_image_layer in tests/support/image_reference.py"
+        f"layer, step 8: write the formulas of {missing}: a case of run_layer in "
+        "tests/support/document_reference.py, or of run_image_layer in tests/support/image_reference.py"
     )
 
 
@@ -226,6 +232,7 @@ def texts(constant):
 
 
 def test_a_layer_type_without_a_schema_is_refused():
+    """Which is layer, step 1: the import raises this."""
     with pytest.raises(KeyError, match="no schema for without a schema: declare it in"):
         with_schemas({"dense": lambda _: None, "without a schema": lambda _: None})
 
@@ -249,7 +256,8 @@ def test_every_weight_is_read_into_the_graph(document):
         layer, weight = list(all_weights(changed))[number]
         layer[weight.key] = (np.asarray(layer[weight.key]) * 2 + 1).tolist()
         assert not same_graph(import_graph(changed), graph), (
-            f"read {weight.key} in the builder of {layer.get('type')}, in sensenet/frontend/layers/: "
+            f"layer, step 2: read {weight.key} in the builder of {layer.get('type')}, "
+            "in sensenet/frontend/layers/: "
             f"layer.weight({weight.key!r})"
         )
 

@@ -47,7 +47,7 @@ def test_every_function_is_tested():
         (AT_INFINITY, "AT_INFINITY of tests/ir/test_activation.py"),
     ):
         missing = sorted(function.value for function in elementwise - set(table))
-        assert not missing, f"give {missing} an entry in {place}"
+        assert not missing, f"activation, step 3: give {missing} an entry in {place}"
         assert set(table) == elementwise
 
 

@@ -103,7 +103,7 @@ WITHOUT_PRODUCTS = frozenset({core.Constant, tabular.EmbeddingSum, basic.Gather,
 def test_ops_with_tensors_multiply(op_class):
     has_tensors = any(re.search(r"\bTensor\b", str(field.type)) for field in attrs.fields(op_class))
     assert not has_tensors or (op_class in MULTIPLY_ADDS) != (op_class in WITHOUT_PRODUCTS), (
-        f"count the products of {op_class.__name__} in MULTIPLY_ADDS of sensenet/ir/cost.py, "
+        f"op, step 4: count the products of {op_class.__name__} in MULTIPLY_ADDS of sensenet/ir/cost.py, "
         "or list it in WITHOUT_PRODUCTS of tests/ir/test_cost.py"
     )
     assert has_tensors or op_class not in WITHOUT_PRODUCTS

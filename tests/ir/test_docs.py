@@ -22,7 +22,7 @@ def test_the_table_lists_every_op_in_order():
     ]
     assert documented == [
         (op_class.mnemonic(), [field.name for field in attrs.fields(op_class)]) for op_class in OP_CLASSES
-    ], "give each op a row in the table of docs/ir.md, in the order of OP_CLASSES"
+    ], "op, step 7: give each op a row in the table of docs/ir.md, in the order of OP_CLASSES"
 
 
 def test_the_example_is_the_text_form():

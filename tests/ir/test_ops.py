@@ -52,8 +52,9 @@ def test_every_op_class_is_in_the_table():
     for info in pkgutil.iter_modules(sensenet.ir.ops.__path__, f"{sensenet.ir.ops.__name__}."):
         module = importlib.import_module(info.name)
         ops = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Op)}
-        missing = {op for op in ops if attrs.has(op) and "evaluate" in vars(op)} - {*OP_CLASSES, Op}
-        assert not missing, f"list {missing} in OP_CLASSES of sensenet/ir/ops/table.py"
+        declared = {op for op in ops if attrs.has(op) and "evaluate" in vars(op)}
+        missing = sorted(op.__name__ for op in declared - {*OP_CLASSES, Op})
+        assert not missing, f"op, step 2: list {missing} in OP_CLASSES of sensenet/ir/ops/table.py"
 
 
 def test_every_op_has_a_case_and_a_reference():
@@ -65,8 +66,8 @@ def test_every_op_has_a_case_and_a_reference():
             "or TENSOR_REFERENCES of tensor_references.py",
         ),
     ):
-        missing = set(OP_CLASSES) - {core.Input} - set(table)
-        assert not missing, f"give {missing} an entry in tests/support/: {place}"
+        missing = sorted(op.__name__ for op in set(OP_CLASSES) - {core.Input} - set(table))
+        assert not missing, f"op, step 5: give {missing} an entry in tests/support/: {place}"
         assert set(table) <= set(OP_CLASSES)
 
 

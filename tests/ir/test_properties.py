@@ -28,9 +28,10 @@ def read_back(graph: Graph) -> Graph:
 
 
 def test_every_op_joins_random_graphs():
-    missing = set(OP_CLASSES) - {core.Input} - set(BUILDERS)
+    missing = sorted(op.__name__ for op in set(OP_CLASSES) - {core.Input} - set(BUILDERS))
     assert not missing, (
-        f"draw {missing}: TABULAR_NODES, IMAGE_NODES, BASIC_NODES or TENSOR_NODES in tests/support/graphs/"
+        f"op, step 6: draw {missing}: TABULAR_NODES, IMAGE_NODES, BASIC_NODES or TENSOR_NODES, "
+        "each in a file of tests/support/graphs/"
     )
     assert set(BUILDERS) <= set(OP_CLASSES)
 

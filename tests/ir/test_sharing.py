@@ -77,11 +77,11 @@ def test_names_of_layers_are_unique():
 def test_only_ops_with_weights_are_trainable_and_share():
     trainable = {op for op in OP_CLASSES if op.trainable}
     missing = {op.__name__ for op in set(OP_WEIGHTS) - trainable}
-    assert not missing, (
-        f"set trainable = True in {missing}, in sensenet/ir/ops/: training changes its weights"
-    )
+    assert not missing, f"op, step 1: set trainable = True in {missing}, in sensenet/ir/ops/"
     missing = {op.__name__ for op in trainable - set(OP_WEIGHTS)}
-    assert not missing, f"declare the weights of {missing} in SCHEMAS of sensenet/layer_schema.py"
+    assert not missing, (
+        f"layer, step 1: declare the weights of {missing} in SCHEMAS of sensenet/layer_schema.py"
+    )
     case = CASES[Activation][0]
     x = apply(Input(type=f32(None, 2)), name="x")
     twice = apply(Add(), *(apply(case.op, x.value).value for _ in range(2)))
