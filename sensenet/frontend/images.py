@@ -154,10 +154,15 @@ def repeat_on(value: Value, source: Value, replacement: Value, suffix: str) -> V
     layers of their own, as they are in h5 files, until a caller or the pass share-weights makes them one.
     """
     results = {source: replacement}
+    named: dict[str, Node] = {}
     for node in Graph((), {"result": value}, Signature()).nodes:
         inputs = tuple(results.get(operand, operand) for operand in node.inputs)
         if inputs != node.inputs:
-            shares = Shares(Part.WEIGHTS, node.name) if node.op.trainable else None
+            number, name = 1, node.name  # names become unique only when the graph is created
+            while named.setdefault(name, node) is not node:
+                number += 1
+                name = f"{node.name}_{number}"
+            shares = Shares(Part.WEIGHTS, name) if node.op.trainable else None
             again = apply(node.op, *inputs, name=node.name + suffix, shares=shares)
             results.update(zip(node.values, again.values, strict=True))
     return results[value]
