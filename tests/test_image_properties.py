@@ -163,7 +163,7 @@ def test_faults_are_reported_as_ours(document, chosen, data):
 def test_targets_answer_as_the_interpreter(target, document, data):
     """Deepnets up to rounding; detectors asked for all boxes, and for the best where it is clear which."""
     pytest.importorskip("tensorflow")
-    from backends.lowered import run
+    from support.lowered import run
 
     is_detector = not document.get("layers", True)
     graph = import_graph(document, UNFILTERED if is_detector else {})

@@ -215,7 +215,7 @@ def test_a_saved_model_with_an_endless_loop_ends():
     changed = {**artifact.files, MODEL_FILE: saved_model.SerializeToString()}
     (pixels,) = artifact.graph.inputs
     with pytest.raises(InputError, match=ENDED):
-        load_function(changed, TENSORS, "the file")({pixels.name: IMAGE[None].astype(np.float32)})
+        load_function(changed, TENSORS, "the file").run({pixels.name: IMAGE[None].astype(np.float32)})
 
 
 def test_every_loop_of_a_saved_model_is_bounded():

@@ -173,7 +173,7 @@ def print_differences():
 def test_our_models_have_the_layers_of_the_files(legacy):
     pytest.importorskip("tf_keras" if legacy == "1" else "tensorflow")
     result = subprocess.run(
-        [sys.executable, "-c", "from test_h5_keras import print_differences; print_differences()"],
+        [sys.executable, "-c", "from backends.test_h5_keras import print_differences; print_differences()"],
         env={**os.environ, "TF_USE_LEGACY_KERAS": legacy, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

@@ -135,7 +135,7 @@ def test_large_forests_are_layers_of_models_that_can_be_saved(tmp_path):
 
 @pytest.mark.parametrize("leaves", [5, 400])
 def test_many_rows_are_answered_in_order(monkeypatch, leaves):
-    monkeypatch.setattr(keras, "BLOCK", 16)
+    monkeypatch.setattr("sensenet.backends.keras.executable.BLOCK", 16)
     rng = np.random.default_rng(5)
     graph = graph_of(grow(rng, (8, 8), leaves))
     assert_agrees(run(graph, "keras"), graph, {"x": rng.normal(size=(101, FEATURES)).astype(np.float32)})

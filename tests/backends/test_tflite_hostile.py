@@ -88,5 +88,5 @@ def test_a_class_without_a_name_is_an_error(tmp_path):
     assert create_model(path)(image)
     path.write_bytes(with_signature(artifact, flatbuffer, lambda record: record.update(classes=[])))
     model = create_model(path)
-    with pytest.raises(ArtifactError, match=r"class \d, and its file names 0 classes"):
+    with pytest.raises(ArtifactError, match=r"class \d, but its file names 0 classes"):
         model(image)
