@@ -99,7 +99,7 @@ def _working_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[Ten
             return FOREST_BYTES * len(op.roots.array)
         case convolution.Convolution2D(kernel=kernel):
             windows = _windows(results[0], kernel.array.shape[:3])
-            return _padded(operands) + WORKING_RESULTS * size + windows
+            return _padded(operands, kernel.array.shape) + WORKING_RESULTS * size + windows
         case convolution.DepthwiseConvolution2D(kernel=kernel):
             return _depthwise_bytes(operands, kernel) + WORKING_RESULTS * size
         case convolution.SeparableConvolution2D(depth_kernel=kernel):
@@ -110,19 +110,20 @@ def _working_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[Ten
             return working + WORKING_RESULTS * size
         case convolution.Upsample2D() | shape.Resize2D() | image.Rescale():
             return INTERPOLATED_RESULTS * size
-    pools = getattr(op, "padding", None) is not None and hasattr(op, "strides")
-    return WORKING_RESULTS * size + (_padded(operands) if pools else 0)
+    pools = hasattr(op, "pool_size")  # which leave out of a window what lies outside of the image
+    return WORKING_RESULTS * size + (sum(map(_bytes, operands)) if pools else 0)
 
 
 def _depthwise_bytes(operands: Iterable[TensorType], kernel: Tensor) -> int:
     """Return the bytes of the operand with its channels repeated, and of a copy of that with padding."""
     multiplier: int = kernel.array.shape[3]
-    return 2 * multiplier * _padded(operands)
+    return 2 * multiplier * _padded(operands, kernel.array.shape)
 
 
-def _padded(operands: Iterable[TensorType]) -> int:
-    """Return the bytes of a copy of each operand, which has room for padding."""
-    return sum(map(_bytes, operands))
+def _padded(operands: Iterable[TensorType], window: Sequence[int]) -> int:
+    """Return the bytes of a copy of each image, with as much padding as a window may need."""
+    sizes = ((max(size or 1, 1) for size in of.shape) for of in operands)
+    return sum(4 * b * (h + window[0]) * (w + window[1]) * c for b, h, w, c in sizes)
 
 
 def _windows(result: TensorType, window: tuple[int, ...]) -> int:

@@ -169,6 +169,7 @@ WORKING = {
     "nearest": convolution.Upsample2D(size=(2, 2)),
     "bilinear": convolution.Upsample2D(size=(2, 2), method=convolution.UpsampleMethod.BILINEAR),
     "rescale": image.Rescale(height=9, width=90_000, method=RescaleType.CROP),
+    "high depthwise": convolution.DepthwiseConvolution2D(kernel=weights(300, 1, 2, 2), padding=SAME),
     "mish": dense.Activation(function=ActivationFunction.MISH),
 }
 
