@@ -54,6 +54,16 @@ def names_of(path: Path) -> set[str]:
     return names
 
 
+def test_tables_in_docstrings_have_a_row_a_line():
+    """As they have before somebody wraps them like prose."""
+    rules = re.compile(r"\|(?:-+\|)+")
+    found = {path: rules.findall(path.read_text("utf-8")) for path in sorted(ROOT.glob("sensenet/**/*.py"))}
+    assert sum(map(len, found.values())) > 10
+    for path in found:
+        for line in path.read_text("utf-8").splitlines():
+            assert not rules.search(line) or rules.fullmatch(line.strip()), f"{page_id(path)}: {line}"
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=page_id)
 def test_lines_are_short(page):
     """But for rows of tables and code, which cannot be wrapped."""

@@ -2,9 +2,11 @@
 
 An engine has the name of its target. Without one, `choose_engine` chooses by the graph:
 
-| model | engine | why | |---|---|---| | of columns, or of images with few multiplications | numpy | starts at
-once, without other packages | | of images, from 100 million on, with LiteRT or TensorFlow | tflite | takes at
-most a third of the time | | the same if neither is installed | numpy | the only one available |
+| model | engine | why |
+|---|---|---|
+| of columns, or of images with few multiplications | numpy | starts at once, without other packages |
+| of images, from 100 million on, with LiteRT or TensorFlow | tflite | takes at most a third of the time |
+| the same if neither is installed | numpy | the only one available |
 
 Engines differ only in rounding. docs/benchmarks.md has the measurements, "Which engine".
 """

@@ -1,8 +1,10 @@
 """Encodes rows as the tensor `numeric_inputs`: f32[rows, columns], one column per feature column.
 
-| column | cell | number | |---|---|---| | numeric | anything that `float()` accepts | that; the column's
-`missing` if the cell is None | | categorical | anything | the position of `str(cell)` among the values, the
-first of equal ones; else -1 | | image | – | 0 |
+| column | cell | number |
+|---|---|---|
+| numeric | anything that `float()` accepts | that; the column's `missing` if the cell is None |
+| categorical | anything | the position of `str(cell)` among the values, the first of equal ones; else -1 |
+| image | – | 0 |
 
 So in arrays of numbers, too, a category is compared as text: 1 is "1", 1.0 is "1.0". NaN in an array of
 numbers counts as None; in a list it is a number.

@@ -1,8 +1,10 @@
 """Counts the terms of a text and the items of a list: f32[terms], as BigML's bindings do.
 
-| token mode | what is counted | |---|---| | `tokens_only` | words: the text between white space, `_` and word
-boundaries | | `full_terms_only` | the text as a whole | | `all` | words, and then the text as a whole, unless
-that is the first word |
+| token mode | what is counted |
+|---|---|
+| `tokens_only` | words: the text between white space, `_` and word boundaries |
+| `full_terms_only` | the text as a whole |
+| `all` | words, and then the text as a whole, unless that is the first word |
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """The fields of a resource, and how a value given by field name is encoded as cells of a row.
 
-| encoding | value | cells | |---|---|---| | none | anything | the value itself | | `Terms` | text | the count
-of each term in it | | `Items` | text, items between separators | the count of each item in it | | `Number` |
-a number, maybe with a prefix and a suffix | the number, and maybe whether it is missing | | `Booleans` | True
-or False | the category that means it |
+| encoding | value | cells |
+|---|---|---|
+| none | anything | the value itself |
+| `Terms` | text | the count of each term in it |
+| `Items` | text, items between separators | the count of each item in it |
+| `Number` | a number, maybe with a prefix and a suffix | the number, and maybe whether it is missing |
+| `Booleans` | True or False | the category that means it |
 
 These are the rules of BigML's own bindings. `sensenet.runtime` applies them; this module declares their data.
 """

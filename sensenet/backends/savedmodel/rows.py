@@ -1,7 +1,10 @@
 """The signature `predict_row`: rows as their cells, one named tensor a cell.
 
-| cell | tensor | missing | |---|---|---| | number | f32[rows] | NaN | | category | string[rows] | text that
-is not a category | | image | string[rows], encoded as JPEG, PNG or GIF | the empty string |
+| cell | tensor | missing |
+|---|---|---|
+| number | f32[rows] | NaN |
+| category | string[rows] | text that is not a category |
+| image | string[rows], encoded as JPEG, PNG or GIF | the empty string |
 
 A tensor is named after the cell's field: `row_inputs` has the rule. The answer of a classification is `label`
 (string[rows]), `classes` and `scores` (both [rows, classes], as TensorFlow Serving's convention has it), of a

@@ -23,9 +23,10 @@ class DecodeBoxes(Op):
     Box n belongs to row i, column j, anchor k with n = (i·g + j)·a + k; its numbers are dx, dy, dw, dh,
     confidence, class 0, class 1, …. With σ the sigmoid:
 
-        center_x = (σ(dx)·xyscale - (xyscale - 1)/2 + j)·stride, center_y likewise with dy and i width = e^dw
-        · anchor width, height likewise with dh scores = σ(confidence) · σ(class), of which the largest
-        counts; the first, if several are box = (center ∓ half the width and height) / input_size
+        center_x = (σ(dx)·xyscale - (xyscale - 1)/2 + j)·stride, center_y likewise with dy and i
+        width    = e^dw · anchor width, height likewise with dh
+        scores   = σ(confidence) · σ(class), of which the largest counts; the first, if several are
+        box      = (center ∓ half the width and height) / input_size
 
     anchors: f32[a, 2], widths and heights; a side of the network's input is `input_size` pixels.
     """
