@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from sensenet.artifact import Artifact, Report
+from sensenet.artifact import Artifact, Report, Verification
 from sensenet.backends import DEFAULT_TARGET, get_target
 from sensenet.backends.keras.h5 import load_weights
 from sensenet.backends.options import Options
@@ -123,7 +123,12 @@ def compile_request(request: Request) -> Iterator[Artifact]:
         )
         options = target.read_options({**request.options, **calibration.options})
         artifact = _build(lowered.graph, report, target, options)
-        yield _check(artifact, target, imported, request, calibration)
+        if request.verify:
+            outcome = verify_artifact(artifact, imported, request.rows, rounding=options.rounding)
+            artifact = _with_verification(artifact, outcome)
+        elif calibration.checks:
+            artifact = _with_verification(artifact, measure(target.load(artifact), calibration.checks))
+        yield artifact
 
 
 def _choose_pipelines(request: Request) -> list[Pipeline]:
@@ -206,15 +211,6 @@ def _build(graph: Graph, report: Report, target: Target[Any], options: Options) 
     return attrs.evolve(artifact, report=attrs.evolve(report, backend_seconds=seconds))
 
 
-def _check(
-    artifact: Artifact, target: Target[Any], imported: Graph, request: Request, calibration: _Calibration
-) -> Artifact:
-    """Return the artifact with what running it showed, if it is to be verified or was calibrated."""
-    if request.verify:
-        rounding = target.read_options(request.options).rounding
-        outcome = verify_artifact(artifact, imported, request.rows, rounding=rounding)
-    elif calibration.checks:
-        outcome = measure(target.load(artifact), calibration.checks)
-    else:
-        return artifact
+def _with_verification(artifact: Artifact, outcome: Verification) -> Artifact:
+    """Return the artifact with what running it showed."""
     return attrs.evolve(artifact, report=attrs.evolve(artifact.report, verification=outcome))
