@@ -15,7 +15,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, control, convolution, core, dense, detection, image, shape, tabular
-from sensenet.ir.ops.windows import BUFFER_ELEMENTS
+from sensenet.ir.ops.windows import BUFFER_ELEMENTS, Pair, within_image
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.region import regions_of
 from sensenet.ir.types import DType, Tensor, TensorType
@@ -91,56 +91,69 @@ def _bytes(of: TensorType) -> int:
 
 def _working_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[TensorType]) -> int:
     """Return an upper bound of the bytes that evaluating a node takes beyond its operands and results."""
-    size = sum(map(_bytes, results))
+    return _result_copies(op) * sum(map(_bytes, results)) + _window_bytes(op, results, operands)
+
+
+def _result_copies(op: Op) -> int:
+    """Return how many arrays of the size of the result are made meanwhile, at most."""
     if ActivationFunction.GELU in (getattr(op, name, None) for name in ("activation", "function")):
-        return GELU_BYTES * size
+        return GELU_COPIES
+    interpolates = isinstance(op, convolution.Upsample2D | shape.Resize2D | image.Rescale)
+    return INTERPOLATED_COPIES if interpolates else COPIES
+
+
+def _window_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[TensorType]) -> int:
+    """Return the bytes of padded images, of windows side by side, and of the trees that a row walks."""
     match op:
         case tabular.Forest():
             return FOREST_BYTES * len(op.roots.array)
-        case convolution.Convolution2D(kernel=kernel):
-            windows = _windows(results[0], kernel.array.shape[:3])
-            return _padded(operands, kernel.array.shape) + WORKING_RESULTS * size + windows
+        case convolution.Convolution2D():
+            windows = results[0].with_last(math.prod(op.kernel.shape[:3]))
+            at_a_time = max(_bytes(windows.with_shape((1, 1, *windows.shape[2:]))), BUFFER_BYTES)
+            return _bytes(_padded(operands[0], op.window)) + min(_bytes(windows), at_a_time)
         case convolution.DepthwiseConvolution2D(kernel=kernel):
-            return _depthwise_bytes(operands, kernel) + WORKING_RESULTS * size
-        case convolution.SeparableConvolution2D(depth_kernel=kernel):
-            depthwise = _bytes(
-                results[0].with_shape((*results[0].shape[:3], math.prod(kernel.array.shape[2:])))
-            )
-            working = _depthwise_bytes(operands, kernel) + (1 + WORKING_RESULTS) * depthwise
-            return working + WORKING_RESULTS * size
-        case convolution.Upsample2D() | shape.Resize2D() | image.Rescale():
-            return INTERPOLATED_RESULTS * size
-    pools = hasattr(op, "pool_size")  # which leave out of a window what lies outside of the image
-    return WORKING_RESULTS * size + (sum(map(_bytes, operands)) if pools else 0)
+            return _depthwise_bytes(operands[0], kernel)
+        case convolution.SeparableConvolution2D(depth_kernel=kernel, point_kernel=point_kernel):
+            between = _bytes(results[0].with_last(point_kernel.shape[2]))
+            return _depthwise_bytes(operands[0], kernel) + (1 + COPIES) * between
+        case convolution.Pool():
+            return _pool_bytes(operands[0], op)
+    return 0
 
 
-def _depthwise_bytes(operands: Iterable[TensorType], kernel: Tensor) -> int:
-    """Return the bytes of the operand with its channels repeated, and of a copy of that with padding."""
-    multiplier: int = kernel.array.shape[3]
-    return 2 * multiplier * _padded(operands, kernel.array.shape)
+def _depthwise_bytes(x: TensorType, kernel: Tensor) -> int:
+    """Return the bytes of the image with its channels repeated, of a padded copy, and of a row of kernels."""
+    height, width, channels, multiplier = kernel.shape
+    padded = _padded(x, (height, width)).with_last(channels * multiplier)
+    kernels = padded.with_shape((height, width, *padded.shape[2:]))
+    return 2 * _bytes(padded) + min(_bytes(kernels), max(_bytes(kernel.type), BUFFER_BYTES))
 
 
-def _padded(operands: Iterable[TensorType], window: Sequence[int]) -> int:
-    """Return the bytes of a copy of each image, with as much padding as a window may need."""
-    sizes = ((max(size or 1, 1) for size in of.shape) for of in operands)
-    return sum(4 * b * (h + window[0]) * (w + window[1]) * c for b, h, w, c in sizes)
+def _pool_bytes(x: TensorType, op: convolution.Pool) -> int:
+    """Return the bytes of a padded copy and of its columns' results, also for the pixels of a mean."""
+    height, width = (size or 1 for size in x.shape[1:3])
+    padded = _padded(x, within_image(op.pool_size, (height, width), op.padding))
+    counts = isinstance(op, convolution.AveragePool2D)
+    return 2 * (_bytes(padded) + counts * _bytes(padded.with_last(1)))
 
 
-def _windows(result: TensorType, window: tuple[int, ...]) -> int:
-    """Return the bytes of the windows that a convolution copies side by side at a time."""
-    _, rows, columns, _ = (size or 1 for size in result.shape)
-    row = columns * math.prod(window)
-    return 4 * min(rows * row, max(row, BUFFER_ELEMENTS))
+def _padded(x: TensorType, window: Pair) -> TensorType:
+    """Return the type of a copy of the image with as much padding as a window may need."""
+    batch, height, width, channels = (size or 1 for size in x.shape)
+    return x.with_shape((batch, height + window[0], width + window[1], channels))
 
 
-WORKING_RESULTS = 2
+COPIES = 2
 """Arrays of the size of the result that are made meanwhile: `x * sigmoid(x)` has two."""
 
-INTERPOLATED_RESULTS = 4
-"""As WORKING_RESULTS, for ops that interpolate: both neighbors, their difference, and a share of it."""
+INTERPOLATED_COPIES = 4
+"""As COPIES, for ops that interpolate: both neighbors, their difference, and a share of it."""
 
-GELU_BYTES = 16
-"""Bytes for each of the result's: its error function is computed in Python's floats."""
+GELU_COPIES = 16
+"""As COPIES, for GELU, whose error function is computed in Python's floats."""
+
+BUFFER_BYTES = DType.FLOAT32.numpy.itemsize * BUFFER_ELEMENTS
+"""Bytes of windows, or of kernels, that are copied side by side at a time, if a row of them has no more."""
 
 FOREST_BYTES = 64
 """Bytes for a tree and a row that walks it."""

@@ -170,7 +170,13 @@ WORKING = {
     "bilinear": convolution.Upsample2D(size=(2, 2), method=convolution.UpsampleMethod.BILINEAR),
     "rescale": image.Rescale(height=9, width=90_000, method=RescaleType.CROP),
     "high depthwise": convolution.DepthwiseConvolution2D(kernel=weights(300, 1, 2, 2), padding=SAME),
+    "wide depthwise": convolution.DepthwiseConvolution2D(kernel=weights(1, 20, 2, 1), padding=SAME),
+    "high max pool": convolution.MaxPool2D(pool_size=(6, 3), strides=(3, 1), padding=SAME),
+    "high average pool": convolution.AveragePool2D(pool_size=(6, 3), strides=(3, 1), padding=SAME),
     "mish": dense.Activation(function=ActivationFunction.MISH),
+    "high gelu": convolution.Convolution2D(
+        kernel=weights(200, 1, 2, 1), strides=(3, 1000), padding=SAME, activation=ActivationFunction.GELU
+    ),
 }
 
 
