@@ -153,19 +153,16 @@ def repeat_on(value: Value, source: Value, replacement: Value, suffix: str) -> V
     Their names end with `suffix`. Layers share their weights with those that they repeat. In Keras they are
     layers of their own, as they are in h5 files, until a caller or the pass share-weights makes them one.
     """
-    results = {source: replacement}
-    named: dict[str, Node] = {}
-    for node in Graph((), {"result": value}, Signature()).nodes:
+    outputs = {"source": source, "value": value}
+    network = Graph.create((), outputs, Signature())  # so that names, which say what is shared, are unique
+    results = {network.outputs["source"]: replacement}
+    for node in network.nodes:
         inputs = tuple(results.get(operand, operand) for operand in node.inputs)
         if inputs != node.inputs:
-            number, name = 1, node.name  # names become unique only when the graph is created
-            while named.setdefault(name, node) is not node:
-                number += 1
-                name = f"{node.name}_{number}"
-            shares = Shares(Part.WEIGHTS, name) if node.op.trainable else None
+            shares = Shares(Part.WEIGHTS, node.name) if node.op.trainable else None
             again = apply(node.op, *inputs, name=node.name + suffix, shares=shares)
             results.update(zip(node.values, again.values, strict=True))
-    return results[value]
+    return results[network.outputs["value"]]
 
 
 def _reverse_channels(value: Value, name: str) -> Value:

@@ -209,6 +209,19 @@ def test_layers_share_the_weights_of_a_file_unless_these_differ(tmp_path):
         assert len(sharing) == sum(node.shares is not None for node in graph.nodes) - 2
 
 
+def test_copies_of_layers_of_one_name_share_by_layer():
+    source = apply(core.Input(type=f32(None, 2)), name="x")
+    others = [apply(core.Input(type=f32(None, 2)), name=name) for name in ("y", "z")]
+    value = source.value
+    for number in range(2):
+        value = apply(dense.Dense(kernel=Tensor.float32(np.full((2, 2), number))), value, name="a").value
+    copies = [value, *(repeat_on(value, source.value, other.value, "_again") for other in others)]
+    graph = Graph.create([source, *others], {"o": apply(basic.Concatenate(), *copies).value}, Signature())
+    verify(graph)
+    shared = [node.shares for node in graph.nodes if node.op.trainable]
+    assert shared == [Shares(Part.WEIGHTS, "a"), Shares(Part.WEIGHTS, "a_2")] * 3
+
+
 def test_of_three_images_two_may_still_share():
     graph = make_graph()
     convolutions = [node for node in graph.nodes if isinstance(node.op, convolution.Convolution2D)]
