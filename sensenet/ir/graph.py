@@ -156,11 +156,11 @@ class Graph:
         """Return the graph as a flat list, because pickle cannot recurse through long chains of nodes."""
         position = {node: index for index, node in enumerate(self.nodes)}
 
-        def places(values: Iterable[Value]) -> tuple[tuple[int, int], ...]:
+        def refer(values: Iterable[Value]) -> tuple[Reference, ...]:
             return tuple((position[value.node], value.index) for value in values)
 
-        nodes = [(node.op, places(node.inputs), node.types, node.name, node.shares) for node in self.nodes]
-        outputs = tuple(zip(self.outputs, places(self.outputs.values()), strict=True))
+        nodes = [(node.op, refer(node.inputs), node.types, node.name, node.shares) for node in self.nodes]
+        outputs = tuple(zip(self.outputs, refer(self.outputs.values()), strict=True))
         return _from_flat, (nodes, len(self.inputs), outputs, self.signature)
 
     @property
@@ -179,22 +179,22 @@ class Graph:
         return f"<Graph of {len(self.nodes)} nodes: {', '.join(self.outputs)}>"
 
 
-Place = tuple[int, int]
-"""The position of a node, and which of its results."""
+Reference = tuple[int, int]
+"""A value in a flat list: the position of its node, and which of the node's results it is."""
 
 
 def _from_flat(
-    nodes: Sequence[tuple[Any, ...]],
+    flat: Sequence[tuple[Any, ...]],
     input_count: int,
-    outputs: Sequence[tuple[str, Place]],
+    outputs: Sequence[tuple[str, Reference]],
     signature: Signature,
 ) -> Graph:
-    """Return the graph of a flat list by `Graph.__reduce__`; those of earlier releases have no sharing."""
-    made: list[Node] = []
-    for op, places, types, *rest in nodes:
-        made.append(Node(op, tuple(made[index].values[result] for index, result in places), types, *rest))
-    values = {name: made[index].values[result] for name, (index, result) in outputs}
-    return Graph(tuple(made[:input_count]), values, signature)
+    """Return the graph of a flat list by `Graph.__reduce__`."""
+    nodes: list[Node] = []
+    for op, inputs, types, name, shares in flat:
+        nodes.append(Node(op, tuple(nodes[at].values[index] for at, index in inputs), types, name, shares))
+    values = {name: nodes[at].values[index] for name, (at, index) in outputs}
+    return Graph(tuple(nodes[:input_count]), values, signature)
 
 
 def _topological_order(inputs: Iterable[Node], roots: Iterable[Node]) -> list[Node]:

@@ -10,7 +10,7 @@ import pytest
 from support.op_cases import CASES, weights
 
 from sensenet.errors import TextFormError, VerifyError
-from sensenet.ir.graph import Graph, Node, _from_flat, apply, rebuild, same_graph
+from sensenet.ir.graph import Graph, Node, apply, rebuild, same_graph
 from sensenet.ir.ops.basic import Add, Concatenate
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense
@@ -133,13 +133,6 @@ def test_rewrites_keep_what_is_shared_and_new_ops_share_nothing():
         return node.values
 
     assert shares(rebuild(graph, doubled)) == {"a": LAYER, "b": LAYER}
-
-
-def test_a_flat_list_of_earlier_releases_is_read():
-    x = (Input(type=f32(None, 2)), (), (f32(None, 2),), "x")
-    layer = (DENSE, ((0, 0),), (f32(None, 20),), "a")
-    graph = _from_flat([x, layer], 1, [("y", (1, 0))], Signature())
-    assert shares(graph) == {"a": None}
 
 
 def test_text_of_earlier_releases_is_read():
