@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sensenet.artifact import Artifact
     from sensenet.compiler.decompile import decompile
-    from sensenet.compiler.driver import (
-        compile,
-    )  # the module sensenet.compile is callable: it is this function; sensenet.decompile likewise
+    from sensenet.compiler.driver import compile  # so is the module sensenet.compile, and decompile
     from sensenet.errors import SensenetError
     from sensenet.models.create import create_image_feature_extractor, create_model
     from sensenet.settings import Settings

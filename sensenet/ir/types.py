@@ -105,9 +105,8 @@ def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> boo
     """Return whether two shapes can be the same one; None matches any size."""
     if len(actual) != len(declared):
         return False
-    for a, d in zip(
-        actual, declared, strict=True
-    ):  # a loop: `all` of a generator takes several times as long
+    # A loop: `all` of a generator takes several times as long.
+    for a, d in zip(actual, declared, strict=True):
         if a is not None and d is not None and a != d:
             return False
     return True
