@@ -144,12 +144,14 @@ def _choose_pipelines(request: Request) -> list[Pipeline]:
 def _read_graph(request: Request, pipelines: Sequence[Pipeline]) -> Graph:
     """Return the graph of the source, with the weights of the file if one is given."""
     source, settings, weights = request.source, request.settings, request.weights
-    for pipeline in pipelines:
-        if pipeline.target.level is not None:
-            _require_unoptimized(source, pipeline.target.name)
-    graph = source if isinstance(source, Graph) else read_saved_graph(source)
-    if graph is None:
-        return import_document(source, settings, weights).graph
+    if isinstance(source, Graph):
+        graph = source
+    else:
+        saved = find_target(source)
+        if saved is None:
+            return import_document(source, settings, weights).graph
+        _require_any_level(source, pipelines)
+        graph = read_saved_graph(source, saved)
     if settings.given():
         raise SettingsError(
             f"a graph keeps the settings that it was made with; it takes no {', '.join(settings.given())}"
@@ -157,13 +159,14 @@ def _read_graph(request: Request, pipelines: Sequence[Pipeline]) -> Graph:
     return graph if weights is None else load_weights(graph, Path(weights))
 
 
-def _require_unoptimized(source: Source, target: str) -> None:
-    """Raise ArtifactError for a saved graph, which may be optimized: other weights than those trained."""
-    if find_target(source):
-        raise ArtifactError(
-            f"{source!s} is not a document: the target {target} needs the network as trained, and a saved "
-            "artifact may be optimized; compile its document instead"
-        )
+def _require_any_level(source: Source, pipelines: Sequence[Pipeline]) -> None:
+    """Raise ArtifactError if a target has one level: a saved graph may be optimized, with other weights."""
+    for pipeline in pipelines:
+        if pipeline.target.level is not None:
+            raise ArtifactError(
+                f"{source!s} is not a document: the target {pipeline.target.name} needs the network as "
+                "trained, and a saved artifact may be optimized; compile its document instead"
+            )
 
 
 def _optimize(

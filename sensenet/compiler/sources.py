@@ -60,14 +60,8 @@ def read_kept_graph(path: str | os.PathLike[str], target: Target[Any]) -> Graph 
     return target.read_graph(Path(path))
 
 
-def read_saved_graph(source: Any) -> Graph | None:
-    """Return the graph of an artifact at a path; None for anything but an artifact.
-
-    Raises ArtifactError for one that keeps no graph: its target has compiled it away.
-    """
-    target = find_target(source)
-    if target is None:
-        return None
+def read_saved_graph(source: Any, target: Target[Any]) -> Graph:
+    """Return the graph of the artifact at a path; raise ArtifactError if its target compiled it away."""
     graph = read_kept_graph(source, target) or open_saved(source, target).graph
     if graph is None:
         raise ArtifactError(

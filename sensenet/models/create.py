@@ -87,9 +87,7 @@ def _open(source: Any, engine: str | None) -> Executable | None:
     if target is None:
         return None
     if engine not in (None, target.name):
-        graph = read_saved_graph(source)
-        assert graph is not None  # it is an artifact
-        return run_graph(graph, engine)
+        return run_graph(read_saved_graph(source, target), engine)
     kept = None if engine else read_kept_graph(source, target)
     return run_graph(kept) if kept else run_saved(Path(source), target)
 
