@@ -1,4 +1,4 @@
-"""Many rows block by block, which stays in a processor's cache, on all processors.
+"""Batches of any size: many rows block by block, which stays in a processor's cache, on all processors.
 
 Likewise several images one by one in the interpreter, if a network multiplies so much that each is worth a
 thread.
@@ -22,14 +22,18 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from sensenet.backends.batches import Run
 from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
+from sensenet.ir.evaluate import checked_input
 from sensenet.ir.forest_grids import MOST_SPLITS
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, TensorType
 from sensenet.processors import usable_processors
+from sensenet.signature import Signature
+
+Run = Callable[[Mapping[str, Array]], dict[str, Array]]
+"""Returns the named outputs for named inputs."""
 
 FEWEST_ROWS, MOST_ROWS = 2048, 4096
 """Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
@@ -76,6 +80,42 @@ def divide(graph: Graph, run: Run) -> Run:
         sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
         return run_in_blocks(run, *sizes, one_thread_a_product)
     return run_in_blocks(run, 1, 1, one_thread_a_product) if is_of_large_images(graph) else run
+
+
+def threads_of_a_call(signature: Signature) -> int:
+    """Return how many threads a runtime gets for a call: all processors for images, else one.
+
+    A row takes less time than threads take to begin, and blocks of many rows run side by side.
+    """
+    return 1 if signature.image is None else usable_processors()
+
+
+def run_batches(
+    call: Run, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], most: int
+) -> Run:
+    """Return a function equal to `call`, a runtime's, that checks its inputs and takes any number of rows.
+
+    A model of rows is given at most `most` at once, in blocks that run side by side. The function raises
+    InputError for an input that is missing or not of its declared type.
+    """
+    batched = {name for name, found in outputs.items() if found.shape[:1] == (None,)}
+    divided = is_of_rows(inputs.values(), outputs.values())
+    run = run_in_blocks(call, most, most) if divided else call
+
+    def run_checked(given: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = {name: checked_input(given, name, declared) for name, declared in inputs.items()}
+        return run(arrays) if all(map(len, arrays.values())) else _run_without_rows(run, arrays, batched)
+
+    return run_checked
+
+
+def _run_without_rows(run: Run, inputs: Mapping[str, Array], batched: Collection[str]) -> dict[str, Array]:
+    """Return the outputs for one row of zeros, without that row in those that are batched.
+
+    Kernels of TensorFlow and TensorFlow Lite refuse a batch without rows, or get it wrong.
+    """
+    results = run({name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in inputs.items()})
+    return {name: result[:0] if name in batched else result for name, result in results.items()}
 
 
 def run_in_blocks(

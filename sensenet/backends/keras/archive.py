@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.formats.hdf5 import StoredFile, read_hdf5
 from sensenet.backends.keras.configuration import Configuration, read_configuration
 from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
@@ -91,7 +92,7 @@ def _load(tf: Any, configuration: Configuration, versions: bytes, stored: Stored
         except LimitError:
             raise
         except Exception as error:  # Keras has no type of its own for files that it cannot read
-            raise ArtifactError(f"{where} cannot be loaded by Keras: {error}") from error
+            raise ArtifactError(f"{where} cannot be loaded by Keras: {first_line(error)}") from error
     _require_memory(model, where)
     return model
 

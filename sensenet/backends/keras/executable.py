@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Artifact, Executable
-from sensenet.backends.batches import run_any_batch
-from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.batching import run_batches
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.keras.archive import load_keras_model
 from sensenet.backends.keras.layers import keras_major, signature_layer
@@ -22,7 +21,6 @@ from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, SensenetError
 from sensenet.files.directories import temporary_directory
-from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.signature import Signature
@@ -75,20 +73,13 @@ def make_executable(model: Any) -> Executable:
 
     function = tf.function(predict, autograph=False).get_concrete_function(*specs)
     outputs = {name: _tensor_type(function.structured_outputs[name]) for name in last.outputs}
-    batched = [name for name, found in outputs.items() if found.shape[:1] == (None,)]
 
-    def run_batch(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def call(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        require_unforked()
         results = function(*(tf.constant(arrays[name]) for name in types))
         return {name: results[name].numpy() for name in outputs}
 
-    of_rows = is_of_rows(types.values(), outputs.values())
-    run_all = run_in_blocks(run_batch, BLOCK, BLOCK) if of_rows else run_batch
-
-    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        require_unforked()
-        arrays = {name: checked_input(inputs, name, declared) for name, declared in types.items()}
-        return run_any_batch(run_all, arrays, batched)
-
+    run = run_batches(call, types, outputs, BLOCK)
     return Executable(signature=Signature.from_json(json.loads(last.signature)), run=run, model=model)
 
 

@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensenet.artifact import Executable
-from sensenet.backends.batches import run_any_batch
-from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.batching import run_batches, threads_of_a_call
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError, InputError, SensenetError
 from sensenet.forks import PerProcess, delay_forks
-from sensenet.ir.evaluate import checked_input
 from sensenet.ir.types import Array, DType, TensorType
-from sensenet.processors import usable_processors
 from sensenet.signature import Signature
 
 MOST_ROWS = 1024
@@ -42,17 +39,14 @@ class Runner:
         first = make_session(content, threads)
         self.inputs = {each.name: _tensor_type(each) for each in first.get_inputs()}
         self.outputs = {each.name: _tensor_type(each) for each in first.get_outputs()}
-        self._batched = [name for name, found in self.outputs.items() if found.shape[:1] == (None,)]
-        divided = is_of_rows(self.inputs.values(), self.outputs.values())
-        self._run = run_in_blocks(self._call, MOST_ROWS, MOST_ROWS) if divided else self._call
+        self._run = run_batches(self._call, self.inputs, self.outputs, MOST_ROWS)
         firsts = [first]
         self._sessions = PerProcess(lambda: firsts.pop() if firsts else make_session(content, threads))
         self._sessions.get()
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The named outputs for named inputs; raises InputError for a missing or ill-typed input."""
-        arrays = {name: checked_input(inputs, name, declared) for name, declared in self.inputs.items()}
-        return run_any_batch(self._run, arrays, self._batched)
+        """Return the named outputs for named inputs; raise InputError for a missing or ill-typed input."""
+        return self._run(inputs)
 
     def _call(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         try:
@@ -63,19 +57,17 @@ class Runner:
 
 
 def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
-    """The model in a session; raises ArtifactError for one that onnxruntime refuses.
+    """Return the model in a session; raise ArtifactError for one that onnxruntime refuses.
 
-    Without `threads`, a model that reads images has one for each processor, and any other one: a row takes
-    less time than threads take to begin, and blocks of many run side by side.
+    Without `threads`, a call may use those of `threads_of_a_call`.
     """
-    if threads is None:
-        threads = 1 if signature.image is None else usable_processors()
     try:
-        return Executable(signature=signature, run=Runner(content, threads))
+        run = Runner(content, threads_of_a_call(signature) if threads is None else threads)
     except SensenetError:
         raise
     except Exception as error:  # onnxruntime has several types
         raise ArtifactError(f"{where} cannot be run by onnxruntime: {first_line(error)}") from error
+    return Executable(signature=signature, run=run)
 
 
 def make_session(content: bytes, threads: int) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
+from sensenet.backends.batching import Run
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_loops import BOUND
 from sensenet.backends.optional import import_tensorflow, require_unforked
@@ -27,8 +28,6 @@ from sensenet.ir.evaluate import checked_input
 from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.limits import require_memory
-
-Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 FOLDERS = ("assets", "variables")
 """The directories of a SavedModel that are read."""

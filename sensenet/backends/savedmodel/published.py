@@ -13,9 +13,10 @@ import attrs
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.backends.batching import Run
 from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.savedmodel.checking import parse_saved_model
-from sensenet.backends.savedmodel.loading import Run, load_function, read_json
+from sensenet.backends.savedmodel.loading import load_function, read_json
 from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.errors import ArtifactError, SensenetError, SettingsError
 from sensenet.ir.types import Array

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.backends.batching import Run
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_loops import bound_loops
 from sensenet.backends.graph_ops import require_constants, require_ops
 from sensenet.backends.graph_sizes import require_sizes
 from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
-from sensenet.backends.savedmodel.loading import Run, describe_failure
+from sensenet.backends.savedmodel.loading import describe_failure
 from sensenet.backends.silence import silence
 from sensenet.backends.tfjs.fused import split_fused
 from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends.batches import run_any_batch
-from sensenet.backends.batching import is_of_rows, run_in_blocks
+from sensenet.backends.batching import is_of_rows, run_batches, threads_of_a_call
+from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_tensorflow_lite
 from sensenet.backends.silence import silence
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
 from sensenet.forks import PerProcess, delay_forks
-from sensenet.ir.evaluate import checked_input
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.processors import usable_processors
 from sensenet.signature import Signature
@@ -55,7 +54,9 @@ class Interpreter:
             return self._run(arrays)
         except (RuntimeError, ValueError) as error:
             self._shapes = {}
-            raise InputError(f"the interpreter refused inputs of these shapes: {error}") from error
+            raise InputError(
+                f"the interpreter refused inputs of these shapes: {first_line(error)}"
+            ) from error
 
     def _run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         shapes = {name: array.shape for name, array in arrays.items()}
@@ -96,19 +97,16 @@ class Runner:
         self.content = content
         first = Interpreter(content, threads)
         self._make = functools.partial(Interpreter, content, threads)
-        self._inputs = first.inputs
-        self._batched = [name for name, found in first.outputs.items() if found.shape[:1] == (None,)]
+        self._run = run_batches(self._lend, first.inputs, first.outputs, MOST_ROWS)
         divided = is_of_rows(first.inputs.values(), first.outputs.values())
-        self._run = run_in_blocks(self._lend, MOST_ROWS, MOST_ROWS) if divided else self._lend
         processors = usable_processors() if divided else 1
         firsts = [first]
         self._pools = PerProcess(lambda: _Pool(processors, [firsts.pop()] if firsts else []))
         self._pools.get()
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the named outputs for named inputs; raises InputError for a missing or ill-typed input."""
-        arrays = {name: checked_input(inputs, name, declared) for name, declared in self._inputs.items()}
-        return run_any_batch(self._run, arrays, self._batched)
+        """Return the named outputs for named inputs; raise InputError for a missing or ill-typed input."""
+        return self._run(inputs)
 
     def _lend(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Return the answer of an idle interpreter, the one used last if possible."""
@@ -127,15 +125,13 @@ class Runner:
 def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
     """Return the model in an interpreter; raises ArtifactError if the interpreter refuses it.
 
-    Without `threads`, a model that reads images has one for each processor, and any other one: a row takes
-    less time than threads take to begin, and many are divided among interpreters.
+    Without `threads`, a call may use those of `threads_of_a_call`.
     """
-    if threads is None:
-        threads = 1 if signature.image is None else usable_processors()
     try:
-        return Executable(signature=signature, run=Runner(content, threads))
+        run = Runner(content, threads_of_a_call(signature) if threads is None else threads)
     except (RuntimeError, ValueError) as error:
-        raise ArtifactError(f"{where} cannot be run by TensorFlow Lite: {error}") from error
+        raise ArtifactError(f"{where} cannot be run by TensorFlow Lite: {first_line(error)}") from error
+    return Executable(signature=signature, run=run)
 
 
 def find_interpreter() -> Any:
