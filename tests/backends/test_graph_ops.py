@@ -355,7 +355,7 @@ def answer_one_number(model):
 
 @pytest.mark.parametrize("change", [rename_output, rename_input, answer_one_number])
 def test_graph_models_take_and_give_what_their_signature_says(change):
-    with pytest.raises(ArtifactError, match="cannot be run as a graph model: the signature "):
+    with pytest.raises(ArtifactError, match="its tensors do not fit its signature: the signature "):
         make_executable(change_model(change), "model.json")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -42,7 +41,7 @@ def test_signatures_that_do_not_fit_are_refused(kind, change, tmp_path):
     path.write_bytes(with_signature(artifact, flatbuffer))
     create_model(path)
     path.write_bytes(with_signature(artifact, flatbuffer, change))
-    with pytest.raises(ArtifactError, match=re.escape(f"do not fit its {SIGNATURE_FILE}")):
+    with pytest.raises(ArtifactError, match="its tensors do not fit its signature"):
         create_model(path)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Executable
+from sensenet.backends.fitting import require_fitting
 from sensenet.backends.onnx.names import METADATA_KEY
 from sensenet.backends.onnx.running import make_executable
 from sensenet.backends.onnx.verify import parse, verify
-from sensenet.errors import ArtifactError, VerifyError
+from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
-from sensenet.ir.interface import check_interface
 from sensenet.signature import Signature
 
 
@@ -27,7 +27,8 @@ def open_model(path: Path, *, threads: int | None = None) -> Executable:
     signature = read_signature(model, where)
     verify(model, where)
     executable = make_executable(model.SerializeToString(deterministic=True), signature, threads, where)
-    _require_fitting(signature, executable.run, where)
+    run: Any = executable.run
+    require_fitting(signature, run.inputs, run.outputs, where)
     return executable
 
 
@@ -41,16 +42,4 @@ def read_signature(model: Any, where: str) -> Signature:
     try:
         return Signature.from_json(json.loads(found[0]))
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{where}: its signature is no JSON ({error})") from error
-
-
-def _require_fitting(signature: Signature, run: Any, where: str) -> None:
-    """Raise ArtifactError unless a file takes and gives what its own signature says of rows and answers.
-
-    A graph that no document is behind has a signature without columns, which says nothing.
-    """
-    if signature.columns:
-        try:
-            check_interface(signature, run.inputs, run.outputs)
-        except VerifyError as error:
-            raise ArtifactError(f"{where}: its tensors do not fit its signature: {error}") from error
+        raise ArtifactError(f"{where}: its signature is not JSON ({error})") from error

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensenet.artifact import Executable
+from sensenet.backends.fitting import require_fitting
 from sensenet.backends.savedmodel.files import TENSORS
 from sensenet.backends.savedmodel.graphs import read_graph
 from sensenet.backends.savedmodel.loading import load_function, read_json
 from sensenet.backends.savedmodel.names import MODEL_FILE, SIGNATURE_FILE
 from sensenet.backends.savedmodel.published import open_published
-from sensenet.errors import ArtifactError, VerifyError
+from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
-from sensenet.ir.interface import check_interface
 from sensenet.signature import Signature
 
 
@@ -24,11 +24,7 @@ def open_files(files: Mapping[str, bytes], where: str) -> Executable:
         return open_published(files, where)
     signature = _read_signature(files, where)
     function = load_function(files, TENSORS, where)
-    if signature.columns:  # those of a document
-        try:
-            check_interface(signature, function.inputs, function.outputs)
-        except VerifyError as error:
-            raise ArtifactError(f"{where}: its tensors do not fit its signature: {error}") from error
+    require_fitting(signature, function.inputs, function.outputs, where)
     return Executable(signature=signature, run=function.run, graph=read_graph(files, where))
 
 

@@ -17,7 +17,7 @@ from sensenet.backends.batching import Run
 from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.savedmodel.checking import parse_saved_model
 from sensenet.backends.savedmodel.loading import load_function, read_json
-from sensenet.backends.savedmodel.names import MODEL_FILE
+from sensenet.backends.savedmodel.names import MODEL_FILE, SETTINGS_FILE
 from sensenet.errors import ArtifactError, SensenetError, SettingsError
 from sensenet.ir.types import Array
 from sensenet.settings import Settings
@@ -39,7 +39,6 @@ from sensenet.signature import (
     Signature,
 )
 
-SETTINGS_FILE = "assets/settings.json"
 SERVING = "serving_default"
 
 TREE_OP = "BigMLTreeify"

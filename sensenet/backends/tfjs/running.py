@@ -11,6 +11,7 @@ import numpy as np
 
 from sensenet.artifact import Executable
 from sensenet.backends.batching import Run
+from sensenet.backends.fitting import require_fitting
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_loops import bound_loops
 from sensenet.backends.graph_ops import require_constants, require_ops
@@ -23,7 +24,6 @@ from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input
-from sensenet.ir.interface import check_interface
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.limits import limit_error
 from sensenet.signature import Signature
@@ -80,9 +80,8 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
         for part in ("inputs", "outputs")
     )
     types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
-    if signature.columns:
-        answers = {name: _tensor_type(tensor) for name, tensor in fetches.items()}
-        check_interface(signature, types, answers)
+    answers = {name: _tensor_type(tensor) for name, tensor in fetches.items()}
+    require_fitting(signature, types, answers, MODEL_FILE)
     session = tf.compat.v1.Session(graph=graph)
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
