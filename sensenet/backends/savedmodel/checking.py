@@ -1,9 +1,9 @@
 """Makes of a foreign SavedModel one that TensorFlow may load: what answers a call, and nothing else.
 
 Loading runs functions that a file names (initializers, functions that restore) and reads files that it
-names (assets); calling runs the rest. So only functions of allowed ops are kept (see `backends.graph_ops`),
-their loops and shapes are bounded (see `backends.graph_loops` and `backends.graph_sizes`), no asset is kept,
-and classes that other packages have registered are not revived.
+names (assets); calling runs the rest. So only functions of allowed ops are kept, their loops and shapes are
+bounded (see `backends.graph_checks`), no asset is kept, and classes that other packages have registered are
+not revived.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sensenet.backends.graph_loops import bound_loops, called_by
-from sensenet.backends.graph_ops import require_constants, require_ops
-from sensenet.backends.graph_sizes import require_sizes
+from sensenet.backends.graph_checks import make_safe
+from sensenet.backends.graph_loops import called_by
 from sensenet.backends.optional import import_package
 from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.errors import ArtifactError
@@ -60,13 +59,8 @@ def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, by
     (meta_graph,) = saved_model.meta_graphs
     library = meta_graph.graph_def.library
     kept = list(_reachable(library, meta_graph.object_graph_def.concrete_functions))
-    nodes = [node for function in kept for node in function.node_def]
     constants = [node for node in meta_graph.graph_def.node if node.op == "Const"]
-    require_ops(nodes, where)
-    require_constants(tf, [*nodes, *constants], len(files[MODEL_FILE]), where)
-    for function in kept:
-        require_sizes(tf, function.node_def, where)
-    kept += bound_loops(tf, (), kept, where)
+    make_safe(tf, constants, kept, len(files[MODEL_FILE]), where)
     _clean_objects(meta_graph, where)
     functions = [function.SerializeToString() for function in kept]
     stored = [node.SerializeToString() for node in constants]

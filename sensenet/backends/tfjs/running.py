@@ -13,9 +13,7 @@ from sensenet.artifact import Executable
 from sensenet.backends.batching import Run
 from sensenet.backends.fitting import require_fitting
 from sensenet.backends.foreign_errors import first_line
-from sensenet.backends.graph_loops import bound_loops
-from sensenet.backends.graph_ops import require_constants, require_ops
-from sensenet.backends.graph_sizes import require_sizes
+from sensenet.backends.graph_checks import make_safe
 from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import describe_failure
 from sensenet.backends.silence import silence
@@ -61,17 +59,13 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
     json_format = import_package("google.protobuf.json_format", "tensorflow", PURPOSE)
     graph_def = json_format.ParseDict(model[TOPOLOGY], tf.compat.v1.GraphDef(), ignore_unknown_fields=True)
     split_fused(graph_def)
-    scopes = [graph_def.node, *(function.node_def for function in graph_def.library.function)]
-    nodes = [node for scope in scopes for node in scope]
-    require_ops(nodes, MODEL_FILE)
-    for node in nodes:
-        if node.op == "Const":
-            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
-    require_constants(tf, nodes, sum(array.nbytes for array in weights.values()), MODEL_FILE)
-    for scope in scopes:
-        require_sizes(tf, scope, MODEL_FILE)
     functions = graph_def.library.function
-    functions.extend(bound_loops(tf, graph_def.node, functions, MODEL_FILE))
+    for scope in (graph_def.node, *(function.node_def for function in functions)):
+        for node in scope:
+            if node.op == "Const":
+                node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
+    size = sum(array.nbytes for array in weights.values())
+    make_safe(tf, graph_def.node, functions, size, MODEL_FILE)
     graph = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name="")

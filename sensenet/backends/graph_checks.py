@@ -1,0 +1,24 @@
+"""Checks a file's whole TensorFlow graph before TensorFlow loads any of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sensenet.backends.graph_loops import bound_loops
+from sensenet.backends.graph_ops import require_constants, require_ops
+from sensenet.backends.graph_sizes import require_sizes
+
+
+def make_safe(tf: Any, nodes: Any, functions: Any, size: int, where: str) -> None:
+    """Require allowed ops, constants and shapes of a graph's NodeDefs and FunctionDefs, and bound its loops.
+
+    `functions` gets those that the bounds need. `size` is that of the file in bytes. Raises ArtifactError for
+    an op that is not allowed or a loop that cannot be bounded, LimitError for what takes too much memory.
+    """
+    scopes = [nodes, *(function.node_def for function in functions)]
+    every = [node for scope in scopes for node in scope]
+    require_ops(every, where)
+    require_constants(tf, every, size, where)
+    for scope in scopes:
+        require_sizes(tf, scope, where)
+    functions.extend(bound_loops(tf, nodes, functions, where))
