@@ -30,7 +30,7 @@ examples:
   {PROGRAM} deepnet.json --rows rows.csv -t tflite
   {PROGRAM} deepnet.json -O1 -o found.ir
 
-exit status: 0 where nothing differs, {EXIT_FOUND} where something does, 1 for input that cannot be compiled,
+exit status: 0 if nothing differs, {EXIT_FOUND} if something does, 1 for input that cannot be compiled,
 2 for a wrong command line.
 """
 
@@ -82,14 +82,14 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             return 0
         smallest = find_smallest(imported, found, trial, show)
     path = compile(smallest.graph, ir.TARGET.name, passes=()).save(options.output, force=options.force)
-    lines = _tell_culprit(found)
+    lines = _describe_culprit(found)
     if found.passes and not smallest.passes:
         lines.append(f"the interpreter's answers on that graph are right: the fault is in {options.target}")
-    print("\n".join([*lines, *_tell_smallest(smallest, str(path), options)]))
+    print("\n".join([*lines, *_describe_smallest(smallest, str(path), options)]))
     return EXIT_FOUND
 
 
-def _tell_culprit(culprit: Culprit) -> list[str]:
+def _describe_culprit(culprit: Culprit) -> list[str]:
     """Return lines that describe the fault, and the stage and rewrite that cause it."""
     kind = "after the pass" if culprit.passes else "in"
     lines = [f"{kind} {culprit.stage}: {culprit.outcome.message}"]
@@ -99,7 +99,7 @@ def _tell_culprit(culprit: Culprit) -> list[str]:
     return lines
 
 
-def _tell_smallest(smallest: Smallest, path: str, options: argparse.Namespace) -> list[str]:
+def _describe_smallest(smallest: Smallest, path: str, options: argparse.Namespace) -> list[str]:
     """Return lines on the smallest graph, with the commands that show it again."""
     passes = f"--passes {','.join(each.name for each in smallest.passes)}" if smallest.passes else "-O0"
     target = f" -t {options.target}" if options.target else ""

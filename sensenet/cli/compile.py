@@ -127,7 +127,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
     for note in dict.fromkeys(note for artifact, _ in finished for note in artifact.report.notes):
         command_line.print_note(note)
     for artifact, written in finished:
-        _tell(artifact, written, options)
+        _print_results(artifact, written, options)
 
 
 def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
@@ -194,7 +194,7 @@ def _prints(options: argparse.Namespace) -> bool:
     return bool(options.print_ir or options.printed_stages or options.explained_passes)
 
 
-def _tell(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:
+def _print_results(artifact: Artifact, written: str | None, options: argparse.Namespace) -> None:
     """Print what the options ask for: the graph to stdout, the rest to stderr."""
     if options.print_ir:
         print(print_graph(artifact.graph), end="")

@@ -118,7 +118,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="draw the graph as svg, dot or html, instead of writing the target's file; "
         "without -t, the graph of the level is drawn",
     )
-    add("--time-passes", action="store_true", help="tell how long each stage took")
+    add("--time-passes", action="store_true", help="print how long each stage took")
     add("--list-targets", action="store_true", help="list the targets and exit; with -v, their options too")
     add("-v", "--verbose", action="store_true", help="list more")
     add("--list-passes", action="store_true", help="list the passes and their levels, and exit")

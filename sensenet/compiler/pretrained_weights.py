@@ -31,8 +31,8 @@ Weights = Mapping[str, Sequence[Array]]
 def fill_weights(document: Document) -> Document:
     """Return the document with pretrained weights in those layers of its image network that have none.
 
-    Where the rest of the document is that of the pretrained network too, so has its last layer. Raises as
-    `sensenet.compiler.documents.import_document` does.
+    If the rest of the document is that of the pretrained network too, its last layer gets weights as well.
+    Raises as `sensenet.compiler.documents.import_document` does.
     """
     network, images = document.network, document.network["image_network"]
     if not images.present or not any(map(_lacks_weights, _all_layers(images.require("layers")))):

@@ -87,9 +87,9 @@ class ColumnEncoder:
         return apply(Gather(indices=Tensor.int32(positions)), inputs, name=name).value
 
     def _standardize(self, numbers: Value, positions: tuple[int, ...]) -> Value:
-        """Return a spread that vanishes in float32 counts as 1, as one of 0 does: a subnormal number, too.
+        """Return standardized numbers; a standard deviation that is 0 or subnormal in float32 counts as 1.
 
-        TensorFlow and LiteRT take those for 0.
+        TensorFlow and LiteRT take subnormal numbers for 0.
         """
         mean = Tensor.float32([self.encodings[position].mean for position in positions])
         stdev = np.asarray([self.encodings[position].stdev for position in positions], np.float32)

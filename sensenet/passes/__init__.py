@@ -6,7 +6,8 @@ network so deep that a change of the last bit of each weight moves its answers f
 Rules of level 2 decline if weights are so large or small that float32 would overflow, lose digits, or show
 how it rounds: see `magnitudes` and `weights`. A target's own last pass is `legalize(…)`.
 
-Dead code needs no pass: a graph consists of what its outputs reach (see `rewrite`).
+Dead code needs no pass: a graph consists of what its outputs reach (see
+`sensenet.passes.infrastructure.rules`).
 """
 
 from __future__ import annotations

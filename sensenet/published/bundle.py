@@ -1,7 +1,7 @@
 """Bundles as files: a directory, usually a SavedModel's, in one file (SPEC §10), and back.
 
 The names are those of the published package. Opening a bundle as a model takes neither of these functions:
-`sensenet.models.wrappers.create_model` reads it as it is.
+`sensenet.create_model` reads it as it is.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def load_points(
 ) -> Array | dict[str, Array]:
     """Return the tensors `numeric_inputs` f32[rows, columns] and `image_pixel_inputs` u8[rows, h, w, c].
 
-    Where there is but one of them, it comes without a dict. Where a row has several images, the pixels are
+    If there is only one of them, it is returned without a dict. If a row has several images, the pixels are
     u8[rows, images, h, w, c]. Raises DocumentError for a column, InputError for a cell that can't be read,
     or for images of several sizes, which no tensor holds: a model's call takes those. Raises LimitError for
     pixels that take more memory than allowed.

@@ -135,7 +135,8 @@ def build_padding(layer: Layer) -> Value:
 
 
 def build_upsampling(layer: Layer) -> Value:
-    """Return every method but `bilinear` is nearest neighbor, as in the published package."""
+    """Return an enlarged image: every method but `bilinear` is nearest neighbor, as in the published
+    package."""
     bilinear = layer.cursor["method"].value == UpsampleMethod.BILINEAR.value
     method = UpsampleMethod.BILINEAR if bilinear else UpsampleMethod.NEAREST
     return layer.apply(Upsample2D(size=_pair(layer.cursor.require("size")), method=method))
