@@ -78,6 +78,15 @@ def test_every_document_passes_the_checker_in_every_operator_set(name, opset, tm
 
 
 @pytest.mark.parametrize("name", SOURCES)
+def test_every_node_has_a_name_of_its_own(name):
+    """Without, onnxruntime 1.18 to 1.20 names nodes alike that it makes of others, and refuses the file."""
+    model = parse(bytes(sensenet.compile(source(name), "onnx")), "the file")
+    named = [node.name for graph in graphs(model.graph) for node in graph.node]
+    assert all(named)
+    assert len(set(named)) == len(named)
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_same_document_gives_the_same_bytes(name):
     first, second = (bytes(sensenet.compile(source(name), "onnx")) for _ in range(2))
     assert first == second

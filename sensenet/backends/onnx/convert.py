@@ -65,7 +65,11 @@ def convert(graph: Graph, opset: int) -> bytes:
 
 @frozen
 class Writer:
-    """The GraphProto that nodes are added to, and the names in use: each once in the whole file."""
+    """The GraphProto that nodes are added to, and the names in use: each once in the whole file.
+
+    A node is named like its first result: onnxruntime 1.18 to 1.20 gives nodes that it makes of unnamed ones
+    the same name, and then refuses the file.
+    """
 
     onnx: Any
     graph: Any
@@ -82,7 +86,7 @@ class Writer:
             self.graph.input.append(self._declared(node.name, declare(node.types[0]), BATCH))
         results = self._nodes(graph, [node.name for node in graph.inputs], self.graph)
         for (name, value), result in zip(graph.outputs.items(), results, strict=True):
-            self.graph.node.add(op_type="Identity", input=[result], output=[name])
+            self.graph.node.add(op_type="Identity", name=name, input=[result], output=[name])
             self.graph.output.append(self._declared(name, declare(value.type)))
 
     def _declared(self, name: str, declared: Declared, first: str = "") -> Any:
@@ -132,7 +136,7 @@ class Writer:
                 case _:
                     inputs.append(self._constant(operand))
         result = written[id(made)] = self._unique(wanted)
-        node = into.node.add(op_type=made.kind, input=inputs, output=[result])
+        node = into.node.add(op_type=made.kind, name=result, input=inputs, output=[result])
         for name, value in sorted(made.attributes.items()):
             node.attribute.append(self.onnx.helper.make_attribute(name, value))
         return result
@@ -144,7 +148,7 @@ class Writer:
         steps = self._constant(integers(MOST_STEPS))
         body = self._body(op, node.name)
         results = [self._unique(node.name) for _ in node.values]
-        loop = into.node.add(op_type="Loop", input=[steps, begins, *given], output=results)
+        loop = into.node.add(op_type="Loop", name=results[0], input=[steps, begins, *given], output=results)
         loop.attribute.append(self.onnx.helper.make_attribute("body", body))
         return results
 
@@ -160,7 +164,7 @@ class Writer:
         goes_on = self._nodes(op.condition.graph, following, body)
         for result, declared in zip([*goes_on, *following], (TRUTH, *map(declare, types)), strict=True):
             output = self._unique(f"{name}_next")
-            body.node.add(op_type="Identity", input=[result], output=[output])
+            body.node.add(op_type="Identity", name=output, input=[result], output=[output])
             body.output.append(self._declared(output, declared))
         return body
 
