@@ -137,7 +137,8 @@ def test_scripts_write_their_document_and_say_how_good_it_is(script: str, copied
     "page", [page for page in PAGES if ">>> " in (ROOT / page).read_text(encoding="utf-8")]
 )
 def test_python_of_the_documentation_prints_what_it_shows(page: str, copied_examples: Path) -> None:
-    pytest.importorskip("tensorflow")
+    for package in ("tensorflow", "onnxruntime"):
+        pytest.importorskip(package)
     text = re.sub(r"^```.*$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     test = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
     output: list[str] = []
