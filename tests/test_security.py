@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -149,14 +150,25 @@ def test_members_of_an_archive_are_not_extracted(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "model.npz"]
 
 
+def rows_of_page():
+    """The rows of the table of files, as cells."""
+    table = PAGE[PAGE.index("| file | what opening it does |") : PAGE.index("## What remains")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:] if line]
+
+
+@pytest.mark.parametrize("row", rows_of_page(), ids=lambda row: row[0])
+def test_each_row_names_its_tests(row):
+    files = [ROOT / path for path in re.findall(r"`(tests/[\w/]+\.py)`", row[-1])]
+    assert files, "name the tests of the row in its last cell"
+    assert [path for path in files if "def test_" not in path.read_text("utf-8")] == []
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_page_tells_of_every_target(name):
     """By the suffix of its files, or the target's name if they are directories."""
     suffix = TARGETS[name].suffix
     mark = f"`{suffix}`" if suffix.startswith(".") else name
-    table = PAGE[PAGE.index("| file | what opening it does |") : PAGE.index("## What remains")]
-    files = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
-    assert any(mark in file.lower() for file in files), (
+    assert any(mark in file.lower() for file, *_ in rows_of_page()), (
         f"step 6: write a row into the table of SECURITY.md whose first cell has {mark}: "
         "what opening the file does, and what it cannot do"
     )
