@@ -10,8 +10,8 @@ Python afterwards, then commit the file.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,14 +71,17 @@ def _output(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Resolve for each interpreter, and write the file."""
-    if not arguments:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("interpreters", nargs="+", metavar="PYTHON[:EXTRAS]")
+    interpreters = parser.parse_args().interpreters
     with tempfile.TemporaryDirectory() as folder:
-        resolved = dict(resolve(argument, Path(folder)) for argument in arguments)
+        resolved = dict(resolve(interpreter, Path(folder)) for interpreter in interpreters)
     CONSTRAINTS.write_text(HEADER + "\n".join(merge(resolved)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
