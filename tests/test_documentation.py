@@ -107,6 +107,13 @@ def test_messages_name_the_steps_of_the_checklists(kind):
             )
 
 
+def test_the_pass_that_a_page_shows_is_that_of_the_package():
+    (block,) = re.findall(
+        r"^```python\n(def .*?)^```$", (ROOT / "docs/writing_a_pass.md").read_text("utf-8"), re.M | re.S
+    )
+    assert block in (ROOT / "sensenet/passes/fuse_activations.py").read_text("utf-8")
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
