@@ -26,6 +26,7 @@ from typing import Any
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import numpy as np
+from one_hot import lower
 
 from sensenet.artifact import Report
 from sensenet.backends import tflite
@@ -203,7 +204,7 @@ def in_numpy(graph: Graph, rows: Array) -> Callable[[], Array]:
 
 def in_tensorflow(graph: Graph, rows: Array) -> Callable[[], Array]:
     tf = import_tensorflow("the benchmark")
-    function = make_function(tf, as_products(graph)).get_concrete_function()
+    function = make_function(tf, lower(as_products(graph), "savedmodel")).get_concrete_function()
     tensor = tf.constant(rows)
 
     def run() -> Array:
@@ -214,9 +215,8 @@ def in_tensorflow(graph: Graph, rows: Array) -> Callable[[], Array]:
 
 
 def in_lite(graph: Graph, rows: Array) -> Callable[[], Array]:
-    content = bytes(
-        tflite.TARGET.build(as_products(graph), Report(target="tflite", level=2), tflite.TARGET.options())
-    )
+    lowered = lower(as_products(graph), "tflite")
+    content = bytes(tflite.build(lowered, Report(target="tflite", level=2), tflite.TfliteOptions()))
     interpreter = find_interpreter()(model_content=content, num_threads=1)
     index = interpreter.get_input_details()[0]["index"]
     output = interpreter.get_output_details()[0]["index"]

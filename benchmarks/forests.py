@@ -145,9 +145,7 @@ def describe(forest: Forest, strategy: Strategy, rows: np.ndarray, expected: np.
     ops = sum(type(node.op).__name__ not in ("Constant", "Input") for node in graph.nodes)
     litert = f"{'–':>10}{'–':>11}" if strategy is Strategy.WALK else describe_litert(graph, rows, expected)
     size = "–" if strategy is Strategy.WALK else f"{len(convert(graph)) / 1024:.0f} KiB"
-    run = keras.TARGET.load(
-        keras.TARGET.build(graph, Report(target="keras", level=2), keras.TARGET.options())
-    ).run
+    run = keras.load(keras.build(graph, Report(target="keras", level=2), keras.KerasOptions())).run
     keras_one = best_seconds(lambda: run({"x": rows[:1]}), 200)
     keras_many = best_seconds(lambda: run({"x": rows}), 10)
     np.testing.assert_allclose(run({"x": rows})["y"], expected, atol=1e-6, rtol=1e-5)
@@ -166,7 +164,7 @@ def describe_litert(graph: Graph, rows: np.ndarray, expected: np.ndarray) -> str
 
 def convert(graph: Graph) -> bytes:
     """The graph as a .tflite file."""
-    return bytes(tflite.TARGET.build(graph, Report(target="tflite", level=2), tflite.TARGET.options()))
+    return bytes(tflite.build(graph, Report(target="tflite", level=2), tflite.TfliteOptions()))
 
 
 def main() -> None:

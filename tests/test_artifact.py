@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 
 import pytest
+from support.artifacts import BESIDE, ONE, SEVERAL, tree
 
 from sensenet.artifact import Artifact, PassRecord, Report
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
 from sensenet.files import writing as files_module
-from sensenet.files.destinations import Layout
-from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops.core import Input
-from sensenet.ir.types import f32
-from sensenet.signature import Signature
 
 needs_permissions = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() == 0, reason="the superuser may write anywhere"
 )
-
-
-LAYOUT = Layout(names=re.compile(r"a\.pb|variables/b(-\d+)?"), mark="a.pb", content=b"a")
-
-
-def make_artifact(files, *, beside=False):
-    node = apply(Input(type=f32(None, 1)), name="x")
-    graph = Graph.create([node], {"y": node.value}, Signature())
-    return Artifact(
-        target="test",
-        graph=graph,
-        report=Report(target="test", level=2),
-        produce=lambda: files,
-        beside=beside,
-        layout=LAYOUT,
-    )
-
-
-ONE = make_artifact({"model.bin": b"content"})
-SEVERAL = make_artifact({"a.pb": b"a", "variables/b": b"bb"})
-BESIDE = make_artifact({"model.ir": b"text", "model.npz": b"weights"}, beside=True)
-
-
-def tree(directory):
-    """Every file below a directory, and its content."""
-    return {
-        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
-    }
 
 
 def test_one_file(tmp_path):

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
+
+OURS = ("sensenet", "support")
+
+OF_THE_PUBLISHED = {"sensenet.layers.tree"}
+"""Modules that only the published package has."""
 
 
 def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,3 +41,13 @@ def test_a_word_that_no_work_has_is_an_error() -> None:
     result = run_benchmarks("no such work")
     assert result.returncode == 2
     assert "no such work" in result.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_imports_exists(path: Path) -> None:
+    """Inside functions too: no other test runs most of these scripts."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names) if module not in OF_THE_PUBLISHED:
+                for alias in names if module.startswith(OURS) else ():
+                    pkgutil.resolve_name(f"{module}.{alias.name}")

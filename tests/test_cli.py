@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_compile import DOCUMENT, predict, reference
+from support.small_network import DOCUMENT, predict, reference
 
 import sensenet
 from sensenet.backends import TARGETS

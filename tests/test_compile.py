@@ -9,6 +9,7 @@ import json
 import attrs
 import numpy as np
 import pytest
+from support.small_network import DOCUMENT, ROWS, predict, reference
 
 import sensenet
 from sensenet.backends import TARGETS, get_target
@@ -26,37 +27,6 @@ from sensenet.errors import (
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import same_graph
 from sensenet.passes import PIPELINES
-from sensenet.signature import NUMERIC_INPUT, PREDICTIONS
-
-DOCUMENT = {
-    "preprocess": [
-        {"type": "numeric", "index": 0, "mean": 1.0, "stdev": 2.0},
-        {"type": "categorical", "index": 1, "values": ["a", "b"]},
-    ],
-    "layers": [
-        {
-            "type": "dense",
-            "weights": [[0.5, -1.0], [1.0, 0.25], [-0.5, 2.0]],
-            "offset": [0.1, 0.2],
-            "activation_function": "tanh",
-        },
-        {"type": "dropout", "dropout_type": "zero", "rate": 0.5},
-        {"type": "dense", "weights": [[1.0], [-2.0]], "offset": [0.5], "activation_function": "linear"},
-    ],
-    "output_exposition": {"type": "numeric", "mean": 10.0, "stdev": 3.0},
-}
-ROWS = np.array([[3.0, 1.0], [1.0, -1.0]], np.float32)
-
-
-def reference():
-    x = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-    hidden = np.tanh(x @ [[0.5, -1.0], [1.0, 0.25], [-0.5, 2.0]] + [0.1, 0.2])
-    return (hidden @ [[1.0], [-2.0]] + 0.5) * 3.0 + 10.0
-
-
-def predict(artifact):
-    run = get_target(artifact.target).load(artifact).run
-    return run({NUMERIC_INPUT: ROWS})[PREDICTIONS]
 
 
 @pytest.mark.parametrize("level", PIPELINES)

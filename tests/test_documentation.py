@@ -97,6 +97,7 @@ def test_messages_name_the_steps_of_the_checklists(kind):
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     section = page.split(f"## To add a{'n' if kind[0] in 'ao' else ''} {kind}\n")[1].split("\n## ")[0]
     steps = re.findall(r"^\| (\d+)\. .*\|(.*)\|$", section, re.MULTILINE)
+    assert steps
     assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
     for number, cell in steps:
         for path, name in PAIR.findall(cell):

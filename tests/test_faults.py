@@ -16,7 +16,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from test_artifact import make_artifact
+from support.artifacts import make_artifact
+from support.processes import finish, kill, start
 
 import sensenet
 from sensenet.backends import TARGETS
@@ -27,7 +28,6 @@ from sensenet.models.wrappers import create_model
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 
 IRIS = Path(__file__).parents[1] / "examples" / "iris.json"
-TESTS = Path(__file__).parent
 NOBODY = 65534
 LIMIT = 65536
 
@@ -35,25 +35,6 @@ MADE = {
     "file": "{'model.bin': b'x' * 300_000}",
     "directory": "{f'part-{n}': b'x' * 100_000 for n in range(3)}",
 }
-
-
-def start(code, *arguments, **options):
-    """A Python that runs code beside the tests."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def finish(process):
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    return out.strip()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +52,7 @@ def test_a_killed_save_leaves_nothing_at_its_path(tmp_path, made, place, call):
     code = f"""if True:
         import os, sys, time
         from pathlib import Path
-        from test_artifact import make_artifact
+        from support.artifacts import make_artifact
         calls = []
         def hang(*arguments, **options):
             calls.append(arguments)
@@ -82,10 +63,7 @@ def test_a_killed_save_leaves_nothing_at_its_path(tmp_path, made, place, call):
         make_artifact({MADE[made]}).save(sys.argv[1])
     """
     path = tmp_path / "saved"
-    process = start(code, str(path))
-    assert process.stdout.readline() == "hangs\n", process.communicate()
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    kill(start(code, str(path)))
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".sensenet-")
     assert left.name.endswith(".partial")
@@ -140,7 +118,7 @@ def test_a_limit_on_file_sizes(tmp_path, made):
     code = f"""if True:
         import resource, sys
         from sensenet.errors import ArtifactError
-        from test_artifact import make_artifact
+        from support.artifacts import make_artifact
         resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT}, {LIMIT}))
         try:
             make_artifact({made}).save(sys.argv[1])
@@ -184,7 +162,7 @@ def test_a_directory_of_someone_else(made):
     code = f"""if True:
         import os, sys
         from sensenet.errors import ArtifactError
-        from test_artifact import make_artifact
+        from support.artifacts import make_artifact
         artifact = make_artifact({made})
         os.setuid({NOBODY})
         try:

@@ -16,8 +16,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_artifact import BESIDE, ONE, SEVERAL, make_artifact, tree
-from test_faults import finish, start
+from support.artifacts import BESIDE, NEW, NEW_DOCUMENT, OLD_DOCUMENT, ONE, SEVERAL, make_artifact, tree
+from support.processes import finish, kill, start
 
 import sensenet
 from sensenet.errors import ArtifactError
@@ -30,23 +30,6 @@ from sensenet.files.writing import new_file
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and devices of POSIX")
 
 SAVED = {"a.pb": b"a", "variables/b": b"bb"}
-NEW = make_artifact({"a.pb": b"new a", "variables/b": b"b" * 9})
-
-
-def networks():
-    """Two documents of one input whose weights are too many to stand in the text."""
-    for value in (0.25, -0.5):
-        kernel = [[value + row / 64 for _ in range(8)] for row in range(8)]
-        columns = [{"type": "numeric", "index": i, "mean": 0, "stdev": 1} for i in range(8)]
-        exposition = {"type": "numeric", "mean": 0, "stdev": 1}
-        layers = [
-            {"type": "dense", "weights": kernel, "offset": None, "activation_function": "tanh"},
-            {"type": "dense", "weights": [[1.0]] * 8, "offset": None, "activation_function": "identity"},
-        ]
-        yield {"preprocess": columns, "layers": layers, "output_exposition": exposition}
-
-
-OLD_DOCUMENT, NEW_DOCUMENT = networks()
 ROW = [1.0] * 8
 
 
@@ -202,18 +185,18 @@ def test_a_socket_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["file", "pipe"])
 def test_standard_output_by_its_name(tmp_path, kind):
     """What was written to the file before stays, and it stays the same file."""
-    code = "from test_artifact import ONE; import sys; print('first', flush=True); ONE.save('/dev/stdout')"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [Path(__file__).parent, *sys.path]))}
+    code = """if True:
+        from support.artifacts import ONE
+        print("first", flush=True)
+        ONE.save("/dev/stdout")
+    """
     with (tmp_path / "out").open("wb") as out:
         inode = os.fstat(out.fileno()).st_ino
-        result = subprocess.run(
-            [sys.executable, "-c", code],
-            stdout=out if kind == "file" else subprocess.PIPE,
-            env=environment,
-            check=True,
-        )
+        process = start(code, stdout=out if kind == "file" else subprocess.PIPE)
+        printed, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
     assert (tmp_path / "out").stat().st_ino == inode
-    assert (result.stdout or (tmp_path / "out").read_bytes()) == b"first\ncontent"
+    assert (printed or (tmp_path / "out").read_text()) == "first\ncontent"
 
 
 def hang(place, call):
@@ -222,7 +205,8 @@ def hang(place, call):
         import json, sys, time
         from pathlib import Path
         import sensenet.files.writing
-        from test_replacing import *
+        import sensenet
+        from support.artifacts import NEW, NEW_DOCUMENT
         calls, original = [], {place}
         def hang(*arguments, **options):
             calls.append(arguments)
@@ -232,12 +216,6 @@ def hang(place, call):
             return original(*arguments, **options)
         {place} = hang
     """
-
-
-def kill(process):
-    assert process.stdout.readline() == "hangs\n", process.communicate()
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("call", [1, 2, 3])
@@ -292,7 +270,7 @@ def test_an_interrupt_waits_for_the_renaming(tmp_path, made, force):
     code = f"""if True:
         import os, signal, sys
         import sensenet.files.writing
-        from test_artifact import *
+        from support.artifacts import {made}
         original = sensenet.files.writing.{"_replace_all" if force else "_move_all"}
         def interrupt(*arguments):
             os.kill(os.getpid(), signal.SIGINT)

@@ -130,6 +130,18 @@ def test_every_package_that_is_imported_is_declared() -> None:
     assert {normalize(DISTRIBUTIONS.get(name, name)) for name in foreign} - declared == set()
 
 
+def test_no_test_module_is_imported_by_another() -> None:
+    """pytest would load it twice, under two names; what tests share is in `tests/support`."""
+    modules = [path for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert any(path.name.startswith("test_") for path in modules)
+    imported = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules
+        for name in re.findall(r"(?:from|import) ((?:\w+\.)*test_\w+)", path.read_text("utf-8"))
+    }
+    assert imported == set()
+
+
 def test_no_file_in_git_is_large() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from support.conformance import DATA, as_cell, assert_close, assert_same_objects, recorded_cases
 from support.documents import CLASSES, dense, detector, ensemble, image, legacy_network, normalization, typed
 from support.h5_files import load, write
+from support.keras_2 import only_under_keras_3, run_under_keras_2
 
 import sensenet
 from sensenet.backends.keras.executable import make_executable
@@ -154,29 +152,19 @@ def interleaved():
 DOCUMENTS = [branches, interleaved, typed, legacy_network, ensemble, image, detector]
 
 
-def print_differences():
-    """For a fresh process: the documents whose Keras model has other layers than its h5 file."""
-    for document in DOCUMENTS:
-        graph = import_graph(document())
-        model = sensenet.compile(graph, "keras", optimize=0).model
-        found = [(each.name, [tuple(w.shape) for w in each.weights]) for each in model.layers if each.weights]
-        expected = [
-            (node.name, [weight.shape for weight in get_weights(node.op).values()])
-            for node in weighted_nodes(graph)
-        ]
-        if found != expected:
-            print(document.__name__)
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_our_models_have_the_layers_of_the_files(document):
+    pytest.importorskip("tensorflow")
+    graph = import_graph(document())
+    model = sensenet.compile(graph, "keras", optimize=0).model
+    found = [(each.name, [tuple(w.shape) for w in each.weights]) for each in model.layers if each.weights]
+    assert found == [
+        (node.name, [weight.shape for weight in get_weights(node.op).values()])
+        for node in weighted_nodes(graph)
+    ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("legacy", ["0", "1"])
-def test_our_models_have_the_layers_of_the_files(legacy):
-    pytest.importorskip("tf_keras" if legacy == "1" else "tensorflow")
-    result = subprocess.run(
-        [sys.executable, "-c", "from backends.test_h5_keras import print_differences; print_differences()"],
-        env={**os.environ, "TF_USE_LEGACY_KERAS": legacy, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+@only_under_keras_3
+def test_our_models_have_the_layers_of_the_files_under_keras_2():
+    run_under_keras_2(__file__, "-k", "test_our_models_have_the_layers_of_the_files")

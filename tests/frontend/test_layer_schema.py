@@ -36,7 +36,6 @@ from sensenet.settings import Settings
 FILE = "tests/frontend/test_layer_schema.py"
 
 SIDE, CHANNELS = 4, 3
-DENSE_INPUTS = SIDE * SIDE * CHANNELS
 
 
 def plain(kind, **members):

@@ -74,17 +74,14 @@ def mutate_message(content: bytes, random: Random) -> bytes:
     """A SavedModel with one to three lines of its text form exchanged; damaged bytes if that never parses."""
     from google.protobuf import text_format
 
-    lines = text_format.MessageToString(parse_saved_model(content, NAME)).split("\n")
+    model = parse_saved_model(content, NAME)
+    lines = text_format.MessageToString(model).split("\n")
     for _ in range(5):
         changed = list(lines)
         for _ in range(random.randint(1, 3)):
             mutate_line(changed, random)
         try:
-            return bytes(
-                text_format.Parse(
-                    "\n".join(changed), type(parse_saved_model(content, NAME))()
-                ).SerializeToString()
-            )
+            return bytes(text_format.Parse("\n".join(changed), type(model)()).SerializeToString())
         except text_format.ParseError:
             continue
     return mutate_bytes(content, random)
