@@ -235,6 +235,7 @@ SECTIONS = (
                 "Signature",
                 "Signature.image_columns",
                 "Signature.cell_names",
+                "Signature.row_width",
                 "Signature.to_json",
                 "Signature.from_json",
             ),

@@ -158,10 +158,7 @@ def _numeric_encoder(column: NumericColumn) -> ColumnEncoder:
 
 
 def _categorical_encoder(column: CategoricalColumn) -> ColumnEncoder:
-    codes: dict[str, int] = {}
-    for code, value in enumerate(column.values):
-        if value is not None:
-            codes.setdefault(value, code)
+    codes = column.codes
     missing = codes.get(str(None), UNKNOWN)
 
     def encode_cells(cells: Cells) -> Sequence[float] | Array:

@@ -75,6 +75,15 @@ class CategoricalColumn:
     index: int = attrs.field(validator=INDEX)
     values: tuple[str | None, ...] = attrs.field(converter=_as_values, validator=each(is_a(str, type(None))))
 
+    @property
+    def codes(self) -> dict[str, int]:
+        """The position of each value, the first of equal ones."""
+        codes: dict[str, int] = {}
+        for code, value in enumerate(self.values):
+            if value is not None:
+                codes.setdefault(value, code)
+        return codes
+
 
 @frozen(kw_only=True)
 class ImageColumn:

@@ -96,6 +96,12 @@ class Signature:
         """The names of a row's cells, in order, if the fields are known."""
         return tuple(name for field in self.fields for name in field.cell_names)
 
+    @property
+    def row_width(self) -> int:
+        """The number of cells of a row, from whose end negative indices of columns count."""
+        least = (column.index + 1 if column.index >= 0 else -column.index for column in self.columns)
+        return len(self.cell_names) or max(least, default=1)
+
     def to_json(self) -> dict[str, Any]:
         """Return the signature as a JSON object, the inverse of `from_json`."""
         columns = [column_record(column) for column in self.columns]

@@ -22,9 +22,9 @@ KINDS = sorted(OPERATORS)
 
 def seeds() -> list[Case]:
     documents = [document for document, _ in seed_documents()]
-    return [
-        {NAME: bytes(compile(document, "onnx", optimize=level))} for document in documents for level in (0, 2)
-    ]
+    plain = [bytes(compile(each, "onnx", optimize=level)) for each in documents for level in (0, 2)]
+    fields = [bytes(compile(each, "onnx", inputs="fields")) for each in documents]
+    return [{NAME: content} for content in (*plain, *fields)]
 
 
 def mutate(case: Case, random: Random) -> Case:
@@ -46,7 +46,7 @@ def mutate_part(model: Any, random: Random) -> None:
     node = random.choice(graph.node)
     names = [*(each.name for each in graph.input), *(name for each in graph.node for name in each.output), ""]
     constants = model.graph.initializer
-    match random.randrange(12):
+    match random.randrange(13):
         case 0:
             node.op_type = random.choice(KINDS)
         case 1 | 2 if node.input:
@@ -66,7 +66,13 @@ def mutate_part(model: Any, random: Random) -> None:
         case 9:
             record = mutate_json(json.loads(model.metadata_props[0].value), random)
             model.metadata_props[0].value = json.dumps(record)
-        case 10:
+        case 10 if model.graph.value_info:
+            changed = random.choice(model.graph.value_info)
+            if random.randrange(2):
+                changed.name = random.choice(names)
+            else:
+                mutate_type(changed.type.tensor_type, random)
+        case 11:
             del graph.node[random.randrange(len(graph.node))]
         case _:
             mutate_constant(random.choice(constants), random)

@@ -26,10 +26,13 @@ HEAD = re.compile(rb"\x08[\x03-\x1f]\x12[\x01-\x7f][\x20-\x7e]")
 
 @frozen(kw_only=True)
 class OnnxOptions(Options):
-    """Which runtimes can read the file."""
+    """What the file takes, and which runtimes can read it."""
 
     opset: Literal[18, 19, 20, 21] = 18
     """The version of ONNX's operators: onnxruntime reads 18 from 1.14 on, 21 from 1.18 on."""
+
+    inputs: Literal["tensors", "fields"] = "tensors"
+    """What the file takes: tensors of numbers and pixels, or one input for each field of the document."""
 
 
 def legal() -> Legal:
@@ -40,18 +43,24 @@ def legal() -> Legal:
 
 
 def build(graph: Graph, report: Report, options: OnnxOptions) -> Artifact:
-    """Return the graph as one .onnx file, which is made at once; needs the package onnx alone."""
-    from sensenet.backends.onnx.convert import convert
+    """Return the graph as one .onnx file, which is made at once; needs the package onnx alone.
 
-    content = convert(graph, options.opset)
+    Raises SettingsError for the inputs of fields that the graph does not have.
+    """
+    from sensenet.backends.onnx.convert import convert
+    from sensenet.backends.onnx.fields import fields_interface
+    from sensenet.backends.onnx.interface import tensors_interface
+
+    interface = fields_interface(graph) if options.inputs == "fields" else tensors_interface(graph)
+    content = convert(graph, interface, options.opset)
     return Artifact(target="onnx", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 
 
 def load(artifact: Artifact, *, threads: int | None = None) -> Executable:
     """Run an artifact in onnxruntime; `threads` is how many a call may use."""
-    from sensenet.backends.onnx.running import make_executable
+    from sensenet.backends.onnx.opening import load_model
 
-    return make_executable(bytes(artifact), artifact.graph.signature, threads, "the artifact")
+    return load_model(bytes(artifact), artifact.graph.signature, threads)
 
 
 def open(path: Path) -> Executable:

@@ -12,14 +12,21 @@ import numpy as np
 from attrs import Factory, frozen
 
 from sensenet.backends.onnx.emit import EMIT
-from sensenet.backends.onnx.names import IR_VERSIONS, METADATA_KEY, PRODUCER
-from sensenet.backends.onnx.operators import CODES, Operator, integers
+from sensenet.backends.onnx.interface import Interface
+from sensenet.backends.onnx.names import (
+    IR_VERSIONS,
+    MACHINE_LEARNING,
+    MACHINE_LEARNING_VERSION,
+    METADATA_KEY,
+    PRODUCER,
+)
+from sensenet.backends.onnx.operators import CODES, TEXT, Declared, Operator, declare, integers
 from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.ops.control import MOST_STEPS, While
 from sensenet.ir.ops.core import Constant, Input
-from sensenet.ir.types import Array, Shape, TensorType
+from sensenet.ir.types import Array
 from sensenet.limits import memory_errors_reported
 
 LARGEST_MODEL = (1 << 31) - 1
@@ -29,20 +36,12 @@ BATCH = "batch"
 """The name of the first size of every input, if it may be any."""
 
 
-Declared = tuple[int, Shape]
-"""The number of a dtype, and a shape."""
-
 STEP: Declared = (CODES[np.dtype(np.int64)], ())
 TRUTH: Declared = (CODES[np.dtype(np.bool_)], ())
 """What a loop's body takes first."""
 
 
-def declare(found: TensorType) -> Declared:
-    """Return a type as ONNX has it."""
-    return CODES[found.dtype.numpy], found.shape
-
-
-def convert(graph: Graph, opset: int) -> bytes:
+def convert(graph: Graph, interface: Interface, opset: int) -> bytes:
     """Return the file of a graph of legal nodes.
 
     Raises ArtifactError for a graph of 2 GiB of weights or more, MissingPackageError without onnx.
@@ -51,8 +50,11 @@ def convert(graph: Graph, opset: int) -> bytes:
     model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=opset)
     signature = json.dumps(graph.signature.to_json(), ensure_ascii=False)
-    model.metadata_props.add(key=METADATA_KEY, value=signature)
-    Writer(onnx, model.graph).write(graph)
+    for key, value in {METADATA_KEY: signature, **interface.metadata}.items():
+        model.metadata_props.add(key=key, value=value)
+    Writer(onnx, model.graph).write(graph, interface)
+    if any(node.domain for node in model.graph.node):
+        model.opset_import.add(domain=MACHINE_LEARNING, version=MACHINE_LEARNING_VERSION)
     with memory_errors_reported():
         size = model.ByteSize()
         if size > LARGEST_MODEL:
@@ -77,17 +79,27 @@ class Writer:
     numbers: dict[str, int] = Factory(lambda: defaultdict(int))
     constants: dict[object, str] = Factory(dict)
 
-    def write(self, graph: Graph) -> None:
-        """Add a whole graph; its inputs and outputs keep their names."""
+    def write(self, graph: Graph, interface: Interface) -> None:
+        """Add a whole graph, whose inputs and outputs keep their names, and what is around it."""
         self.graph.name = "main"
-        self.names.update(node.name for node in graph.inputs)
-        self.names.update(graph.outputs)
-        for node in graph.inputs:
-            self.graph.input.append(self._declared(node.name, declare(node.types[0]), BATCH))
-        results = self._nodes(graph, [node.name for node in graph.inputs], self.graph)
-        for (name, value), result in zip(graph.outputs.items(), results, strict=True):
-            self.graph.node.add(op_type="Identity", name=name, input=[result], output=[name])
-            self.graph.output.append(self._declared(name, declare(value.type)))
+        types = {node.name: declare(node.types[0]) for node in graph.inputs}
+        self.names.update(types, graph.outputs, interface.inputs, interface.answers)
+        for name, declared in interface.inputs.items():
+            self.graph.input.append(self._declared(name, declared, BATCH))
+        for name, encoder in interface.encoded.items():
+            self._name(self._operator(encoder, name, {}, {}, self.graph), name)
+            self.graph.value_info.append(self._declared(name, types[name], BATCH))
+        results = self._nodes(graph, [*types], self.graph)
+        for name, result in zip(graph.outputs, results, strict=True):
+            self._name(result, name)
+        for name, answer in interface.answers.items():
+            self._name(self._operator(answer, name, {}, {}, self.graph), name)
+        for name, declared in interface.outputs.items():
+            self.graph.output.append(self._declared(name, declared))
+
+    def _name(self, result: str, name: str) -> None:
+        """Give a result the name that callers know."""
+        self.graph.node.add(op_type="Identity", name=name, input=[result], output=[name])
 
     def _declared(self, name: str, declared: Declared, first: str = "") -> Any:
         """A name with its type; `first` is what an unknown first size is called."""
@@ -133,10 +145,16 @@ class Writer:
                     inputs.append(self._operator(operand, wanted, names, written, into))
                 case Value():
                     inputs.append(names[operand])
+                case str():
+                    inputs.append(operand)
+                case tuple():
+                    inputs.append(self._texts(operand))
                 case _:
                     inputs.append(self._constant(operand))
         result = written[id(made)] = self._unique(wanted)
         node = into.node.add(op_type=made.kind, name=result, input=inputs, output=[result])
+        if made.domain:
+            node.domain = made.domain
         for name, value in sorted(made.attributes.items()):
             node.attribute.append(self.onnx.helper.make_attribute(name, value))
         return result
@@ -178,6 +196,13 @@ class Writer:
                 name=self.constants[key], data_type=CODES[array.dtype], dims=array.shape, raw_data=content
             )
         return self.constants[key]
+
+    def _texts(self, texts: tuple[str, ...]) -> str:
+        """The name of an initializer of these texts."""
+        name = self._unique("texts")
+        content = [text.encode() for text in texts]
+        self.graph.initializer.add(name=name, data_type=TEXT, dims=[len(texts)], string_data=content)
+        return name
 
     def _unique(self, wanted: str) -> str:
         """A name that nothing else has, like the one wanted."""

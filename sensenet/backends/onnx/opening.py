@@ -10,6 +10,7 @@ from sensenet.artifact import Executable
 from sensenet.backends.fitting import require_fitting
 from sensenet.backends.onnx.names import METADATA_KEY
 from sensenet.backends.onnx.running import make_executable
+from sensenet.backends.onnx.tensors_form import has_fields, keep_tensors
 from sensenet.backends.onnx.verify import parse, verify
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
@@ -23,13 +24,22 @@ def open_model(path: Path, *, threads: int | None = None) -> Executable:
     (see `verify`); LimitError for one that would take too much memory; MissingPackageError.
     """
     where = str(path)
-    model = parse(read_file(path), where)
+    model = keep_tensors(parse(read_file(path), where))
     signature = read_signature(model, where)
     verify(model, where)
     executable = make_executable(model.SerializeToString(deterministic=True), signature, threads, where)
     run: Any = executable.run
     require_fitting(signature, run.inputs, run.outputs, where)
     return executable
+
+
+def load_model(content: bytes, signature: Signature, threads: int | None) -> Executable:
+    """Run the file of an artifact in onnxruntime; raises as `make_executable` does."""
+    where = "the artifact"
+    model = parse(content, where)
+    if has_fields(model):
+        content = keep_tensors(model).SerializeToString(deterministic=True)
+    return make_executable(content, signature, threads, where)
 
 
 def read_signature(model: Any, where: str) -> Signature:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
+from sensenet.backends.onnx.names import MACHINE_LEARNING
 from sensenet.ir.graph import Value
-from sensenet.ir.types import Array, DType
+from sensenet.ir.types import Array, DType, Shape, TensorType
 
 CODES: Mapping[np.dtype[Any], int] = {
     np.dtype(np.float32): 1,
@@ -19,17 +20,33 @@ CODES: Mapping[np.dtype[Any], int] = {
 }
 """The numbers of the dtypes in `TensorProto.DataType`."""
 
+BYTE, TEXT = 2, 8
+"""The same of u8 and string, which only the inputs and outputs of a file are."""
+
+Declared = tuple[int, Shape]
+"""The number of a dtype, and a shape."""
+
+
+def declare(found: TensorType) -> Declared:
+    """Return a type as ONNX has it."""
+    return CODES[found.dtype.numpy], found.shape
+
 
 @frozen(eq=False)
 class Operator:
     """An operator of one result, and what it reads; the same object is written once, whoever reads it."""
 
     kind: str
-    inputs: Sequence[Value | Array | Operator | None]
+    inputs: Sequence[Operand]
     attributes: Mapping[str, Any]
+    domain: str = ""
 
 
-def operator(kind: str, *inputs: Value | Array | Operator | None, **attributes: Any) -> Operator:
+Operand = Value | Array | Operator | str | tuple[str, ...] | None
+"""A value, a constant, an operator, a tensor of the file by its name, texts, or an input that is left out."""
+
+
+def operator(kind: str, *inputs: Operand, **attributes: Any) -> Operator:
     """Return an operator; attributes are numbers, texts, or sequences of whole numbers."""
     return Operator(kind, inputs, attributes)
 
@@ -44,7 +61,7 @@ def number(value: float) -> Array:
     return np.asarray(value, np.float32)
 
 
-def cast(x: Value | Operator, dtype: np.dtype[Any]) -> Operator:
+def cast(x: Operand, dtype: np.dtype[Any]) -> Operator:
     """Return the numbers of x in another dtype."""
     return operator("Cast", x, to=CODES[dtype])
 
@@ -52,6 +69,17 @@ def cast(x: Value | Operator, dtype: np.dtype[Any]) -> Operator:
 def to_sizes(x: Value) -> Operator:
     """Return int64[…], in which ONNX takes sizes, of i32[…]."""
     return cast(x, np.dtype(np.int64))
+
+
+def look_up(x: Operand, codes: Mapping[str, int], default: int) -> Operator:
+    """Return f32[…]: the code of each text, or the default."""
+    keys = codes or {"": default}  # an attribute without entries has no type
+    attributes = {
+        "keys_strings": [*keys],
+        "values_floats": [*map(float, keys.values())],
+        "default_float": float(default),
+    }
+    return Operator("LabelEncoder", (x,), attributes, MACHINE_LEARNING)
 
 
 INT32, BOOL = DType.INT32.numpy, DType.BOOL.numpy

@@ -6,21 +6,19 @@
 | category | string[rows] | text that is not a category |
 | image | string[rows], encoded as JPEG, PNG or GIF | the empty string |
 
-A tensor is named after the cell's field: `row_inputs` has the rule. The answer of a classification is `label`
-(string[rows]), `classes` and `scores` (both [rows, classes], as TensorFlow Serving's convention has it), of a
-regression `prediction` (f32[rows]), of an extractor `features`, of a detector its arrays, with `labels`
-(string[rows, n]).
+A tensor is named after the cell's field: `input_names` has the rule. The answer of a classification is
+`label` (string[rows]), `classes` and `scores` (both [rows, classes], as TensorFlow Serving's convention has
+it), of a regression `prediction` (f32[rows]), of an extractor `features`, of a detector its arrays, with
+`labels` (string[rows, n]).
 """
 
 from __future__ import annotations
 
-import keyword
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from attrs import frozen
 
+from sensenet.backends.input_names import input_names
 from sensenet.backends.tensorflow import Variables, emit_lowered, run_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.image import Rescale
@@ -42,9 +40,6 @@ from sensenet.signature import (
 OPAQUE = 255.0
 RGB = 3
 
-UNUSABLE = frozenset({*keyword.kwlist, "self"})
-"""What cannot name an argument of TensorFlow's functions."""
-
 
 @frozen
 class RowInput:
@@ -63,50 +58,20 @@ class RowInput:
 def row_inputs(signature: Signature) -> tuple[RowInput, ...]:
     """Return the inputs of a model's rows; a cell that columns of two types read becomes two inputs.
 
-    An input is named after its cell, with `_` for each run of characters other than ASCII letters, digits and
-    `_`, and none at the ends; `column_3`, by the position of the cell, if that does not begin with a letter.
-    Keywords of Python and `self` are followed by `_`, and names that are taken, in any case of letters, by
-    `_2`, `_3`, and so on.
+    `input_names` has the rule for their names.
     """
     cell_names = signature.cell_names
     cells: dict[tuple[int, type[Column]], list[Column]] = {}
-    width = _row_width(signature)
+    width = signature.row_width
     for column in signature.columns:
         cells.setdefault((column.index % width, type(column)), []).append(column)
     ordered = sorted(cells.items(), key=lambda item: item[0][0])
     labels = [cell_names[cell] if cell < len(cell_names) else "" for (cell, _), _ in ordered]
-    names = _unique(
-        _argument_name(label, cell) for label, ((cell, _), _) in zip(labels, ordered, strict=True)
-    )
+    names = input_names((label, cell) for label, ((cell, _), _) in zip(labels, ordered, strict=True))
     return tuple(
         RowInput(name, cell, label, tuple(columns))
         for name, label, ((cell, _), columns) in zip(names, labels, ordered, strict=True)
     )
-
-
-def _row_width(signature: Signature) -> int:
-    """Return the number of cells of a row, from whose end negative indices count."""
-    indices = [column.index for column in signature.columns]
-    return len(signature.cell_names) or max((i + 1 if i >= 0 else -i for i in indices), default=1)
-
-
-def _argument_name(label: str, cell: int) -> str:
-    """Return a name that TensorFlow allows, and that can be a keyword argument."""
-    name = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_")
-    if not name[:1].isalpha():
-        return f"column_{cell}"
-    return f"{name}_" if name in UNUSABLE else name
-
-
-def _unique(names: Iterator[str]) -> Iterator[str]:
-    taken: set[str] = set()
-    for base in names:
-        name, count = base, 1
-        while name.lower() in taken:  # TensorFlow distinguishes names by more than their case
-            count += 1
-            name = f"{base}_{count}"
-        taken.add(name.lower())
-        yield name
 
 
 def make_row_function(tf: Any, graph: Graph, variables: Variables) -> Any:
@@ -150,10 +115,7 @@ def _make_table(tf: Any, column: Column) -> Any:
     """Return the codes of a categorical column's values; None for other columns."""
     if not isinstance(column, CategoricalColumn):
         return None
-    codes: dict[str, int] = {}
-    for code, value in enumerate(column.values):
-        if value is not None:
-            codes.setdefault(value, code)
+    codes = column.codes
     if not codes:
         return None
     values = tf.lookup.KeyValueTensorInitializer(
