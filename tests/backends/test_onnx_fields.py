@@ -10,6 +10,7 @@ import pytest
 from support.conformance import is_error, recorded_cases
 from support.documents import CLASSES, DOCUMENTS, dense
 from support.lowered import build, graph_of_op
+from support.onnx_fields import feed_rows
 from support.resources import RESOURCES
 
 import sensenet
@@ -21,7 +22,6 @@ from sensenet.errors import ArtifactError, SensenetError, SettingsError
 from sensenet.ir.ops import dense as dense_ops
 from sensenet.ir.types import Tensor, f32
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
-from sensenet.runtime.cells import is_missing
 from sensenet.runtime.field_cells import field_encoder
 from sensenet.signature import (
     PREDICTIONS,
@@ -51,23 +51,6 @@ def run(artifact, feed):
     session = onnxruntime.InferenceSession(bytes(artifact), providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
     return dict(zip(names, session.run(names, feed), strict=True))
-
-
-def texts(values):
-    return np.array([["None" if value is None else str(value)] for value in values], object)
-
-
-def feed_rows(signature, rows):
-    """The inputs of rows of cells: every category is its text, and a number that is missing NaN."""
-    feed = {}
-    for each in field_inputs(signature):
-        cells = [row[each.cell : each.cell + each.width] for row in rows]
-        if isinstance(each.columns[0], CategoricalColumn):
-            feed[each.name] = texts(part[0] for part in cells)
-        else:
-            numbers = [[np.nan if is_missing(cell) else float(cell) for cell in part] for part in cells]
-            feed[each.name] = np.array(numbers, np.float32)
-    return feed
 
 
 def feed_names(signature, rows):
