@@ -17,13 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.documents import DOCUMENTS, ensemble, network, typed
 
+from sensenet import create_model
 from sensenet.errors import DocumentError, SensenetError
 from sensenet.frontend import import_graph, read_document
 from sensenet.frontend.document import read_source
 from sensenet.frontend.json import reader
 from sensenet.frontend.json.arrays import NotAnArrayError, pack_array
-from sensenet.frontend.json.reader import MOST_MEMBERS, read_bytes
+from sensenet.frontend.json.reader import read_bytes
 from sensenet.ir.graph import same_graph
+
+IRIS = Path(__file__).parents[2] / "examples" / "iris.json"
+
+pytestmark = pytest.mark.usefixtures("parser")
 
 
 def text_of(value):
@@ -221,6 +226,20 @@ def test_a_text_that_is_too_long(change, monkeypatch):
         read_bytes(change(text + b" "))
 
 
+WITHOUT_SIMDJSON = """
+import sys
+sys.modules["simdjson"] = None
+import sensenet
+print(sensenet.create_model(sys.argv[1])([5.1, 3.5, 1.4, 0.2]))
+"""
+
+
+def test_a_model_predicts_where_simdjson_is_not_installed():
+    command = [sys.executable, "-c", WITHOUT_SIMDJSON, IRIS]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert result.stdout == f"{create_model(IRIS)([5.1, 3.5, 1.4, 0.2])}\n"
+
+
 MEASURE = """
 import sys
 from sensenet.frontend.json.reader import read_file
@@ -275,7 +294,7 @@ def test_objects_that_simdjson_cannot_search():
     """Repeated keys, of which the last counts, null characters in keys, and very many keys."""
     repeated = b'{"a": {"weights": [1], "weights": [2.5]}, "b\\u0000c": {"b": 1}, "b": 2}'
     assert read_bytes(repeated) == {"a": {"weights": [2.5]}, "b\0c": {"b": 1}, "b": 2}
-    many = {f"field {i}": {"name": i} for i in range(MOST_MEMBERS + 1)}
+    many = {f"field {i}": {"name": i} for i in range(2000)}
     assert read_bytes(text_of(many)) == many
 
 

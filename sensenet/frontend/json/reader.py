@@ -1,9 +1,10 @@
 """Documents as plain Python values in which weights are float32 arrays (docs/frontend.md has the figures).
 
 The lists of weights are cut out of the text while it is read, and each becomes a float32 array at once, as
-`weight_lists` describes. simdjson parses what is left, which is small and becomes ordinary dicts and lists.
-What it doesn't take (NaN, infinities, integers beyond 64 bits, deep nesting, faults) is left to the
-standard library's parser, which says where a fault is. Whoever uses a number says that it must be finite.
+`weight_lists` describes. What is left is small, and becomes ordinary dicts and lists. simdjson parses both if
+it is installed, else the standard library's parser, which takes several times as long. What simdjson refuses
+(NaN, infinities, integers beyond 64 bits, deep nesting, faults) is always left to the latter, which says
+where a fault is. Whoever uses a number says that it must be finite.
 """
 
 from __future__ import annotations
@@ -14,36 +15,32 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-import simdjson
-
 from sensenet.errors import DocumentError
+from sensenet.frontend.json import standard_parser
 from sensenet.frontend.json.arrays import Float32Array
-from sensenet.frontend.json.weight_lists import ListReader, Read, cut_weights
+from sensenet.frontend.json.standard_parser import BYTE_ORDER_MARK
+from sensenet.frontend.json.weight_lists import Read, cut_weights
 from sensenet.limits import require_memory
 
-MOST_BYTES = simdjson.MAXSIZE_BYTES
-"""4 GiB: what the parser takes."""
+parser: ModuleType = standard_parser
+with contextlib.suppress(ImportError):  # simdjson has no wheel for some Pythons and machines
+    parser = import_module("sensenet.frontend.json.simdjson_parser")
 
-WEIGHTS_DEPTH = 32
-"""The greatest depth of weights."""
-
-MOST_MEMBERS = 1000
-"""simdjson finds a member by going through them all; no object with weights has so many."""
+MOST_BYTES = 0xFFFFFFFF
+"""4 GiB: what simdjson takes."""
 
 GZIP_MAGIC = b"\x1f\x8b"
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 BYTES_PER_BYTE = 12
 """Memory for a byte of a stored document that counts as its own weight: what ordinary JSON takes at most."""
 
 LIST_BYTES, ENTRY_BYTES = 84, 52
 """Memory of a list or object, and of an entry: those of Python, and the parser's."""
-
-NUMBERS_BYTES = 14
-"""Memory for a byte of a list of weights while it is read: for `0,` 16 in the parser and 12 in arrays."""
 
 Arrays = dict[str, Float32Array]
 """The weights that were cut out, by the texts that replace them."""
@@ -138,7 +135,7 @@ def _read_quickly(read: Read, allow: Allow) -> Any:
     rest, arrays = _read_weights(read, allow)
     allow(_value_bytes(rest))
     try:
-        value = _plain(simdjson.Parser().parse(rest), 0, arrays)
+        value = parser.parse(rest, arrays)
     except (ValueError, RuntimeError):
         value = _read_rest(rest, arrays)
     if arrays:
@@ -149,29 +146,20 @@ def _read_quickly(read: Read, allow: Allow) -> Any:
 def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
     """Return the value of a text that simdjson does not take, for it has NaN, say; raises _NotTakenError."""
     try:
-        return _put_arrays(json.loads(rest.removeprefix(BYTE_ORDER_MARK).decode()), arrays)
+        return standard_parser.parse(rest, arrays)
     except (ValueError, RecursionError) as error:
         raise _NotTakenError from error
 
 
-def _put_arrays(value: Any, arrays: Arrays) -> Any:
-    """Return the value with the arrays, which are taken out, in their places."""
-    if isinstance(value, dict):
-        return {key: _put_arrays(member, arrays) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_put_arrays(entry, arrays) for entry in value]
-    return arrays.pop(value, value) if isinstance(value, str) else value
-
-
 def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
     """Return the weights of a text, and the text with other texts in their places."""
-    lists = ListReader()
+    lists = parser.ListReader()
     arrays: Arrays = {}
     rest = bytearray()
     unique = os.urandom(16).hex()  # no document can have foreseen it
     for before, weights in cut_weights(read):
         rest += before
-        allow(NUMBERS_BYTES * len(weights))
+        allow(parser.NUMBERS_BYTES * len(weights))
         array = lists.read(weights) if weights else None
         if array is None:
             rest += weights
@@ -180,26 +168,6 @@ def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
             arrays[name] = array
             rest += f'"{name}"'.encode()
     return rest, arrays
-
-
-def _plain(value: Any, depth: int, arrays: Arrays) -> Any:
-    """Return the Python value of a simdjson element, with the extracted arrays put back."""
-    if isinstance(value, simdjson.Object) and depth < WEIGHTS_DEPTH:
-        keys = list(value)
-        if _findable(keys):
-            return {key: _plain(value[key], depth + 1, arrays) for key in keys}
-    elif isinstance(value, simdjson.Array) and depth < WEIGHTS_DEPTH:
-        if isinstance(next(iter(value), None), simdjson.Object):
-            return [_plain(entry, depth + 1, arrays) for entry in value]
-    elif not isinstance(value, simdjson.Object | simdjson.Array):
-        return arrays.pop(value, value) if isinstance(value, str) else value
-    # Not `as_dict`, which is slower, and writes out of bounds for lists longer than simdjson counts.
-    return json.loads(value.mini)
-
-
-def _findable(keys: Sequence[str]) -> bool:
-    """Return whether simdjson finds each of these keys: no repeated ones, no null characters."""
-    return len(keys) <= MOST_MEMBERS and len(set(keys)) == len(keys) and not any("\0" in key for key in keys)
 
 
 def _read_slowly(content: bytes, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Weights in JSON text: cut out of it, and read one by one, before the rest of it is parsed.
+"""Weights in JSON text, cut out of it before the rest is parsed.
 
 Most of a large document are lists of numbers. There is no quote in such a list, and the key of the next
 member begins with one: so the list's end is found by searching for single bytes, and the list can be parsed
@@ -11,17 +11,9 @@ parsed: it is if every list is, and the rest with any values in their places.
 
 from __future__ import annotations
 
-import math
-import operator
 import re
 from collections.abc import Callable, Iterator
-from itertools import accumulate
-from typing import Any
 
-import numpy as np
-import simdjson
-
-from sensenet.frontend.json.arrays import Float32Array, NotAnArrayError, split_rows
 from sensenet.layer_schema import WEIGHT_KEYS
 
 LIST_KEYS = (*WEIGHT_KEYS, "mean_image")
@@ -101,48 +93,3 @@ def _find_end(text: bytearray, begin: int, quote: int) -> int:
     brace = text.find(b"}", begin, quote)
     bracket = text.rfind(b"]", begin, quote if brace < 0 else brace)
     return max(bracket, begin) + 1
-
-
-class ListReader:
-    """Parses lists of numbers, all in the same memory."""
-
-    def __init__(self) -> None:
-        self._parser = simdjson.Parser()
-        self._capacity = 0
-
-    def read(self, text: bytes | memoryview) -> Float32Array | None:
-        """Return a list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
-
-        Numbers are rounded from float64; one beyond float32 becomes infinite.
-        """
-        self._reserve(len(text))
-        try:
-            values: Any = self._parser.parse(text)
-            shape, _ = split_rows(values, lambda value: isinstance(value, simdjson.Array))
-            numbers = np.frombuffer(values.as_buffer(of_type="d"))
-        except (NotAnArrayError, TypeError, ValueError, RuntimeError):
-            return None
-        # `as_buffer` flattens lists among the numbers, and simdjson counts no more than 2²⁴ - 1 entries.
-        lists = sum(accumulate(shape[:-1], operator.mul, initial=1))
-        if len(numbers) != math.prod(shape) or _count_lists(text) != lists:
-            return None
-        with np.errstate(over="ignore"):
-            array = numbers.astype(np.float32)
-        array.flags.writeable = False
-        return array.reshape(shape)
-
-    def _reserve(self, size: int) -> None:
-        """Reserve the parser's memory for texts of this size and a little more, once instead of for each
-        text."""
-        if size > self._capacity:
-            self._capacity = size + size // 4
-            self._parser.parse(b"0".ljust(self._capacity))
-
-
-def _count_lists(text: bytes | memoryview) -> int:
-    """Return how many lists begin in a text without strings."""
-    if isinstance(text, bytes):
-        return text.count(b"[")
-    content = np.frombuffer(text, np.uint8)
-    parts = (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
-    return sum(int(np.count_nonzero(part == ord("["))) for part in parts)

@@ -1,0 +1,60 @@
+"""JSON parsed by the standard library: where simdjson is not installed, and texts that it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import MutableMapping
+from itertools import chain
+from typing import Any, NoReturn
+
+import numpy as np
+
+from sensenet.frontend.json.arrays import Float32Array, NotAnArrayError, is_list, split_rows
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+NUMBERS_BYTES = 24
+"""Memory for a byte of a list of weights while it is read: for `[],` a list of 56 and a pointer."""
+
+
+def parse(text: bytearray, arrays: MutableMapping[str, Float32Array]) -> Any:
+    """Return the value of a JSON text, with the arrays, which are taken out, for the texts that name them.
+
+    Raises ValueError for what is not JSON in UTF-8, RecursionError for deep nesting.
+    """
+    return _put(json.loads(text.removeprefix(BYTE_ORDER_MARK).decode()), arrays)
+
+
+def _put(value: Any, arrays: MutableMapping[str, Float32Array]) -> Any:
+    if isinstance(value, dict):
+        return {key: _put(member, arrays) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_put(entry, arrays) for entry in value]
+    return arrays.pop(value, value) if isinstance(value, str) else value
+
+
+class ListReader:
+    """Parses lists of numbers."""
+
+    def read(self, text: bytes | memoryview) -> Float32Array | None:
+        """Return a list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
+
+        Numbers are rounded from float64, which must hold them; one beyond float32 becomes infinite.
+        """
+        try:
+            shape, rows = split_rows(json.loads(bytes(text), parse_constant=_refuse), is_list)
+            if not set(map(type, chain.from_iterable(rows))) <= {int, float}:
+                return None
+            numbers = np.fromiter(chain.from_iterable(rows), np.float64)
+        except (NotAnArrayError, OverflowError, RecursionError, ValueError):
+            return None
+        if not np.isfinite(numbers).all():
+            return None
+        with np.errstate(over="ignore"):
+            array = numbers.astype(np.float32).reshape(shape)
+        array.flags.writeable = False
+        return array
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
