@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from attrs import frozen
 
+from sensenet.backends.field_inputs import UNKNOWN, FieldInput, category_codes, find_field_inputs
 from sensenet.backends.input_names import input_names
 from sensenet.backends.onnx.interface import Interface
 from sensenet.backends.onnx.names import INPUTS_KEY, LABEL, LABELS, PROBABILITIES
@@ -52,10 +53,8 @@ from sensenet.signature import (
     NUMERIC_INPUT,
     PIXEL_INPUT,
     PREDICTIONS,
-    Booleans,
     CategoricalColumn,
     Column,
-    Field,
     ImageColumn,
     ModelKind,
     Number,
@@ -68,52 +67,10 @@ FLOAT32 = DType.FLOAT32.numpy
 RESERVED = (NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS, *DETECTOR_OUTPUTS, PROBABILITIES, LABEL, LABELS)
 """Names of tensors that no field's input may have."""
 
-UNKNOWN = -1
-"""The code of a text that is not a category."""
-
-WHOLE = re.compile(r"[-+]?\d+")
-"""A category that is a whole number, which may also be written as 1.0."""
-
-
-@frozen
-class FieldInput:
-    """An input: its name, its field, or else its cell alone, the first of its cells, and who reads it."""
-
-    name: str
-    field: Field | None
-    cell: int
-    width: int
-    columns: tuple[Column, ...]
-
 
 def field_inputs(signature: Signature) -> tuple[FieldInput, ...]:
-    """Return the inputs of a model's fields, in the order of the row.
-
-    A field that columns of two types read becomes two inputs; a cell without a field is an input by itself.
-    """
-    owners = list(_owners(signature))
-    readers: dict[tuple[int, type[Column]], list[Column]] = {}
-    for column in signature.columns:
-        _, first, _ = owners[column.index % len(owners)]
-        readers.setdefault((first, type(column)), []).append(column)
-    ordered = sorted(readers.items(), key=lambda item: item[0][0])
-    fields = [owners[first] for (first, _), _ in ordered]
-    names = input_names(((field.name if field else "", first) for field, first, _ in fields), RESERVED)
-    return tuple(
-        FieldInput(name, field, first, width, tuple(columns))
-        for name, (field, first, width), (_, columns) in zip(names, fields, ordered, strict=True)
-    )
-
-
-def _owners(signature: Signature) -> Iterator[tuple[Field | None, int, int]]:
-    """Yield, for each cell of a row, its field, the first cell of that, and how many it has."""
-    first = 0
-    for field in signature.fields:
-        width = len(field.cell_names)
-        yield from [(field, first, width)] * width
-        first += width
-    for cell in range(first, signature.row_width):
-        yield None, cell, 1
+    """Return the inputs of a model's fields; none has the name of another tensor."""
+    return find_field_inputs(signature, partial(input_names, reserved=RESERVED))
 
 
 def fields_interface(graph: Graph) -> Interface:
@@ -151,13 +108,7 @@ def _declare_input(each: FieldInput, rows: int | None, pixels: Sequence[int | No
             return BYTE, (rows, *pixels[-3:])
         case CategoricalColumn():
             return TEXT, (rows, 1)
-    return CODES[FLOAT32], (rows, 1 if _number_of(each) else each.width)
-
-
-def _number_of(each: FieldInput) -> Number | None:
-    """Return how the field of a number replaces or flags missing ones, if it does."""
-    encoding = each.field.encoding if each.field else None
-    return encoding if isinstance(encoding, Number) else None
+    return CODES[FLOAT32], (rows, 1 if each.number else each.width)
 
 
 def _describe(each: FieldInput) -> dict[str, Any]:
@@ -208,7 +159,7 @@ def _parts(signature: Signature, each: FieldInput) -> Iterator[Part]:
                 codes = category_codes(signature, each.field, column)  # type: ignore[arg-type]
                 yield Part(look_up(each.name, codes, UNKNOWN), 1, {column: 0})
         case NumericColumn():
-            encoding = _number_of(each)
+            encoding = each.number
             numbers = each.name if encoding is None else _encode_number(encoding, each.name)
             yield Part(numbers, each.width, positions)
 
@@ -228,21 +179,6 @@ def _encode_number(encoding: Number, name: str) -> Operand:
         return numbers
     flags = cast(operator("IsNaN", numbers), FLOAT32)
     return operator("Concat", _replace_missing(numbers, number(0)), flags, axis=1)
-
-
-def category_codes(signature: Signature, field: Field | None, column: CategoricalColumn) -> dict[str, int]:
-    """Return the code of each text that is a category, as a value by name is read; others are unknown."""
-    codes = column.codes
-    missing = codes.get(str(None), UNKNOWN)
-    if field is None:
-        return codes
-    if isinstance(field.encoding, Booleans):
-        for word, category in (("true", field.encoding.true), ("false", field.encoding.false)):
-            for letters in itertools.product(*((letter, letter.upper()) for letter in word)):
-                codes.setdefault("".join(letters), codes.get(category, UNKNOWN))
-    for text in filter(WHOLE.fullmatch, column.codes):
-        codes.setdefault(f"{text}.0", codes[text])
-    return codes | dict.fromkeys(signature.missing_tokens, missing)
 
 
 def _encode_images(names: Sequence[str]) -> Operator:
