@@ -55,8 +55,14 @@ _limiters: list[Any] = []
 
 def is_of_rows(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> bool:
     """Return whether a model reads rows of columns alone, and answers each: then rows may be divided."""
-    rows = all(given.rank == 2 and given.shape[0] is None for given in inputs)
-    return rows and all(answer.shape[:1] == (None,) for answer in outputs) and bool(inputs)
+    batches = {found.shape[:1] for found in (*inputs, *outputs)}
+    return all(given.rank == 2 for given in inputs) and bool(inputs) and len(batches) == 1
+
+
+def fixed_batch(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> int | None:
+    """Return the number of rows that all inputs and outputs have; None if it is open."""
+    batches = {found.shape[:1] for found in (*inputs, *outputs)}
+    return batches.pop()[0] if inputs and len(batches) == 1 and () not in batches else None
 
 
 def is_of_large_images(graph: Graph) -> bool:
@@ -76,7 +82,11 @@ def has_small_trees(graph: Graph) -> bool:
 
 def divide(graph: Graph, run: Run) -> Run:
     """Return a function equal to `run`, which interprets the graph, but faster for many rows or images."""
-    if is_of_rows([node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]):
+    inputs, outputs = [node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]
+    rows = fixed_batch(inputs, outputs)
+    if rows is not None:
+        return run_in_blocks(pad_batches(run, rows), rows, rows, one_thread_a_product)
+    if is_of_rows(inputs, outputs):
         sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
         return run_in_blocks(run, *sizes, one_thread_a_product)
     return run_in_blocks(run, 1, 1, one_thread_a_product) if is_of_large_images(graph) else run
@@ -95,12 +105,17 @@ def run_batches(
 ) -> Run:
     """Return a function equal to `call`, a runtime's, that checks its inputs and takes any number of rows.
 
-    A model of rows is given at most `most` at once, in blocks that run side by side. The function raises
-    InputError for an input that is missing or not of its declared type.
+    A model of rows is given at most `most` at once, in blocks that run side by side; any model for batches of
+    one size is given just those. The function raises InputError for an input that is missing or not of its
+    declared type.
     """
-    batched = {name for name, found in outputs.items() if found.shape[:1] == (None,)}
-    divided = is_of_rows(inputs.values(), outputs.values())
-    run = run_in_blocks(call, most, most) if divided else call
+    run, rows = call, fixed_batch(inputs.values(), outputs.values())
+    batched = {name for name, found in outputs.items() if found.shape[:1] == (rows,)}
+    if rows is not None:
+        run = run_in_blocks(pad_batches(call, rows), rows, rows)
+        inputs = {name: found.with_shape((None, *found.shape[1:])) for name, found in inputs.items()}
+    elif is_of_rows(inputs.values(), outputs.values()):
+        run = run_in_blocks(call, most, most)
 
     def run_checked(given: Mapping[str, Array]) -> dict[str, Array]:
         arrays = {name: checked_input(given, name, declared) for name, declared in inputs.items()}
@@ -116,6 +131,24 @@ def _run_without_rows(run: Run, inputs: Mapping[str, Array], batched: Collection
     """
     results = run({name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in inputs.items()})
     return {name: result[:0] if name in batched else result for name, result in results.items()}
+
+
+def pad_batches(run: Run, rows: int) -> Run:
+    """Return a function equal to `run`, which takes so many rows alone, for no more than those.
+
+    Rows are repeated to fill a batch: unlike zeros, they change no range that quantized kernels choose for a
+    call. Without any row, a batch is of zeros.
+    """
+
+    def run_padded(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        counts = {*map(len, inputs.values())}
+        if len(counts) != 1 or counts == {rows}:
+            return run(inputs)
+        (count,) = counts
+        filled = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in inputs.items()}
+        return {name: result[:count] for name, result in run(filled).items()}
+
+    return run_padded
 
 
 def run_in_blocks(

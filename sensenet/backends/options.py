@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NewType, TypeVar
 
 import attrs
 from attrs import frozen
@@ -18,13 +19,35 @@ from sensenet.suggestions import suggest
 
 ONE_OF = "one of "
 
+ImageSizeText = NewType("ImageSizeText", str)
+"""A height and a width, such as `224x224`."""
+
+IMAGE_SIZE = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
+
+
+def _is_positive(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_image_size(value: object) -> bool:
+    return isinstance(value, str) and IMAGE_SIZE.fullmatch(value) is not None
+
+
+KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    int: (_is_positive, "a positive integer"),
+    int | None: (lambda value: value is None or _is_positive(value), "a positive integer"),
+    ImageSizeText | None: (lambda value: value is None or _is_image_size(value), "HEIGHTxWIDTH"),
+}
+"""For the type of an option, whether a value is allowed, and what is expected."""
+
 
 @frozen(kw_only=True)
 class Options:
     """The options of a target that has none; the options of other targets derive from this.
 
-    A field is a `Literal` of allowed values, a `bool`, a positive `int`, or anything else, which is not
-    checked. Raises UnknownTargetError for a value that is not allowed.
+    A field is a `Literal` of allowed values, of a type in `KINDS`, or anything else, which is not checked.
+    Raises UnknownTargetError for a value that is not allowed.
     """
 
     def __attrs_post_init__(self) -> None:
@@ -85,12 +108,15 @@ def _kinds(options: type[Options]) -> dict[str, Any]:
 
 
 def _docstrings(options: type[Options]) -> dict[str, str]:
-    """Return the string below each field, in one line; none if the source is unavailable."""
+    """Return the string below each field, also of bases, in one line; none if the source is unavailable."""
+    found: dict[str, str] = {}
+    for base in options.__bases__:
+        if issubclass(base, Options):
+            found |= _docstrings(base)
     try:
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
     except OSError:
-        return {}
-    found = {}
+        return found
     for statement, following in pairwise(getattr(definition, "body", ())):
         match statement, following:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
@@ -104,12 +130,8 @@ def _require(name: str, value: object, kind: Any) -> None:
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
         right = any(type(value) is type(choice) and value == choice for choice in choices)
-    elif kind is bool:
-        right = isinstance(value, bool)
-    elif kind is int:
-        right = type(value) is int and value > 0
     else:
-        right = True
+        right = kind not in KINDS or KINDS[kind][0](value)
     if not right:
         hint = suggest(value, [choice for choice in choices if isinstance(choice, str)])
         raise UnknownTargetError(f"the option {name} is {value!r}; {hint}expected {_expected(kind)}")
@@ -118,11 +140,11 @@ def _require(name: str, value: object, kind: Any) -> None:
 def _expected(kind: Any) -> str:
     if typing.get_origin(kind) is Literal:
         return f"{ONE_OF}{', '.join(map(str, typing.get_args(kind)))}"
-    return {bool: "true or false", int: "a positive integer"}.get(kind, "a sequence")
+    return KINDS[kind][1] if kind in KINDS else "a sequence"
 
 
 def _written(default: object) -> str:
-    """Return a default as the command line takes it; nothing for an empty sequence."""
-    if default == ():
+    """Return a default as the command line takes it; nothing for an empty sequence, or none at all."""
+    if default in ((), None):
         return ""
     return str(default).lower() if isinstance(default, bool) else str(default)

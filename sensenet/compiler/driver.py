@@ -15,6 +15,7 @@ from sensenet.artifact import Artifact, Report, Verification
 from sensenet.backends import DEFAULT_TARGET, get_target
 from sensenet.backends.keras.h5 import load_weights
 from sensenet.backends.options import Options
+from sensenet.backends.static_shapes import StaticShapes
 from sensenet.backends.target import Target
 from sensenet.compiler.documents import import_document
 from sensenet.compiler.pipelines import Pipeline, Rewritten, choose_pipeline, lower, optimize_graph
@@ -23,6 +24,7 @@ from sensenet.compiler.sources import find_target, read_saved_graph
 from sensenet.compiler.verify.verification import Check, given_checks, measure, verify_artifact
 from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.graph import Graph
+from sensenet.ir.static_shapes import fix_batch, fix_image_size
 from sensenet.limits import memory_errors_reported
 from sensenet.passes.infrastructure.manager import Observer
 from sensenet.passes.infrastructure.rules import Pass
@@ -106,10 +108,11 @@ def compile_request(request: Request) -> Iterator[Artifact]:
     """Yield the artifact of each target; raises as `compile` does."""
     pipelines = _choose_pipelines(request)
     begun = time.perf_counter()
-    imported = _read_graph(request, pipelines)
+    sizes = _read_sizes(request, pipelines)
+    imported = fix_image_size(_read_graph(request, pipelines), sizes.image)
     frontend_seconds = time.perf_counter() - begun
     request.observe(IMPORTED, imported)
-    optimized = _optimize(imported, pipelines, request.observe)
+    optimized = _optimize(fix_batch(imported, sizes.batch), pipelines, request.observe)
     calibration = _read_calibration(imported, request.calibration)
     for pipeline in pipelines:
         target = pipeline.target
@@ -139,6 +142,12 @@ def _choose_pipelines(request: Request) -> list[Pipeline]:
     for pipeline in pipelines:
         pipeline.target.read_options(request.options)
     return pipelines
+
+
+def _read_sizes(request: Request, pipelines: Sequence[Pipeline]) -> StaticShapes:
+    """Return the sizes that the files are made for: all targets take the same options."""
+    options = pipelines[0].target.read_options(request.options)
+    return options if isinstance(options, StaticShapes) else StaticShapes()
 
 
 def _read_graph(request: Request, pipelines: Sequence[Pipeline]) -> Graph:

@@ -8,7 +8,7 @@
 
 Numbers are f32[?,columns]; pixels f32[?,h,w,channels], or f32[?,images,h,w,channels] if a row has several
 images; predictions f32[?,…], probabilities one a class; boxes f32[?,n,4], scores f32[?,n], classes i32[?,n],
-valid i32[?].
+valid i32[?]. The batch is open, or of one size in all of them (`static_shapes`).
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def check_interface(signature: Signature, inputs: Types, outputs: Types) -> None
         _check(name, outputs, expected)
     if signature.kind is not ModelKind.DETECTOR:
         _check_predictions(outputs)
+    answered = expected_outputs(signature) or (PREDICTIONS,)
+    _check_batches({**inputs, **{name: outputs[name] for name in answered}})
 
 
 def check_signature(signature: Signature) -> None:
@@ -114,18 +116,27 @@ def expected_outputs(signature: Signature) -> Types:
 
 
 def _check(name: str, found: Types, expected: TensorType) -> None:
-    """Raise VerifyError unless there is a tensor of that name whose batch is open, and that fits."""
+    """Raise VerifyError unless there is a tensor of that name, and it fits."""
     require(name in found, f"the signature wants {name!r} {expected}; found {_list(found)}")
     actual = found[name]
     fits = actual.dtype is expected.dtype and matches(actual.shape, expected.shape)
-    require(fits and actual.shape[0] is None, f"the signature wants {name!r} {expected}, not {actual}")
+    require(fits, f"the signature wants {name!r} {expected}, not {actual}")
+
+
+def _check_batches(found: Types) -> None:
+    """Raise VerifyError unless all tensors have one batch: open, or of one size."""
+    (first, expected), *others = found.items()
+    require(expected.shape[0] != 0, f"{first!r} {expected} has no rows")
+    for name, actual in others:
+        same = actual.shape[0] == expected.shape[0]
+        require(same, f"{name!r} {actual} has another batch than {first!r} {expected}")
 
 
 def _check_predictions(outputs: Types) -> None:
     require(PREDICTIONS in outputs, f"the signature wants {PREDICTIONS!r}; found {_list(outputs)}")
     found = outputs[PREDICTIONS]
     require(
-        found.dtype is DType.FLOAT32 and found.rank > 1 and found.shape[0] is None,
+        found.dtype is DType.FLOAT32 and found.rank > 1,
         f"the signature wants {PREDICTIONS!r} f32[?,…], not {found}",
     )
 

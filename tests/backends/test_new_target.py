@@ -30,7 +30,7 @@ from support.target_pages import (
 
 import sensenet
 from sensenet.backends import MODULES, TARGETS
-from sensenet.backends.options import describe_options
+from sensenet.backends.options import KINDS, describe_options
 from sensenet.backends.target import Target
 from sensenet.cli import bisect as bisect_command
 from sensenet.cli import compile as command
@@ -174,8 +174,8 @@ def test_step_1_the_module_holds_the_target(name):
     for field in attrs.fields(target.options):
         assert field.default is not attrs.NOTHING, f"step 1: give {options}.{field.name} a default"
         kind = typing.get_type_hints(target.options)[field.name]
-        assert kind in (bool, int) or typing.get_origin(kind) in (Literal, Sequence), (
-            f"step 1: make the type of {options}.{field.name} bool, int, Literal or Sequence: "
+        assert kind in KINDS or typing.get_origin(kind) in (Literal, Sequence), (
+            f"step 1: make the type of {options}.{field.name} Literal, Sequence, or one of KINDS: "
             "backends/options.py checks no others"
         )
     for option in describe_options(target.options):

@@ -95,9 +95,7 @@ def test_other_files(model, refuse):
     refuse(model, "its TensorProto has the field '(external_data|data_location)'")
 
 
-@pytest.mark.parametrize(
-    "name", ["sparse_initializer", "quantization_annotation", "value_info", "doc_string"]
-)
+@pytest.mark.parametrize("name", ["sparse_initializer", "quantization_annotation", "doc_string"])
 def test_other_parts_of_a_graph(model, refuse, name):
     part = getattr(model.graph, name)
     if isinstance(part, str):

@@ -32,10 +32,15 @@ def test_what_the_frontend_makes_fits_at_every_level(kind, level):
         ({}, {"predictions": f32(None, 2)}, "wants 'numeric_inputs' f32[?,2]; found none"),
         ({"x": f32(None, 2)}, {"predictions": f32(None, 2)}, "found 'x' f32[?,2]"),
         ({"numeric_inputs": f32(None, 3)}, {"predictions": f32(None, 2)}, "not f32[?,3]"),
-        ({"numeric_inputs": f32(1, 2)}, {"predictions": f32(None, 2)}, "not f32[1,2]"),
+        (
+            {"numeric_inputs": f32(1, 2)},
+            {"predictions": f32(None, 2)},
+            "'predictions' f32[?,2] has another batch",
+        ),
+        ({"numeric_inputs": f32(0, 2)}, {"predictions": f32(0, 2)}, "'numeric_inputs' f32[0,2] has no rows"),
         ({"numeric_inputs": f32(None, 2)}, {}, "wants 'predictions'; found none"),
         ({"numeric_inputs": f32(None, 2)}, {"predictions": f32(None)}, "not f32[?]"),
-        ({"numeric_inputs": f32(None, 2)}, {"predictions": f32(7, 2)}, "not f32[7,2]"),
+        ({"numeric_inputs": f32(None, 2)}, {"predictions": f32(7, 2)}, "'predictions' f32[7,2] has another"),
         (
             {"numeric_inputs": f32(None, 2)},
             {"predictions": TensorType(DType.INT32, (None, 2))},

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.onnx.names import FILE_NAME
-from sensenet.backends.options import Options
+from sensenet.backends.static_shapes import StaticShapes
 from sensenet.backends.target import Target
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
@@ -25,7 +25,7 @@ HEAD = re.compile(rb"\x08[\x03-\x1f]\x12[\x01-\x7f][\x20-\x7e]")
 
 
 @frozen(kw_only=True)
-class OnnxOptions(Options):
+class OnnxOptions(StaticShapes):
     """What the file takes, and which runtimes can read it."""
 
     opset: Literal[18, 19, 20, 21] = 18

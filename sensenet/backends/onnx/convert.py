@@ -168,6 +168,7 @@ class Writer:
         results = [self._unique(node.name) for _ in node.values]
         loop = into.node.add(op_type="Loop", name=results[0], input=[steps, begins, *given], output=results)
         loop.attribute.append(self.onnx.helper.make_attribute("body", body))
+        into.value_info.extend(map(self._declared, results, map(declare, node.types)))  # ONNX infers no shape
         return results
 
     def _body(self, op: While, name: str) -> Any:

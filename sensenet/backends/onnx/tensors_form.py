@@ -1,7 +1,8 @@
-"""The tensors form of a file with an input for each field: what is between the graph's inputs and outputs.
+"""What is run of a file: what is between the inputs and outputs of the graph.
 
-A model encodes rows itself, the same way for all targets, so this part alone is run. What a stranger's file
-has around it is dropped, and never run.
+A model encodes rows itself, the same way for all targets, so the rest of a file with an input for each field
+is not needed. What a stranger's file has there is dropped, and never run; so are the types that it declares
+of results.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ def has_fields(model: Any) -> bool:
 
 
 def keep_tensors(model: Any) -> Any:
-    """Return the ModelProto of the tensors form; the same object if it is that already."""
+    """Return the ModelProto of the tensors form, without declared types of results.
+
+    It is the same object, changed, if there are no fields.
+    """
     if not has_fields(model):
+        _forget_types(model.graph)
         return model
     graph, kept = model.graph, type(model)(ir_version=model.ir_version, producer_name=model.producer_name)
     kept.opset_import.extend(each for each in model.opset_import if not each.domain)
@@ -38,7 +43,14 @@ def keep_tensors(model: Any) -> Any:
     nodes, needed = _nodes_of([each.name for each in kept.graph.output], graph)
     kept.graph.node.extend(nodes)
     kept.graph.initializer.extend(each for each in graph.initializer if each.name in needed)
+    _forget_types(kept.graph)
     return kept
+
+
+def _forget_types(graph: Any) -> None:
+    del graph.value_info[:]
+    for inner in _bodies(graph.node):
+        _forget_types(inner)
 
 
 def _nodes_of(outputs: Iterable[str], graph: Any) -> tuple[list[Any], set[str]]:
@@ -54,10 +66,10 @@ def _nodes_of(outputs: Iterable[str], graph: Any) -> tuple[list[Any], set[str]]:
 def _read_by(node: Any) -> Iterator[str]:
     """Yield the names that a node reads, in its loops too."""
     yield from node.input
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield from _read_in(attribute.g)
+    for body in _bodies([node]):
+        for inner in body.node:
+            yield from _read_by(inner)
 
 
-def _read_in(graph: Any) -> Iterable[str]:
-    return (name for node in graph.node for name in _read_by(node))
+def _bodies(nodes: Iterable[Any]) -> Iterator[Any]:
+    return (each.g for node in nodes for each in node.attribute if each.HasField("g"))

@@ -13,7 +13,7 @@ from typing import Literal
 from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Files, Report
-from sensenet.backends.options import Options
+from sensenet.backends.static_shapes import StaticShapes, in_batches
 from sensenet.backends.target import Target
 from sensenet.errors import UnknownTargetError
 from sensenet.ir.graph import Graph
@@ -29,7 +29,7 @@ ROUNDING = {"none": 0.0, "float16": 1e-2, "dynamic": 0.1, "int8": 0.2}
 
 
 @frozen(kw_only=True)
-class TfliteOptions(Options):
+class TfliteOptions(StaticShapes):
     """How layers are stored (see `quantize`)."""
 
     quantize: Literal["none", "float16", "dynamic", "int8"] = "none"
@@ -67,7 +67,8 @@ def build(graph: Graph, report: Report, options: TfliteOptions) -> Artifact:
             "(--calibration on the command line), such as the model is to predict"
         )
     inputs = [node.name for node in graph.inputs]
-    tree = quantize(convert(graph), options.quantize, options.calibration, inputs)
+    calibration = [*in_batches(options.calibration, options.batch)]
+    tree = quantize(convert(graph), options.quantize, calibration, inputs)
     content = write_file(declare_versions(tree), graph)
     return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 

@@ -1,0 +1,73 @@
+"""Graphs for batches of one size, and images of one size: every size in them is known.
+
+The sizes of a graph's inputs are fixed before passes and lowering see it, so all that depends on them becomes
+a constant.
+"""
+
+from __future__ import annotations
+
+import attrs
+from attrs import frozen
+
+from sensenet.errors import SettingsError, VerifyError
+from sensenet.ir.graph import Graph, Value, apply
+from sensenet.ir.ops.core import Input
+from sensenet.ir.types import Shape
+from sensenet.signature import PIXEL_INPUT
+
+
+@frozen
+class ImageSize:
+    """The height and width of images, in pixels."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}"
+
+
+def fix_image_size(graph: Graph, size: ImageSize | None) -> Graph:
+    """Return a graph that reads images of one size alone; the graph itself if no size is given.
+
+    Its signature has that size, to which callers rescale other images; a detector refuses these. Raises
+    SettingsError for a graph without images, or whose layers do not take that size.
+    """
+    if size is None:
+        return graph
+    signature = graph.signature
+    if signature.image is None:
+        raise SettingsError(f"image_size is {size}, and the model reads no images: leave it out")
+    image = attrs.evolve(signature.image, height=size.height, width=size.width)
+    sized = attrs.evolve(graph, signature=attrs.evolve(signature, image=image))
+    shapes = {node.name: node.types[0].shape for node in graph.inputs}
+    pixels = shapes[PIXEL_INPUT]
+    fixed = (*pixels[:-3], size.height, size.width, pixels[-1])
+    try:
+        return fix_shapes(sized, shapes | {PIXEL_INPUT: fixed})
+    except VerifyError as error:
+        raise SettingsError(f"the network does not take images of {size}: {error}") from error
+
+
+def fix_batch(graph: Graph, rows: int | None) -> Graph:
+    """Return a graph that reads so many rows at once; the graph itself if no number is given."""
+    if rows is None:
+        return graph
+    return fix_shapes(graph, {node.name: (rows, *node.types[0].shape[1:]) for node in graph.inputs})
+
+
+def fix_shapes(graph: Graph, shapes: dict[str, Shape]) -> Graph:
+    """Return the graph with inputs of these shapes, by name; raises VerifyError if an op refuses them."""
+    results: dict[Value, Value] = {}
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Input):
+            op = Input(type=op.type.with_shape(shapes[node.name]))
+        inputs = (results[value] for value in node.inputs)
+        made = apply(op, *inputs, name=node.name, shares=node.shares)
+        results |= zip(node.values, made.values, strict=True)
+    return Graph.create(
+        [results[node.value].node for node in graph.inputs],
+        {name: results[value] for name, value in graph.outputs.items()},
+        graph.signature,
+    )
