@@ -26,18 +26,21 @@ def path(tmp_path):
     [
         (
             [dense(FEATURES, 4), normalization(4), dense(4, 2)],
-            rf"number 1 is 'layer_0' with layer_0/kernel:0 \[{FEATURES}, 3\], layer_0/bias:0 \[3\] in the "
-            rf"file and 'layer_0' with kernel \[{FEATURES}, 4\], bias \[4\] in the network",
+            rf"layer 1 of .* is 'layer_0' with layer_0/kernel:0 \[{FEATURES}, 3\], layer_0/bias:0 \[3\] in "
+            rf"the file, but 'layer_0' with kernel \[{FEATURES}, 4\], bias \[4\] in the network",
         ),
         (
             [dense(FEATURES, 3), dense(3, 2)],
-            r"number 2 is 'layer_1' with .* in the file and 'layer_1' with kernel",
+            r"layer 2 of .* is 'layer_1' with .* in the file, but 'layer_1' with kernel",
         ),
         (
             LAYERS[:2],
-            r"number 3 is 'layer_2' with .* in the file and missing in the network \(the file has 3,",
+            r"layer 3 of .* is 'layer_2' with .* in the file, but missing in the network \(the file has 3",
         ),
-        ([*LAYERS, dense(2, 2)], r"number 4 is missing in the file and 'layer_3' with .*, the network 4\)"),
+        (
+            [*LAYERS, dense(2, 2)],
+            r"layer 4 of .* is missing in the file, but 'layer_3' .*, the network 4\)",
+        ),
     ],
 )
 def test_weights_of_another_network(path, layers, message):
@@ -53,7 +56,7 @@ def test_a_convolution_without_bias_takes_none(tmp_path):
     document["layers"] = [dense(8 * 6 * 4 + 1, 2)]
     file = write(document, tmp_path / "m.h5")
     layers[0]["bias"] = None
-    with pytest.raises(ArtifactError, match="number 1 is"):
+    with pytest.raises(ArtifactError, match=r"layer 1 of .* is"):
         load(document, file)
 
 
@@ -142,9 +145,9 @@ DAMAGES = {
     "external storage": (external_storage, "points to other files"),
     "virtual dataset": (virtual, "points to other files"),
     "huge shape": (huge, rf"{OTHER_NETWORK}.*\[1099511627776\]"),
-    "large pieces": (large_pieces, "in pieces that are larger than itself"),
-    "integers": (set_values(np.array([1, 2, 3])), "holds int64, not floating-point numbers"),
-    "texts": (set_values(["a", "b", "c"]), "not floating-point numbers"),
+    "large pieces": (large_pieces, "in chunks that are larger than the dataset"),
+    "integers": (set_values(np.array([1, 2, 3])), "is int64, expected floating-point numbers"),
+    "texts": (set_values(["a", "b", "c"]), "expected floating-point numbers"),
     "NaN": (set_values(np.float32([1, np.nan, 0])), "not finite in float32"),
     "beyond float32": (set_values([1e300, 0, 0]), "not finite in float32"),
     "scalar": (set_values(1.0), OTHER_NETWORK),
@@ -170,7 +173,7 @@ DAMAGES = {
         "not of Keras weights: it has no attribute 'layer_names'",
     ),
     "other order": (set_attribute(["layer_1", "layer_0", "layer_2"]), OTHER_NETWORK),
-    "one layer twice": (set_attribute(["layer_0", "layer_0", "layer_1", "layer_2"]), "has a name twice"),
+    "one layer twice": (set_attribute(["layer_0", "layer_0", "layer_1", "layer_2"]), "contains a name twice"),
 }
 
 
@@ -208,7 +211,7 @@ def test_paths_without_a_file(tmp_path):
 def test_weights_files_of_keras_3_are_explained(tmp_path):
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file.create_group("layers/dense/vars")
-    with pytest.raises(ArtifactError, match=r"does not keep the order .* model\.save\('model\.h5'\)"):
+    with pytest.raises(ArtifactError, match=r"lacks the order .* model\.save\('model\.h5'\)"):
         load(network(LAYERS), tmp_path / "m.h5")
 
 

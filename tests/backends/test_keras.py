@@ -31,7 +31,7 @@ from sensenet.artifact import Report
 from sensenet.backends import get_target
 from sensenet.backends.keras import TARGET
 from sensenet.backends.keras.layers import signature_layer
-from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.model import BuildOptions, build_model
 from sensenet.backends.keras.reading import read_weights
 from sensenet.backends.tensorflow import LEGAL, Variables, make_function
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, UnknownTargetError
@@ -396,7 +396,7 @@ def test_rewritten_files_are_refused(artifact, tmp_path, member, change, message
 def test_files_of_earlier_releases_are_opened(tmp_path):
     """Their ops are layers of ours, and a layer carries the signature; they don't say how ops were made."""
     graph = legalize(TARGET.legal(), TARGET.rows).run(network())
-    built = build_model(graph, Making(level=0, share_weights=False)).model
+    built = build_model(graph, BuildOptions(level=0, share_weights=False)).model
     assert layer_types(built)["features"] == "OpLayer"
     signature_layer(built).making.pop("stock")
     built.save(tmp_path / "model.keras")

@@ -213,14 +213,14 @@ def test_layers_that_do_not_take_their_inputs_are_refused(content, tmp_path):
     layers = config["config"]["layers"]
     layer = next(each for each in layers if each["class_name"] == "BatchNormalization")
     layer["inbound_nodes"][0]["kwargs"]["mask"] = 0
-    with pytest.raises(ArtifactError, match="its layers do not compute"):
+    with pytest.raises(ArtifactError, match="its layers cannot run"):
         get_target("keras").open(save(content, tmp_path / "m.keras", config))
 
 
 def test_a_weight_that_no_layer_has_is_ignored_and_a_missing_one_refused(content, tmp_path):
     config = json.loads(content["config.json"])
     change_layer(config, "Dense", units=4)
-    with pytest.raises(SensenetError, match="wants a weight"):
+    with pytest.raises(SensenetError, match="needs a weight"):
         get_target("keras").open(save(content, tmp_path / "m.keras", config))
 
 

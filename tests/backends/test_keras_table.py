@@ -10,13 +10,13 @@ from support.op_cases import CASES
 
 from sensenet.backends.keras import table
 from sensenet.backends.keras.configuration import LAYERS
-from sensenet.backends.keras.table import MAKERS
+from sensenet.backends.keras.table import LAYER_BUILDERS
 from sensenet.backends.keras.weights import get_weights, set_weights
 from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
 from sensenet.layer_schema import OP_WEIGHTS, SCHEMAS
 
-ROW = "MAKERS of sensenet/backends/keras/table.py"
+ROW = "LAYER_BUILDERS of sensenet/backends/keras/table.py"
 
 
 class Recorder:
@@ -37,7 +37,7 @@ def make(op: type[Op], monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], list[
     monkeypatch.setattr(table, "_activation_of", lambda function: function.value)
     nodes = [case.graph().node("node") for case in CASES[op]]
     ops = [with_unlike_weights(node.op) if op in OP_WEIGHTS else node.op for node in nodes]
-    made = [MAKERS[op](layers, given, node, "layer") for given, node in zip(ops, nodes, strict=True)]
+    made = [LAYER_BUILDERS[op](layers, given, node, "layer") for given, node in zip(ops, nodes, strict=True)]
     return layers.names, list(zip(ops, made, strict=True))
 
 
@@ -49,7 +49,7 @@ def with_unlike_weights(op: Op) -> Op:
 
 @pytest.mark.parametrize("op", OP_WEIGHTS, ids=lambda op: op.mnemonic())
 def test_every_op_with_weights_is_a_keras_layer(op, monkeypatch):
-    assert op in MAKERS, (
+    assert op in LAYER_BUILDERS, (
         f"layer, step 4: give {op.__name__} a row in {ROW}: without it, its weights are not trained"
     )
     for given, made in make(op, monkeypatch)[1]:
@@ -61,7 +61,7 @@ def test_every_op_with_weights_is_a_keras_layer(op, monkeypatch):
         )
 
 
-@pytest.mark.parametrize("op", MAKERS, ids=lambda op: op.mnemonic())
+@pytest.mark.parametrize("op", LAYER_BUILDERS, ids=lambda op: op.mnemonic())
 def test_every_class_of_the_table_is_opened_again(op, monkeypatch):
     names, _ = make(op, monkeypatch)
     missing = names - {name for _, name, _ in LAYERS}

@@ -148,7 +148,7 @@ def test_images_of_a_row_may_share_their_layers(tmp_path):
     assert_predicts_as(shared, sensenet.decompile(randomize(shared), like=images()))
     shared.save(tmp_path / "m.keras")
     assert_predicts_as(shared, sensenet.decompile(tmp_path / "m.keras", like=images()))
-    path = r"image_network.layers\[1\].kernel: .*trained apart.*share_weights=True"
+    path = r"image_network.layers\[1\].kernel: .*trained to different numbers.*share_weights=True"
     with pytest.raises(DocumentError, match=path):
         sensenet.decompile(randomize(apart), like=images())
 
@@ -165,7 +165,7 @@ def refuse(trained, message, like=None):
 def test_optimized_models(level):
     model = sensenet.compile(typed(), "keras", optimize=level).model
     refuse(
-        model, rf"optimized at level {level}: its layers are merged .*optimize=0\) makes the model to train"
+        model, rf"optimized at level {level}: its layers were merged.*optimize=0\) makes the model to train"
     )
 
 

@@ -1,14 +1,15 @@
-"""The target keras: a functional `tf.keras.Model`, of real Keras layers if Keras has them.
+"""The target keras: a functional `tf.keras.Model`, of Keras' own layers where Keras has them.
 
-It follows `tf.keras`: Keras 3, or Keras 2 if TF_USE_LEGACY_KERAS=1 was set before TensorFlow was imported. A
-layer has the name of its node. A model of one input takes a tensor, one of several takes a dict by name;
-likewise its outputs. Made at -O0 it is the network as trained, and can be trained further.
+The version is that of `tf.keras`: Keras 3, or Keras 2 if TF_USE_LEGACY_KERAS=1 was set before TensorFlow was
+imported. A layer has the name of its node. A model with one input takes a tensor, and one with several inputs
+a dict by name; likewise for its outputs. Compiled at -O0, it is the network as trained, and can be trained
+further.
 
-A `.keras` file can be loaded by the Keras that saved it. The signature travels in the configuration of the
-model's last layer, so a model that was trained further and saved by Keras itself can be opened as well.
+A `.keras` file can be loaded by the Keras version that saved it. The signature is in the configuration of the
+model's last layer, so a model that was trained further and saved by Keras itself can be opened too.
 
-With the option `share_weights`, the images of a row go through layers that they share, as in the document;
-without it through layers of their own, as in h5 files, which training makes differ.
+With the option `share_weights`, all images of a row go through the same layers, as in the document. Without
+it, each goes through layers of its own, as in h5 files; training then makes their weights differ.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 
 BATCH = 10_000
-"""Rows that Keras is mostly called with: those of a batch in training, or of a whole table."""
+"""The rows of a typical call, which decide how forests are lowered: a whole table, or a training batch."""
 
 LOWERED = (OneHot, EmbeddingSum, BatchedDense)
-"""The ops of which Keras has neither a layer, nor would be trained otherwise for keeping them."""
+"""The ops that are lowered: Keras has no layer for them, and lowering them does not change training."""
 
 LEGAL = all_of(*(op for op in OP_CLASSES if op not in LOWERED))
-"""Nearly all: a layer of the network stays one, so that it can be trained, and h5 files fit."""
+"""All other ops: each layer of the network stays one layer, so that it can be trained, and h5 files fit."""
 
 
 @frozen(kw_only=True)
@@ -47,7 +48,7 @@ class KerasOptions(Options):
 
 
 def build(graph: Graph, report: Report, options: KerasOptions) -> Artifact:
-    """Return the graph as a model, in `artifact.model`. The file is written when it is first asked for."""
+    """Return an artifact with the graph as a model, `artifact.model`; its file is written at first use."""
     from sensenet.backends.keras.executable import make_model, save_model
 
     model = make_model(graph, report.level, share_weights=options.share_weights)
@@ -68,19 +69,19 @@ def load(artifact: Artifact) -> Executable:
 
 
 def open(path: Path) -> Executable:
-    """Load a saved file; raises ArtifactError for one that is damaged, or not of sensenet and this Keras."""
+    """Load a saved file; raises ArtifactError if it is damaged, foreign, or of the other Keras version."""
     from sensenet.backends.keras.executable import open_model
 
     return open_model(path)
 
 
 def recognizes(path: Path, head: bytes) -> bool:
-    """Return whether a file is an archive with a model; raises ArtifactError for a damaged archive."""
+    """Return whether a file is an archive of a Keras model; raises ArtifactError for a damaged archive."""
     return head.startswith(ZIP_START) and CONFIGURATION in read_member_names(path)
 
 
 def copy_files(executable: Executable) -> Files:
-    """Return the file of the model with the weights that it has now: it may have been trained."""
+    """Return the file of the model with its current weights: it may have been trained."""
     from sensenet.backends.keras.executable import save_model
 
     return {FILE_NAME: save_model(executable.model)}

@@ -1,4 +1,4 @@
-"""The activation functions that Keras has under our name, with our formula. Others are formulas, as ops."""
+"""The activation functions that Keras has with the same name and formula. Others become formulas of ops."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ KERAS_ACTIVATIONS = frozenset(
         ActivationFunction.EXPONENTIAL,
     }
 )
-"""Those of Keras 2 and 3.
+"""The functions of both Keras 2 and 3.
 
-Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3), mish
-(TensorFlow recognizes it, and fuses it with what is before it into ops that not every build has).
+Not hard_sigmoid (0.2·x + 0.5 in Keras 2, x/6 + 0.5 in Keras 3), leaky_relu (slope 0.2 in Keras 3) and mish
+(TensorFlow fuses it with preceding ops into ops that some builds lack).
 """
 
 KERAS_3_ACTIVATIONS = frozenset({ActivationFunction.RELU6, ActivationFunction.LOG_SOFTMAX})
-"""Those of Keras 3 alone."""
+"""The functions that only Keras 3 has."""
 
 
 def is_formula(function: ActivationFunction | None) -> bool:
-    """Return whether Keras 3 has no such function."""
+    """Return whether a function becomes a formula because Keras 3 lacks it; false for None."""
     return function is not None and function not in KERAS_ACTIVATIONS | KERAS_3_ACTIVATIONS

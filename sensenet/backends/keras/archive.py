@@ -33,16 +33,17 @@ from sensenet.files.reading import read_file, read_members
 from sensenet.limits import require_memory
 
 VERSIONS, WEIGHTS = "metadata.json", "model.weights.h5"
-"""The members of a .keras file that are read, besides the configuration and the signature."""
+"""The other members of a .keras file that are read, next to the configuration and the signature."""
 
 OPTIMIZER_GROUP = "optimizer"
-"""Weights that only training needs."""
+"""The group of weights that only training needs."""
 
 
 def load_keras_model(path: Path, purpose: str) -> Any:
-    """Return the `tf.keras.Model` of a file; raise ArtifactError for a damaged or foreign one.
+    """Return the `tf.keras.Model` in a file; raise ArtifactError for a damaged file or another model.
 
-    Raises MissingPackageError without TensorFlow, LimitError for a model that takes too much memory.
+    `purpose` is the reason why TensorFlow is needed, for MissingPackageError. Raises LimitError for a model
+    that takes too much memory.
     """
     where = str(path)
     members = read_members(read_file(path), where, [CONFIGURATION, SIGNATURE, VERSIONS, WEIGHTS])
@@ -71,8 +72,8 @@ def _read_version(content: bytes, where: str) -> str:
 def _require_major(saved_by: str, major: str, where: str) -> None:
     if saved_by.partition(".")[0] != major:
         raise ArtifactError(
-            f"{where} was saved by Keras {saved_by[:20]}, and tf.keras is Keras {major}: "
-            "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, leave it out for Keras 3"
+            f"{where} was saved by Keras {saved_by[:20]}, but tf.keras is Keras {major}: "
+            "set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported for Keras 2, unset it for Keras 3"
         )
 
 
@@ -91,7 +92,7 @@ def _load(tf: Any, configuration: Configuration, versions: bytes, stored: Stored
             _restore_initializers(tf, model, configuration.initializers)
         except LimitError:
             raise
-        except Exception as error:  # Keras has no type of its own for files that it cannot read
+        except Exception as error:  # Keras raises exceptions of many types for files that it cannot load
             raise ArtifactError(f"{where} cannot be loaded by Keras: {first_line(error)}") from error
     _require_memory(model, where)
     return model
@@ -125,7 +126,7 @@ def _require_memory(model: Any, where: str) -> None:
 
 
 def _operations(model: Any) -> Iterator[Any]:
-    """Yield the layers, and the operations of models inside the model, which Keras 3 alone has."""
+    """Yield the layers, and the operations of models inside the model, which only Keras 3 has."""
     for layer in getattr(model, "operations", model.layers):
         yield layer
         yield from getattr(layer, "operations", ())

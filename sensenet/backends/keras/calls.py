@@ -1,4 +1,4 @@
-"""Checks how the layers and operations of a `.keras` file are called, and that other values are plain."""
+"""Checks the calls of layers and operations in a `.keras` file, and that other values are plain JSON."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ OBJECT_MEMBERS = frozenset({"class_name", "module", "registered_name", "config"}
 
 
 class RefusalError(Exception):
-    """A part that a configuration may not have."""
+    """Raised for a part that a configuration may not have; the message says which."""
 
 
 def describe(value: Any) -> str:
-    """Return how an error names a value."""
+    """Return the description of a value for an error message."""
     parts = [str(value.get(key)) for key in ("module", "class_name")] if isinstance(value, dict) else []
     return "an object of " + ".".join(parts) if parts else repr(value)[:60]
 
 
 def clean_nodes(value: Any) -> Any:
-    """Return how a layer is called: with tensors of other layers, and plain values."""
+    """Return the checked arguments of a layer's calls: tensors of other layers, and plain values."""
     if isinstance(value, list):
         return [clean_nodes(part) for part in value]
     if not isinstance(value, dict):
@@ -43,7 +43,7 @@ def _clean_tensor(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def clean_call(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how an operation is called: not on arrays alone, because Keras would run it now."""
+    """Return a checked call of an operation; refuse one on arrays alone, which Keras would run at once."""
     arguments = [_clean_operand(operand) for operand in node["args"]]
     operands = [part for each in arguments for part in (each if isinstance(each, list) else [each])]
     if node["kwargs"] or not any(_is_of(TENSOR, operand) for operand in operands):
@@ -56,7 +56,7 @@ def _is_of(class_name: str, value: Any) -> bool:
 
 
 def _clean_operand(value: Any) -> Any:
-    """Return a tensor, an array, a slice, a whole number, or a list of them."""
+    """Return a checked operand: a tensor, an array, a slice, an integer, or a list of them."""
     if isinstance(value, list):
         return [_clean_operand(part) for part in value]
     if type(value) is int:
@@ -76,7 +76,7 @@ def _clean_operand(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """Return the value if it is a number, or nested lists of them."""
+    """Return the value, a number or nested lists of numbers; raises TypeError for another."""
     for part in value if isinstance(value, list) else ():
         _numbers(part)
     if not isinstance(value, list | int | float):
@@ -85,7 +85,7 @@ def _numbers(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a value in which Keras sees no object; raises RefusalError for any other."""
+    """Return the value, of which Keras makes no object; raises RefusalError for any other."""
     if isinstance(value, dict):
         if OBJECT_MEMBERS & value.keys():
             raise RefusalError(f"{describe(value)}, which sensenet does not write")
@@ -94,7 +94,7 @@ def plain(value: Any) -> Any:
 
 
 def text(value: Any) -> str:
-    """Return a value that is text; raises TypeError for any other."""
+    """Return the value, a text; raises TypeError for any other."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not text")
     return value

@@ -1,9 +1,9 @@
 """Checks the configuration of a `.keras` file before Keras loads it, and removes unneeded parts.
 
-Keras makes objects of whatever classes and functions a configuration names, some of which run code or read
-files, whatever `safe_mode` is. So the configuration is written anew, of what the target keras writes itself:
+Keras creates objects of any classes and functions that a configuration names, some of which run code or read
+files even in `safe_mode`. So the configuration is rebuilt from the parts that the target keras writes itself:
 layers of the classes in `LAYERS`, called on each other's tensors, with activations, initializers,
-regularizers and constraints from fixed lists. Anything else is an ArtifactError.
+regularizers and constraints from fixed lists. Anything else raises ArtifactError.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ OPTIONAL_KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
     "_regularizer": ("keras.regularizers", REGULARIZERS),
     "_constraint": ("keras.constraints", CONSTRAINTS),
 }
-"""By the end of a member's name: the module of its value's class, and the classes allowed."""
+"""The module of a member's value, and its allowed classes, by the end of the member's name."""
 
 ACTIVATIONS = frozenset(function.value for function in KERAS_ACTIVATIONS | KERAS_3_ACTIVATIONS) | {"silu"}
-"""Keras' names of activations; silu is what Keras 3 calls swish."""
+"""Keras' names of activations; swish is silu in Keras 3."""
 
 OWN_ACTIVATIONS = frozenset(f"{PACKAGE}>{PACKAGE}_{function.value}" for function in ActivationFunction)
 
@@ -123,7 +123,8 @@ class Configuration:
 def read_configuration(content: bytes, where: str, signature: bytes | None = None) -> Configuration:
     """Return the checked configuration of a model, with the signature of the file put back into it.
 
-    Raises ArtifactError, naming `where` and the layer.
+    `content` is the file's member with the configuration, `signature` the one with the signature, if any.
+    Raises ArtifactError, naming `where` and the layer, for a part that is not allowed.
     """
     try:
         given = json.loads(content)
@@ -166,14 +167,14 @@ def _clean_model(config: Mapping[str, Any], clean_layer: Callable[[Any], dict[st
 
 
 def _clean_layer(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a layer, or a model inside the model, which may hold operations only."""
+    """Return a checked layer, or a checked model inside the model, which may contain only operations."""
     if _identity(layer) in MODELS:
         return _clean(layer, lambda config: _clean_model(config, _clean_operation), clean_nodes)
     return _clean(layer, _clean_members, clean_nodes, LAYERS)
 
 
 def _clean_operation(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an operation of a model inside the model."""
+    """Return a checked operation of a model inside the model."""
     if _identity(layer) == INPUT:
         return _clean(layer, _clean_members, clean_nodes)
     return _clean(layer, _clean_members, lambda nodes: [clean_call(node) for node in nodes], STOCK)
@@ -209,7 +210,7 @@ def _clean(
 
 
 def _clean_member(key: str, value: Any) -> Any:
-    """Return the value of a layer's member."""
+    """Return the checked value of a layer's member."""
     if value is None:
         return None
     if key in ("activation", "recurrent_activation"):

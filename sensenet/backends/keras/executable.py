@@ -14,7 +14,7 @@ from sensenet.backends.batching import run_batches
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.keras.archive import load_keras_model
 from sensenet.backends.keras.layers import keras_major, signature_layer
-from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.model import BuildOptions, build_model
 from sensenet.backends.keras.names import FILE_NAME, SUFFIX
 from sensenet.backends.keras.portable import take_signature_out
 from sensenet.backends.optional import import_tensorflow, require_unforked
@@ -28,26 +28,26 @@ from sensenet.signature import Signature
 PURPOSE = "the target keras"
 
 BLOCK = 8192
-"""Rows per TensorFlow call: intermediate results then fit a processor's cache."""
+"""The rows of a TensorFlow call, so that intermediate results fit the processor's cache."""
 
 
 def make_model(graph: Graph, level: int, *, share_weights: bool) -> Any:
-    """Return the `tf.keras.Model` of a legal graph."""
+    """Return the `tf.keras.Model` of a graph that is legal for the target keras."""
     stock = keras_major(import_tensorflow(PURPOSE)) == "3"
-    return build_model(graph, Making(level=level, share_weights=share_weights, stock=stock)).model
+    return build_model(graph, BuildOptions(level=level, share_weights=share_weights, stock=stock)).model
 
 
 def load_model(artifact: Artifact) -> Executable:
     """Run the artifact's model."""
     if artifact.model is not None:
         return make_executable(artifact.model)
-    with temporary_directory() as directory:  # it was pickled, without the model
+    with temporary_directory() as directory:  # a pickled artifact has no model
         (directory / FILE_NAME).write_bytes(bytes(artifact))
         return open_model(directory / FILE_NAME)
 
 
 def open_model(path: Path) -> Executable:
-    """Load a saved file; raise ArtifactError for one that is damaged, or not from sensenet and this Keras."""
+    """Load a saved file; raise ArtifactError if it is damaged, foreign, or of the other Keras version."""
     if path.suffix != SUFFIX:
         raise ArtifactError(f"{path}: Keras loads only files whose names end in {SUFFIX}")
     model = load_keras_model(path, PURPOSE)
@@ -55,12 +55,12 @@ def open_model(path: Path) -> Executable:
         return make_executable(model)
     except SensenetError:
         raise
-    except Exception as error:  # Keras has no type of its own for layers that do not take their inputs
-        raise ArtifactError(f"{path}: its layers do not compute: {first_line(error)}") from error
+    except Exception as error:  # Keras raises exceptions of many types for layers that reject their inputs
+        raise ArtifactError(f"{path}: its layers cannot run: {first_line(error)}") from error
 
 
 def make_executable(model: Any) -> Executable:
-    """Run a model that `build` made, now or before it was saved."""
+    """Run a model that `build` made, or that was loaded from a file."""
     tf = import_tensorflow(PURPOSE)
     last = signature_layer(model)
     types = {tensor.name: _tensor_type(tensor) for tensor in model.inputs}

@@ -1,9 +1,9 @@
-"""Walks forests in TensorFlow: how the target keras runs trees that are not tables.
+"""Evaluates forests in TensorFlow for the target keras, if they are not lowered to tables.
 
-All pairs of a row and a tree walk down together. Every few levels, pairs that have reached a leaf are
-removed, so the work depends on the levels that rows pass, not on the deepest tree. TensorFlow Lite and
-TensorFlow.js run unrolled levels instead (see `passes/lowering/forest/traversal`), because they handle loops
-and tensors of data-dependent size badly.
+All pairs of a row and a tree descend together. Every few levels, pairs that have reached a leaf are removed,
+so the work depends on the depth of the leaves that rows reach, not on the deepest tree. TensorFlow Lite and
+TensorFlow.js run unrolled levels instead (see `passes/lowering/forest/traversal`), because they are slow at
+loops and at tensors of data-dependent size.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
 
 LEVELS = 4
-"""Levels after which finished pairs are removed, which takes as long as a level or two."""
+"""The number of levels after which finished pairs are removed; removing takes as long as a level or two."""
 
 
 @frozen(kw_only=True)
 class Nodes:
-    """The nodes of all trees, each split's left child after its right one, and a leaf of zeros as the last.
+    """The nodes of all trees, each split's left child right after its right child, and last a leaf of zeros.
 
-    `steps` is i32[nodes, 3]: the feature, the bits of the threshold, and the right child. A leaf is its own,
-    and has the threshold NaN, which nothing is less than or equal to. `values` is f32[nodes, C]. `roots` is
-    i32[G, trees]: forests with fewer trees begin at the last node as well.
+    `steps` is i32[nodes, 3]: the feature, the bits of the threshold, and the right child. A leaf is its own
+    right child, and its threshold is NaN, so that no row goes left. `values` is f32[nodes, C]. `roots` is
+    i32[G, trees]; forests with fewer trees are filled up with the last node.
     """
 
     steps: Array
@@ -35,7 +35,7 @@ class Nodes:
 
 
 def order_nodes(forest: Forest) -> Nodes:
-    """Return the nodes in the order in which they are walked."""
+    """Return the nodes of a forest in the order that `Nodes` requires."""
     left, right, is_leaf = forest.left.array, forest.right.array, forest.leaves
     count = len(is_leaf)
     splits = np.flatnonzero(~is_leaf)
@@ -56,21 +56,24 @@ def order_nodes(forest: Forest) -> Nodes:
 
 
 def walk_forests(tf: Any, forest: Forest, x: Any) -> Any:
-    """Return f32[b, G · C]: the means of the forests' trees."""
+    """Return f32[b, G · C]: the means of the forests' trees for the rows of x, f32[b, n]."""
     nodes = order_nodes(forest)
     forests, trees = nodes.roots.shape
     rows, cells = tf.shape(x)[0], tf.reshape(x, [-1])
 
     def pick(table: Any, places: Any) -> Any:
-        """Return the same as `gather`, which takes half as long again."""
+        """Return `tf.gather(table, places)`, which takes 1.5 times as long."""
         return tf.gather_nd(table, places[:, None])
 
     def go_on(pairs: Any, _firsts: Any, _found: Any, _leaves: Any) -> Any:
         return tf.size(pairs) > 0
 
     def walk(pairs: Any, firsts: Any, found: Any, leaves: Any) -> Any:
-        """Return the node of each pair after more levels, for pairs with their rows and their nodes'
-        steps."""
+        """Return the loop's state after LEVELS more levels, without the pairs that have reached a leaf.
+
+        `pairs` are the numbers of the pairs, `firsts` the positions of their rows' first features in `cells`,
+        `found` the steps of their nodes, and `leaves` is the last node of every pair.
+        """
         for _ in range(LEVELS):
             feature, threshold, right = tf.unstack(found, axis=1)
             goes_left = pick(cells, firsts + feature) <= tf.bitcast(threshold, tf.float32)

@@ -5,10 +5,9 @@
     /layer_0/layer_0/kernel:0    float32[in, units]
     /top_level_model_weights     attribute weight_names: none
 
-Keras 3, Keras 2 and the published package load such a file into a model that has the same layers, which they
-match by order; sensenet loads theirs into a graph likewise. The layers are those of the graph as imported,
-since passes change weights, so the only level is 0. Forests, statistics of columns and mean images are not
-weights: they stay in the document.
+Keras 3, Keras 2 and the published package load such a file into a model with the same layers, matched by
+order; sensenet loads their files into a graph in the same way. The only level is 0, because passes change
+weights. Forests, statistics of columns and mean images are not weights: they stay in the document.
 """
 
 from __future__ import annotations
@@ -48,31 +47,32 @@ FILE_NAME = "model.h5"
 FILE_START = b"\x89HDF\r\n\x1a\n"
 
 LAYERS, WEIGHTS = "layer_names", "weight_names"
-"""Attributes: of the root, and of each layer's group."""
+"""The attributes with the names of the layers (of the root) and of a layer's weights (of its group)."""
 
 VERSIONS = {"backend": b"tensorflow", "keras_version": b"2.16.0"}
-"""The writer of such files. A file without a version counts as Keras 1's, whose kernels are transposed."""
+"""The attributes that name the writer. Keras takes a file without a version for Keras 1's, with transposed
+kernels."""
 
 TOP_LEVEL = "top_level_model_weights"
-"""The group of weights that belong to no layer; Keras wants it there."""
+"""The group of weights that belong to no layer; Keras requires it."""
 
 MODEL_GROUP = "model_weights"
 """The group of the weights in a file of a whole Keras model."""
 
 KERAS_3_GROUPS = frozenset({"layers", "_layer_checkpoint_dependencies"})
-"""One of these is at the root of a `.weights.h5` file."""
+"""Groups of which a `.weights.h5` file has one at its root."""
 
 LARGEST_ATTRIBUTE = 64512
-"""Bytes. Longer lists of names are split over several attributes, as Keras does."""
+"""The most bytes of an attribute. Longer lists of names are split over several attributes, as in Keras."""
 
 OPTIMIZER_GROUP = "optimizer_weights"
-"""Other parts of a whole model; they are not read."""
+"""The group of the optimizer's state in a file of a whole model, which is not read."""
 
 FLOATS = frozenset({"float16", "float32", "float64"})
 
 
 def build(graph: Graph, report: Report, _: Options) -> Artifact:
-    """Return the weights of a graph as imported."""
+    """Return an artifact with the weights of a graph as imported."""
     return Artifact(
         target="h5", graph=graph, report=report, produce=lambda: {FILE_NAME: write_weights(graph)}
     )
@@ -84,7 +84,7 @@ def load(artifact: Artifact) -> Executable:
 
 
 def open(path: Path) -> Executable:
-    """Raise ArtifactError: weights alone don't run."""
+    """Raise ArtifactError: a file with only weights cannot be run."""
     raise ArtifactError(
         f"{path} contains only weights: make the model from its document, with the file as its weights "
         f"(sensenet.compile('deepnet.json', weights={str(path)!r}))"
@@ -92,7 +92,10 @@ def open(path: Path) -> Executable:
 
 
 def write_weights(graph: Graph) -> bytes:
-    """Return an h5 file with the weights of a graph's layers; raise MissingPackageError without h5py."""
+    """Return the content of an h5 file with the weights of a graph's layers.
+
+    Raises MissingPackageError if h5py is not installed.
+    """
     h5py = import_package("h5py", "tensorflow", "writing an h5 file")
     nodes = weighted_nodes(graph)
     content = io.BytesIO()
@@ -121,12 +124,12 @@ def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
 
 
 def load_weights(graph: Graph, path: Path) -> Graph:
-    """Return a graph as imported, with the weights of an h5 file instead of its own.
+    """Return a graph, as imported, with the weights of an h5 file instead of its own.
 
-    The file is one that this target, Keras (`save_weights`, or `save` as `.h5`) or the published package has
-    written. Layers are matched by order, and every weight's shape is checked. Raises ArtifactError, naming
-    the layer, for weights of another network, and for a file that is damaged or no such file;
-    MissingPackageError without h5py.
+    The file was written by this target, by Keras (`save_weights`, or `save` as `.h5`) or by the published
+    package. Layers are matched by order, and every weight's shape is checked. Raises ArtifactError, naming
+    the layer, for weights of another network, and for a file that is damaged or not of this kind;
+    MissingPackageError if h5py is not installed.
     """
     return _load(graph, read_file(path), str(path))
 
@@ -144,12 +147,12 @@ def _load(graph: Graph, content: bytes, where: str) -> Graph:
 
 
 class _DamageError(Exception):
-    """Names in a file that refer to nothing."""
+    """Raised for names in a file that refer to nothing."""
 
 
 @frozen(kw_only=True, eq=False)
 class StoredLayer:
-    """A layer of a file: its weights by name; None for a group instead of a weight."""
+    """A layer of a file: its weights by name, with None for a group instead of a weight."""
 
     name: str
     weights: Mapping[str, StoredArray | None]
@@ -162,8 +165,8 @@ def _find_root(file: StoredFile, where: str) -> str:
             return path
     if KERAS_3_GROUPS & set(file.groups):
         raise ArtifactError(
-            f"{where} is a .weights.h5 file, which does not keep the order of the layers: load it into the "
-            "Keras model that it was saved from, and save that as a whole: model.save('model.h5')"
+            f"{where} is a .weights.h5 file, which lacks the order of the layers: load it into the Keras "
+            "model that it was saved from, and save the whole model: model.save('model.h5')"
         )
     raise ArtifactError(f"{where} is an h5 file, but not of Keras weights: it has no attribute {LAYERS!r}")
 
@@ -173,7 +176,7 @@ def _find_layers(file: StoredFile, root: str) -> Iterator[StoredLayer]:
     for name in _read_names(file, root, LAYERS):
         path = _join(root, name)
         if path not in file.groups:
-            raise _DamageError(f"there is no group {path!r}, or a link")
+            raise _DamageError(f"the group {path!r} is missing or a link")
         weights = {weight: _find(file, _join(path, weight)) for weight in _read_names(file, path, WEIGHTS)}
         if weights:
             yield StoredLayer(name=name, weights=weights)
@@ -185,7 +188,7 @@ def _join(path: str, name: str) -> str:
 
 def _find(file: StoredFile, path: str) -> StoredArray | None:
     if path not in file.arrays and path not in file.groups:
-        raise _DamageError(f"there is nothing at {path!r}, or a link")
+        raise _DamageError(f"the dataset {path!r} is missing or a link")
     return file.arrays.get(path)
 
 
@@ -195,14 +198,14 @@ def _has_names(file: StoredFile, path: str, attribute: str) -> bool:
 
 
 def _read_names(file: StoredFile, path: str, attribute: str) -> Sequence[str]:
-    """Return the texts of an attribute, or of the several that it was split over; none if it is missing."""
+    """Return the names in an attribute, or in those that it was split over; none if it is missing."""
     attributes = file.groups[path]
     pieces = (f"{attribute}{number}" for number in itertools.count())
     split = itertools.takewhile(lambda piece: piece in attributes, pieces)
     chosen = [attribute] if attribute in attributes else split
     names = [name for piece in chosen for name in attributes[piece]]
     if len(set(names)) != len(names):
-        raise _DamageError(f"{attribute} has a name twice")
+        raise _DamageError(f"{attribute} contains a name twice")
     return names
 
 
@@ -216,9 +219,9 @@ def _require_match(nodes: Sequence[Node], layers: Sequence[StoredLayer], where: 
             in_file = f"{layer.name!r} with {_describe(found)}" if layer else "missing"
             in_network = f"{node.name!r} with {_describe(expected)}" if node else "missing"
             raise ArtifactError(
-                f"{where} holds the weights of another network: of the layers that have weights, number "
-                f"{number} is {in_file} in the file and {in_network} in the network (the file has "
-                f"{len(layers)}, the network {len(nodes)})"
+                f"{where} holds the weights of another network: layer {number} of those with weights is "
+                f"{in_file} in the file, but {in_network} in the network (the file has {len(layers)} such "
+                f"layers, the network {len(nodes)})"
             )
 
 
@@ -244,14 +247,14 @@ def _read_op(node: Node, layer: StoredLayer, where: str) -> Op:
 
 
 def _read_weight(stored: StoredArray | None, where: str) -> Tensor:
-    """Return a dataset's numbers as float32; raise ArtifactError unless they are finite floats."""
+    """Return a dataset as a float32 tensor; raise ArtifactError unless all numbers are finite floats."""
     if stored is None or stored.dtype not in FLOATS:
         raise ArtifactError(
-            f"{where} holds {stored.dtype if stored else 'a group'}, not floating-point numbers"
+            f"{where} is {stored.dtype if stored else 'a group'}, expected floating-point numbers"
         )
     weight = Tensor.float32(stored.read(where))
     if not weight.finite:
-        raise ArtifactError(f"{where} holds numbers that are not finite in float32")
+        raise ArtifactError(f"{where} has numbers that are not finite in float32")
     return weight
 
 

@@ -1,7 +1,7 @@
-"""Keras layers of sensenet: ops without a Keras layer, block dropout, the signature; and activations.
+"""Sensenet's own Keras layers: for ops that Keras has no layer for, block dropout and the signature.
 
-They derive from `tf.keras` layers, so they exist once TensorFlow is imported: `make_layer_classes` makes them
-and registers them with Keras, which needs them to load a saved model.
+They derive from `tf.keras` layers, so they can only exist after TensorFlow is imported: `make_layer_classes`
+creates them, and registers them with Keras, which needs them to load a saved model.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from sensenet.ir.printer import op_weights, print_attributes
 from sensenet.ir.types import Array
 
 PACKAGE = "sensenet"
-"""The name under which Keras knows the layers: `sensenet>OpLayer`."""
+"""The package under which the layers are registered with Keras: `sensenet>OpLayer`."""
 
 LAYER_MODULE = "sensenet.backends.keras.layers"
-"""The module that Keras saves them with."""
+"""The module of the layers in saved files."""
 
 EMIT: Table = {**SHARED, Forest: walk_forests}
 EMITTED: Legal = {**SHARED_LEGAL, Forest: True}
-"""The arguments of an `OpLayer`."""
+"""The ops that an `OpLayer` can compute, and their emit functions."""
 
 
 stored_shapes: ContextVar[Counter[tuple[int, ...]]] = ContextVar("stored_shapes")
-"""The shapes of the weights in the file being opened, with the number of unused ones of each."""
+"""The number of unused weights of each shape in the file being opened."""
 
 
 @frozen(kw_only=True)
 class LayerClasses:
-    """The layer classes, and the activation functions by op."""
+    """The layer classes, and Keras functions for all activation functions."""
 
     op: Any
     block_dropout: Any
@@ -69,8 +69,8 @@ def make_layer_classes() -> LayerClasses:
     class OpLayer(Layer):  # type: ignore[misc]
         """Any op of the IR, computed by TensorFlow ops.
 
-        `operands` says what the op reads: a constant in text form, or None for the next of the layer's
-        inputs. An input that no operand takes is ignored, which lets a constant depend on a model's input.
+        `operands` are the op's inputs: a constant in text form, or None for the next of the layer's inputs.
+        Surplus inputs of the layer are ignored, so that a constant can depend on a model's input.
         """
 
         def __init__(
@@ -82,7 +82,7 @@ def make_layer_classes() -> LayerClasses:
                 self.op = parse_op(op, arrays)
                 self.operands = [None if text is None else parse_op(text, arrays) for text in operands]
             except TextFormError as error:
-                raise ArtifactError(f"the layer {self.name} has no op of sensenet: {error}") from error
+                raise ArtifactError(f"the op of the layer {self.name} is invalid: {error}") from error
 
         def call(self, inputs: Any) -> Any:
             return self.run(inputs)
@@ -104,7 +104,8 @@ def make_layer_classes() -> LayerClasses:
     class BlockDropout(Layer):  # type: ignore[misc]
         """DropBlock: in training, square patches of an image are zeroed and the rest is scaled up.
 
-        f32[b, h, w, c]. `rate` is the share dropped, `block_size` the side of a patch, cut to the image's.
+        Images are f32[b, h, w, c]. `rate` is the share of pixels dropped, `block_size` the side of a patch in
+        pixels, at most the image's.
         """
 
         def __init__(self, rate: float, block_size: int, **settings: Any) -> None:
@@ -120,15 +121,15 @@ def make_layer_classes() -> LayerClasses:
             known = [size for size in inputs.shape[1:3] if size is not None]
             block = min([self.block_size, *known])
             sizes = tf.shape(inputs)[1:3]
-            # a patch lies inside the image, so not every pixel can be the center of one
+            # patches lie inside the image, so pixels near its edges cannot be centers
             first, after = block // 2, sizes - (block - 1) // 2
             rows, columns = tf.range(sizes[0])[:, None, None], tf.range(sizes[1])[None, :, None]
             inside = (rows >= first) & (rows < after[0]) & (columns >= first) & (columns < after[1])
             places = tf.cast(tf.reduce_prod(tf.maximum(sizes - block + 1, 1)), tf.float32)
             share = self.rate * tf.cast(tf.reduce_prod(sizes), tf.float32) / (block**2 * places)
             random = tf.random.uniform(tf.shape(inputs))
-            centres = tf.cast((random < share) & inside, tf.float32)
-            kept = 1.0 - tf.nn.max_pool2d(centres, block, 1, "SAME")
+            centers = tf.cast((random < share) & inside, tf.float32)
+            kept = 1.0 - tf.nn.max_pool2d(centers, block, 1, "SAME")
             scale = tf.cast(tf.size(kept), tf.float32) / tf.maximum(tf.reduce_sum(kept), 1.0)
             return inputs * kept * scale
 
@@ -137,10 +138,10 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class SignatureLayer(Layer):  # type: ignore[misc]
-        """The identity on the model's first output, which carries the signature through saving.
+        """The identity on the model's first output; its configuration contains the signature.
 
-        `signature` is `Signature.to_json()` as text, `outputs` the names of the model's outputs, `making`
-        how it was made.
+        `signature` is `Signature.to_json()` as text, `outputs` are the names of the model's outputs, and
+        `making` has the attributes of `BuildOptions`: it is the name of that member in saved files.
         """
 
         def __init__(
@@ -158,10 +159,10 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class UnfusedBatchNormalization(tf.keras.layers.BatchNormalization):  # type: ignore[misc, name-defined]
-        """Keras 2's batch normalization, of images too, without TensorFlow's fused op.
+        """Keras 2's batch normalization without TensorFlow's fused op for images.
 
-        That one raises an epsilon below 1.001e-5, and TensorFlow fuses it further with some activations that
-        follow (tanh, mish) into ops that do not exist.
+        The fused op raises an epsilon below 1.001e-5, and TensorFlow fuses it with some activations after it
+        (tanh, mish) into ops that do not exist.
         """
 
         def __init__(self, **settings: Any) -> None:
@@ -169,12 +170,12 @@ def make_layer_classes() -> LayerClasses:
 
     @register
     class StoredWeight(tf.keras.initializers.Initializer):  # type: ignore[misc, name-defined]
-        """Zeros in the shape of a weight of the file being opened; ArtifactError if it has none left."""
+        """Returns zeros of a shape; raises ArtifactError if the opened file has no unused weight of it."""
 
         def __call__(self, shape: Sequence[int], dtype: Any = None, **_settings: Any) -> Any:
             remaining, wanted = stored_shapes.get(), tuple(shape)
             if not remaining[wanted]:
-                raise ArtifactError(f"a layer wants a weight {list(wanted)}, which the file does not have")
+                raise ArtifactError(f"a layer needs a weight {list(wanted)}, which the file does not have")
             remaining[wanted] -= 1
             return tf.zeros(wanted, dtype or tf.float32)
 
@@ -193,7 +194,7 @@ def make_layer_classes() -> LayerClasses:
 
 
 def _make_activation(tf: Any, function: ActivationFunction) -> Any:
-    """Return the function for a layer's `activation`, which Keras saves under sensenet's name."""
+    """Return a function for a layer's `activation`, registered with Keras under sensenet's name for it."""
     without_autograph: Any = tf.autograph.experimental.do_not_convert
     op = Activation(function=function)
     applied = without_autograph(lambda x: emit_lowered(tf, op, x)[0])
@@ -202,18 +203,18 @@ def _make_activation(tf: Any, function: ActivationFunction) -> Any:
 
 
 def signature_layer(model: Any) -> Any:
-    """Return the layer of a model that carries its signature; None for a model not from sensenet."""
+    """Return the SignatureLayer of a model, or None if sensenet did not make the model."""
     kind = make_layer_classes().signature
     return next((layer for layer in getattr(model, "layers", ()) if isinstance(layer, kind)), None)
 
 
 def keras_major(tf: Any) -> str:
-    """Return the major version of `tf.keras`: "3", or "2" for tf_keras, whose `tf.keras` doesn't say."""
+    """Return the major version of `tf.keras`: "3", or "2" for tf_keras, whose `tf.keras` has no version."""
     return str(getattr(tf.keras, "__version__", "2")).partition(".")[0]
 
 
 def op_config(op: Op, operands: Sequence[Op | None]) -> dict[str, Any]:
-    """Return the OpLayer part of a configuration: texts, and the tensors that they name."""
+    """Return an OpLayer's configuration: the text forms of ops, and the tensors that they name."""
     texts = [None if constant is None else _print_op(constant) for constant in operands]
     ops = [op, *(constant for constant in operands if constant is not None)]
     arrays = {digest: array for each in ops for digest, array in op_weights(each).items()}

@@ -1,4 +1,4 @@
-"""Converts a graph to a functional `tf.keras.Model`."""
+"""Builds the functional `tf.keras.Model` of a graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attrs import frozen
 from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, is_formula
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
 from sensenet.backends.keras.stock import express, make_stock_layer
-from sensenet.backends.keras.table import MAKERS
+from sensenet.backends.keras.table import LAYER_BUILDERS
 from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.recursion import deep_recursion
 from sensenet.ir.activation import ActivationFunction
@@ -26,12 +26,12 @@ from sensenet.ir.types import Array, Tensor
 
 
 @frozen(kw_only=True)
-class Making:
-    """How a model was made, as saved with it.
+class BuildOptions:
+    """How a model is built; saved files contain this, to build the model again.
 
-    `level` is the level of optimization; `share_weights` whether nodes that share weights alone are one layer
-    too, as those are that share a layer (see `sensenet.ir.sharing`); `stock` whether ops without a layer
-    become operations of Keras 3 (see `stock`). Files of earlier releases don't say the last, and have none.
+    `level` is the level of optimization. With `share_weights`, nodes that share only weights become one
+    layer, like nodes that share a layer (see `sensenet.ir.sharing`). With `stock`, ops without a layer become
+    operations of Keras 3 (see `stock`); files of earlier releases lack this member and have no operations.
     """
 
     level: int
@@ -41,23 +41,23 @@ class Making:
 
 @frozen(kw_only=True, eq=False)
 class BuiltModel:
-    """A `tf.keras.Model`, with the name of the layer that has each node's weights."""
+    """A `tf.keras.Model`; `weighted` has the name of the layer with each node's weights, by node name."""
 
     model: Any
     weighted: Mapping[str, str]
 
 
-def build_model(graph: Graph, making: Making) -> BuiltModel:
+def build_model(graph: Graph, options: BuildOptions) -> BuiltModel:
     """Return the graph as a `tf.keras.Model`; raises MissingPackageError if TensorFlow is not installed."""
     tf = import_tensorflow("the target keras")
-    return _Builder(tf, graph, making).build()
+    return _Builder(tf, graph, options).build()
 
 
 class _Builder:
-    """Applies one layer after the other to symbolic tensors; values that are constant stay arrays."""
+    """Applies one layer after another to symbolic tensors; constant values stay arrays."""
 
-    def __init__(self, tf: Any, graph: Graph, making: Making) -> None:
-        self.keras, self.graph, self.making = tf.keras, graph, making
+    def __init__(self, tf: Any, graph: Graph, options: BuildOptions) -> None:
+        self.keras, self.graph, self.options = tf.keras, graph, options
         self.classes: LayerClasses = make_layer_classes()
         self.names: set[str] = set()
         self.tensors: dict[Value, Any] = {}
@@ -80,7 +80,7 @@ class _Builder:
         carrier = self.classes.signature(
             signature=signature,
             outputs=list(results),
-            making=attrs.asdict(self.making),
+            making=attrs.asdict(self.options),
             name=self.unique(first),
         )
         results[first] = carrier(results[first])
@@ -101,16 +101,16 @@ class _Builder:
         return tensor
 
     def fold(self, node: Node) -> None:
-        """Evaluate a node of constants, which cannot be a Keras layer."""
+        """Evaluate a node whose inputs are all constant: it cannot be a Keras layer."""
         with np.errstate(all="ignore"):
             results = node.op.evaluate(*(self.constants[value] for value in node.inputs))
         results = results if isinstance(results, tuple) else (results,)
         self.constants.update(zip(node.values, results, strict=True))
 
     def add_node(self, node: Node) -> None:
-        """Apply the Keras layer of the node's op, or an op layer if Keras has no equal one.
+        """Apply the Keras layer of the node's op, or an op layer if Keras has no equivalent one.
 
-        Nodes that share a layer are one layer.
+        Nodes that share a layer become one layer.
         """
         tensors = [self.tensors[value] for value in node.inputs if value not in self.constants]
         key = self.identity(node)
@@ -123,26 +123,26 @@ class _Builder:
         self.tensors.update(zip(node.values, results, strict=True))
 
     def identity(self, node: Node) -> object:
-        """What nodes of one layer have in common."""
+        """Return a key that is equal for nodes that become one layer."""
         shares = node.shares
-        shared = shares is not None and (shares.part is Part.LAYER or self.making.share_weights)
+        shared = shares is not None and (shares.part is Part.LAYER or self.options.share_weights)
         return shares if shared else node
 
     def add_layer(self, node: Node, tensors: Sequence[Any], name: str) -> Sequence[Any]:
         """Return the results of a new layer."""
-        make = MAKERS.get(type(node.op)) if len(tensors) == len(node.inputs) else None
+        builder = LAYER_BUILDERS.get(type(node.op)) if len(tensors) == len(node.inputs) else None
         op = _without_activation(node.op) if self.apart(node) else node.op
-        made = make(self.keras.layers, op, node, name) if make else None
-        if made is None:
+        built = builder(self.keras.layers, op, node, name) if builder else None
+        if built is None:
             operands = [self.constants.get(value) for value in node.inputs]
             return self.add_operations(node.op, operands, tensors, name)
         function = getattr(op, "activation", ActivationFunction.LINEAR)
-        if self.making.stock and function in KERAS_3_ACTIVATIONS:
-            made.layer.activation = self.keras.activations.get(function.value)
-        results = [made.layer(_one_or_list(tensors))]
-        made.layer.set_weights(list(made.weights))
-        if made.weights:
-            self.layers[self.identity(node)] = made.layer
+        if self.options.stock and function in KERAS_3_ACTIVATIONS:
+            built.layer.activation = self.keras.activations.get(function.value)
+        results = [built.layer(_one_or_list(tensors))]
+        built.layer.set_weights(list(built.weights))
+        if built.weights:
+            self.layers[self.identity(node)] = built.layer
         return self.activate(node, results)
 
     def apart(self, node: Node) -> bool:
@@ -151,7 +151,7 @@ class _Builder:
         Not at level 0: h5 files are matched with layers by depth.
         """
         function = getattr(node.op, "activation", None)
-        return self.making.stock and self.making.level > 0 and is_formula(function)
+        return self.options.stock and self.options.level > 0 and is_formula(function)
 
     def activate(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
         """Return the results of a layer, activated if its activation comes after it."""
@@ -163,8 +163,8 @@ class _Builder:
     def add_operations(
         self, op: Op, operands: Sequence[Array | None], tensors: Sequence[Any], name: str
     ) -> Sequence[Any]:
-        """Return the results of a layer of Keras operations, or of an op layer if Keras has none."""
-        if self.making.stock:
+        """Return the results of a layer of Keras operations, or of an op layer if Keras lacks them."""
+        if self.options.stock:
             inputs = [
                 self.keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=f"input_{number}")
                 for number, tensor in enumerate(tensors, 1)
@@ -185,7 +185,7 @@ class _Builder:
         return results if isinstance(results, list | tuple) else [results]
 
     def output(self, value: Value) -> Any:
-        """Return the tensor of an output; a constant is made to depend on the first input, for Keras."""
+        """Return the tensor of an output; a constant depends on the first input, as Keras requires."""
         if value not in self.constants:
             return self.tensors[value]
         anything = self.tensors[self.graph.inputs[0].value]

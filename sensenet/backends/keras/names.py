@@ -1,4 +1,4 @@
-"""Names of a saved Keras model: of the file and of its members."""
+"""Names of the file of a saved Keras model and of its members."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ SUFFIX = ".keras"
 FILE_NAME = f"model{SUFFIX}"
 
 CONFIGURATION, SIGNATURE = "config.json", "sensenet.json"
-"""The members with Keras' configuration, and with the signature."""
+"""The names of the members with Keras' configuration and with the signature."""

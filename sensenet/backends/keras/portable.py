@@ -1,8 +1,8 @@
-"""Replaces the layer with the signature in saved files, so that plain Keras can open them.
+"""Replaces sensenet's SignatureLayer in saved files, so that Keras can open them without sensenet.
 
-In memory, a sensenet layer carries the signature, and `model.save` saves it unchanged. A file written by an
-artifact has Keras' Identity of the same name instead, and the layer's data in a separate member, which Keras
-does not read.
+In memory, the SignatureLayer contains the signature, and `model.save` saves it unchanged. A file written by
+an artifact has Keras' Identity of the same name instead, and the layer's data in a separate member, which
+Keras does not read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
-from sensenet.backends.keras.model import Making
+from sensenet.backends.keras.model import BuildOptions
 from sensenet.backends.keras.names import CONFIGURATION, SIGNATURE
 from sensenet.errors import ArtifactError
 from sensenet.signature import Signature
@@ -25,10 +25,10 @@ CARRIER = {
     "registered_name": f"{PACKAGE}>SignatureLayer",
 }
 STAND_IN = {"module": "keras.layers", "class_name": "Identity", "registered_name": None}
-"""The Keras layer that replaces the carrier."""
+"""The Keras layer that replaces the SignatureLayer."""
 
 CARRIED = ("signature", "outputs", "making")
-"""The members of the carrier's configuration that are its own."""
+"""The members of a SignatureLayer's configuration that other layers do not have."""
 
 
 def take_signature_out(content: bytes) -> bytes:
@@ -47,7 +47,7 @@ def take_signature_out(content: bytes) -> bytes:
 
 
 def _exchange_carrier(layers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Replace the carrier by Keras' layer; return the carrier's data and its name."""
+    """Replace the SignatureLayer by Keras' layer; return its data and its name."""
     number = next(n for n, layer in enumerate(layers) if layer["class_name"] == CARRIER["class_name"])
     layer = layers[number]
     own = {key: layer["config"][key] for key in CARRIED}
@@ -57,9 +57,9 @@ def _exchange_carrier(layers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def put_signature_back(layers: list[dict[str, Any]], content: bytes, where: str) -> None:
-    """Replace the layer that the member names by a carrier of the member's signature.
+    """Replace the Keras layer that the member `content` names by a SignatureLayer with the member's data.
 
-    Raises ArtifactError if it is not a signature, or names an unknown layer.
+    Raises ArtifactError if the member is not a signature, or names an unknown layer.
     """
     try:
         carried = json.loads(content)
@@ -74,19 +74,19 @@ def put_signature_back(layers: list[dict[str, Any]], content: bytes, where: str)
             layer["config"].update(own)
             return
     raise ArtifactError(
-        f"{where}: {SIGNATURE} is of a layer {str(name)[:40]!r}, which the model does not have"
+        f"{where}: {SIGNATURE} names a layer {str(name)[:40]!r}, which the model does not have"
     )
 
 
 def require_carried(config: Mapping[str, Any], where: str) -> None:
-    """Raise ArtifactError if a carrier's configuration holds no signature, or not how its model was made."""
+    """Raise ArtifactError unless a SignatureLayer's configuration has a signature and BuildOptions."""
     try:
         Signature.from_json(json.loads(config["signature"]))
-        outputs, making = config["outputs"], Making(**config["making"])
+        outputs, making = config["outputs"], BuildOptions(**config["making"])
         if not (isinstance(outputs, list) and outputs and all(isinstance(name, str) for name in outputs)):
             raise TypeError(f"the outputs are {outputs!r:.40}")
         if not (type(making.level) is int and type(making.share_weights) is type(making.stock) is bool):
-            raise TypeError(f"it was made as {making!r:.80}")
+            raise TypeError(f"the member 'making' is {making!r:.80}")
     except (KeyError, TypeError, ValueError, RecursionError, ArtifactError) as error:
         raise ArtifactError(
             f"{where} has no signature of sensenet ({type(error).__name__}: {error})"

@@ -1,4 +1,4 @@
-"""Reads the weights of a Keras model, which may have been trained further, back into its graph."""
+"""Reads the weights of a Keras model, which may have been trained further, into its graph."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sensenet.backends.keras.layers import signature_layer
-from sensenet.backends.keras.model import Making, build_model
+from sensenet.backends.keras.model import BuildOptions, build_model
 from sensenet.backends.keras.portable import CARRIED
 from sensenet.backends.keras.weights import get_weights, replace_ops, require_roots, set_weights
 from sensenet.backends.optional import import_tensorflow
@@ -17,13 +17,13 @@ from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
 from sensenet.signature import Signature
 
-WAY_OUT = "sensenet.compile(document, 'keras', optimize=0) makes the model to train"
+REMEDY = "sensenet.compile(document, 'keras', optimize=0) makes the model to train"
 
 TRAINING = ("trainable", "momentum", "rate", "block_size", "seed", "noise_shape", "dtype", "synchronized")
-"""Members of a layer's configuration that only affect training."""
+"""Members of a layer's configuration that affect only training."""
 
 TRAINING_KINDS = ("_initializer", "_regularizer", "_constraint")
-"""The same, by the end of their names."""
+"""The ends of the names of further such members."""
 
 LONGEST_QUOTE = 60
 
@@ -37,25 +37,25 @@ def read_signature(model: Any) -> Signature:
     if carrier is None:
         raise ArtifactError(
             f"the Keras model {model.name!r} was not made by sensenet: it has no layer with a signature. "
-            f"{WAY_OUT}; around it, other models may train it"
+            f"{REMEDY}; if that is part of a larger model, pass only that part"
         )
     level = carrier.making["level"]
     if level:
         raise ArtifactError(
-            f"the Keras model was optimized at level {level}: its layers are merged and folded into each "
-            f"other, and their weights are not those of the document. {WAY_OUT}"
+            f"the Keras model was optimized at level {level}: its layers were merged, so their weights are "
+            f"not those of the document. {REMEDY}"
         )
     return Signature.from_json(json.loads(carrier.signature))
 
 
 def read_weights(graph: Graph, legal: Graph, model: Any) -> Graph:
-    """Return an imported graph with the weights of a model that was made from it at level 0.
+    """Return an imported graph with the weights of a model that was compiled from it at level 0.
 
-    `legal` is the graph made legal for the target keras, of which the model was built. Raises ArtifactError,
-    naming the layer, for a different model: with layers that were added, removed or renamed, or that have
-    other shapes, computations or inputs.
+    `legal` is the graph as lowered for the target keras. Raises ArtifactError, naming the layer, for a
+    different model: with layers that were added, removed or renamed, or have other shapes, computations or
+    inputs.
     """
-    built = build_model(legal, Making(**signature_layer(model).making))
+    built = build_model(legal, BuildOptions(**signature_layer(model).making))
     _require_layers(built.model, model)
     ops = {
         node.name: _read_op(node.op, model.get_layer(built.weighted[node.name]))
@@ -74,7 +74,7 @@ def _read_op(op: Op, layer: Any) -> Op:
 
 
 def _require_layers(expected: Any, found: Any) -> None:
-    """Raise ArtifactError about the first layer in which a model differs from what it was made as."""
+    """Raise ArtifactError about the first layer in which a model differs from the expected one."""
     configurations = _plain_config(expected), _plain_config(found)
     wanted, given = (_describe_layers(configuration) for configuration in configurations)
     for name in [*wanted, *given]:
@@ -95,16 +95,16 @@ def _require_layers(expected: Any, found: Any) -> None:
 
 
 def _refuse(difference: str) -> ArtifactError:
-    return ArtifactError(f"the Keras model differs from that of its document: {difference}. {WAY_OUT}")
+    return ArtifactError(f"the Keras model differs from that of its document: {difference}. {REMEDY}")
 
 
 def _plain_config(model: Any) -> Any:
-    """Return a model's configuration as plain JSON, without that of compiling it for training."""
+    """Return a model's configuration as plain JSON, without the settings of `model.compile`."""
     return json.loads(json.dumps(model.get_config(), default=str))
 
 
 def _describe_layers(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what each layer computes and reads, by name."""
+    """Return the computation and the inputs of each layer, by name."""
     return {
         layer["name"]: {"config": _of_prediction(layer["config"]), "inputs": layer["inbound_nodes"]}
         for layer in configuration["layers"]
@@ -112,7 +112,7 @@ def _describe_layers(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_prediction(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a layer's configuration without members for training, and without the carrier's data."""
+    """Return a layer's configuration without the members for training and those of a SignatureLayer."""
     return {
         key: value
         for key, value in config.items()

@@ -1,9 +1,9 @@
-"""Ops as operations of Keras 3, which any Keras 3 loads without sensenet.
+"""Expresses ops as operations of Keras 3, so that Keras 3 can load the file without sensenet.
 
-Keras saves its operations by their module and class. Constants are arrays that an operation is called with,
-and are saved as numbers in the configuration. A node always becomes one layer, a functional model of the
-operations, because callers find layers by name and in `model.layers`, and h5 files are matched with layers by
-depth. Keras 2 has no such operations.
+Keras saves its operations by their module and class. Constants are array arguments of operations, and are
+saved as numbers in the configuration. A node always becomes one layer, a functional model of the operations,
+because callers find layers by name and in `model.layers`, and h5 files are matched with layers by depth.
+Keras 2 has no such operations.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ OPERATIONS: Mapping[str, str] = {
     "Relu6": "keras.src.ops.nn",
     "Resize": "keras.src.ops.image",
 }
-"""The operations that are written, by class, and the modules that Keras saves them with."""
+"""The classes of the operations that are used, with the modules that Keras saves them with."""
 
 
 @frozen(eq=False)
 class Call:
-    """A call of an operation: on tensors, arrays, lists of them, and results of other calls."""
+    """A call of an operation on tensors, arrays, results of other calls, or lists of these."""
 
     name: str
     operands: Sequence[Any]
@@ -73,19 +73,19 @@ def call(name: str, *operands: Any, **settings: Any) -> Call:
 
 
 def express(op: Op, operands: Sequence[Any]) -> Call | None:
-    """Return the op on tensors and arrays as calls; None if Keras has nothing that does the same."""
+    """Return calls that compute the op on tensors and arrays; None if Keras has no equivalent."""
     expression = EXPRESSIONS.get(type(op))
     result = expression(op, *operands) if expression else None
     return result if isinstance(result, Call) else None
 
 
 def make_stock_layer(keras: Any, root: Call, inputs: Sequence[Any], name: str) -> Any:
-    """Return a model of the calls, which is one layer in another model; `inputs` are its symbolic tensors."""
+    """Return a model of the calls, to be one layer of another model; `inputs` are its symbolic tensors."""
     done: dict[int, Any] = {}
 
     def apply(operand: Any) -> Any:
         if isinstance(operand, np.ndarray):
-            return np.atleast_1d(operand)  # Keras saves an array of no axes as a number without a dtype
+            return np.atleast_1d(operand)  # Keras saves an array of rank 0 as a number without a dtype
         if isinstance(operand, list):
             return [apply(part) for part in operand]
         if not isinstance(operand, Call):
@@ -109,8 +109,7 @@ def _divide(a: Any, b: Any) -> Call:
     """Return a / b, rounded like a division even if b is constant.
 
     TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
-    another number in half of all cases. A divisor that is selected by the dividend hides this from the
-    optimizer.
+    another number in half of all cases. A divisor that depends on the dividend prevents this.
     """
     if isinstance(b, np.ndarray):
         b = call("Where", call("Isnan", a), a, b)
@@ -137,7 +136,7 @@ def _flatten(_op: Any, x: Any) -> Call | None:
 
 
 def _rescale(op: Any, x: Any) -> Call | None:
-    """Return the nearest pixels, as Keras resizes too; it crops and pads otherwise."""
+    """Return the image warped to the nearest pixels; None for other methods, which differ in Keras."""
     if op.method is not RescaleType.WARP:
         return None
     size = [op.height, op.width]
@@ -148,11 +147,11 @@ OPERATIONS_OF_FUNCTIONS: Mapping[ActivationFunction, Callable[[Any], Call]] = {
     ActivationFunction.RELU6: lambda x: call("Relu6", x),
     ActivationFunction.LOG_SOFTMAX: lambda x: call("LogSoftmax", x, axis=-1),
 }
-"""The activation functions of Keras 3 alone. It has layers for those that Keras 2 has too."""
+"""The operations of the activation functions that only Keras 3 has. For others, Keras 2 and 3 have layers."""
 
 
 def _activation(op: Any, x: Any) -> Call | None:
-    """Return Keras' operation, or the formula of a function that Keras lacks; None for any other."""
+    """Return Keras' operation, or the formula of a function that Keras lacks; None for other functions."""
     if op.function in OPERATIONS_OF_FUNCTIONS:
         return OPERATIONS_OF_FUNCTIONS[op.function](x)
     formula = FORMULAS.get(op.function) if is_formula(op.function) else None
@@ -160,7 +159,7 @@ def _activation(op: Any, x: Any) -> Call | None:
 
 
 def _express_part(op: Op, *operands: Any) -> Call | None:
-    """Return an op of a formula, on calls and numbers; None if Keras lacks it or one that it reads."""
+    """Return an op of a formula, applied to calls and numbers; None if Keras lacks it or an operand."""
     if any(operand is None for operand in operands):
         return None
     return express(op, [_number(each) if isinstance(each, float) else each for each in operands])
@@ -199,4 +198,4 @@ EXPRESSIONS: Mapping[type[Op], Callable[..., Any]] = {
     image.Index: lambda op, x: call("GetItem", x, [*[slice(None)] * op.axis, op.index]),
     image.Rescale: _rescale,
 }
-"""The ops that Keras 3 has operations for; the rest become op layers. An operand is a tensor or an array."""
+"""Functions from an op and its operands, tensors or arrays, to calls. Other ops become op layers."""

@@ -1,8 +1,9 @@
-"""The weights of a graph's layers, with the names and in the order that Keras has for them.
+"""The weights of a graph's layers, by Keras' names and in Keras' order.
 
-Keras orders the layers of a functional model by depth, the longest way from a layer to an output: the deepest
-come first, and those of one depth in the order in which a depth-first walk from the outputs meets them. Every
-node of an imported graph counts as one layer, as in the models of the published package.
+Keras orders the layers of a functional model by depth, the length of the longest path from a layer to an
+output: the deepest come first, and layers of one depth in the order in which a depth-first search from the
+outputs finds them. Every node of an imported graph counts as one layer, as in models of the published
+package.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _depths(graph: Graph) -> Counter[Node]:
 
 
 def _ranks(graph: Graph) -> dict[Node, int]:
-    """Return the place of each node in the walk: before what it reads, its first input first."""
+    """Return the position of each node in the search: before its inputs, and these in order."""
     ranks: dict[Node, int] = {}
     pending = [value.node for value in graph.outputs.values()][::-1]
     while pending:
@@ -50,7 +51,7 @@ def _ranks(graph: Graph) -> dict[Node, int]:
 
 
 def get_weights(op: Op) -> dict[str, Tensor]:
-    """Return an op's weights by Keras' names; a dense layer without a bias gets one of zeros."""
+    """Return an op's weights by Keras' names; a dense layer without a bias has one of zeros."""
     weights = {weight.keras: getattr(op, weight.attribute) for weight in OP_WEIGHTS[type(op)]}
     if isinstance(op, Dense) and op.bias is None:
         weights["bias"] = Tensor.float32([0.0] * op.units)
@@ -58,7 +59,7 @@ def get_weights(op: Op) -> dict[str, Tensor]:
 
 
 def set_weights(op: Op, weights: Mapping[str, Tensor]) -> Op:
-    """Return the op with other weights, by Keras' names; a bias of zeros is not added."""
+    """Return the op with other weights, given by Keras' names; a bias of zeros is not added."""
     changes = {
         weight.attribute: weights[weight.keras] for weight in OP_WEIGHTS[type(op)] if weight.keras in weights
     }
@@ -75,7 +76,7 @@ def require_roots(op: Op, where: str) -> None:
 
 
 def replace_ops(graph: Graph, ops: Mapping[str, Op]) -> Graph:
-    """The graph with other ops at the nodes of these names; those that share do so while they are equal."""
+    """Return the graph with other ops, given by node name; nodes share as long as their ops are equal."""
     chosen = {node: ops.get(node.name, node.op) for node in graph.nodes}
     sharing = still_shared(chosen)
     changed = {

@@ -37,7 +37,7 @@ from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.elementwise import Absolute, Exp, Log, Negate
 from sensenet.passes.analysis.linear_layers import LINEAR_LAYERS
 from sensenet.passes.infrastructure.rules import Uses
-from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.lowering.node_builder import NodeBuilder, named
 
 ALMOST_ONE = 20.0
 """From here on tanh(softplus(x)) is 1 in float32."""
@@ -56,8 +56,8 @@ RELU, RELU6, ELU, SIGMOID = (
 )
 
 
-Make = Callable[..., Any]
-"""`make(op, *operands)` applies an op to values and numbers: a `Maker`, or what does so outside of graphs."""
+Build = Callable[..., Any]
+"""`build(op, *operands)` applies an op to values and numbers, as a `NodeBuilder` does."""
 
 
 def split_activation(node: Node, _: Uses) -> Value | None:
@@ -78,50 +78,52 @@ def lower_activation(node: Node, _: Uses) -> Value | None:
     if node.op.function is ActivationFunction.LINEAR:
         return x
     formula = FORMULAS.get(node.op.function)
-    return None if formula is None else named(formula(Maker(node.name), x), node.name)
+    return None if formula is None else named(formula(NodeBuilder(node.name), x), node.name)
 
 
-def _leaky_relu(make: Make, x: Any) -> Any:
-    return make(Maximum(), make(Multiply(), x, LEAKY_RELU_SLOPE), x)
+def _leaky_relu(build: Build, x: Any) -> Any:
+    return build(Maximum(), build(Multiply(), x, LEAKY_RELU_SLOPE), x)
 
 
-def _mish(make: Make, x: Any) -> Any:
-    n = make(Exp(), make(Minimum(), x, ALMOST_ONE))
-    w = make(Multiply(), n, make(Add(), n, 2.0))
-    return make(Multiply(), x, make(Divide(), w, make(Add(), w, 2.0)))
+def _mish(build: Build, x: Any) -> Any:
+    n = build(Exp(), build(Minimum(), x, ALMOST_ONE))
+    w = build(Multiply(), n, build(Add(), n, 2.0))
+    return build(Multiply(), x, build(Divide(), w, build(Add(), w, 2.0)))
 
 
-def _softplus(make: Make, x: Any) -> Any:
-    small = make(Exp(), make(Negate(), make(Absolute(), x)))
-    return make(Add(), make(RELU, x), make(Log(), make(Add(), small, 1.0)))
+def _softplus(build: Build, x: Any) -> Any:
+    small = build(Exp(), build(Negate(), build(Absolute(), x)))
+    return build(Add(), build(RELU, x), build(Log(), build(Add(), small, 1.0)))
 
 
-def _softsign(make: Make, x: Any) -> Any:
-    return make(Divide(), x, make(Add(), make(Absolute(), x), 1.0))
+def _softsign(build: Build, x: Any) -> Any:
+    return build(Divide(), x, build(Add(), build(Absolute(), x), 1.0))
 
 
-def _selu(make: Make, x: Any) -> Any:
-    negative = make(ELU, make(Negate(), make(RELU, make(Negate(), x))))
-    return make(Multiply(), make(Add(), make(RELU, x), make(Multiply(), negative, SELU_ALPHA)), SELU_SCALE)
+def _selu(build: Build, x: Any) -> Any:
+    negative = build(ELU, build(Negate(), build(RELU, build(Negate(), x))))
+    return build(
+        Multiply(), build(Add(), build(RELU, x), build(Multiply(), negative, SELU_ALPHA)), SELU_SCALE
+    )
 
 
-def _swish(make: Make, x: Any) -> Any:
-    return make(Multiply(), x, make(SIGMOID, x))
+def _swish(build: Build, x: Any) -> Any:
+    return build(Multiply(), x, build(SIGMOID, x))
 
 
-def _bounded_sigmoid(make: Make, x: Any) -> Any:
-    return make(SIGMOID, make(Minimum(), make(Maximum(), x, -LARGE), LARGE))
+def _bounded_sigmoid(build: Build, x: Any) -> Any:
+    return build(SIGMOID, build(Minimum(), build(Maximum(), x, -LARGE), LARGE))
 
 
-def _exponential(make: Make, x: Any) -> Any:
-    return make(Select(), make(Equal(), x, x), make(Exp(), x), x)
+def _exponential(build: Build, x: Any) -> Any:
+    return build(Select(), build(Equal(), x, x), build(Exp(), x), x)
 
 
-def _hard_sigmoid(make: Make, x: Any) -> Any:
-    return make(Multiply(), make(RELU6, make(Add(), make(Multiply(), x, 1.2), 3.0)), 1.0 / 6.0)
+def _hard_sigmoid(build: Build, x: Any) -> Any:
+    return build(Multiply(), build(RELU6, build(Add(), build(Multiply(), x, 1.2), 3.0)), 1.0 / 6.0)
 
 
-FORMULAS: Mapping[ActivationFunction, Callable[[Make, Any], Any]] = {
+FORMULAS: Mapping[ActivationFunction, Callable[[Build, Any], Any]] = {
     ActivationFunction.LEAKY_RELU: _leaky_relu,
     ActivationFunction.MISH: _mish,
     ActivationFunction.SOFTPLUS: _softplus,

@@ -23,7 +23,7 @@ from sensenet.ir.ops.elementwise import Exp, Negate, Round
 from sensenet.ir.ops.reduction import ArgMax, ReduceMax
 from sensenet.ir.types import DType
 from sensenet.passes.infrastructure.rules import Uses
-from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.lowering.node_builder import NodeBuilder, named
 
 SIGMOID = Activation(function=ActivationFunction.SIGMOID)
 
@@ -33,58 +33,58 @@ def lower_decode_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
     op = node.op
     if not isinstance(op, DecodeBoxes):
         return None
-    make, (x,) = Maker(node.name), node.inputs
+    build, (x,) = NodeBuilder(node.name), node.inputs
     anchors, batch, boxes = len(op.anchors.array), x.type.shape[0], node.types[1].shape[1]
-    cells = _cells(make, x)
-    total = cells * anchors if isinstance(cells, int) else make(Multiply(), cells, anchors)
+    cells = _cells(build, x)
+    total = cells * anchors if isinstance(cells, int) else build(Multiply(), cells, anchors)
     width = 5 + op.classes
-    raw = make.reshape(x, [-1, cells, anchors, width], (batch, boxes and boxes // anchors, anchors, width))
+    raw = build.reshape(x, [-1, cells, anchors, width], (batch, boxes and boxes // anchors, anchors, width))
     shift = 0.5 * (op.xyscale - 1)
-    offsets = _exact_sigmoid(make, make(Slice(start=0, stop=2), raw))
+    offsets = _exact_sigmoid(build, build(Slice(start=0, stop=2), raw))
     if op.xyscale != 1:
-        offsets = make(Subtract(), make(Multiply(), offsets, op.xyscale), shift)
-    centers = make(Multiply(), make(Add(), offsets, _grid(make, x)), op.stride)
-    sizes = make(Multiply(), make(Exp(), make(Slice(start=2, stop=4), raw)), op.anchors.array)
-    halves = make(Divide(), sizes, 2.0)
-    corners = make(Concatenate(), make(Subtract(), centers, halves), make(Add(), centers, halves))
-    confidence = make(SIGMOID, make(Slice(start=4, stop=5), raw))
-    scores = make(Multiply(), confidence, make(SIGMOID, make(Slice(start=5, stop=width), raw)))
-    relative = make(Divide(), corners, op.input_size)
-    best = make(ReduceMax(axes=(-1,)), scores)
-    classes = make(ArgMax(axis=-1), scores)
+        offsets = build(Subtract(), build(Multiply(), offsets, op.xyscale), shift)
+    centers = build(Multiply(), build(Add(), offsets, _grid(build, x)), op.stride)
+    sizes = build(Multiply(), build(Exp(), build(Slice(start=2, stop=4), raw)), op.anchors.array)
+    halves = build(Divide(), sizes, 2.0)
+    corners = build(Concatenate(), build(Subtract(), centers, halves), build(Add(), centers, halves))
+    confidence = build(SIGMOID, build(Slice(start=4, stop=5), raw))
+    scores = build(Multiply(), confidence, build(SIGMOID, build(Slice(start=5, stop=width), raw)))
+    relative = build(Divide(), corners, op.input_size)
+    best = build(ReduceMax(axes=(-1,)), scores)
+    classes = build(ArgMax(axis=-1), scores)
     return (
-        named(make.reshape(relative, [-1, total, 4], (batch, boxes, 4)), node.name),
-        named(make.reshape(best, [-1, total], (batch, boxes)), f"{node.name}_scores"),
-        named(make.reshape(classes, [-1, total], (batch, boxes)), f"{node.name}_classes"),
+        named(build.reshape(relative, [-1, total, 4], (batch, boxes, 4)), node.name),
+        named(build.reshape(best, [-1, total], (batch, boxes)), f"{node.name}_scores"),
+        named(build.reshape(classes, [-1, total], (batch, boxes)), f"{node.name}_classes"),
     )
 
 
-def _cells(make: Maker, x: Value) -> int | Value:
+def _cells(build: NodeBuilder, x: Value) -> int | Value:
     """Return the number of cells of a grid; i32[] if it is unknown."""
     rows, columns = x.type.shape[1:3]
     if rows is not None and columns is not None:
         return rows * columns
-    return make(Multiply(), make.size(x, 1), make.size(x, 2))
+    return build(Multiply(), build.size(x, 1), build.size(x, 2))
 
 
-def _grid(make: Maker, x: Value) -> Value:
+def _grid(build: NodeBuilder, x: Value) -> Value:
     """Return f32[cells, 1, 2]: each cell's column and row; the target computes it for many cells."""
-    by_row, by_column = (make(Cast(dtype=DType.FLOAT32), make.count(x, axis)) for axis in (1, 2))
-    below = make(Multiply(), make(Reshape(shape=(None, 1, 1)), by_row), [0, 1])
-    right = make(Multiply(), make(Reshape(shape=(1, None, 1)), by_column), [1, 0])
-    return make(Reshape(shape=(None, 1, 2)), make(Add(), below, right))
+    by_row, by_column = (build(Cast(dtype=DType.FLOAT32), build.count(x, axis)) for axis in (1, 2))
+    below = build(Multiply(), build(Reshape(shape=(None, 1, 1)), by_row), [0, 1])
+    right = build(Multiply(), build(Reshape(shape=(1, None, 1)), by_column), [1, 0])
+    return build(Reshape(shape=(None, 1, 2)), build(Add(), below, right))
 
 
-def _exact_sigmoid(make: Maker, x: Value) -> Value:
-    one = make.constant(1, DType.FLOAT32)
-    return make(Divide(), one, make(Add(), make(Exp(), make(Negate(), x)), one))
+def _exact_sigmoid(build: NodeBuilder, x: Value) -> Value:
+    one = build.constant(1, DType.FLOAT32)
+    return build(Divide(), one, build(Add(), build(Exp(), build(Negate(), x)), one))
 
 
 def lower_scale_boxes(node: Node, _: Uses) -> Value | None:
     """Return the boxes times the larger side of the image, rounded."""
     if not isinstance(node.op, ScaleBoxes):
         return None
-    make, (boxes, pixels) = Maker(node.name), node.inputs
-    sizes = make.sizes(pixels, 1, 3)
-    largest = make(Cast(dtype=DType.FLOAT32), make(ReduceMax(axes=(0,)), sizes))
-    return named(make(Round(), make(Multiply(), boxes, largest)), node.name)
+    build, (boxes, pixels) = NodeBuilder(node.name), node.inputs
+    sizes = build.sizes(pixels, 1, 3)
+    largest = build(Cast(dtype=DType.FLOAT32), build(ReduceMax(axes=(0,)), sizes))
+    return named(build(Round(), build(Multiply(), boxes, largest)), node.name)

@@ -42,7 +42,7 @@ from sensenet.ir.ops.reduction import ReduceMax, ReduceMin, ReduceSum
 from sensenet.ir.ops.shape import Range, Resize2D, Take
 from sensenet.ir.types import Array, DType
 from sensenet.passes.infrastructure.rules import Uses
-from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.lowering.node_builder import NodeBuilder, named
 from sensenet.signature import RescaleType
 
 
@@ -51,10 +51,10 @@ def lower_separable_convolution(node: Node, _: Uses) -> Value | None:
     op = node.op
     if not isinstance(op, SeparableConvolution2D):
         return None
-    make = Maker(node.name)
+    build = NodeBuilder(node.name)
     depthwise = DepthwiseConvolution2D(kernel=op.depth_kernel, strides=op.strides, padding=op.padding)
     pointwise = Convolution2D(kernel=op.point_kernel, bias=op.bias, activation=op.activation)
-    return named(make(pointwise, make(depthwise, node.inputs[0])), node.name)
+    return named(build(pointwise, build(depthwise, node.inputs[0])), node.name)
 
 
 def lower_upsample(node: Node, _: Uses) -> Value | None:
@@ -62,9 +62,9 @@ def lower_upsample(node: Node, _: Uses) -> Value | None:
     op = node.op
     if not isinstance(op, Upsample2D):
         return None
-    make, (x,) = Maker(node.name), node.inputs
-    size = make(Multiply(), make.sizes(x, 1, 3), op.size)
-    return named(make(Resize2D(method=op.method), x, size), node.name)
+    build, (x,) = NodeBuilder(node.name), node.inputs
+    size = build(Multiply(), build.sizes(x, 1, 3), op.size)
+    return named(build(Resize2D(method=op.method), x, size), node.name)
 
 
 def lower_resize(node: Node, _: Uses) -> Value | None:
@@ -72,16 +72,16 @@ def lower_resize(node: Node, _: Uses) -> Value | None:
     op = node.op
     if not isinstance(op, Resize2D) or op.method is not UpsampleMethod.NEAREST:
         return None
-    make, (taken, size) = Maker(node.name), node.inputs
-    source = make.float_sizes(taken, 1, 3)
-    ratios = make(Divide(), source, make(Cast(dtype=DType.FLOAT32), make(Maximum(), size, 1)))
-    last = make(Subtract(), source, 1.0)
+    build, (taken, size) = NodeBuilder(node.name), node.inputs
+    source = build.float_sizes(taken, 1, 3)
+    ratios = build(Divide(), source, build(Cast(dtype=DType.FLOAT32), build(Maximum(), size, 1)))
+    last = build(Subtract(), source, 1.0)
     for axis in (0, 1):
-        count = make(Range(), make(Index(axis=0, index=axis), size))
-        centers = make(Add(), make(Cast(dtype=DType.FLOAT32), count), 0.5)
-        places = make(Floor(), make(Multiply(), centers, _position(make, ratios, axis)))
-        rows = make(Minimum(), places, _position(make, last, axis))
-        taken = make(Take(axis=axis + 1), taken, make(Cast(dtype=DType.INT32), rows))
+        count = build(Range(), build(Index(axis=0, index=axis), size))
+        centers = build(Add(), build(Cast(dtype=DType.FLOAT32), count), 0.5)
+        places = build(Floor(), build(Multiply(), centers, _position(build, ratios, axis)))
+        rows = build(Minimum(), places, _position(build, last, axis))
+        taken = build(Take(axis=axis + 1), taken, build(Cast(dtype=DType.INT32), rows))
     return named(taken, node.name)
 
 
@@ -90,54 +90,54 @@ def lower_rescale(node: Node, _: Uses) -> Value | None:
     op = node.op
     if not isinstance(op, Rescale):
         return None
-    make, (x,) = Maker(node.name), node.inputs
+    build, (x,) = NodeBuilder(node.name), node.inputs
     target = np.array([op.height, op.width], np.float32)
     if x.type.shape[1:3] == (op.height, op.width):
         return x
-    source = make.float_sizes(x, 1, 3)
-    scaled, offsets = _placement(make, op.method, source, target)
-    ratios = make(Divide(), source, scaled)
-    last = make(Subtract(), source, 1.0)
+    source = build.float_sizes(x, 1, 3)
+    scaled, offsets = _placement(build, op.method, source, target)
+    ratios = build(Divide(), source, scaled)
+    last = build(Subtract(), source, 1.0)
     taken = x
     for axis, size in enumerate((op.height, op.width)):
-        first = _position(make, offsets, axis)
-        centers = make(Add(), make(Add(), first, np.arange(size)), 0.5)
-        places = make(Floor(), make(Multiply(), centers, _position(make, ratios, axis)))
-        rows = make(Minimum(), places, _position(make, last, axis))
-        taken = make(Take(axis=axis + 1), taken, make(Cast(dtype=DType.INT32), rows))
+        first = _position(build, offsets, axis)
+        centers = build(Add(), build(Add(), first, np.arange(size)), 0.5)
+        places = build(Floor(), build(Multiply(), centers, _position(build, ratios, axis)))
+        rows = build(Minimum(), places, _position(build, last, axis))
+        taken = build(Take(axis=axis + 1), taken, build(Cast(dtype=DType.INT32), rows))
     if op.method is RescaleType.PAD:
-        taken = _fill_outside(make, taken, scaled, (op.height, op.width))
+        taken = _fill_outside(build, taken, scaled, (op.height, op.width))
     return named(taken, node.name)
 
 
-def _position(make: Maker, sizes: Value, axis: int) -> Value:
+def _position(build: NodeBuilder, sizes: Value, axis: int) -> Value:
     """Return f32[1]: the number of an axis, 0 for the height."""
-    return make(Slice(axis=0, start=axis, stop=axis + 1), sizes)
+    return build(Slice(axis=0, start=axis, stop=axis + 1), sizes)
 
 
-def _placement(make: Maker, method: RescaleType, source: Value, target: Array) -> tuple[Value, Value]:
+def _placement(build: NodeBuilder, method: RescaleType, source: Value, target: Array) -> tuple[Value, Value]:
     """Return f32[2], f32[2]: the size of the scaled image, and its first row and column that are kept."""
-    nowhere = make.constant([0, 0], DType.FLOAT32)
+    nowhere = build.constant([0, 0], DType.FLOAT32)
     if method is RescaleType.WARP:
-        return make.constant(target, DType.FLOAT32), nowhere
+        return build.constant(target, DType.FLOAT32), nowhere
     reduction = ReduceMin if method is RescaleType.PAD else ReduceMax
-    ratios = make(Divide(), make.constant(target, DType.FLOAT32), source)
-    exact = make(Multiply(), source, make(reduction(axes=(0,), keep_dimensions=True), ratios))
+    ratios = build(Divide(), build.constant(target, DType.FLOAT32), source)
+    exact = build(Multiply(), source, build(reduction(axes=(0,), keep_dimensions=True), ratios))
     if method is RescaleType.PAD:
-        return make(Round(), exact), nowhere
-    offsets = make(Round(), make(Divide(), make(Subtract(), exact, target), 2.0))
-    return make(Round(), exact), offsets
+        return build(Round(), exact), nowhere
+    offsets = build(Round(), build(Divide(), build(Subtract(), exact, target), 2.0))
+    return build(Round(), exact), offsets
 
 
-def _fill_outside(make: Maker, x: Value, scaled: Value, size: tuple[int, int]) -> Value:
+def _fill_outside(build: NodeBuilder, x: Value, scaled: Value, size: tuple[int, int]) -> Value:
     """Return f32[b, h, w, c]: the image, filled outside `scaled` with the mean of its part inside."""
     height, width = size
-    above = make(Greater(), _position(make, scaled, 0), np.arange(height).reshape(height, 1, 1))
-    before = make(Greater(), _position(make, scaled, 1), np.arange(width).reshape(width, 1))
-    inside = make(And(), above, before)
-    zero = make.constant(0, DType.FLOAT32)
-    rows = make(ReduceSum(axes=(2, 3)), make(Select(), inside, x, zero))
-    pixels = make(Multiply(), _position(make, scaled, 0), _position(make, scaled, 1))
-    count = make(Multiply(), pixels, make.float_sizes(x, 3, 4))
-    mean = make(Divide(), make(ReduceSum(axes=(1,)), rows), count)
-    return make(Select(), inside, x, make(Reshape(shape=(None, 1, 1, 1)), mean))
+    above = build(Greater(), _position(build, scaled, 0), np.arange(height).reshape(height, 1, 1))
+    before = build(Greater(), _position(build, scaled, 1), np.arange(width).reshape(width, 1))
+    inside = build(And(), above, before)
+    zero = build.constant(0, DType.FLOAT32)
+    rows = build(ReduceSum(axes=(2, 3)), build(Select(), inside, x, zero))
+    pixels = build(Multiply(), _position(build, scaled, 0), _position(build, scaled, 1))
+    count = build(Multiply(), pixels, build.float_sizes(x, 3, 4))
+    mean = build(Divide(), build(ReduceSum(axes=(1,)), rows), count)
+    return build(Select(), inside, x, build(Reshape(shape=(None, 1, 1, 1)), mean))

@@ -12,24 +12,24 @@ from __future__ import annotations
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.basic import Add, Flatten
 from sensenet.passes.infrastructure.rules import Uses
-from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.lowering.node_builder import NodeBuilder, named
 
 
 def lower_flatten(node: Node, _: Uses) -> Value | None:
     """Return a reshape, to a computed shape if several sizes are unknown."""
     if not isinstance(node.op, Flatten):
         return None
-    make, (x,) = Maker(node.name), node.inputs
+    build, (x,) = NodeBuilder(node.name), node.inputs
     batch, size = shape = node.types[0].shape
-    rows = -1 if size else batch if batch is not None else make.size(x, 0)
-    return named(make.reshape(x, [rows, -1 if size is None else size], shape), node.name)
+    rows = -1 if size else batch if batch is not None else build.size(x, 0)
+    return named(build.reshape(x, [rows, -1 if size is None else size], shape), node.name)
 
 
 def lower_add(node: Node, _: Uses) -> Value | None:
     """Return nested sums of two operands, from the left."""
     if not isinstance(node.op, Add) or len(node.inputs) == 2:
         return None
-    make, total = Maker(node.name), node.inputs[0]
+    build, total = NodeBuilder(node.name), node.inputs[0]
     for value in node.inputs[1:]:
-        total = make(Add(), total, value)
+        total = build(Add(), total, value)
     return named(total, node.name)

@@ -47,7 +47,7 @@ from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor
 from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.activations import RELU
-from sensenet.passes.lowering.making import Maker, named
+from sensenet.passes.lowering.node_builder import NodeBuilder, named
 
 DROPPED = -1.0
 """The score of a discarded box, or the threshold if that is lower."""
@@ -58,17 +58,17 @@ def lower_suppress_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
     op = node.op
     if not isinstance(op, SuppressBoxes):
         return None
-    make, (boxes, scores, classes) = Maker(node.name), node.inputs
-    batch = make.size(scores, 0)
+    build, (boxes, scores, classes) = NodeBuilder(node.name), node.inputs
+    batch = build.size(scores, 0)
     zero = Tensor.int32(0)
     rows = scores.type.shape[0]
-    in_running = make(Greater(), scores, op.score_threshold)
+    in_running = build(Greater(), scores, op.score_threshold)
     start = {
-        "remaining": make(Select(), in_running, scores, _dropped(make, op)),
-        "chosen": make(Fill(value=zero, shape=(rows, op.max_objects)), make.shape(batch, op.max_objects)),
-        "valid": make(Fill(value=zero, shape=(rows,)), make.shape(batch)),
+        "remaining": build(Select(), in_running, scores, _dropped(build, op)),
+        "chosen": build(Fill(value=zero, shape=(rows, op.max_objects)), build.shape(batch, op.max_objects)),
+        "valid": build(Fill(value=zero, shape=(rows,)), build.shape(batch)),
         "boxes": boxes,
-        "steps": make.constant(0, DType.INT32),
+        "steps": build.constant(0, DType.INT32),
     }
     parts = (
         _region(start, lambda values: _proceed(op, values)),
@@ -77,80 +77,82 @@ def lower_suppress_boxes(node: Node, _: Uses) -> Sequence[Value] | None:
     loop = apply(While(condition=parts[0], body=parts[1]), *start.values(), name=f"{node.name}_loop")
     chosen, valid = loop.values[1:3]
     return (
-        named(make(TakeAlong(), boxes, chosen), node.name),
-        named(make(TakeAlong(), scores, chosen), f"{node.name}_scores"),
-        named(make(TakeAlong(), classes, chosen), f"{node.name}_classes"),
+        named(build(TakeAlong(), boxes, chosen), node.name),
+        named(build(TakeAlong(), scores, chosen), f"{node.name}_scores"),
+        named(build(TakeAlong(), classes, chosen), f"{node.name}_classes"),
         valid,
     )
 
 
-def _region(start: Mapping[str, Value], make: Callable[[Mapping[str, Value]], Mapping[str, Value]]) -> Region:
+def _region(
+    start: Mapping[str, Value], build: Callable[[Mapping[str, Value]], Mapping[str, Value]]
+) -> Region:
     """Return a region whose inputs are the values that the loop carries."""
     inputs = {name: apply(Input(type=value.type), name=name) for name, value in start.items()}
-    return Region.create(inputs.values(), make({name: node.value for name, node in inputs.items()}))
+    return Region.create(inputs.values(), build({name: node.value for name, node in inputs.items()}))
 
 
-def _dropped(make: Maker, op: SuppressBoxes) -> Value:
-    return make.constant(min(DROPPED, op.score_threshold), DType.FLOAT32)
+def _dropped(build: NodeBuilder, op: SuppressBoxes) -> Value:
+    return build.constant(min(DROPPED, op.score_threshold), DType.FLOAT32)
 
 
-def _searching(make: Maker, op: SuppressBoxes, values: Mapping[str, Value]) -> Value:
+def _searching(build: NodeBuilder, op: SuppressBoxes, values: Mapping[str, Value]) -> Value:
     """Return bool[b]: whether an image needs and has another box."""
-    best = make(ReduceMax(axes=(1,)), values["remaining"])
-    wanted = make(Greater(), make.constant(op.max_objects, DType.INT32), values["valid"])
-    return make(And(), make(Greater(), best, op.score_threshold), wanted)
+    best = build(ReduceMax(axes=(1,)), values["remaining"])
+    wanted = build(Greater(), build.constant(op.max_objects, DType.INT32), values["valid"])
+    return build(And(), build(Greater(), best, op.score_threshold), wanted)
 
 
 def _proceed(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]:
-    make = Maker("proceed")
-    searching = make(ReduceAny(axes=(0,)), _searching(make, op, values))
-    left = make(Greater(), make.size(values["remaining"], 1), values["steps"])
-    return {"proceed": make(And(), searching, left)}
+    build = NodeBuilder("proceed")
+    searching = build(ReduceAny(axes=(0,)), _searching(build, op, values))
+    left = build(Greater(), build.size(values["remaining"], 1), values["steps"])
+    return {"proceed": build(And(), searching, left)}
 
 
 def _step(op: SuppressBoxes, values: Mapping[str, Value]) -> Mapping[str, Value]:
-    make = Maker("step")
+    build = NodeBuilder("step")
     remaining, chosen, valid, boxes, steps = values.values()
-    best = make(ArgMax(axis=1), remaining)
-    column = make(Reshape(shape=(None, 1)), best)
-    box = make(TakeAlong(), boxes, best)
-    positive = make(Greater(), make(ReduceMax(axes=(1,)), box), 0.0)
-    counts = make(And(), _searching(make, op, values), positive)
-    slot = make(Equal(), make(Reshape(shape=(None, 1)), valid), np.arange(op.max_objects))
-    here = make(And(), slot, make(Reshape(shape=(None, 1)), counts))
-    overlap = _overlap(make, make(Reshape(shape=(None, 1, 4)), box), boxes)
-    apart = make(Greater(), make.constant(op.iou_threshold, DType.FLOAT32), overlap)
-    dropped = _dropped(make, op)
-    others = make(Select(), apart, remaining, dropped)
-    taken = make(Equal(), make.count(remaining, 1), column)
+    best = build(ArgMax(axis=1), remaining)
+    column = build(Reshape(shape=(None, 1)), best)
+    box = build(TakeAlong(), boxes, best)
+    positive = build(Greater(), build(ReduceMax(axes=(1,)), box), 0.0)
+    counts = build(And(), _searching(build, op, values), positive)
+    slot = build(Equal(), build(Reshape(shape=(None, 1)), valid), np.arange(op.max_objects))
+    here = build(And(), slot, build(Reshape(shape=(None, 1)), counts))
+    overlap = _overlap(build, build(Reshape(shape=(None, 1, 4)), box), boxes)
+    apart = build(Greater(), build.constant(op.iou_threshold, DType.FLOAT32), overlap)
+    dropped = _dropped(build, op)
+    others = build(Select(), apart, remaining, dropped)
+    taken = build(Equal(), build.count(remaining, 1), column)
     return {
-        "remaining": make(Select(), taken, dropped, others),
-        "chosen": make(Select(), here, column, chosen),
-        "valid": make(Add(), valid, make(Cast(dtype=DType.INT32), counts)),
+        "remaining": build(Select(), taken, dropped, others),
+        "chosen": build(Select(), here, column, chosen),
+        "valid": build(Add(), valid, build(Cast(dtype=DType.INT32), counts)),
         "boxes": boxes,
-        "steps": make(Add(), steps, 1),
+        "steps": build(Add(), steps, 1),
     }
 
 
-def _overlap(make: Maker, box: Value, boxes: Value) -> Value:
+def _overlap(build: NodeBuilder, box: Value, boxes: Value) -> Value:
     """Return f32[b, n]: intersection over union of f32[b, 1, 4] with f32[b, n, 4]."""
 
     def sides(lows: Value, highs: Value) -> Value:
-        return make(Subtract(), highs, lows)
+        return build(Subtract(), highs, lows)
 
     def area(corners: Value) -> Value:
         return product(sides(low(corners), high(corners)))
 
     def low(corners: Value) -> Value:
-        return make(Slice(start=0, stop=2), corners)
+        return build(Slice(start=0, stop=2), corners)
 
     def high(corners: Value) -> Value:
-        return make(Slice(start=2, stop=4), corners)
+        return build(Slice(start=2, stop=4), corners)
 
     def product(pairs: Value) -> Value:
-        return make(Multiply(), *(make(Index(axis=2, index=index), pairs) for index in (0, 1)))
+        return build(Multiply(), *(build(Index(axis=2, index=index), pairs) for index in (0, 1)))
 
-    common = sides(make(Maximum(), low(box), low(boxes)), make(Minimum(), high(box), high(boxes)))
-    intersection = product(make(RELU, common))  # unlike TFLite's maximum, it keeps NaN
-    union = make(Subtract(), make(Add(), area(box), area(boxes)), intersection)
-    return make(Divide(), intersection, make(Add(), union, 1e-8))
+    common = sides(build(Maximum(), low(box), low(boxes)), build(Minimum(), high(box), high(boxes)))
+    intersection = product(build(RELU, common))  # unlike TFLite's maximum, it keeps NaN
+    union = build(Subtract(), build(Add(), area(box), area(boxes)), intersection)
+    return build(Divide(), intersection, build(Add(), union, 1e-8))

@@ -19,7 +19,7 @@ from sensenet.ir.types import DType, Shape, Tensor
 
 
 @frozen
-class Maker:
+class NodeBuilder:
     """Applies ops; the nodes are named after the one that they replace, `mish.1`, `mish.2`, ….
 
     An operand may be numbers: they become a constant of the dtype of the first operand that is a value.
