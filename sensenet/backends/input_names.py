@@ -1,4 +1,4 @@
-"""Names of inputs by which a file takes the cells of a row, after the names of fields in the document."""
+"""Names the inputs of a file that takes the cells of a row by the names of their fields."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import re
 from collections.abc import Iterable, Iterator
 
 UNUSABLE = frozenset({*keyword.kwlist, "self"})
-"""What cannot name an argument of a function of Python, as TensorFlow makes them."""
+"""Names that arguments of Python functions, such as those that TensorFlow makes, cannot have."""
 
 
 def input_names(labels: Iterable[tuple[str, int]], reserved: Iterable[str] = ()) -> Iterator[str]:
     """Yield a name for each field, given its name in the document and the position of its first cell.
 
     An input is named after its field, with `_` for each run of characters other than ASCII letters, digits
-    and `_`, and none at the ends; `column_3`, by the position of the cell, if that does not begin with a
-    letter. Keywords of Python and `self` are followed by `_`, and names that are taken or reserved, in any
-    case of letters, by `_2`, `_3`, and so on.
+    and `_`, and no `_` at the ends; or, if that does not begin with a letter, after the cell's position:
+    `column_3`. `_` is added to Python's keywords and `self`, and `_2`, `_3`, … to names that are taken or
+    reserved, whether in upper or lower case.
     """
     taken = {name.lower() for name in reserved}
     for label, cell in labels:
         base = _argument_name(label, cell)
         name, count = base, 1
-        while name.lower() in taken:  # TensorFlow distinguishes names by more than their case
+        while name.lower() in taken:  # TensorFlow rejects names that differ only in case
             count += 1
             name = f"{base}_{count}"
         taken.add(name.lower())

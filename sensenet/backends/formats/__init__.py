@@ -1,1 +1,1 @@
-"""The file formats that several targets and readers share."""
+"""Reads and writes the file formats that several targets share."""

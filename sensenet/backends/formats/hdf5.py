@@ -1,7 +1,7 @@
-"""Reads HDF5 files, which may be damaged or hostile, in a separate process that may hang or crash.
+"""Reads HDF5 files, which may be damaged or hostile, in a separate process.
 
-That process (see `hdf5_process`) takes 0.2 s. It has a limit on memory and on processor time, and follows no
-link to another file.
+The HDF5 library hangs or crashes on some files. The process (see `hdf5_process`) takes 0.2 s, has limits on
+memory and on processor time, and does not follow links to other files.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from sensenet.limits import memory_limit
 PURPOSE = "reading an h5 file"
 
 SECONDS = 10
-"""Processor time that reading may take, and that of each BYTES_A_SECOND besides."""
+"""The most processor time that reading may take, plus one second per BYTES_PER_SECOND bytes."""
 
-BYTES_A_SECOND = 20_000_000
+BYTES_PER_SECOND = 20_000_000
 
 PATIENCE = 30
-"""How many times the processor time may pass on a busy machine, or one that cannot limit it."""
+"""The most time that reading may take, as a multiple of the most processor time: the machine may be busy."""
 
 COMMAND = """
 import json, sys
@@ -42,7 +42,7 @@ main(budget, seconds, skipped)
 
 @frozen(kw_only=True, eq=False)
 class StoredArray:
-    """A dataset of a file. If `problem` is not empty, it says why there is no `array`."""
+    """A dataset of a file. If `problem` is not empty, it is the reason why `array` is None."""
 
     shape: tuple[int, ...] | None
     dtype: str
@@ -59,22 +59,22 @@ class StoredArray:
 
 @frozen(kw_only=True, eq=False)
 class StoredFile:
-    """What a file holds, by path: of groups their attributes that are lists of names; datasets."""
+    """The content of a file by path: each group's attributes that are lists of names, and the datasets."""
 
     groups: Mapping[str, Mapping[str, tuple[str, ...]]]
     arrays: Mapping[str, StoredArray]
 
 
 def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> StoredFile:
-    """Return the groups and datasets of a file, except in skipped groups, whose paths have no spaces.
+    """Return the groups and datasets of a file, except those in the `skipped` groups.
 
-    Raises ArtifactError, naming `where`, for a file that is damaged, or that the HDF5 library crashes or
-    hangs on; MissingPackageError without h5py.
+    Raises ArtifactError, naming `where`, for a file that is damaged, or on which the HDF5 library crashes or
+    hangs; MissingPackageError if h5py is not installed.
     """
     if importlib.util.find_spec("h5py") is None:
         raise MissingPackageError("h5py", "tensorflow", PURPOSE)
     budget = memory_limit() + len(content)
-    seconds = SECONDS + len(content) // BYTES_A_SECOND
+    seconds = SECONDS + len(content) // BYTES_PER_SECOND
     output = _run(content, budget, seconds, skipped, where)
     line, _, data = output.partition(b"\n")
     try:
@@ -95,9 +95,9 @@ def read_hdf5(content: bytes, where: str, skipped: tuple[str, ...] = ()) -> Stor
 
 
 def _run(content: bytes, budget: int, seconds: int, skipped: tuple[str, ...], where: str) -> bytes:
-    """Return the output of the process; incomplete if it crashed."""
+    """Return the output of the process, which is incomplete if it crashed."""
     if not sys.executable or getattr(sys, "frozen", False):
-        raise ArtifactError(f"{where} cannot be read: that takes a Python interpreter, which this is not")
+        raise ArtifactError(f"{where} cannot be read: this program has no Python interpreter to start")
     paths = [os.path.abspath(entry) for entry in sys.path]
     arguments = json.dumps([paths, budget, seconds, skipped])
     command = [sys.executable, "-I", "-c", COMMAND, arguments]
@@ -120,7 +120,7 @@ def _run(content: bytes, budget: int, seconds: int, skipped: tuple[str, ...], wh
 
 
 def _split(described: Sequence[Any], data: bytes) -> Iterator[tuple[str, StoredArray]]:
-    """Yield the datasets, whose numbers follow each other."""
+    """Yield the datasets with their paths; their numbers are stored one after another in `data`."""
     position = 0
     for path, sizes, dtype, problem in described:
         shape = None if sizes is None else tuple(sizes)

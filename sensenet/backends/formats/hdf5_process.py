@@ -1,13 +1,13 @@
 """Reads an HDF5 file for `hdf5` in a separate process, since the library crashes or hangs on some files.
 
-It reads the file from stdin. It writes to stdout a line of JSON, `{"groups", "arrays"}` or `{"error"}`, and
-then the numbers of the arrays one after another.
+It reads the file from stdin, and writes to stdout a line of JSON, `{"groups", "arrays"}` or `{"error"}`, and
+then the numbers of the arrays, one after another.
 
     groups    {path: {attribute: [name, …]}}; the root has the path ""
     arrays    [[path, shape or null, dtype, problem], …]; if there is a problem, no numbers follow for it
 
-Links, other than hard links, are passed over; so are attributes other than lists of names. Nothing outside
-of the file is read, and no plugin of the HDF5 library is loaded.
+Links other than hard links are skipped, as are attributes other than lists of names. Nothing outside of the
+file is read, and no plugin of the HDF5 library is loaded.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 MOST_OBJECTS = 2**16
-"""Groups and datasets of a file; names of an attribute."""
+"""The most groups and datasets of a file, and the most names in an attribute."""
 
 MOST_LEVELS = 32
 
 LARGEST_NAME = 64512
-"""Bytes: the most that an attribute of Keras' files has."""
+"""The most bytes of a name: no attribute of Keras' files is longer."""
 
 NAME_ATTRIBUTES = re.compile(r"(layer_names|weight_names)\d*")
 
 FILTERS = frozenset({1, 2, 3, 32000})
-"""Numbers of deflate, shuffle, fletcher32 and lzf, which h5py has built in."""
+"""The numbers of the filters that h5py has built in: deflate, shuffle, fletcher32 and lzf."""
 
 NO_PLUGINS = "::"
 """The value of HDF5_PLUGIN_PRELOAD that turns plugins off."""
 
 SPARE_MEMORY = 2 << 30
-"""Bytes of address space beyond the numbers: Python, NumPy and the HDF5 library."""
+"""The bytes of address space for everything but the numbers: Python, NumPy and the HDF5 library."""
 
 
 def main(budget: int, seconds: int, skipped: Sequence[str]) -> None:
-    """Read the file on stdin: at most `budget` bytes of numbers, and none of the groups that are skipped.
+    """Read the file on stdin: at most `budget` bytes of numbers, and nothing from the `skipped` groups.
 
-    The process ends after that many seconds of processor time.
+    The process ends after `seconds` of processor time.
     """
     os.environ["HDF5_PLUGIN_PRELOAD"] = NO_PLUGINS
     content = sys.stdin.buffer.read()
@@ -61,9 +61,9 @@ def _limit(memory: int, seconds: int) -> None:
     """Limit memory and processor time, on systems that can."""
     try:
         import resource
-    except ImportError:  # Windows; the process that waits for this one ends it
+    except ImportError:  # on Windows, the parent process ends this one
         return
-    with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+    with contextlib.suppress(ValueError, OSError):  # there is a lower limit already
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -74,12 +74,12 @@ def _limit(memory: int, seconds: int) -> None:
 def _try_to_read(content: bytes, budget: int, skipped: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:
     try:
         import h5py
-    except Exception as error:  # whatever a broken installation raises
+    except Exception as error:  # a broken installation raises exceptions of many types
         return {"error": f"{type(error).__name__}: {error}", "broken": True}, []
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return _read(h5py, file, budget, frozenset(skipped))
-    except Exception as error:  # h5py has many types for what is damaged
+    except Exception as error:  # h5py raises exceptions of many types for damaged files
         return {"error": f"{type(error).__name__}: {error}"}, []
 
 
@@ -106,7 +106,7 @@ def _read(h5py: Any, file: Any, budget: int, skipped: frozenset[str]) -> tuple[d
 
 
 def _walk(h5py: Any, file: Any, skipped: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """Yield all groups and datasets with their paths, each once however many links lead to it."""
+    """Yield all groups and datasets with their paths, each once even if several links lead to it."""
     seen = {_address(h5py, file)}
     waiting = [("", file, 0)]
     while waiting:
@@ -154,15 +154,15 @@ def _text(name: Any) -> str:
 
 
 def _find_problem(dataset: Any) -> str:
-    """Why the numbers of a dataset are not read; the empty text if they are."""
+    """Return the reason why the numbers of a dataset are not read, or "" if they are."""
     if dataset.shape is None or dataset.dtype.kind not in "biuf":
         return "holds no numbers"
     if dataset.is_virtual or dataset.external:
-        return "points to other files; sensenet reads none of them"
+        return "points to other files, which sensenet does not read"
     chunks = dataset.chunks or dataset.shape
     if any(chunk > size for chunk, size in zip(chunks, dataset.shape, strict=True)):
-        return "is stored in pieces that are larger than itself"
+        return "is stored in chunks that are larger than the dataset"
     filters = dataset.id.get_create_plist()
     if any(filters.get_filter(n)[0] not in FILTERS for n in range(filters.get_nfilters())):
-        return "is compressed by a plugin; sensenet loads none"
+        return "is compressed by a plugin, which sensenet does not load"
     return ""

@@ -1,7 +1,7 @@
-"""Arrays in an .npz archive, written the same for the same arrays and read without trusting the file.
+"""Writes arrays to an .npz archive deterministically, and reads them from files that may be hostile.
 
-The header of an array is a Python literal, which NumPy evaluates. Here it is matched with one regular
-expression: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, as NumPy writes it.
+The header of an array is a Python literal, which NumPy evaluates. Here it must match a regular expression for
+the form that NumPy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sensenet.files.reading import read_members
 from sensenet.ir.types import Array
 
 DTYPES = {dtype.str: dtype for dtype in map(np.dtype, (np.float32, np.int32, np.bool_, np.uint8))}
-"""The dtypes that are read, by their names in headers: those of the IR, and bytes of text."""
+"""The dtypes that are read, by their names in headers: those of the IR, and uint8 for text."""
 
 MAGIC = b"\x93NUMPY"
 
 LENGTHS: Mapping[bytes, struct.Struct] = {b"\x01\x00": struct.Struct("<H"), b"\x02\x00": struct.Struct("<I")}
-"""How each version of the format spells the length of the header."""
+"""The struct of the header's length, by version of the format."""
 
 LONGEST_HEADER = 4096
-"""Bytes; NumPy writes 118, and more only for very many axes."""
+"""The most bytes of a header; NumPy writes 118, and more only for very many axes."""
 
 HEADER = re.compile(
     rb"\{'descr': '(?P<dtype>[<>|=][a-z][0-9]{1,2})', 'fortran_order': False, "
@@ -38,7 +38,7 @@ _SUFFIX = ".npy"
 
 
 def write_npz(arrays: Mapping[str, Array]) -> bytes:
-    """Return an archive that `numpy.load` reads too."""
+    """Return the arrays, by name, as an archive that `numpy.load` reads too."""
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     return stream.getvalue()
@@ -53,9 +53,10 @@ def read_npz(content: bytes, where: str) -> dict[str, Array]:
 
 
 def read_array(member: bytes, where: str) -> Array:
-    """Return a view on the bytes of an .npy file, which must be as many as its header says.
+    """Return the array in an .npy file, as a view of its bytes.
 
-    Raises ArtifactError, naming `where`, for other content, and for dtypes that sensenet does not write.
+    Raises ArtifactError, naming `where`, for other content, for a dtype that sensenet does not write, and if
+    the number of bytes differs from the header's.
     """
     start, length = _find_header(member, where)
     header = HEADER.fullmatch(member, start, start + length)
@@ -69,19 +70,19 @@ def read_array(member: bytes, where: str) -> Array:
     numbers = memoryview(member)[start + length :]
     if math.prod(shape) * dtype.itemsize != len(numbers):
         raise ArtifactError(
-            f"{where} is declared {dtype}{list(shape)} and holds {len(numbers)} bytes, not that many numbers"
+            f"{where} is declared {dtype}{list(shape)}, but has {len(numbers)} bytes of numbers"
         )
     try:
         array = np.frombuffer(numbers, dtype).reshape(shape)
-    except ValueError as error:  # more axes, or larger ones, than NumPy has
+    except ValueError as error:  # more or larger axes than NumPy supports
         raise ArtifactError(f"{where} is declared {dtype}{list(shape)}: {error}") from error
     if dtype == np.bool_ and (array.view(np.uint8) > 1).any():
-        raise ArtifactError(f"{where} holds bytes that are neither true nor false")
+        raise ArtifactError(f"{where} is a bool array with bytes other than 0 and 1")
     return array
 
 
 def _find_header(member: bytes, where: str) -> tuple[int, int]:
-    """Return where the header begins, and its length."""
+    """Return the header's start and length, in bytes."""
     version = member[len(MAGIC) : len(MAGIC) + 2]
     if member.startswith(MAGIC) and version in LENGTHS:
         start = len(MAGIC) + 2 + LENGTHS[version].size

@@ -1,4 +1,4 @@
-"""The smbundle format: the files of a directory in one file (SPEC §10).
+"""Reads and writes the smbundle format: the files of a directory in one file (SPEC §10).
 
     guard       the ASCII text `bigml_tensorflow_saved_model_bundle`
     n           one byte: the number of header blocks
@@ -25,14 +25,14 @@ ROOT = "."
 
 
 def is_bundle(content: bytes) -> bool:
-    """Return whether bytes begin as a bundle does."""
+    """Return whether bytes begin like a bundle."""
     return content.startswith(GUARD)
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Return the bundle of files by relative path (`/` between parts).
+    """Return the bundle of files, given by relative path with `/` between the parts.
 
-    Raises ArtifactError for a path that leaves the directory, or if the list of files outgrows the header.
+    Raises ArtifactError for a path that leaves the directory, or if the list of files exceeds the header.
     """
     directories: dict[str, tuple[set[str], list[str]]] = {ROOT: (set(), [])}
     for name in sorted(files):
@@ -55,7 +55,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     if blocks > MOST_BLOCKS:
         raise ArtifactError(
             f"{len(files)} files are too many for one bundle: their list takes {blocks} blocks of {BLOCK} "
-            f"bytes, a bundle has at most {MOST_BLOCKS}"
+            f"bytes, but a bundle has at most {MOST_BLOCKS}"
         )
     return b"".join([GUARD, bytes([blocks]), header.ljust(blocks * BLOCK), *content])
 
@@ -63,8 +63,8 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 def unpack(bundle: bytes) -> dict[str, bytes]:
     """Return the files of a bundle by relative path.
 
-    Raises ArtifactError for bytes that are not a bundle, a damaged header, sizes that do not add up to the
-    content, and paths that are absolute, leave the directory, or occur twice.
+    Raises ArtifactError for bytes that are not a bundle, a damaged header, sizes whose sum differs from that
+    of the content, and paths that are absolute, leave the directory, or occur twice.
     """
     if not is_bundle(bundle):
         raise ArtifactError("not an smbundle: it does not begin with the guard")
@@ -82,7 +82,7 @@ def unpack(bundle: bytes) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name, size in entries:
         if name in files:
-            raise ArtifactError(f"the bundle holds {name!r} twice")
+            raise ArtifactError(f"the bundle contains {name!r} twice")
         files[name] = bundle[end : end + size]
         end += size
     return files
@@ -96,7 +96,7 @@ def _parse_header(header: bytes) -> Any:
 
 
 def _entries(listing: Any) -> Iterator[tuple[str, int]]:
-    """(path, size) of every file of a header."""
+    """Yield the path and size of every file in a header."""
     try:
         for directory, _, sizes in listing:
             for name, size in sizes:
@@ -112,5 +112,5 @@ def _safe_path(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     strange = any(part == ".." or set(part) & set("\\:\0") for part in path.parts)
     if path.is_absolute() or not path.parts or strange:
-        raise ArtifactError(f"a bundle cannot hold the path {name!r}")
+        raise ArtifactError(f"a bundle cannot contain the path {name!r}")
     return path

@@ -1,10 +1,10 @@
 """The target savedmodel: a TensorFlow SavedModel with two signatures.
 
 `serving_default` takes the graph's tensors: any number of rows, images of any height and width. `predict_row`
-takes one named tensor a cell of the row (see `rows`), and answers with labels. The directory `assets` has
-what a caller must know: `sensenet.json`, and `settings.json` as the published package has it; and it keeps
-the graph, so that the model can be compiled for another target (see `graphs`). A SavedModel of the published
-package, taken from one of its bundles, can be opened too (see `published`).
+takes one named tensor per cell of the row (see `rows`), and returns labels. The directory `assets` contains
+the signature (`sensenet.json`), the settings in the published package's form (`settings.json`), and the
+graph, so that the model can be compiled for another target (see `graphs`). A SavedModel of the published
+package, unpacked from a bundle, can be opened too (see `published`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LAYOUT = Layout(
 
 
 def legal() -> Legal:
-    """Return the nodes that are emitted with TensorFlow's API."""
+    """Return the ops that a SavedModel supports: those that are emitted with TensorFlow's API."""
     from sensenet.backends.tensorflow import LEGAL
 
     return LEGAL
@@ -52,7 +52,7 @@ def load(artifact: Artifact) -> Executable:
 
 
 def open(path: Path) -> Executable:
-    """Run a saved directory; raises ArtifactError for one that is damaged, or holds no deepnet."""
+    """Run a saved directory; raises ArtifactError if it is damaged or not a deepnet."""
     from sensenet.backends.savedmodel.loading import read_saved_files
     from sensenet.backends.savedmodel.opening import open_files
 
@@ -60,7 +60,7 @@ def open(path: Path) -> Executable:
 
 
 def read_graph(path: Path) -> Graph | None:
-    """Return the graph that a saved directory keeps; None if it keeps none. Raises ArtifactError."""
+    """Return the graph stored in a saved directory, or None if there is none. Raises ArtifactError."""
     from sensenet.backends.savedmodel.loading import read_saved_files
     from sensenet.backends.savedmodel.opening import read_files_graph
 
@@ -70,7 +70,7 @@ def read_graph(path: Path) -> Graph | None:
 TARGET = Target(
     name="savedmodel",
     suffix="_savedmodel",
-    description="a TensorFlow SavedModel, also with named cells as inputs",
+    description="a TensorFlow SavedModel, with signatures for tensors and for rows of named cells",
     options=Options,
     legal=legal,
     build=build,

@@ -1,9 +1,9 @@
-"""Makes of a foreign SavedModel one that TensorFlow may load: what answers a call, and nothing else.
+"""Makes an untrusted SavedModel safe for TensorFlow to load: only the functions of its signatures remain.
 
-Loading runs functions that a file names (initializers, functions that restore) and reads files that it
-names (assets); calling runs the rest. So only functions of allowed ops are kept, their loops and shapes are
-bounded (see `backends.graph_checks`), no asset is kept, and classes that other packages have registered are
-not revived.
+Loading runs functions that a file names (initializers, restore functions) and reads files that it names
+(assets); calling runs the rest. So only functions of allowed ops are kept, their loops and shapes are bounded
+(see `backends.graph_checks`), all assets are removed, and objects of classes that other packages have
+registered become generic objects.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ CONTAINERS = frozenset(
         "tf_module",
     }
 )
-"""Kinds of objects that TensorFlow revives by itself; others become generic ones."""
+"""Kinds of objects that TensorFlow restores without registered classes; others become generic objects."""
 
 VARIABLE_FILE = re.compile(r"variables/variables\.(index|data-\d{5}-of-\d{5})")
 
 
 def parse_saved_model(content: bytes, where: str) -> Any:
-    """Return the SavedModel message of a file; raises ArtifactError."""
+    """Return the SavedModel message in a file; raises ArtifactError if it is damaged."""
     messages = import_package(
         "tensorflow.core.protobuf.saved_model_pb2", "tensorflow", "opening a SavedModel"
     )
@@ -45,12 +45,12 @@ def parse_saved_model(content: bytes, where: str) -> Any:
     except Exception as error:  # protobuf has several types
         raise ArtifactError(f"{where}: {MODEL_FILE} is damaged ({error})") from error
     if len(saved_model.meta_graphs) != 1 or not saved_model.meta_graphs[0].HasField("object_graph_def"):
-        raise ArtifactError(f"{where}: {MODEL_FILE} is not of TensorFlow 2, or damaged")
+        raise ArtifactError(f"{where}: {MODEL_FILE} was not saved by TensorFlow 2, or is damaged")
     return saved_model
 
 
 def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, bytes]:
-    """Return the files of a SavedModel as far as TensorFlow may see them.
+    """Return the files of a SavedModel that TensorFlow may load, without everything else.
 
     Raises ArtifactError if a function that can be called has an op that is not allowed or a loop that cannot
     be bounded, LimitError if its constants take too much memory.
@@ -75,7 +75,7 @@ def clean_files(tf: Any, files: Mapping[str, bytes], where: str) -> dict[str, by
 
 
 def _reachable(library: Any, names: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the functions that can be called: those of objects, and what these call."""
+    """Yield the functions that can be called: those of objects, and the functions that these call."""
     functions = {function.signature.name: function for function in library.function}
     waiting, seen = list(names), set(names)
     while waiting:
@@ -92,7 +92,7 @@ def _reachable(library: Any, names: Mapping[str, Any]) -> Iterator[Any]:
 def _clean_objects(meta_graph: Any, where: str) -> None:
     for node in meta_graph.object_graph_def.nodes:
         if node.WhichOneof("kind") == "asset":
-            raise ArtifactError(f"{where} is not run: it reads files, its assets")
+            raise ArtifactError(f"{where} is not run: it reads asset files")
         node.ClearField("registered_name")
         node.ClearField("registered_saver")
         node.ClearField("serialized_user_proto")

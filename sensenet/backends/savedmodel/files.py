@@ -24,7 +24,7 @@ TENSORS, ROW = "serving_default", "predict_row"
 def make_files(graph: Graph) -> dict[str, bytes]:
     """Return the files of the graph's SavedModel, by relative path.
 
-    Raises MissingPackageError, and ArtifactError if there is no room for temporary files.
+    Raises MissingPackageError, and ArtifactError if temporary files cannot be written.
     """
     tf = import_tensorflow("the target savedmodel")
     with temporary_directory(tf.errors.OpError) as directory, silence("tensorflow", "absl"):
@@ -50,7 +50,7 @@ def _save(tf: Any, graph: Graph, directory: Path) -> None:
         ROW: rows.predict.get_concrete_function(**rows.specs),
     }
     model = make_keras_model(tf, graph, tensors, variables)
-    model.rows = rows  # the file keeps the tables of what the model refers to
+    model.rows = rows  # lookup tables are saved only if the model refers to them
     model.save(str(directory), save_format="tf", include_optimizer=False, signatures=signatures)
 
 
@@ -66,7 +66,7 @@ def _assets(signature: Signature) -> dict[str, bytes]:
 def published_settings(signature: Signature) -> dict[str, Any]:
     """Return the settings and attributes that the published package records (SPEC §10).
 
-    Every numeric column has a `mean`, by which that package replaces a missing number.
+    Every numeric column has a `mean`, with which that package replaces missing numbers.
     """
     is_detector = signature.kind is ModelKind.DETECTOR
     unfiltered = {"_unfiltered": bool(signature.settings.get("output_unfiltered_boxes"))}

@@ -1,8 +1,8 @@
-"""The graph that a SavedModel was made of, kept in its assets so that it can be compiled again.
+"""Stores the graph of a SavedModel in its assets, so that it can be compiled for another target.
 
 `assets/graph.ir` is its text form. The weights that the text names by digest are in the SavedModel itself, as
-variables and as constants of its functions: `assets/weights.json` says in which file, and where in it. Those
-that the lowering has changed are in `assets/graph.npz`. Reading all of this takes no TensorFlow.
+variables and as constants of its functions: `assets/weights.json` has their file, offset, dtype and shape.
+Weights that the lowering has changed are in `assets/graph.npz`. Reading the graph does not need TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from sensenet.ir.types import Array, DType, Tensor
 
 TEXT_FILE = "assets/graph.ir"
 WEIGHTS_FILE = "assets/graph.npz"
-PLACES_FILE = "assets/weights.json"
+LOCATIONS_FILE = "assets/weights.json"
 
 VARIABLES = "variables/variables"
 
 
 def describe_graph(graph: Graph, path: Path) -> dict[str, bytes]:
-    """Return the assets that keep the graph of the SavedModel in a directory, by relative path."""
+    """Return the assets that describe the graph of the SavedModel in a directory, by relative path."""
     holders = [path / MODEL_FILE, *sorted((path / VARIABLES).parent.glob("variables.data-*"))]
     contents = {holder.relative_to(path).as_posix(): holder.read_bytes() for holder in holders}
     places: dict[str, list[Any]] = {}
@@ -42,12 +42,12 @@ def describe_graph(graph: Graph, path: Path) -> dict[str, bytes]:
             missing[digest] = array
         else:
             places[digest] = place
-    files = {TEXT_FILE: print_graph(graph).encode(), PLACES_FILE: json.dumps(places).encode()}
+    files = {TEXT_FILE: print_graph(graph).encode(), LOCATIONS_FILE: json.dumps(places).encode()}
     return files | ({WEIGHTS_FILE: write_npz(missing)} if missing else {})
 
 
 def _find(array: Array, contents: Mapping[str, bytes]) -> list[Any] | None:
-    """File, offset, dtype and shape of a weight; None if no file holds its bytes."""
+    """Return file, offset, dtype and shape of a weight; None if no file contains its bytes."""
     stored = array.tobytes()
     for name, content in contents.items():
         offset = content.find(stored)
@@ -57,24 +57,24 @@ def _find(array: Array, contents: Mapping[str, bytes]) -> list[Any] | None:
 
 
 def read_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
-    """Return the graph of a SavedModel's files, None if they keep none; raises ArtifactError."""
+    """Return the graph in a SavedModel's files, or None if there is none; raises ArtifactError."""
     if TEXT_FILE not in files:
         return None
     named = read_npz(files[WEIGHTS_FILE], f"{where}: {WEIGHTS_FILE}") if WEIGHTS_FILE in files else {}
-    return parse_saved(files[TEXT_FILE], {**_read_places(files, where), **named}, f"{where}: {TEXT_FILE}")
+    return parse_saved(files[TEXT_FILE], {**_read_located(files, where), **named}, f"{where}: {TEXT_FILE}")
 
 
-def _read_places(files: Mapping[str, bytes], where: str) -> dict[str, Array]:
-    """Return the weights that other files of the SavedModel hold, by digest."""
+def _read_located(files: Mapping[str, bytes], where: str) -> dict[str, Array]:
+    """Return the weights that are in other files of the SavedModel, by digest."""
     try:
-        places = json.loads(files.get(PLACES_FILE, b"{}"))
+        places = json.loads(files.get(LOCATIONS_FILE, b"{}"))
         found = {digest: _read_place(files, *place) for digest, place in places.items()}
         changed = [digest for digest, array in found.items() if text_digest(Tensor(array)) != digest]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise ArtifactError(f"{where}: {PLACES_FILE} is damaged ({error})") from error
+        raise ArtifactError(f"{where}: {LOCATIONS_FILE} is damaged ({error})") from error
     if changed:
         raise ArtifactError(
-            f"{where} is damaged: the weight {changed[0][:20]!r} is not the one that was saved"
+            f"{where} is damaged: the weight {changed[0][:20]!r} differs from the one that was saved"
         )
     return found
 

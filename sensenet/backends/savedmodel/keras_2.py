@@ -1,10 +1,10 @@
-"""The model that a SavedModel holds: one of Keras 2, as the published package opens it.
+"""Makes the Keras 2 model that a SavedModel contains, which the published package opens.
 
-`tf.keras.models.load_model` of Keras 2 opens such a directory without any class of ours: the model is a
-functional one of the inputs and a single layer, which is revived from its saved function. Inputs have the
-names, shapes and dtypes of the graph's. The answer is the tensor of the graph's output, or a tuple of them.
-Those of a detector are in the order of the published package, and end with the last box that counts, unless
-the settings ask for padded or unfiltered boxes.
+`tf.keras.models.load_model` of Keras 2 opens such a directory without any of sensenet's classes: it is a
+functional model of the inputs and a single layer, which is restored from its saved function. Inputs have the
+names, shapes and dtypes of the graph's inputs. The model returns the tensor of the graph's output, or a tuple
+of them. A detector's are in the order of the published package, and without the rows after the valid boxes,
+unless the settings ask for padded or unfiltered boxes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LAYER = "network"
 
 
 def make_keras_model(tf: Any, graph: Graph, function: Any, variables: Variables) -> Any:
-    """Return the `tf_keras.Model` of the `tf.function` of a graph, which reads these variables.
+    """Return the `tf_keras.Model` that calls the `tf.function` of a graph, which reads these variables.
 
     Raises MissingPackageError if Keras 2 is not installed.
     """
@@ -57,7 +57,7 @@ def _answer(tf: Any, signature: Signature, outputs: Mapping[str, Any]) -> Any:
 
 
 def _arrange(tf: Any, signature: Signature, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a detector's outputs in order; without `valid` if only the boxes that count are wanted."""
+    """Return a detector's outputs in order; without `valid` if only the valid boxes are wanted."""
     ordered = {name: outputs[name] for name in DETECTOR_OUTPUTS if name in outputs}
     if VALID not in ordered or signature.settings.get("pad_bounding_box_output"):
         return ordered

@@ -1,4 +1,4 @@
-"""Loads the functions of SavedModels, which may be damaged or hostile: every fault is an ArtifactError."""
+"""Loads the functions of SavedModels, which may be damaged or hostile; every fault raises ArtifactError."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ FOLDERS = ("assets", "variables")
 """The directories of a SavedModel that are read."""
 
 LARGEST_ITEM = 16
-"""Bytes of a number: complex128."""
+"""The most bytes of a number: complex128."""
 
 
 def read_saved_files(path: Path, where: str) -> dict[str, bytes]:
     """Return the files of a SavedModel by relative path.
 
-    Raises ArtifactError for a link, a pipe or a device among them: none of these is followed.
+    Raises ArtifactError if one is a link, a pipe or a device: none of these is followed.
     """
     found = {name: path / name for name in _list_files(path, where)}
     return {name: read_file(place) for name, place in found.items()}
@@ -88,10 +88,10 @@ class LoadedFunction:
 
 
 def load_function(files: Mapping[str, bytes], name: str, where: str) -> LoadedFunction:
-    """Return the function of a signature of that name.
+    """Return the function of the signature of that name.
 
     Raises ArtifactError if the files are damaged, or a function has an op that sensenet does not write;
-    LimitError if the weights take too much memory.
+    LimitError if the weights take too much memory; MissingPackageError if TensorFlow is not installed.
     """
     tf = import_tensorflow("opening a SavedModel")
     clean = clean_files(tf, files, where)
@@ -108,7 +108,7 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> LoadedFu
             }
         except ArtifactError:
             raise
-        except Exception as error:  # TensorFlow has no type of its own for what it cannot load
+        except Exception as error:  # TensorFlow raises exceptions of many types for files that it cannot load
             raise ArtifactError(f"{where} cannot be loaded by TensorFlow: {first_line(error)}") from error
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -121,7 +121,7 @@ def load_function(files: Mapping[str, bytes], name: str, where: str) -> LoadedFu
         try:
             return {name: tensor.numpy() for name, tensor in results.items()}
         except AttributeError as error:
-            raise ArtifactError(f"{where} does not answer with named tensors ({error})") from error
+            raise ArtifactError(f"{where} does not return named tensors ({error})") from error
 
     run.__dict__["loaded"] = loaded  # TensorFlow frees a model's variables with the object that holds them
     return LoadedFunction(run=run, inputs=types, outputs=outputs)
@@ -135,7 +135,7 @@ def _write(files: Mapping[str, bytes], directory: Path) -> None:
 
 
 def _require_variables(tf: Any, files: Mapping[str, bytes], directory: Path, where: str) -> None:
-    """Raise LimitError if the variables claim to be much larger than the files that hold them."""
+    """Raise LimitError if the declared shapes of the variables are much larger than their files."""
     if f"{VARIABLES}.index" not in files:
         return
     shapes = tf.train.load_checkpoint(str(directory / VARIABLES)).get_variable_to_shape_map()
@@ -147,11 +147,11 @@ def _tensor_type(spec: Any, where: str) -> TensorType:
     try:
         return TensorType(DType.of(np.empty(0, spec.dtype.as_numpy_dtype)), tuple(spec.shape))
     except (AttributeError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{where} is not a deepnet: it has an input of another type ({error})") from error
+        raise ArtifactError(f"{where} is not a deepnet: a tensor has an unknown type ({error})") from error
 
 
 def describe_failure(error: Exception) -> str:
-    """Return the message for an error of TensorFlow in a call."""
+    """Return the message for an error that TensorFlow raised in a call."""
     if BOUND in str(error):
         return f"a loop of the model has not ended after {MOST_STEPS:,} steps, the most that it may take"
     return f"the model does not take these inputs: {first_line(error)}"

@@ -1,4 +1,4 @@
-"""Opens the files of a SavedModel, of ours or of the published package."""
+"""Opens the files of a SavedModel that sensenet or the published package saved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _read_signature(files: Mapping[str, bytes], where: str) -> Signature:
 
 
 def read_files_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
-    """Return the graph that files of a SavedModel keep; None for those of the published package."""
+    """Return the graph stored in a SavedModel's files; None if the published package saved them."""
     if MODEL_FILE not in files or SIGNATURE_FILE not in files:
         return None
     _read_signature(files, where)

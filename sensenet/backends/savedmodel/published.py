@@ -1,7 +1,7 @@
 """Opens the SavedModels in bundles of the published package.
 
-Their trees need an op of that package's own, `BigMLTreeify`. All its inputs are constants in the file, so a
-function of stock ops that does the same is put in its place before TensorFlow loads the file.
+Their trees need a custom op of that package, `BigMLTreeify`. All its inputs but the features are constants in
+the file, so the op is replaced by an equal function of stock ops before TensorFlow loads the file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SERVING = "serving_default"
 
 TREE_OP = "BigMLTreeify"
 TREE_OUTPUT, CALL_OUTPUT = ":output_features:", ":output:"
-"""How other nodes read the result of that op, and of a call."""
+"""The parts of input names by which other nodes read the result of that op, and of a call."""
 
 
 def open_published(files: Mapping[str, bytes], where: str) -> Executable:
@@ -103,7 +103,7 @@ def _read_column(column: Mapping[str, Any]) -> Column:
 
 
 def _checked(run: Run, where: str) -> Run:
-    """Return a function that runs a file; it raises ArtifactError for outputs that no published model has."""
+    """Return the function with ArtifactError raised for outputs that no published model has."""
 
     def answer(inputs: Mapping[str, Array]) -> dict[str, Array]:
         try:
@@ -120,14 +120,14 @@ def _predict(run: Run, outputs: list[str]) -> Run:
     def predict(inputs: Mapping[str, Array]) -> dict[str, Array]:
         answers = run(inputs)[outputs[0]]
         if answers.ndim < 2 or answers.dtype.kind != "f":
-            raise ValueError(f"it answers {answers.dtype} of {answers.ndim} axes")
+            raise ValueError(f"it returns {answers.dtype} of rank {answers.ndim}")
         return {PREDICTIONS: answers}
 
     return predict
 
 
 def _detect_each(run: Run, outputs: list[str]) -> Run:
-    """Return a detector that takes several images: these models take one at a time."""
+    """Return a detector for several images, which runs the model on one after the other."""
     names = dict(zip(DETECTOR_OUTPUTS, outputs, strict=False))
 
     def detect(inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -149,7 +149,7 @@ def _padded(rows: Array, count: int) -> Array:
 
 
 def _prepare(content: bytes, where: str) -> tuple[bytes, list[str], int | None]:
-    """Put stock ops in the place of trees; the file, its outputs' names in order, the images' channels."""
+    """Replace trees by stock ops; return the file, its outputs' names in order, and the images' channels."""
     tf = import_tensorflow("opening a bundle of the published package")
     saved_model = parse_saved_model(content, where)
     (meta_graph,) = saved_model.meta_graphs
@@ -165,12 +165,12 @@ def _prepare(content: bytes, where: str) -> tuple[bytes, list[str], int | None]:
         return saved_model.SerializeToString(), names, pixels[-1].size if pixels else None
     except ArtifactError:
         raise
-    except Exception as error:  # protobuf's errors, and all that a damaged graph leads to
+    except Exception as error:  # protobuf's errors, and whatever a damaged graph causes
         raise ArtifactError(f"{where}: {MODEL_FILE} is damaged ({error})") from error
 
 
 def _replace_trees(tf: Any, function: Any, number: int) -> list[Any]:
-    """Turn the tree ops of a FunctionDef into calls; the functions that they call."""
+    """Turn the tree ops of a FunctionDef into calls, and return the functions that they call."""
     nodes = {node.name: node for node in function.node_def}
     trees = [node for node in function.node_def if node.op == TREE_OP]
     made = []
@@ -198,11 +198,11 @@ def _replace_trees(tf: Any, function: Any, number: int) -> list[Any]:
 
 
 def _tree_function(tf: Any, operands: Sequence[Array]) -> Any:
-    """Return the FunctionDef of a forest, f32[rows, features] → f32[rows, outputs]; unrolled to its depth.
+    """Return the FunctionDef of a forest, f32[rows, features] → f32[rows, outputs], unrolled to its depth.
 
     The operands are feature, threshold, left and right, all [trees, nodes], and leaves, f32[trees, leaves,
-    outputs]. A leaf's feature is negative, and its `left` counts in `leaves`. The answer is the mean of the
-    trees' leaves.
+    outputs]. A leaf's feature is negative, and its `left` is its position in `leaves`. The result is the mean
+    of the trees' leaves. Raises ArtifactError for a tree with a cycle.
     """
     feature, threshold, left, right, leaves = operands
     trees, size = feature.shape
@@ -238,5 +238,5 @@ def _depth(roots: Array, left: Array, right: Array) -> int:
         nodes = np.unique(np.concatenate([left[nodes], right[nodes]]))
         depth += 1
         if depth > len(left):
-            raise ArtifactError("a tree of the file leads back to itself")
+            raise ArtifactError("a tree of the file has a cycle")
     return depth

@@ -1,4 +1,4 @@
-"""The signature `predict_row`: rows as their cells, one named tensor a cell.
+"""The signature `predict_row`: rows as cells, one named tensor per cell.
 
 | cell | tensor | missing |
 |---|---|---|
@@ -43,7 +43,7 @@ RGB = 3
 
 @frozen
 class RowInput:
-    """A tensor of the signature: its name, its cell's position and name in the document, and its columns."""
+    """A tensor of the signature: its name, its cell's position and field name, and its columns."""
 
     name: str
     cell: int
@@ -112,7 +112,7 @@ def make_row_function(tf: Any, graph: Graph, variables: Variables) -> Any:
 
 
 def _make_table(tf: Any, column: Column) -> Any:
-    """Return the codes of a categorical column's values; None for other columns."""
+    """Return the lookup table from a categorical column's values to codes; None for other columns."""
     if not isinstance(column, CategoricalColumn):
         return None
     codes = column.codes
@@ -125,7 +125,7 @@ def _make_table(tf: Any, column: Column) -> Any:
 
 
 def _encode(tf: Any, column: Column, table: Any, cells: Any) -> Any:
-    """Return f32[rows]: what a column holds in the tensor `numeric_inputs`."""
+    """Return f32[rows]: the column of the tensor `numeric_inputs` for these cells."""
     match column:
         case NumericColumn():
             return tf.where(tf.math.is_nan(cells), column.missing, cells)
@@ -138,8 +138,10 @@ def _encode(tf: Any, column: Column, table: Any, cells: Any) -> Any:
 
 
 def _decode(tf: Any, encoded: Any, channels: int) -> Any:
-    """Return f32[h, w, channels] of an encoded image, with opaque alpha; one black pixel for an empty
-    string."""
+    """Return f32[h, w, channels] of an encoded image; one black pixel for an empty string.
+
+    A fourth channel, alpha, is opaque.
+    """
     pixels = tf.cond(
         tf.equal(tf.strings.length(encoded), 0),
         lambda: tf.zeros([1, 1, RGB], tf.uint8),
@@ -150,7 +152,7 @@ def _decode(tf: Any, encoded: Any, channels: int) -> Any:
 
 
 def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
-    """Return f32[rows, height, width, channels]: images in the network's size, which the graph keeps."""
+    """Return f32[rows, height, width, channels]: images in the network's size."""
     op = Rescale(height=image.height, width=image.width, method=RescaleType(image.rescale_type))
 
     def decode(each: Any) -> Any:
@@ -162,7 +164,7 @@ def _decode_all(tf: Any, encoded: Any, image: ImageInput) -> Any:
 
 
 def _detect_each(tf: Any, graph: Graph, variables: Variables, encoded: Any) -> dict[str, Any]:
-    """Return a detector's outputs, image by image: boxes depend on the size of the image."""
+    """Return a detector's outputs; images run one by one, because boxes depend on the size of the image."""
     channels = graph.inputs[0].types[0].shape[-1] or RGB
 
     def detect(each: Any) -> dict[str, Any]:

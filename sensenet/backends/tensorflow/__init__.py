@@ -1,7 +1,7 @@
-"""The shared emission of graphs in TensorFlow's ops, for the targets that are made through it.
+"""Emits graphs as TensorFlow ops, for the targets that are built with TensorFlow.
 
-The emit functions use only ops that TensorFlow.js has too. They take the TensorFlow module as an argument.
-Importing this package does not import TensorFlow.
+The emit functions use only ops that TensorFlow.js has too. They take the TensorFlow module as an argument, so
+importing this package does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from sensenet.signature import Signature
 Table = Mapping[type[Op], Emit]
 
 EMIT: Table = {**basic.EMIT, **convolution.EMIT, **tensor.EMIT}
-"""Every op that is emitted but loops, whose regions are. Others become these in the IR first."""
+"""The emit function of each op, except loops, which are emitted region by region.
+
+Other ops are lowered to these in the IR first.
+"""
 
 
 def _is_activated_by_one_op(node: Node) -> bool:
@@ -48,7 +51,7 @@ LEGAL: Legal = {
     basic_ops.Add: lambda node: len(node.inputs) == 2,
     convolution_ops.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
 }
-"""What a graph may hold when it is emitted."""
+"""The ops that a graph may have when it is emitted."""
 
 WEIGHTS: Mapping[type[Op], tuple[str, ...]] = {
     Constant: ("value",),
@@ -57,18 +60,18 @@ WEIGHTS: Mapping[type[Op], tuple[str, ...]] = {
     convolution_ops.Convolution2D: ("kernel",),
     convolution_ops.DepthwiseConvolution2D: ("kernel",),
 }
-"""The attributes of ops that may be large."""
+"""The attributes of ops that may be large, and so become variables."""
 
 SMALLEST_VARIABLE = 1 << 16
-"""Bytes of a weight that is worth a variable."""
+"""The fewest bytes of a weight that becomes a variable."""
 
 
 @frozen
 class Variables:
-    """Large weights as variables, each once however many ops use it, by digest.
+    """Large weights as TensorFlow variables, by digest; ops with equal weights share a variable.
 
     TensorFlow copies a function's constants many times; with variables, a network of 100 MB is converted in
-    half of the time. Whoever saves or converts a function keeps its variables alive that long.
+    half of the time. The variables must stay alive until the function is saved or converted.
     """
 
     by_digest: Mapping[str, Any]
@@ -86,13 +89,13 @@ class Variables:
         )
 
     def read(self, tf: Any, tensor: Tensor) -> Any:
-        """Return a weight as TensorFlow's tensor: from its variable, or a constant if it has none."""
+        """Return a weight as a TensorFlow tensor: its variable's value, or a constant if it has none."""
         variable = self.by_digest.get(tensor.digest) if self.by_digest else None
         return tf.convert_to_tensor(tensor.array if variable is None else variable)
 
 
 NO_VARIABLES = Variables({})
-"""All weights are constants of the function."""
+"""No variables: all weights are constants of the function."""
 
 
 def emit(
@@ -125,7 +128,7 @@ def _emit_loop(
 
 
 def emit_lowered(tf: Any, op: Op, *inputs: Any, table: Table = EMIT, legal: Legal = LEGAL) -> tuple[Any, ...]:
-    """Return the results of any op on tensors, made of ops that the table has."""
+    """Return the results of any op on tensors, lowered to ops that are in the table."""
     if legal.get(type(op)) is True:
         return emit(tf, op, *inputs, table=table)
     types = [TensorType(DType.of(np.empty(0, x.dtype.as_numpy_dtype)), tuple(x.shape)) for x in inputs]
@@ -148,7 +151,7 @@ def run_graph(
     variables: Variables = NO_VARIABLES,
     table: Table = EMIT,
 ) -> dict[str, Any]:
-    """Return the graph's named outputs for named tensors; each output is a tensor of its own."""
+    """Return the graph's named outputs for named input tensors; no two outputs are the same tensor."""
     tensors: dict[Value, Any] = {node.value: inputs[node.name] for node in graph.inputs}
     declared = set(graph.inputs)
     for node in graph.nodes:
@@ -176,7 +179,7 @@ def input_signature(tf: Any, graph: Graph) -> tuple[Any, ...]:
 def make_function(tf: Any, graph: Graph, variables: Variables = NO_VARIABLES, table: Table = EMIT) -> Any:
     """Return the graph as a `tf.function` of its inputs, in order, which returns a dict of its outputs.
 
-    `table` is `EMIT`, or that of a target which needs other functions for some ops.
+    `table` has the emit function of each op: `EMIT`, or a target's own.
     """
     names = [node.name for node in graph.inputs]
 

@@ -1,8 +1,9 @@
-"""The activation functions that TensorFlow, TFLite's builtins and TensorFlow.js have as one op.
+"""The activation functions that TensorFlow, TFLite and TensorFlow.js each have as one op.
 
-Others are made of these (see `passes/lowering/activations`). Faults of the kernels below stay: the sigmoid of
-XNNPACK, which LiteRT runs on, is NaN beyond ±4e26, and its e^x is infinite from 88.4 on instead of 88.7; the
-softmax of TensorFlow returns 0 next to a NaN, while NumPy and LiteRT return NaN for the whole row.
+Others are lowered to formulas of ops (see `passes/lowering/activations`). Known faults of the runtimes'
+kernels remain: the sigmoid of XNNPACK, which LiteRT uses, is NaN beyond ±4e26, and its e^x is infinite from
+88.4 on instead of 88.7; the softmax of TensorFlow returns 0 next to a NaN, while NumPy and LiteRT return NaN
+for the whole row.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ FUNCTIONS: Mapping[ActivationFunction, Callable[[Any, Any], Any]] = {
     ActivationFunction.ELU: lambda tf, x: tf.nn.elu(x),
     ActivationFunction.GELU: lambda tf, x: tf.nn.gelu(x, approximate=False),
 }
-"""Not TensorFlow's own leaky_relu: fused with a convolution and an addition before it, it gets slope 0.2."""
+"""Without leaky_relu: TensorFlow's own gets slope 0.2 if it is fused with a convolution and an addition."""
 
 
 def activate(tf: Any, function: ActivationFunction, x: Any) -> Any:
-    """Return the function's value on a float32 tensor."""
+    """Return the function of a float32 tensor."""
     return FUNCTIONS[function](tf, x)

@@ -1,4 +1,4 @@
-"""Emit functions of the ops on tables: constants, dense layers, arithmetic, joining and rearranging."""
+"""Emit functions for constants, dense layers, arithmetic, and joining and rearranging tensors."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sensenet.ir.ops import basic, core, dense, image
 
 
 def add_bias_and_activate(tf: Any, op: Any, y: Any) -> Any:
-    """Return the end of every layer that has a `bias` (or none) and an `activation`."""
+    """Return activation(y + bias), for an op with an optional `bias` and an `activation`."""
     return activate(tf, op.activation, y if op.bias is None else y + op.bias.array)
 
 
 def divide(tf: Any, x: Any, divisor: Any) -> Any:
-    """x / divisor, rounded as division even if the divisor is constant.
+    """Return x / divisor, rounded like a division even if the divisor is constant.
 
     TensorFlow's graph optimizer replaces division by a constant by a product with its reciprocal, which is
     another number in half of all cases: enough to send a row the other way in a tree, or to take another
-    pixel. Multiplying by min(size of x, 0) + 1, which is 1, keeps the constant out of its sight; for an x of
-    known size, adding (x > inf), which is 0.
+    pixel. To hide the constant from the optimizer, the divisor is multiplied by min(size of x, 0) + 1, which
+    is 1; or, for an x of known size, (x > inf), which is 0, is added.
     """
     if tf.get_static_value(divisor) is None:
         return x / divisor

@@ -1,4 +1,4 @@
-"""Emit functions of the ops of convolutional networks."""
+"""Emit functions for the ops of convolutional networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _depthwise_convolution(tf: Any, op: convolution.DepthwiseConvolution2D, x: A
 
 
 def _upsample(tf: Any, op: convolution.Upsample2D, x: Any) -> Any:
-    """Return both methods of `tf.image.resize` use half-pixel centers, as the op does."""
+    """Return the enlarged image; `tf.image.resize` uses half-pixel centers, as the op does."""
     size = [known * factor for known, factor in zip(x.shape[1:3], op.size, strict=True)]
     return tf.image.resize(x, size, method=op.method.value)
 

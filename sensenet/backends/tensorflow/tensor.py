@@ -1,4 +1,4 @@
-"""Emit functions of the tensor ops that other ops are lowered to."""
+"""Emit functions for the tensor ops that other ops are lowered to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sensenet.ir.types import Shape
 
 
 def _shaped(tensor: Any, sizes: Shape) -> Any:
-    """Return the tensor with its known sizes set, without an op: TensorFlow.js fails on EnsureShape."""
+    """Return the tensor with its static shape set, without an op: TensorFlow.js fails on EnsureShape."""
     tensor.set_shape(sizes)
     return tensor
 
