@@ -1,4 +1,4 @@
-"""Addresses of files, for people."""
+"""Formats addresses of files for messages."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import re
 
 
 def hide_credentials(url: str) -> str:
-    """Return an address for people, without the name and password that it may have."""
+    """Return an address without its name and password, if any, for a message."""
     return re.sub(r"//.*@", "//***@", url)

@@ -1,4 +1,4 @@
-"""The directory of downloaded files: each is downloaded when it is first needed, once, whoever needs it."""
+"""The directory of downloaded files: each is downloaded at first use, once for all processes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ URL_VARIABLE = "BIGML_SENSENET_URL"
 DEFAULT_CACHE = "~/.bigml_sensenet"
 DEFAULT_URL = "https://s3.amazonaws.com/bigml-cnns/"
 SMALLEST_NETWORK = 128 * 1024
-"""Bytes. A smaller file is not a network but, for example, an error page or an interrupted download."""
+"""The fewest bytes of a network; a smaller file is, for example, an error page or part of a download."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def cache_directory() -> Path:
-    """BIGML_SENSENET_CACHE_PATH, or ~/.bigml_sensenet; it need not exist yet."""
+    """Return BIGML_SENSENET_CACHE_PATH, or ~/.bigml_sensenet; the directory may not exist yet."""
     return Path(os.path.expanduser(os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE))
 
 
@@ -37,13 +37,16 @@ def cache_place(file_name: str) -> Path:
     """Return the path of a file in the cache; raise DownloadError unless the name is plain."""
     if not isinstance(file_name, str) or not FILE_NAME.fullmatch(file_name):
         raise DownloadError(
-            f"{file_name!r} cannot be the name of a file of the cache; expected letters, digits and ._- only"
+            f"{file_name!r} cannot be the name of a file in the cache; expected only letters, digits and ._-"
         )
     return cache_directory() / file_name
 
 
 def file_url(file_name: str) -> str:
-    """Return the address of the file below BIGML_SENSENET_URL, or BigML's own. Raises DownloadError."""
+    """Return the address of the file, below BIGML_SENSENET_URL or on BigML's server.
+
+    Raises DownloadError if BIGML_SENSENET_URL is not an address.
+    """
     base = os.environ.get(URL_VARIABLE) or DEFAULT_URL
     try:
         parts = urlsplit(base)
@@ -58,13 +61,13 @@ def file_url(file_name: str) -> str:
 
 
 def describe_remedy(path: str) -> str:
-    """Return a sentence on what to do about a damaged or wrong file of the cache."""
+    """Return a sentence that says what to do about a damaged or wrong file in the cache."""
     url = hide_credentials(file_url(Path(path).name))
-    return f"Remove that file, and it is downloaded again from {url}; or put the right one at {path}"
+    return f"Remove that file to download it again from {url}, or replace it by the right one"
 
 
 def is_cached(file_name: str) -> bool:
-    """Return whether the cache has the file, and it is large enough for a network."""
+    """Return whether the cache has the file, with the size of a network."""
     place = cache_place(file_name)
     try:
         return place.is_file() and place.stat().st_size >= SMALLEST_NETWORK
@@ -78,10 +81,10 @@ def cache_resource_path(
     patience: Patience | None = None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> str:
-    """Return the path of a file of the cache, which is downloaded now if the cache does not have it.
+    """Return the path of a file in the cache; download the file first if the cache does not have it.
 
-    Where another process is downloading it, wait for that one. Nothing is written, and no server is asked,
-    when the file is there. Raises DownloadError, which names the file, its address and its place.
+    If another process is downloading it, wait for that process. If the cache has the file, nothing is written
+    and no server is asked. Raises DownloadError, which names the file, its address and its path.
     """
     place = cache_place(file_name)
     if not is_cached(file_name):
@@ -90,7 +93,7 @@ def cache_resource_path(
 
 
 def _bring(file_name: str, place: Path, patience: Patience | None, sleep: Callable[[float], object]) -> None:
-    from sensenet.pretrained.download import download  # takes 30 ms, which rows need not wait
+    from sensenet.pretrained.download import download  # takes 30 ms: not when models without it start
     from sensenet.pretrained.requests import TransferError
 
     url = file_url(file_name)
@@ -98,7 +101,7 @@ def _bring(file_name: str, place: Path, patience: Patience | None, sleep: Callab
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(place.with_name(f".{file_name}.lock"), sleep):
-            if not is_cached(file_name):  # the process that we waited for may have brought it
+            if not is_cached(file_name):  # another process may have downloaded it meanwhile
                 with progress_bar(file_name) as progress:
                     download(
                         url,
@@ -110,11 +113,11 @@ def _bring(file_name: str, place: Path, patience: Patience | None, sleep: Callab
                     )
     except TransferError as fault:
         raise DownloadError(
-            f"cannot download {file_name} from {shown}: {fault}. To do without this download, get the file "
-            f"by other means and put it at {place}, or set {URL_VARIABLE} to a server that has it"
+            f"cannot download {file_name} from {shown}: {fault}. Without a network connection, put the file "
+            f"at {place}, or set {URL_VARIABLE} to a server that has it"
         ) from fault
     except OSError as fault:
         raise DownloadError(
-            f"cannot keep {file_name} from {shown} at {place}: {fault}. Make that directory writable, or set "
-            f"{CACHE_VARIABLE} to another one"
+            f"cannot write {file_name} from {shown} to {place}: {fault}. Make that directory writable, or "
+            f"set {CACHE_VARIABLE} to another one"
         ) from fault

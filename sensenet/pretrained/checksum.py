@@ -17,14 +17,14 @@ DIGEST_HEADERS = {
     "x-amz-checksum-sha1": "sha1",
     "Content-MD5": "md5",
 }
-"""Headers that hold the digest of the whole file in base64, the strongest first."""
+"""The headers that contain the digest of the whole file in base64, the strongest first."""
 DIGEST_BYTES = {"sha256": 32, "sha1": 20, "md5": 16}
 PLAIN_MD5 = re.compile(r'"([0-9a-f]{32})"')
 
 
 @frozen(kw_only=True)
 class Checksum:
-    """A digest of a whole file, in hexadecimal."""
+    """A digest of a whole file, as hexadecimal text."""
 
     algorithm: str
     digest: str
@@ -39,11 +39,11 @@ class Checksum:
 
 
 def announced_checksum(headers: HTTPMessage) -> Checksum | None:
-    """Return the best checksum among the headers of an answer with a whole file; None when there is none.
+    """Return the strongest checksum in the headers of a response with a whole file, or None.
 
-    Sums of the sums of parts, which end in `-N`, are not checksums of the file. An ETag of 32 hexadecimal
-    digits is the MD5 sum at S3, where the storage does not encrypt with keys of its own; elsewhere it may be
-    anything.
+    Checksums of the checksums of parts, which end in `-N`, are not checksums of the file. An ETag of 32
+    hexadecimal digits is the MD5 sum on S3, unless the storage encrypts with its own keys; on other servers
+    it may be anything.
     """
     for header, algorithm in DIGEST_HEADERS.items():
         digest = _decode(headers.get(header, ""), DIGEST_BYTES[algorithm])

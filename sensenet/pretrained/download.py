@@ -1,8 +1,8 @@
-"""Downloading one file over HTTP: resumed where it broke off, tried again with growing delays, verified.
+"""Downloads one file over HTTP: resumes interrupted downloads, retries with growing delays, and verifies.
 
-The bytes received are kept next to the destination, as `.NAME.part`, with what the server said of the file in
-`.NAME.part.json`. A later call, by whatever process, goes on from there if the server still has that very
-file. The caller sees to it that no two processes download to one destination at once.
+The received bytes are next to the destination, in `.NAME.part`, and the server's description of the file is
+in `.NAME.part.json`. A later call, also in another process, continues from there if the server still has the
+same file. The caller must ensure that no two processes download to one destination at once.
 """
 
 from __future__ import annotations
@@ -33,33 +33,35 @@ from sensenet.progress import Progress
 
 PIECE_BYTES = 1 << 16
 LARGEST_FILE = 2 << 30
-"""Bytes. The largest network has 260 MB."""
+"""The most bytes of a file. The largest network has 260 MB."""
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 @frozen(kw_only=True)
 class Patience:
-    """How often to try, and how long to wait for what."""
+    """The number of tries, and the time to wait between and during them."""
 
     attempts: int = 5
     first_delay: float = 0.5
-    """Seconds between the first two tries; doubled after each further one."""
+    """Seconds between the first two tries; doubled after each further try."""
     longest_delay: float = 30.0
     stall: float = 20.0
-    """Seconds without a byte after which a connection counts as dead."""
+    """Seconds without a byte after which a connection counts as broken."""
     longest: float = 3600.0
-    """Seconds for all tries together: a server that sends little by little is given up."""
+    """Seconds for all tries together, so that a very slow server is given up."""
 
     def delay(self, failures: int, wanted: float) -> float:
-        """Return the seconds to wait after a number of failures: random, so that clients do not return
-        together."""
+        """Return the seconds to wait after a number of failures, at least the `wanted` ones.
+
+        They are random, so that clients do not all return at the same time.
+        """
         doubled = min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
         return max(doubled * random.uniform(0.5, 1.0), min(wanted, self.longest_delay))
 
 
 @frozen(kw_only=True)
 class Origin:
-    """What the server said of a file when its first byte came."""
+    """The server's description of a file, from the response with its first byte."""
 
     url: str
     etag: str | None
@@ -69,7 +71,7 @@ class Origin:
 
     @property
     def validator(self) -> str | None:
-        """What If-Range takes: a strong ETag, else the date; None when the file cannot be recognized."""
+        """The value for If-Range: a strong ETag, else the date; None if the server sent neither."""
         strong = self.etag is not None and not self.etag.startswith("W/")
         return self.etag if strong else self.last_modified
 
@@ -87,7 +89,7 @@ def _origin(url: str, response: HTTPResponse) -> Origin:
 
 
 def _is_plausible(origin: Origin) -> bool:
-    """Return whether a record has plausible values: other programs may have written it."""
+    """Return whether a record's values are valid: another program may have written it."""
     texts = (origin.url, origin.etag or "", origin.last_modified or "")
     checksum = origin.checksum
     return (
@@ -99,7 +101,7 @@ def _is_plausible(origin: Origin) -> bool:
 
 @frozen
 class _Part:
-    """The bytes that have arrived, and the record of where they come from."""
+    """The received bytes, and the record of their origin."""
 
     path: Path
 
@@ -108,7 +110,7 @@ class _Part:
         return self.path.with_name(self.path.name + ".json")
 
     def begin(self, origin: Origin) -> None:
-        """No bytes yet, of that origin. The record is written first: bytes always belong to it."""
+        """Start without bytes from that origin. The record is written first, so bytes always belong to it."""
         self.discard()
         self.record.write_text(json.dumps(attrs.asdict(origin)), encoding="utf-8")
         self.path.touch()
@@ -141,10 +143,11 @@ def download(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Bring the file at `url` to `destination`, complete and verified, or leave that path as it is.
+    """Download the file at `url` to `destination`, complete and verified, or leave that path unchanged.
 
-    The size must be the announced one, at least `smallest`, at most LARGEST_FILE; the checksum must be
-    the announced one, if there is one. Raises TransferError, or OSError when the disk does not take the file.
+    The size, in bytes, must be the one that the server announces, at least `smallest` and at most
+    LARGEST_FILE; the checksum must be the announced one, if any. Raises TransferError, or OSError if the file
+    cannot be written.
     """
     patience = patience or Patience()
     part = _Part(destination.with_name(f".{destination.name}.part"))
@@ -165,24 +168,24 @@ def download(
 
 
 def _limit_time(progress: Progress, longest: float, clock: Callable[[], float]) -> Progress:
-    """Return a function that shows progress, and raises TransferError after so many seconds."""
+    """Return a function that shows progress, and raises TransferError after `longest` seconds."""
     end = clock() + longest
 
     def show(done: int, total: int | None) -> None:
         if clock() > end and done != total:
-            raise TransferError(f"it took over {longest:.0f} seconds; the next try goes on from {done} bytes")
+            raise TransferError(f"it took over {longest:.0f} seconds; the next try continues at {done} bytes")
         progress(done, total)
 
     return show
 
 
 def _receive(url: str, part: _Part, stall: float, progress: Progress) -> Origin:
-    """Complete the part; the origin that its bytes have. Raises PassingError or TransferError."""
+    """Receive the missing bytes, and return their origin. Raises PassingError or TransferError."""
     known = part.origin()
     if known is None or known.url != hide_credentials(url) or known.validator is None:
         return _receive_whole(url, part, stall, progress)
     if known.size is not None and known.size <= part.size():
-        return known  # all there: the last process ended before it could check
+        return known  # complete: the last process ended before it could verify
     if part.size() == 0:
         return _receive_whole(url, part, stall, progress)
     return _receive_rest(url, part, known, stall, progress)
@@ -202,18 +205,18 @@ def _receive_rest(url: str, part: _Part, known: Origin, stall: float, progress: 
         part.discard()
         raise PassingError(str(fault)) from fault
     with response:
-        if response.status == HTTPStatus.OK:  # the file has changed, or the server knows no ranges
+        if response.status == HTTPStatus.OK:  # the file has changed, or the server does not support ranges
             return _store_whole(url, part, response, progress)
         _expect_status(response, HTTPStatus.PARTIAL_CONTENT)
         if not _continues(response, part.size(), known):
             part.discard()
-            raise PassingError("the server answered with another part of the file, or of another file")
+            raise PassingError("the server sent another part of the file, or part of another file")
         _store(part, response, known.size, progress)
     return known
 
 
 def _continues(response: HTTPResponse, offset: int, known: Origin) -> bool:
-    """Return whether the answer begins at `offset` of the file that `known` describes."""
+    """Return whether the response begins at `offset` of the file that `known` describes."""
     match = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if match is None or int(match[1]) != offset:
         return False
@@ -225,13 +228,13 @@ def _expect_status(response: HTTPResponse, status: HTTPStatus) -> None:
     if response.status != status:
         raise PassingError(f"the server answered {response.status} {response.reason}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise TransferError("the server sent the file compressed, which was not asked for")
+        raise TransferError("the server sent the file compressed, which was not requested")
 
 
 def _store_whole(url: str, part: _Part, response: HTTPResponse, progress: Progress) -> Origin:
     origin = _origin(url, response)
     if origin.size is not None and origin.size > LARGEST_FILE:
-        raise TransferError(f"the server has a file of {origin.size} bytes, and no network has so many")
+        raise TransferError(f"the server has a file of {origin.size} bytes, too many for a network")
     part.begin(origin)
     _store(part, response, origin.size, progress)
     return origin
@@ -244,7 +247,7 @@ def _store(part: _Part, response: HTTPResponse, size: int | None, progress: Prog
             done += len(piece)
             if done > LARGEST_FILE:
                 part.discard()
-                raise TransferError(f"the server sends over {LARGEST_FILE} bytes, and no network has so many")
+                raise TransferError(f"the server sends over {LARGEST_FILE} bytes, too many for a network")
             file.write(piece)
             progress(done, size)
         file.flush()
@@ -254,7 +257,7 @@ def _store(part: _Part, response: HTTPResponse, size: int | None, progress: Prog
 
 
 def _pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """Yield the bytes of an answer as they come. Only faults of the connection become PassingError."""
+    """Yield the bytes of a response as they arrive. Only errors of the connection become PassingError."""
     while True:
         try:
             piece = response.read1(PIECE_BYTES)
@@ -271,12 +274,12 @@ def _check(part: _Part, origin: Origin, smallest: int) -> None:
     size = part.size()
     if size < smallest:
         part.discard()
-        raise TransferError(f"the server has a file of {size} bytes, and no network is under {smallest}")
+        raise TransferError(f"the server has a file of {size} bytes, but a network has at least {smallest}")
     if origin.size is not None and size != origin.size:
         part.discard()
-        raise PassingError(f"{size} bytes came, where the server had announced {origin.size}")
+        raise PassingError(f"received {size} bytes, but the server had announced {origin.size}")
     if origin.checksum is not None and not origin.checksum.matches(part.path):
         part.discard()
         raise PassingError(
-            f"what came does not have the {origin.checksum.algorithm} sum that the server gives"
+            f"the received file does not have the announced {origin.checksum.algorithm} checksum"
         )

@@ -1,8 +1,8 @@
-"""The layers of an image network as functions of layers, and their listing as a BigML document has them.
+"""Functions that describe the layers of an image network, and list them for a BigML document.
 
 A network is written as an expression, `relu(batch_normalization(convolution(IMAGE, 64, 7)))`; each function
-returns a `Layer` that knows its inputs. `list_layers` then puts the layers that some outputs need into the
-order in which the files of pretrained weights hold them.
+returns a `Layer` that has its inputs. `list_layers` then lists the layers that some outputs need, in the
+order of the files of pretrained weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DEFAULT_EPSILON = 1e-3
 KERNEL = "glorot_uniform"
 
 Sides = tuple[int, int]
-"""Zeros added (before, after), the same for both axes."""
+"""The zeros added (before, after), the same for both axes."""
 
 
 @frozen(eq=False)
@@ -30,7 +30,7 @@ class Layer:
 
 
 IMAGE = Layer("image")
-"""What the first layers read. A document does not list it."""
+"""The input of the first layers, which documents do not list."""
 
 
 def _square(size: int) -> list[int]:
@@ -38,7 +38,7 @@ def _square(size: int) -> list[int]:
 
 
 def _sampling(size: int, strides: int, padding: str) -> dict[str, Any]:
-    """Return the parameters that all convolutions share, besides their kernels."""
+    """Return the parameters that all kinds of convolution have, next to their kernels."""
     return {
         "kernel_dimensions": _square(size),
         "strides": _square(strides),
@@ -56,13 +56,13 @@ def convolution(
 
 
 def depthwise_convolution(x: Layer, size: int, strides: int = 1, padding: str = "same") -> Layer:
-    """Return one `size` by `size` filter a channel, without bias."""
+    """Return a depthwise convolution: one `size` by `size` filter per channel, without bias."""
     parameters = {"kernel": KERNEL, "bias": None, "number_of_filters": 1, "depth_multiplier": 1}
     return Layer("depthwise_convolution_2d", {**parameters, **_sampling(size, strides, padding)}, (x,))
 
 
 def separable_convolution(x: Layer, filters: int, size: int) -> Layer:
-    """Return a depthwise `size` by `size`, then a 1 by 1 convolution to `filters` channels, without bias."""
+    """Return a depthwise `size` by `size` convolution, then 1 by 1 to `filters` channels, without bias."""
     parameters = {
         "depth_kernel": KERNEL,
         "point_kernel": KERNEL,
@@ -74,13 +74,13 @@ def separable_convolution(x: Layer, filters: int, size: int) -> Layer:
 
 
 def batch_normalization(x: Layer, epsilon: float = DEFAULT_EPSILON) -> Layer:
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, over channels."""
+    """Return (x - mean) / √(variance + epsilon) · gamma + beta, per channel."""
     parameters = {"epsilon": epsilon, "gamma": "ones", "beta": "zeros", "mean": "zeros", "variance": "ones"}
     return Layer("batch_normalization", parameters, (x,))
 
 
 def activation(x: Layer, function: str) -> Layer:
-    """Return the named activation function on every value."""
+    """Return the activation function of that name, of every value."""
     return Layer("activation", {"activation_function": function}, (x,))
 
 
@@ -101,7 +101,7 @@ def global_average_pool(x: Layer) -> Layer:
 
 
 def upsample(x: Layer) -> Layer:
-    """Twice the height and width, bilinear."""
+    """Return the image in twice the height and width, interpolated bilinearly."""
     return Layer("upsampling_2d", {"method": "bilinear", "size": [2, 2]}, (x,))
 
 
@@ -116,15 +116,15 @@ def add(*layers: Layer) -> Layer:
 
 
 def concatenate(*layers: Layer) -> Layer:
-    """Return the channels of all layers, one layer after the other."""
+    """Return the channels of all layers, in order."""
     return Layer("concatenate", {}, layers)
 
 
 def list_layers(outputs: Sequence[Layer]) -> list[Layer]:
-    """Return the layers that `outputs` need, without IMAGE, inputs always before their readers.
+    """Return the layers that `outputs` need, without IMAGE; a layer's inputs come before it.
 
-    Weights load by order, and the files follow Keras: the layers farthest from the outputs come first, by the
-    longest path; of those equally far, the one that a depth-first walk from the outputs meets first.
+    Weights are loaded by order, and the files follow Keras: the layers farthest from the outputs come first,
+    by the longest path; of those equally far, the one that a depth-first search from the outputs finds first.
     """
     distance: dict[Layer, int] = {}
     waiting = list(reversed(outputs))
@@ -142,7 +142,7 @@ def list_layers(outputs: Sequence[Layer]) -> list[Layer]:
 
 
 def document_layers(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """Return the layers as the `layers` of a BigML document; those that read only IMAGE have no `inputs`."""
+    """Return the `layers` of a BigML document; those that read only IMAGE have no member `inputs`."""
     position = {layer: index for index, layer in enumerate(layers)}
     documents = []
     for layer in layers:

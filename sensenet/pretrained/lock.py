@@ -1,7 +1,7 @@
-"""A lock between processes: one of them holds it, the others wait.
+"""A lock between processes: one process holds it, and the others wait.
 
-The operating system keeps the lock and drops it when its holder ends, however it ends. So a lock file that a
-killed process left behind stops nobody: there is no age or process id to judge.
+The operating system releases the lock when its holder ends for any reason. So a lock file that a killed
+process left behind blocks no other process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ else:
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Return whether `path` is the open file: the last holder may have removed it in between."""
+    """Return whether `path` is still the open file: the last holder may have removed it."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except FileNotFoundError:
@@ -67,13 +67,13 @@ def _acquire(path: Path, sleep: Callable[[float], object]) -> int:
 def file_lock(path: Path, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
     """Hold the lock of `path`; wait while another process or thread holds it.
 
-    The file is made, and removed afterwards. If the file system has no locks, nobody waits.
+    The file is created, and removed afterwards. If the file system does not support locks, nothing is locked.
     """
     descriptor = _acquire(path, sleep)
     try:
         yield
     finally:
-        # Removed while it is held. Windows does not remove an open file: there it stays, empty.
+        # Removed while the lock is held. Windows does not remove an open file: it stays there, empty.
         with contextlib.suppress(OSError):
             path.unlink()
         os.close(descriptor)

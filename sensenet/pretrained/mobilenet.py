@@ -1,4 +1,4 @@
-"""MobileNet (Howard et al. 2017) and MobileNetV2 (Sandler et al. 2018): depthwise and 1 by 1 convolutions."""
+"""MobileNet (Howard et al. 2017) and MobileNetV2 (Sandler et al. 2018): depthwise separable convolutions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _narrow(x: Layer, filters: int, strides: int) -> Layer:
 
 
 def mobilenetv2() -> Layer:
-    """Return the features of MobileNetV2: 1280 values. A block that keeps the shape is added to its input."""
+    """Return the features of MobileNetV2: 1280 values. A block that keeps the shape has a skip connection."""
     x = _relu6(convolution(IMAGE, 32, 3, strides=2))
     x = _narrow(x, 16, strides=1)
     channels = 16

@@ -1,6 +1,6 @@
-"""The seven pretrained networks: what each is called, how its images are prepared, which files it has.
+"""The seven pretrained networks: their names, image preparation and files.
 
-Nothing here reads or downloads a file besides the lists of class names in this package.
+Nothing is downloaded here; the only files that are read are this package's lists of class names.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from sensenet.pretrained.yolo import Branch, tinyyolov4, yolov4
 
 @frozen(kw_only=True)
 class Classifier:
-    """A network that classifies the 1000 classes of ImageNet."""
+    """A network that classifies images into the 1000 classes of ImageNet."""
 
     version: str
     side: int
-    """Pixels of the input, height and width."""
+    """The height and width of the input, in pixels."""
     loading_method: str
     outputs: int
-    """Features before the last dense layer."""
+    """The number of features before the last dense layer."""
     separate_softmax: bool
-    """Whether the softmax is a layer of its own. Either way the answers are the same."""
+    """Whether the softmax is a layer of its own, which does not change the answers."""
     features: Callable[[], Layer]
 
     kind = "classifier"
@@ -39,7 +39,7 @@ class Classifier:
 
 @frozen(kw_only=True)
 class Detector:
-    """A network that finds the 80 kinds of objects of COCO."""
+    """A network that finds objects of the 80 classes of COCO."""
 
     version: str
     side: int
@@ -117,15 +117,15 @@ def extractor_file_name(name: str) -> str:
 
 @cache
 def class_names(file_name: str) -> tuple[str, ...]:
-    """Return the lines of a list of class names of this package, without the comments at its top."""
+    """Return the class names in a file of this package, one per line, without the comments at its top."""
     text = (resources.files("sensenet.pretrained") / file_name).read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def get_pretrained_network(name: str) -> dict[str, Any]:
-    """Return the BigML document of a pretrained network, without weights: each is the name of an initializer.
+    """Return the BigML document of a pretrained network, with names of initializers instead of weights.
 
-    A new dict at each call, so that the caller may change it. Raises UnknownNetworkError.
+    Each call returns a new dict, which the caller may change. Raises UnknownNetworkError.
     """
     match find_network(name):
         case Classifier() as network:

@@ -1,4 +1,4 @@
-"""Requests over HTTP: safe redirections, credentials that nobody sees, faults that may pass or not."""
+"""Sends HTTP requests, with safe redirects and private credentials, and classifies their errors."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""A later try may be answered."""
+"""The statuses after which a later try may succeed."""
 RANGE_REFUSALS = frozenset({400, 412, 416, 501})
-"""What a server may say to a request for the rest of a file; the whole file is asked for next."""
+"""The statuses by which servers refuse to send the rest of a file; then the whole file is requested."""
 
 AUTHORIZATION = "Authorization"
 SCHEMES = ("http", "https")
 
 
 class TransferError(Exception):
-    """The file cannot be had; the message says why."""
+    """Raised if the file cannot be downloaded; the message is the reason."""
 
 
 class PassingError(Exception):
-    """A try that failed; the next one may not. `delay`: seconds that the server wants to be left alone."""
+    """Raised if a try failed and a later one may succeed, after the server's `delay` in seconds."""
 
     def __init__(self, message: str, delay: float = 0.0) -> None:
         super().__init__(message)
@@ -33,14 +33,15 @@ class PassingError(Exception):
 
 
 class RangeRefusedError(Exception):
-    """The server does not answer a request for a part of the file."""
+    """Raised if the server refuses a request for a part of the file."""
 
 
 def open_url(url: str, headers: dict[str, str], stall: float) -> HTTPResponse:
-    """Return the answer to a request, redirections followed, its status 2xx.
+    """Return the response to a request, with a status of 2xx, after following redirects.
 
-    A name and password in the address are sent to its host alone. Proxies are those of the environment.
-    Raises PassingError, TransferError, or RangeRefusedError if a range was among the headers.
+    The name and password in the address are sent only to its host. Proxies are those of the environment.
+    `stall` is the timeout in seconds. Raises PassingError, TransferError, or RangeRefusedError if the headers
+    have a range.
     """
     always = {
         "User-Agent": "sensenet",
@@ -69,7 +70,7 @@ def open_url(url: str, headers: dict[str, str], stall: float) -> HTTPResponse:
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
-    """Follows redirections to HTTP and HTTPS, but not from HTTPS to what anyone on the way can change."""
+    """Follows redirects to HTTP and HTTPS, but not from HTTPS to an unencrypted connection."""
 
     def redirect_request(  # noqa: PLR0917
         self,
@@ -83,7 +84,7 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if new.scheme not in SCHEMES or (old.scheme == "https" and new.scheme != "https"):
             raise TransferError(
-                f"the server leads from {old.scheme} to {new.scheme or 'nowhere'}, which is not followed"
+                f"the server redirects from {old.scheme} to {new.scheme or 'nowhere'}, which is not followed"
             )
         request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
         if request is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
@@ -92,7 +93,7 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
 
 
 def _split_credentials(url: str) -> tuple[str, dict[str, str]]:
-    """Return an address without name and password, and the header that has them."""
+    """Return an address without name and password, and the headers that contain these."""
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url, {}

@@ -26,14 +26,14 @@ def _relu(x: Layer) -> Layer:
 
 
 def _normalized_18(x: Layer, filters: int, size: int, strides: int = 1) -> Layer:
-    """Padding, convolution and batch normalization; the padding is explicit, half the size on every side."""
+    """Return padding, convolution and batch normalization; the padding is half the size on every side."""
     if size > 1:
         x = pad(x, (size // 2, size // 2))
     return batch_normalization(convolution(x, filters, size, strides, "valid"), RESNET18_EPSILON)
 
 
 def _basic_block(x: Layer, shortcut: Layer, filters: int, strides: int) -> Layer:
-    """Return two 3 by 3 convolutions, plus the shortcut."""
+    """Return the result of two 3 by 3 convolutions, plus the shortcut."""
     y = _relu(_normalized_18(x, filters, 3, strides))
     return _relu(add(_normalized_18(y, filters, 3), shortcut))
 
@@ -55,14 +55,14 @@ def _normalized_50(x: Layer, filters: int, size: int, strides: int = 1, padding:
 
 
 def _bottleneck_block(x: Layer, shortcut: Layer, filters: int, strides: int) -> Layer:
-    """1 by 1 to `filters` channels, 3 by 3, 1 by 1 to four times as many, plus the shortcut."""
+    """Return convolutions 1 by 1 to `filters` channels, 3 by 3, 1 by 1 to 4 · `filters`, plus shortcut."""
     y = _relu(_normalized_50(x, filters, 1, strides))
     y = _relu(_normalized_50(y, filters, 3, padding="same"))
     return _relu(add(_normalized_50(y, 4 * filters, 1), shortcut))
 
 
 def resnet50() -> Layer:
-    """Return the features of ResNet-50: 2048 values. Its pool has no padding, so it sees 111 of 112 rows."""
+    """Return the features of ResNet-50: 2048 values. Its pool has no padding, so it reads 111 of 112 rows."""
     x = _relu(_normalized_50(pad(IMAGE, (3, 3)), 64, 7, strides=2))
     x = max_pool(x, 3, strides=2, padding="valid")
     for stage, (filters, blocks) in enumerate(RESNET50_STAGES):

@@ -27,7 +27,7 @@ def _separable(x: Layer, filters: int) -> Layer:
 
 
 def _halved(y: Layer, x: Layer, filters: int) -> Layer:
-    """y pooled, plus x through a 1 by 1 convolution, both at half the size with `filters` channels."""
+    """Return y, pooled, plus a 1 by 1 convolution of x, both at half the size with `filters` channels."""
     shortcut = batch_normalization(convolution(x, filters, 1, strides=2))
     return activation(add(max_pool(y, 3, strides=2), shortcut), "linear")
 
@@ -43,7 +43,7 @@ def xception() -> Layer:
     """Return the features of Xception: 2048 values."""
     x = _relu(batch_normalization(convolution(IMAGE, 32, 3, strides=2, padding="valid")))
     x = _relu(batch_normalization(convolution(x, 64, 3, padding="valid")))
-    # The first block has no activation before its first convolution: x has just been through one.
+    # The first block has no activation before its first convolution: x is the result of one.
     x = _halved(_separable(_relu(_separable(x, 128)), 128), x, 128)
     for filters in (256, MIDDLE_FILTERS):
         x = _halved(_separable(_relu(_separable(_relu(x), filters)), filters), x, filters)

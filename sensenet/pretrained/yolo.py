@@ -23,12 +23,12 @@ from sensenet.pretrained.layers import (
 COCO_CLASSES = 80
 ANCHORS = 3
 BOX_NUMBERS = 5
-"""dx, dy, dw, dh and confidence, before the classes."""
+"""The numbers of a box before its classes: dx, dy, dw, dh and confidence."""
 
 
 @frozen
 class Branch:
-    """One output of a detector: its layer, pixels a cell, anchors [width, height] and scale of the center."""
+    """One output of a detector: its layer, pixels per cell, anchors [width, height], scale of the center."""
 
     layer: Layer
     strides: int
@@ -37,7 +37,7 @@ class Branch:
 
 
 def _convolve(x: Layer, filters: int, size: int, function: str, strides: int = 1) -> Layer:
-    """Convolution, batch normalization, activation; to halve the size, padded above and left only."""
+    """Return convolution, batch normalization and activation; with strides, padded only above and left."""
     if strides > 1:
         x = pad(x, (1, 0))
     padding = "valid" if strides > 1 else "same"
@@ -62,7 +62,7 @@ def _darknet_block(x: Layer, narrow: int, wide: int) -> Layer:
 
 
 def _darknet_stage(x: Layer, filters: int, blocks: int, wide: int, narrow: int) -> Layer:
-    """Half the size; then residual blocks on one path, nothing on the other, and both joined."""
+    """Return a stage at half the size: residual blocks on one path, joined with a path without any."""
     x = _mish(x, filters, 3, strides=2)
     main = _mish(x, wide, 1)
     for _ in range(blocks):
@@ -72,7 +72,7 @@ def _darknet_stage(x: Layer, filters: int, blocks: int, wide: int, narrow: int) 
 
 
 def _darknet() -> tuple[Layer, Layer, Layer]:
-    """CSPDarknet53: what it finds at 1/8, 1/16 and 1/32 of the image's size."""
+    """Return the features of CSPDarknet53 at 1/8, 1/16 and 1/32 of the image's size."""
     x = _darknet_stage(_mish(IMAGE, 32, 3), 64, blocks=1, wide=64, narrow=32)
     found = []
     for filters, blocks in DARKNET_STAGES:
@@ -82,7 +82,7 @@ def _darknet() -> tuple[Layer, Layer, Layer]:
 
 
 def _alternate(x: Layer, filters: int, count: int) -> Layer:
-    """`count` convolutions, in turns 1 by 1 to `filters` channels and 3 by 3 to twice as many."""
+    """Return `count` convolutions: alternately 1 by 1 to `filters` channels and 3 by 3 to twice as many."""
     for turn in range(count):
         x = _leaky(x, 2 * filters, 3) if turn % 2 else _leaky(x, filters, 1)
     return x
@@ -93,7 +93,7 @@ def _pool_at_three_sizes(x: Layer) -> Layer:
 
 
 def yolov4() -> tuple[Branch, ...]:
-    """YOLOv4 on 416 by 416 pixels: grids of 52, 26 and 13 cells a side."""
+    """Return the branches of YOLOv4 for 416 by 416 pixels: grids of 52, 26 and 13 cells per side."""
     fine, medium, coarse = _darknet()
     coarse = _alternate(_pool_at_three_sizes(_alternate(coarse, 512, 3)), 512, 3)
     # Up: each finer grid learns what the coarser one found…
@@ -112,7 +112,7 @@ def yolov4() -> tuple[Branch, ...]:
 
 
 def _tiny_stage(x: Layer, filters: int) -> tuple[Layer, Layer]:
-    """Return the stage's result, and the addition to its first convolution, for YOLO's finer branch."""
+    """Return the stage's result, and the concatenation within it, which YOLO's finer branch reads."""
     x = _leaky(x, filters, 3)
     first = _leaky(second_half(x), filters // 2, 3)
     second = _leaky(first, filters // 2, 3)
@@ -121,7 +121,7 @@ def _tiny_stage(x: Layer, filters: int) -> tuple[Layer, Layer]:
 
 
 def tinyyolov4() -> tuple[Branch, ...]:
-    """Return the small YOLOv4 on 416 by 416 pixels: grids of 26 and 13 cells a side."""
+    """Return the branches of the small YOLOv4 for 416 by 416 pixels: grids of 26 and 13 cells per side."""
     x = _leaky(_leaky(IMAGE, 32, 3, strides=2), 64, 3, strides=2)
     for filters in (64, 128, 256):
         x, added = _tiny_stage(x, filters)

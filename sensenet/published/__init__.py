@@ -1,1 +1,1 @@
-"""Names of the published package that sensenet provides for its clients."""
+"""The names of the published package, for programs that were written for it."""

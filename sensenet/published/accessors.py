@@ -1,7 +1,7 @@
 """Properties of a network, under the names that clients of the published package import.
 
-A network is the part of a document that has `preprocess`. One that lacks what is asked for raises
-DocumentError, which is a ValueError.
+A network is the part of a document that has `preprocess`. A function raises DocumentError, which is a
+ValueError, if the network lacks the property.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ RGB = 3
 
 
 def get_image_shape(anobject: Json) -> list[int | None]:
-    """`[None, height, width, channels]` of the images that a network, or an image network, reads."""
+    """Return `[None, height, width, channels]` of the images that a network, or an image network, reads."""
     try:
         width, height, channels = _metadata(anobject)["input_image_shape"]
     except (KeyError, TypeError, ValueError) as error:
         keys = list(anobject)
-        raise DocumentError(f"there is no input_image_shape in an object with the keys {keys}") from error
+        raise DocumentError(f"input_image_shape is missing in an object with the keys {keys}") from error
     return [None, height, width, channels]
 
 
@@ -38,7 +38,7 @@ def get_output_exposition(model: Json) -> dict[str, Any]:
     networks = model.get("networks") or [{}]
     exposition = model.get("output_exposition") or networks[0].get("output_exposition")
     if not isinstance(exposition, dict):
-        raise DocumentError(f"there is no output_exposition in an object with the keys {list(model)}")
+        raise DocumentError(f"output_exposition is missing in an object with the keys {list(model)}")
     return exposition
 
 
@@ -55,10 +55,10 @@ def is_yolo_model(network: Json) -> bool:
 
 
 def yolo_outputs(network: Json) -> list[Any]:
-    """Return the branches of a detector, or of a detector's image network."""
+    """Return the output branches of a detector, or of a detector's image network."""
     outputs = _metadata(network).get("outputs")
     if not isinstance(outputs, list):
-        raise DocumentError(f"there are no outputs of a detector in an object with the keys {list(network)}")
+        raise DocumentError(f"a detector's outputs are missing in an object with the keys {list(network)}")
     return outputs
 
 

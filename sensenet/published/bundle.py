@@ -1,7 +1,7 @@
 """Bundles as files: a directory, usually a SavedModel's, in one file (SPEC §10), and back.
 
-The names are those of the published package. Opening a bundle as a model takes neither of these functions:
-`sensenet.create_model` reads it as it is.
+The names are those of the published package. To open a bundle as a model, neither function is needed:
+`sensenet.create_model` reads the file itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words of BigML documents, and defaults, under the names that clients of the published package import."""
+"""Words and defaults of BigML documents, under the names that clients of the published package import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CATEGORICAL = "categorical"
 IMAGE = "image"
 BOUNDING_BOX = "bounding_box"
 TRIPLET = "triplet"
-"""Types of columns, and of what is predicted."""
+"""Types of columns and of objectives."""
 
 MEAN = "mean"
 STANDARD_DEVIATION = "stdev"
@@ -25,7 +25,7 @@ CROP = "crop"
 
 NUMERIC_INPUTS = NUMERIC_INPUT
 PIXEL_INPUTS = PIXEL_INPUT
-"""Names of a model's input tensors."""
+"""The names of a model's input tensors."""
 
 SCORE_THRESHOLD = DEFAULT_THRESHOLD
 IGNORE_THRESHOLD = DEFAULT_THRESHOLD

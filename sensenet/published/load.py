@@ -1,4 +1,4 @@
-"""Rows as the tensors of a Keras model, under the names that clients of the published package import.
+"""Encodes rows as the tensors of a Keras model, under the names that clients of the published package import.
 
 preprocessors = model._preprocessors
 model._model.predict(load_points(preprocessors, [[5.1, "a", "image.png"]]))
@@ -23,7 +23,7 @@ from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, ImageColumn, Signatur
 
 
 def count_types(preprocessors: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """Return how many columns there are, and how many of them are images."""
+    """Return the number of columns, and the number of image columns among them."""
     return len(preprocessors), sum(column["type"] == "image" for column in preprocessors)
 
 
@@ -32,9 +32,9 @@ def load_points(
 ) -> Array | dict[str, Array]:
     """Return the tensors `numeric_inputs` f32[rows, columns] and `image_pixel_inputs` u8[rows, h, w, c].
 
-    If there is only one of them, it is returned without a dict. If a row has several images, the pixels are
-    u8[rows, images, h, w, c]. Raises DocumentError for a column, InputError for a cell that can't be read,
-    or for images of several sizes, which no tensor holds: a model's call takes those. Raises LimitError for
+    If the model reads only one of them, it is returned without a dict. If a row has several images, the
+    pixels are u8[rows, images, h, w, c]. Raises DocumentError for an invalid column; InputError for a cell
+    that cannot be read, and for images of different sizes, which a call of a model accepts; LimitError for
     pixels that take more memory than allowed.
     """
     encodings = read_columns(Cursor([dict(column) for column in preprocessors], "preprocess"))
@@ -57,7 +57,7 @@ def _read_images(table: Table, columns: Sequence[ImageColumn]) -> Array:
     for number, cells in enumerate(rows):
         places = [f"row {number}, column {column.index}" for column in columns]
         pixels.append([read_image(cell, where) for cell, where in zip(cells, places, strict=True)])
-        size += 2 * sum(image.nbytes for image in pixels[-1])  # as they are, and in one array
+        size += 2 * sum(image.nbytes for image in pixels[-1])  # separately, and in one array
         require_memory(size, f"holding the images of {number + 1} rows")
     sizes = {cell.shape for row in pixels for cell in row}
     if len(sizes) != 1:

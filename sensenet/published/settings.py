@@ -11,10 +11,10 @@ __all__ = ["Settings", "ensure_settings"]
 
 
 class Settings(settings.Settings):
-    """Settings made of a mapping, `Settings({"max_objects": 3})`, and changed by assignment.
+    """Settings from a mapping, `Settings({"max_objects": 3})`, which can be changed by assignment.
 
-    Both raise SettingsError for an unknown name or a wrong value. `sensenet.Settings` is the same, but for
-    keyword arguments and without assignment.
+    Both raise SettingsError for an unknown name or a wrong value. `sensenet.Settings` has the same
+    attributes, but takes keyword arguments and is frozen.
     """
 
     __hash__ = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Functions of the published package that write other formats, or run a file of one."""
+"""The published package's functions that write other formats and run their files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sensenet.settings import Settings
 from sensenet.signature import PIXEL_INPUT
 
 FORMATS = ("tflite", "tfjs", "smbundle", "h5")
-"""What `convert` writes."""
+"""The formats that `convert` writes."""
 
 
 def convert(
@@ -31,12 +31,12 @@ def convert(
 ) -> None:
     """Write a model in another format: `tflite`, `tfjs`, `smbundle`, or `h5` for its weights alone.
 
-    `model` is a model, a document (dict or path), or the path of an artifact that keeps its graph, such as a
-    bundle. Settings are for documents: a model or an artifact keeps its own. A file that sensenet wrote in
-    this format is replaced; weights never are, since their origin is unknown.
+    `model` is a model, a document (dict or path), or the path of an artifact that contains its graph, such as
+    a bundle. Settings apply only to documents: models and artifacts have their own. A file that sensenet
+    wrote in this format is replaced, except weights, whose origin is unknown.
 
-    Raises UnknownTargetError for another format, ArtifactError if something else is at the path or it cannot
-    be written, and what `create_model` raises.
+    Raises UnknownTargetError for another format, ArtifactError if the path has something else or cannot be
+    written, and what `create_model` raises.
     """
     if to_format not in FORMATS:
         raise UnknownTargetError(f"unknown format {to_format!r}; expected one of: {', '.join(FORMATS)}")
@@ -47,7 +47,7 @@ def convert(
 
 
 def _is_artifact(path: str | os.PathLike[str], target: str) -> bool:
-    """Return whether what is at a path is an artifact that sensenet wrote for this target."""
+    """Return whether a path has an artifact that sensenet wrote for this target."""
     try:
         found = find_target(path)
         return found is not None and found.name == target and open_saved(path, found) is not None
@@ -60,8 +60,9 @@ def tflite_predict(
 ) -> list[npt.NDArray[Any]]:
     """Return the output arrays of a TensorFlow Lite file for one image, in the file's order.
 
-    Their batch axis is 1. The file is of a model that reads one image alone, written by sensenet or by the
-    published package. Raises ArtifactError for any other, InputError for an image that cannot be read.
+    Each has a batch axis of size 1. The file contains a model that reads only one image, and was written by
+    sensenet or the published package. Raises ArtifactError for any other file, InputError for an image that
+    cannot be read.
     """
     from sensenet.backends.tflite.opening import open_image_model
 

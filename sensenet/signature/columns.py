@@ -55,7 +55,7 @@ class NumericColumn:
 
     @property
     def statistics(self) -> dict[str, float]:
-        """The known statistics, by name."""
+        """The statistics that are known, by name."""
         values = {name: getattr(self, name) for name in STATISTICS}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -140,7 +140,7 @@ def column_record(column: Column) -> dict[str, Any]:
 
 
 def read_column(record: Any) -> Column:
-    """Return the column of such a record; raise TypeError, ValueError or KeyError for an invalid one."""
+    """Return the column of a `column_record`; raise TypeError, ValueError or KeyError for an invalid one."""
     parameters = {name: value for name, value in record.items() if name != "type"}
     if "values" in parameters:
         parameters["values"] = as_items(parameters["values"])

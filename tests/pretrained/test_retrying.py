@@ -66,7 +66,7 @@ def test_refusal_is_final_and_says_where_to_put_the_file(server, cache, fetch, c
     message = str(caught.value)
     assert str(code) in message
     assert f"{server.url}{NAME}" in message
-    assert f"put it at {cache / NAME}" in message
+    assert f"put the file at {cache / NAME}" in message
     assert len(server.requests) == 1
 
 
