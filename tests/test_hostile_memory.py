@@ -59,7 +59,7 @@ def test_lists_that_an_ensemble_repeats_count_each(monkeypatch):
 def test_rows_that_a_weight_repeats_count_each():
     layer = dense(5, 2)
     layer["weights"] = [[1.0] * 20_000] * 20_000
-    with pytest.raises(LimitError, match="many places"):
+    with pytest.raises(LimitError, match="the repetitions of one list"):
         create_model(network([layer]))
 
 
@@ -68,7 +68,7 @@ def test_trees_that_share_their_nodes():
     tree = [[0.5], None]
     for _ in range(60):
         tree = [0, 0.5, tree, tree]
-    with pytest.raises(LimitError, match="many places"):
+    with pytest.raises(LimitError, match="the repetitions of one node"):
         create_model(network([dense(6, 2)], trees=[[[0, 5], [tree]]]))
 
 
@@ -137,14 +137,14 @@ def test_compressed_text_that_expands(tmp_path):
         b'{"weights": [' + b"0," * (50 << 20),
     ):
         path.write_bytes(gzip.compress(text, 1))
-        with pytest.raises(LimitError, match="bytes of it hold"):
+        with pytest.raises(LimitError, match="the content of its"):
             create_model(path)
 
 
 def test_text_whose_value_is_much_larger(tmp_path):
     path = tmp_path / "document.json"
     path.write_text('{"layers": [' + "[]," * 4_000_000 + "[]]}")
-    with pytest.raises(LimitError, match="bytes of it hold"):
+    with pytest.raises(LimitError, match="the content of its"):
         create_model(path)
 
 

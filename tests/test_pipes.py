@@ -92,7 +92,7 @@ def test_what_holds_no_document(tmp_path, monkeypatch, kind):
         elif kind == "directory":
             os.mkdir("document.json")
         for source in ["/dev/null"] if kind == "empty" else ["document.json", Path("document.json")]:
-            with pytest.raises(DocumentError, match=r"document.json|it is empty"):
+            with pytest.raises(DocumentError, match=r"document.json|the file is empty"):
                 sensenet.create_model(source)
 
 

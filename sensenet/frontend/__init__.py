@@ -1,4 +1,4 @@
-"""From BigML documents to graphs. No later stage reads the document again."""
+"""Converts BigML documents to graphs. No later stage reads the document."""
 
 from sensenet.frontend.document import Document, read_document
 from sensenet.frontend.network import build_graph, import_graph

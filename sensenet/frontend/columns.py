@@ -1,4 +1,4 @@
-"""The entries of `preprocess`: one column each, and how a cell of it is encoded (SPEC §2)."""
+"""Reads the entries of `preprocess`: one column each, and the encoding of its cells (SPEC §2)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, Nu
 from sensenet.validators import FLOAT32_MAX
 
 STATISTICS = (("mean", "stdev"), ("zero_value", "one_value"))
-"""The two pairs that describe a numeric column; the first that is there counts."""
+"""The two pairs of statistics that a numeric column may have; the first that is present counts."""
 
 
 @frozen(kw_only=True)
 class ColumnEncoding:
-    """A column as the caller sees it; a number x is encoded as (x - mean) / stdev."""
+    """A column of the signature, and its encoding: a number x becomes (x - mean) / stdev."""
 
     column: Column
     mean: float = 0.0
@@ -25,7 +25,7 @@ class ColumnEncoding:
 
 
 def read_columns(preprocess: Cursor) -> tuple[ColumnEncoding, ...]:
-    """Return the columns in feature order; raises DocumentError naming the column that is at fault."""
+    """Return the columns in feature order; raises DocumentError naming an invalid column."""
     entries = preprocess.items()
     if not entries:
         raise preprocess.error("there are no columns")
@@ -38,12 +38,12 @@ def _numeric(entry: Cursor) -> ColumnEncoding:
             start, end = entry[first].number(), entry[second].number()
             spread = end if first == "mean" else end - start
             if abs(spread) > FLOAT32_MAX:
-                raise entry.error(f"{second} - {first} is beyond float32")
+                raise entry.error(f"{second} - {first} is too large for float32")
             statistics = {first: start, second: end}
             column = NumericColumn(index=_index(entry), missing=start, **statistics)
             return ColumnEncoding(column=column, mean=start, stdev=spread or 1.0)
-    pairs = " nor ".join(f"{first} and {second}" for first, second in STATISTICS)
-    raise entry.error(f"a numeric column without statistics: there are neither {pairs}")
+    pairs = ", or ".join(f"{first} and {second}" for first, second in STATISTICS)
+    raise entry.error(f"a numeric column without statistics: expected {pairs}")
 
 
 def _categorical(entry: Cursor) -> ColumnEncoding:
@@ -53,7 +53,7 @@ def _categorical(entry: Cursor) -> ColumnEncoding:
 
 
 def _category(value: Any, path: str) -> str | None:
-    """Return the category, or None for an entry that is not text and matches no cell."""
+    """Return the category, or None for an entry that is not text, which matches no cell."""
     return checked_text(value, path) if isinstance(value, str) else None
 
 
@@ -76,12 +76,11 @@ CELL_TYPES: dict[type[Any], str] = {
     CategoricalColumn: "categorical",
     ImageColumn: "image",
 }
-"""What the cell of a column is, in the words of fields."""
+"""The type of a column's cells, as `Field.cell_type` names it."""
 
 
 def match_fields(columns: Sequence[ColumnEncoding], input_fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Return the fields whose values make a row's cells, or none if those of the resource make other
-    cells."""
+    """Return the fields of the resource if their cells are those that the columns read, else none."""
     cell_types = [field.cell_type for field in input_fields for _ in field.cell_names]
     indices = [encoding.column.index for encoding in columns]
     if min(indices) < 0 or max(indices) + 1 != len(cell_types):

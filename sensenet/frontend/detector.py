@@ -1,4 +1,4 @@
-"""From an image network's branches to boxes: the outputs of a detector (SPEC §7)."""
+"""Builds a detector's outputs from the branches of its image network (SPEC §7)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sensenet.settings import DEFAULT_MAX_OBJECTS, DEFAULT_THRESHOLD, Settings
 from sensenet.signature import BOXES, CLASSES, SCORES, VALID
 
 BOX_NUMBERS = 5
-"""What a branch says of a box before its classes: place, size, confidence."""
+"""The numbers of a box before its classes: center, size and confidence."""
 
 
 def build_detector_outputs(images: ImageNetwork, pixels: Value, classes: int) -> dict[str, Value]:
     """Return the graph's outputs: boxes, scores, classes, and the number of valid boxes if suppressed.
 
-    Raises DocumentError with the JSON path of what is wrong, SettingsError for settings that contradict.
+    Raises DocumentError with the JSON path of the fault, SettingsError for contradictory settings.
     """
     boxes, scores, numbers = _find_boxes(images, pixels, classes)
     boxes = apply(ScaleBoxes(), boxes, pixels, name="scale_boxes").value
@@ -35,13 +35,13 @@ def build_detector_outputs(images: ImageNetwork, pixels: Value, classes: int) ->
 
 
 def _find_boxes(images: ImageNetwork, pixels: Value, classes: int) -> Sequence[Value]:
-    """Return all branches' boxes in order, as shares of the input's side; their scores and class numbers."""
+    """Return the boxes of all branches in order, in units of the input's side, their scores and classes."""
     size = images.describe_input()
     if size.height != size.width:
-        raise images.metadata["input_image_shape"].expected("a square, which a detector's images are")
+        raise images.metadata["input_image_shape"].expected("a square image shape for a detector")
     entries = images.metadata.require("outputs")
     if not entries.items():
-        raise entries.error("a detector has one branch or more")
+        raise entries.error("a detector needs at least one branch")
     layers = images.build_outputs(pixels)
     branches = [
         _decode(entry, layers, classes, size.width, f"branch_{index}")
@@ -63,7 +63,8 @@ def _decode(branch: Cursor, layers: Sequence[Value], classes: int, side: int, na
     raw = layers[index]
     cells = side // stride
     if raw.type.rank != 4 or raw.type.shape[1:3] != (cells, cells):
-        raise branch.error(f"layer {index} gives {raw.type}, not {cells} × {cells} cells of {stride} pixels")
+        found = f"layer {index} is {raw.type}"
+        raise branch.error(f"{found}, expected {cells} × {cells} cells of {stride} pixels")
     anchors = Tensor(branch.require("anchors").array(2))
     op = DecodeBoxes(
         anchors=anchors,
@@ -76,7 +77,7 @@ def _decode(branch: Cursor, layers: Sequence[Value], classes: int, side: int, na
 
 
 def _count_classes(raw: Value, anchors: int) -> int:
-    """Return the classes that a branch scores; later names of the detector are never found."""
+    """Return the number of classes of a branch; the detector may name more, which are never found."""
     return max((raw.type.shape[-1] or 0) // anchors - BOX_NUMBERS, 1)
 
 

@@ -1,4 +1,4 @@
-"""Sources and envelopes: from whatever the caller has to the network inside it (SPEC §1)."""
+"""Reads documents from sources of all kinds, and finds the network in them (SPEC §1)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sensenet.frontend.json.reader import read_bytes, read_file
 from sensenet.signature import Field
 
 ENVELOPES = (("object", "deepnet", "network"), ("deepnet", "network"), ("model", "network"), ("network",))
-"""Where a network is looked for, in this order; then the document itself."""
+"""The paths at which a network is searched for, in this order; then the document itself."""
 
 NETWORK_KEYS = ("layers", "networks")
-"""One of these makes an object a network."""
+"""An object with one of these members is a network."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Document:
-    """A document whose network has been found.
+    """A document, with a cursor at its network.
 
-    `network` points to it. `input_fields` are the fields whose values make a row's cells, in order, if the
-    resource describes all of them; `missing_tokens` are the texts that mean missing values.
+    `input_fields` are the fields of a row's cells, in order, if the resource describes all of them;
+    `missing_tokens` are the texts that mean missing values.
     """
 
     network: Cursor
@@ -37,15 +37,15 @@ class Document:
 
 
 def read_document(source: Any) -> Document:
-    """Return the document that a source holds; `read_source` says what a source may be.
+    """Return the document in a source, which may be anything that `read_source` accepts.
 
-    Raises DocumentError if it cannot be read, or no network is found in it.
+    Raises DocumentError if it cannot be read, or has no network.
     """
     return find_network(read_source(source))
 
 
 def read_source(source: Any) -> Any:
-    """Return the value that a source holds, with arrays in the place of weights where it was read from text.
+    """Return the value in a source; if it is read from text, weights are arrays.
 
     A source is a dict, a path to a `.json` or `.json.gz` file, JSON text (a str that begins with a brace or
     bracket), or bytes. Raises DocumentError if it cannot be read.
@@ -68,7 +68,7 @@ def read_source(source: Any) -> Any:
 
 
 def find_network(value: Any) -> Document:
-    """Return the document in a value; raise DocumentError, naming the keys, if there is none."""
+    """Return the document in a value; raise DocumentError, naming the keys, if it has no network."""
     root = Cursor(value)
     if not isinstance(value, dict):
         raise root.error(f"expected a JSON object as document, found {describe(value)}")
@@ -78,17 +78,17 @@ def find_network(value: Any) -> Document:
     if network is None:
         places = ", ".join(".".join(keys) for keys in ENVELOPES)
         raise root.error(
-            f"no deepnet is in this document: there is no object at {places}, nor a member "
+            f"this document contains no deepnet: expected an object at {places}, or a member "
             f"{' or '.join(NETWORK_KEYS)}; found the keys {list_keys(value)}"
         )
     if not any(key in network.value for key in NETWORK_KEYS):
         keys = list_keys(network.value)
-        raise network.error(f"a network has {' or '.join(NETWORK_KEYS)}; found the keys {keys}")
+        raise network.error(f"expected a network with {' or '.join(NETWORK_KEYS)}; found the keys {keys}")
     return _describe_resource(network, value)
 
 
 def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
-    """Return the object at this place, if there is one."""
+    """Return a cursor at the object under these keys, or None."""
     cursor = root
     for key in keys:
         if not isinstance(cursor.value, dict):
@@ -98,8 +98,8 @@ def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
 
 
 def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
-    """Return further parts of the resource around a network; answers do not depend on them, so faults are
-    ignored."""
+    """Return the document with the fields of its resource; invalid ones are ignored, as answers do not depend
+    on them."""
     resource = root["object"] if network.path.startswith("object.") else root
     model = member(resource, "deepnet", dict) or member(resource, "model", dict) or {}
     fields = member(resource, "fields", dict) or member(model, "fields", dict) or {}

@@ -1,4 +1,4 @@
-"""Nodes for a place in the document: what the graph refuses is reported with the JSON path."""
+"""Adds nodes for a part of the document; errors of the graph become DocumentErrors with the JSON path."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sensenet.ir.op import Op
 
 
 def emit(cursor: Cursor, op: Op, *inputs: Value, name: str) -> Value:
-    """Return the (first) result of the op on these inputs; raises DocumentError if it does not take them."""
+    """Return the (first) result of the op on these inputs; raises DocumentError if the op rejects them."""
     return emit_node(cursor, op, *inputs, name=name).value
 
 
 def emit_node(cursor: Cursor, op: Op, *inputs: Value, name: str) -> Node:
-    """Return the same for an op with several results."""
+    """Return the node of the op on these inputs; raises DocumentError if the op rejects them."""
     try:
         return apply(op, *inputs, name=name)
     except VerifyError as error:
@@ -22,5 +22,5 @@ def emit_node(cursor: Cursor, op: Op, *inputs: Value, name: str) -> Node:
 
 
 def width_of(value: Value) -> int | None:
-    """Return the size of the last axis, if it is known."""
+    """Return the size of the last axis, or None if it is unknown."""
     return value.type.shape[-1] if value.type.rank else None

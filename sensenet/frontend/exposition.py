@@ -1,4 +1,4 @@
-"""The meaning of a network's outputs: `output_exposition` (SPEC §5)."""
+"""Reads the meaning of a network's outputs: `output_exposition` (SPEC §5)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NUMERIC = "numeric"
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Exposition:
-    """The classes, or the number that is predicted."""
+    """The classes of a classification, or the statistics of a regression."""
 
     cursor: Cursor
     type: str
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes' names in order; none for a regression. A number or null is spelled out."""
+        """The names of the classes in order; none for a regression. A number or null becomes text."""
         if self.type == NUMERIC:
             return ()
         values = self.cursor.require("values")
@@ -33,7 +33,7 @@ class Exposition:
         )
 
     def destandardize(self, value: Value, name: str) -> Value:
-        """y · stdev + mean for a regression; raises DocumentError if it has no statistics."""
+        """Return value · stdev + mean, for a regression; raises DocumentError without statistics."""
         if self.type != NUMERIC:
             return value
         mean, stdev = (Tensor.float32(self.cursor.require(key).number()) for key in ("mean", "stdev"))
@@ -41,13 +41,16 @@ class Exposition:
 
 
 def read_exposition(network: Cursor) -> Exposition:
-    """Return the network's exposition, else its first part's; raises DocumentError if there is none."""
+    """Return the exposition of a network, or of the first network of an ensemble.
+
+    Raises DocumentError if there is none.
+    """
     cursor = network["output_exposition"]
     if not cursor.present and network["networks"].present:
         for part in network["networks"].items()[:1]:
             cursor = part["output_exposition"]
     if not cursor.present:
-        raise network.error("there is no output_exposition, which says what the outputs stand for")
+        raise network.error("output_exposition is missing, which describes the outputs")
     return Exposition(cursor=cursor, type=cursor.require("type").choice(NUMERIC, *WITH_CLASSES))
 
 

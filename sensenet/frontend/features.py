@@ -1,4 +1,4 @@
-"""The encoded columns side by side: the first nodes of every graph (SPEC §2)."""
+"""Encodes the columns and concatenates them: the first nodes of every graph (SPEC §2)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Block:
 
 @frozen(kw_only=True)
 class ColumnEncoder:
-    """Encodes all columns of a document: `preprocess` is their place in it."""
+    """Encodes all columns of a document; `preprocess` is the cursor at them, for errors."""
 
     preprocess: Cursor
     encodings: Sequence[ColumnEncoding]
@@ -39,22 +39,22 @@ class ColumnEncoder:
         return tuple(i for i, encoding in enumerate(self.encodings) if isinstance(encoding.column, kind))
 
     def numeric_input(self) -> Node | None:
-        """Return the input of numbers and category codes, one for each column; none if all are images."""
+        """Return the input of numbers and category codes, f32[?, columns]; None if all are images."""
         if len(self.positions_of(ImageColumn)) == len(self.encodings):
             return None
         return apply(Input(type=f32(None, len(self.encodings))), name=NUMERIC_INPUT)
 
     def encode(self, numbers: Node | None, images: Sequence[Value]) -> Value:
-        """Return the features, in order of the columns; `images` are the features of a row's images.
+        """Return the features, in the order of the columns; `images` are the features of a row's images.
 
-        Raises DocumentError if there are none, or if an image's features are not a vector and there are
-        others.
+        Raises DocumentError if there are no features, or if an image's features are not a vector, but there
+        are other columns.
         """
         blocks = self._tabular_blocks(numbers.value) if numbers else []
         positions = self.positions_of(ImageColumn)
         blocks += [self._image_block(*pair) for pair in zip(images, positions, strict=True)]
         if not blocks:
-            raise self.preprocess.error("no column gives any features")
+            raise self.preprocess.error("the columns have no features")
         if len(blocks) == 1:
             return blocks[0].value
         joined = emit(self.preprocess, Concatenate(), *(block.value for block in blocks), name="columns")
@@ -81,7 +81,7 @@ class ColumnEncoder:
         return blocks
 
     def _take(self, inputs: Value, positions: tuple[int, ...], name: str) -> Value:
-        """Return those columns of the input; the input itself if these are all."""
+        """Return the columns of the input at these positions; the input itself if they are all columns."""
         if len(positions) == len(self.encodings):
             return inputs
         return apply(Gather(indices=Tensor.int32(positions)), inputs, name=name).value
@@ -100,14 +100,14 @@ class ColumnEncoder:
         width = width_of(value)
         if len(self.encodings) > 1 and (value.type.rank != 2 or width is None):
             raise DocumentError(
-                f"the image network gives {value.type}: only a vector can stand beside other columns "
-                "(global pooling or flatten make one)",
+                f"the image network returns {value.type}: next to other columns, expected a vector, "
+                "as from global pooling or flatten",
                 f"{self.preprocess.path}[{position}]",
             )
         return Block(value=value, positions=(position,), widths=(width or 0,))
 
 
 def _feature_order(blocks: Sequence[Block]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the position of each feature, in column order, in the concatenated blocks."""
+    """Return int64[features]: the position in the concatenated blocks of each feature in column order."""
     positions = np.concatenate([np.repeat(block.positions, block.widths) for block in blocks])
     return np.argsort(positions, kind="stable")

@@ -1,7 +1,7 @@
-"""The fields of a resource, and how their values become cells: the rules of BigML's bindings.
+"""Reads the fields of a resource, and how their values become cells, by the rules of BigML's bindings.
 
-No answer to a row of cells depends on them. So a field that is not described as it should be is none, and a
-model without all its fields just takes no rows by name.
+Answers to rows of cells do not depend on fields. So an invalid description of a field is ignored, and a model
+that lacks a field only rejects rows by field name.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ MISSING_TOKENS = (
     *("", "NaN", "NULL", "null", "N/A", "n/a", "#N/A", "NA", "na", "NIL", "nil", "-", "?"),
     *("#DIV/0", "#REF!", "#NAME?", "#VALUE!", "#NULL!", "#NUM!"),
 )
-"""Texts that count as missing, if a resource names none."""
+"""The texts that mean missing values, if a resource names none."""
 
 BOOLEAN_WORDS = ({"true": True, "false": False}, {"1": True, "0": False})
-"""Pairs of categories that mean True and False."""
+"""The pairs of categories that mean True and False."""
 
 Json = Mapping[str, Any]
 
 
 @frozen(kw_only=True)
 class Conventions:
-    """What a resource says of all its fields."""
+    """The settings of a resource that apply to all its fields."""
 
     missing_numerics: bool
-    """Whether a number that was missing in training has a further cell that says so."""
+    """Whether numbers that are missing in training have a second cell that flags missing values."""
     default_number: str | None
-    """The statistic that replaces missing numbers."""
+    """The name of the statistic that replaces missing numbers."""
     missing_tokens: tuple[str, ...]
 
 
 def read_conventions(resource: Json, model: Json) -> Conventions:
-    """Return the fields of a resource and of the model in it."""
+    """Return the conventions of a resource and of the model in it."""
 
     def find(key: str, kind: type) -> Any:
         found = member(model, key, kind)
@@ -63,7 +63,7 @@ def read_conventions(resource: Json, model: Json) -> Conventions:
 
 
 def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -> Field | None:
-    """Return the field with this id and its encoding, if it has conventions; None if there is none."""
+    """Return the field with this id, and with its encoding if conventions are given; None if invalid."""
     record = member(fields, id_, dict) if is_text(id_) else None
     name, optype = (member(record or {}, key, str) for key in ("name", "optype"))
     if name is None or optype is None:
@@ -78,18 +78,18 @@ def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -
 
 
 def member(record: Json, key: str, kind: type) -> Any:
-    """Return a member of this type, else None; text that files cannot represent counts as missing."""
+    """Return a member if it has this type, else None; text that files cannot contain counts as missing."""
     value = record.get(key)
     return value if isinstance(value, kind) and (kind is not str or is_text(value)) else None
 
 
 def is_text(value: object) -> bool:
-    """Return whether this is text that a file can hold: without half surrogate pairs."""
+    """Return whether a value is text without lone surrogates, which files cannot contain."""
     return isinstance(value, str) and value == value.encode(errors="ignore").decode()
 
 
 def _texts(entries: Any) -> tuple[str, ...]:
-    """Return the texts of a list of pairs [text, count]; raises TypeError or ValueError for another."""
+    """Return the texts of a list of pairs [text, count]; raises TypeError or ValueError for other entries."""
     texts = tuple(text for text, _ in entries)
     if not all(map(is_text, texts)):
         raise TypeError("expected texts")
@@ -101,7 +101,7 @@ def _summary(record: Json) -> Json:
 
 
 def _terms(record: Json, _: Conventions) -> Terms | None:
-    """Return the terms of a text; None without a tag cloud: such a text has one cell."""
+    """Return the encoding of a text as terms; None without a tag cloud, because the text is then one cell."""
     summary = _summary(record)
     terms = _texts(summary.get("tag_cloud") or ())
     analysis = member(record, "term_analysis", dict) or {}
@@ -117,7 +117,7 @@ def _terms(record: Json, _: Conventions) -> Terms | None:
 
 
 def _forms(term_forms: Mapping[str, list[str]], terms: tuple[str, ...]) -> dict[str, int]:
-    """Return the position of the term of each other form; a later term overrides an earlier one."""
+    """Return the position of the term of each other form of a word; later terms override earlier ones."""
     positions = {term: position for position, term in reversed(list(enumerate(terms)))}
     owners: dict[str, str] = {}
     for term, forms in term_forms.items():
@@ -128,7 +128,7 @@ def _forms(term_forms: Mapping[str, list[str]], terms: tuple[str, ...]) -> dict[
 
 
 def _items(record: Json, _: Conventions) -> Items | None:
-    """Return the items of a field; None without items: such a field has one cell."""
+    """Return the encoding of a value as items; None without items, because the value is then one cell."""
     items = _texts(_summary(record).get("items") or ())
     analysis = member(record, "item_analysis", dict) or {}
     if not items:
@@ -168,4 +168,7 @@ ENCODERS: Mapping[str, Callable[[Json, Conventions], Encoding | None]] = {
     "numeric": _number,
     "categorical": _booleans,
 }
-"""By the type of a field. They raise KeyError, TypeError, ValueError or AttributeError for another record."""
+"""The function that reads the encoding of a field, by its type.
+
+It raises KeyError, TypeError, ValueError or AttributeError for an invalid record.
+"""

@@ -1,6 +1,6 @@
-"""From a row's images to the image network's layers (SPEC §6).
+"""Builds the nodes from a row's images to the outputs of the image network's layers (SPEC §6).
 
-The steps before the layers are those that `sensenet.ir.ops.image` lists.
+`sensenet.ir.ops.image` lists the steps before the layers.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ LOADING_METHODS: dict[str, tuple[object, object]] = {
     "channelwise_centering": ([103.939, 116.779, 123.68], 1.0),
     "channelwise_standardizing": (np.multiply(255, IMAGENET_MEAN), np.multiply(255, IMAGENET_STDEV)),
 }
-"""What pixels are standardized with: mean and standard deviation, one for all channels or one each."""
+"""The mean and standard deviation with which pixels are standardized: one, or one per channel."""
 
 REVERSING_METHOD = "channelwise_centering"
-"""The loading method that wants the channels in the order blue, green, red."""
+"""The loading method that needs the channels in the order blue, green, red."""
 
 DETECTOR_NAME = "yolo"
-"""What the name of a detector's base network contains."""
+"""The part of a base network's name by which detectors are recognized."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class ImageNetwork:
-    """A document's image network under the caller's settings. Methods raise DocumentError."""
+    """A document's image network with the caller's settings. Methods raise DocumentError."""
 
     cursor: Cursor
     settings: Settings
@@ -60,7 +60,7 @@ class ImageNetwork:
         return name.present and DETECTOR_NAME in name.text()
 
     def describe_input(self) -> ImageInput:
-        """Return the size of the network's images, which is [width, height, channels] in documents."""
+        """Return the size of the network's images; documents have it as [width, height, channels]."""
         shape = self.metadata.require("input_image_shape")
         sizes = [size.positive() for size in shape.items()]
         if len(sizes) not in (2, 3):
@@ -74,7 +74,7 @@ class ImageNetwork:
         )
 
     def _rescale_type(self) -> RescaleType:
-        """Return the setting; else pad for a detector; else what the document says; else warp."""
+        """Return the setting, else pad for a detector, else the document's type, else warp."""
         declared = self.metadata["rescale_type"]
         if self.settings.rescale_type is not None:
             return RescaleType(self.settings.rescale_type)
@@ -85,7 +85,7 @@ class ImageNetwork:
         return RescaleType(declared.choice(*(known.value for known in RescaleType)))
 
     def build_features(self, pixels: Node, image_count: int) -> list[Value]:
-        """Return the last layer's output for each image of a row; all images share the weights."""
+        """Return the last layer's output for each image of a row; all share the weights."""
         images = [select_image(pixels, index) for index in range(image_count)]
         features = self.build_outputs(images[0])[-1]
         sources = dict(self.sources)
@@ -99,11 +99,11 @@ class ImageNetwork:
         """Return every layer's output for images f32[?, ?, ?, c]."""
         layers = self.cursor.require("layers")
         if not layers.items():
-            raise layers.error("there are no layers")
+            raise layers.error("the network has no layers")
         return build_layers(layers, self._load(pixels), "image_layer_", LAYERS, self.sources)
 
     def _load(self, pixels: Value) -> Value:
-        """Return the images as the first layer reads them: f32[?, height, width, 3]."""
+        """Return the input of the first layer, f32[?, height, width, 3], for images of any size."""
         image = self.describe_input()
         method = RescaleType(image.rescale_type)
         value = apply(
@@ -130,31 +130,31 @@ class ImageNetwork:
         mean = Tensor(cursor.array(1, 3))
         allowed = ((CHANNELS,), value.type.shape[1:])
         if mean.shape not in allowed:
-            raise cursor.error(f"a mean image of shape {list(mean.shape)}; expected {list(allowed[1])}")
+            raise cursor.error(f"expected a mean image {list(allowed[1])}, found {list(mean.shape)}")
         return emit(cursor, Subtract(), value, constant(mean, "mean_image"), name="minus_mean_image")
 
 
 def pixel_input(image: ImageInput, image_count: int) -> Node:
-    """Return the input of pixels, with an axis for the images of a row if there are several."""
+    """Return the input of pixels: f32[?, ?, ?, c], or f32[?, images, ?, ?, c] if a row has several images."""
     several = (image_count,) if image_count > 1 else ()
     return apply(Input(type=f32(None, *several, None, None, image.channels)), name=PIXEL_INPUT)
 
 
 def select_image(pixels: Node, index: int) -> Value:
-    """Return a row's image, f32[?, ?, ?, c], of an input that may hold several."""
+    """Return the image at an index, f32[?, ?, ?, c], from an input of one or several images."""
     if pixels.value.type.rank == 4:
         return pixels.value
     return apply(Index(axis=1, index=index), pixels.value, name=f"image_{index}").value
 
 
 def repeat_on(value: Value, source: Value, replacement: Value, suffix: str) -> Value:
-    """Return the same computation for another source: a copy of the nodes from `source` to `value`.
+    """Return a copy of the computation from `source` to `value` that reads `replacement` instead.
 
-    Their names end with `suffix`. Layers share their weights with those that they repeat. In Keras they are
-    layers of their own, as they are in h5 files, until a caller or the pass share-weights makes them one.
+    The names of the new nodes end with `suffix`. Layers share their weights with the originals. In Keras they
+    are separate layers, as in h5 files, unless a caller or the pass share-weights makes them one.
     """
     outputs = {"source": source, "value": value}
-    network = Graph.create((), outputs, Signature())  # so that names, which say what is shared, are unique
+    network = Graph.create((), outputs, Signature())  # makes names unique: sharing refers to them
     results = {network.outputs["source"]: replacement}
     for node in network.nodes:
         inputs = tuple(results.get(operand, operand) for operand in node.inputs)

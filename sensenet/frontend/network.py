@@ -1,4 +1,4 @@
-"""From a document to its graph: which kind of model it is, and the nodes from inputs to outputs."""
+"""Builds the graph of a document: the kind of model, and the nodes from inputs to outputs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from sensenet.settings import Settings, ensure_settings
 from sensenet.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
 
 EXTRACTOR_ENDS = ("global_average_pool_2d", "global_max_pool_2d", "convolution_2d")
-"""An extractor ends with the last layer of the image network that is one of these."""
+"""The layer types with which an extractor may end: it ends with the last such layer of the image network."""
 
 
 def import_graph(source: Any, settings: Settings | Mapping[str, Any] | None = None) -> Graph:
-    """Return the graph of a document under these settings; `read_document` says what a source may be.
+    """Return the graph of a document with these settings; `source` is anything that `read_source` accepts.
 
     Raises DocumentError or SettingsError.
     """
@@ -39,11 +39,11 @@ def import_graph(source: Any, settings: Settings | Mapping[str, Any] | None = No
 
 
 def build_graph(document: Document, settings: Settings) -> ImportedGraph:
-    """Return the graph of a document, and where the document has its weights.
+    """Return the graph of a document, with the sources of its weights in the document.
 
-    Raises DocumentError with the JSON path of what is wrong.
+    Raises DocumentError with the JSON path of the fault, or SettingsError.
     """
-    document = attrs.evolve(document, network=document.network.as_root())  # each build counts its own memory
+    document = attrs.evolve(document, network=document.network.as_root())  # counts memory per graph
     sources: SourceRecord = {}
     graph = _build(document, settings, sources)
     try:
@@ -94,7 +94,7 @@ def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
 def _build_detector(document: Document, images: ImageNetwork) -> Graph:
     encoder = _read_encoder(document.network)
     if encoder.positions_of(ImageColumn) != (0,) or len(encoder.encodings) != 1:
-        raise encoder.preprocess.error("a detector has one column, and that is an image")
+        raise encoder.preprocess.error("expected one column, an image, for a detector")
     classes = read_exposition(document.network).classes
     image = images.describe_input()
     pixels = pixel_input(image, 1)
@@ -112,13 +112,13 @@ def _build_detector(document: Document, images: ImageNetwork) -> Graph:
 
 
 def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
-    """Return the image network up to its last pooling or convolution, for one image a row."""
+    """Return the graph of the image network up to its last pooling or convolution, for one image per row."""
     if not images.cursor.present:
-        raise document.network.error("there is no image_network to extract features with")
+        raise document.network.error("image_network is missing, which would extract the features")
     layers = images.cursor.require("layers")
     ends = [i for i, layer in enumerate(layers.items()) if layer["type"].value in EXTRACTOR_ENDS]
     if not ends:
-        raise layers.error(f"features end at one of {', '.join(EXTRACTOR_ENDS)}, and there is none")
+        raise layers.error(f"features end at one of {', '.join(EXTRACTOR_ENDS)}, but there is none")
     image = images.describe_input()
     pixels = pixel_input(image, 1)
     features = images.build_outputs(select_image(pixels, 0))[ends[-1]]
@@ -154,16 +154,19 @@ def _describe(document: Document, settings: Settings, **parts: Any) -> Signature
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Part:
-    """One network of an ensemble, or the only one: its layers and what they read."""
+    """One network of an ensemble, or the only network: its layers and their input."""
 
     layers: Cursor
     source: Value
     prefix: str
-    """Of its nodes' names."""
+    """The beginning of its nodes' names."""
 
 
 def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
-    """Yield the networks, each with whether it reads trees; a single network does if there are any."""
+    """Yield the networks with their inputs: the features, or the trees' outputs too, if a network reads them.
+
+    A single network reads the trees if the model has any.
+    """
     trees = build_tree_features(network["trees"], features)
     if not network["networks"].present:
         source = features if trees is None else trees
@@ -172,18 +175,18 @@ def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
     for index, part in enumerate(network["networks"].items()):
         wants_trees = part["trees"].boolean()
         if wants_trees and trees is None:
-            raise part["trees"].error("this network reads trees, and the model has none")
+            raise part["trees"].error("this network reads trees, but the model has none")
         source = trees if wants_trees and trees is not None else features
         yield Part(layers=part.require("layers"), source=source, prefix=f"network_{index}_")
 
 
 def _build_part(part: Part, exposition: Exposition | None, sources: SourceRecord) -> Value:
-    """Return a network's answer, in the objective's own units if there is an exposition."""
+    """Return a network's result, in the objective's units if an exposition is given."""
     value = build_network(part.layers, part.source, f"{part.prefix}layer_", sources)
     return exposition.destandardize(value, f"{part.prefix}destandardize") if exposition else value
 
 
 def _combine(network: Cursor, answers: list[Value]) -> Value:
     if not answers:
-        raise network["networks"].error("an ensemble has one network or more")
+        raise network["networks"].error("an ensemble needs at least one network")
     return answers[0] if len(answers) == 1 else emit(network["networks"], Average(), *answers, name="average")

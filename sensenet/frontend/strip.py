@@ -1,12 +1,12 @@
-"""Documents without weights: initializers' names replace the values, and sizes the shapes (SPEC §4).
+"""Removes weights from documents: initializers' names replace the numbers, and sizes the shapes (SPEC §4).
 
     {"type": "dense", "weights": [[…], …], "offset": [0.5, …], "activation_function": "relu"}
 becomes
     {"type": "dense", "weights": "glorot_uniform", "offset": "zeros", "activation_function": "relu",
      "number_of_nodes": 32}
 
-The weights of an h5 file give the network back. What such a file does not hold stays in the document: trees,
-statistics of columns, mean images, how layers are connected.
+With the weights of an h5 file, the network is complete again. Everything that such a file does not contain
+stays in the document: trees, statistics of columns, mean images, and the connections of layers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from sensenet.layer_schema import PATHS, SCHEMAS, UNTYPED, WITHOUT_WEIGHTS, Laye
 
 
 def strip_weights(source: Any) -> dict[str, Any]:
-    """Return a document without its weights, envelope and all; a source is what `read_document` takes.
+    """Return a document without its weights, including its envelope.
 
-    The result is plain JSON, and the source is left as it is. A weight that is null or an initializer already
-    stays. Raises DocumentError for an invalid document, and for weights that are not numbers.
+    `source` is anything that `read_source` accepts, and is not changed. The result is plain JSON. Weights
+    that are null or initializers stay. Raises DocumentError for an invalid document, and for weights that are
+    not numbers.
     """
     root = read_source(source)
     network = find_network(root).network
@@ -36,7 +37,7 @@ def strip_weights(source: Any) -> dict[str, Any]:
 
 
 def encode_document(document: Mapping[str, Any]) -> bytes:
-    """Return the document as JSON text; raises DocumentError for lists nested too deep."""
+    """Return the document as JSON text in UTF-8; raises DocumentError for lists nested too deep."""
     try:
         return json.dumps(document).encode()
     except RecursionError as error:
@@ -53,7 +54,7 @@ def _strip_network(network: Cursor) -> dict[str, Any]:
 
 
 def _strip_lists(cursor: Cursor, keys: Sequence[str]) -> dict[str, Any]:
-    """Return the object with those of its members that are lists of layers stripped."""
+    """Return the object with the weights of its lists of layers removed; `keys` are those lists."""
     lists = {key: _strip_layers(cursor[key]) for key in keys if cursor[key].present}
     return {**cursor.value, **lists}
 

@@ -1,7 +1,7 @@
-"""Tree embeddings: nested lists of nodes as the flat arrays of `Forest` (SPEC §3).
+"""Converts tree embeddings, nested lists of nodes, to the flat arrays of `Forest` (SPEC §3).
 
-A node is `[feature, threshold, left, right]`, a leaf `[[value, …], null]`. Trees are flattened with a stack
-of their own, so that no depth is too much for Python's.
+A node is `[feature, threshold, left, right]`, a leaf `[[value, …], null]`. Trees are flattened iteratively,
+because they may be deeper than Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from sensenet.limits import memory_limit, require_memory
 from sensenet.validators import FLOAT32_MAX
 
 LEFT, RIGHT = 2, 3
-"""The positions of a node's children in it."""
+"""The positions of the children in a node's list."""
 
 NODE_BYTES = 400
-"""Of a node while it is read."""
+"""The bytes of a node while it is read."""
 
 FIRST_CHECK = 1 << 17
-"""Nodes of a forest before it is checked that they are not the same few."""
+"""The nodes of a forest after which the number of distinct lists is first checked."""
 
 LONGEST_PATH = 12
-"""For a deeper node, an error names the depth instead of the path."""
+"""The greatest depth at which an error names a node's path; for deeper nodes it names the depth."""
 
 
 def build_tree_features(trees: Cursor, features: Value) -> Value | None:
-    """Return the outputs of all forests in order, then the features; None if the document has no trees."""
+    """Return the outputs of all forests in order, then the features; None without trees."""
     if not trees.present or trees.value is False or trees.value == []:
         return None
     outputs = [_build_forest(entry, features, number) for number, entry in enumerate(trees.items())]
@@ -47,9 +47,9 @@ def build_tree_features(trees: Cursor, features: Value) -> Value | None:
 
 
 def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
-    """Return one entry of `trees`, `[[start, end], [tree, …]]`: the mean of trees over a feature range.
+    """Return one entry of `trees`, `[[start, end], [tree, …]]`: the mean of trees over a range of features.
 
-    The end is cut to the number of features, like a slice's.
+    An end beyond the number of features is cut to it, as in a slice.
     """
     if len(entry.sequence()) != 2:
         raise entry.expected("a pair: [start, end] and a list of trees")
@@ -59,10 +59,10 @@ def _build_forest(entry: Cursor, features: Value, number: int) -> Value:
     start, end = (bound.integer() for bound in bounds.items())
     width = width_of(features)
     if width is None or features.type.rank != 2:
-        raise entry.error(f"trees read a vector of features, not {features.type}")
+        raise entry.error(f"expected a vector of features for trees, found {features.type}")
     end = min(end, width)
     if not 0 <= start < end:
-        raise bounds.error(f"the range [{start}, {end}) holds none of the {width} features")
+        raise bounds.error(f"the range [{start}, {end}) has none of the {width} features")
     if (start, end) != (0, width):
         features = emit(bounds, Slice(start=start, stop=end), features, name=f"range_{number}")
     forest = flatten_forest(trees, end - start)
@@ -75,7 +75,7 @@ def flatten_forest(trees: Cursor, width: int) -> Forest:
     nodes = Nodes(width=width)
     roots = [nodes.add_tree(tree, trees) for tree in trees.items()]
     if not roots:
-        raise trees.error("a forest without trees")
+        raise trees.error("a forest needs at least one tree")
     values = np.zeros((len(nodes.feature), nodes.outputs), np.float32)
     values[list(nodes.leaves)] = list(nodes.leaves.values())
     return Forest(
@@ -91,24 +91,24 @@ def flatten_forest(trees: Cursor, width: int) -> Forest:
 
 @attrs.define(eq=False, repr=False)
 class Nodes:
-    """The nodes of a forest as they are found: each before its children. A leaf is its own left and right."""
+    """The nodes of a forest, each before its children. A leaf is its own left and right child."""
 
     width: int
     outputs: int = 0
-    """The number of values in a leaf; the first leaf says it."""
+    """The number of values in a leaf, from the first leaf."""
     feature: list[int] = field(factory=list)
     threshold: list[float] = field(factory=list)
     left: list[int] = field(factory=list)
     right: list[int] = field(factory=list)
     leaves: dict[int, list[float]] = field(factory=dict)
     checked: int = FIRST_CHECK
-    """The number of nodes at which it is checked that they are not the same few, over and over."""
+    """The number of nodes after which the number of distinct lists is checked next."""
 
     def add_tree(self, tree: Cursor, trees: Cursor) -> int:
-        """Append the nodes of one of the trees and return its root.
+        """Append the nodes of one of the trees, and return the position of its root.
 
-        Raises DocumentError, saying which node is wrong, and LimitError for a dict in which few nodes are in
-        so many places, or within themselves, that there are too many.
+        Raises DocumentError naming an invalid node, and LimitError for a dict in which a few nodes occur so
+        often, or contain themselves, that there are too many.
         """
         root = len(self.feature)
         steps: list[tuple[int, int]] = []  # of each node: its parent, and its position in it
@@ -118,7 +118,7 @@ class Nodes:
             index = len(self.feature)
             if index == self.checked:
                 repeated = index - count_distinct(trees)
-                require_memory(repeated * NODE_BYTES, "what a node in many places of these trees stands for")
+                require_memory(repeated * NODE_BYTES, "the repetitions of one node in these trees")
                 self.checked += max(memory_limit() // NODE_BYTES - repeated, 0) + 1
             steps.append((parent - root, place))
             if place:
@@ -131,12 +131,12 @@ class Nodes:
         return root
 
     def _append(self, node: Any, index: int) -> str | None:
-        """Append one node, at first as its own children; return the fault if it is invalid."""
+        """Append one node, for now as its own child; return the fault if it is invalid."""
         feature, threshold = 0, 0.0
         match node:
             case [feature, threshold, _, _]:
                 if not (_is_number(feature) and 0 <= feature < self.width and feature == int(feature)):
-                    return f"feature {describe(feature)} is not among the range's {self.width}"
+                    return f"feature {describe(feature)} is not among the {self.width} of the range"
                 if not (_is_number(threshold) and abs(threshold) <= sys.float_info.max):
                     return f"expected a number as threshold, found {describe(threshold)}"
             case [[*values], None]:
@@ -159,7 +159,7 @@ class Nodes:
 
 
 def count_distinct(trees: Cursor) -> int:
-    """Return how many lists there are in a list of trees, each counted once wherever it is."""
+    """Return the number of distinct list objects in a list of trees."""
     seen: set[int] = set()
     pending: list[Any] = list(trees.sequence())
     while pending:
@@ -175,7 +175,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _error_at(tree: Cursor, steps: list[tuple[int, int]], fault: str) -> DocumentError:
-    """Return the error about the last node, by the way that led to it."""
+    """Return the error about the last node, with the path to it."""
     places: list[int] = []
     parent, place = steps[-1]
     while place:

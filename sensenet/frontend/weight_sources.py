@@ -1,4 +1,4 @@
-"""Where a document holds the weights of the graph that was made of it."""
+"""Records which members of a document the weights of its graph were read from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sensenet.layer_schema import Form
 class WeightSource:
     """The member `key` of the layer at the JSON path `layer`, and the form in which the document has it.
 
-    `named` says that an initializer's name is there instead of numbers.
+    `named` is true if the document has an initializer's name instead of numbers.
     """
 
     layer: str
@@ -24,20 +24,20 @@ class WeightSource:
 
     @property
     def path(self) -> str:
-        """The JSON path."""
+        """The JSON path of the member."""
         return f"{self.layer}.{self.key}"
 
 
 WeightSources = Mapping[str, Mapping[str, WeightSource]]
-"""By the name of the node, then by the attribute of its op."""
+"""The source of each weight, by the name of the node and the attribute of its op."""
 
 SourceRecord = MutableMapping[str, Mapping[str, WeightSource]]
-"""The same while the nodes are made: whoever makes one with weights adds their sources."""
+"""Weight sources while nodes are built: the code that builds a node adds its sources."""
 
 
 @frozen(kw_only=True)
 class ImportedGraph:
-    """The graph of a document, and which weight of the document each of its weights is."""
+    """The graph of a document, and the source of each of its weights in the document."""
 
     graph: Graph
     weight_sources: WeightSources

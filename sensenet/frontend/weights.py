@@ -1,4 +1,4 @@
-"""The way back: a document with the weights of a graph that was made of it, and trained further since."""
+"""Writes the weights of a graph that was trained further into the document that it was made from."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from sensenet.ir.types import Tensor
 from sensenet.layer_schema import AS_GIVEN
 
 OFFSET = "offset"
-"""The member of a layer for a bias that it has none of yet."""
+"""The member for the bias of a layer that had none before training."""
 
 
 def write_weights(root: Mapping[str, Any], imported: ImportedGraph, trained: Graph) -> dict[str, Any]:
-    """Return the document with the weights of `trained` instead of its own, in the forms that it has them in.
+    """Return the document with the weights of `trained` instead of its own, each in the document's form.
 
-    `imported` was built of the document that was found in `root`; `trained` is its graph with other weights.
-    Every weight that did not change, and everything else, is as in `root`, which is left alone; arrays become
-    lists of the shortest decimals that are the same float32. Initializers give way to numbers. The bias of a
-    legacy layer with statistics has no place of its own: its mean is lowered by that.
+    `imported` was built from the document in `root`, and `trained` is its graph with other weights.
+    Everything else, and every unchanged weight, is as in `root`, which is not changed. Arrays become lists of
+    the shortest decimals that are the same float32, and initializers become numbers. A legacy layer with
+    statistics has no member for a bias, so the bias is subtracted from its mean.
 
-    Raises DocumentError, with the JSON path, for numbers that are not finite, and where a weight that the
-    document has once was trained to several.
+    Raises DocumentError, with the JSON path, for numbers that are not finite, and for a weight that the
+    document has once if its copies were trained to different numbers.
     """
     graph, sources = imported.graph, imported.weight_sources
     ops = _without_inner_biases(graph, {node.name: node.op for node in trained.nodes}, sources)
@@ -40,8 +40,8 @@ def write_weights(root: Mapping[str, Any], imported: ImportedGraph, trained: Gra
             name, other = written.setdefault(source.path, (node.name, tensor))
             if tensor != other:
                 raise DocumentError(
-                    f"the document has this weight once, and it was trained apart in {name!r} and "
-                    f"{node.name!r}: compile for the target keras with share_weights=True to train it once",
+                    f"the document has this weight once, but {name!r} and {node.name!r} were trained to "
+                    "different numbers: compile for the target keras with share_weights=True",
                     source.path,
                 )
             if name == node.name and (tensor != given or source.named):
@@ -53,9 +53,9 @@ def write_weights(root: Mapping[str, Any], imported: ImportedGraph, trained: Gra
 def _find_weights(
     node: Node, trained: Op, sources: WeightSources
 ) -> Iterator[tuple[WeightSource, Tensor | None, Tensor]]:
-    """Return the sources of a node's weights, the weights as they were read, and as they were trained.
+    """Yield the source of each weight of a node, the weight as it was read, and as it was trained.
 
-    So too for a bias that the document leaves out since it is 0, if it was trained.
+    Also yields a trained bias that the document does not have.
     """
     known = sources.get(node.name, {})
     layer = _layer_path(known)
@@ -70,9 +70,9 @@ def _find_weights(
 
 
 def _without_inner_biases(graph: Graph, ops: Mapping[str, Op], sources: WeightSources) -> Mapping[str, Op]:
-    """Return the ops, without the bias between a dense layer and batch normalization of one layer.
+    """Return the ops, with biases between dense and batch normalization of one layer moved into the mean.
 
-    (x·Wᵀ + bias - mean) is x·Wᵀ - (mean - bias).
+    x·Wᵀ + bias - mean = x·Wᵀ - (mean - bias).
     """
     changed = dict(ops)
     for node in graph.nodes:
@@ -88,12 +88,12 @@ def _without_inner_biases(graph: Graph, ops: Mapping[str, Op], sources: WeightSo
 
 
 def _layer_path(sources: Mapping[str, WeightSource]) -> str | None:
-    """Return the JSON path of the layer that a node's weights are read from."""
+    """Return the JSON path of the layer that a node's weights were read from, if any."""
     return next((source.layer for source in sources.values()), None)
 
 
 def _write(source: WeightSource, tensor: Tensor) -> Any:
-    """Return the array that the document has for a weight."""
+    """Return the array in the document's form; raise DocumentError unless it is finite."""
     written = source.form.write(tensor)
     if not written.finite:
         raise DocumentError("the trained weight has numbers that are not finite in float32", source.path)

@@ -97,8 +97,8 @@ def test_other_sources_are_refused(source):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it is empty"),
-        (b" \n ", "it is empty"),
+        (b"", "the file is empty"),
+        (b" \n ", "the file is empty"),
         (b'{"layers": [1, 2', "the text is cut off: .* at line 1, column 17"),
         (b'{"layers": [1,\n 2,, 3]}', "not a JSON document: .* at line 2, column 4"),
         (b'{"layers": "abc', "the text is cut off"),
@@ -173,8 +173,8 @@ def test_faults_of_files_name_the_file(tmp_path):
     contents = {
         "cut.json.gz": (whole[: len(whole) // 2], "the gzip file is cut off"),
         "damaged.json.gz": (whole[:40] + bytes(8) + whole[48:], "the gzip file is damaged"),
-        "empty.json": (b"", "it is empty"),
-        "empty.json.gz": (gzip.compress(b""), "it is empty"),
+        "empty.json": (b"", "the file is empty"),
+        "empty.json.gz": (gzip.compress(b""), "the file is empty"),
     }
     for name, (content, message) in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -413,7 +413,7 @@ def test_numbers_that_are_not_finite(bad):
     document = typed()
     document["layers"][0]["weights"][2][1] = bad
     with pytest.raises(
-        DocumentError, match=r"layers\[0\]\.weights: expected finite numbers .* at \[2\]\[1\]"
+        DocumentError, match=r"layers\[0\]\.weights: expected finite float32 numbers.* at \[2\]\[1\]"
     ):
         import_graph(document)
     document = typed()

@@ -213,7 +213,7 @@ def test_faults_are_told_with_their_path(layers, message):
 
 
 def test_what_is_no_document():
-    with pytest.raises(DocumentError, match="no deepnet is in this document"):
+    with pytest.raises(DocumentError, match="this document contains no deepnet"):
         strip_weights({"a": 1})
 
 

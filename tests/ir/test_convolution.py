@@ -208,7 +208,7 @@ def test_bilinear_upsampling(size, factors):
 
 
 def interpolate(image, row, column):
-    """The colour at a point between pixel centres: each pixel weighs as much as it is near; edges repeat."""
+    """The color at a point between pixel centers: each pixel weighs as much as it is near; edges repeat."""
     height, width = image.shape[:2]
     total = 0.0
     for i in (math.floor(row), math.floor(row) + 1):

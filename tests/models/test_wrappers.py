@@ -283,7 +283,7 @@ def test_extractors(tmp_path):
     np.testing.assert_allclose(create_model(compiled)(pixels), expected_features)
     with pytest.raises(ArtifactError, match="not a feature extractor"):
         create_image_feature_extractor(sensenet.compile(IMAGES, "numpy"))
-    with pytest.raises(DocumentError, match="no image_network"):
+    with pytest.raises(DocumentError, match="image_network is missing"):
         create_image_feature_extractor(CLASSIFIER)
 
 

@@ -1,1 +1,1 @@
-"""The JSON of documents: reading it, and where in it something is."""
+"""Reads the JSON of documents, and keeps the JSON path of each value."""

@@ -1,7 +1,6 @@
-"""Nested lists of numbers as float32 arrays, exactly or not at all.
+"""Converts nested lists of numbers to float32 arrays.
 
-Rows are packed one by one from Python numbers to float32. A list that is ragged, or holds anything but
-numbers, is found out, and it is told where.
+Rows are packed one by one. For a list that is ragged or contains anything but numbers, the error says where.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ Float32Array = npt.NDArray[np.float32]
 POINTER_BYTES = 8
 
 MOST_AXES = 8
-"""Deeper lists are not arrays: a kernel has four axes."""
+"""The most axes of an array; a kernel has four."""
 
 
 class NotAnArrayError(Exception):
-    """Why nested lists are not an array of numbers."""
+    """Raised for nested lists that are not an array of numbers; the message is the reason."""
 
 
 def is_list(value: object) -> bool:
-    """Return whether a value of a document is a list; a caller's dict may hold tuples."""
+    """Return whether a value of a document is a list; a caller's dict may contain tuples."""
     return isinstance(value, list | tuple)
 
 
 def pack_array(nested: Sequence[Any]) -> Float32Array:
     """Return the float32 array of nested lists of numbers; raises NotAnArrayError.
 
-    A number beyond float32 becomes infinite; whether all are finite is for the caller to judge.
+    A number too large for float32 becomes infinite; the caller checks for finite numbers.
     """
     shape, rows = split_rows(nested, is_list)
     _require_distinct(rows, shape[-1])
@@ -54,7 +53,7 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
     """Return the shape of a nested sequence, and its innermost sequences in order.
 
     `nests` distinguishes sequences from numbers. Raises NotAnArrayError if sequences of one level differ in
-    length; what stands in the innermost ones is not looked at, except for the first entry.
+    length; of the innermost ones, only the first entry is checked.
     """
     shape, rows = [len(nested)], [nested]
     while shape[-1] and nests(first := next(iter(rows[0]))):
@@ -65,7 +64,7 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
         children = [child for row in rows for child in row]
         for index, child in enumerate(children):
             if not nests(child):
-                raise NotAnArrayError(f"a number beside lists ({_place(shape, index)} is not a list)")
+                raise NotAnArrayError(f"a number next to lists ({_place(shape, index)} is not a list)")
             if len(child) != size:
                 raise NotAnArrayError(f"a ragged list ({_place(shape, index)} has {len(child)} of {size})")
         shape.append(size)
@@ -74,13 +73,13 @@ def split_rows(nested: Any, nests: Callable[[object], bool]) -> tuple[tuple[int,
 
 
 def _require_distinct(rows: Sequence[Any], size: int) -> None:
-    """Raise LimitError for lists of a size, of which one is in many places, if all are too many numbers."""
+    """Raise LimitError if lists of a size, some of them the same object, have too many numbers in total."""
     repeated = len(rows) - len(set(map(id, rows)))
-    require_memory(repeated * size * POINTER_BYTES, "what a list in many places of this document stands for")
+    require_memory(repeated * size * POINTER_BYTES, "the repetitions of one list in this document")
 
 
 def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:
-    """Return the fault of a row that could not be packed."""
+    """Return the reason why a row could not be packed."""
     for column, entry in enumerate(entries):
         try:
             struct.pack("f", entry)
@@ -95,7 +94,7 @@ def _explain(entries: Sequence[Any], shape: tuple[int, ...], row: int) -> str:
 
 
 def _place(shape: Sequence[int], index: int) -> str:
-    """Return a child's position in words: `row 7`, or `[0][2][5]` if there are several levels above it."""
+    """Return the description of a child's position: `row 7`, or `[0][2][5]` at deeper levels."""
     return f"row {index}" if len(shape) == 1 else _brackets(np.unravel_index(index, shape))
 
 

@@ -1,9 +1,9 @@
-"""A value of a document together with its JSON path: every error says where it is.
+"""A value of a document together with its JSON path, so that every error says where it is.
 
     layer = root["layers"][3]
     layer["weights"].array(2)   # DocumentError: layers[3].weights: expected 2-D numbers, found …
 
-Missing members and null count as the same: `present` is false.
+Missing members and null are treated alike: `present` is false.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MOST_KEYS = 12
 
 @frozen(eq=False, repr=False)
 class Cursor:
-    """See the module. `value` is never copied or printed whole."""
+    """A value and its JSON path; see the module. Methods raise DocumentError for values of another type."""
 
     value: Any
     path: str = ""
     implied: ImpliedMemory = field(factory=ImpliedMemory)
-    """What the document implies: one count for all cursors that come from the same root."""
+    """The memory that the document implies: one count for all cursors from the same root."""
 
     @property
     def present(self) -> bool:
@@ -41,7 +41,7 @@ class Cursor:
         return self.value is not None
 
     def as_root(self) -> Cursor:
-        """Return a cursor for the same value and path that counts anew what it implies."""
+        """Return a cursor at the same value and path, with a new count of implied memory."""
         return Cursor(self.value, self.path)
 
     def error(self, message: str) -> DocumentError:
@@ -49,29 +49,29 @@ class Cursor:
         return DocumentError(message, self.path)
 
     def expected(self, what: str) -> DocumentError:
-        """Return the error that another value was expected here."""
+        """Return the error to raise if another value was expected here."""
         return self.error(f"expected {what}, found {describe(self.value)}")
 
     def __getitem__(self, key: str) -> Cursor:
-        """Return an object's member, present or not; raises DocumentError if this is not an object."""
+        """Return a cursor at a member, present or not; raises DocumentError if this is not an object."""
         if not isinstance(self.value, dict):
             raise self.expected(f"an object with {key!r}")
         return Cursor(self.value.get(key), f"{self.path}.{key}" if self.path else key, self.implied)
 
     def require(self, key: str) -> Cursor:
-        """Return a member that must be there; null will do."""
+        """Return a cursor at a member; raises DocumentError if it is missing, but not if it is null."""
         member = self[key]
         if key not in self.value:
             raise self.error(f"{key!r} is missing; found the keys {list_keys(self.value)}")
         return member
 
     def items(self) -> list[Cursor]:
-        """Return the entries of a list."""
+        """Return a cursor at each entry of a list."""
         entries = enumerate(self.sequence())
         return [Cursor(entry, f"{self.path}[{index}]", self.implied) for index, entry in entries]
 
     def sequence(self) -> Sequence[Any]:
-        """Return the list itself, without paths."""
+        """Return the list itself, without cursors."""
         if isinstance(self.value, np.ndarray):
             return list(self.value.tolist())
         if not is_list(self.value):
@@ -85,14 +85,14 @@ class Cursor:
         return checked_text(self.value, self.path)
 
     def choice(self, *choices: str) -> str:
-        """Return one of several words, in lower or upper case."""
+        """Return the text, one of several words, in lower case; the document may have upper case."""
         word = self.value.lower() if isinstance(self.value, str) else None
         if word not in choices:
             raise self.expected(f"one of {', '.join(choices)}")
         return word
 
     def boolean(self) -> bool:
-        """Return true or false; false if it is absent."""
+        """Return true or false; false if it is missing."""
         if not isinstance(self.value, bool | np.bool_ | None):
             raise self.expected("true or false")
         return bool(self.value)
@@ -110,21 +110,21 @@ class Cursor:
         return number
 
     def integer(self) -> int:
-        """Return a whole number of 32 bits, possibly written as 3.0: a size or a position."""
+        """Return an integer of 32 bits, such as a size or a position; it may be written as 3.0."""
         number = self.number()
         if number != int(number) or abs(number) > LARGEST_INTEGER:
             raise self.expected("a whole number of 32 bits")
         return int(number)
 
     def positive(self) -> int:
-        """Return a whole number from 1."""
+        """Return an integer of at least 1."""
         number = self.integer()
         if number < 1:
             raise self.expected("a whole number from 1")
         return number
 
     def array(self, *ranks: int) -> Float32Array:
-        """Return the finite float32 array in nested lists, of one of these ranks and without empty axes."""
+        """Return nested lists as a float32 array: finite, of one of these ranks, and without empty axes."""
         wanted = " or ".join(f"{rank}-D" for rank in ranks)
         try:
             array = self._array()
@@ -135,7 +135,7 @@ class Cursor:
             raise self.error(f"expected {wanted} numbers, found {array.ndim}-D numbers ({sizes})")
         if not np.isfinite(array).all():
             place = "".join(f"[{index}]" for index in np.argwhere(~np.isfinite(array))[0])
-            raise self.error(f"expected finite numbers within float32, found another at {place}")
+            raise self.error(f"expected finite float32 numbers, found another at {place}")
         return array
 
     def _array(self) -> Float32Array:
@@ -150,11 +150,11 @@ class Cursor:
 
 
 def checked_text(text: str, path: str) -> str:
-    """Return the text; raises DocumentError for half a surrogate pair, which no file can hold."""
+    """Return the text; raises DocumentError for a lone surrogate, which files cannot contain."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise DocumentError(f"expected text, found half a surrogate pair in {text[:20]!a}", path) from error
+        raise DocumentError(f"expected text, found a lone surrogate in {text[:20]!a}", path) from error
     return text
 
 
@@ -167,7 +167,7 @@ def list_keys(mapping: dict[Any, Any]) -> str:
 
 
 def describe(value: object) -> str:
-    """Return a short account of a value, whatever its size and depth, for an error message."""
+    """Return a short description of a value of any size and depth, for an error message."""
     match value:
         case None:
             return "nothing"
@@ -194,5 +194,5 @@ def quote(text: str) -> str:
 
 
 def ascii_safe(text: str) -> str:
-    """Return `repr`, with lone surrogates escaped so that the message can be printed."""
+    """Return `repr(text)`, with lone surrogates escaped so that the message can be printed."""
     return repr(text.encode(errors="backslashreplace").decode())

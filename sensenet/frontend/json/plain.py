@@ -1,4 +1,4 @@
-"""Documents as plain JSON values, and copies of them with other members. No source is ever changed."""
+"""Converts documents to plain JSON values, and copies them with other members; no document is changed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def put(value: Any, path: str, member: Any) -> Any:
 
 
 def as_plain(value: Any) -> Any:
-    """Return the value with lists of the shortest decimals for the float32 arrays that the reader makes.
+    """Return the value with lists instead of the reader's float32 arrays, of the shortest decimals.
 
-    What a caller's dict has in several places is made once, and is the same object in all of them.
+    An object that a caller's dict has in several places is converted once, and is again the same object.
     """
     return _as_plain(value, 0, {})
 

@@ -1,10 +1,10 @@
-"""Documents as plain Python values in which weights are float32 arrays (docs/frontend.md has the figures).
+"""Reads documents as Python values in which weights are float32 arrays (docs/frontend.md has measurements).
 
-The lists of weights are cut out of the text while it is read, and each becomes a float32 array at once, as
-`weight_lists` describes. What is left is small, and becomes ordinary dicts and lists. simdjson parses both if
-it is installed, else the standard library's parser, which takes several times as long. What simdjson refuses
-(NaN, infinities, integers beyond 64 bits, deep nesting, faults) is always left to the latter, which says
-where a fault is. Whoever uses a number says that it must be finite.
+The lists of weights are cut out of the text while it is read, and become float32 arrays (see `weight_lists`).
+The rest is small, and becomes dicts and lists. simdjson parses both if it is installed, else the standard
+library, which takes several times as long. Text that simdjson rejects (NaN, infinities, integers beyond 64
+bits, deep nesting, syntax errors) is always parsed by the standard library, whose errors have a position.
+Numbers may be infinite or NaN: the code that uses them checks that.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ with contextlib.suppress(ImportError):  # simdjson has no wheel for some Pythons
     parser = import_module("sensenet.frontend.json.simdjson_parser")
 
 MOST_BYTES = 0xFFFFFFFF
-"""4 GiB: what simdjson takes."""
+"""The most bytes of a text that simdjson parses: 4 GiB."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 
 BYTES_PER_BYTE = 12
-"""Memory for a byte of a stored document that counts as its own weight: what ordinary JSON takes at most."""
+"""The memory per byte of a stored document that is always allowed: ordinary JSON takes at most this."""
 
 LIST_BYTES, ENTRY_BYTES = 84, 52
-"""Memory of a list or object, and of an entry: those of Python, and the parser's."""
+"""The bytes of a list or object, and of an entry, in Python and in the parser together."""
 
 Arrays = dict[str, Float32Array]
-"""The weights that were cut out, by the texts that replace them."""
+"""The weights that were cut out, by the text that replaces each."""
 
 
 Allow = Callable[[int], None]
-"""Raises LimitError for more bytes than a document may take."""
+"""Raises LimitError if a document takes more than the allowed number of bytes."""
 
 
 class _NotTakenError(Exception):
-    """A text that simdjson rejects, or one with weights at unexpected places."""
+    """Raised for a text that simdjson rejects, or that has weights in unexpected places."""
 
 
 def read_file(path: str | os.PathLike[str]) -> Any:
@@ -71,7 +71,7 @@ def read_bytes(content: bytes, name: str = "the document") -> Any:
 
 
 def _read(stream: io.BufferedIOBase, name: str) -> Any:
-    """Return the value in a stream, of which only what simdjson doesn't take is ever in memory as a whole."""
+    """Return the value in a stream; the whole text is in memory only if simdjson rejects it."""
     with _naming(name):
         compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         stored = stream.seek(0, io.SEEK_END)
@@ -79,7 +79,7 @@ def _read(stream: io.BufferedIOBase, name: str) -> Any:
     text = gzip.GzipFile(fileobj=stream) if compressed else stream
 
     def allow(size: int) -> None:
-        require_memory(size - BYTES_PER_BYTE * stored, f"{name}: what {stored} bytes of it hold")
+        require_memory(size - BYTES_PER_BYTE * stored, f"{name}: the content of its {stored} bytes")
 
     with contextlib.suppress(_NotTakenError):
         return _read_quickly(_make_read(text, name, allow), allow)
@@ -98,7 +98,7 @@ def _value_bytes(text: bytes | bytearray) -> int:
 
 @contextlib.contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Raise DocumentError, naming the file, for what the system or gzip says of it."""
+    """Raise DocumentError, naming the file, for errors of the system or of gzip in the block."""
     try:
         yield
     except FileNotFoundError as error:
@@ -114,7 +114,7 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
-    """Return a function that reads the stream; it raises DocumentError on failure or for too much text."""
+    """Return a function that reads the stream; it raises DocumentError for errors and for too long texts."""
     size = 0
 
     def read(memory: memoryview) -> int:
@@ -131,7 +131,7 @@ def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
 
 
 def _read_quickly(read: Read, allow: Allow) -> Any:
-    """Return the value of a text, weights packed; raises _NotTakenError."""
+    """Return the value of a text, with weights as arrays; raises _NotTakenError if simdjson rejects it."""
     rest, arrays = _read_weights(read, allow)
     allow(_value_bytes(rest))
     try:
@@ -144,7 +144,7 @@ def _read_quickly(read: Read, allow: Allow) -> Any:
 
 
 def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
-    """Return the value of a text that simdjson does not take, for it has NaN, say; raises _NotTakenError."""
+    """Return the value of a text that simdjson rejects, for example for a NaN; raises _NotTakenError."""
     try:
         return standard_parser.parse(rest, arrays)
     except (ValueError, RecursionError) as error:
@@ -152,11 +152,11 @@ def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
 
 
 def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
-    """Return the weights of a text, and the text with other texts in their places."""
+    """Return the text with replacements for its weights, and the weights by replacement."""
     lists = parser.ListReader()
     arrays: Arrays = {}
     rest = bytearray()
-    unique = os.urandom(16).hex()  # no document can have foreseen it
+    unique = os.urandom(16).hex()  # so that no document contains it
     for before, weights in cut_weights(read):
         rest += before
         allow(parser.NUMBERS_BYTES * len(weights))
@@ -171,9 +171,9 @@ def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
 
 
 def _read_slowly(content: bytes, name: str) -> Any:
-    """Return the standard library's value of a text that simdjson rejected; raise DocumentError."""
+    """Return the value of a text, parsed by the standard library; raise DocumentError if it is invalid."""
     if not content.strip():
-        raise DocumentError(f"{name}: it is empty")
+        raise DocumentError(f"{name}: the file is empty")
     try:
         text = content.decode()
         return json.loads(text)

@@ -1,7 +1,7 @@
-"""JSON parsed by simdjson: numbers straight into arrays, without a Python object for each.
+"""Parses JSON with simdjson, which writes numbers into arrays without a Python object for each.
 
-It refuses NaN, infinities, integers beyond 64 bits, deep nesting and byte order marks, which
-`standard_parser` reads.
+It rejects NaN, infinities, integers beyond 64 bits, deep nesting and byte order marks; `standard_parser`
+accepts these.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ import simdjson
 from sensenet.frontend.json.arrays import Float32Array, NotAnArrayError, split_rows
 
 WEIGHTS_DEPTH = 32
-"""The greatest depth of weights."""
+"""The greatest depth of weights in a document."""
 
 MOST_MEMBERS = 1000
-"""simdjson finds a member by going through them all; no object with weights has so many."""
+"""The most members of an object with weights: simdjson finds a member by linear search."""
 
 NUMBERS_BYTES = 14
-"""Memory for a byte of a list of weights while it is read: for `0,` 16 in the parser and 12 in arrays."""
+"""The memory per byte of a list of weights while it is read: `0,` takes 16 in the parser, 12 in arrays."""
 
 BLOCK = 1 << 16
-"""Bytes that are looked through at once: a processor's own cache holds more."""
+"""The bytes that are searched at once; they fit the processor's cache."""
 
 
 def parse(text: bytearray, arrays: MutableMapping[str, Float32Array]) -> Any:
-    """Return the value of a JSON text, with the arrays, which are taken out, for the texts that name them.
+    """Return the value of a JSON text, with arrays instead of their names; they are removed from `arrays`.
 
-    Raises ValueError or RuntimeError for a text that simdjson refuses.
+    Raises ValueError or RuntimeError for a text that simdjson rejects.
     """
     return _plain(simdjson.Parser().parse(text), 0, arrays)
 
 
 def _plain(value: Any, depth: int, arrays: MutableMapping[str, Float32Array]) -> Any:
-    """Return the Python value of a simdjson element, with the extracted arrays put back."""
+    """Return the Python value of a simdjson element, with the arrays in their places."""
     if isinstance(value, simdjson.Object) and depth < WEIGHTS_DEPTH:
         keys = list(value)
         if _findable(keys):
@@ -60,16 +60,16 @@ def _findable(keys: Sequence[str]) -> bool:
 
 
 class ListReader:
-    """Parses lists of numbers, all in the same memory."""
+    """Parses lists of numbers, one after another, in the same memory."""
 
     def __init__(self) -> None:
         self._parser = simdjson.Parser()
         self._capacity = 0
 
     def read(self, text: bytes | memoryview) -> Float32Array | None:
-        """Return a list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
+        """Return a JSON list as a read-only float32 array; None for any other text, or a ragged list.
 
-        Numbers are rounded from float64; one beyond float32 becomes infinite.
+        Numbers are rounded from float64; one too large for float32 becomes infinite.
         """
         self._reserve(len(text))
         try:
@@ -88,15 +88,15 @@ class ListReader:
         return array.reshape(shape)
 
     def _reserve(self, size: int) -> None:
-        """Reserve the parser's memory for texts of this size and a little more, once instead of for each
-        text."""
+        """Reserve the parser's memory for texts of this size and a little more, so that it is not
+        reallocated for each text."""
         if size > self._capacity:
             self._capacity = size + size // 4
             self._parser.parse(b"0".ljust(self._capacity))
 
 
 def _count_lists(text: bytes | memoryview) -> int:
-    """Return how many lists begin in a text without strings."""
+    """Return the number of lists in a text without strings."""
     if isinstance(text, bytes):
         return text.count(b"[")
     content = np.frombuffer(text, np.uint8)

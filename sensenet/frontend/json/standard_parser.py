@@ -1,4 +1,4 @@
-"""JSON parsed by the standard library: where simdjson is not installed, and texts that it refuses."""
+"""Parses JSON with the standard library: without simdjson, and for texts that simdjson rejects."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sensenet.frontend.json.arrays import Float32Array, NotAnArrayError, is_list
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 NUMBERS_BYTES = 24
-"""Memory for a byte of a list of weights while it is read: for `[],` a list of 56 and a pointer."""
+"""The memory per byte of a list of weights while it is read: `[],` takes a list of 56 and a pointer."""
 
 
 def parse(text: bytearray, arrays: MutableMapping[str, Float32Array]) -> Any:
-    """Return the value of a JSON text, with the arrays, which are taken out, for the texts that name them.
+    """Return the value of a JSON text, with arrays instead of their names; they are removed from `arrays`.
 
-    Raises ValueError for what is not JSON in UTF-8, RecursionError for deep nesting.
+    Raises ValueError for a text that is not JSON in UTF-8, RecursionError for deep nesting.
     """
     return _put(json.loads(text.removeprefix(BYTE_ORDER_MARK).decode()), arrays)
 
@@ -37,9 +37,10 @@ class ListReader:
     """Parses lists of numbers."""
 
     def read(self, text: bytes | memoryview) -> Float32Array | None:
-        """Return a list in JSON as a float32 array, read-only; None for any other text, or a ragged list.
+        """Return a JSON list as a read-only float32 array; None for any other text, or a ragged list.
 
-        Numbers are rounded from float64, which must hold them; one beyond float32 becomes infinite.
+        Numbers are rounded from float64, and must be finite there; one too large for float32 becomes
+        infinite.
         """
         try:
             shape, rows = split_rows(json.loads(bytes(text), parse_constant=_refuse), is_list)

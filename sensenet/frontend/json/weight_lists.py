@@ -1,12 +1,12 @@
-"""Weights in JSON text, cut out of it before the rest is parsed.
+"""Cuts lists of weights out of JSON text, before the rest is parsed.
 
-Most of a large document are lists of numbers. There is no quote in such a list, and the key of the next
-member begins with one: so the list's end is found by searching for single bytes, and the list can be parsed
-by itself, in memory that the next one uses again. What is left of the text is small.
+Most of a large document is lists of numbers. Such a list contains no quote, and the key of the next member
+begins with one: so the end of the list is found by a fast search for single bytes, and the list is parsed
+separately, in memory that is reused for the next list. The rest of the text is small.
 
-A list is cut out after the quoted name of a weight and a colon. In valid JSON, with a backslash before every
-quote inside a text, that is a member of this name. Whether the document is valid shows when its pieces are
-parsed: it is if every list is, and the rest with any values in their places.
+A list is cut out after the quoted name of a weight and a colon. In valid JSON, where quotes inside a text are
+escaped, that is a member of this name. The document is valid if every list is, and the rest is with any value
+in the place of each list.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from collections.abc import Callable, Iterator
 from sensenet.layer_schema import WEIGHT_KEYS
 
 LIST_KEYS = (*WEIGHT_KEYS, "mean_image")
-"""Members that are read separately if they are lists."""
+"""The members that are cut out if they are lists."""
 
 WEIGHT = re.compile(rb'"(?<!\\")(?:%b)"[ \t\r\n]*:[ \t\r\n]*\[' % "|".join(LIST_KEYS).encode())
 
 LONGEST_MATCH = 256
-"""Bytes of a match of `WEIGHT` that is found wherever reading stops. A longer one may be left in the rest."""
+"""The longest match of `WEIGHT`, in bytes, that is always found; a longer one may stay in the rest."""
 
 BLOCK = 1 << 16
-"""Bytes that are read, and looked through, at once: a processor's own cache holds more."""
+"""The bytes that are read and searched at once; they fit the processor's cache."""
 
 SHORT = 1 << 12
-"""Bytes of a list from which on a copy costs more than it saves: bytes are handled faster than a view."""
+"""The bytes up to which a list is copied: bytes are parsed faster than a view, but copying takes time."""
 
 Read = Callable[[memoryview], int]
-"""Reads the next bytes of a text into memory, and returns their number: 0 at the end."""
+"""Reads the next bytes of a text into memory and returns their number, 0 at the end."""
 
 
 class _Window:
-    """A part of a text, `buffer[start:end]`, that moves along it, in the same memory unless it must grow."""
+    """A part of a text, `buffer[start:end]`, that moves along the text; the buffer grows only if needed."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -44,7 +44,7 @@ class _Window:
         self.end = 0
 
     def extend(self) -> bool:
-        """Move the start to the front, read more after the end, and return whether there was more."""
+        """Move the part to the front of the buffer, read more after it, and return whether there was more."""
         size, old = self.end - self.start, self.buffer
         if size + BLOCK > len(old):
             self.buffer = bytearray(len(old) * 3 // 2 + BLOCK)
@@ -56,10 +56,7 @@ class _Window:
         return count > 0
 
     def find_quote(self, offset: int) -> int:
-        """Return the position of the next quote, reading more as needed, or the end of the text.
-
-        Both are bytes behind the start.
-        """
+        """Return the offset from `start` of the next quote, or of the text's end; reads more as needed."""
         while (found := self.buffer.find(b'"', self.start + offset, self.end)) < 0:
             offset = self.end - self.start
             if not self.extend():
@@ -68,9 +65,9 @@ class _Window:
 
 
 def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
-    """Yield the text in order, in pairs: some of it, and what may be the list of a weight, or nothing.
+    """Yield the text in order, as pairs of other text and a possible list of a weight, or nothing.
 
-    The latter, if it is a view, is of memory that the next step writes to.
+    A list may be a view of memory that the next step overwrites.
     """
     window = _Window(read)
     while window.extend():
@@ -89,7 +86,7 @@ def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
 
 
 def _find_end(text: bytearray, begin: int, quote: int) -> int:
-    """Return the end of the list of numbers that begins there; any position up to the quote for others."""
+    """Return the end of the list of numbers at `begin`; for other text, any position up to the quote."""
     brace = text.find(b"}", begin, quote)
     bracket = text.rfind(b"]", begin, quote if brace < 0 else brace)
     return max(bracket, begin) + 1

@@ -1,1 +1,1 @@
-"""The layers of documents: one builder a type."""
+"""Builds the nodes of the layers of documents: one builder per layer type."""

@@ -1,4 +1,4 @@
-"""One layer of a document while it becomes nodes: its members, what it reads, and its name in the graph."""
+"""A layer of a document while its nodes are built: its members, its inputs, and its name in the graph."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sensenet.ir.types import Tensor
 from sensenet.layer_schema import LayerSchema
 
 LARGEST_WEIGHT = 2**28
-"""More numbers in one weight are a mistake in a document without values."""
+"""The most numbers of a weight that an initializer may fill; more are a mistake in the document."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Layer:
-    """See the module. Every method raises DocumentError with the path of what is wrong."""
+    """A layer of a document; see the module. Methods raise DocumentError with the JSON path of the fault."""
 
     cursor: Cursor
     inputs: tuple[Value, ...]
@@ -34,23 +34,24 @@ class Layer:
 
     @property
     def input(self) -> Value:
-        """What a layer with one input reads."""
+        """The input, for a layer type with one input."""
         if len(self.inputs) != 1:
-            raise self.cursor.error(f"a layer of this type has one input, not {len(self.inputs)}")
+            raise self.cursor.error(f"expected one input for this layer type, found {len(self.inputs)}")
         return self.inputs[0]
 
     @property
     def channels(self) -> int:
-        """The size of the input's last axis."""
+        """The size of the input's last axis, which must be known."""
         width = width_of(self.input)
         if width is None:
-            raise self.cursor.error(f"the width of the input {self.input.type} is not known")
+            raise self.cursor.error(f"the width of the input {self.input.type} is unknown")
         return width
 
     def apply(self, op: Op, *inputs: Value, suffix: str = "", keys: Mapping[str, str] | None = None) -> Value:
-        """Return the result of the op on these inputs, or on the layer's own.
+        """Return the result of the op on these inputs, or on the layer's inputs.
 
-        `keys` says which members of the layer the op's attributes were read from, if not those of the schema.
+        `keys` maps the op's attributes to the members of the layer that they were read from, if these are not
+        the schema's.
         """
         name = self.name + suffix
         value = emit(self.cursor, op, *(inputs or self.inputs), name=name)
@@ -69,7 +70,7 @@ class Layer:
         return WeightSource(layer=self.cursor.path, key=key, form=self.schema.weight(key).form, named=named)
 
     def activation(self) -> ActivationFunction:
-        """Return the activation function by its name; linear if there is none."""
+        """Return the layer's activation function; linear if it has none."""
         cursor = self.cursor["activation_function"]
         function = activation_function(cursor.text() if cursor.present else None)
         if function is None:
@@ -80,9 +81,9 @@ class Layer:
         return function
 
     def weight(self, key: str, shape: Callable[[], Shape]) -> Tensor:
-        """Read a weight that the layer's schema declares, converted from the document's form to the op's.
+        """Return a weight that the layer's schema declares, converted from the document's form to the op's.
 
-        `shape` computes that of an initializer from the rest of the layer.
+        `shape` computes the shape for an initializer from the rest of the layer.
         """
         declared = self.schema.weight(key)
         cursor = self.cursor.require(key)
@@ -93,7 +94,7 @@ class Layer:
         return declared.form.read(tensor)
 
     def _initialize(self, cursor: Cursor, rank: int, shape: Callable[[], Shape]) -> Tensor | None:
-        """Return the values of an initializer; None if there is none."""
+        """Return the values of an initializer; None if the document has numbers or null."""
         if not isinstance(cursor.value, str):
             return None
         if cursor.value not in INITIALIZERS:
@@ -105,7 +106,7 @@ class Layer:
         return Tensor(initial_values(cursor.value, sizes, self._seed()))
 
     def optional_weight(self, key: str, size: int) -> Tensor | None:
-        """Return a vector, or None if it is null or not there."""
+        """Return a weight of this size, or None if it is null or missing."""
         if not self.cursor[key].present:
             return None
         return self.weight(key, lambda: (size,))

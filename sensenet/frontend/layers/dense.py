@@ -1,4 +1,4 @@
-"""Layers that work on vectors, and on the channels of images (SPEC §4)."""
+"""Builds layers that apply to vectors, and to the channels of images (SPEC §4)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sensenet.ir.ops.basic import Add, Concatenate, Flatten, Slice
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense, Dropout, DropoutKind
 
 EPSILON = 1e-3
-"""Of a batch normalization that doesn't say."""
+"""The epsilon of a batch normalization without one."""
 
 IMAGE_EPSILON = 1e-4
-"""Of one on images whose epsilon is null."""
+"""The epsilon of a batch normalization of images if it is null."""
 
 
 def build_dense(layer: Layer) -> Value:
@@ -28,7 +28,9 @@ def build_batch_normalization(layer: Layer) -> Value:
     )
     epsilon = _epsilon(layer)
     if not (variance.float64 + epsilon > 0).all():
-        raise layer.cursor["variance"].error(f"a variance of {-epsilon} or less has no root")
+        raise layer.cursor["variance"].error(
+            f"a variance is {-epsilon} or less: variance + epsilon must be above 0"
+        )
     return layer.apply(
         BatchNormalization(gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=epsilon)
     )
@@ -44,12 +46,12 @@ def _epsilon(layer: Layer) -> float:
 
 
 def build_activation(layer: Layer) -> Value:
-    """Return an activation function alone."""
+    """Return the activation function of the input."""
     return layer.apply(Activation(function=layer.activation()), layer.input)
 
 
 def build_dropout(layer: Layer) -> Value:
-    """Return dropout, for training only, of the kind zero, alpha, or block for images."""
+    """Return dropout, which has an effect only in training, of the kind zero, alpha, or block for images."""
     cursor = layer.cursor
     kind = DropoutKind(cursor.require("dropout_type").choice(*(kind.value for kind in DropoutKind)))
     rate = cursor.require("rate").number()
@@ -58,27 +60,27 @@ def build_dropout(layer: Layer) -> Value:
     if kind is not DropoutKind.BLOCK:
         return layer.apply(Dropout(kind=kind, rate=rate), layer.input)
     if layer.input.type.rank != 4:
-        raise cursor.error(f"block dropout works on images, not on {layer.input.type}")
+        raise cursor.error(f"expected an image for block dropout, found {layer.input.type}")
     if rate == 0:
-        raise cursor["rate"].error("block dropout has a rate above 0")
+        raise cursor["rate"].error("expected a rate above 0 for block dropout")
     size = cursor.require("block_size").positive()
     return layer.apply(Dropout(kind=kind, rate=rate, block_size=size), layer.input)
 
 
 def build_flatten(layer: Layer) -> Value:
-    """Return a vector a row, row-major."""
+    """Return one vector per row, with the entries in row-major order."""
     return layer.apply(Flatten(), layer.input)
 
 
 def build_add(layer: Layer) -> Value:
-    """Return the sum of two inputs or more, which may broadcast."""
+    """Return the sum of two or more inputs, which may broadcast."""
     return layer.apply(Add())
 
 
 def build_concatenate(layer: Layer) -> Value:
-    """Return two inputs or more side by side on the last axis."""
+    """Return two or more inputs, concatenated on the last axis."""
     if len(layer.inputs) < 2:
-        raise layer.cursor.error("concatenate has two inputs or more")
+        raise layer.cursor.error("concatenate needs two or more inputs")
     return layer.apply(Concatenate())
 
 

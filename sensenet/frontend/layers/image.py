@@ -1,4 +1,4 @@
-"""Layers that work on images, f32[b, h, w, c] (SPEC §4)."""
+"""Builds layers that apply to images, f32[b, h, w, c] (SPEC §4)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def build_convolution(layer: Layer) -> Value:
 
 
 def build_depthwise_convolution(layer: Layer) -> Value:
-    """`kernel` is [h, w, in, multiplier]."""
+    """Return a depthwise convolution; `kernel` is [h, w, in, multiplier]."""
     multiplier = _multiplier(layer)
     kernel = layer.weight("kernel", lambda: (*_window(layer), layer.channels, multiplier))
     _check_multiplier(layer, kernel.shape[3])
@@ -54,8 +54,10 @@ def build_depthwise_convolution(layer: Layer) -> Value:
 
 
 def build_separable_convolution(layer: Layer) -> Value:
-    """Return a separable convolution; `depth_kernel` is [h, w, in, multiplier], `point_kernel` [1, 1, …,
-    out]."""
+    """Return a separable convolution.
+
+    `depth_kernel` is [h, w, in, multiplier], `point_kernel` is [1, 1, in · multiplier, out].
+    """
     multiplier = _multiplier(layer)
     depth = layer.weight("depth_kernel", lambda: (*_window(layer), layer.channels, multiplier))
     _check_multiplier(layer, depth.shape[3])
@@ -85,8 +87,8 @@ def _convolve_depthwise(
 ) -> Value:
     """Return a depthwise convolution; unequal strides become stride 1 and a selection of pixels.
 
-    `kernel` is the member of the layer that has the kernel. The padding is that of the strides asked for, and
-    so is put in front.
+    `kernel` is the layer's member with the kernel. For unequal strides, same padding becomes a node before
+    the convolution, because its size depends on the strides.
     """
     strides = convolution.strides
     keys = {"kernel": kernel, "bias": "bias"}
@@ -109,7 +111,7 @@ def build_max_pool(layer: Layer) -> Value:
 
 
 def build_average_pool(layer: Layer) -> Value:
-    """Return the mean of each window, without what padding adds."""
+    """Return the mean of each window, over the pixels that are not padding."""
     size, strides = _pool_windows(layer)
     return layer.apply(AveragePool2D(pool_size=size, strides=strides, padding=_padding(layer)))
 
@@ -131,19 +133,18 @@ def build_padding(layer: Layer) -> Value:
     match sides:
         case [[top, bottom], [left, right]] if min(top, bottom, left, right) >= 0:
             return layer.apply(Pad2D(padding=((top, bottom), (left, right))))
-    raise padding.expected("[[top, bottom], [left, right]], none of them negative")
+    raise padding.expected("[[top, bottom], [left, right]], not negative")
 
 
 def build_upsampling(layer: Layer) -> Value:
-    """Return an enlarged image: every method but `bilinear` is nearest neighbor, as in the published
-    package."""
+    """Return an enlarged image; every method but `bilinear` is nearest, as in the published package."""
     bilinear = layer.cursor["method"].value == UpsampleMethod.BILINEAR.value
     method = UpsampleMethod.BILINEAR if bilinear else UpsampleMethod.NEAREST
     return layer.apply(Upsample2D(size=_pair(layer.cursor.require("size")), method=method))
 
 
 def _pair(cursor: Cursor) -> Pair:
-    """Return (height, width) of a member [height, width], or one number for both."""
+    """Return (height, width) of a member, which is [height, width] or one number for both."""
     if not isinstance(cursor.value, list | tuple):
         size = cursor.positive()
         return size, size
@@ -154,7 +155,7 @@ def _pair(cursor: Cursor) -> Pair:
 
 
 def _pool_windows(layer: Layer) -> tuple[Pair, Pair]:
-    """Return the size of a pool's windows, and their strides, which are the size if they are null."""
+    """Return the size of a pool's windows, and their strides; null strides are the size."""
     size = _pair(layer.cursor.require("pool_size"))
     strides = layer.cursor["strides"]
     return size, _pair(strides) if strides.present else size

@@ -1,7 +1,7 @@
-"""Weights that a document names instead of giving: `"glorot_uniform"` and its like (SPEC §4).
+"""Initial values for weights that a document replaces by a name, such as `"glorot_uniform"` (SPEC §4).
 
-They replace values that come later, from an h5 file or from training. Until then they are drawn from the
-layer's seed, always the same ones.
+The real values come from an h5 file or from training. Until then, values are drawn from the layer's seed, so
+they are always the same.
 
     zeros, ones        what they say
     glorot_uniform     uniform in [-a, a], a = √(6 / (fan_in + fan_out))
@@ -46,5 +46,5 @@ INITIALIZERS: dict[str, Callable[[Shape, np.random.Generator], Float32Array]] = 
 
 
 def initial_values(name: str, shape: Shape, seed: int) -> Float32Array:
-    """Return float32[shape] of the initializer of that name, which is in INITIALIZERS."""
+    """Return float32[shape]: the values of the initializer of that name, one of INITIALIZERS."""
     return INITIALIZERS[name](shape, np.random.default_rng(seed % 2**64))

@@ -1,4 +1,4 @@
-"""Lists of layers as nodes.
+"""Builds the nodes of lists of layers, by the table of layer types.
 
 To add a layer type: declare its schema in `sensenet.layer_schema`, write its builder, and give it a row in
 `LAYERS`.
@@ -27,14 +27,14 @@ Builder = Callable[[Layer], Value]
 
 @frozen
 class LayerType:
-    """What a layer type holds, and what makes nodes of it."""
+    """The members of a layer type, and the function that builds its nodes."""
 
     schema: LayerSchema
     build: Builder
 
 
 def with_schemas(builders: Mapping[str, Builder]) -> dict[str, LayerType]:
-    """Return the layer types of these builders; raises KeyError for one without a schema."""
+    """Return the layer types of these builders, by name; raises KeyError for a name without a schema."""
     missing = [name for name in builders if name not in SCHEMAS]
     if missing:
         raise KeyError(f"no schema for {', '.join(missing)}: declare it in sensenet/layer_schema.py")
@@ -62,16 +62,16 @@ SIMPLE_LAYERS = with_schemas(
         "upsampling_2d": image_layers.build_upsampling,
     }
 )
-"""What may be anywhere, in the paths of blocks too."""
+"""The layer types that may be anywhere, also in the paths of blocks."""
 
 
 def build_layers(
     layers: Cursor, source: Value, prefix: str, table: Mapping[str, LayerType], sources: SourceRecord
 ) -> list[Value]:
-    """Return every layer's output, in order; `source` is the first input, names are `prefix` and index.
+    """Return every layer's output, in order; `source` is the first input, and names are `prefix` and index.
 
-    Adds the sources of the layers' weights to `sources`. Raises DocumentError with the JSON path of the layer
-    that is wrong.
+    Adds the sources of the layers' weights to `sources`. Raises DocumentError with the JSON path of an
+    invalid layer.
     """
     outputs: list[Value] = []
     for index, cursor in enumerate(layers.items()):
@@ -92,7 +92,7 @@ def build_layers(
 
 
 def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
-    """Return the outputs at the positions `inputs`, which may be negative; by default the previous one."""
+    """Return the outputs at the positions `inputs`, which may be negative; the previous output by default."""
     inputs = cursor["inputs"]
     if not inputs.present:
         return (outputs[-1],)
@@ -100,15 +100,15 @@ def _read_inputs(cursor: Cursor, outputs: list[Value]) -> tuple[Value, ...]:
     for entry in inputs.items():
         index = entry.integer()
         if not -len(outputs) <= index < len(outputs):
-            raise entry.error(f"there is no layer {index} before this one; there are {len(outputs)}")
+            raise entry.error(f"there is no layer {index} among the {len(outputs)} before this one")
         values.append(outputs[index])
     if not values:
-        raise inputs.error("a layer has one input or more")
+        raise inputs.error("a layer needs at least one input")
     return tuple(values)
 
 
 def build_block(layer: Layer) -> Value:
-    """Return activation(sum of the paths' results); an empty path returns its input."""
+    """Return activation(sum of the paths' results); the result of an empty path is its input."""
     ends = []
     for path in layer.schema.paths:
         layers, prefix = layer.cursor.require(path), f"{layer.name}_{path}_"
@@ -128,9 +128,9 @@ LAYERS = SIMPLE_LAYERS | with_schemas(dict.fromkeys(BLOCKS, build_block))
 
 
 def build_network(layers: Cursor, source: Value, prefix: str, sources: SourceRecord) -> Value:
-    """Return the last layer's output of a network, typed or legacy; raise DocumentError for no layers."""
+    """Return the output of the last layer, of typed or legacy layers; raise DocumentError for no layers."""
     if not layers.items():
-        raise layers.error("there are no layers")
+        raise layers.error("the network has no layers")
     if is_legacy(layers):
         return build_legacy_layers(layers, source, prefix, sources)
     return build_layers(layers, source, prefix, LAYERS, sources)[-1]

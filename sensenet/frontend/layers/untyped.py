@@ -1,4 +1,4 @@
-"""Layers without a type: fully connected ones, in pairs if the second has `residuals` (SPEC §4)."""
+"""Builds layers without a type: fully connected, in pairs if the second has `residuals` (SPEC §4)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sensenet.layer_schema import UNTYPED, UNTYPED_EPSILON
 
 
 def is_legacy(layers: Cursor) -> bool:
-    """Return whether the layers of a list have no type; raises DocumentError if only some have."""
+    """Return whether the layers of a list have no type; raises DocumentError if only some have a type."""
     untyped = [not layer["type"].present for layer in layers.items()]
     if any(untyped) and not all(untyped):
         first = layers.items()[untyped.index(True)]
-        raise first.error("this layer has no type, and others of the list have")
+        raise first.error("this layer has no type, but others in the list have one")
     return all(untyped)
 
 
 def build_legacy_layers(layers: Cursor, source: Value, prefix: str, sources: SourceRecord) -> Value:
-    """Return the last layer's output. Raises DocumentError with the JSON path of the layer that is wrong."""
+    """Return the last layer's output; raise DocumentError with the JSON path of an invalid layer."""
     value = source
     pair_source: Value | None = None
     cursors = layers.items()
@@ -45,7 +45,7 @@ def build_legacy_layers(layers: Cursor, source: Value, prefix: str, sources: Sou
 
 
 def _build_layer(layer: Layer) -> Value:
-    """Return act(x·Wᵀ + offset), or act((x·Wᵀ - mean) / stdev · scale + offset)."""
+    """Return activation(x·Wᵀ + offset), or activation((x·Wᵀ - mean) / stdev · scale + offset)."""
     function = layer.activation()
     if not layer.cursor["stdev"].present:
         return _build_dense(layer, function)
@@ -55,8 +55,8 @@ def _build_layer(layer: Layer) -> Value:
 def _build_pair_end(layer: Layer, skipped: Value) -> Value:
     """Return the second layer of a pair: the pair's input is added before the activation.
 
-    As in the published package, a linear activation follows the normalization: it counts in the order of the
-    layers of an h5 file.
+    As in the published package, a linear activation follows the normalization; it counts as a layer in the
+    order of an h5 file.
     """
     linear = ActivationFunction.LINEAR
     if layer.cursor["stdev"].present:
@@ -79,13 +79,13 @@ def _build_dense(layer: Layer, function: ActivationFunction, suffix: str = "") -
 
 
 def _kernel(layer: Layer) -> Tensor:
-    """Return f32[in, units]; a document has them the other way round."""
+    """Return the kernel f32[in, units]; documents have [units, in]."""
     nodes = layer.cursor["number_of_nodes"]
     return layer.weight("weights", lambda: (nodes.positive(), layer.channels))
 
 
 def _build_normalized(layer: Layer) -> Value:
-    """Return (x·Wᵀ - mean) / stdev · scale + offset as a batch normalization with the layer's `epsilon`."""
+    """Return (x·Wᵀ - mean) / stdev · scale + offset, as a batch normalization."""
     kernel = _kernel(layer)
     units = kernel.shape[1]
     dense = layer.apply(Dense(kernel=kernel), suffix="_dense")
@@ -95,7 +95,7 @@ def _build_normalized(layer: Layer) -> Value:
     given = layer.cursor["epsilon"]
     epsilon = given.number() if given.present else UNTYPED_EPSILON
     if not (variance.finite and (variance.float64 + epsilon > 0).all()):
-        raise layer.cursor["stdev"].error("a standard deviation is 0, or too close to it, or above 1e19")
+        raise layer.cursor["stdev"].error("a standard deviation is almost 0, or above 1e19")
     return layer.apply(
         BatchNormalization(gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=epsilon),
         dense,
@@ -104,7 +104,7 @@ def _build_normalized(layer: Layer) -> Value:
 
 
 def _fit_width(layer: Layer, value: Value, width: int) -> Value:
-    """Return the columns of a value repeated or cut to a width."""
+    """Return the value with its columns repeated or cut to a width."""
     columns = value.type.shape[-1]
     if columns == width or not columns:
         return value

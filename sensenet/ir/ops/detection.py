@@ -57,9 +57,9 @@ class DecodeBoxes(Op):
         boxes = rows * columns * anchors
         raw = x.reshape(batch, rows, columns, anchors, 5 + self.classes)
         scale, shift = np.float32(self.xyscale), np.float32(0.5 * (self.xyscale - 1))
-        centres = (sigmoid(raw[..., :2]) * scale - shift + grid(rows, columns)) * np.float32(self.stride)
+        centers = (sigmoid(raw[..., :2]) * scale - shift + grid(rows, columns)) * np.float32(self.stride)
         half_sizes = np.exp(raw[..., 2:4]) * self.anchors.array / np.float32(2)
-        corners = np.concatenate([centres - half_sizes, centres + half_sizes], axis=-1)
+        corners = np.concatenate([centers - half_sizes, centers + half_sizes], axis=-1)
         all_scores = sigmoid(raw[..., 4:5]) * sigmoid(raw[..., 5:])
         return (
             (corners / np.float32(self.input_size)).reshape(batch, boxes, 4),

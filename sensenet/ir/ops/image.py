@@ -114,7 +114,7 @@ def placement(
 
 def nearest_indices(source: int, target: int, first: int, end: int) -> Array:
     """Return int64[end - first]: which of `source` pixels those from `first` to `end` of `target` show."""
-    centres = np.arange(first, end).astype(np.float32) + np.float32(0.5)
-    indices = np.floor(centres * (np.float32(source) / np.float32(target))).astype(np.int64)
+    centers = np.arange(first, end).astype(np.float32) + np.float32(0.5)
+    indices = np.floor(centers * (np.float32(source) / np.float32(target))).astype(np.int64)
     result: Array = np.minimum(indices, source - 1)
     return result

@@ -154,7 +154,7 @@ class Resize2D(Op):
 
 def nearest(source: int, target: int) -> Array:
     """Return int64[target]: which of `source` pixels those of an axis of `target` pixels are."""
-    centres = np.arange(target, dtype=np.float32) + np.float32(0.5)
-    positions = np.floor(centres * (np.float32(source) / np.float32(max(target, 1)))).astype(np.int64)
+    centers = np.arange(target, dtype=np.float32) + np.float32(0.5)
+    positions = np.floor(centers * (np.float32(source) / np.float32(max(target, 1)))).astype(np.int64)
     result: Array = np.minimum(positions, source - 1)
     return result
