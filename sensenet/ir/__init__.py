@@ -1,1 +1,1 @@
-"""The intermediate representation: types, ops, graph, verifier, text form, interpreter."""
+"""The intermediate representation (IR): types, ops, graph, verifier, text form, interpreter."""

@@ -1,7 +1,7 @@
-"""The activation functions: their names, as BigML documents and the text form spell them, and their meaning.
+"""The activation functions: their names in BigML documents and in the text form, and their formulas.
 
-All take and give float32 arrays of any shape; softmax and log_softmax work along the last axis. The
-constants of selu and the slope of leaky_relu are those of the published package (SPEC §4).
+All map float32 arrays of any shape to float32 arrays of the same shape; softmax and log_softmax apply to the
+last axis. The constants of selu and the slope of leaky_relu are those of the published package (SPEC §4).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _log_softmax(x: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    """Return 1 / (1 + e^-x); if e^-x overflows, the result is 0, as it should be."""
+    """Return 1 / (1 + e^-x); if e^-x overflows, the result is 0, which is correct."""
     one = np.float32(1)
     result: Array = one / (one + np.exp(-x))
     return result
@@ -69,7 +69,7 @@ def _selu(x: Array) -> Array:
 
 
 def _erf(x: Array) -> Array:
-    """The error function in float64, element by element through the C library's erf."""
+    """Return the error function in float64, computed for each element by the C library's erf."""
     values: Array = np.frompyfunc(math.erf, 1, 1)(x.astype(np.float64))
     return np.asarray(values, np.float64)
 
@@ -86,12 +86,12 @@ def _hard_sigmoid(x: Array) -> Array:
 
 
 class ActivationFunction(enum.Enum):
-    """An activation function, declared in one line; `value` is its name.
+    """An activation function, declared in one line; `value` is its name in documents and in the text form.
 
-    That is what documents and the text form call it. `compute` is the function in NumPy, `aliases` are other
-    names in documents, and `elementwise` says whether each result depends on one element alone.
+    `compute` is the function in NumPy, `aliases` are other names in documents, and `elementwise` is true if
+    each result depends on only one element.
 
-    A target that lacks a function gets a formula: `FORMULAS` in `sensenet.passes.lowering.activations`.
+    If a target lacks a function, it is lowered by `FORMULAS` in `sensenet.passes.lowering.activations`.
     """
 
     _value_: str
@@ -135,11 +135,11 @@ class ActivationFunction(enum.Enum):
 
 
 ALIASES = {alias: function for function in ActivationFunction for alias in function.aliases}
-"""Other names that documents use."""
+"""The functions by their other names in documents."""
 
 
 def activation_function(name: str | None) -> ActivationFunction | None:
-    """Return the function that a document means by a name, or None; absent and null mean linear."""
+    """Return the function of a name in a document, None for an unknown name; no name means linear."""
     if name is None:
         return ActivationFunction.LINEAR
     if name in ALIASES:

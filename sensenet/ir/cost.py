@@ -1,8 +1,8 @@
-"""What a node costs: the numbers that it holds, and the multiplications that one row or image takes.
+"""The costs of nodes and graphs: parameters, multiplications, and memory.
 
 A size that is unknown until run time counts as 1. So the costs are those of one row, and of one image if its
-height and width are known (a graph brings images to the network's size first, unless it takes any size);
-where they are not, a layer's cost is that of one pixel of its result.
+height and width are known (a graph rescales images to the network's size first, unless it accepts any size);
+if they are unknown, a layer's cost is that of one pixel of its result.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from sensenet.ir.types import DType, Tensor, TensorType
 
 
 def parameters(node: Node) -> int:
-    """Return how many float32 numbers the node's op holds: weights, statistics, thresholds, constants."""
+    """Return the number of float32 numbers in the node's op: weights, statistics, thresholds, constants."""
     return _count_floats(tensors_of(node.op))
 
 
 def graph_parameters(graph: Graph) -> int:
-    """Return how many float32 numbers the graph holds; a tensor that several nodes share counts once."""
+    """Return the number of float32 numbers in the graph; a tensor that several nodes share counts once."""
     tensors = {id(tensor): tensor for node in graph.nodes for tensor in tensors_of(node.op)}
     return _count_floats(tensors.values())
 
 
 def multiply_adds(node: Node) -> int:
-    """Return the multiplications or divisions, each with its addition, for one row or image.
+    """Return the number of multiplications or divisions, each with its addition, for one row or image.
 
-    Nothing else counts: no addition alone, no comparison, no activation function, no copying.
+    Separate additions, comparisons, activation functions and copies do not count.
     """
     count = MULTIPLY_ADDS.get(type(node.op))
     return 0 if count is None else count(node)
 
 
 def graph_multiply_adds(graph: Graph) -> int:
-    """Return the sum over all nodes."""
+    """Return the sum of `multiply_adds` over all nodes."""
     return sum(map(multiply_adds, graph.nodes))
 
 
 def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int:
-    """Return the peak bytes of values, without weights, while the graph runs on inputs of these shapes.
+    """Return the peak memory in bytes, without weights, while the graph runs on inputs of these shapes.
 
-    Those of the values that are still read, and of what a node needs meanwhile. Types that depend on a size
-    which is known from the inputs alone are inferred anew.
+    Counts the values that are still needed, and the temporary arrays of the running node. Types with unknown
+    sizes are inferred again from the shapes of the inputs.
     """
     types: dict[Value, TensorType] = {}
     last_reader = {value: node for node in graph.nodes for value in node.inputs}
@@ -72,30 +72,30 @@ def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int
 def _concrete_types(
     node: Node, types: Mapping[Value, TensorType], inputs: Mapping[str, tuple[int, ...]]
 ) -> tuple[TensorType, ...]:
-    """Return the types of a node's results: as declared, if only the number of rows is open in them."""
+    """Return the types of a node's results; the declared ones if they only leave the number of rows open."""
     if isinstance(node.op, core.Input) and node.name in inputs:
         return (node.types[0].with_shape(inputs[node.name]),)
     if all(None not in declared.shape[1:] for declared in node.types):
         return node.types
     try:
         inferred = node.op.infer(*(types[value] for value in node.inputs))
-    except VerifyError:  # sizes that the run will refuse
+    except VerifyError:  # running the graph will raise an error for these sizes
         return node.types
     return inferred if isinstance(inferred, tuple) else (inferred,)
 
 
 def _bytes(of: TensorType) -> int:
-    """Return the bytes of a value. An axis without entries counts as one: others of it may be long."""
+    """Return the bytes of a value. An empty or unknown axis counts as 1, because others may be long."""
     return of.dtype.numpy.itemsize * math.prod(size or 1 for size in of.shape)
 
 
 def _working_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[TensorType]) -> int:
-    """Return an upper bound of the bytes that evaluating a node takes beyond its operands and results."""
+    """Return an upper bound on the bytes of a node's temporary arrays, besides operands and results."""
     return _result_copies(op) * sum(map(_bytes, results)) + _window_bytes(op, results, operands)
 
 
 def _result_copies(op: Op) -> int:
-    """Return how many arrays of the size of the result are made meanwhile, at most."""
+    """Return the most temporary arrays of the size of the result."""
     if ActivationFunction.GELU in (getattr(op, name, None) for name in ("activation", "function")):
         return GELU_COPIES
     interpolates = isinstance(op, convolution.Upsample2D | shape.Resize2D | image.Rescale)
@@ -103,7 +103,7 @@ def _result_copies(op: Op) -> int:
 
 
 def _window_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[TensorType]) -> int:
-    """Return the bytes of padded images, of windows side by side, and of the trees that a row walks."""
+    """Return the bytes of padded images, of copied windows, and of the state of walking trees."""
     match op:
         case tabular.Forest():
             return FOREST_BYTES * len(op.roots.array)
@@ -122,7 +122,7 @@ def _window_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[Tens
 
 
 def _depthwise_bytes(x: TensorType, kernel: Tensor) -> int:
-    """Return the bytes of the image with its channels repeated, of a padded copy, and of a row of kernels."""
+    """Return the bytes of the image with repeated channels, its padded copy, and a row of kernels."""
     height, width, channels, multiplier = kernel.shape
     padded = _padded(x, (height, width)).with_last(channels * multiplier)
     kernels = padded.with_shape((height, width, *padded.shape[2:]))
@@ -130,7 +130,7 @@ def _depthwise_bytes(x: TensorType, kernel: Tensor) -> int:
 
 
 def _pool_bytes(x: TensorType, op: convolution.Pool) -> int:
-    """Return the bytes of a padded copy and of its columns' results, also for the pixels of a mean."""
+    """Return the bytes of a padded copy and of the results by column; a mean also counts pixels so."""
     height, width = (size or 1 for size in x.shape[1:3])
     padded = _padded(x, within_image(op.pool_size, (height, width), op.padding))
     counts = isinstance(op, convolution.AveragePool2D)
@@ -138,25 +138,25 @@ def _pool_bytes(x: TensorType, op: convolution.Pool) -> int:
 
 
 def _padded(x: TensorType, window: Pair) -> TensorType:
-    """Return the type of a copy of the image with as much padding as a window may need."""
+    """Return the type of a copy of the image with the most padding that a window may need."""
     batch, height, width, channels = (size or 1 for size in x.shape)
     return x.with_shape((batch, height + window[0], width + window[1], channels))
 
 
 COPIES = 2
-"""Arrays of the size of the result that are made meanwhile: `x * sigmoid(x)` has two."""
+"""The most temporary arrays of the size of the result: `x * sigmoid(x)` has two."""
 
 INTERPOLATED_COPIES = 4
 """As COPIES, for ops that interpolate: both neighbors, their difference, and a share of it."""
 
 GELU_COPIES = 16
-"""As COPIES, for GELU, whose error function is computed in Python's floats."""
+"""As COPIES, for GELU, whose error function is computed with Python floats."""
 
 BUFFER_BYTES = DType.FLOAT32.numpy.itemsize * BUFFER_ELEMENTS
-"""Bytes of windows, or of kernels, that are copied side by side at a time, if a row of them has no more."""
+"""The bytes of windows or kernels that are copied at a time, unless one row of them has more."""
 
 FOREST_BYTES = 64
-"""Bytes for a tree and a row that walks it."""
+"""The bytes for each pair of a tree and a row."""
 
 
 def _count_floats(tensors: Iterable[Tensor]) -> int:
@@ -174,22 +174,22 @@ def _one_each(node: Node) -> int:
 
 
 def _dense(node: Node) -> int:
-    """Return entries of the result · inputs of each."""
+    """Return (entries of the result) · (inputs of each)."""
     return _size(node.types[0]) * _kernel(node.op).shape[0]
 
 
 def _batched_dense(node: Node) -> int:
-    """Return entries of the result · inputs of each."""
+    """Return (entries of the result) · (inputs of each)."""
     return _size(node.types[0]) * _kernel(node.op).shape[1]
 
 
 def _convolution(node: Node) -> int:
-    """Return entries of the result · pixels of the window · input channels."""
+    """Return (entries of the result) · (pixels of the window) · (input channels)."""
     return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:3])
 
 
 def _depthwise_convolution(node: Node) -> int:
-    """Return entries of the result · pixels of the window."""
+    """Return (entries of the result) · (pixels of the window)."""
     return _size(node.types[0]) * math.prod(_kernel(node.op).shape[:2])
 
 
@@ -202,34 +202,34 @@ def _separable_convolution(node: Node) -> int:
 
 
 def _mat_mul(node: Node) -> int:
-    """Return entries of the result · inner size."""
+    """Return (entries of the result) · (inner size)."""
     inner = node.inputs[0].type.shape[-1]
     return _size(node.types[0]) * (1 if inner is None else inner)
 
 
 def _upsample(node: Node) -> int:
-    """Bilinear: one for each pixel of the image that is enlarged along the rows, then of the result."""
+    """Return, if bilinear, one for each entry of the image enlarged along the rows and of the result."""
     op, result = node.op, _size(node.types[0])
     assert isinstance(op, convolution.Upsample2D)
     return result // op.size[0] + result if op.method is convolution.UpsampleMethod.BILINEAR else 0
 
 
 def _resize(node: Node) -> int:
-    """Bilinear: as for an enlargement, one for each entry of the result along the rows, and one more."""
+    """Return, if bilinear, two for each entry of the result: one per axis."""
     op = node.op
     assert isinstance(op, shape.Resize2D)
     return 2 * _size(node.types[0]) if op.method is convolution.UpsampleMethod.BILINEAR else 0
 
 
 def _decode_boxes(node: Node) -> int:
-    """For each box, its scores by class, 2 · 2 for the center, 2 · 2 for the sides, 4 for the corners."""
+    """Return, for each box, one per class for its scores, and 4 each for center, sides and corners."""
     op = node.op
     assert isinstance(op, detection.DecodeBoxes)
     return _size(node.types[1]) * (op.classes + 12)
 
 
 def _while(node: Node) -> int:
-    """Return the multiplications of condition and body, each run once: their number of runs is unknown."""
+    """Return the multiplications of condition and body, each counted once: the number of steps is unknown."""
     return sum(graph_multiply_adds(region.graph) for region in regions_of(node.op))
 
 
@@ -262,4 +262,4 @@ MULTIPLY_ADDS: dict[type[Op], Callable[[Node], int]] = {
     shape.Resize2D: _resize,
     control.While: _while,
 }
-"""Op → multiply-adds of a node of it. An op that is not here has none."""
+"""The function that counts the multiply-adds of a node, by op. Other ops have none."""

@@ -1,7 +1,7 @@
-"""The interpreter: runs a graph in NumPy. What it computes is what the graph means.
+"""The interpreter: runs a graph in NumPy, and so defines what the graph means.
 
-A `Program` is a graph made ready to run: a flat list of steps over numbered slots, in which each
-intermediate array is dropped after its last use.
+A `Program` is a graph prepared to run: a flat list of steps over numbered slots, in which each intermediate
+array is released after its last use.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, TensorType
 
 Kernels = Mapping[type[Op], Callable[[Any], Callable[..., Any]]]
-"""Op class → what gives, for an op, a function that replaces its `evaluate`."""
+"""Functions from an op to a faster replacement of its `evaluate`, by op class."""
 
 NO_KERNELS: Kernels = MappingProxyType({})
 
 
 @frozen(kw_only=True)
 class Step:
-    """One node: apply `evaluate` to slots `inputs`, store the results, forget the slots in `drop`.
+    """One node: apply `evaluate` to the slots `inputs`, store the results, and clear the slots in `drop`.
 
-    Those are of the values that nothing reads after this node.
+    The latter have the values that nothing reads after this node.
     """
 
     evaluate: Callable[..., Any]
@@ -40,7 +40,7 @@ class Step:
 
 @frozen(kw_only=True)
 class Program:
-    """A graph ready to run; made by `prepare`. Calls share nothing that changes, so threads may call it."""
+    """A graph that is ready to run, made by `prepare`. Threads may share it, because calls share no state."""
 
     inputs: tuple[tuple[str, TensorType, int], ...]
     outputs: tuple[tuple[str, int], ...]
@@ -50,8 +50,8 @@ class Program:
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the named outputs for named inputs; an output may share memory with an input or a constant.
 
-        Raises InputError for an input that is missing or of another type than declared, and where sizes that
-        the graph leaves open (the batch) do not go together.
+        Raises InputError for an input that is missing or of another type than declared, and if unknown sizes,
+        such as the number of rows, do not match.
         """
         slots: list[Any] = list(self.constants)
         for name, declared, slot in self.inputs:
@@ -63,7 +63,7 @@ class Program:
             raise
         except (ValueError, IndexError) as error:
             shapes = ", ".join(f"{name} {list(inputs[name].shape)}" for name, _, _ in self.inputs)
-            raise InputError(f"inputs of these shapes do not go together: {shapes} ({error})") from error
+            raise InputError(f"the shapes of the inputs do not match: {shapes} ({error})") from error
         return {name: slots[slot] for name, slot in self.outputs}
 
     def _run(self, slots: list[Any]) -> None:
@@ -79,9 +79,9 @@ class Program:
 
 
 def _contiguous(array: Array) -> Array:
-    """Return the array in C order: in which order NumPy sums, and so how it rounds, depends on the layout.
+    """Return the array in C order: NumPy's order of summing, and so its rounding, depends on the layout.
 
-    With every value in one layout, a node's result is the same whatever way its inputs were computed.
+    With one layout for all values, a node's result does not depend on how its inputs were computed.
     """
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
@@ -101,7 +101,7 @@ def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) 
 
 
 def prepare(graph: Graph, kernels: Kernels = NO_KERNELS) -> Program:
-    """Return the graph as a program; `kernels` has faster functions for some ops, which answer the same."""
+    """Return the graph as a program; `kernels` has faster functions for some ops, with the same results."""
     slot_of: dict[Value, int] = {}
     constants: list[Array | None] = []
     for node in graph.nodes:

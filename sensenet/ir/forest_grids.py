@@ -1,11 +1,13 @@
-"""Forests as tables, which engines and lowering rules use instead of walking trees.
+"""Converts forests to tables, which kernels and lowering rules use instead of walking trees.
 
-Few trees of few levels split each feature at few thresholds. Between those the answer is constant: a function
-of the cell of a grid. So a row's answer is found without walking: its bucket on each axis, the number of the
-cell, and that row of a table which was worked out by walking each cell once.
+Few trees of few levels split each feature at few thresholds. Between the thresholds, the forest is constant:
+a function of the cell of a grid. So a row's result is found without walking the trees: find its bucket on
+each axis, then the number of the cell, then that entry of a table, which was computed by walking each cell
+once.
 
-A forest that has a small grid (`LARGEST_GRID`) is one table of its mean. Of others each tree is a table, and
-the answers are summed in the order of the trees. Both equal the result of walking, to the last bit.
+A forest with a small grid (at most `LARGEST_GRID`) becomes one table of its mean. In other forests, each tree
+becomes a table, and the results are summed in the order of the trees. Both equal the result of walking, to
+the last bit.
 """
 
 from __future__ import annotations
@@ -25,23 +27,26 @@ if TYPE_CHECKING:
     from sensenet.ir.ops.tabular import Forest
 
 LARGEST_GRID = 2**18
-"""Numbers in a table: 1 MiB, which stays in a processor's cache."""
+"""The most numbers in a table: 1 MiB, which fits the processor's cache."""
 
 LARGEST_TREE_GRID = 2**12
-"""Numbers in the table of one tree, if a forest's is too large."""
+"""The most numbers in the table of one tree, if the forest's table is too large."""
 
 MOST_COMPARISONS = 128
-"""Up to so many thresholds, comparing with each beats a binary search: 0.86 ms to 2.8 for 65,536 rows."""
+"""The most thresholds for which comparing with each is faster than a binary search.
+
+At this number, it takes 0.86 ms instead of 2.8 ms for 65,536 rows.
+"""
 
 MOST_SPLITS = 64
-"""A tree with more has no small grid."""
+"""The most splits of a tree with a small grid."""
 
 
 @frozen(kw_only=True)
 class Axis:
-    """A feature and its finite or infinite thresholds, rising: bucket i holds t[i-1] < x <= t[i].
+    """A feature and its thresholds t, ascending: bucket i contains the numbers t[i-1] < x <= t[i].
 
-    What no threshold holds, NaN too, is in the last bucket.
+    The last bucket contains the numbers above all thresholds, and NaN.
     """
 
     feature: int
@@ -53,13 +58,13 @@ class Axis:
 
     @property
     def representatives(self) -> Array:
-        """f32[buckets]: a number of each bucket."""
+        """A number in each bucket, f32[buckets]."""
         return np.append(self.thresholds, np.float32(np.nan))
 
     def find(self, x: Array) -> Array:
         """Return int[b]: the bucket of each number of f32[b]."""
         if len(self.thresholds) > MOST_COMPARISONS:
-            found: Array = np.searchsorted(self.thresholds, x)  # in its order, NaN comes last
+            found: Array = np.searchsorted(self.thresholds, x)  # NaN is sorted last
             return found
         above = np.full(len(x), len(self.thresholds), np.uint8)
         for threshold in self.thresholds:
@@ -79,7 +84,7 @@ class Grid:
 
     @property
     def strides(self) -> Sequence[int]:
-        """Cells from a bucket of each axis to the next."""
+        """The number of cells from one bucket of each axis to the next bucket."""
         return [count_cells(self.axes[position + 1 :]) for position in range(len(self.axes))]
 
     def find(self, columns: Array) -> Array:
@@ -97,7 +102,7 @@ class Grid:
 
 @frozen(kw_only=True)
 class ForestGrids:
-    """The grids of one forest, whose answers are summed in order and divided by `divisor`."""
+    """The grids of one forest, whose results are summed in order and divided by `divisor`."""
 
     grids: tuple[Grid, ...]
     divisor: np.float32
@@ -111,7 +116,7 @@ class ForestGrids:
 
 
 def forest_grids(forest: Forest) -> tuple[ForestGrids | None, ...]:
-    """Make the tables of each forest of an op; None for one whose tables would be too large."""
+    """Return the grids of each forest of an op; None for a forest whose tables would be too large."""
     bounds = np.cumsum([0, *forest.sizes]).tolist()
     leaves = forest.leaves
     return tuple(_grids(forest, leaves, forest.roots.array[start:stop]) for start, stop in pairwise(bounds))
@@ -139,7 +144,7 @@ def _grids(forest: Forest, leaves: Array, roots: Array) -> ForestGrids | None:
 def _splits(forest: Forest, leaves: Array, root: int) -> Array | None:
     """Return int[splits]: the splits of the tree at a root; None if there are more than `MOST_SPLITS`.
 
-    `leaves` is bool[nodes], as `Forest.leaves`, which is worked out at each use.
+    `leaves` is `Forest.leaves`, bool[nodes], which that property computes anew at each use.
     """
     found: list[Array] = []
     nodes = np.array([root])
@@ -153,9 +158,9 @@ def _splits(forest: Forest, leaves: Array, root: int) -> Array | None:
 
 
 def axes_of(forest: Forest, trees: Sequence[Array]) -> tuple[Axis, ...]:
-    """Return the axes of the grid on whose cells the trees with these splits are constant.
+    """Return the axes of a grid on whose cells the trees with these splits are constant.
 
-    A threshold that is NaN holds nothing, and divides nothing.
+    A threshold of NaN is ignored, because all numbers go the same way there.
     """
     splits = np.concatenate(trees)
     features, thresholds = forest.feature.array[splits], forest.threshold.array[splits]
@@ -167,12 +172,12 @@ def axes_of(forest: Forest, trees: Sequence[Array]) -> tuple[Axis, ...]:
 
 
 def count_cells(axes: Sequence[Axis]) -> int:
-    """Return the number of cells, which may be too large for any array."""
+    """Return the number of cells, as a Python int, because it may exceed the size of any array."""
     return math.prod(axis.buckets for axis in axes)
 
 
 def _grid_of_tree(forest: Forest, root: int, splits: Array, axes: tuple[Axis, ...]) -> Grid:
-    """Return a tree with these splits as a grid: each cell is walked once."""
+    """Return the grid of a tree with these splits, computed by walking the tree once for each cell."""
     width = int(forest.feature.array[splits].max(initial=0)) + 1
     points = np.full((count_cells(axes), width), np.nan, np.float32)
     corners = np.meshgrid(*(axis.representatives for axis in axes), indexing="ij")
@@ -183,13 +188,13 @@ def _grid_of_tree(forest: Forest, root: int, splits: Array, axes: tuple[Axis, ..
 
 
 def join_grids(grids: Sequence[Grid], axes: tuple[Axis, ...]) -> Grid:
-    """Return the sum of grids, in order, as one grid whose axes have all their thresholds."""
+    """Return the sum of grids, in order, as one grid; `axes` have the thresholds of all of them."""
     parts = (grid.table[_project(grid, axes)] for grid in grids)
     return Grid(axes=axes, table=functools.reduce(np.add, parts))
 
 
 def _project(grid: Grid, axes: Sequence[Axis]) -> Array:
-    """Return int[cells of the axes]: the cell of a grid that each of them lies in."""
+    """Return int[cells of the axes]: the cell of `grid` that contains each cell of the finer axes."""
     own = {axis.feature: (axis, stride) for axis, stride in zip(grid.axes, grid.strides, strict=True)}
     cells = np.zeros((), np.intp)
     for axis in axes:

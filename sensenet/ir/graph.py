@@ -1,9 +1,9 @@
 """Nodes, values and the immutable graph.
 
 A node is an op applied to values; a value is one result of a node. Nodes never change and compare by
-identity, so a rewrite builds new nodes and a new graph, and "changed" means "a different object". A graph is
-its inputs and outputs: the nodes are what the outputs reach, and what they don't reach is dead.
-Every walk is iterative, because a network may be deeper than Python's recursion limit.
+identity, so a rewrite builds new nodes and a new graph, and "changed" means "a different object". A graph has
+inputs and outputs; its nodes are those that the outputs depend on, and all others are dead. Traversals are
+iterative, because a network may be deeper than Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from sensenet.ir.types import Tensor, TensorType, matches
 from sensenet.signature import Signature
 
 LARGEST_SIZE = 2**63 - 1
-"""Of an axis: no array has more entries, and none of a larger one could be counted."""
+"""The largest size of an axis: NumPy supports no larger one."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Node:
-    """An op, its inputs and the types of its results. Made by `apply`, which infers the types."""
+    """An op, its inputs and the types of its results; created by `apply`, which infers the types."""
 
     op: Op
     inputs: tuple[Value, ...]
     types: tuple[TensorType, ...]
     name: str
     shares: Shares | None = None
-    """What it has in common with other nodes."""
+    """The layer or weights that it shares with other nodes, if any."""
     values: tuple[Value, ...] = attrs.field(init=False)
     """The results, in order."""
 
@@ -57,7 +57,7 @@ class Node:
 
 @attrs.frozen(repr=False)
 class Value:
-    """One result of a node; equal when node (by identity) and index are."""
+    """One result of a node; values are equal if their nodes are identical and their indices equal."""
 
     node: Node
     index: int = 0
@@ -76,7 +76,7 @@ class Value:
 
 
 def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
-    """Return the types of an op's results on these inputs; raises VerifyError if it does not take them."""
+    """Return the types of an op's results for these inputs; raises VerifyError if the op rejects them."""
     least, most = _arity(type(op).infer)
     if not least <= len(inputs) <= most:
         expected = str(least) if least == most else f"{least} or more"
@@ -86,13 +86,13 @@ def infer_types(op: Op, inputs: Sequence[Value]) -> tuple[TensorType, ...]:
     for result in types:
         for size in result.shape:
             if size is not None and not 0 <= size <= LARGEST_SIZE:
-                raise VerifyError(f"it would give {str(result)[:80]}")
+                raise VerifyError(f"its result would be {str(result)[:80]}")
     return types
 
 
 @functools.cache
 def _arity(infer: Callable[..., object]) -> tuple[int, float]:
-    """Return the least and most inputs that an op takes: as many as its class's `infer` has parameters."""
+    """Return the least and most inputs of an op: the number of parameters of its class's `infer`."""
     kinds = [parameter.kind for parameter in inspect.signature(infer).parameters.values()][1:]
     variadic = inspect.Parameter.VAR_POSITIONAL in kinds
     positional = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -102,7 +102,7 @@ def _arity(infer: Callable[..., object]) -> tuple[int, float]:
 def apply(op: Op, *inputs: Value, name: str = "", shares: Shares | None = None) -> Node:
     """Return a node that applies an op to values; its types are inferred.
 
-    `name` is a wish: `Graph.create` makes names unique. `shares` says what it has in common with others.
+    `Graph.create` may change `name` to make names unique. `shares` is what the node shares with other nodes.
     Raises VerifyError, naming the node, if the op does not accept inputs of these types.
     """
     name = name or op.mnemonic()
@@ -119,10 +119,10 @@ def constant(tensor: Tensor, name: str = "") -> Value:
 
 @attrs.frozen(eq=False, slots=False, repr=False)
 class Graph:
-    """A program from named inputs to named outputs, with the signature that says what they mean.
+    """A program from named inputs to named outputs, with a signature that describes them.
 
-    `inputs` are nodes of the op Input, in calling order, present even if nothing reads them; `outputs` maps
-    names to values, in order. Made by `create`.
+    `inputs` are nodes of the op Input, in calling order, even if nothing reads them; `outputs` maps names to
+    values, in order. Created by `create`.
     """
 
     inputs: tuple[Node, ...]
@@ -131,9 +131,9 @@ class Graph:
 
     @classmethod
     def create(cls, inputs: Iterable[Node], outputs: Mapping[str, Value], signature: Signature) -> Graph:
-        """Return a graph with unique node names (a second `dense` becomes `dense_2`, if no other is that).
+        """Return a graph with unique node names: a second `dense` becomes `dense_2`, or the next free number.
 
-        Nodes that hold the same layer op share that layer from now on, by its name.
+        Nodes with the same trainable op object share a layer, which gets the name of the first.
         """
         graph = cls(tuple(inputs), dict(outputs), signature)
         graph = _with_changes(graph, {node: {"name": name} for node, name in _new_names(graph.nodes).items()})
@@ -142,12 +142,12 @@ class Graph:
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
-        """The inputs, then every node that an output needs, each after what it reads."""
+        """The inputs, then every node that an output depends on, each after its own inputs."""
         return tuple(_topological_order(self.inputs, [value.node for value in self.outputs.values()]))
 
     @cached_property
     def uses(self) -> Mapping[Value, int]:
-        """How often each value is read, by nodes and by the graph's outputs."""
+        """The number of times that each value is read, by nodes and by the graph's outputs."""
         count = Counter(value for node in self.nodes for value in node.inputs)
         count.update(self.outputs.values())
         return count
@@ -165,11 +165,11 @@ class Graph:
 
     @property
     def ops(self) -> frozenset[type[Op]]:
-        """The classes of op that occur."""
+        """The classes of the ops in the graph."""
         return frozenset(type(node.op) for node in self.nodes)
 
     def node(self, name: str) -> Node:
-        """Return the node of that name; raises KeyError."""
+        """Return the node of that name; raises KeyError for an unknown name."""
         for node in self.nodes:
             if node.name == name:
                 return node
@@ -180,7 +180,7 @@ class Graph:
 
 
 Reference = tuple[int, int]
-"""A value in a flat list: the position of its node, and which of the node's results it is."""
+"""A value in a flat list: the position of its node, and its index among the node's results."""
 
 
 def _from_flat(
@@ -189,7 +189,7 @@ def _from_flat(
     outputs: Sequence[tuple[str, Reference]],
     signature: Signature,
 ) -> Graph:
-    """Return the graph of a flat list by `Graph.__reduce__`."""
+    """Return the graph of a flat list that `Graph.__reduce__` made."""
     nodes: list[Node] = []
     for op, inputs, types, name, shares in flat:
         nodes.append(Node(op, tuple(nodes[at].values[index] for at, index in inputs), types, name, shares))
@@ -198,7 +198,7 @@ def _from_flat(
 
 
 def _topological_order(inputs: Iterable[Node], roots: Iterable[Node]) -> list[Node]:
-    """Depth-first post-order, inputs first; iterative. A cycle cannot be built from frozen nodes."""
+    """Return the nodes in depth-first post-order, inputs first. Frozen nodes cannot form a cycle."""
     order = list(inputs)
     done = set(order)
     for root in roots:
@@ -227,10 +227,11 @@ def rebuild(
 ) -> Graph:
     """Return the graph with each node's results replaced by `replace(node)`, from inputs to outputs.
 
-    `replace` sees a node whose inputs are already replaced, and returns the values that replace its results:
-    `node.values` to keep it. It is not called for graph inputs. `replaced(old, new)` is called with every
-    value of the graph that another takes the place of, after and before `replace` sees the node. Returns the
-    same graph object if nothing changed. Raises VerifyError if a replacement has another type.
+    `replace` is called with a node whose inputs are already replaced, and returns the values that replace its
+    results: `node.values` to keep it. It is not called for graph inputs. `replaced(old, new)` is called for
+    every value of the graph that is replaced, both if only its node's inputs changed, before `replace` is
+    called, and by the result of `replace`. Returns the same graph object if nothing changed. Raises
+    VerifyError if a replacement has another type.
     """
     results: dict[Value, Value] = {}
 
@@ -271,7 +272,7 @@ def _require_replaceable(old: Value, new: Value) -> None:
 
 
 def _new_names(nodes: Collection[Node]) -> dict[Node, str]:
-    """New names for the second and later nodes of a name, none of them the name of another node."""
+    """Return new, unused names for the second and later nodes of a name."""
     taken = {node.name for node in nodes}
     counts: Counter[str] = Counter()
     new_names: dict[Node, str] = {}
@@ -287,7 +288,7 @@ def _new_names(nodes: Collection[Node]) -> dict[Node, str]:
 
 
 def _with_changes(graph: Graph, changes: Mapping[Node, Mapping[str, Any]]) -> Graph:
-    """Return the graph with other names of nodes, or other sharing; the same object if nothing changes."""
+    """Return the graph with changed names or sharing of nodes; the same object if nothing changes."""
     if not changes:
         return graph
     changed: dict[Node, Node] = {}
@@ -314,7 +315,7 @@ def same_graph(first: Graph, second: Graph) -> bool:
 
 
 def _described(graph: Graph) -> Iterator[tuple[object, ...]]:
-    """What makes up each node, then each output; values are named by their node's position."""
+    """Yield a description of each node, then of each output; values are given by their node's position."""
     position = {node: index for index, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         inputs = tuple((position[value.node], value.index) for value in node.inputs)

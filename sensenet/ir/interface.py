@@ -1,4 +1,4 @@
-"""Whether a signature fits the tensors that a graph, or a file without a graph, reads and answers.
+"""Checks that a signature fits the inputs and outputs of a graph, or of a file without a graph.
 
 | kind | inputs | outputs |
 |---|---|---|
@@ -7,8 +7,8 @@
 | detector | pixels | boxes, scores, classes; valid unless all boxes are wanted |
 
 Numbers are f32[?,columns]; pixels f32[?,h,w,channels], or f32[?,images,h,w,channels] if a row has several
-images; predictions f32[?,…], probabilities one a class; boxes f32[?,n,4], scores f32[?,n], classes i32[?,n],
-valid i32[?]. The batch is open, or of one size in all of them (`static_shapes`).
+images; predictions f32[?,…], with one probability per class; boxes f32[?,n,4], scores f32[?,n], classes
+i32[?,n], valid i32[?]. The number of rows is unknown, or the same in all of them (`static_shapes`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from sensenet.signature import (
 Types = Mapping[str, TensorType]
 
 UNFILTERED = "output_unfiltered_boxes"
-"""The setting of a detector that answers with all boxes, however many."""
+"""The setting with which a detector returns all boxes."""
 
 
 def check_graph(graph: Graph) -> None:
@@ -54,7 +54,7 @@ def check_graph(graph: Graph) -> None:
             named = len(graph.signature.classes)
             require(
                 node.op.classes <= named,
-                f"node {node.name!r} tells {node.op.classes} classes apart, and the signature names {named}",
+                f"node {node.name!r} has {node.op.classes} classes, but the signature names {named}",
             )
 
 
@@ -64,7 +64,7 @@ def check_interface(signature: Signature, inputs: Types, outputs: Types) -> None
     for name, expected in expected_inputs(signature).items():
         _check(name, inputs, expected)
     unknown = inputs.keys() - expected_inputs(signature).keys()
-    require(not unknown, f"the signature says nothing of the input {min(unknown, default='')!r}")
+    require(not unknown, f"the signature does not describe the input {min(unknown, default='')!r}")
     for name, expected in expected_outputs(signature).items():
         _check(name, outputs, expected)
     if signature.kind is not ModelKind.DETECTOR:
@@ -79,19 +79,17 @@ def check_signature(signature: Signature) -> None:
     require(bool(signature.columns), "the signature has no columns")
     require(
         (signature.image is None) is not bool(images),
-        "the signature has columns that are images, and must say of which size"
+        "the signature has image columns, but no size of images"
         if images
-        else "the signature has the size of images, and no column is one",
+        else "the signature has a size of images, but no image column",
     )
     if signature.kind is not ModelKind.DEEPNET:
         alone = images == len(signature.columns) == 1
-        require(alone, f"a model of the kind {signature.kind.value} has one column, and that is an image")
+        require(alone, f"expected one column, an image, for a model of the kind {signature.kind.value}")
     try:
         json.dumps(signature.to_json(), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise VerifyError(
-            f"the signature has half a surrogate pair, {error.object[error.start]!a}"
-        ) from error
+        raise VerifyError(f"the signature has a lone surrogate, {error.object[error.start]!a}") from error
 
 
 def expected_inputs(signature: Signature) -> Types:
@@ -117,36 +115,36 @@ def expected_outputs(signature: Signature) -> Types:
 
 def _check(name: str, found: Types, expected: TensorType) -> None:
     """Raise VerifyError unless there is a tensor of that name, and it fits."""
-    require(name in found, f"the signature wants {name!r} {expected}; found {_list(found)}")
+    require(name in found, f"the signature requires {name!r} {expected}; found {_list(found)}")
     actual = found[name]
     fits = actual.dtype is expected.dtype and matches(actual.shape, expected.shape)
-    require(fits, f"the signature wants {name!r} {expected}, not {actual}")
+    require(fits, f"the signature requires {name!r} {expected}, found {actual}")
 
 
 def _check_batches(found: Types) -> None:
-    """Raise VerifyError unless all tensors have one batch: open, or of one size."""
+    """Raise VerifyError unless all tensors have the same number of rows, which may be unknown."""
     (first, expected), *others = found.items()
     require(expected.shape[0] != 0, f"{first!r} {expected} has no rows")
     for name, actual in others:
         same = actual.shape[0] == expected.shape[0]
-        require(same, f"{name!r} {actual} has another batch than {first!r} {expected}")
+        require(same, f"{name!r} {actual} has another number of rows than {first!r} {expected}")
 
 
 def _check_predictions(outputs: Types) -> None:
-    require(PREDICTIONS in outputs, f"the signature wants {PREDICTIONS!r}; found {_list(outputs)}")
+    require(PREDICTIONS in outputs, f"the signature requires {PREDICTIONS!r}; found {_list(outputs)}")
     found = outputs[PREDICTIONS]
     require(
         found.dtype is DType.FLOAT32 and found.rank > 1,
-        f"the signature wants {PREDICTIONS!r} f32[?,…], not {found}",
+        f"the signature requires {PREDICTIONS!r} f32[?,…], found {found}",
     )
 
 
 def _check_probabilities(graph: Graph) -> None:
-    """Raise VerifyError unless each of the probabilities is a class's; other numbers may be more or fewer."""
+    """Raise VerifyError if there are probabilities, but not one per class; other numbers may differ."""
     answer, classes = graph.outputs[PREDICTIONS], graph.signature.classes
     width = answer.type.shape[-1]
     fits = width in (None, len(classes)) or answer.type.rank != 2 or not _are_probabilities(answer)
-    require(fits, f"the signature names {len(classes)} classes, and {PREDICTIONS!r} is {answer.type}")
+    require(fits, f"the signature names {len(classes)} classes, but {PREDICTIONS!r} is {answer.type}")
 
 
 def _are_probabilities(value: Value) -> bool:

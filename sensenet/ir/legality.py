@@ -1,4 +1,4 @@
-"""What a target takes: ops, all nodes of them or some."""
+"""Describes which nodes a target supports, and checks graphs for others."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from sensenet.ir.region import regions_of
 Accepts = Callable[[Node], bool]
 
 Legal = Mapping[type[Op], Accepts | Literal[True]]
-"""The ops that a target takes: all nodes of an op, or those for which a function says so."""
+"""The ops that a target supports: all nodes of an op, or those for which the function returns true."""
 
 
 def all_of(*classes: type[Op]) -> Legal:
-    """Return every node of these ops."""
+    """Return the legality of all nodes of these ops."""
     return dict.fromkeys(classes, True)
 
 
 def is_legal(node: Node, legal: Legal) -> bool:
-    """Return whether a target takes a node; what its regions hold is another question."""
+    """Return whether a target supports a node; the nodes of its regions are not checked."""
     accepts = legal.get(type(node.op))
     return accepts is True or (accepts is not None and accepts(node))
 
 
 def illegal_nodes(graph: Graph, legal: Legal) -> Iterable[Node]:
-    """Yield the nodes of a graph, and of its regions, that a target does not take."""
+    """Yield the nodes of a graph, and of its regions, that a target does not support."""
     for node in graph.nodes:
         if not is_legal(node, legal):
             yield node
@@ -37,6 +37,6 @@ def illegal_nodes(graph: Graph, legal: Legal) -> Iterable[Node]:
 
 
 def require_legal(graph: Graph, legal: Legal, stage: str) -> None:
-    """Raise UnsupportedOpError, naming op and node, unless a target takes every node of the graph."""
+    """Raise UnsupportedOpError, naming op and node, unless a target supports every node of the graph."""
     for node in illegal_nodes(graph, legal):
-        raise UnsupportedOpError(f"{stage} does not take {node.op.mnemonic()} (node {node.name!r})")
+        raise UnsupportedOpError(f"{stage} does not support {node.op.mnemonic()} (node {node.name!r})")

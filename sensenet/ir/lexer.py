@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sensenet.errors import TextFormError
 
 INTEGER_DIGITS = 20
-"""Most characters of an integer; sizes, axes and elements have fewer."""
+"""The most characters of an integer; sizes, axes and elements have fewer."""
 
 _TOKEN = re.compile(
     r"""
@@ -26,14 +26,14 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
-"""No alternative fails after reading far, so splitting takes linear time on any text."""
+"""The tokens. No alternative fails late, so splitting takes linear time for any text."""
 
 _FLOAT = re.compile(r"[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|inf|nan)", re.ASCII)
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 
 
 class Token(NamedTuple):
-    """Its kind (a group of the pattern above, or `end`), its text, and where in which line it begins."""
+    """A token: its kind (a group of the pattern above, or `end`), its text, and its column and line."""
 
     kind: str
     text: str
@@ -42,13 +42,13 @@ class Token(NamedTuple):
 
 
 class LineReader:
-    """Reads one line from left to right; a method raises TextFormError at a token that it does not take."""
+    """Reads one line from left to right; methods raise TextFormError for an unexpected token."""
 
     def __init__(self, text: str, line: int) -> None:
         self.load(text, line)
 
     def load(self, text: str, line: int) -> None:
-        """Go on with another line, from its beginning."""
+        """Continue at the beginning of another line."""
         self.tokens = [
             Token(match.lastgroup or "other", match.group(), match.start(), line)
             for match in _TOKEN.finditer(text)
@@ -58,16 +58,16 @@ class LineReader:
         self.position = 0
 
     def error(self, message: str, token: Token | None = None) -> TextFormError:
-        """Return an error at a token; by default the one that was taken last."""
+        """Return the error to raise at a token, by default the one that was taken last."""
         where = token or self.tokens[max(self.position - 1, 0)]
         return TextFormError(f"{where.line}:{where.start + 1}: {message}")
 
     def peek(self) -> Token:
-        """Return the next token; of kind `end` at the end of the line."""
+        """Return the next token without taking it; its kind is `end` at the end of the line."""
         return self.tokens[self.position]
 
     def take(self, kind: str, text: str | None = None) -> str:
-        """Return the next token, which must be of that kind (and text)."""
+        """Take the next token, which must be of that kind (and text), and return its text."""
         token = self.peek()
         if token.kind != kind or text not in (None, token.text):
             found = "the end of the line" if token.kind == "end" else repr(token.text[:40])
@@ -76,7 +76,7 @@ class LineReader:
         return token.text
 
     def take_if(self, kind: str, text: str) -> bool:
-        """Return whether the next token is this one, which is then taken."""
+        """Return whether the next token has this kind and text; if so, take it."""
         found = self.peek()
         if (found.kind, found.text) != (kind, text):
             return False
@@ -84,7 +84,7 @@ class LineReader:
         return True
 
     def items(self, opening: str, closing: str, read: Callable[[], None]) -> None:
-        """`opening item, item closing`: calls `read` for each item; a last comma is allowed."""
+        """Read `opening item, item closing`: call `read` for each item; a trailing comma is allowed."""
         self.take("mark", opening)
         while not self.take_if("mark", closing):
             read()
@@ -106,14 +106,14 @@ class LineReader:
         return float(text)
 
     def boolean(self) -> bool:
-        """`true` or `false`."""
+        """Return True or False for `true` or `false`."""
         word = self.take("word")
         if word not in ("true", "false"):
             raise self.error(f"expected true or false, found {word!r}")
         return word == "true"
 
     def string(self) -> str:
-        """Return a JSON string."""
+        """Return the text of a JSON string."""
         text = self.take("string")
         try:
             return str(json.loads(text))

@@ -1,8 +1,8 @@
-"""What an op is: a frozen attrs class with `infer` and `evaluate`.
+"""The base of all ops: frozen attrs classes with `infer` and `evaluate`.
 
-Declaring an op (`@frozen(kw_only=True) class Name(Op)`) and listing it in `sensenet.ir.ops.table.OPS` is all
-that printing, parsing, verifying, evaluating and the property tests need; a backend then adds one row to its
-emit table, or a rule that lowers the op to others.
+To be printed, parsed, verified and evaluated, an op needs only its declaration (`@frozen(kw_only=True) class
+Name(Op)`) and a line in `sensenet.ir.ops.table`. Each target also needs a row in its emit table, or a rule
+that lowers the op to others.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from sensenet.ir.types import TensorType
 
 
 class Op:
-    """Base of all ops: what a node computes, without saying on what.
+    """The base of all ops: the computation of a node, without its inputs.
 
-    `infer` takes the types of the inputs and returns the type of the result, or a tuple if the op has
-    several; it raises `VerifyError` for inputs that the op does not take. `evaluate` takes NumPy arrays of
-    those types and returns the result: it defines the op. Both are pure.
+    `infer` takes the types of the inputs and returns the type of the result, or a tuple if the op has several
+    results; it raises `VerifyError` for inputs that the op does not accept. `evaluate` takes NumPy arrays of
+    those types and returns the result, which defines the op. Both are pure functions.
     """
 
     trainable: ClassVar[bool] = False
@@ -38,6 +38,6 @@ class Op:
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise `VerifyError(message)` unless the condition holds; for the checks in `infer`."""
+    """Raise `VerifyError(message)` unless the condition is true; for the checks in `infer`."""
     if not condition:
         raise VerifyError(message)

@@ -1,7 +1,7 @@
 """Reads the text form of a graph (see `sensenet.ir.printer`) back.
 
-The parser is generic: which attributes an op has, and of what type, it takes from the op's class. Every
-error is a `TextFormError` that begins with `line:column`.
+The parser is generic: it takes the names and types of an op's attributes from the op's class. Every error is
+a `TextFormError` that begins with `line:column`.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from sensenet.ir.types import Array, DType, Tensor, TensorType
 from sensenet.signature import Signature
 
 DEEPEST_REGION = 16
-"""Regions that a region may lie in: each takes some of Python's stack to read."""
+"""The deepest nesting of regions: reading them is recursive."""
 
 
 def parse_graph(text: str, weights: Mapping[str, Array] | None = None) -> Graph:
-    """Return the graph of a text form; `weights` maps the digests it names to arrays.
+    """Return the graph of a text form; `weights` has the arrays by the digests in the text.
 
-    Lines that begin with `//` are comments; without a signature line the signature is the empty one; nodes
-    that no output needs are dropped. Raises TextFormError for text that is not a graph, or that names unknown
-    ops, values, attributes or weights, or whose types are not those that the ops infer.
+    Lines that begin with `//` are comments; without a signature line, the signature is empty; nodes that no
+    output depends on are dropped. Raises TextFormError for text that is not a graph, that names unknown ops,
+    values, attributes or weights, or whose types differ from those that the ops infer.
     """
     lines = enumerate(text.split("\n"), start=1)
     if next(lines)[1].strip() != HEADER:
@@ -50,7 +50,7 @@ def parse_graph(text: str, weights: Mapping[str, Array] | None = None) -> Graph:
     for last, line in lines:
         if line.lstrip().startswith("signature "):
             if signature is not None:
-                raise TextFormError(f"{last}:1: there is a signature already")
+                raise TextFormError(f"{last}:1: a second signature")
             signature = _parse_signature(line, last)
         elif not _is_empty(line):
             _Line(line, last, scope, weights or {}, lines).statement()
@@ -86,13 +86,13 @@ def _is_empty(line: str) -> bool:
 
 @attrs.frozen
 class _Scope:
-    """The nodes and outputs of a graph, or of a region in `depth` others, that have been read."""
+    """The nodes and outputs that have been read of a graph, or of a region nested `depth` deep."""
 
     depth: int = 0
     nodes: dict[str, Node] = attrs.field(factory=dict)
     outputs: dict[str, Value] = attrs.field(factory=dict)
     sharing: dict[Shares, Node] = attrs.field(factory=dict)
-    """The first node of each layer that several share."""
+    """The first node of each shared layer or weights."""
 
     def graph(self, signature: Signature) -> Graph:
         inputs = [node for node in self.nodes.values() if isinstance(node.op, Input)]
@@ -100,7 +100,7 @@ class _Scope:
 
 
 class _Line(LineReader):
-    """Reads a node, an output or an op's attributes; the lines of regions from those that follow."""
+    """Reads a node, an output or an op's attributes; regions take further lines."""
 
     def __init__(
         self,
@@ -134,13 +134,13 @@ class _Line(LineReader):
         self.scope.outputs[name] = value
 
     def region(self) -> Region:
-        """`graph {`, lines of nodes and outputs, and a line that begins with `}`."""
+        """Return the region of `graph {`, lines of nodes and outputs, and a line that begins with `}`."""
         start = self.peek()
         self.take("word", REGION)
         self.take("mark", "{")
         self.take("end")
         if self.scope.depth == DEEPEST_REGION:
-            raise self.error(f"a region lies in more than {DEEPEST_REGION} others", start)
+            raise self.error(f"regions are nested more than {DEEPEST_REGION} deep", start)
         inner = _Scope(depth=self.scope.depth + 1)
         for number, line in self.following:
             if line.lstrip().startswith("}"):
@@ -178,12 +178,12 @@ class _Line(LineReader):
             raise self.error(str(error), start) from error
         if list(node.types) != declared:
             raise self.error(
-                f"declared {_join(declared)}, but the op gives {_join(node.types)}", declared_start
+                f"declared {_join(declared)}, but the op returns {_join(node.types)}", declared_start
             )
         return node
 
     def shares(self) -> Shares | None:
-        """`shares layer name` or `shares weights name`, if that comes next."""
+        """Return the value of `shares layer name` or `shares weights name`, if that comes next."""
         if not self.take_if("word", "shares"):
             return None
         part = self.enumeration(Part)
@@ -191,7 +191,7 @@ class _Line(LineReader):
         return Shares(part, self.take("word"))
 
     def shared_op(self, op: Op, shares: Shares, start: Token) -> Op:
-        """Return the op of the first node that shares the same, which must be an equal one."""
+        """Return the op of the first node that shares the same, which must be an equal op."""
         first = self.scope.sharing.get(shares)
         try:
             require_shareable(op, first)
@@ -238,7 +238,7 @@ class _Line(LineReader):
         return size
 
     def attrs_object(self, cls: type[Any]) -> Any:
-        """`{name=value, …}` as an instance of an attrs class."""
+        """Return the instance of an attrs class that `{name=value, …}` describes."""
         start = self.peek()
         annotations = _annotations(cls)  # type: ignore[arg-type]  # mypy takes a class's hash for its instances'
         given: dict[str, Any] = {}
@@ -280,7 +280,7 @@ class _Line(LineReader):
         raise self.error(f"attributes of type {annotation} have no text form")
 
     def union(self, members: tuple[Any, ...]) -> Any:
-        """Return a value of the one type besides None, or none."""
+        """Return None for `none`, else a value of the union's other type."""
         others = [member for member in members if member is not type(None)]
         if len(others) < len(members) and self.take_if("word", "none"):
             return None
@@ -289,7 +289,7 @@ class _Line(LineReader):
         return self.attribute(others[0])
 
     def elements(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        """`(item, …)` for `tuple[item, ...]`, or for as many types as the tuple has."""
+        """Return the tuple of `(item, …)`, for `tuple[item, ...]` or a tuple of given types."""
         variadic = len(items) == 2 and items[1] is Ellipsis
         values: list[Any] = []
 
@@ -330,7 +330,7 @@ class _Line(LineReader):
         try:
             with np.errstate(over="ignore"):
                 return Tensor.owning(np.array(elements, declared.dtype.numpy).reshape(sizes))
-        except ValueError as error:  # more axes, or larger ones, than NumPy has
+        except ValueError as error:  # more or larger axes than NumPy supports
             raise self.error(f"{declared}: {error}", start) from error
 
     def int32(self) -> int:
@@ -346,15 +346,15 @@ class _Line(LineReader):
         declared = self.tensor_type()
         array = self.weights.get(digest)
         if array is None:
-            raise self.error(f"no weights are given for #{digest}", start)
+            raise self.error(f"the weights #{digest} are missing", start)
         try:
             tensor = Tensor(array)
         except TypeError as error:
             raise self.error(f"#{digest}: {error}", start) from error
         if tensor.type != declared:
-            raise self.error(f"#{digest} is declared {declared}, its weights are {tensor.type}", start)
+            raise self.error(f"#{digest} is declared {declared}, but its weights are {tensor.type}", start)
         if not tensor.digest.startswith(digest):
-            raise self.error(f"the weights given for #{digest} are others: #{tensor.digest}", start)
+            raise self.error(f"the weights #{digest} have another digest: #{tensor.digest}", start)
         return tensor
 
 

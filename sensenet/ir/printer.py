@@ -1,4 +1,4 @@
-"""The text form of a graph: one node a line, one generic routine for all ops.
+"""Prints the text form of a graph, one node per line, generically for all ops.
 
     sensenet graph
     signature {"format_version": 1, "kind": "deepnet", …}
@@ -6,11 +6,11 @@
     %layer_0 = dense(%numeric_inputs) {kernel=#9f3a…:f32[64,10], bias=none, activation=relu} : f32[?,10]
     output predictions = %layer_0
 
-Tensors of at most 16 elements are inline, `f32[2]{1.0, 0.5}`; larger ones by digest, their values are in the
-dictionary from `weights` (an `.npz` file next to the text). A result other than a node's first is written
-`%node:1`. A region, a graph that is an attribute, takes lines of its own, indented, between `graph {` and
-`}`. Strings are JSON's, in ASCII, so a line has no line ends but its own. `sensenet.ir.parser` reads this
-form back to an equal graph.
+Tensors of at most 16 elements are inline, `f32[2]{1.0, 0.5}`; larger ones are named by digest, and `weights`
+returns their values, which are saved in an `.npz` file next to the text. A node's second result is written
+`%node:1`. A region, a graph that is an attribute, is printed in indented lines between `graph {` and `}`.
+Strings are JSON in ASCII, so they contain no line ends. `sensenet.ir.parser` reads this form back to an equal
+graph.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sensenet.ir.types import Array, Tensor, TensorType
 
 HEADER = "sensenet graph"
 REGION = "graph"
-"""The word before the braces of a region."""
+"""The word before the brace of a region."""
 
 INDENT = "    "
 INLINE_ELEMENTS = 16
@@ -60,9 +60,9 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def print_node(node: Node) -> str:
-    """Return one line, without regions: `%name = op(inputs) {attributes} : types`.
+    """Return the text of a node: `%name = op(inputs) {attributes} : types`, one line unless it has regions.
 
-    What the node shares comes last: `shares layer name`.
+    If the node shares a layer or weights, the line ends with `shares layer name`.
     """
     inputs = ", ".join(map(print_value, node.inputs))
     types = ", ".join(map(str, node.types))
@@ -71,12 +71,12 @@ def print_node(node: Node) -> str:
 
 
 def print_value(value: Value) -> str:
-    """`%node`, or `%node:1` for another result than the first."""
+    """Return `%node`, or `%node:1` for the second result."""
     return f"%{value.node.name}" + (f":{value.index}" if value.index else "")
 
 
 def print_attributes(op: Any) -> str:
-    """`{name=value, …}` for the fields of an attrs class, in order of declaration."""
+    """Return `{name=value, …}` for the fields of an attrs class, in order of declaration."""
     fields = attrs.fields(type(op))
     return "{" + ", ".join(f"{f.name}={print_attribute(getattr(op, f.name))}" for f in fields) + "}"
 
@@ -108,14 +108,14 @@ def print_attribute(value: Any) -> str:
 
 
 def print_tensor(tensor: Tensor) -> str:
-    """`type{elements}`, or `#digest:type` for one that is not inline."""
+    """Return `type{elements}`, or `#digest:type` for a tensor that is not inline."""
     if not is_inline(tensor):
         return f"#{text_digest(tensor)}:{tensor.type}"
     return f"{tensor.type}{{{', '.join(map(_print_element, tensor.array.ravel()))}}}"
 
 
 def _print_element(element: np.generic) -> str:
-    """Return the shortest text that the parser, which first rounds to double, reads as the same number."""
+    """Return the shortest text that the parser, which rounds via float64, reads as the same number."""
     if isinstance(element, np.bool_):
         return "true" if element else "false"
     text = str(element)
@@ -125,7 +125,7 @@ def _print_element(element: np.generic) -> str:
 
 
 def is_inline(tensor: Tensor) -> bool:
-    """Return whether the text form holds the tensor's elements: few, and no NaN other than the usual one."""
+    """Return whether the text form has the tensor's elements: they are few, without unusual NaNs."""
     array = tensor.array
     if array.size > INLINE_ELEMENTS:
         return False
@@ -133,7 +133,7 @@ def is_inline(tensor: Tensor) -> bool:
 
 
 def text_digest(tensor: Tensor) -> str:
-    """Return the digits of its digest by which the text form names a tensor."""
+    """Return the digits of a tensor's digest by which the text form names it."""
     return tensor.digest[:DIGEST_DIGITS]
 
 
@@ -143,7 +143,7 @@ def op_weights(op: Op) -> dict[str, Array]:
 
 
 def weights(graph: Graph) -> dict[str, Array]:
-    """Return the arrays that the text form names by digest; each once, however often it is used."""
+    """Return the arrays that the text form names, by digest."""
     return {digest: array for node in graph.nodes for digest, array in op_weights(node.op).items()}
 
 

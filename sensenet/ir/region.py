@@ -17,11 +17,10 @@ from sensenet.signature import Signature
 
 
 class Region:
-    """A graph without a signature, equal to another of the same nodes, names and weights; it never changes.
+    """An immutable graph without a signature; regions with the same nodes, names and weights are equal.
 
-    What it reads, it reads through its inputs: a region sees no value of the graph around it. Unlike other
-    data it is not an attrs class: Keras 2 walks into those of its layers, and would from node to node in
-    circles.
+    A region reads only its inputs, no values of the graph around it. Unlike other data, it is not an attrs
+    class: Keras 2 searches attrs objects of its layers recursively, and would not end.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -42,11 +41,11 @@ class Region:
 
     @functools.cached_property
     def program(self) -> Program:
-        """The region, ready to run."""
+        """The region, prepared to run."""
         return prepare(self.graph)
 
     def run(self, *arrays: Any) -> tuple[Any, ...]:
-        """Return the outputs for inputs, both in order."""
+        """Return the outputs, in order, for the inputs, in order."""
         names = (node.name for node in self.graph.inputs)
         inputs = {name: np.asarray(array) for name, array in zip(names, arrays, strict=True)}
         return tuple(self.program(inputs).values())
@@ -74,7 +73,7 @@ def _region_fields(op_class: type[Op]) -> tuple[str, ...]:
 
 
 def regions_of(op: Op) -> Iterator[Region]:
-    """Return the regions among an op's attributes."""
+    """Yield the regions among an op's attributes."""
     return (getattr(op, name) for name in _region_fields(type(op)))
 
 

@@ -1,10 +1,10 @@
-"""What nodes have in common: one layer that is applied several times, or its weights.
+"""Records which nodes share a layer that is applied several times, or its weights.
 
     %a = dense(%x) {kernel=…, bias=none, activation=relu} : f32[?,4] shares layer a
     %b = dense(%y) {kernel=…, bias=none, activation=relu} : f32[?,4] shares layer a
 
-Nodes that share hold equal ops, which `verify` checks. Sharing changes no answer: it says what becomes one
-layer of a target that has layers, as Keras has, and so what training keeps equal.
+Nodes that share have equal ops, which `verify` checks. Sharing does not change results: in a target with
+layers, such as Keras, nodes that share become one layer, so that training keeps them equal.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from sensenet.ir.op import Op, require
 
 
 class Part(enum.Enum):
-    """What nodes share."""
+    """The part that nodes share."""
 
     LAYER = "layer"
-    """They are one layer."""
+    """The whole layer: the nodes are one layer."""
 
     WEIGHTS = "weights"
-    """They are layers of their own that begin with the same weights, or one layer if a caller wants that.
+    """The weights: the nodes are separate layers that start with the same weights, or one layer by option.
 
-    So does a document with several images in a row: it has one image network, and h5 files have one for each.
+    An example is a document with several images per row: it has one image network, but h5 files have one for
+    each image.
     """
 
 
 @frozen
 class Shares:
-    """What a node shares, and with which others: those of the same part and name."""
+    """A node's sharing, with all nodes of the same part and name."""
 
     part: Part
     name: str
@@ -44,7 +45,7 @@ class Shares:
 
 
 class Applied(Protocol):
-    """A node."""
+    """A node, as far as sharing needs it."""
 
     @property
     def op(self) -> Op: ...
@@ -62,13 +63,13 @@ def require_shareable(op: Op, first: Applied | None) -> None:
     require(op.trainable, f"{op.mnemonic()} has no weights that nodes could share")
     if first is not None:
         same = op is first.op or op == first.op
-        require(same, f"it shares with %{first.name}, whose op is another; nodes that share have equal ops")
+        require(same, f"it shares with %{first.name}, which has a different op; expected equal ops")
 
 
 def name_shared_layers(nodes: Iterable[N]) -> dict[N, Shares]:
-    """Return what nodes share that hold the very op of others, and do not say so yet.
+    """Return the sharing of nodes that have the same trainable op object, but no sharing yet.
 
-    They join the others, or are a layer of the name of the first. That is for ops that can be trained alone.
+    They join the sharing of the others, or become a layer with the name of the first node.
     """
     holders: dict[int, list[N]] = defaultdict(list)
     for node in nodes:
@@ -86,7 +87,7 @@ def name_shared_layers(nodes: Iterable[N]) -> dict[N, Shares]:
 
 
 def _new_layer(name: str, taken: set[Shares | None]) -> Shares:
-    """Return a layer of that name, or of the name with a number if others are called so."""
+    """Return a layer of that name, with a number added if the name is taken."""
     shares, number = Shares(Part.LAYER, name), 1
     while shares in taken:
         number += 1
@@ -95,7 +96,7 @@ def _new_layer(name: str, taken: set[Shares | None]) -> Shares:
 
 
 def still_shared(ops: Mapping[N, Op]) -> dict[N, Shares]:
-    """Return what nodes share once they hold these ops: as before, with those that hold an equal one."""
+    """Return the sharing of nodes once they have these ops: with those nodes whose ops are still equal."""
     classes: dict[Shares, list[list[N]]] = defaultdict(list)
     for node, op in ops.items():
         if node.shares is not None:

@@ -1,8 +1,8 @@
 """Types of values, and constants that compare by content.
 
-A `TensorType` is a dtype and a shape; a shape entry of None is unknown until run time (the batch, the
-height and width of an image). A `Tensor` wraps a constant array, so that ops which hold weights can be
-frozen, hashed and compared.
+A `TensorType` is a dtype and a shape; a shape entry of None is unknown until run time (the number of rows,
+the height and width of an image). A `Tensor` wraps a constant array, so that ops with weights can be frozen,
+hashed and compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Shape = tuple[int | None, ...]
 
 
 FLOAT32_TINY = float(np.finfo(np.float32).tiny)
-"""The smallest normal number; hardware may take smaller ones, subnormal, for 0."""
+"""The smallest normal number; hardware may treat smaller, subnormal numbers as 0."""
 
 
 class DType(enum.Enum):
@@ -32,7 +32,7 @@ class DType(enum.Enum):
     INT32 = "i32"
     BOOL = "bool"
 
-    __hash__ = object.__hash__  # that of an Enum hashes the name, each time a type is looked up
+    __hash__ = object.__hash__  # faster than that of Enum, which hashes the name at each lookup
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -40,7 +40,7 @@ class DType(enum.Enum):
 
     @classmethod
     def of(cls, array: Array) -> DType:
-        """Return the dtype of an array; raises TypeError for one the IR has no name for."""
+        """Return the dtype of an array; raises TypeError for a dtype that the IR does not have."""
         dtype = _DTYPES.get(array.dtype)
         if dtype is None:
             raise TypeError(f"the IR has no dtype {array.dtype}; use float32, int32 or bool")
@@ -91,18 +91,18 @@ class TensorType:
 
 @functools.lru_cache(maxsize=1024)
 def _type_text(dtype: DType, shape: Shape) -> str:
-    """Return the text form of a type; errors that are never raised ask for it many times."""
+    """Return the text form of a type; cached, because error messages that are never raised use it often."""
     sizes = ",".join("?" if size is None else str(size) for size in shape)
     return f"{dtype.value}[{sizes}]"
 
 
 def f32(*shape: int | None) -> TensorType:
-    """`f32(None, 10)` is the type `f32[?,10]`."""
+    """Return a float32 type: `f32(None, 10)` is `f32[?,10]`."""
     return TensorType(DType.FLOAT32, shape)
 
 
 def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> bool:
-    """Return whether two shapes can be the same one; None matches any size."""
+    """Return whether two shapes can be equal; None matches any size."""
     if len(actual) != len(declared):
         return False
     # A loop: `all` of a generator takes several times as long.
@@ -113,10 +113,10 @@ def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> boo
 
 
 def broadcast(*shapes: Shape) -> Shape | None:
-    """Return the shape of NumPy broadcasting, or None if the shapes do not agree.
+    """Return the shape of NumPy broadcasting, or None if the shapes do not broadcast.
 
-    An unknown size with a known one other than 1 takes the known size (the run-time check is NumPy's); with 1
-    it stays unknown.
+    An unknown size and a known size other than 1 give the known size, which NumPy checks at run time; an
+    unknown size and 1 give an unknown size.
     """
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
@@ -138,7 +138,7 @@ def _views(array: Array) -> Iterator[Array]:
 
 
 def _as_constant(values: Array) -> Array:
-    """Return the same values, C-contiguous, in memory that no array writes to: a copy only if need be."""
+    """Return the same values, C-contiguous and in memory that nothing writes to; a copy only if necessary."""
     shareable = values.flags.c_contiguous and not any(view.flags.writeable for view in _views(values))
     constant: Array = np.asarray(values) if shareable else np.array(values, order="C")
     constant.flags.writeable = False
@@ -147,11 +147,11 @@ def _as_constant(values: Array) -> Array:
 
 @attrs.frozen(eq=False, repr=False)
 class Tensor:
-    """A constant: a read-only, C-contiguous array that is equal to another by dtype, shape and content.
+    """A constant: a read-only, C-contiguous array that compares by dtype, shape and content.
 
-    `Tensor(array)` copies an array that can be written to, so that nobody changes a constant from outside,
-    and takes a read-only one as it is. Who has made a large array for the purpose gives it away with
-    `owning`, without a copy. Raises TypeError for a dtype that the IR has no name for.
+    `Tensor(array)` copies a writable array, so that the constant cannot be changed from outside, and uses a
+    read-only array without a copy. `owning` takes over a writable array without a copy. Raises TypeError for
+    a dtype that the IR does not have.
     """
 
     array: Array = attrs.field(converter=_as_constant)
@@ -165,14 +165,14 @@ class Tensor:
 
     @classmethod
     def owning(cls, array: Array) -> Tensor:
-        """Return the array itself as a constant, if contiguous; it becomes read-only."""
+        """Return a constant that takes over the array, uncopied if contiguous; it becomes read-only."""
         for view in _views(array):
             view.flags.writeable = False
         return cls(array)
 
     @classmethod
     def float32(cls, values: npt.ArrayLike) -> Tensor:
-        """Return a float32 constant, rounded from whatever precision the values have."""
+        """Return a float32 constant, rounded from values of any precision."""
         with np.errstate(over="ignore"):
             return cls._converted(values, DType.FLOAT32)
 
@@ -198,7 +198,7 @@ class Tensor:
 
     @property
     def finite(self) -> bool:
-        """Whether no entry is NaN or infinite; computed once."""
+        """Whether all entries are finite; computed once."""
         if self._finite is None:
             object.__setattr__(self, "_finite", bool(np.isfinite(self.array).all()))
         return bool(self._finite)
@@ -222,7 +222,7 @@ class Tensor:
 
     @property
     def float64(self) -> npt.NDArray[np.float64]:
-        """The values in double precision, for arithmetic on weights: fold in float64, store float32."""
+        """The values in float64, for arithmetic on weights, whose results are then stored in float32."""
         return self.array.astype(np.float64)
 
     def __eq__(self, other: object) -> bool:

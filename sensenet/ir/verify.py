@@ -16,9 +16,9 @@ from sensenet.ir.region import regions_of
 from sensenet.ir.sharing import Shares, require_shareable
 
 MAY_BE_INFINITE = (Constant, Forest, Lookup, While)
-"""Ops whose tensors are not weights that are multiplied: a threshold, or a table of them, may be infinite.
+"""Ops whose tensors may be infinite, such as thresholds, because they are not multiplied.
 
-Those of regions are checked with their nodes.
+The tensors of a region are checked with the region's nodes.
 """
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*\Z", re.ASCII)
@@ -27,10 +27,10 @@ _NAME = re.compile(r"[A-Za-z_][\w.]*\Z", re.ASCII)
 def verify(graph: Graph, known: Collection[Node] = ()) -> None:
     """Raise VerifyError unless the graph is well formed.
 
-    Stored types are those that the ops infer, every input node is declared, names are unique and printable,
-    weights are finite, nodes that share hold equal ops, there is an output; regions are well formed too. A
-    cycle cannot be built from immutable nodes. What holds for a node alone is taken for granted of the
-    `known` ones, of which it was checked before. The error shows the node's line.
+    That is: stored types are those that the ops infer, every input node is declared, names are unique and
+    printable, weights are finite, nodes that share have equal ops, there is an output, and regions are well
+    formed. Immutable nodes cannot form a cycle. Checks of single nodes are skipped for the `known` nodes,
+    which were checked before. The error shows the node's line.
     """
     _check_outputs(graph)
     declared = set(graph.inputs)
@@ -38,9 +38,9 @@ def verify(graph: Graph, known: Collection[Node] = ()) -> None:
     sharing: dict[Shares, Node] = {}
     for node in graph.nodes:
         if isinstance(node.op, Input) is not (node in declared):
-            raise _error(node, "inputs of a graph are declared, and only Input nodes are inputs")
+            raise _error(node, "an Input node must be among the graph's inputs, and no other node")
         if node.name in names or not _NAME.match(node.name):
-            raise _error(node, f"the name {node.name!r} is taken, or not a name")
+            raise _error(node, f"the name {node.name!r} is not unique, or not a valid name")
         names.add(node.name)
         if node.shares is not None:
             _check_shares(node, node.shares, sharing.setdefault(node.shares, node))
@@ -49,7 +49,7 @@ def verify(graph: Graph, known: Collection[Node] = ()) -> None:
 
 
 def _check_node(node: Node) -> None:
-    """Raise VerifyError unless the node goes with its inputs, whatever graph it is in."""
+    """Raise VerifyError unless the node is valid for its inputs, independently of the graph."""
     for value in node.inputs:
         _check_value(value)
     for region in regions_of(node.op):
@@ -65,7 +65,7 @@ def _check_node(node: Node) -> None:
 
 
 def _check_shares(node: Node, shares: Shares, first: Node) -> None:
-    """Raise VerifyError unless the node may share that, `first` being the first node that does."""
+    """Raise VerifyError unless the node may share this with `first`, the first node that does."""
     if not _NAME.match(shares.name):
         raise _error(node, f"it shares {shares.name[:80]!r}, which is not a name")
     try:
@@ -79,7 +79,7 @@ def _check_outputs(graph: Graph) -> None:
         raise VerifyError("the graph has no outputs")
     for name, value in graph.outputs.items():
         if not _NAME.match(name):
-            raise VerifyError(f"the output {name!r} has a name that is none")
+            raise VerifyError(f"the output name {name!r} is not a valid name")
         _check_value(value)
 
 

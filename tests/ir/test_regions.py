@@ -94,12 +94,12 @@ def test_regions_lie_in_regions():
         ("    output proceed = %any\n", "", r"3:\d+: the region has no output"),
         ("}} : f32[?,2]\noutput y = %loop\n", "", r"11:\d+: the region is not closed"),
         ("}, body", "} body", r"11:\d+: expected ','"),
-        ("%rows, %rows", "%rows", r"13:\d+: .*add takes two inputs"),
+        ("%rows, %rows", "%rows", r"13:\d+: .*add takes two or more inputs"),
         ("bool[?,2]", "f32[?,2]", r"7:\d+: declared"),
-        ("}} : f32[?,2]", "}} : f32[2,2]", r"15:\d+: declared f32\[2,2\], but the op gives"),
+        ("}} : f32[?,2]", "}} : f32[2,2]", r"15:\d+: declared f32\[2,2\], but the op returns"),
         ("output rows = %twice", "output rows = %twice\n output b = %twice", r"3:\d+: .*the body takes"),
-        ("bool[]\n", "bool[?]\n", r"9:\d+: declared bool\[\?\], but the op gives bool\[\]"),
-        ("proceed = %any", "proceed = %below", r"3:\d+: .*the condition does not give bool\[\]"),
+        ("bool[]\n", "bool[?]\n", r"9:\d+: declared bool\[\?\], but the op returns bool\[\]"),
+        ("proceed = %any", "proceed = %below", r"3:\d+: .*the condition does not return bool\[\]"),
         ("add(%rows, %rows) {}", "add(%rows, %rows) {", r"13:\d+: expected word"),
     ],
 )
@@ -111,7 +111,7 @@ def test_mistakes_are_told_with_their_line_and_column(old, new, message):
 
 @pytest.mark.parametrize("depth", [DEEPEST_REGION + 1, 5000])
 def test_regions_that_lie_too_deep_are_refused(depth):
-    with pytest.raises(TextFormError, match=rf"^\d+:\d+: a region lies in more than {DEEPEST_REGION} others"):
+    with pytest.raises(TextFormError, match=rf"^\d+:\d+: regions are nested more than {DEEPEST_REGION} deep"):
         parse_graph(nested(depth))
 
 

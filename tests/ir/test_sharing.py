@@ -145,7 +145,7 @@ def test_text_of_earlier_releases_is_read():
     [
         (
             [f"%a = {DENSE_TEXT} : f32[?,1] shares layer n", f"%b = {OTHER_TEXT} : f32[?,1] shares layer n"],
-            r"^4:6: it shares with %a, whose op is another; nodes that share have equal ops",
+            r"^4:6: it shares with %a, which has a different op",
         ),
         (["%b = activation(%x) {function=relu} : f32[?,2] shares layer n"], "^3:6: activation has no w"),
         ([f"%b = {DENSE_TEXT} : f32[?,1] shares"], "expected word, found the end"),

@@ -201,10 +201,10 @@ def test_nodes_that_no_output_needs_are_dropped():
         (HEAD + X + "%y = add(%x, %x) { : f32[?,2]", "3:20: expected word, found ':'"),
         (HEAD + X + "%y = add(%x, %x) {}", "3:20: expected ':', found the end of the line"),
         (HEAD + X + "%y = add(%x, %x) {} : f32[?", "3:28: expected ',', found the end of the line"),
-        (HEAD + X + "%y = add(%x, %x) {} : f32[?,3]", "3:23: declared f32[?,3], but the op gives f32[?,2]"),
+        (HEAD + X + "%y = add(%x, %x) {} : f32[?,3]", "3:23: declared f32[?,3], but the op returns f32[?,2]"),
         (HEAD + X + "%y = add(%x, %x) {} : f64[?,2]", "3:23: unknown dtype 'f64'"),
         (HEAD + X + "%y = add(%x, %x) {axis=1} : f32[?,2]", "3:19: Add takes no attribute 'axis'"),
-        (HEAD + X + "%y = add(%x) {} : f32[?,2]", "3:6: node 'y' (add): add takes two inputs or more"),
+        (HEAD + X + "%y = add(%x) {} : f32[?,2]", "3:6: node 'y' (add): add takes two or more inputs"),
         (HEAD + X + "%y = flatten() {} : f32[?,2]", "3:6: node 'y' (flatten): flatten takes 1 inputs, not 0"),
         (HEAD + "%x = input() {type=f32[-1]} : f32[-1]", "2:24: expected a size, found -1"),
         (HEAD + "%x = input() {type=f32[nan]} : f32[nan]", "2:24: expected an integer, found nan"),
@@ -222,7 +222,7 @@ def test_nodes_that_no_output_needs_are_dropped():
         (HEAD + "%c = constant() {value=i32[1]{2147483648}} : i32[1]", "2:31: 2147483648 is not an i32"),
         (HEAD + "%c = constant() {value=bool[1]{1}} : bool[1]", "2:32: expected word, found '1'"),
         (HEAD + "%c = constant() {value=bool[1]{maybe}} : bool[1]", "2:32: expected true or false"),
-        (HEAD + "%c = constant() {value=#12:f32[20]} : f32[20]", "2:24: no weights are given for #12"),
+        (HEAD + "%c = constant() {value=#12:f32[20]} : f32[20]", "2:24: the weights #12 are missing"),
         (HEAD + "%c = constant() {value=f32[" + "1," * 99 + "]{1}} : f32[1]", "2:24: f32[1,"),
         (HEAD + X + "%y = dense(%x) {kernel=f32[2]{1, 2}} : f32[?,1]", "3:6: node 'y' (dense): the kernel"),
         (HEAD + X + "%y = activation(%x) {function=sin} : f32[?,2]", "3:31: expected one of linear, relu"),
@@ -232,7 +232,7 @@ def test_nodes_that_no_output_needs_are_dropped():
         (HEAD + "signature {}\n", "2:11: not a signature"),
         (HEAD + "signature {", "2:11: not a signature"),
         (HEAD + "signature " + "[" * 100_000, "2:11: not a signature"),
-        (HEAD + 2 * f"signature {NO_SIGNATURE}\n", "3:1: there is a signature already"),
+        (HEAD + 2 * f"signature {NO_SIGNATURE}\n", "3:1: a second signature"),
         (HEAD + "%\u00e9 = input() {type=f32[1]} : f32[1]", "2:1: expected value, found '%'"),
         (HEAD + "%x = input() {type=f32[\u0661]} : f32[1]", "2:24: expected number"),
         (HEAD + X + "output y = %x\udcff", "3:14: expected end"),
@@ -251,8 +251,8 @@ def test_weights_must_be_those_that_the_text_names():
     text = print_graph(graph)
     (digest,) = weights(graph)
     for wrong, message in [
-        (floats(20) + 1, "the weights given for #.* are others"),
-        (floats(21), r"is declared f32\[20\], its weights are f32\[21\]"),
+        (floats(20) + 1, "the weights #.* have another digest"),
+        (floats(21), r"is declared f32\[20\], but its weights are f32\[21\]"),
         (floats(20).astype(np.float64), "the IR has no dtype float64"),
     ]:
         with pytest.raises(TextFormError, match=message):

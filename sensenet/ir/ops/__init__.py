@@ -1,1 +1,1 @@
-"""The ops of the IR, a family in each file; `table` lists them all."""
+"""The ops of the IR, one family per file; `table` lists all of them."""

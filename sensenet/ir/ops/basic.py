@@ -1,6 +1,6 @@
 """Basic tensor ops: joining, cutting and rearranging, arithmetic and comparison.
 
-These are what every backend has, and what the harder ops are lowered to.
+Every backend has these ops, and more complex ops are lowered to them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _require_numbers(*types: TensorType) -> None:
 
 
 class Arithmetic(Op):
-    """Base of the binary ops on numbers that work element by element with NumPy's broadcasting."""
+    """The base of binary ops on numbers, element by element with NumPy's broadcasting."""
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         _require_numbers(a, b)
@@ -45,7 +45,7 @@ class Add(Op):
     """y = x0 + x1 + …, summed from the left; shapes broadcast."""
 
     def infer(self, *xs: TensorType) -> TensorType:
-        require(len(xs) >= 2, "add takes two inputs or more")
+        require(len(xs) >= 2, "add takes two or more inputs")
         _require_numbers(*xs)
         return _broadcast(*xs)
 
@@ -58,10 +58,10 @@ class Add(Op):
 
 @frozen(kw_only=True)
 class Average(Op):
-    """y = (x0 + x1 + …) / n, summed from the left; all of one shape. An ensemble's answer."""
+    """y = (x0 + x1 + …) / n, summed from the left; all of one shape. The result of an ensemble."""
 
     def infer(self, *xs: TensorType) -> TensorType:
-        require(len(xs) >= 1, "average takes one input or more")
+        require(len(xs) >= 1, "average takes one or more inputs")
         _require_numbers(*xs)
         _require_same_dtype(*xs)
         require(len({x.shape for x in xs}) == 1, f"shapes differ: {', '.join(map(str, xs))}")
@@ -77,9 +77,9 @@ class Average(Op):
 
 @frozen(kw_only=True)
 class Mean(Op):
-    """The mean along an axis of known size, counted from the first, which is dropped; summed from its start.
+    """The mean along an axis of known size, which is dropped; summed from the first entry.
 
-    So it is the `Average` of the positions on that axis.
+    It equals the `Average` of the entries on that axis. `axis` is not negative.
     """
 
     axis: int
@@ -90,7 +90,7 @@ class Mean(Op):
         return x.with_shape((*x.shape[: self.axis], *x.shape[self.axis + 1 :]))
 
     def evaluate(self, x: Array) -> Array:
-        # one after the other, which a reduction does not promise
+        # in order, which NumPy's reductions do not guarantee
         total = np.add.accumulate(x, axis=self.axis).take(-1, axis=self.axis)
         result: Array = total / np.float32(x.shape[self.axis])
         return result
@@ -142,7 +142,7 @@ class Minimum(Arithmetic):
 
 
 class Comparison(Op):
-    """Base of the comparisons: two inputs of one dtype that broadcast, a bool result."""
+    """The base of comparisons: two inputs of one dtype, which broadcast; the result is bool."""
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         return _broadcast(a, b).with_dtype(DType.BOOL)
@@ -187,7 +187,7 @@ class Select(Op):
 
 @frozen(kw_only=True)
 class Cast(Op):
-    """The same numbers in another dtype; true is 1, floats are cut towards zero."""
+    """The same numbers in another dtype; true is 1, floats are truncated towards zero."""
 
     dtype: DType
 
@@ -200,12 +200,12 @@ class Cast(Op):
 
 @frozen(kw_only=True)
 class Concatenate(Op):
-    """The inputs side by side on an axis (by default the last); other axes agree."""
+    """The inputs concatenated on an axis, by default the last; their other axes are equal."""
 
     axis: int = -1
 
     def infer(self, *xs: TensorType) -> TensorType:
-        require(len(xs) >= 1, "concatenate takes one input or more")
+        require(len(xs) >= 1, "concatenate takes one or more inputs")
         _require_same_dtype(*xs)
         rank = xs[0].rank
         require(
@@ -252,7 +252,7 @@ class Slice(Op):
 
 @frozen(kw_only=True)
 class Gather(Op):
-    """x taken at constant positions of an axis; indices: i32[n], each in [0, size)."""
+    """The entries of x at constant positions on an axis; indices: i32[n], each in [0, size)."""
 
     axis: int = -1
     indices: Tensor
@@ -290,9 +290,9 @@ class Lookup(Op):
 
 @frozen(kw_only=True)
 class TakeAlong(Op):
-    """y[b, …] = x[b, positions[b, …]]: entries of each row's own; x: [b, n, …], positions: i32[b, …].
+    """y[b, …] = x[b, positions[b, …]]: other entries for each row; x: [b, n, …], positions: i32[b, …].
 
-    The axes of positions, then those of x after its second.
+    The result has the axes of positions, then those of x after its second.
     """
 
     def infer(self, x: TensorType, positions: TensorType) -> TensorType:
@@ -311,7 +311,7 @@ class TakeAlong(Op):
 
 @frozen(kw_only=True)
 class MatMul(Op):
-    """y = a @ b on the last two axes; the axes before broadcast. f32[..., n, k] @ f32[..., k, m]."""
+    """y = a @ b on the last two axes; the other axes broadcast. f32[..., n, k] @ f32[..., k, m]."""
 
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         require(a.rank >= 2 and b.rank >= 2, f"expected rank 2 or more, found {a} and {b}")
@@ -356,7 +356,7 @@ class Reshape(Op):
 
 @frozen(kw_only=True)
 class Flatten(Op):
-    """[b, ...] → [b, n]: all axes but the first in one, row-major."""
+    """[b, ...] → [b, n]: all axes but the first joined to one, in row-major order."""
 
     def infer(self, x: TensorType) -> TensorType:
         require(x.rank >= 2, f"expected rank 2 or more, found {x}")
@@ -375,7 +375,7 @@ class Transpose(Op):
     permutation: tuple[int, ...]
 
     def infer(self, x: TensorType) -> TensorType:
-        require(sorted(self.permutation) == list(range(x.rank)), f"no permutation of the axes of {x}")
+        require(sorted(self.permutation) == list(range(x.rank)), f"not a permutation of the axes of {x}")
         return x.with_shape(x.shape[axis] for axis in self.permutation)
 
     def evaluate(self, x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Ops that run graphs."""
+"""Ops that run graphs: loops."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from sensenet.ir.region import Region
 from sensenet.ir.types import Array, DType, TensorType, matches
 
 MOST_STEPS = 1 << 20
-"""How often a loop runs at most: a file may have one that would not end."""
+"""The most steps of a loop: a hostile file may have one that does not end."""
 
 
 @frozen(kw_only=True)
 class While(Op):
-    """(x0, x1, …) = body(x0, x1, …) as long as condition(x0, x1, …), which returns one bool[], is true.
+    """(x0, x1, …) = body(x0, x1, …) as long as condition(x0, x1, …), a bool[], is true.
 
-    Both take what the loop carries, in order; the body returns values of the same types, which are the
-    results. What the loop only reads, it carries unchanged. Raises InputError after MOST_STEPS steps.
+    Condition and body take the loop's values, in order; the body returns values of the same types, which are
+    the results. Values that the loop only reads are carried unchanged. `evaluate` raises InputError after
+    MOST_STEPS steps.
     """
 
     condition: Region
@@ -26,15 +27,16 @@ class While(Op):
 
     def infer(self, *carried: TensorType) -> tuple[TensorType, ...]:
         types = self.body.input_types
-        require(bool(types), "the loop carries nothing")
-        require(self.condition.input_types == types, "condition and body take other types")
+        require(bool(types), "the loop carries no values")
+        require(self.condition.input_types == types, "condition and body take different types")
         require(
-            self.condition.output_types == (TensorType(DType.BOOL, ()),), "the condition does not give bool[]"
+            self.condition.output_types == (TensorType(DType.BOOL, ()),),
+            "the condition does not return bool[]",
         )
         found = ", ".join(map(str, self.body.output_types))
         require(
             len(self.body.output_types) == len(types) and all(map(_is_one_of, self.body.output_types, types)),
-            f"the body takes {', '.join(map(str, types))} and gives {found}",
+            f"the body takes {', '.join(map(str, types))}, but returns {found}",
         )
         require(len(carried) == len(types), f"expected {len(types)} inputs, found {len(carried)}")
         for given, declared in zip(carried, types, strict=True):
@@ -53,7 +55,7 @@ class While(Op):
 
 
 def _is_one_of(given: TensorType, declared: TensorType) -> bool:
-    """Return whether every array of a type is one of another, whose unknown sizes may be any."""
+    """Return whether every array of the given type is one of the declared type."""
     return given.dtype is declared.dtype and (
         given.rank == declared.rank
         and all(

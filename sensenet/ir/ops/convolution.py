@@ -50,7 +50,7 @@ def _require_equal(strides: Pair) -> None:
 
 
 def _finish(y: Array, bias: Tensor | None, activation: ActivationFunction) -> Array:
-    """activation(y + bias); y is overwritten."""
+    """Return activation(y + bias); y is overwritten."""
     if bias is not None:
         y += bias.array
     return activation(y)
@@ -94,7 +94,7 @@ class DepthwiseConvolution2D(Op):
     """y[b, i, j, c·m + n] = activation(Σ x[b, i·s + k, j·s + l, c] · kernel[k, l, c, n] + bias[c·m + n]).
 
     kernel: f32[h, w, in, m] (m is the depth multiplier), bias: f32[in·m] or none → f32[b, h', w', in·m].
-    Both strides are equal, as TensorFlow wants them.
+    Both strides are equal, as TensorFlow requires.
     """
 
     trainable = True
@@ -126,7 +126,7 @@ class DepthwiseConvolution2D(Op):
 
 @frozen(kw_only=True)
 class SeparableConvolution2D(Op):
-    """y = activation(depthwise(x) @ point_kernel + bias): a depthwise convolution, then one of single pixels.
+    """y = activation(depthwise(x) @ point_kernel + bias): a depthwise convolution, then a 1 by 1 convolution.
 
     depth_kernel: f32[h, w, in, m], point_kernel: f32[1, 1, in·m, out], bias: f32[out] or none →
     f32[b, h', w', out]. Strides (equal) and padding are the depthwise convolution's.
@@ -169,7 +169,7 @@ class SeparableConvolution2D(Op):
 
 
 class Pool(Op):
-    """Base of the pools: one number for each window and channel; f32[b, h, w, c] → f32[b, h', w', c]."""
+    """The base of pools: one number for each window and channel; f32[b, h, w, c] → f32[b, h', w', c]."""
 
     pool_size: Pair
     strides: Pair
@@ -182,7 +182,7 @@ class Pool(Op):
 
 @frozen(kw_only=True)
 class MaxPool2D(Pool):
-    """The largest number of each window; same padding adds nothing that counts."""
+    """The largest number of each window, without padding."""
 
     pool_size: Pair
     strides: Pair
@@ -196,7 +196,7 @@ class MaxPool2D(Pool):
 
 @frozen(kw_only=True)
 class AveragePool2D(Pool):
-    """The mean of those pixels of each window that lie in the image."""
+    """The mean of the pixels of each window, without padding."""
 
     pool_size: Pair
     strides: Pair
@@ -211,7 +211,7 @@ class AveragePool2D(Pool):
         return result
 
     def count_pixels(self, sizes: Pair) -> Array:
-        """Return f32[h', w', 1]: how many pixels of each window lie in an image of h × w pixels."""
+        """Return f32[h', w', 1]: the number of pixels of each window that are in an image of h × w pixels."""
         inside = np.ones((1, *sizes, 1), np.float32)
         window = within_image(self.pool_size, sizes, self.padding)
         inside = pad_for_windows(inside, window, self.strides, self.padding)
@@ -266,7 +266,7 @@ class Pad2D(Op):
 
 
 class UpsampleMethod(enum.Enum):
-    """Where the pixels of an enlarged image come from."""
+    """How the pixels of an enlarged image are computed."""
 
     NEAREST = "nearest"
     BILINEAR = "bilinear"
@@ -276,8 +276,8 @@ class UpsampleMethod(enum.Enum):
 class Upsample2D(Op):
     """The image enlarged by whole factors; f32[b, h, w, c] → f32[b, h·size[0], w·size[1], c].
 
-    Nearest repeats every pixel. Bilinear takes pixel k from (k + 0.5) / size - 0.5 (half-pixel centers),
-    between the two pixels next to it, the last one repeated beyond the edge; first along the rows.
+    Nearest repeats every pixel. Bilinear interpolates pixel k at (k + 0.5) / size - 0.5 (half-pixel centers)
+    between the two adjacent pixels, with the last pixel repeated beyond the edge; first along the rows.
     """
 
     size: Pair
@@ -300,7 +300,7 @@ class Upsample2D(Op):
 
 
 def interpolate(x: Array, axis: int, target: int) -> Array:
-    """x with an axis of another size, between the two entries next to each (half-pixel centers)."""
+    """Return x with an axis resized, interpolated between adjacent entries (half-pixel centers)."""
     size = x.shape[axis]
     scale = np.float32(size) / np.float32(target)
     half = np.float32(0.5)

@@ -1,4 +1,4 @@
-"""The two ops that read nothing: a graph's input and a constant."""
+"""The two ops without inputs: a graph's input and a constant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sensenet.ir.types import Array, Tensor, TensorType
 
 @frozen(kw_only=True)
 class Input(Op):
-    """A tensor from the caller; the node's name is the input's name."""
+    """A tensor from the caller; the node has the name of the input."""
 
     type: TensorType
 

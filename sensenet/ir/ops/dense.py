@@ -56,9 +56,9 @@ class Dense(Op):
         return x.with_last(self.units)
 
     def evaluate(self, x: Array) -> Array:
-        # Of numbers that are side by side in memory: for others, NumPy's result differs in the last bit.
+        # Contiguous, because NumPy's result differs in the last bit for other layouts.
         rows = np.ascontiguousarray(x)
-        if rows.ndim > 2:  # one product: many small ones take several times as long
+        if rows.ndim > 2:  # one product, because many small ones take several times as long
             y = self._multiply(rows.reshape(math.prod(x.shape[:-1]), x.shape[-1]))
             return self.activation(y).reshape(*x.shape[:-1], self.units)
         return self.activation(self._multiply(rows))
@@ -72,10 +72,10 @@ class Dense(Op):
 
 @frozen(kw_only=True)
 class BatchedDense(Op):
-    """y[i] = activation(x[i] @ kernel[i] + bias[i]): a layer of n networks at once, of one shape.
+    """y[i] = activation(x[i] @ kernel[i] + bias[i]): one layer of n networks of one shape.
 
-    kernel: f32[n, in, units], bias: f32[n, units] or none; x: f32[n, b, in], or f32[b, in], which all n read.
-    The result is f32[n, b, units]: the network comes before the row, as products of stacked matrices have it.
+    kernel: f32[n, in, units], bias: f32[n, units] or none; x: f32[n, b, in], or f32[b, in] for all networks.
+    The result is f32[n, b, units], with networks before rows, as in batched matrix products.
     """
 
     kernel: Tensor
@@ -116,7 +116,7 @@ class BatchedDense(Op):
 class BatchNormalization(Op):
     """y = gamma · (x - mean) / √(variance + epsilon) + beta, along the last axis; x: f32[..., n].
 
-    Evaluated as x · scale + shift, with scale and shift worked out in float64 and rounded to float32.
+    Evaluated as x · scale + shift, with scale and shift computed in float64 and rounded to float32.
     """
 
     trainable = True
@@ -141,7 +141,7 @@ class BatchNormalization(Op):
         return result
 
     def scale_and_shift(self) -> tuple[Array, Array]:
-        """Return float64[n], float64[n]: the normalization as y = x · scale + shift."""
+        """Return scale and shift, float64[n] each: the normalization is x · scale + shift."""
         with np.errstate(all="ignore"):
             scale = self.gamma.float64 / np.sqrt(self.variance.float64 + self.epsilon)
             return scale, self.beta.float64 - self.mean.float64 * scale
@@ -163,7 +163,7 @@ class Activation(Op):
 
 
 class DropoutKind(enum.Enum):
-    """Which entries training drops: single ones (zeroed), single ones (set for selu nets), square patches."""
+    """What training drops: entries, to 0; entries, to the value that selu requires; or square patches."""
 
     ZERO = "zero"
     ALPHA = "alpha"
@@ -172,8 +172,9 @@ class DropoutKind(enum.Enum):
 
 @frozen(kw_only=True)
 class Dropout(Op):
-    """y = x: dropout works in training only. Kept at -O0 so that a Keras model can be trained further.
+    """y = x: dropout has an effect only in training.
 
+    It is kept at -O0, so that a Keras model can be trained further.
     `rate` is the share dropped; `block_size` is the side of the patches of block dropout, in pixels.
     """
 

@@ -17,7 +17,7 @@ def _require_floats(x: TensorType, *shape: int | None) -> None:
 
 @frozen(kw_only=True)
 class DecodeBoxes(Op):
-    """What one branch of a YOLO detector sees: boxes, their scores and classes.
+    """The boxes of one branch of a YOLO detector, their scores and classes.
 
     x: f32[b, g, g, a·(5 + classes)] → boxes f32[b, g·g·a, 4], scores f32[b, g·g·a], classes i32[b, g·g·a].
     Box n belongs to row i, column j, anchor k with n = (i·g + j)·a + k; its numbers are dx, dy, dw, dh,
@@ -80,7 +80,7 @@ def grid(rows: int, columns: int) -> Array:
 class ScaleBoxes(Op):
     """y = round(boxes · max(h, w)), halves to even: boxes in pixels of the original image.
 
-    boxes: f32[b, n, 4], in sides of a padded square; pixels: f32[b, h, w, c] → f32[b, n, 4].
+    boxes: f32[b, n, 4], relative to the side of a padded square; pixels: f32[b, h, w, c] → f32[b, n, 4].
     """
 
     def infer(self, boxes: TensorType, pixels: TensorType) -> TensorType:
@@ -100,11 +100,11 @@ class SuppressBoxes(Op):
     boxes f32[b, n, 4], scores f32[b, n], classes i32[b, n] → boxes f32[b, max_objects, 4],
     scores f32[b, max_objects], classes i32[b, max_objects], valid i32[b].
 
-    Of the boxes whose score is greater than `score_threshold`, from the highest score down (equal scores in
-    order), each is dropped that overlaps a kept one by `iou_threshold` or more. The overlap of two boxes is
-    intersection / (area + area - intersection + 1e-8), in float32. Of the kept ones, those without a positive
-    coordinate are dropped too; the first `max_objects` of the others are the answer, `valid` of them. The
-    rows after those repeat box 0 of the input.
+    The boxes with a score greater than `score_threshold` are visited from the highest score down, equal
+    scores in order. A box is dropped if it overlaps a kept box by `iou_threshold` or more; the overlap of two
+    boxes is intersection / (area + area - intersection + 1e-8), in float32. Kept boxes without a positive
+    coordinate are dropped too. The first `max_objects` of the others are the result; `valid` is their number.
+    The rows after them repeat box 0 of the input.
     """
 
     score_threshold: float
@@ -145,7 +145,7 @@ class SuppressBoxes(Op):
         )
 
     def choose(self, boxes: Array, scores: Array) -> list[int]:
-        """Return the boxes (f32[n, 4]) of one image that stay, by descending score."""
+        """Return the positions of the kept boxes of one image, f32[n, 4], by descending score."""
         remaining = np.argsort(-scores, kind="stable")
         remaining = remaining[scores[remaining] > np.float32(self.score_threshold)]
         chosen: list[int] = []

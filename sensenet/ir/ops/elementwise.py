@@ -1,4 +1,4 @@
-"""Tensor ops of one number each, and of truth: what activations and loops are lowered to.
+"""Functions of one number, and logical ops, to which activations and loops are lowered.
 
 Arithmetic and comparison of two tensors are in `basic`.
 """
@@ -13,7 +13,7 @@ from sensenet.ir.types import Array, DType, TensorType, broadcast
 
 
 class Unary(Op):
-    """Base of the functions of one float32 number; y has the type of x."""
+    """The base of functions of one float32 number; y has the type of x."""
 
     def infer(self, x: TensorType) -> TensorType:
         require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
@@ -62,7 +62,7 @@ class Floor(Unary):
 
 @frozen(kw_only=True)
 class Round(Unary):
-    """y is the whole number nearest to x; halves go to the even one."""
+    """y is the integer nearest to x; halves are rounded to even."""
 
     def evaluate(self, x: Array) -> Array:
         return np.rint(x)

@@ -1,10 +1,10 @@
-"""Ops that bring images to the form that an image network takes: f32[b, h, w, c] of 0 to 255.
+"""Ops that prepare images for an image network, which reads f32[b, h, w, c].
 
-How the steps of SPEC §6 are spelled, in this order, on the pixel input (or on `Index` of it if a row has
-several images):
+The steps of SPEC §6 become these ops, in this order, on the pixel input with values from 0 to 255 (or on
+`Index` of it if a row has several images):
 
 - size: `Rescale`;
-- a 4th channel goes: `Slice(axis=-1, start=0, stop=3)`;
+- removing a 4th channel: `Slice(axis=-1, start=0, stop=3)`;
 - a `bgr` color space: `Gather(axis=-1, indices=[2, 1, 0])`, and once more for `channelwise_centering`;
 - a mean image, f32[3] or f32[height, width, 3]: `Subtract` of a `Constant`;
 - the loading method: `Standardize`, mean and stdev of shape [] or [3]:
@@ -52,11 +52,11 @@ class Rescale(Op):
     """Images of any size as images of one size; f32[b, h, w, c] → f32[b, height, width, c].
 
     Pixel k of an axis scaled from n to m pixels is pixel min(⌊(k + 0.5) · (n / m)⌋, n - 1), in float32
-    (nearest neighbor, half-pixel centers). With s the ratio of sizes, in float32: warp scales to (height,
+    (nearest neighbor, half-pixel centers). With s a ratio of sizes, in float32: warp scales to (height,
     width); pad (s is the smaller ratio) scales to round(h·s), round(w·s), halves to even, and fills below and
     right with the mean of all numbers of that scaled image; crop (s is the larger ratio) scales like pad, and
-    cuts from round((h·s - height) / 2) on, likewise. Raises InputError for an image so thin that nothing
-    would be left of it.
+    starts at row round((h·s - height) / 2), columns likewise. `evaluate` raises InputError for an image so
+    thin that it would have no pixels.
     """
 
     height: int
@@ -74,14 +74,14 @@ class Rescale(Op):
 
 def rescale(x: Array, size: tuple[int, int], method: RescaleType) -> Array:
     """Return images [b, h, w, c] of any dtype as f32[b, *size, c], as defined by `Rescale`."""
-    if x.shape[1:3] == size:  # each method leaves it as it is
+    if x.shape[1:3] == size:  # each method leaves it unchanged
         return x.astype(np.float32, copy=False)
     if 0 in x.shape[1:3]:
         raise InputError(f"an image of {x.shape[1]} × {x.shape[2]} pixels is empty")
     scaled_size, firsts = placement((x.shape[1], x.shape[2]), size, method)
     if 0 in scaled_size:
         raise InputError(
-            f"an image of {x.shape[1]} × {x.shape[2]} pixels (height × width) is too thin to be brought to "
+            f"an image of {x.shape[1]} × {x.shape[2]} pixels (height × width) is too thin to be rescaled to "
             f"{size[0]} × {size[1]} by rescale_type {method.value!r}: use 'warp' or 'crop'"
         )
     rows, columns = (
@@ -113,7 +113,10 @@ def placement(
 
 
 def nearest_indices(source: int, target: int, first: int, end: int) -> Array:
-    """Return int64[end - first]: which of `source` pixels those from `first` to `end` of `target` show."""
+    """Return int64[end - first]: the source pixel of each target pixel from `first` to `end`.
+
+    The axis has `source` pixels before scaling, and `target` pixels after it.
+    """
     centers = np.arange(first, end).astype(np.float32) + np.float32(0.5)
     indices = np.floor(centers * (np.float32(source) / np.float32(target))).astype(np.int64)
     result: Array = np.minimum(indices, source - 1)

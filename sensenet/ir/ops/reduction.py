@@ -1,6 +1,6 @@
-"""Tensor ops that make one number of many, along axes counted from the first, or backwards from -1.
+"""Tensor ops that reduce axes, which may be negative to count from the last.
 
-`Mean` is in `basic`, and what reduces images in `convolution`.
+`Mean` is in `basic`; the reductions of images are in `convolution`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _positive(axes: tuple[int, ...], x: TensorType) -> set[int]:
 
 
 class Reduction(Op):
-    """Base of the reductions along `axes`, which are dropped, or have size 1 with `keep_dimensions`."""
+    """The base of reductions along `axes`, which are dropped, or have size 1 with `keep_dimensions`."""
 
     axes: tuple[int, ...]
     keep_dimensions: bool
@@ -37,7 +37,7 @@ class Reduction(Op):
 
 @frozen(kw_only=True)
 class ReduceSum(Reduction):
-    """y = Σ x along the axes, f32; in which order is not defined. 0 if there is nothing to add."""
+    """y = Σ x along the axes, f32, in undefined order; 0 for no entries."""
 
     axes: tuple[int, ...]
     keep_dimensions: bool = False
@@ -72,7 +72,7 @@ class ReduceMin(Reduction):
 
 @frozen(kw_only=True)
 class ReduceAny(Reduction):
-    """Whether anything along the axes is true; bool."""
+    """Whether any entry along the axes is true; bool."""
 
     axes: tuple[int, ...]
     keep_dimensions: bool = False
@@ -84,7 +84,7 @@ class ReduceAny(Reduction):
 
 @frozen(kw_only=True)
 class ArgMax(Op):
-    """Where along an axis, which is dropped, the largest number is: the first, if several are; f32 → i32."""
+    """The position of the largest number along an axis, which is dropped: the first of equals; f32 → i32."""
 
     axis: int
 

@@ -1,4 +1,4 @@
-"""Tensor ops on sizes that are unknown until run time, and those that take computed sizes and positions."""
+"""Tensor ops on sizes that are unknown until run time, and ops that take computed sizes and positions."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Range(Op):
 
 @frozen(kw_only=True)
 class Fill(Op):
-    """A number in a shape that is computed: i32[rank] → the type of `value` and `shape`.
+    """A tensor of a computed shape filled with a number: i32[rank] → the dtype of `value`, and `shape`.
 
-    `shape` is what is known of the sizes, `value` has shape [].
+    `shape` has the sizes that are known; `value` has shape [].
     """
 
     value: Tensor
@@ -67,9 +67,9 @@ class Fill(Op):
 
 @frozen(kw_only=True)
 class DynamicReshape(Op):
-    """The entries of x in a shape that is computed: x, i32[rank] → x's dtype and `shape`.
+    """The entries of x in a computed shape: x, i32[rank] → x's dtype, and `shape`.
 
-    `shape` is what is known of the sizes, one of which may be -1: it follows from the others.
+    `shape` has the sizes that are known. One of the computed sizes may be -1: it follows from the others.
     """
 
     shape: tuple[int | None, ...]
@@ -88,7 +88,7 @@ class DynamicReshape(Op):
 
 
 def _checked(sizes: Array, declared: Shape) -> list[int]:
-    """Return the sizes; raises ValueError unless they are those declared."""
+    """Return the sizes; raises ValueError unless they match the declared shape."""
     found = [int(size) for size in sizes]
     if any(known not in (None, size) for known, size in zip(declared, found, strict=True)):
         raise ValueError(f"the computed shape is {found}, declared {list(declared)}")
@@ -97,7 +97,10 @@ def _checked(sizes: Array, declared: Shape) -> list[int]:
 
 @frozen(kw_only=True)
 class Take(Op):
-    """x at computed positions of an axis, each in [0, size): x, i32[…] → those axes instead of that one."""
+    """The entries of x at computed positions on an axis, each in [0, size).
+
+    x, positions i32[…] → the shape of x with the axes of the positions instead of that axis.
+    """
 
     axis: int
 
@@ -112,14 +115,14 @@ class Take(Op):
 
 @frozen(kw_only=True)
 class Stack(Op):
-    """The inputs, all of one type, side by side on a new axis, counted from the first."""
+    """The inputs, all of one type, stacked on a new axis; `axis` is not negative."""
 
     axis: int
 
     def infer(self, *xs: TensorType) -> TensorType:
-        require(len(xs) >= 1, "stack takes one input or more")
+        require(len(xs) >= 1, "stack takes one or more inputs")
         require(len(set(xs)) == 1, f"types differ: {', '.join(map(str, xs))}")
-        require(0 <= self.axis <= xs[0].rank, f"no place for an axis {self.axis} in {xs[0]}")
+        require(0 <= self.axis <= xs[0].rank, f"axis {self.axis} is outside of {xs[0]}")
         return xs[0].with_shape((*xs[0].shape[: self.axis], len(xs), *xs[0].shape[self.axis :]))
 
     def evaluate(self, *xs: Array) -> Array:
@@ -128,11 +131,11 @@ class Stack(Op):
 
 @frozen(kw_only=True)
 class Resize2D(Op):
-    """Images in a size that is computed: f32[b, h, w, c], i32[2] (height, width) → f32[b, ?, ?, c].
+    """Images resized to a computed size: f32[b, h, w, c], i32[2] (height, width) → f32[b, ?, ?, c].
 
-    Pixel k of an axis of n pixels, brought to m, is taken from (k + 0.5) · (n / m) - 0.5 (half-pixel
-    centers): nearest from the pixel in which that lies, bilinear between the two next to it, as `Upsample2D`
-    has it.
+    Pixel k of an axis resized from n to m pixels is taken at (k + 0.5) · (n / m) - 0.5 (half-pixel centers):
+    nearest takes the pixel that contains that position, bilinear interpolates between the two adjacent
+    pixels, as in `Upsample2D`.
     """
 
     method: UpsampleMethod
@@ -153,7 +156,7 @@ class Resize2D(Op):
 
 
 def nearest(source: int, target: int) -> Array:
-    """Return int64[target]: which of `source` pixels those of an axis of `target` pixels are."""
+    """Return int64[target]: the source pixel of each pixel of an axis resized from `source` to `target`."""
     centers = np.arange(target, dtype=np.float32) + np.float32(0.5)
     positions = np.floor(centers * (np.float32(source) / np.float32(max(target, 1)))).astype(np.int64)
     result: Array = np.minimum(positions, source - 1)

@@ -1,4 +1,4 @@
-"""All ops of the IR. `OPS` is the table that the parser and the tests go by."""
+"""The table of all ops of the IR, which the parser and the tests use."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import FLOAT32_TINY, Array, DType, Tensor, TensorType, broadcast, f32, matches
 
 LARGEST_BLOCK = 1 << 16
-"""Numbers that `EmbeddingSum` looks up at a time, so that they stay in the processor's cache."""
+"""The numbers that `EmbeddingSum` looks up at a time, so that they fit the processor's cache."""
 
 
 @frozen(kw_only=True)
 class Standardize(Op):
     """y = (x - mean) / stdev, in float32; x: f32[..., n], mean and stdev broadcast to x.
 
-    Whoever makes the op replaces a stdev of 0 by 1. A stdev that is not 0 is a normal number: TensorFlow and
-    LiteRT take smaller ones for 0, and would answer NaN.
+    No stdev is 0 or subnormal, because TensorFlow and LiteRT treat subnormal numbers as 0, and would return
+    NaN. The code that creates the op replaces such a stdev by 1.
     """
 
     mean: Tensor
@@ -38,7 +38,7 @@ class Standardize(Op):
         size = np.abs(self.stdev.array)
         require(
             not np.any((size > 0) & (size < FLOAT32_TINY)),
-            "a stdev is less than 1.2e-38, by which not every target divides",
+            "a stdev is less than 1.2e-38, which some targets treat as 0",
         )
         return x.with_shape(shape)
 
@@ -49,7 +49,7 @@ class Standardize(Op):
 
 @frozen(kw_only=True)
 class Destandardize(Op):
-    """y = x · stdev + mean, in float32: a regression's answer in the objective's own units."""
+    """y = x · stdev + mean, in float32: a regression's result in the objective's units."""
 
     mean: Tensor
     stdev: Tensor
@@ -66,9 +66,9 @@ class Destandardize(Op):
 
 @frozen(kw_only=True, slots=False)
 class OneHot(Op):
-    """One group of columns for each category code; x: f32[b, k] → f32[b, Σ depths].
+    """One group of columns for each column of category codes; x: f32[b, k] → f32[b, Σ depths].
 
-    Column j of group i is 1 where x[:, i] == j and 0 elsewhere; a code outside [0, depth) yields zeros.
+    Column j of group i is 1 if x[:, i] == j, else 0; a code outside [0, depth) has only zeros.
     """
 
     depths: tuple[int, ...]
@@ -86,12 +86,12 @@ class OneHot(Op):
 
     @cached_property
     def groups(self) -> Array:
-        """int32[Σ depths]: the input column that each output column tests."""
+        """The input column that each output column tests, int32[Σ depths]."""
         return np.repeat(np.arange(len(self.depths), dtype=np.int32), self.depths)
 
     @cached_property
     def codes(self) -> Array:
-        """float32[Σ depths]: the code of each output column."""
+        """The code of each output column, float32[Σ depths]."""
         ranges = [np.arange(depth, dtype=np.float32) for depth in self.depths]
         return np.concatenate([np.zeros(0, np.float32), *ranges])
 
@@ -100,9 +100,9 @@ class OneHot(Op):
 class EmbeddingSum(Op):
     """The sum of one row of a table for each category code; x: f32[b, k] → f32[b, units].
 
-    The table, f32[Σ depths, units], holds one group of rows for each column of codes, one after another: y =
-    Σ_i table[start_i + x[:, i]], where start_i is where group i begins. A code outside [0, depth_i), or that
-    is not a whole number, adds nothing. So y = one_hot(x) @ table, for a table without NaN and infinities.
+    The table, f32[Σ depths, units], has one group of rows for each column of codes, one after another: y =
+    Σ_i table[start_i + x[:, i]], where start_i is the first row of group i. A code outside [0, depth_i), or
+    that is not an integer, adds nothing. So y = one_hot(x) @ table, for a table without NaN and infinities.
     """
 
     table: Tensor
@@ -114,12 +114,12 @@ class EmbeddingSum(Op):
 
     @cached_property
     def starts(self) -> Array:
-        """int64[k]: the first row of each group."""
+        """The first row of each group, int64[k]."""
         return np.cumsum((0, *self.depths[:-1]))
 
     @cached_property
     def limits(self) -> Array:
-        """float32[k]: the depths, which codes are below."""
+        """The depths, float32[k]: codes are less than these."""
         return np.asarray(self.depths, np.float32)
 
     def infer(self, x: TensorType) -> TensorType:
@@ -155,12 +155,12 @@ class EmbeddingSum(Op):
 class Forest(Op):
     """Forests of binary decision trees; x: f32[b, n] → f32[b, forests · outputs] (SPEC §3).
 
-    All trees' nodes are in flat arrays of one length. At node i, go to `left[i]` when `x[:, feature[i]] <=
-    threshold[i]`, else (NaN too) to `right[i]`; both are after i. A leaf is its own left and right. `roots`
-    (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) what the leaves hold; feature,
-    left and right are i32, threshold is f32. The first `sizes[0]` trees are forest 0, the next `sizes[1]`
-    forest 1, and so on; a forest's output is the mean of its trees' leaf values (summed in tree order, then
-    divided), and the outputs are concatenated in order.
+    The nodes of all trees are in flat arrays of one length. At node i, a row goes to `left[i]` if
+    `x[:, feature[i]] <= threshold[i]`, else (also for NaN) to `right[i]`; both are after i. A leaf is its own
+    left and right child. `roots` (i32[trees]) are the trees' first nodes, `values` (f32[nodes, outputs]) the
+    values of the leaves; feature, left and right are i32, threshold is f32. The first `sizes[0]` trees are
+    forest 0, the next `sizes[1]` forest 1, and so on. The output of a forest is the mean of its trees' leaf
+    values (summed in the order of the trees, then divided); the outputs are concatenated in order.
     """
 
     feature: Tensor
@@ -186,7 +186,7 @@ class Forest(Op):
         return f32(x.shape[0], len(self.sizes) * self.outputs)
 
     def _check_parameters(self) -> None:
-        """Raise VerifyError unless the parameters are trees: then every walk comes to a leaf."""
+        """Raise VerifyError unless the parameters are trees, so that every walk ends at a leaf."""
         require_float(self.threshold.type, self.values.type)
         require(len(self.values.shape) == 2, f"values are {self.values.type}, expected f32[nodes,outputs]")
         nodes = self.values.shape[0]
@@ -196,45 +196,45 @@ class Forest(Op):
             require(links.type == expected, f"{name} is {links.type}, expected {expected}")
         left, right, own = self.left.array, self.right.array, np.arange(nodes)
         ends, goes_on = (left == own) & (right == own), (left > own) & (right > own)
-        require(bool(np.all(ends | goes_on)), "a node is no leaf, and its children do not stand after it")
+        require(bool(np.all(ends | goes_on)), "a node is not a leaf, but its children are not after it")
         require(bool(np.all(np.maximum(left, right) < nodes)), "left or right out of bounds")
         parents = np.bincount(np.concatenate([left[goes_on], right[goes_on]]), minlength=1)
-        require(int(parents.max()) <= 1, "a node is the child of two")
+        require(int(parents.max()) <= 1, "a node is the child of two nodes")
         roots = self.roots.array
         require(
             len(self.sizes) > 0
             and min(self.sizes) > 0
             and self.roots.type == TensorType(DType.INT32, (sum(self.sizes),)),
-            f"sizes do not divide the roots {self.roots.type} into forests of one tree or more",
+            f"sizes do not divide the roots {self.roots.type} into forests of at least one tree",
         )
         require(bool(np.all((roots >= 0) & (roots < nodes))), "roots out of bounds")
 
     @property
     def leaves(self) -> Array:
-        """bool[nodes]: which nodes are leaves."""
+        """Whether each node is a leaf, bool[nodes]."""
         return np.equal(self.left.array, np.arange(len(self.left.array)))
 
     def evaluate(self, x: Array) -> Array:
         return self.walk(x, range(len(self.sizes))).reshape(len(x), len(self.sizes) * self.outputs)
 
     def walk(self, x: Array, forests: Sequence[int]) -> Array:
-        """Return f32[b, len(forests), outputs]: the answers of these forests, by walking their trees."""
+        """Return f32[b, len(forests), outputs]: the results of these forests, by walking their trees."""
         bounds = np.cumsum([0, *self.sizes])
         roots = np.concatenate([self.roots.array[bounds[each] : bounds[each + 1]] for each in forests])
         values = self.values.array[self.find_leaves(x, roots)]
         sizes = np.array([self.sizes[each] for each in forests])
         starts = np.cumsum(sizes) - sizes
         total = values[:, starts]
-        for tree in range(1, max(sizes)):  # np.add.reduce would not add in this order
+        for tree in range(1, max(sizes)):  # np.add.reduce may add in another order
             longer = np.flatnonzero(sizes > tree)
             total[:, longer] += values[:, starts[longer] + tree]
         means: Array = total / sizes.astype(np.float32)[:, None]
         return means
 
     def find_leaves(self, x: Array, roots: Array) -> Array:
-        """Return int[b, trees]: the leaf that the tree at each root sends each row to.
+        """Return int[b, trees]: the leaf that each row reaches in the tree at each root.
 
-        Steps all undecided pairs at once.
+        Each step moves all pairs of a row and a tree that have not reached a leaf.
         """
         trees = len(roots)
         nodes = np.tile(roots, len(x))

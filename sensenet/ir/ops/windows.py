@@ -1,4 +1,4 @@
-"""Windows that slide over images: their geometry, and the NumPy routines of convolutions and pools.
+"""Windows that slide over images: their geometry, and convolutions and pools in NumPy.
 
 Images are f32[b, h, w, c]. A window of k pixels starts every `stride` pixels. With valid padding all
 windows lie inside; with same padding there are ⌈n / stride⌉ of them, and the image is enlarged by
@@ -18,17 +18,17 @@ from sensenet.ir.op import require
 from sensenet.ir.types import Array, TensorType
 
 Pair = tuple[int, int]
-"""A number for the height and one for the width."""
+"""One number for the height and one for the width."""
 
 BUFFER_ELEMENTS = 1 << 22
-"""Most numbers (16 MiB of float32) that a convolution copies at a time, if a row of windows has no more."""
+"""The most numbers (16 MiB of float32) that a convolution copies at a time, if a row of windows has fewer."""
 
 CACHED_ELEMENTS = 1 << 17
-"""Numbers (512 KiB of float32) that a processor keeps at hand while it goes over them several times."""
+"""The numbers (512 KiB of float32) of a part that is processed several times, so that it fits the cache."""
 
 
 class Padding(enum.Enum):
-    """What happens at an image's edge: only windows inside it, or zeros around it."""
+    """The treatment of an image's edges: only windows inside the image, or zeros around it."""
 
     SAME = "same"
     VALID = "valid"
@@ -46,9 +46,9 @@ def same_padding(size: int, window: int, stride: int) -> Pair:
 
 
 def within_image(window: Pair, sizes: Pair, padding: Padding) -> Pair:
-    """Return the window of a pool, limited to the size that covers a same-padded image everywhere.
+    """Return the window of a pool, limited to the size at which every window contains the whole image.
 
-    From twice the image's size on, every window holds the whole image, however large it is.
+    With same padding, that is twice the image's size.
     """
     if padding is Padding.VALID:
         return window
@@ -70,7 +70,7 @@ def infer_windows(
 
 
 def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
-    """Return the image padded with rows and columns of a value; the image itself without padding."""
+    """Return the image padded with rows and columns of a value; the image itself if there is no padding."""
     if rows == columns == (0, 0):
         return x
     batch, height, width, channels = x.shape
@@ -81,9 +81,9 @@ def enlarge(x: Array, rows: Pair, columns: Pair, value: float = 0.0) -> Array:
 
 
 def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, value: float = 0.0) -> Array:
-    """Return the image in which windows with valid padding are those that `padding` asks for.
+    """Return the image padded so that its windows with valid padding are those of `padding`.
 
-    Raises InputError for one in which there are none.
+    Raises InputError for an image without windows.
     """
     if padding is Padding.VALID:
         if x.shape[1] < window[0] or x.shape[2] < window[1]:
@@ -97,10 +97,10 @@ def pad_for_windows(x: Array, window: Pair, strides: Pair, padding: Padding, val
 
 
 def convolve(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
-    """Σ over i, j, c of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, :], as products of matrices.
+    """Return Σ over i, j, c of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, :], by matrix products.
 
-    The windows are copied side by side (im2col) for some rows of the result at a time; windows of one pixel
-    need no copy.
+    The windows are copied next to each other (im2col) for some rows of the result at a time; windows of one
+    pixel are not copied.
     """
     height, width, channels, filters = kernel.shape
     matrix = kernel.reshape(height * width * channels, filters)
@@ -115,9 +115,9 @@ def convolve(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
 
 
 def _multiply(windows: Array, matrix: Array) -> Array:
-    """[b, h, w, …] @ matrix as one product of two matrices: many small ones take several times as long.
+    """Return [b, h, w, …] @ matrix by one matrix product, because many small ones take several times as long.
 
-    For numbers that are not contiguous in memory, NumPy's result differs in the last bit.
+    The operands are contiguous, because NumPy's result differs in the last bit for other layouts.
     """
     outer = windows.shape[:3]
     rows = np.ascontiguousarray(windows).reshape(math.prod(outer), len(matrix))
@@ -139,8 +139,10 @@ def view_windows(x: Array, window: Pair, strides: Pair) -> Array:
 
 
 def _parts(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, slice]]:
-    """Yield indices that split [b, h, …] into images or rows of one, of at most `limit` numbers if
-    possible."""
+    """Yield indices that split [b, h, …] into groups of images, or of rows of an image.
+
+    Each has at most `limit` numbers, if that is possible.
+    """
     batch, rows, *rest = shape
     row = max(math.prod(rest), 1)
     if row * rows <= limit:
@@ -155,11 +157,11 @@ def _parts(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, slice]]:
 
 
 def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
-    """Σ over i, j of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, m], in channel c · multiplier + m.
+    """Return Σ over i, j of x[b, y·s + i, x·s + j, c] · kernel[i, j, c, m], in channel c · multiplier + m.
 
-    One product for each pixel of the window, over parts of the result that fit into a cache. If windows
-    lie side by side, a row's columns and channels are taken as one axis, since long loops are faster, unless
-    the kernel, repeated for each column, takes much memory.
+    Computes one product for each pixel of the window, over parts of the result that fit the cache. With
+    stride 1, a row's columns and channels become one axis, since long loops are faster, unless the kernel,
+    repeated for each column, takes much memory.
     """
     height, width, channels, multiplier = kernel.shape
     filters = channels * multiplier
@@ -180,7 +182,7 @@ def convolve_depthwise(x: Array, kernel: Array, strides: Pair, padding: Padding)
 
 
 def reduce_windows(x: Array, ufunc: np.ufunc, window: Pair, strides: Pair) -> Array:
-    """Return a window's maximum or sum, first down the columns, then along the rows; x is padded already."""
+    """Return `ufunc` (maximum or add) reduced over each window of a padded image, first down the columns."""
     for axis, length, stride in zip((1, 2), window, strides, strict=True):
         count = count_windows(x.shape[axis], length, stride, Padding.VALID)
         result = _every(x, axis, 0, stride, count).copy()
@@ -191,7 +193,7 @@ def reduce_windows(x: Array, ufunc: np.ufunc, window: Pair, strides: Pair) -> Ar
 
 
 def _every(x: Array, axis: int, start: int, step: int, count: int) -> Array:
-    """`count` entries of an axis from `start` on, `step` apart, without a copy."""
+    """Return a view of `count` entries of an axis from `start` on, `step` apart."""
     index: list[slice] = [slice(None)] * x.ndim
     index[axis] = slice(start, start + (count - 1) * step + 1, step)
     return x[tuple(index)]
