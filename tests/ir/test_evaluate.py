@@ -58,7 +58,7 @@ def test_results_by_name(a, joined):
         ({"a": ROWS_2, "b": ROWS_3[0]}, r"the input 'b' is float32\[3\], expected f32\[\?,3\]"),
         ({"a": ROWS_2.astype(float), "b": ROWS_3}, r"the input 'a' is float64\[4, 2\], expected f32\[\?,2\]"),
         ({"a": [[1.0, 2.0]], "b": ROWS_3}, r"the input 'a' is of type list, expected an array f32\[\?,2\]"),
-        ({"a": ROWS_2[:1], "b": ROWS_3}, r"do not go together: a \[1, 2\], b \[4, 3\]"),
+        ({"a": ROWS_2[:1], "b": ROWS_3}, r"do not match: a \[1, 2\], b \[4, 3\]"),
     ],
 )
 def test_inputs_that_are_refused(joined, inputs, message):
