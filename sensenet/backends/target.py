@@ -73,7 +73,7 @@ class Target(Generic[AnyOptions]):
     """Whether its executables hold a `tf.keras.Model` that can be trained and decompiled."""
 
     execute: Callable[[Graph], Executable] | None = None
-    """Runs a graph of legal nodes without making files: of targets whose runtime needs the graph alone."""
+    """Runs a graph of any nodes without making files: of targets whose runtime is the interpreter."""
 
     read_graph: Callable[[Path], Graph | None] | None = None
     """Reads the graph that a saved artifact keeps next to what the runtime runs, and loads nothing else."""

@@ -18,7 +18,7 @@ from sensenet.frontend.document import find_network, read_source
 from sensenet.frontend.network import build_graph
 from sensenet.frontend.weights import write_weights
 from sensenet.ir.graph import Graph
-from sensenet.passes import legalize
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.settings import Settings, ensure_settings
 from sensenet.signature import Signature
 

@@ -14,13 +14,10 @@ from typing import Any
 
 from attrs import frozen
 
-from sensenet.backends.keras.h5 import load_weights
-from sensenet.compiler.pretrained_weights import fill_weights
 from sensenet.errors import UnknownNetworkError
 from sensenet.frontend import build_graph, read_document
 from sensenet.frontend.json.cursor import quote
 from sensenet.ir.graph import Graph
-from sensenet.pretrained import NETWORKS, get_pretrained_network
 from sensenet.settings import Settings
 
 WORD = re.compile(r"[\w-]+")
@@ -51,11 +48,15 @@ def import_document(
     name = find_name(source)
     document = read_document(as_document(source))
     if weights is not None:
+        from sensenet.backends.keras.h5 import load_weights
+
         graph = load_weights(build_graph(document, settings).graph, Path(weights))
     else:
         if name is not None:
             settings = Settings(load_pretrained_weights=True).override(settings)
         if settings.load_pretrained_weights:
+            from sensenet.compiler.pretrained_weights import fill_weights
+
             document = fill_weights(document)
         graph = build_graph(document, settings).graph
     preprocess = document.network.value.get("preprocess")
@@ -68,7 +69,11 @@ def as_document(source: Any) -> Any:
     Raises UnknownNetworkError.
     """
     name = find_name(source)
-    return source if name is None else get_pretrained_network(name)
+    if name is None:
+        return source
+    from sensenet.pretrained import get_pretrained_network
+
+    return get_pretrained_network(name)
 
 
 def find_name(source: Any) -> str | None:
@@ -79,6 +84,8 @@ def find_name(source: Any) -> str | None:
     """
     if not isinstance(source, str) or not WORD.fullmatch(source) or os.path.isfile(source):
         return None
+    from sensenet.pretrained import NETWORKS
+
     if source in NETWORKS:
         return source
     if os.path.exists(source):

@@ -10,7 +10,6 @@ from attrs import frozen
 from sensenet.artifact import Executable, PassRecord, Report
 from sensenet.backends import get_target
 from sensenet.backends.target import Target
-from sensenet.compiler.lowering import lowering_passes
 from sensenet.compiler.request import DEFAULT_LEVEL
 from sensenet.errors import UnknownTargetError
 from sensenet.ir.graph import Graph
@@ -65,6 +64,8 @@ def lower(
     optimized: Rewritten, target: Target[Any], observe: Observer = lambda _stage, _graph: None
 ) -> Rewritten:
     """Leave only nodes that the target takes; raises UnsupportedOpError for an op that stays."""
+    from sensenet.compiler.lowering import lowering_passes
+
     graph = optimized.graph
     lowered, records = run_passes(graph, lowering_passes(target), observe, known=graph.nodes)
     require_legal(lowered, target.legal(), f"the target {target.name}")
@@ -79,8 +80,9 @@ def make_executable(graph: Graph, name: str, level: int = DEFAULT_LEVEL) -> Exec
     pipeline = choose_pipeline(get_target(name), level)
     target = pipeline.target
     with memory_errors_reported():
-        ready = lower(optimize_graph(graph, pipeline.passes), target)
+        optimized = optimize_graph(graph, pipeline.passes)
         if target.execute is not None:
-            return target.execute(ready.graph)
+            return target.execute(optimized.graph)
+        ready = lower(optimized, target)
         report = Report(target=name, level=pipeline.level, passes=ready.records)
         return target.load(target.build(ready.graph, report, target.read_options({})))

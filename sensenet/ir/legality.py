@@ -21,6 +21,13 @@ def all_of(*classes: type[Op]) -> Legal:
     return dict.fromkeys(classes, True)
 
 
+def every_op() -> Legal:
+    """Return every node of every op."""
+    from sensenet.ir.ops.table import OP_CLASSES
+
+    return all_of(*OP_CLASSES)
+
+
 def is_legal(node: Node, legal: Legal) -> bool:
     """Return whether a target supports a node; the nodes of its regions are not checked."""
     accepts = legal.get(type(node.op))

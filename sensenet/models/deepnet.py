@@ -11,7 +11,6 @@ from typing import Any
 from sensenet.artifact import Executable
 from sensenet.backends import get_target, keras, smbundle, tfjs
 from sensenet.backends.keras import h5
-from sensenet.compiler.driver import compile
 from sensenet.errors import ArtifactError, LimitError, VerifyError
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
@@ -80,6 +79,8 @@ class Model:
         """
         with self._lock.get():
             if self._keras_model is None:
+                from sensenet.compiler.driver import compile
+
                 self._keras_model = compile(self._graph(), keras.TARGET.name, optimize=0).model
             return self._keras_model
 
@@ -111,6 +112,8 @@ class Model:
 
     def save_as(self, target: str, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
+        from sensenet.compiler.driver import compile
+
         graph = self._graph() if get_target(target).level is None else self._trained_graph()
         compile(graph, target).save(path, force=force)
 

@@ -42,9 +42,8 @@ from sensenet.passes import (
     simplify_rearrangements,
 )
 from sensenet.passes.infrastructure.rules import Pass
-from sensenet.passes.lowering.legalize import legalize
 
-__all__ = ["ALL_PASSES", "LEVELS", "PIPELINE", "PIPELINES", "Step", "legalize"]
+__all__ = ["ALL_PASSES", "LEVELS", "PIPELINE", "PIPELINES", "Step"]
 
 
 @frozen

@@ -23,7 +23,7 @@ from sensenet.backends.tfjs.emit import EMIT as TFJS_EMIT
 from sensenet.backends.tfjs.running import make_executable
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.models.wrappers import create_model
-from sensenet.passes import legalize
+from sensenet.passes.lowering.legalize import legalize
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.tensorflow

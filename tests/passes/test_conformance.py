@@ -16,11 +16,12 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.ops.basic import Flatten, Subtract
 from sensenet.ir.ops.dense import BatchNormalization, Dense, Dropout
 from sensenet.ir.ops.tabular import Destandardize, Forest, Standardize
-from sensenet.passes import PIPELINES, legalize
+from sensenet.passes import PIPELINES
 from sensenet.passes.analysis.columns import joins_columns
 from sensenet.passes.analysis.linear_layers import LINEAR_LAYERS, is_linear
 from sensenet.passes.fold_batch_normalization import LARGEST_SHIFT_BEFORE
 from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.signature import NUMERIC_INPUT, PREDICTIONS, CategoricalColumn
 
 GROUPS = ("tabular", "real", "image", "detector", "extractor", "h5", "smbundle")

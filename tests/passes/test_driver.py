@@ -10,6 +10,8 @@ import pytest
 from attrs import evolve
 from support.check_pass import PASSES
 
+from sensenet.backends import get_target
+from sensenet.compiler.lowering import lowering_passes
 from sensenet.errors import PassError, UnsupportedOpError, VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
@@ -271,6 +273,10 @@ def test_pipelines_hold_each_pass_once():
     assert PIPELINES[0] == ()
     assert list(PIPELINES) == [0, 1, 2]
     assert {current.name for passes in PIPELINES.values() for current in passes} == set(ALL_PASSES)
+
+
+def test_the_passes_that_always_run_last_have_these_names():
+    assert [current.name for current in lowering_passes(get_target("tflite"))] == list(LOWERING)
 
 
 def test_nodes_keep_their_names():

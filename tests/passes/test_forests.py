@@ -17,7 +17,6 @@ from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest, Standardize
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify
-from sensenet.passes import legalize
 from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.lowering.forest.leaf_paths import LARGEST_BLOCK
 from sensenet.passes.lowering.forest.rule import lower_with
@@ -31,6 +30,7 @@ from sensenet.passes.lowering.forest.strategy import (
     forest_sizes,
 )
 from sensenet.passes.lowering.forest.trees import pick_forests
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.signature import Signature
 
 TABLES = (Strategy.TABLES, Strategy.JOINED_TABLES)

@@ -16,8 +16,9 @@ from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Tensor, f32
-from sensenet.passes import PIPELINES, legalize
+from sensenet.passes import PIPELINES
 from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.signature import Signature
 
 

@@ -18,9 +18,8 @@ from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.tabular import EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.ir.types import Tensor, f32
-from sensenet.passes import legalize
 from sensenet.passes.infrastructure.manager import run_passes
-from sensenet.passes.lowering.legalize import LOWERINGS
+from sensenet.passes.lowering.legalize import LOWERINGS, legalize
 from sensenet.signature import Signature
 
 TOLERANCES = {Forest: 1e-6, EmbeddingSum: 1e-6, Rescale: 1e-6, Activation: 1e-6}

@@ -21,10 +21,9 @@ from sensenet.ir.ops import basic, convolution, core, dense, detection, image, s
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
-from sensenet.passes import legalize
 from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.lowering.activations import FORMULAS
-from sensenet.passes.lowering.legalize import LOWERINGS
+from sensenet.passes.lowering.legalize import LOWERINGS, legalize
 from sensenet.signature import Signature
 
 

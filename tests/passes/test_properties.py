@@ -8,8 +8,9 @@ from support.check_pass import BASIC, PASSES, assert_same_answers, check_pass
 from support.graphs import graphs_with_inputs, like_tables
 
 from sensenet.ir.legality import require_legal
-from sensenet.passes import PIPELINES, legalize
+from sensenet.passes import PIPELINES
 from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.passes.lowering.legalize import legalize
 
 
 @given(drawn=graphs_with_inputs(like_tables))

@@ -15,10 +15,11 @@ from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.ir.verify import verify
-from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.look_up_categories import look_up_categories
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.passes.lowering.simplify_lowered import simplify_lowered
 
 ROWS = 40

@@ -12,7 +12,6 @@ from sensenet.ir.evaluate import Kernels, prepare
 from sensenet.ir.graph import Graph
 from sensenet.ir.interface import check_graph
 from sensenet.ir.ops.tabular import Forest
-from sensenet.ir.parser import parse_graph
 from sensenet.ir.region import regions_of
 from sensenet.ir.types import Array
 from sensenet.ir.verify import verify
@@ -28,6 +27,8 @@ def make_executable(graph: Graph) -> Executable:
 
 def parse_saved(text: bytes, weights: Mapping[str, Array], where: str) -> Graph:
     """Return the graph of a saved text form; raises ArtifactError, naming `where`, for invalid text."""
+    from sensenet.ir.parser import parse_graph
+
     try:
         graph = parse_graph(text.decode(), weights)
         verify(graph)

@@ -18,8 +18,7 @@ from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
-from sensenet.ir.legality import all_of
-from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.legality import every_op
 from sensenet.ir.printer import HEADER, print_graph, weights
 
 TEXT_FILE, WEIGHTS_FILE, DRAWING_FILE = "model.ir", "model.npz", "model.dot"
@@ -94,7 +93,7 @@ TARGET = Target(
     suffix=".ir",
     description="the graph as text, with its weights in an .npz file beside",
     options=IrOptions,
-    legal=lambda: all_of(*OP_CLASSES),
+    legal=every_op,
     build=build,
     load=load,
     open=open,

@@ -17,8 +17,7 @@ from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import ZIP_START, read_file, read_member_names
 from sensenet.ir.graph import Graph
-from sensenet.ir.legality import all_of
-from sensenet.ir.ops.table import OP_CLASSES
+from sensenet.ir.legality import every_op
 from sensenet.ir.printer import print_graph, weights
 
 FILE_NAME = "model.npz"
@@ -62,7 +61,7 @@ TARGET = Target(
     suffix=".npz",
     description="one .npz file that predicts without TensorFlow",
     options=Options,
-    legal=lambda: all_of(*OP_CLASSES),
+    legal=every_op,
     build=build,
     load=load,
     open=open,

@@ -24,9 +24,8 @@ from sensenet.backends.options import Options
 from sensenet.backends.target import Target
 from sensenet.files.reading import ZIP_START, read_member_names
 from sensenet.ir.graph import Graph
-from sensenet.ir.legality import all_of
+from sensenet.ir.legality import Legal, every_op
 from sensenet.ir.ops.dense import BatchedDense
-from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 
 BATCH = 10_000
@@ -35,9 +34,6 @@ BATCH = 10_000
 LOWERED = (OneHot, EmbeddingSum, BatchedDense)
 """The ops that are lowered: Keras has no layer for them, and lowering them does not change training."""
 
-LEGAL = all_of(*(op for op in OP_CLASSES if op not in LOWERED))
-"""All other ops: each layer of the network stays one layer, so that it can be trained, and h5 files fit."""
-
 
 @frozen(kw_only=True)
 class KerasOptions(Options):
@@ -45,6 +41,11 @@ class KerasOptions(Options):
 
     share_weights: bool = False
     """Send all images of a row through the same layers, as in the document, not each through its own."""
+
+
+def legal() -> Legal:
+    """Return all other ops: each layer of the network stays one, so that it trains, and h5 files fit."""
+    return {op: accepts for op, accepts in every_op().items() if op not in LOWERED}
 
 
 def build(graph: Graph, report: Report, options: KerasOptions) -> Artifact:
@@ -92,7 +93,7 @@ TARGET = Target(
     suffix=SUFFIX,
     description="a tf.keras.Model, saved as .keras; trainable at -O0",
     options=KerasOptions,
-    legal=lambda: LEGAL,
+    legal=legal,
     build=build,
     load=load,
     open=open,

@@ -37,9 +37,8 @@ from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph, Node
-from sensenet.ir.legality import all_of
+from sensenet.ir.legality import every_op
 from sensenet.ir.op import Op
-from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import Tensor
 
 FILE_NAME = "model.h5"
@@ -263,7 +262,7 @@ TARGET = Target(
     suffix=".h5",
     description="the weights alone, in Keras' layout; as trained, at every -O",
     options=Options,
-    legal=lambda: all_of(*OP_CLASSES),
+    legal=every_op,
     build=build,
     load=load,
     open=open,

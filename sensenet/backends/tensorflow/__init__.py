@@ -25,7 +25,7 @@ from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType
-from sensenet.passes import legalize
+from sensenet.passes.lowering.legalize import legalize
 from sensenet.signature import Signature
 
 Table = Mapping[type[Op], Emit]

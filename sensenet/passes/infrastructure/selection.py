@@ -6,13 +6,12 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sensenet.errors import UnknownPassError
-from sensenet.passes import ALL_PASSES, PIPELINES, legalize
+from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.infrastructure.rules import Pass
-from sensenet.passes.lowering.simplify_lowered import simplify_lowered
 
 LOWERING: Mapping[str, str] = {
-    legalize({}).name: "for the ops of the target",
-    simplify_lowered({}).name: "for a target that is made of tensor ops",
+    "legalize": "for the ops of the target",
+    "simplify-lowered": "for a target that is made of tensor ops",
 }
 """The passes that lower a graph to a target's ops, with their purpose: they always run, and last."""
 
