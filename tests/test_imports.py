@@ -224,7 +224,7 @@ LATER = (
     "sensenet.passes.lowering.legalize",
     "sensenet.pretrained",
 )
-"""Modules that a document's first row needs nothing of; together they would take about a tenth of its time."""
+"""Modules that a first row does not need: importing them would take a tenth of its time."""
 
 
 def test_a_first_row_imports_only_what_it_needs():
