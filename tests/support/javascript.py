@@ -1,4 +1,4 @@
-"""TensorFlow.js in Node, installed from tests/js/package-lock.json.
+"""TensorFlow.js in Node, installed from tests/js/package-lock.json; what other tests of JavaScript share.
 
 Tests that ask for it are skipped, and say so, where Node or npm is missing or nothing can be installed.
 """
@@ -33,27 +33,28 @@ needs_tensorflowjs = pytest.mark.skipif(
 
 
 @functools.cache
-def install():
-    """The directory of the installed packages; skips the test where there is none."""
+def install(directory=DIRECTORY):
+    """The directory of the packages that a lock file lists; skips the test where they cannot be installed."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: TensorFlow.js is not run")
-    done = MODULES / f".installed-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
-    with LOCK.open() as stream:
+            pytest.skip(f"{program} is not installed: nothing is run in Node")
+    lock, modules = directory / LOCK.name, directory / MODULES.name
+    done = modules / f".installed-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
+    with lock.open() as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # other processes run tests too
         if not done.exists():
-            result = subprocess.run(INSTALL, cwd=DIRECTORY, capture_output=True, text=True, check=False)
+            result = subprocess.run(INSTALL, cwd=directory, capture_output=True, text=True, check=False)
             if result.returncode != 0:
-                pytest.skip(f"TensorFlow.js cannot be installed: {result.stderr.strip()[-300:]}")
+                pytest.skip(f"npm cannot install the packages of {lock}: {result.stderr.strip()[-300:]}")
             done.touch()
-    return MODULES
+    return modules
 
 
 class Node:
     """A process of Node that runs models, on the backends cpu and wasm of TensorFlow.js."""
 
     def __init__(self, script=DIRECTORY / "run.mjs"):
-        install()
+        install(script.parent)
         self._process = subprocess.Popen(
             ["node", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
