@@ -248,3 +248,14 @@ def test_a_model_that_is_too_large_is_refused(monkeypatch):
 def test_reductions_along_no_axis_leave_numbers_alone():
     graph = graph_of_op(reduction.ReduceSum(axes=()), f32(None, 3))
     assert_agrees(run(graph, "onnx"), graph, {"x0": floats(2, 3)}, exactly=True)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_reductions_keep_their_axes(name):
+    """OpenVINO fuses others with the arithmetic after them, and combines wrong numbers."""
+    model = parse(bytes(sensenet.compile(source(name), "onnx")), "the file")
+    nodes = [
+        node for graph in graphs(model.graph) for node in graph.node if node.op_type.startswith("Reduce")
+    ]
+    for node in nodes:
+        assert {each.name: each.i for each in node.attribute}["keepdims"] == 1

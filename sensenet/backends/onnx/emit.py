@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sensenet.backends.onnx.layer_operators import ACTIVATIONS, LAYERS, Emit
-from sensenet.backends.onnx.operators import BOOL, INT32, Operator, cast, integers, operator, to_sizes
+from sensenet.backends.onnx.operators import BOOL, INT32, Operator, cast, integers, operator, reduce, to_sizes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node
 from sensenet.ir.legality import Legal, all_of
@@ -40,23 +40,13 @@ def _select(op: basic.Select, node: Node) -> Operator:
 
 
 def _reduction(kind: str) -> Emit:
-    return lambda op, node: operator(
-        kind,
-        *node.inputs,
-        integers(op.axes),
-        keepdims=int(op.keep_dimensions),
-        noop_with_empty_axes=1,
-    )
+    return lambda op, node: reduce(kind, node.inputs[0], op.axes, op.keep_dimensions)
 
 
 def _reduce_any(op: reduction.ReduceAny, node: Node) -> Operator:
     """Whether a sum of ones is not 0."""
     (x,) = node.inputs
-    keepdims = int(op.keep_dimensions)
-    total = operator(
-        "ReduceSum", cast(x, INT32), integers(op.axes), keepdims=keepdims, noop_with_empty_axes=1
-    )
-    return cast(total, BOOL)
+    return cast(reduce("ReduceSum", cast(x, INT32), op.axes, op.keep_dimensions), BOOL)
 
 
 def _arg_max(op: reduction.ArgMax, node: Node) -> Operator:
@@ -112,7 +102,7 @@ EMIT: Mapping[type[Op], Emit] = {
     basic.LessEqual: _comparison("LessOrEqual"),
     basic.Greater: _comparison("Greater"),
     basic.Select: _select,
-    basic.Mean: lambda op, node: operator("ReduceMean", *node.inputs, integers([op.axis]), keepdims=0),
+    basic.Mean: lambda op, node: reduce("ReduceMean", node.inputs[0], [op.axis]),
     basic.Cast: lambda op, node: cast(node.inputs[0], op.dtype.numpy),
     basic.Concatenate: lambda op, node: operator("Concat", *node.inputs, axis=op.axis),
     basic.Slice: _slice,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.onnx.operators import Operator, integers, number, operator, to_sizes
+from sensenet.backends.onnx.operators import Operator, integers, number, operator, reduce, to_sizes
 from sensenet.backends.onnx.windows import slide
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE, ActivationFunction
 from sensenet.ir.graph import Node, Value
@@ -85,12 +85,8 @@ LAYERS: Mapping[type[Op], Emit] = {
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
     convolution.MaxPool2D: lambda op, node: slide("MaxPool", node, op.pool_size, op),
     convolution.AveragePool2D: lambda op, node: slide("AveragePool", node, op.pool_size, op),
-    convolution.GlobalAveragePool2D: lambda op, node: operator(
-        "ReduceMean", *node.inputs, integers([1, 2]), keepdims=0
-    ),
-    convolution.GlobalMaxPool2D: lambda op, node: operator(
-        "ReduceMax", *node.inputs, integers([1, 2]), keepdims=0
-    ),
+    convolution.GlobalAveragePool2D: lambda op, node: reduce("ReduceMean", node.inputs[0], [1, 2]),
+    convolution.GlobalMaxPool2D: lambda op, node: reduce("ReduceMax", node.inputs[0], [1, 2]),
     convolution.Pad2D: lambda op, node: operator(
         "Pad", *node.inputs, integers([(0, 0), *op.padding, (0, 0)]).T.reshape(-1), mode="constant"
     ),

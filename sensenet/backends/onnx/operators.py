@@ -71,6 +71,16 @@ def to_sizes(x: Value) -> Operator:
     return cast(x, np.dtype(np.int64))
 
 
+def reduce(kind: str, x: Operand, axes: Sequence[int], keep: bool = False) -> Operator:
+    """Return a reduction along axes, which are kept with size 1 or left out.
+
+    They are left out by an operator of their own: OpenVINO fuses a reduction that leaves them out with the
+    arithmetic that follows it, and then combines wrong numbers.
+    """
+    kept = operator(kind, x, integers(axes), keepdims=1, noop_with_empty_axes=1)
+    return kept if keep or not axes else operator("Squeeze", kept, integers(axes))
+
+
 def look_up(x: Operand, codes: Mapping[str, int], default: int) -> Operator:
     """Return f32[…]: the code of each text, or the default."""
     keys = codes or {"": default}  # an attribute without entries has no type

@@ -28,8 +28,8 @@ PLAIN: frozenset[str] = frozenset()
 OPERATORS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("Abs", "Add", "And", "Div", "Equal", "Erf", "Exp", "Expand", "Floor", "Greater"), PLAIN),
     **dict.fromkeys(("Identity", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Range"), PLAIN),
-    **dict.fromkeys(("Relu", "Round", "Shape", "Sigmoid", "Slice", "Softplus", "Softsign", "Sub"), PLAIN),
-    **dict.fromkeys(("Clip", "Tanh", "Unsqueeze", "Where"), PLAIN),
+    **dict.fromkeys(("Relu", "Round", "Shape", "Sigmoid", "Slice", "Softplus", "Softsign", "Squeeze"), PLAIN),
+    **dict.fromkeys(("Clip", "Sub", "Tanh", "Unsqueeze", "Where"), PLAIN),
     **dict.fromkeys(("Concat", "Flatten", "Gather", "LogSoftmax", "Softmax"), AXIS),
     **dict.fromkeys(("AveragePool", "MaxPool"), WINDOWS),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"), REDUCTION),
