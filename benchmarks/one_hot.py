@@ -22,7 +22,7 @@ from forests import Model
 
 from sensenet.artifact import Report
 from sensenet.backends import get_target, keras, tflite
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply

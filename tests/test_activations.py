@@ -21,7 +21,7 @@ from sensenet.backends.keras.stock import OPERATIONS, OPERATIONS_OF_FUNCTIONS
 from sensenet.backends.onnx.layer_operators import ACTIVATIONS as ONNX_OPERATORS
 from sensenet.backends.tensorflow.activation import FUNCTIONS as TENSORFLOW_FUNCTIONS
 from sensenet.backends.tflite.layer_operators import ACTIVATIONS as TFLITE_OPERATORS
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.errors import UnsupportedOpError
 from sensenet.frontend.network import import_graph
 from sensenet.ir.activation import ActivationFunction

@@ -11,7 +11,7 @@ from support.documents import ensemble, image, typed
 from sensenet import compile
 from sensenet.backends import TARGETS, get_target
 from sensenet.cli.compile import main
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.drawing import FORMS, draw
 from sensenet.frontend import import_graph
 from sensenet.passes import PIPELINES

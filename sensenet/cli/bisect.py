@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
     trial = Trial(target=options.target, rows=rows)
     if options.target is not None and get_target(options.target).level is not None:
-        passes = ()  # it is made of the graph as imported
+        passes = ()  # the target is built from the graph as imported
     with command_line.status_line() as show:
         imported = compile(options.model, ir.TARGET.name, settings=dict(options.settings), passes=()).graph
         found = find_culprit(imported, passes, trial, show)

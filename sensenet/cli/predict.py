@@ -33,9 +33,9 @@ examples:
   {PROGRAM} detector.json photo.jpg --draw found.png
   {PROGRAM} mobilenetv2 *.jpg -o answers.jsonl   a pretrained network, by name
 
-A model that reads images alone takes images, and prints a line of JSON for each. Any other takes one CSV
-file: its header names fields (--no-header: cells stand in the model's order), an empty cell is missing; the
-answer is a CSV file with one line a row.
+A model that reads only images takes images, and prints a line of JSON for each. Any other model takes one CSV
+file: its header names fields (--no-header: cells are in the model's order), and an empty cell is missing; the
+output is a CSV file with one line per row.
 
 exit status: 0, 1 for input that cannot be predicted, 2 for a wrong command line.
 """

@@ -1,1 +1,1 @@
-"""From a document to an artifact: the frontend, the passes and a target in a row."""
+"""Compiles a document to an artifact: runs the frontend, the passes and a target."""

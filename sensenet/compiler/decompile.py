@@ -26,23 +26,24 @@ Trained = Artifact | str | os.PathLike[str] | Any
 """A `tf.keras.Model` that was compiled with `optimize=0`, its artifact, or the path of a file."""
 
 SAME = ("kind", "columns", "classes", "image")
-"""What a model and its document must agree on, besides the network."""
+"""The attributes of the signature that must be equal for a model and its document."""
 
 
 def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathLike[str]) -> dict[str, Any]:
     """Return the document of a network with the weights that it was trained to: JSON → Keras → `fit` → JSON.
 
-    `trained` is the `tf.keras.Model` that `compile(like, "keras", optimize=0)` made, trained further since;
-    its artifact; the path of the `.keras` file that it was saved in; or that of an h5 file of weights.
-    `like` is the document, as `compile` takes it, also one without weights or the name of a pretrained
-    network. What is returned is that document, envelope and all, with other numbers in the members that hold
-    weights: each the shortest decimal that is the same float32. `like` is left as it is, and where it is a
-    dict, what did not change is shared with it.
+    `trained` is the `tf.keras.Model` that `compile(like, "keras", optimize=0)` made, which may have been
+    trained further; its artifact; the path of the `.keras` file that it was saved in; or the path of an h5
+    file of weights. `like` is the document, in any form that `compile` accepts, with or without weights, or
+    the name of a pretrained network. Returns that document, including its envelope, with other numbers in the
+    members that contain weights: each is the shortest decimal that is the same float32. `like` is not
+    changed; if it is a dict, the result shares its unchanged parts.
 
-    Raises ArtifactError, naming the layer, for a model that differs from that of the document: optimized,
-    with layers more, fewer, renamed, of other shapes or functions; for a file that is damaged or of another
-    network; and for anything but a model. Raises DocumentError for an invalid document, and for weights that
-    it has no place for; MissingPackageError if a package is missing. All are SensenetErrors.
+    Raises ArtifactError, naming the layer, for a model that differs from that of the document: because it was
+    optimized, or has more, fewer or renamed layers, or other shapes or functions; also for a file that is
+    damaged or of another network, and for anything but a model. Raises DocumentError for an invalid document,
+    and for weights that it cannot contain; MissingPackageError if a package is missing. All are
+    SensenetErrors.
     """
     root = read_source(as_document(like))
     document = find_network(root)
@@ -62,7 +63,7 @@ def _open(trained: Trained) -> tuple[Any, Path | None]:
     if isinstance(trained, Artifact):
         if trained.model is None:
             raise ArtifactError(
-                f"an artifact for the target {trained.target} cannot be trained: compile for keras"
+                f"an artifact for the target {trained.target} cannot be trained: compile for the target keras"
             )
         return trained.model, None
     if not isinstance(trained, str | os.PathLike):

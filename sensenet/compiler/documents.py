@@ -1,4 +1,4 @@
-"""Opens documents: those that a source holds, and those of the pretrained networks, by name.
+"""Opens documents in sources of all kinds, and those of the pretrained networks, by name.
 
 create_model("resnet50")                                    the whole network, as it was trained
 create_model(document, {"load_pretrained_weights": True})   a document that has no weights of its own
@@ -21,12 +21,12 @@ from sensenet.ir.graph import Graph
 from sensenet.settings import Settings
 
 WORD = re.compile(r"[\w-]+")
-"""What may be meant as a network's name: the path of a document has a suffix."""
+"""The form of a network's name, which distinguishes it from a path with a suffix."""
 
 
 @frozen(kw_only=True)
 class Imported:
-    """A document's graph, the settings that it was made with, and the columns as the document has them."""
+    """A document's graph, the settings that it was built with, and the columns in the document's form."""
 
     graph: Graph
     settings: Settings
@@ -38,12 +38,12 @@ def import_document(
 ) -> Imported:
     """Return the graph of a document, or of the pretrained network of that name.
 
-    It has the weights of an h5 file, if one is given; else those of the document and, with the setting
-    `load_pretrained_weights`, which a name turns on, the pretrained ones if the document has none.
+    Its weights are those of the h5 file `weights`, if given, else those of the document. Layers without
+    weights get pretrained ones if the setting `load_pretrained_weights` is on; a network's name turns it on.
 
     Raises UnknownNetworkError for a word that is neither a file nor a network; DocumentError and
-    SettingsError; DownloadError for weights that cannot be had; ArtifactError for a file of weights that is
-    damaged or of another network; MissingPackageError without h5py.
+    SettingsError; DownloadError if weights cannot be downloaded; ArtifactError for a file of weights that is
+    damaged or of another network; MissingPackageError if h5py is not installed.
     """
     name = find_name(source)
     document = read_document(as_document(source))
@@ -64,7 +64,7 @@ def import_document(
 
 
 def as_document(source: Any) -> Any:
-    """Return the document, without weights, of a named pretrained network; else the source itself.
+    """Return the document, without weights, of a pretrained network's name; any other source unchanged.
 
     Raises UnknownNetworkError.
     """
@@ -77,10 +77,10 @@ def as_document(source: Any) -> Any:
 
 
 def find_name(source: Any) -> str | None:
-    """Return the name of a pretrained network, if a source is one; None for anything else, such as a path.
+    """Return the source if it is the name of a pretrained network; None for anything else, such as a path.
 
-    A file of that name goes first, a directory only if no network has its name. Raises UnknownNetworkError
-    for any other word.
+    A file of that name takes precedence, but a directory does not. Raises UnknownNetworkError for a word that
+    is neither a network nor a path.
     """
     if not isinstance(source, str) or not WORD.fullmatch(source) or os.path.isfile(source):
         return None

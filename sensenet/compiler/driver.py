@@ -35,7 +35,7 @@ IMPORTED = "imported"
 """The name of the first stage; each later stage has the name of the pass that made it."""
 
 CALIBRATION = "calibration"
-"""The option by which a target gets the inputs that calibration rows are encoded as."""
+"""The option by which a target gets the encoded calibration rows."""
 
 
 def compile(
@@ -55,27 +55,26 @@ def compile(
     """Return a deepnet compiled for a target.
 
     `source` is a BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a
-    pretrained network, a graph, or the path of an artifact for the targets ir or numpy. `weights` is the path
-    of an h5 file that has the weights of the source, which may be a document without any. `target` is one of
-    `sensenet.backends.TARGETS`, and `options` what that target takes.
+    pretrained network, a graph, or the path of an artifact that contains its graph. `weights` is the path of
+    an h5 file with weights for the source, which may be a document without weights. `target` is one of
+    `sensenet.backends.TARGETS`, and `options` are that target's.
 
-    `optimize` is 0 (the network as trained), 1 (exactly the answers of 0) or 2 (the same up to rounding);
-    `passes` names others to run instead, in order (all are in `sensenet.passes.ALL_PASSES`). A target that
-    has only one level is made at that. The target's own pass, legalize, always comes last. `observe` is
-    called with the name of each stage and the graph that it leaves.
+    `optimize` is the level: 0 (the network as trained), 1 (exactly the answers of 0) or 2 (the same up to
+    rounding); `passes` names other passes to run instead, in order (all are in `sensenet.passes.ALL_PASSES`).
+    A target with only one level ignores it. The passes that lower the graph for the target always come last.
+    `observe` is called with the name of each stage and the graph after it.
 
-    With `verify`, the artifact's files are run in a fresh process on generated rows, and on `rows` as a model
-    would take them, and compared with the interpreter on the graph as imported;
+    With `verify`, the artifact's files are run in a fresh process on generated rows, and on `rows` in any
+    form that a model accepts, and compared with the interpreter on the graph as imported;
     `artifact.report.verification` has the outcome. `calibration` is rows too, or the path of a CSV file or a
-    folder of images: what the target tflite chooses the scales of `quantize="int8"` from; unless verified,
+    folder of images, from which the target tflite chooses the scales of `quantize="int8"`; unless verified,
     the artifact is run on them in this process, and the report has the largest difference.
 
-    Raises UnknownTargetError for a target, level or option that there is not, UnknownPassError for the name
-    of a pass that there is not, SettingsError for a wrong setting, DocumentError for a document that means
-    nothing, UnknownNetworkError for a name that there is not, DownloadError for pretrained weights that
-    cannot be had, ArtifactError for a file that cannot be read or has the weights of another network,
-    VerificationError if verified answers differ, and MissingPackageError if the target needs a package that
-    is not installed. All of them are SensenetErrors.
+    Raises UnknownTargetError for an unknown target, level or option, UnknownPassError for an unknown pass,
+    SettingsError for a wrong setting, DocumentError for an invalid document, UnknownNetworkError for an
+    unknown network, DownloadError for pretrained weights that cannot be downloaded, ArtifactError for a file
+    that cannot be read or has the weights of another network, VerificationError if verified answers differ,
+    and MissingPackageError if the target needs a package that is not installed. All are SensenetErrors.
     """
     with memory_errors_reported():
         request = Request(
@@ -96,10 +95,10 @@ def compile(
 
 
 def compile_targets(source: Source, targets: Sequence[str], **arguments: Any) -> Iterator[Artifact]:
-    """As `compile`, for several targets: one artifact after the other.
+    """Yield the artifact of each target, as `compile` does for one.
 
-    `arguments` are the keyword arguments of `compile`; all targets take the same options. The source is read
-    once, and optimized once by each sequence of passes that the targets are made with.
+    `arguments` are the keyword arguments of `compile`; all targets get the same options. The source is read
+    once, and optimized once for all targets with the same passes.
     """
     return compile_request(make_request(source, targets, arguments))
 
@@ -135,7 +134,7 @@ def compile_request(request: Request) -> Iterator[Artifact]:
 
 
 def _choose_pipelines(request: Request) -> list[Pipeline]:
-    """Return the passes for each target; raises UnknownTargetError for an unknown option, before all work."""
+    """Return the passes for each target; raises UnknownTargetError for an unknown option."""
     pipelines = [
         choose_pipeline(get_target(name), request.optimize, request.passes) for name in request.targets
     ]
@@ -151,7 +150,7 @@ def _read_sizes(request: Request, pipelines: Sequence[Pipeline]) -> StaticShapes
 
 
 def _read_graph(request: Request, pipelines: Sequence[Pipeline]) -> Graph:
-    """Return the graph of the source, with the weights of the file if one is given."""
+    """Return the graph of the source, with the weights of the h5 file if one is given."""
     source, settings, weights = request.source, request.settings, request.weights
     if isinstance(source, Graph):
         graph = source
@@ -162,14 +161,12 @@ def _read_graph(request: Request, pipelines: Sequence[Pipeline]) -> Graph:
         _require_any_level(source, pipelines)
         graph = read_saved_graph(source, saved)
     if settings.given():
-        raise SettingsError(
-            f"a graph keeps the settings that it was made with; it takes no {', '.join(settings.given())}"
-        )
+        raise SettingsError(f"a graph's settings are fixed: leave out {', '.join(settings.given())}")
     return graph if weights is None else load_weights(graph, Path(weights))
 
 
 def _require_any_level(source: Source, pipelines: Sequence[Pipeline]) -> None:
-    """Raise ArtifactError if a target has one level: a saved graph may be optimized, with other weights."""
+    """Raise ArtifactError if a target has only one level: a saved graph may have optimized weights."""
     for pipeline in pipelines:
         if pipeline.target.level is not None:
             raise ArtifactError(
@@ -188,19 +185,19 @@ def _optimize(
 
 @frozen(kw_only=True)
 class _Calibration:
-    """What int8 chooses its scales from: inputs and expected answers; and notes on files passed over."""
+    """The inputs for choosing int8 scales, their expected answers, and notes on skipped files."""
 
     checks: Sequence[Check] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The option of the target that holds the inputs, if there are any."""
+        """The target's option with the inputs, if there are any."""
         return {CALIBRATION: [check.inputs for check in self.checks]} if self.checks else {}
 
 
 def _read_calibration(imported: Graph, rows: Sequence[Any] | str | os.PathLike[str]) -> _Calibration:
-    """Return what is in rows, or in a file or folder of them; raises InputError."""
+    """Return the calibration from rows, or from a file or folder; raises InputError."""
     notes: list[str] = []
     if isinstance(rows, str | os.PathLike):
         rows = read_rows(os.fspath(rows), notes.append)
@@ -209,7 +206,7 @@ def _read_calibration(imported: Graph, rows: Sequence[Any] | str | os.PathLike[s
 
 
 def _observer_of(request: Request, target: Target[Any]) -> Observer:
-    """Return the observer of a target's lowering; if there are several targets, it names them in stages."""
+    """Return the observer of a target's lowering, which adds the target to the stage if there are several."""
     if len(request.targets) == 1:
         return request.observe
     return lambda stage, graph: request.observe(f"{stage}-{target.name}", graph)
@@ -224,5 +221,5 @@ def _build(graph: Graph, report: Report, target: Target[Any], options: Options) 
 
 
 def _with_verification(artifact: Artifact, outcome: Verification) -> Artifact:
-    """Return the artifact with what running it showed."""
+    """Return the artifact with the outcome of verification in its report."""
     return attrs.evolve(artifact, report=attrs.evolve(artifact.report, verification=outcome))

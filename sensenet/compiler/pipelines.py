@@ -1,4 +1,4 @@
-"""Brings graphs to what targets take: the passes of a level, then those that leave only the target's ops."""
+"""Runs the passes of a level on a graph, then the passes that lower it to the ops of a target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sensenet.passes.infrastructure.selection import select_passes
 
 @frozen(kw_only=True)
 class Pipeline:
-    """The passes that a graph goes through for a target before it is lowered, and the level they are of."""
+    """The passes to run on a graph for a target before lowering it, and their level."""
 
     target: Target[Any]
     level: int
@@ -32,14 +32,14 @@ class Pipeline:
 
 @frozen(kw_only=True, eq=False)
 class Rewritten:
-    """A graph after some passes, and what each of them did."""
+    """A graph after some passes, with a record of each."""
 
     graph: Graph
     records: tuple[PassRecord, ...] = ()
 
 
 def choose_pipeline(target: Target[Any], level: int, names: Sequence[str] | None = None) -> Pipeline:
-    """Return the passes of a level, or those of these names; a target with one level always has that.
+    """Return the passes of a level, or those of these names; a target with only one level ignores both.
 
     Raises UnknownTargetError for an unknown level, UnknownPassError for an unknown name.
     """
@@ -55,17 +55,25 @@ def choose_pipeline(target: Target[Any], level: int, names: Sequence[str] | None
 def optimize_graph(
     graph: Graph, passes: Sequence[Pass], observe: Observer = lambda _stage, _graph: None
 ) -> Rewritten:
-    """Run the passes of a level; raises PassError as `run_passes` does."""
+    """Return the graph after these passes; raises PassError as `run_passes` does."""
     optimized, records = run_passes(graph, passes, observe)
     return Rewritten(graph=optimized, records=records)
+
+
+def lowering_passes(target: Target[Any]) -> tuple[Pass, ...]:
+    """Return the passes that lower a graph for a target: legalize, and simplify-lowered if it simplifies."""
+    from sensenet.passes.lowering.legalize import legalize  # not needed for a first row
+    from sensenet.passes.lowering.simplify_lowered import simplify_lowered
+
+    legal = target.legal()
+    lowering = legalize(legal, target.rows)
+    return (lowering, simplify_lowered(legal)) if target.simplifies else (lowering,)
 
 
 def lower(
     optimized: Rewritten, target: Target[Any], observe: Observer = lambda _stage, _graph: None
 ) -> Rewritten:
-    """Leave only nodes that the target takes; raises UnsupportedOpError for an op that stays."""
-    from sensenet.compiler.lowering import lowering_passes
-
+    """Return the graph lowered to the ops of a target; raises UnsupportedOpError if another op remains."""
     graph = optimized.graph
     lowered, records = run_passes(graph, lowering_passes(target), observe, known=graph.nodes)
     require_legal(lowered, target.legal(), f"the target {target.name}")
@@ -73,7 +81,7 @@ def lower(
 
 
 def make_executable(graph: Graph, name: str, level: int = DEFAULT_LEVEL) -> Executable:
-    """Run a graph on a target: optimized and lowered, and without making files if the target can do so.
+    """Return an executable of a graph on a target, optimized and lowered; without files if possible.
 
     Raises UnknownTargetError, and MissingPackageError if the target's package is not installed.
     """

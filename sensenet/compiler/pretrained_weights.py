@@ -1,8 +1,7 @@
 """Puts pretrained weights into documents that have none.
 
-The file is read as the weights of the network that it belongs to, every shape checked; then those layers of
-the document that lack values get the values of the layers at the same places. Nothing is downloaded if all
-weights exist.
+The file is read as the weights of its network, and every shape is checked; then each layer of the document
+that lacks numbers gets those of the layer at the same position. Nothing is downloaded if all weights exist.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from sensenet.pretrained import NETWORKS, get_pretrained_network, get_weights_pa
 from sensenet.pretrained.cache import describe_remedy
 
 Weights = Mapping[str, Sequence[Array]]
-"""Of each layer, by the name of its node, in the order of its schema."""
+"""The weights of each layer, by the name of its node, in the order of its schema."""
 
 
 def fill_weights(document: Document) -> Document:
@@ -53,7 +52,7 @@ def fill_weights(document: Document) -> Document:
 
 
 def _all_layers(layers: Cursor) -> Iterator[Cursor]:
-    """Yield the layers of a list, and those in its blocks, which hold no blocks themselves."""
+    """Yield the layers of a list, and those in its blocks, which are not nested."""
     for layer in layers.items():
         yield layer
         for path in PATHS:
@@ -67,19 +66,19 @@ def _lacks_weights(layer: Cursor) -> bool:
 
 
 def _has_values(layer: Cursor) -> bool:
-    """Return whether there are numbers for any of a layer's weights."""
+    """Return whether any of a layer's weights is given as numbers."""
     return any(not isinstance(layer[key].value, str) for key in _weight_keys(layer))
 
 
 def _weight_keys(layer: Cursor) -> list[str]:
-    """Return the weights of a layer, in any form."""
+    """Return the names of a layer's weights that are present, as numbers or initializers."""
     kind = layer["type"].value
     schema = SCHEMAS.get(kind, WITHOUT_WEIGHTS) if isinstance(kind, str) else WITHOUT_WEIGHTS
     return [weight.key for weight in schema.weights if layer[weight.key].present]
 
 
 def _require_layers(layers: Cursor, trained: Cursor, name: str) -> None:
-    """Raise DocumentError about the first layer that cannot take the weights of the one at its place."""
+    """Raise DocumentError about the first layer that does not match the trained layer at its position."""
     found, expected = layers.items(), trained.items()
     for layer, like in zip(found, expected, strict=False):
         for key in _differences(layer, like):
@@ -90,7 +89,7 @@ def _require_layers(layers: Cursor, trained: Cursor, name: str) -> None:
 
 
 def _differences(layer: Cursor, like: Cursor) -> list[str]:
-    """Return the members by which a layer differs from one whose weights it would take."""
+    """Return the members by which a layer differs from the trained layer."""
     if layer["type"].value != like["type"].value:
         return ["type"]
     if _has_values(layer):
@@ -102,7 +101,7 @@ def _differences(layer: Cursor, like: Cursor) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a member as JSON has it: the dict of a caller may hold tuples."""
+    """Return a member as in JSON: a caller's dict may contain tuples."""
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -119,7 +118,7 @@ def _read_weights(topology: Cursor, path: str) -> Weights:
 
 
 def _fill_layers(layers: Cursor, trained: Cursor, weights: Weights, prefix: str) -> list[Any]:
-    """Return the layers; each that lacks weights has those of the trained layer at its place."""
+    """Return the layers; those without weights have the weights of the trained layer at their position."""
     return [
         {**layer.value, **dict(zip(_weight_keys(like), weights[f"{prefix}{index}"], strict=True))}
         if _lacks_weights(layer)
@@ -129,7 +128,7 @@ def _fill_layers(layers: Cursor, trained: Cursor, weights: Weights, prefix: str)
 
 
 def _has_head_of(network: Cursor, topology: Cursor) -> bool:
-    """Return whether what follows the image network is without weights, and as in the pretrained network."""
+    """Return whether the layers after the image network lack weights and equal the pretrained network's."""
     trained = topology["layers"].items()
     if not trained or network["networks"].present or network["trees"].value:
         return False

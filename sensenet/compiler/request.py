@@ -1,4 +1,4 @@
-"""What is to be compiled, for which targets, and how: the arguments of `compile` as one value."""
+"""The arguments of `compile` as one value, for one target or several."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def _unique(targets: Iterable[str]) -> tuple[str, ...]:
 
 @frozen(kw_only=True, eq=False)
 class Request:
-    """The arguments of `sensenet.compile`, which explains them, for one target or several.
+    """The arguments of `sensenet.compile`, which documents them, for one target or several.
 
-    `options` are those of the targets. Raises SettingsError for a wrong setting.
+    `options` are the targets' options. Raises SettingsError for a wrong setting.
     """
 
     source: Source
@@ -45,11 +45,11 @@ class Request:
 
 
 ARGUMENTS = frozenset(attrs.fields_dict(Request)) - {"source", "targets", "options"}
-"""The keyword arguments of `compile`; any other is an option of the target."""
+"""The keyword arguments of `compile`; any other argument is an option of the target."""
 
 
 def make_request(source: Source, targets: Iterable[str], arguments: Mapping[str, Any]) -> Request:
-    """Return the request that has the keyword arguments of `compile`."""
+    """Return the request for the keyword arguments of `compile`."""
     own = {name: value for name, value in arguments.items() if name in ARGUMENTS}
     options = {name: value for name, value in arguments.items() if name not in ARGUMENTS}
     return Request(source=source, targets=targets, options=options, **own)

@@ -94,7 +94,7 @@ class Model:
         return self._executable.graph
 
     def _trained_graph(self) -> Graph:
-        """Return the graph as imported, with the trained weights."""
+        """Return the graph as imported, with the trained weights; raise ArtifactError if there is none."""
         if not self._executable.as_imported:
             raise ArtifactError(
                 "this model was made from an artifact, whose weights may differ from the trained ones; "

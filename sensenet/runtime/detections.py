@@ -24,7 +24,7 @@ from sensenet.signature import BOXES, CLASSES, PIXEL_INPUT, SCORES, VALID
 IMAGES_AT_ONCE = 4
 """Images of one size that are run together, while threads read as many more.
 
-Limits memory, because images are kept in their own size. Larger batches take no less time per image (see
+It limits memory, because images are kept in their own size. Larger batches take no less time per image (see
 docs/benchmarks.md)."""
 
 NUMBER_OF_VALID = "num_valid"

@@ -14,7 +14,7 @@ from sensenet.backends import tensorflow as lowering
 from sensenet.backends.onnx import emit as onnx
 from sensenet.backends.tfjs import emit as tfjs
 from sensenet.backends.tflite import emit as tflite
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.errors import UnknownTargetError
 from sensenet.ir.legality import require_legal
 from sensenet.ir.ops import dense

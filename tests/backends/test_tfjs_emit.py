@@ -10,7 +10,7 @@ from support.op_cases import ALL_CASES, case_name
 from sensenet.backends import get_target
 from sensenet.backends.tensorflow import make_function
 from sensenet.backends.tfjs.emit import EMIT
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph

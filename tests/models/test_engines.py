@@ -189,7 +189,7 @@ def test_saved_files_run_in_another_engine_if_they_keep_their_graph(tmp_path):
     np.testing.assert_allclose(model(list(ROW)), expected, 1e-5)
     flatbuffer = sensenet.compile(typed(), "tflite").save(tmp_path / "m.tflite")
     assert create_model(flatbuffer).engine == create_model(flatbuffer, engine="tflite").engine == "tflite"
-    with pytest.raises(ArtifactError, match="made for tflite and keeps no graph to compile again"):
+    with pytest.raises(ArtifactError, match="compiled for tflite and does not contain its graph"):
         create_model(flatbuffer, engine="numpy")
 
 

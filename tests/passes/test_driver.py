@@ -11,7 +11,7 @@ from attrs import evolve
 from support.check_pass import PASSES
 
 from sensenet.backends import get_target
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.errors import PassError, UnsupportedOpError, VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate

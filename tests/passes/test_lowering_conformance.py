@@ -9,7 +9,7 @@ import pytest
 from support.conformance import recorded_cases
 
 from sensenet.backends import get_target
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.compiler.verify.verification import compare, generated_checks
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph

@@ -9,7 +9,7 @@ import numpy as np
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import get_target
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Value, apply

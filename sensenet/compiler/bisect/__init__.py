@@ -1,1 +1,1 @@
-"""Finds the pass that makes answers differ, and a small graph that shows it."""
+"""Finds the pass that changes answers, and a small graph that shows the fault."""

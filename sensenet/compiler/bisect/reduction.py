@@ -1,15 +1,15 @@
-"""Delta reduction: the smallest graph that still shows something.
+"""Reduces a graph to a small one that still shows a fault (delta debugging).
 
-Each step proposes simpler graphs and goes on from those that show it too, until no step finds any:
+Each step proposes simpler graphs and continues with those that show the fault too, until no step finds any:
 
-- one output is left, and cut back to a value inside;
-- a node becomes an input, and with it goes what only it needs; or a value that it reads replaces it;
-- sizes become smaller, everywhere at once: of inputs, weights and shapes;
+- only one output is kept, as early a value as possible;
+- a node becomes an input, so that the nodes that only it needs are dropped; or one of its inputs replaces it;
+- sizes become smaller, in all inputs, weights and shapes at once;
 - weights become zeros, ones, or numbers of few digits;
-- the signature goes, and inputs that nothing reads.
+- the signature, and inputs that nothing reads, are dropped.
 
-Only well-formed graphs are tried. Each step leaves less of something, so the reduction ends; after MOST_TRIES
-in any case.
+Only well-formed graphs are tried. Each step makes the graph smaller in some measure, so the reduction ends;
+it ends after MOST_TRIES in any case.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sensenet.signature import Signature
 MOST_TRIES = 2000
 
 CUT = "value"
-"""The name of an output that is cut back to a value inside."""
+"""The name of the only output after cutting."""
 
 SIMPLER: tuple[Callable[[Array], Array], ...] = (
     np.zeros_like,
@@ -42,13 +42,13 @@ SIMPLER: tuple[Callable[[Array], Array], ...] = (
     lambda array: np.round(array, 1),
     lambda array: np.round(array, 2),
 )
-"""What weights may become, the simplest first."""
+"""The simplifications of weights, the simplest first."""
 
 Shows = Callable[[Graph], bool]
 
 
 def reduce_graph(graph: Graph, shows: Shows) -> Graph:
-    """Return a graph as small as the steps make it, of which `shows` holds, as it does of the one given."""
+    """Return a reduced graph for which `shows` is true, as it is for the given graph."""
     tries = 0
 
     def holds(candidate: Graph) -> bool:
@@ -66,7 +66,7 @@ def reduce_graph(graph: Graph, shows: Shows) -> Graph:
 
 
 def _try(shows: Shows, make: Callable[..., Graph], *arguments: Any) -> Graph | None:
-    """Return the graph that is made, if it is well formed and shows it."""
+    """Return the graph that `make` returns, if it is well formed and shows the fault, else None."""
     try:
         candidate = make(*arguments)
         verify(candidate)
@@ -76,7 +76,7 @@ def _try(shows: Shows, make: Callable[..., Graph], *arguments: Any) -> Graph | N
 
 
 def cut_outputs(graph: Graph, shows: Shows) -> Graph:
-    """Return one output, as early a value as halving finds."""
+    """Return the graph with one output, the earliest value that bisection finds."""
     for name, value in graph.outputs.items() if len(graph.outputs) > 1 else ():
         alone = _try(shows, _with_output, graph, name, value)
         if alone is not None:
@@ -121,7 +121,7 @@ def _with_input(graph: Graph, name: str) -> Graph:
 
 
 def bypass_nodes(graph: Graph, shows: Shows) -> Graph:
-    """Return one of the values that it reads instead of a node, wherever that goes."""
+    """Replace as many nodes as possible by one of their inputs."""
     for name in [node.name for node in reversed(graph.nodes)]:
         node = _find(graph, name)
         for place in range(len(node.inputs) if node is not None else 0):
@@ -145,7 +145,7 @@ def drop_inputs(graph: Graph, shows: Shows) -> Graph:
 
 
 def drop_signature(graph: Graph, shows: Shows) -> Graph:
-    """Return the graph without what a caller would have to know."""
+    """Return the graph with an empty signature."""
     if graph.signature == Signature():
         return graph
     return _try(shows, Graph.create, graph.inputs, graph.outputs, Signature()) or graph
@@ -164,7 +164,7 @@ def shrink_sizes(graph: Graph, shows: Shows) -> Graph:
 
 
 def _extent(graph: Graph) -> int:
-    """Return the sum of all known sizes, which shrinking lowers."""
+    """Return the sum of all known sizes, which shrinking reduces."""
     return sum(size or 0 for node in graph.nodes for each in node.types for size in each.shape)
 
 
@@ -190,12 +190,12 @@ def _resized(graph: Graph, size: int, smaller: int) -> Graph:
         return attribute
 
     resized = _map_ops(graph, resize)
-    require(_extent(resized) < _extent(graph), "the size follows from others")
+    require(_extent(resized) < _extent(graph), "the size depends on others")
     return resized
 
 
 def _map_ops(graph: Graph, change: Callable[[Any], Any]) -> Graph:
-    """Return the graph with the attributes of all its ops changed, those of inputs too."""
+    """Return the graph with the attributes of all its ops changed, including inputs."""
     made: dict[Node, Node] = {}
     for node in graph.nodes:
         inputs = [Value(made[value.node], value.index) for value in node.inputs]
@@ -261,4 +261,4 @@ STEPS: tuple[Callable[[Graph, Shows], Graph], ...] = (
     shrink_sizes,
     simplify_weights,
 )
-"""In order: what leaves most out comes first."""
+"""The steps; those that remove most come first."""

@@ -1,4 +1,4 @@
-"""Finds the first pass after which answers differ, and its first rewrite."""
+"""Finds the first pass after which answers differ, and the rewrite that causes it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from attrs import evolve, frozen
 
 from sensenet.backends import get_target
 from sensenet.compiler.bisect.trial import Outcome, Trial
-from sensenet.compiler.lowering import lowering_passes
+from sensenet.compiler.pipelines import lowering_passes
 from sensenet.compiler.verify.verification import Check
 from sensenet.ir.graph import Graph
 from sensenet.passes.infrastructure.rules import FAULTS, Pass, Rewrite, apply_rules
 
 Show = Callable[[str], None]
-"""Tells what is being tried."""
+"""Shows a text about the current step."""
 
 
 @frozen(kw_only=True)
 class Culprit:
-    """Where answers begin to differ.
+    """The stage after which answers differ.
 
-    `stage` is a pass's name, or the target if its artifact of the imported graph differs already. `before` is
-    the graph that the stage was given, and `after` what it left, None if it failed. `rewrite` is the first of
-    the pass's rewrites that makes the difference, if the pass is made of rules and one of them was through.
-    `passes` are those that ran, the last of them this one; none if it is the target.
+    `stage` is the name of a pass, or of the target if its artifact of the imported graph differs already.
+    `before` is the graph before the stage, and `after` the graph after it, None if it failed. `rewrite` is
+    the first rewrite that causes the difference, if the pass is made of rules and did not fail in its first
+    rewrite. `passes` are those that ran, up to and including this one; none if the stage is the target.
     """
 
     stage: str
@@ -39,10 +39,10 @@ class Culprit:
 def find_culprit(
     imported: Graph, pipeline: Sequence[Pass], trial: Trial, show: Show = lambda _: None
 ) -> Culprit | Outcome:
-    """Return the first stage after which answers differ too much, else the largest difference.
+    """Return the first stage after which answers differ too much, or an outcome with the largest difference.
 
-    Every prefix of the pipeline is tried, in the trial's target if it has one, and compared with what the
-    interpreter answers on the imported graph.
+    Every prefix of the pipeline is tried, in the trial's target if it has one, and compared with the
+    interpreter's answers on the imported graph.
     """
     checks = trial.checks(imported)
     if trial.target is not None:
@@ -71,7 +71,7 @@ def find_culprit(
 
 
 def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequence[Check]) -> Culprit:
-    """Return the target, or one of its own passes if the interpreter tells what is wrong of its graph too."""
+    """Return the target, or one of its own passes if the interpreter's answers on its graph differ too."""
     graph, alone = imported, Trial()
     for current in lowering_passes(get_target(target)):
         after, found = alone.try_passes(graph, [current], checks)
@@ -89,14 +89,14 @@ def _blame_target(imported: Graph, target: str, outcome: Outcome, checks: Sequen
 
 
 def find_rewrite(graph: Graph, current: Pass, trial: Trial, checks: Sequence[Check]) -> Rewrite | None:
-    """Return the rewrite that makes a faulty pass faulty: with one less, answers are right.
+    """Return the rewrite that causes the fault of a pass: without it and later ones, answers are right.
 
-    None for a pass that is not made of rules, or if it fails after all its rewrites, or in one.
+    Returns None for a pass that is not made of rules, or that fails in a rewrite or after all rewrites.
     """
     if not current.rules:
         return None
     heard: list[Rewrite] = []
-    with contextlib.suppress(*FAULTS):  # what was heard are the rewrites before
+    with contextlib.suppress(*FAULTS):  # the rewrites before the fault were observed
         apply_rules(graph, current.rules, observe=heard.append)
     right, wrong = 0, len(heard) + 1
     while wrong - right > 1:
@@ -109,5 +109,5 @@ def find_rewrite(graph: Graph, current: Pass, trial: Trial, checks: Sequence[Che
 
 
 def stopped_after(current: Pass, limit: int) -> Pass:
-    """Return a pass of rules that does only so many rewrites."""
+    """Return a pass of rules that stops after `limit` rewrites."""
     return evolve(current, run=lambda graph: apply_rules(graph, current.rules, limit=limit))

@@ -1,4 +1,4 @@
-"""The smallest graph that shows what a culprit does."""
+"""Finds a small graph that shows a culprit's fault."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sensenet.passes.infrastructure.rules import FAULTS, Pass, Rewrite
 
 @frozen(kw_only=True)
 class Smallest:
-    """A graph that shows the same fault when run through `passes`, and there the rewrite of the only one.
+    """A graph that shows the same fault after `passes`, with the rewrite that causes it if there is one pass.
 
-    `trial` is what it was tried in: without the given rows, if generated inputs show it too.
+    `trial` is the trial that shows it: without the given rows, if generated inputs show the fault too.
     """
 
     trial: Trial
@@ -30,11 +30,11 @@ class Smallest:
 
 
 def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = lambda _: None) -> Smallest:
-    """Return the smallest graph that still shows the culprit's fault.
+    """Return a small graph that shows the culprit's fault.
 
-    Where that does not show the fault by itself, because errors add up over several passes, it is what is
-    left of the imported graph, with those of the passes up to the culprit that it takes. A target that fails
-    on what a pass leaves needs no pass.
+    If possible, it is reduced from the graph before the culprit, and shows the fault after that pass alone.
+    If errors add up over several passes, it is reduced from the imported graph, and shows the fault after
+    those passes that are needed. If the target fails on the graph after a pass, no pass is needed.
     """
     trial, graph, passes = _choose_start(imported, culprit, trial)
     finite = _is_finite(trial.checks(graph))
@@ -48,7 +48,7 @@ def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = 
         except FAULTS:
             return False
         if finite and not _is_finite(checks):
-            return False  # overflow is not the fault of a pass
+            return False  # overflow in the graph itself is not a fault of a pass
         found = trial.try_passes(candidate, passes, checks)[1].fault == culprit.outcome.fault
         left = len(candidate.nodes) if found else left
         return found
@@ -61,8 +61,10 @@ def find_smallest(imported: Graph, culprit: Culprit, trial: Trial, show: Show = 
 
 
 def _choose_start(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Trial, Graph, tuple[Pass, ...]]:
-    """Return the latest graph that shows the fault, if possible without given rows, and its remaining
-    passes."""
+    """Return the trial, the latest graph that shows the fault, and the passes after it.
+
+    The trial has no given rows if generated inputs show the fault too.
+    """
     starts: list[tuple[Graph, tuple[Pass, ...]]] = [(culprit.before, culprit.passes[-1:])]
     if culprit.after is not None:
         starts.insert(0, (culprit.after, ()))
@@ -75,7 +77,7 @@ def _choose_start(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Tria
 
 
 def _choose_needed(imported: Graph, culprit: Culprit, trial: Trial) -> tuple[Pass, ...]:
-    """Return the passes up to the culprit without those that the fault does not need."""
+    """Return the passes up to the culprit that are needed to show the fault."""
     checks, passes = trial.checks(imported), culprit.passes
     for place in reversed(range(len(passes))):
         fewer = (*passes[:place], *passes[place + 1 :])

@@ -1,6 +1,6 @@
-"""Tries passes, and a target, on graphs: whether the answers stay those of the interpreter.
+"""Tries passes, and a target, on graphs, and compares the answers with the interpreter's.
 
-The tolerance is that of `sensenet.compiler.verify`. What raises is a fault as well, and another one than
+The tolerance is that of `sensenet.compiler.verify`. An exception is a fault too, different from that of
 answers that differ.
 """
 
@@ -30,9 +30,9 @@ DIFFERS = "differs"
 
 @frozen(kw_only=True)
 class Outcome:
-    """What a trial shows: the largest difference of an answer, and what is wrong, if anything is.
+    """The result of a trial: the largest difference of an answer, and the fault, if any.
 
-    `fault` distinguishes faults: it is empty if there is none, DIFFERS, or what was raised and where.
+    `fault` identifies the fault: it is empty without a fault, DIFFERS, or the exception and its location.
     """
 
     difference: float = 0.0
@@ -42,7 +42,7 @@ class Outcome:
 
 @frozen(kw_only=True)
 class Trial:
-    """What graphs run in, a target or (None) the interpreter, and on what rows besides generated ones."""
+    """How graphs are tried: in a target or (None) in the interpreter, on generated and on given rows."""
 
     target: str | None = None
     rows: Sequence[Any] = ()
@@ -63,7 +63,7 @@ class Trial:
     ) -> tuple[Graph | None, Outcome]:
         """Return the graph after the passes, None if they fail, and how it answers.
 
-        Passes that leave the graph alone are at no fault, whatever the target makes of it.
+        Passes that do not change the graph have no fault, even if the target fails on it.
         """
         try:
             after, _ = run_passes(graph, passes)

@@ -1,4 +1,4 @@
-"""Inputs to check a graph with: generated ones, and what rows are encoded as."""
+"""Makes inputs to check a graph with: generated ones, and those of given rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sensenet.signature import (
 GENERATED_ROWS = 64
 GENERATED_IMAGES = 2
 OTHER_SIZE = (37, 53)
-"""Height and width of generated images that have to be rescaled."""
+"""The height and width of generated images that must be rescaled."""
 
 Feed = Mapping[str, Array]
 """Arrays by the names of a graph's inputs."""
@@ -52,8 +52,8 @@ def generated_inputs(graph: Graph) -> list[Feed]:
 def given_inputs(signature: Signature, rows: Iterable[Any]) -> list[Feed]:
     """Return the tensors of rows, batch by batch.
 
-    For a model that reads one image a row, an item may be the image itself. Raises InputError for rows that
-    the model does not read, and LimitError for more than memory may hold at once.
+    For a model that reads one image per row, an item may be the image itself. Raises InputError for rows that
+    the model cannot read, and LimitError if they take more memory than allowed.
     """
     feeds: list[Feed] = []
     size = 0
@@ -73,14 +73,14 @@ def given_inputs(signature: Signature, rows: Iterable[Any]) -> list[Feed]:
 
 
 def _no_answer(rows: int) -> Feed:
-    """Return the answer of a model that finds no objects."""
+    """Return the output of a model that finds no objects."""
     boxes, numbers = np.zeros((rows, 0, 4), np.float32), np.zeros((rows, 0), np.float32)
     nothing = np.zeros(rows, np.int32)
     return {PREDICTIONS: numbers, BOXES: boxes, SCORES: numbers, CLASSES: numbers, VALID: nothing}
 
 
 def _sizes(graph: Graph) -> list[tuple[int, int]]:
-    """Return heights and widths of images to generate: the network's own, and another."""
+    """Return the heights and widths of images to generate: the network's size, and another."""
     image = graph.signature.image
     return (
         [OTHER_SIZE] if image is None or not image.size_known else [(image.height, image.width), OTHER_SIZE]
@@ -88,7 +88,7 @@ def _sizes(graph: Graph) -> list[tuple[int, int]]:
 
 
 def _generate(graph: Graph, node: Node, size: tuple[int, int], random: np.random.Generator) -> Array:
-    """Return random values of an input node: rows of cells, images, or numbers, many of them whole."""
+    """Return random values for an input node: rows of cells, images, or numbers, many of them integers."""
     columns, shape = graph.signature.columns, node.types[0].shape
     images = any(isinstance(column, ImageColumn) for column in columns)
     rows = GENERATED_IMAGES if images or graph.signature.kind is not ModelKind.DEEPNET else GENERATED_ROWS

@@ -1,9 +1,9 @@
-"""Runs a saved artifact on recorded inputs: the process that `sensenet.compiler.verify.verification` starts.
+"""Runs a saved artifact on recorded inputs, in the process that `verification` starts.
 
     python -m sensenet.compiler.verify.run_saved MODULE PATH DIRECTORY
 
-opens the artifact at PATH with the target that MODULE holds, reads inputs-0.npz, inputs-1.npz, … in the
-directory and writes outputs-0.npz, … there. Weights alone are run with the directory's graph imported.ir.
+opens the artifact at PATH with the target in MODULE, reads inputs-0.npz, inputs-1.npz, … in the directory and
+writes outputs-0.npz, … there. An artifact of only weights is run with the directory's graph, imported.ir.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sensenet.errors import SensenetError
 
 
 def main(module: str, path: str, directory: str) -> None:
-    """Run the artifact on all inputs; raises ArtifactError if it does not run."""
+    """Run the artifact on all inputs; raises ArtifactError if it cannot run."""
     executable = _open(import_target(module), Path(path), Path(directory))
     for inputs in Path(directory).glob("inputs-*.npz"):
         with np.load(inputs) as arrays:

@@ -1,8 +1,8 @@
-"""Checks an artifact: runs its files in a fresh process, and compares with the interpreter.
+"""Verifies an artifact: runs its files in a fresh process, and compares the answers with the interpreter's.
 
-The interpreter runs the graph as imported. The inputs are generated from the graph's signature, and from the
-rows that a caller gives. What counts is the largest difference; it must stay below a tolerance, which
-depends on how the weights are stored (`Options.rounding`).
+The interpreter runs the graph as imported. The inputs are generated from the graph's signature, and encoded
+from the rows that a caller gives. The largest difference must be within a tolerance, which depends on how the
+weights are stored (`Options.rounding`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ ABSOLUTE, RELATIVE = 1e-5, 1e-4
 """An answer may differ by ABSOLUTE + RELATIVE · |answer|: float32 rounding, summed in another order."""
 
 PIXEL = 1.0
-"""What a side of a detector's box may differ by: it is rounded to whole pixels."""
+"""The most by which a side of a detector's box may differ: it is rounded to whole pixels."""
 
 
 @frozen
 class Check:
-    """Inputs, and what the interpreter answers."""
+    """Inputs, and the interpreter's answers for them."""
 
     inputs: Feed
     expected: Feed
@@ -47,8 +47,9 @@ def verify_artifact(
 ) -> Verification:
     """Return the difference of an artifact's answers from those of the imported graph.
 
-    `rounding` is the share of the largest answer that they may differ by if weights are stored less exactly.
-    Raises VerificationError if that is more than the tolerance, ArtifactError if the files don't run.
+    `rounding` is added to the tolerance, as a share of the largest answer, for weights that are stored less
+    exactly. Raises VerificationError if the difference exceeds the tolerance, ArtifactError if the files
+    cannot be run.
     """
     checks = [*generated_checks(imported), *(given_checks(imported, rows) if len(rows) else ())]
     with temporary_directory() as directory:
@@ -62,7 +63,7 @@ def verify_artifact(
     if excess > 0:
         raise VerificationError(
             f"the {artifact.target} artifact differs from the interpreter by {difference:.3g} on "
-            f"{result.rows} rows, {excess:.3g} more than the tolerance"
+            f"{result.rows} rows, {excess:.3g} more than allowed"
         )
     return result
 
@@ -89,8 +90,8 @@ def compare(
 ) -> tuple[float, float]:
     """Return the largest difference of an output, and by how much it exceeds the tolerance.
 
-    Of a detector's padded arrays only the valid boxes count; of a quantized detector, which may find them in
-    another order, only the best score. Different shapes or NaNs differ infinitely.
+    Of a detector's padded arrays, only the valid boxes are compared; of a quantized detector, which may order
+    them differently, only the best score. For different shapes or NaNs, the difference is infinite.
     """
     if found.shape != expected.shape:
         return np.inf, np.inf
@@ -114,7 +115,7 @@ def compare(
 
 
 def generated_checks(graph: Graph) -> list[Check]:
-    """Return random inputs of every kind that the graph accepts, always the same, with its answers."""
+    """Return random inputs of every kind that the graph accepts, always the same, with the answers."""
     return _answered(graph, generated_inputs(graph))
 
 
@@ -148,7 +149,7 @@ def _run_elsewhere(
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         last = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-        raise ArtifactError(f"the {artifact.target} artifact does not run: {last}")
+        raise ArtifactError(f"the {artifact.target} artifact cannot be run: {last}")
     found = []
     for number in range(len(checks)):
         with np.load(directory / f"outputs-{number}.npz") as arrays:
