@@ -91,7 +91,7 @@ def list_files(path: Path) -> Iterable[Path]:
 TARGET = Target(
     name="ir",
     suffix=".ir",
-    description="the graph as text, with its weights in an .npz file beside",
+    description="the graph as text, with its weights in an .npz file next to it",
     options=IrOptions,
     legal=every_op,
     build=build,
