@@ -118,6 +118,10 @@ class Multiply(Arithmetic):
 class Divide(Arithmetic):
     """y = a / b, for float32."""
 
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        require(a.dtype is DType.FLOAT32, f"expected f32, found {a}")
+        return super().infer(a, b)
+
     def evaluate(self, a: Array, b: Array) -> Array:
         result: Array = a / b
         return result

@@ -14,11 +14,12 @@ from support.graphs.growing import is_float, is_rows, is_stack, width_of
 from support.graphs.pool import NEWEST, Builder, Pool, on_rows
 
 
-def binary(op_class: Callable[[], Op]) -> Builder:
+def binary(op_class: Callable[[], Op], *dtypes: DType) -> Builder:
     """A node of two inputs: two values of one type, or a value and a constant, on either side."""
+    accepted = dtypes or (DType.FLOAT32, DType.INT32)
 
     def build(pool: Pool) -> Node:
-        first = pool.pick(lambda t: t.dtype is not DType.BOOL)
+        first = pool.pick(lambda t: t.dtype in accepted)
         assert first is not None
         if is_rows(first.type) and pool.count(0, 1):
             pair = [first, constant(pool.weight(width_of(first)))]
@@ -115,7 +116,7 @@ BASIC_NODES: dict[type[Op], Builder] = {
     basic.Mean: build_mean,
     basic.Subtract: binary(basic.Subtract),
     basic.Multiply: binary(basic.Multiply),
-    basic.Divide: binary(basic.Divide),
+    basic.Divide: binary(basic.Divide, DType.FLOAT32),
     basic.Maximum: binary(basic.Maximum),
     basic.Minimum: binary(basic.Minimum),
     basic.Equal: binary(basic.Equal),
