@@ -14,7 +14,18 @@ from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, convolution, core, dense, detection, image, shape, tabular
+from sensenet.ir.ops import (
+    basic,
+    control,
+    convolution,
+    core,
+    dense,
+    detection,
+    image,
+    quantization,
+    shape,
+    tabular,
+)
 from sensenet.ir.ops.windows import BUFFER_ELEMENTS, Pair, within_image
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.region import regions_of
@@ -260,6 +271,8 @@ MULTIPLY_ADDS: dict[type[Op], Callable[[Node], int]] = {
     basic.Divide: _one_each,
     basic.MatMul: _mat_mul,
     shape.Resize2D: _resize,
+    quantization.Quantize: _one_each,
+    quantization.Dequantize: _one_each,
     control.While: _while,
 }
 """The function that counts the multiply-adds of a node, by op. Other ops have none."""

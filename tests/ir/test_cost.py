@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from support.op_cases import ALL_CASES, OpCase, case_name, floats, weights
 from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, graphs
+from support.tensor_op_cases import STEPS
 
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
@@ -22,10 +23,10 @@ from sensenet.ir.cost import (
     parameters,
 )
 from sensenet.ir.graph import Graph, Node, apply
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image, shape, tabular
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image, quantization, shape, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
-from sensenet.ir.types import Tensor, TensorType, f32
+from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.pretrained import get_pretrained_network
 from sensenet.signature import RescaleType, Signature
 
@@ -81,6 +82,8 @@ COUNTED = (
     (core.Constant(value=weights(2, 3)), None, 6, 0),
     (basic.Gather(indices=Tensor.int32([0, 1])), f32(None, 3), 0, 0),
     (tabular.Standardize(mean=weights(3), stdev=weights(3)), f32(None, 3), 6, 3),
+    (quantization.Quantize(**STEPS), f32(None, 3), 1, 3),
+    (quantization.Dequantize(**STEPS), TensorType(DType.INT32, (None, 3)), 1, 3),
 )
 
 

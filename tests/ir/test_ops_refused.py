@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 import pytest
 from support.op_cases import bools, weights
-from support.tensor_op_cases import doubling
+from support.tensor_op_cases import STEPS, doubling
 
 from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
@@ -20,6 +21,7 @@ from sensenet.ir.ops import (
     detection,
     elementwise,
     image,
+    quantization,
     reduction,
     shape,
     tabular,
@@ -65,6 +67,19 @@ def forest(**changes: object) -> tabular.Forest:
 def normalization(**changes: object) -> dense.BatchNormalization:
     parameters = {name: weights(3) for name in ("gamma", "beta", "mean", "variance")}
     return dense.BatchNormalization(**{**parameters, **changes})
+
+
+def refused_steps(op_class: type[Op], given: TensorType) -> list[tuple[Op, tuple[TensorType, ...]]]:
+    """Parameters of the op that are invalid, or invalid for what it is given."""
+
+    def op(scale: float | list[float], zero_point: int | list[int] = 0, axis: int | None = None) -> Op:
+        numbers = {"scale": Tensor.float32(scale), "zero_point": Tensor.int32(zero_point)}
+        return op_class(**numbers, axis=axis)
+
+    wrong = [op(0.0), op(-1.0), op(np.nan), op(np.inf), op(1e-40), op([1, 1, 1], [0, 0, 0]), op([1, 1, 1], 0)]
+    wrong += [op([1, 1], [0, 0], axis=1), op([1, 1, 1], [0, 0, 0], axis=2), op(1.0, axis=1)]
+    floating = op_class(scale=Tensor.float32(1), zero_point=Tensor.float32(0))
+    return [(each, (given,)) for each in (*wrong, floating)] + [(op(1.0), (BOOL,))]
 
 
 def refused_binary(op_class: type[Op]) -> list[tuple[Op, tuple[TensorType, ...]]]:
@@ -197,6 +212,7 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
         for op_class in (basic.Subtract, basic.Multiply, basic.Divide)
         for refused in refused_binary(op_class)
     ),
+    (basic.Divide(), (INT, INT)),
     *(refused for op_class in (basic.Maximum, basic.Minimum) for refused in refused_binary(op_class)),
     *(
         refused
@@ -265,6 +281,12 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
     (attrs.evolve(doubling(), condition=doubling().body), COUNTED),
     (attrs.evolve(doubling(), body=doubling().condition), COUNTED),
     (control.While(condition=NOTHING, body=NOTHING), ()),
+    *refused_steps(quantization.Quantize, ROWS),
+    *refused_steps(quantization.Dequantize, INT),
+    (quantization.Quantize(**STEPS), (INT,)),
+    (quantization.Quantize(**STEPS, bits=4), (ROWS,)),
+    (quantization.Quantize(scale=Tensor.float32(1), zero_point=Tensor.int32(128)), (ROWS,)),
+    (quantization.Dequantize(**STEPS), (ROWS,)),
 )
 
 

@@ -17,7 +17,7 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
 from sensenet.ir.legality import require_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image, shape, tabular
+from sensenet.ir.ops import basic, convolution, core, dense, detection, image, quantization, shape, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
@@ -233,6 +233,26 @@ def test_separable_convolutions(height, width, padding, activation, seed):
     graph, after, feed = lowered(op, [numbers(seed, 2, 4, 5, 2)], 1)
     want, got = (evaluate(each, feed)["y0"] for each in (graph, after))
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+@given(
+    st.sampled_from([None, -1, 1]),
+    st.sampled_from(quantization.BITS),
+    st.integers(-20, 20),
+    st.integers(0, 2),
+    SEEDS,
+)
+def test_quantizing(axis, bits, exponent, open_sizes, seed):
+    random = np.random.default_rng(seed)
+    shape = () if axis is None else (7,)
+    steps = {
+        "scale": Tensor.float32(10.0**exponent * random.uniform(0.5, 2, shape)),
+        "zero_point": Tensor.int32(random.integers(-128, 128, shape)),
+    }
+    x = np.stack([numbers(seed, 7, scale=10.0 ** (exponent + 2)), SPECIAL])
+    assert_exact(quantization.Quantize(**steps, axis=axis, bits=bits), [x], open_sizes)
+    q = random.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (2, 7)).astype(np.int32)
+    assert_exact(quantization.Dequantize(**steps, axis=axis), [q], open_sizes)
 
 
 @given(st.integers(2, 5), SEEDS)

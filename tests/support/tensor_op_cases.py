@@ -6,7 +6,7 @@ import numpy as np
 
 from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, core, elementwise, reduction, shape
+from sensenet.ir.ops import basic, control, core, elementwise, quantization, reduction, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType, f32
@@ -50,6 +50,11 @@ UNARY = (
 )
 
 REDUCED = floats(2, 3, 4)
+
+STEPS = {"scale": Tensor.float32(0.125), "zero_point": Tensor.int32(-3)}
+"""One scale for a tensor, and one for each of three positions of an axis."""
+
+CHANNEL_STEPS = {"scale": Tensor.float32([0.125, 0.5, 2.0]), "zero_point": Tensor.int32([0, -128, 127])}
 
 TENSOR_CASES: dict[type[Op], tuple[OpCase, ...]] = {
     **{op_class: (OpCase(op_class(), (x,)),) for op_class, x in UNARY},
@@ -98,5 +103,15 @@ TENSOR_CASES: dict[type[Op], tuple[OpCase, ...]] = {
     control.While: (
         OpCase(doubling(), (np.float32([[1, 2], [-3, 0]]), ints([0])), batch=False),
         OpCase(doubling(1), (np.float32([[40, 2]]), ints([5])), batch=False),
+    ),
+    quantization.Quantize: (
+        OpCase(quantization.Quantize(**STEPS), (floats(2, 5, scale=20.0),)),
+        OpCase(quantization.Quantize(**STEPS, bits=16), (np.float32([[np.nan, np.inf, -3e38, 0.1875]]),)),
+        OpCase(quantization.Quantize(**STEPS, bits=32), (np.float32([[np.inf, -np.inf, 3e9, -2.5]]),)),
+        OpCase(quantization.Quantize(**CHANNEL_STEPS, axis=-2), (floats(2, 3, 4, scale=99.0),)),
+    ),
+    quantization.Dequantize: (
+        OpCase(quantization.Dequantize(**STEPS), (ints([[-128, 0, 127]]),)),
+        OpCase(quantization.Dequantize(**CHANNEL_STEPS, axis=1), (ints([[-128, 0, 127], [1, 2, 3]]),)),
     ),
 }

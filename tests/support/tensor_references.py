@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from sensenet.ir.op import Op
-from sensenet.ir.ops import control, elementwise, reduction, shape
+from sensenet.ir.ops import control, elementwise, quantization, reduction, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
 
 
@@ -83,6 +83,31 @@ def loop(_op: control.While, rows: np.ndarray, steps: int) -> tuple[np.ndarray, 
     return rows, steps
 
 
+def at_positions(op: quantization.Steps, x: np.ndarray) -> Iterator[tuple[tuple[int, ...], float, int]]:
+    """Every position, and the scale and zero point there."""
+    for place in np.ndindex(*x.shape):
+        channel = () if op.axis is None else (place[op.axis],)
+        yield place, float(op.scale.array[channel]), int(op.zero_point.array[channel])
+
+
+def quantize(op: quantization.Quantize, x: np.ndarray) -> np.ndarray:
+    result = np.zeros(x.shape, np.int32)
+    half = 2 ** (op.bits - 1)
+    for place, scale, zero_point in at_positions(op, x):
+        number = 0.0 if math.isnan(x[place]) else max(min(float(x[place]) / scale, 2.0**40), -(2.0**40))
+        steps = round_half_even(number) + zero_point
+        # a number of 32 bits is computed in float32, which has no 2^31 - 1
+        result[place] = max(min(steps, half - (128 if op.bits == 32 else 1)), -half)
+    return result
+
+
+def dequantize(op: quantization.Dequantize, q: np.ndarray) -> np.ndarray:
+    result = np.zeros(q.shape)
+    for place, scale, zero_point in at_positions(op, q):
+        result[place] = (int(q[place]) - zero_point) * scale
+    return result
+
+
 TENSOR_REFERENCES: dict[type[Op], Callable[..., Any]] = {
     elementwise.Negate: each(lambda x: -x),
     elementwise.Absolute: each(abs),
@@ -106,4 +131,6 @@ TENSOR_REFERENCES: dict[type[Op], Callable[..., Any]] = {
     shape.Stack: lambda op, *xs: np.moveaxis(np.asarray([x.tolist() for x in xs]), 0, op.axis),
     shape.Resize2D: resize,
     control.While: loop,
+    quantization.Quantize: quantize,
+    quantization.Dequantize: dequantize,
 }

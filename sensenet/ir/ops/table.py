@@ -12,6 +12,7 @@ from sensenet.ir.ops import (
     detection,
     elementwise,
     image,
+    quantization,
     reduction,
     shape,
     tabular,
@@ -86,6 +87,8 @@ OP_CLASSES: tuple[type[Op], ...] = (
     shape.Stack,
     shape.Resize2D,
     control.While,
+    quantization.Quantize,
+    quantization.Dequantize,
 )
 
 OPS: dict[str, type[Op]] = {op_class.mnemonic(): op_class for op_class in OP_CLASSES}

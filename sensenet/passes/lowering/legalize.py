@@ -31,6 +31,7 @@ from sensenet.ir.ops.convolution import (
 from sensenet.ir.ops.dense import Activation, BatchedDense, BatchNormalization, Dense, Dropout
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
 from sensenet.ir.ops.image import Rescale
+from sensenet.ir.ops.quantization import Dequantize, Quantize
 from sensenet.ir.ops.shape import Resize2D
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
@@ -55,6 +56,7 @@ from sensenet.passes.lowering.images import (
     lower_separable_convolution,
     lower_upsample,
 )
+from sensenet.passes.lowering.quantization import lower_dequantize, lower_quantize
 from sensenet.passes.lowering.shapes import lower_add, lower_flatten
 from sensenet.passes.lowering.suppression import lower_suppress_boxes
 
@@ -78,6 +80,8 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     DecodeBoxes: lower_decode_boxes,
     ScaleBoxes: lower_scale_boxes,
     SuppressBoxes: lower_suppress_boxes,
+    Quantize: lower_quantize,
+    Dequantize: lower_dequantize,
     Add: lower_add,
     Average: lower_average,
     Flatten: lower_flatten,

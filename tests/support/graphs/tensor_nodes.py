@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sensenet.ir.graph import Node, Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, core, elementwise, reduction, shape
+from sensenet.ir.ops import basic, control, core, elementwise, quantization, reduction, shape
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType
 from support.graphs.growing import width_of
@@ -89,6 +89,18 @@ def build_while(pool: Pool) -> Node:
     return apply(control.While(condition=condition, body=body), x, constant(Tensor.int32(steps)))
 
 
+def make_steps(pool: Pool) -> dict[str, Tensor]:
+    """A scale that is a power of two, and a zero point."""
+    scale = Tensor.float32(2.0 ** -pool.count(0, 6))
+    return {"scale": scale, "zero_point": Tensor.int32(pool.count(0, 255) - 128)}
+
+
+def build_dequantize(pool: Pool) -> Node:
+    """Of rows that are quantized at another scale."""
+    steps = apply(quantization.Quantize(**make_steps(pool)), pool.rows())
+    return apply(quantization.Dequantize(**make_steps(pool)), steps.value)
+
+
 TENSOR_NODES: dict[type[Op], Builder] = {
     elementwise.Negate: on_rows(lambda *_: elementwise.Negate()),
     elementwise.Absolute: on_rows(lambda *_: elementwise.Absolute()),
@@ -109,4 +121,6 @@ TENSOR_NODES: dict[type[Op], Builder] = {
     shape.Take: build_take,
     shape.Stack: build_stack,
     control.While: build_while,
+    quantization.Quantize: on_rows(lambda pool, _: quantization.Quantize(**make_steps(pool))),
+    quantization.Dequantize: build_dequantize,
 }
