@@ -261,9 +261,7 @@ def test_stored_in_fewer_bits(name, mode):
     np.testing.assert_allclose(create_model(artifact)(rows), expected, atol=1e-5)
 
 
-@pytest.mark.tensorflow
 def test_calibrated_in_batches():
-    pytest.importorskip("tensorflow")
     rows = rows_of("image", BATCH + 1)
     artifact = compile_static("image", "tflite", quantize="int8", calibration=rows)
     assert not open_sizes_of_tflite(bytes(artifact))

@@ -53,7 +53,7 @@ FORMATS: Mapping[str, Format] = {
     "npz": Format(module="fuzz.npz", cases=300),
     "images": Format(module="fuzz.images", cases=300),
     "tflite": Format(module="fuzz.tflite", cases=300, packages=("ai_edge_litert",)),
-    "tflite-int8": Format(module="fuzz.tflite_int8", cases=0, packages=("ai_edge_litert", "tensorflow")),
+    "tflite-int8": Format(module="fuzz.tflite_int8", cases=100, packages=("ai_edge_litert",)),
     "onnx": Format(module="fuzz.onnx", cases=300, packages=("onnx", "onnxruntime")),
     "keras": Format(module="fuzz.keras", cases=30, packages=("tensorflow", "h5py")),
     "h5": Format(module="fuzz.h5", cases=30, packages=("h5py",)),

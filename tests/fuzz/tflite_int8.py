@@ -1,4 +1,4 @@
-"""The target tflite with int8, whose sound files only TensorFlow's quantizer makes."""
+"""The target tflite with int8: files whose kernels take scales."""
 
 from __future__ import annotations
 

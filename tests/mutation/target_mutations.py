@@ -12,9 +12,9 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         name="relu-that-others-miss",
         reason="what reads a sum before its relu gets it after",
-        file="sensenet/backends/tflite/convert.py",
-        old="return graph.uses[x] == 1 and isinstance(x.op, ACTIVATABLE)",
-        new="return isinstance(x.op, ACTIVATABLE)",
+        file="sensenet/passes/quantization/operators.py",
+        old="return graph.uses[x] == 1 and isinstance(x.op, ABSORBING)",
+        new="return isinstance(x.op, ABSORBING)",
         tests=TFLITE,
     ),
     Mutation(

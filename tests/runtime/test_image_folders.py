@@ -80,9 +80,8 @@ def test_a_folder_that_cannot_be_read(tmp_path):
         read_image_folder(str(tmp_path / "absent"))
 
 
-@pytest.mark.tensorflow
 def test_the_report_and_the_command_tell(folder, tmp_path, capsys):
-    pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
     artifact = sensenet.compile("examples/shapes.json.gz", "tflite", quantize="int8", calibration=folder)
     assert artifact.report.verification.rows == 3
     (note,) = artifact.report.notes

@@ -58,18 +58,17 @@ def build(graph: Graph, report: Report, options: TfliteOptions) -> Artifact:
     """
     from sensenet.backends.tflite.convert import convert
     from sensenet.backends.tflite.metadata import write_file
-    from sensenet.backends.tflite.quantize import quantize
     from sensenet.backends.tflite.versions import declare_versions
+    from sensenet.passes.quantization.rewriting import quantize_graph
 
     if options.quantize == "int8" and not options.calibration:
         raise UnknownTargetError(
             "quantize='int8' chooses its scales from calibration rows: give some as calibration= "
             "(--calibration on the command line), such as the model is to predict"
         )
-    inputs = [node.name for node in graph.inputs]
-    calibration = [*in_batches(options.calibration, options.batch)]
-    tree = quantize(convert(graph), options.quantize, calibration, inputs)
-    content = write_file(declare_versions(tree), graph)
+    if options.quantize == "int8":
+        graph = quantize_graph(graph, [*in_batches(options.calibration, options.batch)])
+    content = write_file(declare_versions(convert(graph, options.quantize)), graph)
     return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
 
 

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from attrs import Factory, evolve, frozen
 
-from sensenet.backends.tflite.emit import EMIT, TYPES
+from sensenet.backends.tflite.emit import EMIT
 from sensenet.backends.tflite.flatbuffer import import_schema
 from sensenet.backends.tflite.kinds import options_of
 from sensenet.backends.tflite.layer_operators import FUSED_NAMES
-from sensenet.backends.tflite.operators import FUSED, Operand, Operator, integers
+from sensenet.backends.tflite.operators import (
+    FUSED,
+    TYPES,
+    Operand,
+    Operator,
+    Stored,
+    TensorSteps,
+    integers,
+    operator,
+)
+from sensenet.backends.tflite.storage import Store, choose_stores
+from sensenet.backends.tflite.whole_numbers import (
+    emit_conversion,
+    emit_whole_numbers,
+    find_whole_numbers,
+    steps_of,
+)
 from sensenet.ir.graph import Graph, Node, Value
-from sensenet.ir.ops.basic import Add, Divide, Multiply, Subtract
-from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D
 from sensenet.ir.ops.core import Constant, Input
-from sensenet.ir.ops.dense import Activation
-from sensenet.ir.types import Array, DType, TensorType
+from sensenet.ir.ops.quantization import Dequantize, Quantize
+from sensenet.ir.types import Array, Shape
+from sensenet.passes.quantization.operators import may_be_absorbed
 
 SCHEMA_VERSION = 3
 
@@ -38,18 +54,31 @@ ENUMERATIONS: Mapping[str, str] = {
 COMPARED = 16
 """Numbers of a constant that are compared before all are."""
 
-ACTIVATABLE = (Add, Subtract, Multiply, Divide, MaxPool2D, AveragePool2D)
-"""The ops, besides layers, whose operators may end with an activation."""
 
-
-def convert(graph: Graph) -> Any:
+def convert(graph: Graph, mode: str = "none") -> Any:
     """Return the graph as the `ModelT` of a TensorFlow Lite model of builtin ops only, without our metadata.
 
-    Inputs and outputs have the graph's order.
+    Inputs and outputs have the graph's order. Kernels are stored as `mode` says (see `storage`); what is
+    between `dequantize` and `quantize` is computed with whole numbers.
     """
     writer = Writer.create()
-    writer.add_subgraph(graph, "main")
+    writer.add_subgraph(graph, "main", choose_stores(graph, mode))
     return writer.tree
+
+
+NO_STORES: Mapping[Node, Store] = MappingProxyType({})
+"""Of regions: there are no layers in loops."""
+
+
+@frozen
+class Tensor:
+    """A tensor of a subgraph; `dtype` is NumPy's name, buffer 0 means that it is computed."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    buffer: int = 0
+    steps: TensorSteps | None = None
 
 
 @frozen
@@ -70,49 +99,70 @@ class Writer:
         tree.operatorCodes, tree.subgraphs, tree.buffers = [], [], [schema.BufferT()]
         return cls(schema, tree)
 
-    def add_subgraph(self, graph: Graph, name: str) -> int:
+    def add_subgraph(self, graph: Graph, name: str, stores: Mapping[Node, Store] = NO_STORES) -> int:
         """Add a graph and the regions of its loops, and return its number."""
         number, written = len(self.tree.subgraphs), self.schema.SubGraphT()
         self.tree.subgraphs.append(written)
-        written.name, written.tensors = name, []
+        written.name, written.tensors, written.operators = name, [], []
         numbers: dict[object, int] = {}
         names: set[str] = set()
 
-        def place(operand: Value | Array) -> int:
+        def add(key: object, tensor: Tensor) -> int:
+            numbers[key] = len(written.tensors)
+            unique = tensor.name if tensor.name not in names else f"{tensor.name}/{numbers[key]}"
+            names.add(unique)
+            written.tensors.append(self._tensor(evolve(tensor, name=unique)))
+            return numbers[key]
+
+        def place_value(value: Value) -> int:
+            if value in numbers:
+                return numbers[value]
+            steps = steps_of(value.op) if isinstance(value.op, Quantize) else None
+            dtype = "int8" if steps else value.type.dtype.numpy.name
+            return add(value, Tensor(value.node.name, dtype, value.type.shape, steps=steps))
+
+        def place_numbers(stored: Stored) -> int:
+            array, steps, buffer = stored.array, stored.steps, self._buffer(stored.array)
+            key = (array.dtype.name, array.shape, buffer, steps and (steps.scale.tobytes(), steps.axis))
+            if key not in numbers:
+                add(key, Tensor(str(len(written.tensors)), array.dtype.name, array.shape, buffer, steps))
+            if not stored.as_float:
+                return numbers[key]
+            if ("float32", key) not in numbers:
+                result = add(("float32", key), Tensor(str(len(written.tensors)), "float32", array.shape))
+                read, given = integers([numbers[key]]), integers([result])
+                written.operators.append(self._operator(operator("DEQUANTIZE"), read, given))
+            return numbers["float32", key]
+
+        def place(operand: Value | Array | Stored) -> int:
             if isinstance(operand, Value) and isinstance(operand.op, Constant):
                 operand = operand.op.value.array
             if isinstance(operand, Value):
-                key: object = operand
-                name, declared, buffer = operand.node.name, operand.type, 0
-            else:
-                name, buffer = str(len(numbers)), self._buffer(operand)
-                declared = TensorType(DType.of(operand), operand.shape)
-                key = (declared, buffer)
-            if key not in numbers:
-                numbers[key] = len(numbers)
-                unique = name if name not in names else f"{name}/{numbers[key]}"
-                names.add(unique)
-                written.tensors.append(self._tensor(declared, unique, buffer))
-            return numbers[key]
+                return place_value(operand)
+            return place_numbers(operand if isinstance(operand, Stored) else Stored(array=operand))
 
         def places(operands: Iterable[Operand]) -> Array:
             return integers([-1 if operand is None else place(operand) for operand in operands])
 
         written.inputs = places(node.value for node in graph.inputs)
-        written.operators = [
-            self._operator(each, places(each.inputs), places(results)) for each, results in _operators(graph)
-        ]
+        for each, results in _operators(graph, stores):
+            read, given = places(each.inputs), places(results)
+            written.operators.append(self._operator(each, read, given))
         written.outputs = places(graph.outputs.values())
         return number
 
-    def _tensor(self, declared: TensorType, name: str, buffer: int) -> Any:
-        tensor = self.schema.TensorT()
-        tensor.name, tensor.hasRank = name, True
-        tensor.shape = integers([1 if size is None else size for size in declared.shape])
-        if None in declared.shape:
-            tensor.shapeSignature = integers([-1 if size is None else size for size in declared.shape])
+    def _tensor(self, declared: Tensor) -> Any:
+        tensor, shape, steps = self.schema.TensorT(), declared.shape, declared.steps
+        tensor.name, tensor.hasRank = declared.name, True
+        tensor.shape = integers([1 if size is None else size for size in shape])
+        if None in shape:
+            tensor.shapeSignature = integers([-1 if size is None else size for size in shape])
         tensor.type = getattr(self.schema.TensorType, TYPES[declared.dtype])
-        tensor.buffer = buffer
+        tensor.buffer = declared.buffer
+        if steps is not None:
+            tensor.quantization = self.schema.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = steps.scale, steps.zero_point
+            tensor.quantization.quantizedDimension = steps.axis
         return tensor
 
     def _buffer(self, array: Array) -> int:
@@ -160,28 +210,25 @@ class Writer:
         return self.codes[kind]
 
 
-def _operators(graph: Graph) -> Iterator[tuple[Operator, Sequence[Value]]]:
+def _operators(graph: Graph, stores: Mapping[Node, Store]) -> Iterator[tuple[Operator, Sequence[Value]]]:
     """Yield the operators in order with their results; a relu that alone reads a sum is part of it."""
-    fused = {node.inputs[0]: node for node in graph.nodes if _may_be_fused(graph, node)}
-    absorbed = set(fused.values())
+    ends = {node.inputs[0].node: node for node in graph.nodes if may_be_absorbed(graph, node)}
+    whole = find_whole_numbers(graph, ends)
+    absorbed = {*ends.values(), *whole.absorbed}
     for node in graph.nodes:
         if isinstance(node.op, Input | Constant) or node in absorbed:
             continue
-        made = EMIT[type(node.op)](node.op, node)
-        last = fused.get(node.value)
-        if last is None:
-            yield made, node.values
-        else:
+        if isinstance(node.op, Quantize | Dequantize):
+            yield emit_conversion(node), node.values
+            continue
+        made = emit_whole_numbers(node) if node in whole.results else EMIT[type(node.op)](node.op, node)
+        if node in stores:
+            made = stores[node](made)
+        last = ends.get(node, node)
+        if last is not node:
             function = FUSED_NAMES[last.op.function]  # type: ignore[attr-defined]
-            yield evolve(made, options={**made.options, FUSED: function}), last.values
-
-
-def _may_be_fused(graph: Graph, node: Node) -> bool:
-    """Return whether a node is an activation that the operator before it can absorb."""
-    if not isinstance(node.op, Activation) or node.op.function not in FUSED_NAMES:
-        return False
-    (x,) = node.inputs
-    return graph.uses[x] == 1 and isinstance(x.op, ACTIVATABLE)
+            made = evolve(made, options={**made.options, FUSED: function})
+        yield made, whole.results.get(node, last).values
 
 
 def _are_equal(first: Array, second: Array) -> bool:

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensenet.backends.tflite.layer_operators import ACTIVATIONS, FUSED_NAMES, LAYERS, Emit
-from sensenet.backends.tflite.operators import FUSED, Operator, integers, operator
+from sensenet.backends.tflite.operators import FUSED, TYPES, Operator, integers, operator
 from sensenet.backends.tflite.sigmoids import is_safe_sigmoid
 from sensenet.ir.graph import Node
 from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, control, convolution, core, dense, elementwise, image, reduction, shape
-from sensenet.ir.types import DType
-
-TYPES: Mapping[DType, str] = {DType.FLOAT32: "FLOAT32", DType.INT32: "INT32", DType.BOOL: "BOOL"}
-"""The dtypes by their names in the schema."""
 
 
 def _plain(kind: str, **options: Any) -> Emit:
@@ -34,7 +30,8 @@ def _reduction(kind: str) -> Emit:
 
 def _cast(op: basic.Cast, node: Node) -> Operator:
     (x,) = node.inputs
-    return operator("CAST", x, inDataType=TYPES[x.type.dtype], outDataType=TYPES[op.dtype])
+    given, wanted = (TYPES[dtype.numpy.name] for dtype in (x.type.dtype, op.dtype))
+    return operator("CAST", x, inDataType=given, outDataType=wanted)
 
 
 def _concatenate(op: basic.Concatenate, node: Node) -> Operator:

@@ -13,8 +13,39 @@ from sensenet.ir.graph import Value
 from sensenet.ir.region import Region
 from sensenet.ir.types import Array
 
-Operand = Value | Array | None
+
+@frozen(kw_only=True, eq=False)
+class TensorSteps:
+    """A tensor's scales f32[n] and zero points i64[n], for n positions of an axis; n is 1 for one of all."""
+
+    scale: Array
+    zero_point: Array
+    axis: int = 0
+
+
+@frozen(kw_only=True, eq=False)
+class Stored:
+    """Constant numbers that are stored as float16, or in steps as int8 or int32.
+
+    `as_float` says whether an operator reads them as float32.
+    """
+
+    array: Array
+    steps: TensorSteps | None = None
+    as_float: bool = False
+
+
+Operand = Value | Array | Stored | None
 """A value of the graph, numbers, or nothing, such as the bias of a layer that has none."""
+
+TYPES: Mapping[str, str] = {
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int32": "INT32",
+    "int8": "INT8",
+    "bool": "BOOL",
+}
+"""The types of tensors by NumPy's names: those in the schema."""
 
 FUSED = "fusedActivationFunction"
 """The option that says with which activation an operator ends."""

@@ -238,7 +238,7 @@ def _operator_code(schema: Any, builtin: int, version: int) -> Any:
 
 
 def _set_metadata(schema: Any, tree: Any, content: bytes) -> None:
-    """Add an entry for the oldest runtime, or replace that of TensorFlow's quantizer."""
+    """Add an entry for the oldest runtime, or replace it."""
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(content, np.uint8)
     entry.name, entry.buffer = ENTRY, len(tree.buffers)

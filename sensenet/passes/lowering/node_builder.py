@@ -60,10 +60,7 @@ class NodeBuilder:
         return self(Index(axis=0, index=axis), self(ShapeOf(), x))
 
     def shape(self, *sizes: int | Value) -> Value:
-        """Return i32[n] of numbers and values i32[].
-
-        Stacked, not concatenated: TensorFlow's quantizer crashes on a concatenation of sizes.
-        """
+        """Return i32[n] of numbers and values i32[]."""
         parts = (self.constant(size, DType.INT32) if isinstance(size, int) else size for size in sizes)
         return self(Stack(axis=0), *parts)
 
