@@ -22,6 +22,7 @@ MODULES: Mapping[str, str] = {
     "tflite": "sensenet.backends.tflite",
     "tfjs": "sensenet.backends.tfjs",
     "onnx": "sensenet.backends.onnx",
+    "c": "sensenet.backends.c",
     "h5": "sensenet.backends.keras.h5",
 }
 """The module of each target, which holds it as `TARGET`. Importing one imports no optional package."""

@@ -107,15 +107,16 @@ def compile_request(request: Request) -> Iterator[Artifact]:
     """Yield the artifact of each target; raises as `compile` does."""
     pipelines = _choose_pipelines(request)
     begun = time.perf_counter()
-    sizes = _read_sizes(request, pipelines)
-    imported = fix_image_size(_read_graph(request, pipelines), sizes.image)
+    image = _read_sizes(request, pipelines[0]).image
+    imported = fix_image_size(_read_graph(request, pipelines), image)
     frontend_seconds = time.perf_counter() - begun
     request.observe(IMPORTED, imported)
-    optimized = _optimize(fix_batch(imported, sizes.batch), pipelines, request.observe)
+    rows = [_read_sizes(request, pipeline).batch for pipeline in pipelines]
+    optimized = _optimize(imported, pipelines, rows, request.observe)
     calibration = _read_calibration(imported, request.calibration)
-    for pipeline in pipelines:
+    for pipeline, batch in zip(pipelines, rows, strict=True):
         target = pipeline.target
-        lowered = lower(optimized[pipeline.passes], target, _observer_of(request, target))
+        lowered = lower(optimized[pipeline.passes, batch], target, _observer_of(request, target))
         report = Report(
             target=target.name,
             level=pipeline.level,
@@ -143,9 +144,9 @@ def _choose_pipelines(request: Request) -> list[Pipeline]:
     return pipelines
 
 
-def _read_sizes(request: Request, pipelines: Sequence[Pipeline]) -> StaticShapes:
-    """Return the sizes that the files are made for: all targets take the same options."""
-    options = pipelines[0].target.read_options(request.options)
+def _read_sizes(request: Request, pipeline: Pipeline) -> StaticShapes:
+    """Return the sizes that a target's file is made for; all targets take the same image size."""
+    options = pipeline.target.read_options(request.options)
     return options if isinstance(options, StaticShapes) else StaticShapes()
 
 
@@ -176,11 +177,14 @@ def _require_any_level(source: Source, pipelines: Sequence[Pipeline]) -> None:
 
 
 def _optimize(
-    imported: Graph, pipelines: Sequence[Pipeline], observe: Observer
-) -> Mapping[tuple[Pass, ...], Rewritten]:
-    """Return the graph as each sequence of passes leaves it."""
-    sequences = dict.fromkeys(pipeline.passes for pipeline in pipelines)
-    return {passes: optimize_graph(imported, passes, observe) for passes in sequences}
+    imported: Graph, pipelines: Sequence[Pipeline], rows: Sequence[int | None], observe: Observer
+) -> Mapping[tuple[tuple[Pass, ...], int | None], Rewritten]:
+    """Return the graph for each size of batches as each sequence of passes leaves it."""
+    wanted = dict.fromkeys(zip((pipeline.passes for pipeline in pipelines), rows, strict=True))
+    return {
+        (passes, batch): optimize_graph(fix_batch(imported, batch), passes, observe)
+        for passes, batch in wanted
+    }
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import frozen
 
@@ -56,20 +56,33 @@ def build(graph: Graph, report: Report, options: TfliteOptions) -> Artifact:
 
     Raises UnknownTargetError for int8 without calibration rows.
     """
-    from sensenet.backends.tflite.convert import convert
     from sensenet.backends.tflite.metadata import write_file
-    from sensenet.backends.tflite.versions import declare_versions
+
+    chosen = apply_options(graph, options)
+    content = write_file(make_tree(chosen, options), chosen)
+    return Artifact(target="tflite", graph=chosen, report=report, produce=lambda: {FILE_NAME: content})
+
+
+def apply_options(graph: Graph, options: TfliteOptions) -> Graph:
+    """Return the graph that is written: with int8, a quantized one; raises as `build` does."""
     from sensenet.passes.quantization.rewriting import quantize_graph
 
-    if options.quantize == "int8" and not options.calibration:
+    if options.quantize != "int8":
+        return graph
+    if not options.calibration:
         raise UnknownTargetError(
             "quantize='int8' chooses its scales from calibration rows: give some as calibration= "
             "(--calibration on the command line), such as the model is to predict"
         )
-    if options.quantize == "int8":
-        graph = quantize_graph(graph, [*in_batches(options.calibration, options.batch)])
-    content = write_file(declare_versions(convert(graph, options.quantize)), graph)
-    return Artifact(target="tflite", graph=graph, report=report, produce=lambda: {FILE_NAME: content})
+    return quantize_graph(graph, [*in_batches(options.calibration, options.batch)])
+
+
+def make_tree(graph: Graph, options: TfliteOptions) -> Any:
+    """Return the graph as the `ModelT` of a file, without metadata."""
+    from sensenet.backends.tflite.convert import convert
+    from sensenet.backends.tflite.versions import declare_versions
+
+    return declare_versions(convert(graph, options.quantize))
 
 
 def load(artifact: Artifact, *, threads: int | None = None) -> Executable:

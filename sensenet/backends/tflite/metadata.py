@@ -143,7 +143,7 @@ def _is_intact(content: bytes) -> bool:
 def add_metadata(tree: Any, graph: Graph) -> None:
     """Give a model a signature and a metadata entry."""
     schema = import_schema()
-    tree.signatureDefs = [_signature_def(schema, graph, tree.subgraphs[0])]
+    add_signature(tree, graph)
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(build_model_metadata(graph), np.uint8)
     entry.name, entry.buffer = ENTRY, len(tree.buffers)
@@ -151,11 +151,12 @@ def add_metadata(tree: Any, graph: Graph) -> None:
     tree.buffers = [*tree.buffers, buffer]
 
 
-def _signature_def(schema: Any, graph: Graph, main: Any) -> Any:
-    """Return the default signature: the graph's input and output names for the main subgraph's tensors.
+def add_signature(tree: Any, graph: Graph) -> None:
+    """Give a model a signature: the graph's input and output names for the main subgraph's tensors.
 
     The output tensors themselves get those names too.
     """
+    schema, main = import_schema(), tree.subgraphs[0]
     definition = schema.SignatureDefT()
     definition.signatureKey, definition.subgraphIndex = SIGNATURE_KEY, 0
     names = [node.name for node in graph.inputs]
@@ -164,7 +165,7 @@ def _signature_def(schema: Any, graph: Graph, main: Any) -> Any:
     for tensor_map in definition.outputs:
         if tensor_map.tensorIndex not in main.inputs:
             main.tensors[tensor_map.tensorIndex].name = tensor_map.name
-    return definition
+    tree.signatureDefs = [definition]
 
 
 def _tensor_maps(schema: Any, names: Sequence[str], tensors: Sequence[int]) -> list[Any]:

@@ -3,7 +3,8 @@
     python -m sensenet.compiler.verify.run_saved MODULE PATH DIRECTORY
 
 opens the artifact at PATH with the target in MODULE, reads inputs-0.npz, inputs-1.npz, … in the directory and
-writes outputs-0.npz, … there. An artifact of only weights is run with the directory's graph, imported.ir.
+writes outputs-0.npz, … there. What cannot be opened, such as weights alone, is loaded as an artifact of
+the directory's graph, imported.ir.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.artifact import Executable
+from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import import_target
 from sensenet.backends.interpreter import ir
-from sensenet.backends.interpreter.executable import make_executable
 from sensenet.backends.target import Target
 from sensenet.errors import SensenetError
 
@@ -32,11 +32,13 @@ def main(module: str, path: str, directory: str) -> None:
 
 
 def _open(target: Target[Any], path: Path, directory: Path) -> Executable:
-    if target.load_weights is None:
+    if target.runs:
         return target.open(path)
     graph = ir.open(directory / "imported.ir").graph
     assert graph is not None
-    return make_executable(target.load_weights(graph, path))
+    report = Report(target=target.name, level=0)
+    files = {path.name: path.read_bytes()}
+    return target.load(Artifact(target=target.name, graph=graph, report=report, produce=lambda: files))
 
 
 if __name__ == "__main__":

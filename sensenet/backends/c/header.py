@@ -1,0 +1,143 @@
+"""Writes the header of a network, and finds the flatbuffer in one."""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Iterator
+
+from sensenet.backends.c.arena import Arena, find_arena
+from sensenet.backends.c.literals import (
+    characters,
+    comment_on,
+    initializer,
+    is_long,
+    prefix_of,
+    quote,
+)
+from sensenet.backends.c.names import HEAD
+from sensenet.backends.c.operators import resolver_methods
+from sensenet.backends.c.rows import Rows, Spell
+from sensenet.backends.tflite import TfliteOptions, make_tree
+from sensenet.backends.tflite.flatbuffer import pack
+from sensenet.backends.tflite.metadata import add_signature
+from sensenet.errors import SettingsError
+from sensenet.ir.graph import Graph
+from sensenet.limits import require_memory
+from sensenet.signature import NUMERIC_INPUT, Signature
+
+BYTES_OF_A_BYTE = 16
+"""More than a byte of the flatbuffer takes as text, and as numbers and texts before these are joined."""
+
+BYTES_OF_A_LINE = 24
+
+START, END = "_tflite[] = {", "};"
+"""What is around the bytes of the flatbuffer."""
+
+ALIGNMENT = """\
+#if defined(__cplusplus)
+#define {upper}_ALIGNED alignas(16)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define {upper}_ALIGNED _Alignas(16)
+#elif defined(__GNUC__)
+#define {upper}_ALIGNED __attribute__((aligned(16)))
+#else
+#error "the network must be aligned to 16 bytes: use C11, C++ or GNU C"
+#endif
+"""
+
+RESOLVER = """\
+#ifdef __cplusplus
+extern "C++" {{
+/* Adds the operators to a tflite::MicroMutableOpResolver<{upper}_OPERATORS>; returns whether it took all. */
+template <typename Resolver>
+inline bool {prefix}_add_operators(Resolver &resolver) {{
+  return {calls};
+}}
+}}
+#endif
+"""
+
+
+def write_header(graph: Graph, options: TfliteOptions) -> bytes:
+    """Return the header of a graph; raises as the target's `build` does."""
+    signature = graph.signature
+    _require_rows(graph)
+    tree = make_tree(graph, options)
+    methods = resolver_methods(tree)
+    add_signature(tree, graph)
+    content = bytes(pack(tree))
+    require_memory(BYTES_OF_A_BYTE * len(content), "a header of the network")
+    parts = _write(signature, _sizes(graph), methods, content, find_arena(tree, content))
+    return "\n".join(parts).encode("ascii")
+
+
+def read_model(header: bytes) -> bytes:
+    """Return the flatbuffer of a header that was just made."""
+    text = header.decode("ascii")
+    start = text.rindex(START) + len(START)
+    return bytes(map(int, re.findall(r"\d+", text[start : text.index(END, start)])))
+
+
+def _require_rows(graph: Graph) -> None:
+    if [node.name for node in graph.inputs] != [NUMERIC_INPUT]:
+        raise SettingsError(
+            "the target c encodes rows of numbers and categories, and the network reads images: use -t tflite"
+        )
+    if not graph.signature.columns:
+        raise SettingsError(
+            "the target c needs the columns of a document, which this graph lacks: use -t tflite"
+        )
+
+
+def _sizes(graph: Graph) -> tuple[int, int]:
+    """Return how many rows a call has, and how many outputs a row."""
+    (answer,) = graph.outputs.values()
+    rows, *outputs = (size or 1 for size in answer.type.shape)
+    return rows, math.prod(outputs)
+
+
+def _write(
+    signature: Signature, sizes: tuple[int, int], methods: list[str], content: bytes, arena: Arena
+) -> Iterator[str]:
+    rows, outputs = sizes
+    prefix = prefix_of(signature.name)
+    upper = prefix.upper()
+    guard = f"SENSENET_{upper}_{zlib.crc32(content):08X}_H"
+    long: dict[str, str] = {}
+
+    def spell(text: str) -> str:
+        return long.setdefault(text, f"{prefix}_text_{len(long)}") if is_long(text) else quote(text)
+
+    declarations = [*_labels(signature, prefix, spell), *Rows(signature, prefix, spell).write()]
+    yield f"{HEAD}\n   The network {comment_on(signature.name)}. Include this in one file of C99 or C++11. */"
+    yield f"#ifndef {guard}\n#define {guard}\n"
+    yield "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
+    yield f"#define {upper}_ROWS {rows} /* in a call */"
+    yield f"#define {upper}_INPUTS {len(signature.columns)} /* float32: what {prefix}_encode writes */"
+    yield f"#define {upper}_OUTPUTS {outputs} /* float32, of a row */"
+    yield f"#define {upper}_OPERATORS {len(methods)} /* kinds of operators */"
+    yield f"#define {upper}_TFLITE_SIZE {len(content)} /* bytes of {prefix}_tflite */"
+    yield f"/* Bytes of the arena, aligned to 16: {arena.origin}. */"
+    yield f"#define {upper}_ARENA_SIZE {arena.size}\n"
+    for text, name in long.items():
+        yield f"static const char {name}[] = {characters(text)};"
+    yield from declarations
+    yield ALIGNMENT.format(upper=upper)
+    yield f"{upper}_ALIGNED static const unsigned char {prefix}{START}\n{_digits(content)}{END}\n"
+    calls = " &&\n         ".join(f"static_cast<int>(resolver.{method}()) == 0" for method in methods)
+    yield RESOLVER.format(upper=upper, prefix=prefix, calls=calls or "true")
+    yield "#endif\n"
+
+
+def _labels(signature: Signature, prefix: str, spell: Spell) -> Iterator[str]:
+    if signature.classes:
+        yield "/* The classes, in the order of the outputs, which are their probabilities. */"
+        yield f"#define {prefix.upper()}_LABELS {len(signature.classes)}"
+        yield f"static const char *const {prefix}_labels[] = {initializer(map(spell, signature.classes))};\n"
+
+
+def _digits(content: bytes) -> str:
+    lines = (content[start : start + BYTES_OF_A_LINE] for start in range(0, len(content), BYTES_OF_A_LINE))
+    return "".join(f"{','.join(map(str, line))},\n" for line in lines)

@@ -1,0 +1,91 @@
+"""The size of the arena: measured by TensorFlow Lite Micro if its package is there, or else bounded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.documents import DOCUMENTS, FEATURES, dense, network
+from support.resources import RESOURCES
+
+import sensenet
+from sensenet.backends.c import arena
+from sensenet.backends.c.header import read_model
+from sensenet.backends.c.measuring import STEP
+from sensenet.backends.tflite.flatbuffer import unpack
+from sensenet.compiler.verify.inputs import generated_inputs
+from sensenet.errors import UnsupportedOpError
+from sensenet.ir.evaluate import prepare
+
+pytest.importorskip("ai_edge_litert")
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+TABLES = {
+    "iris": EXAMPLES / "iris.json",
+    "diabetes": EXAMPLES / "diabetes.json",
+    "typed": DOCUMENTS["typed"](),
+    "ensemble": DOCUMENTS["ensemble"](),
+    "mixed": RESOURCES["mixed"](),
+}
+
+
+def size_in(artifact):
+    return int(re.search(r"_ARENA_SIZE (\d+)", bytes(artifact).decode())[1])
+
+
+@pytest.fixture
+def absent(monkeypatch):
+    """A process without tflite-micro."""
+    monkeypatch.setattr(arena, "PACKAGE", "no_such_package")
+
+
+@pytest.mark.usefixtures("absent")
+def test_the_header_says_that_it_is_a_bound():
+    artifact = sensenet.compile(TABLES["typed"], "c")
+    assert (
+        "arena, aligned to 16: an upper bound, computed without tflite-micro. */" in bytes(artifact).decode()
+    )
+    assert size_in(artifact) == arena.bound_arena(unpack(read_model(bytes(artifact))))
+
+
+@pytest.mark.usefixtures("absent")
+def test_the_bound_grows_with_the_network():
+    sizes = [
+        size_in(sensenet.compile(network([dense(FEATURES, width), dense(width, 2)]), "c"))
+        for width in (2, 200, 2000)
+    ]
+    assert sizes[1] - sizes[0] == (800 - 16) * 2
+    assert sizes[2] - sizes[1] == (8000 - 800) * 2
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_network_runs_in_the_arena(name):
+    """In one of the size that the header says, and in none that is smaller."""
+    runtime = pytest.importorskip("tflite_micro").runtime
+    artifact = sensenet.compile(TABLES[name], "c")
+    content, size = read_model(bytes(artifact)), size_in(artifact)
+    assert "aligned to 16: measured with tflite-micro" in bytes(artifact).decode()
+    interpreter = runtime.Interpreter.from_bytes(content, arena_size=size)
+    graph = sensenet.compile(TABLES[name], "numpy").graph
+    program = prepare(graph)
+    for feed in generated_inputs(graph):
+        (numbers,) = feed.values()
+        for row in numbers[:20]:
+            interpreter.set_input(row[None], 0)
+            interpreter.invoke()
+            (answer,) = program({"numeric_inputs": row[None]}).values()
+            np.testing.assert_allclose(interpreter.get_output(0), answer, rtol=1e-5, atol=1e-6)
+    assert size <= arena.bound_arena(unpack(content)) <= 4 * size
+    with pytest.raises(UnsupportedOpError, match="does not run the network"):
+        arena.measure_arena(content, size - STEP)
+
+
+def test_what_it_refuses_is_said():
+    pytest.importorskip("tflite_micro")
+    document = network([dense(FEATURES, 3, "gelu"), dense(3, 2, "softmax")])
+    content = bytes(sensenet.compile(document, "tflite"))
+    with pytest.raises(UnsupportedOpError, match=r"does not run the network: .*GELU"):
+        arena.measure_arena(content, 1 << 16)
