@@ -49,7 +49,7 @@ def test_a_wrong_artifact_is_found():
 def test_files_that_do_not_run_are_told():
     artifact = sensenet.compile(typed(), "numpy")
     broken = attrs.evolve(artifact, produce=lambda: {"model.npz": b"PK\x03\x04 broken"})
-    with pytest.raises(ArtifactError, match="does not run"):
+    with pytest.raises(ArtifactError, match="cannot be run"):
         verify_artifact(broken, import_graph(typed()))
 
 
