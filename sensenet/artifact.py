@@ -73,17 +73,17 @@ class Artifact:
 
     `graph` is the graph that the backend lowered; `model` is the `tf.keras.Model` for the target keras and
     None otherwise. `produce` makes the files: relative path → content; one entry for a single-file target.
-    `beside` means that several files are saved next to each other with different suffixes (the target ir)
-    instead of in a directory; while such files are replaced, `bridge(old, new)`, of files by name, returns
-    intermediate ones that fit both. `layout` describes how a directory of this target is recognized before it
-    is replaced; without it, no directory is replaced.
+    `separate_files` means that several files are saved next to each other with different suffixes (the target
+    ir) instead of in a directory; while such files are replaced, `bridge(old, new)`, of files by name,
+    returns intermediate ones that fit both. `layout` describes how a directory of this target is recognized
+    before it is replaced; without it, no directory is replaced.
     """
 
     target: str
     graph: Graph
     report: Report
     produce: Callable[[], Mapping[str, bytes]]
-    beside: bool = False
+    separate_files: bool = False
     bridge: Callable[[Files, Files], Files] | None = None
     layout: Layout | None = None
     model: Any = None
@@ -108,7 +108,7 @@ class Artifact:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return the artifact with its files, without its model, which the files contain too."""
-        made = {"beside": self.beside, "bridge": self.bridge, "layout": self.layout}
+        made = {"separate_files": self.separate_files, "bridge": self.bridge, "layout": self.layout}
         return _remake, (self.target, self.graph, self.report, dict(self.files), made)
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -127,14 +127,14 @@ class Artifact:
         for destination, content in contents.items():
             require_free(destination, force)
             require_replaceable(destination, content, self.layout)
-        write_all(contents, force, self.layout, self._bridge if self.beside else None)
+        write_all(contents, force, self.layout, self._bridge if self.separate_files else None)
         return next(iter(contents))
 
     def _contents(self, path: Path) -> dict[Path, Content]:
         """Return the content for each path: one file, one directory, or files next to each other."""
         if len(self.files) == 1:
             return {path: bytes(self)}
-        if not self.beside:
+        if not self.separate_files:
             return {path: self.files}
         if not path.name.strip(".") or is_stream(path):
             raise ArtifactError(f"{path} cannot name {len(self.files)} files: choose another path")

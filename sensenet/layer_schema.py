@@ -158,7 +158,7 @@ SCHEMAS: Mapping[str, LayerSchema] = {
 """The schema of each layer type."""
 
 UNTYPED_EPSILON = 1e-3
-"""Of the batch normalization that an untyped layer with `stdev` becomes, if the layer gives none.
+"""The epsilon of the batch normalization that an untyped layer with `stdev` becomes, if it has none.
 
 It is part of stdev², so the variance is stdev² less this. The published package splits stdev² alike, and h5
 files hold the variance."""

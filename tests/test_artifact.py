@@ -7,7 +7,7 @@ import os
 import sys
 
 import pytest
-from support.artifacts import BESIDE, ONE, SEVERAL, tree
+from support.artifacts import ONE, SEPARATE_FILES, SEVERAL, tree
 
 from sensenet.artifact import Artifact, PassRecord, Report
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
@@ -39,12 +39,12 @@ def test_a_directory(tmp_path):
 
 @pytest.mark.parametrize("name", ["m.ir", "m.npz", "m"])
 def test_files_beside_each_other(tmp_path, name):
-    assert BESIDE.save(tmp_path / name) == tmp_path / "m.ir"
+    assert SEPARATE_FILES.save(tmp_path / name) == tmp_path / "m.ir"
     assert tree(tmp_path) == {"m.ir": b"text", "m.npz": b"weights"}
 
 
 def test_a_dot_in_the_name_is_no_suffix(tmp_path):
-    BESIDE.save(tmp_path / "m.v2")
+    SEPARATE_FILES.save(tmp_path / "m.v2")
     assert tree(tmp_path).keys() == {"m.v2.ir", "m.v2.npz"}
 
 
@@ -75,7 +75,7 @@ def test_an_existing_path_is_refused(tmp_path, made, present):
 def test_an_existing_companion_is_refused(tmp_path):
     (tmp_path / "m.npz").write_bytes(b"mine")
     with pytest.raises(ArtifactError, match=r"m\.npz already exists"):
-        BESIDE.save(tmp_path / "m.ir")
+        SEPARATE_FILES.save(tmp_path / "m.ir")
     assert tree(tmp_path) == {"m.npz": b"mine"}
 
 
@@ -145,7 +145,7 @@ def test_a_read_only_directory(tmp_path):
     assert tree(tmp_path) == {}
 
 
-@pytest.mark.parametrize("made", [ONE, SEVERAL, BESIDE], ids=["file", "directory", "beside"])
+@pytest.mark.parametrize("made", [ONE, SEVERAL, SEPARATE_FILES], ids=["file", "directory", "separate files"])
 @pytest.mark.parametrize(
     ("failing", "force"),
     [("_write_synced", False), ("_write_synced", True), ("_move", False), ("_replace", True)],
@@ -172,7 +172,7 @@ def test_a_failure_at_the_second_file_takes_back_the_first(tmp_path, monkeypatch
 
     monkeypatch.setattr(files_module, "_move", fail_later)
     with pytest.raises(ArtifactError):
-        BESIDE.save(tmp_path / "m")
+        SEPARATE_FILES.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.artifacts import BESIDE, NEW, NEW_DOCUMENT, OLD_DOCUMENT, ONE, SEVERAL, make_artifact, tree
+from support.artifacts import (
+    NEW,
+    NEW_DOCUMENT,
+    OLD_DOCUMENT,
+    ONE,
+    SEPARATE_FILES,
+    SEVERAL,
+    make_artifact,
+    tree,
+)
 from support.processes import finish, kill, start
 
 import sensenet
@@ -145,7 +154,7 @@ def test_devices_stay_devices(tmp_path, link):
     ONE.save(path, force=True)
     with new_file(path, force=True) as stream:
         stream.write("text")
-    for made in (SEVERAL, BESIDE):
+    for made in (SEVERAL, SEPARATE_FILES):
         with pytest.raises(ArtifactError):
             made.save(path, force=True)
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
@@ -263,7 +272,7 @@ def test_a_directory_that_is_killed_while_it_is_replaced_is_whole(tmp_path, func
     assert tree(tmp_path / "m") == (SAVED if before else dict(NEW.files))
 
 
-@pytest.mark.parametrize("made", ["ONE", "SEVERAL", "BESIDE"])
+@pytest.mark.parametrize("made", ["ONE", "SEVERAL", "SEPARATE_FILES"])
 @pytest.mark.parametrize("force", [False, True])
 def test_an_interrupt_waits_for_the_renaming(tmp_path, made, force):
     """It comes at the first step; the process saves all, leaves nothing else, and then ends by it."""
@@ -294,7 +303,7 @@ def test_an_interrupt_while_files_are_written_leaves_nothing(tmp_path, monkeypat
 
     monkeypatch.setattr(files_module, "_write", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        BESIDE.save(tmp_path / "m")
+        SEPARATE_FILES.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -365,7 +374,7 @@ def test_files_next_to_each_other_need_a_name(tmp_path, monkeypatch, path):
     (tmp_path / "m").mkdir()
     monkeypatch.chdir(tmp_path / "m")
     with pytest.raises(ArtifactError):
-        BESIDE.save(path, force=True)
+        SEPARATE_FILES.save(path, force=True)
     assert list(tmp_path.rglob("*")) == [tmp_path / "m"]
 
 

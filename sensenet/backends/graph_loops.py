@@ -1,4 +1,4 @@
-"""Gives the loops of a file's TensorFlow graph a bound, before TensorFlow loads any of them.
+"""Bounds the loops of a file's TensorFlow graph, before TensorFlow loads any of them.
 
 TensorFlow writes each of its loops with a counter: it begins at a constant, and the body adds 1. Here
 conditions get an operand that reads past its end once the counter is at MOST_STEPS, which TensorFlow reports

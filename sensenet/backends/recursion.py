@@ -1,4 +1,4 @@
-"""Room for Keras, which walks a model from its outputs back by recursion."""
+"""Raises the recursion limit for Keras, which traverses a model recursively from its outputs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 from collections.abc import Iterator
 
 FRAMES_PER_NODE = 3
-"""Keras takes one for each node on the longest way, and some at its end."""
+"""The stack frames per node on the longest path: Keras takes one for each, and some at its end."""
 
-FRAMES_BESIDES = 1000
+OTHER_FRAMES = 1000
 
 
 @contextlib.contextmanager
 def deep_recursion(nodes: int) -> Iterator[None]:
-    """Let functions call each other as deep as a chain of so many nodes needs."""
+    """Raise the recursion limit in the block for a chain of this many nodes."""
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, FRAMES_BESIDES + FRAMES_PER_NODE * nodes))
+    sys.setrecursionlimit(max(limit, OTHER_FRAMES + FRAMES_PER_NODE * nodes))
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """The options of targets whose files may be made for one size of batches and images.
 
-Accelerators, and LiteRT in browsers, run files without any size that only a call tells.
+Accelerators, and LiteRT in browsers, run files without any size that only a call determines.
 """
 
 from __future__ import annotations

@@ -18,5 +18,5 @@ def draw_instead(artifacts: Iterable[Artifact], form: str | None) -> Iterator[Ar
 
 def _as_drawing(artifact: Artifact, form: str) -> Artifact:
     return attrs.evolve(
-        artifact, produce=lambda: {f"graph.{form}": draw(artifact.graph, form).encode()}, beside=False
+        artifact, produce=lambda: {f"graph.{form}": draw(artifact.graph, form).encode()}, separate_files=False
     )

@@ -121,8 +121,8 @@ def _order(grid: _Grid) -> list[list[int]]:
         down = turn % 2 == 0
         ordered: list[list[int]] = []
         for row in rows if down else reversed(rows):
-            beside = ordered[-1] if ordered else []
-            ordered.append(_sort_row(row, beside, grid.above if down else grid.below))
+            fixed = ordered[-1] if ordered else []
+            ordered.append(_sort_row(row, fixed, grid.above if down else grid.below))
         rows = ordered if down else ordered[::-1]
         crossings = _count_crossings(rows, grid)
         if crossings < fewest:
@@ -130,9 +130,9 @@ def _order(grid: _Grid) -> list[list[int]]:
     return best
 
 
-def _sort_row(row: list[int], beside: list[int], neighbors: dict[int, list[int]]) -> list[int]:
+def _sort_row(row: list[int], fixed: list[int], neighbors: dict[int, list[int]]) -> list[int]:
     """Return a row sorted by the mean position of neighbors; items without any stay about in place."""
-    positions = {item: place / max(len(beside), 1) for place, item in enumerate(beside)}
+    positions = {item: place / max(len(fixed), 1) for place, item in enumerate(fixed)}
     places = {item: place / len(row) for place, item in enumerate(row)}
 
     def mean(item: int) -> float:

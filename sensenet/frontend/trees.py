@@ -176,12 +176,12 @@ def _is_number(value: Any) -> bool:
 
 def _error_at(tree: Cursor, steps: list[tuple[int, int]], fault: str) -> DocumentError:
     """Return the error about the last node, with the path to it."""
-    places: list[int] = []
+    positions: list[int] = []
     parent, place = steps[-1]
     while place:
-        places.append(place)
+        positions.append(place)
         parent, place = steps[parent]
-    if len(places) > LONGEST_PATH:
-        return tree.error(f"{fault} (at a node {len(places)} levels deep)")
-    path = "".join(f"[{place}]" for place in reversed(places))
+    if len(positions) > LONGEST_PATH:
+        return tree.error(f"{fault} (at a node {len(positions)} levels deep)")
+    path = "".join(f"[{place}]" for place in reversed(positions))
     return DocumentError(fault, tree.path + path)

@@ -55,8 +55,8 @@ def _read_images(table: Table, columns: Sequence[ImageColumn]) -> Array:
     pixels: list[list[Array]] = []
     size = 0
     for number, cells in enumerate(rows):
-        places = [f"row {number}, column {column.index}" for column in columns]
-        pixels.append([read_image(cell, where) for cell, where in zip(cells, places, strict=True)])
+        labels = [f"row {number}, column {column.index}" for column in columns]
+        pixels.append([read_image(cell, where) for cell, where in zip(cells, labels, strict=True)])
         size += 2 * sum(image.nbytes for image in pixels[-1])  # separately, and in one array
         require_memory(size, f"holding the images of {number + 1} rows")
     sizes = {cell.shape for row in pixels for cell in row}

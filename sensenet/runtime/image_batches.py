@@ -60,10 +60,10 @@ class ImageReader:
 
     def _open_row(self, row: tuple[int, tuple[Any, ...]]) -> Task[Array]:
         number, cells = row
-        places = [f"row {number}, {self.layout.describe(index)}" for index in self.indices]
+        labels = [f"row {number}, {self.layout.describe(index)}" for index in self.indices]
         opened = [
             open_image(cell, where, self.image.channels, self.path_prefix)
-            for cell, where in zip(cells, places, strict=True)
+            for cell, where in zip(cells, labels, strict=True)
         ]
         reading = max(fit_memory(image, self.image) for image in opened)
         fitted_size = sum(fitted_bytes(image, self.image) for image in opened)
@@ -73,7 +73,7 @@ class ImageReader:
         def run() -> Array:
             fitted = [
                 fit_image(image.read(), self.image, where)
-                for image, where in zip(opened, places, strict=True)
+                for image, where in zip(opened, labels, strict=True)
             ]
             return fitted[0] if len(fitted) == 1 else np.stack(fitted)
 

@@ -182,7 +182,7 @@ def test_reports_and_files_of_artifacts():
     again = pickle.loads(pickle.dumps(artifact))
     assert again.report == artifact.report
     assert again.files == artifact.files
-    assert (again.beside, again.bridge, again.layout) == (True, artifact.bridge, None)
+    assert (again.separate_files, again.bridge, again.layout) == (True, artifact.bridge, None)
 
 
 def test_an_executable_alone():

@@ -14,7 +14,7 @@ from sensenet.signature import Signature
 LAYOUT = Layout(names=re.compile(r"a\.pb|variables/b(-\d+)?"), mark="a.pb", content=b"a")
 
 
-def make_artifact(files, *, beside=False):
+def make_artifact(files, *, separate_files=False):
     node = apply(Input(type=f32(None, 1)), name="x")
     graph = Graph.create([node], {"y": node.value}, Signature())
     return Artifact(
@@ -22,7 +22,7 @@ def make_artifact(files, *, beside=False):
         graph=graph,
         report=Report(target="test", level=2),
         produce=lambda: files,
-        beside=beside,
+        separate_files=separate_files,
         layout=LAYOUT,
     )
 
@@ -32,7 +32,7 @@ SEVERAL = make_artifact({"a.pb": b"a", "variables/b": b"bb"})
 NEW = make_artifact({"a.pb": b"new a", "variables/b": b"b" * 9})
 """Replaces `SEVERAL`."""
 
-BESIDE = make_artifact({"model.ir": b"text", "model.npz": b"weights"}, beside=True)
+SEPARATE_FILES = make_artifact({"model.ir": b"text", "model.npz": b"weights"}, separate_files=True)
 
 
 def networks():

@@ -42,7 +42,7 @@ def build(graph: Graph, report: Report, options: IrOptions) -> Artifact:
         graph=graph,
         report=report,
         produce=lambda: _write(graph, drawing=options.dot),
-        beside=True,
+        separate_files=True,
         bridge=_bridge,
     )
 

@@ -61,9 +61,9 @@ def walk_forests(tf: Any, forest: Forest, x: Any) -> Any:
     forests, trees = nodes.roots.shape
     rows, cells = tf.shape(x)[0], tf.reshape(x, [-1])
 
-    def pick(table: Any, places: Any) -> Any:
-        """Return `tf.gather(table, places)`, which takes 1.5 times as long."""
-        return tf.gather_nd(table, places[:, None])
+    def pick(table: Any, positions: Any) -> Any:
+        """Return `tf.gather(table, positions)`, which takes 1.5 times as long."""
+        return tf.gather_nd(table, positions[:, None])
 
     def go_on(pairs: Any, _firsts: Any, _found: Any, _leaves: Any) -> Any:
         return tf.size(pairs) > 0

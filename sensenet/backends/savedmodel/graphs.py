@@ -34,15 +34,15 @@ def describe_graph(graph: Graph, path: Path) -> dict[str, bytes]:
     """Return the assets that describe the graph of the SavedModel in a directory, by relative path."""
     holders = [path / MODEL_FILE, *sorted((path / VARIABLES).parent.glob("variables.data-*"))]
     contents = {holder.relative_to(path).as_posix(): holder.read_bytes() for holder in holders}
-    places: dict[str, list[Any]] = {}
+    locations: dict[str, list[Any]] = {}
     missing: dict[str, Array] = {}
     for digest, array in weights(graph).items():
-        place = _find(array, contents)
-        if place is None:
+        location = _find(array, contents)
+        if location is None:
             missing[digest] = array
         else:
-            places[digest] = place
-    files = {TEXT_FILE: print_graph(graph).encode(), LOCATIONS_FILE: json.dumps(places).encode()}
+            locations[digest] = location
+    files = {TEXT_FILE: print_graph(graph).encode(), LOCATIONS_FILE: json.dumps(locations).encode()}
     return files | ({WEIGHTS_FILE: write_npz(missing)} if missing else {})
 
 
@@ -67,8 +67,8 @@ def read_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
 def _read_located(files: Mapping[str, bytes], where: str) -> dict[str, Array]:
     """Return the weights that are in other files of the SavedModel, by digest."""
     try:
-        places = json.loads(files.get(LOCATIONS_FILE, b"{}"))
-        found = {digest: _read_place(files, *place) for digest, place in places.items()}
+        locations = json.loads(files.get(LOCATIONS_FILE, b"{}"))
+        found = {digest: _read_location(files, *location) for digest, location in locations.items()}
         changed = [digest for digest, array in found.items() if text_digest(Tensor(array)) != digest]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ArtifactError(f"{where}: {LOCATIONS_FILE} is damaged ({error})") from error
@@ -79,7 +79,7 @@ def _read_located(files: Mapping[str, bytes], where: str) -> dict[str, Array]:
     return found
 
 
-def _read_place(files: Mapping[str, bytes], name: str, offset: int, dtype: str, shape: list[int]) -> Array:
+def _read_location(files: Mapping[str, bytes], name: str, offset: int, dtype: str, shape: list[int]) -> Array:
     kind = DType.of(np.empty(0, np.dtype(dtype))).numpy
     if offset < 0 or any(size < 0 for size in shape):
         raise ValueError("a negative size")
