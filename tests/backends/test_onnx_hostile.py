@@ -116,6 +116,15 @@ def test_attributes_that_are_not_written(model, refuse):
     refuse(model, "has the attribute 'surprise'")
 
 
+@pytest.mark.parametrize("number", [-(1 << 31), -1, 0, 2, 1 << 40])
+def test_axes_of_batches_in_a_loop(detector, refuse, number):
+    """ONNX does not check them there, and onnxruntime reads what is before the sizes."""
+    (body,) = [each.g for node in detector.graph.node for each in node.attribute if each.HasField("g")]
+    node = next(node for node in body.node if node.op_type == "GatherND")
+    node.attribute[0].i = number
+    refuse(detector, f"the attribute batch_dims of its operator GatherND is {number}")
+
+
 def test_attributes_that_are_tensors(model, refuse):
     attribute = onnx.helper.make_attribute("axis", onnx.numpy_helper.from_array(np.ones(3, np.float32)))
     node = next(node for node in model.graph.node if verify.OPERATORS[node.op_type] == {"axis"})

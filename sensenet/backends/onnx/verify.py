@@ -48,6 +48,12 @@ OPERATORS: Mapping[str, frozenset[str]] = {
 }
 """The operators that are written, and the attributes that they are given."""
 
+FLAGS: Mapping[str, frozenset[int]] = {
+    **dict.fromkeys(("allowzero", "keepdims", "noop_with_empty_axes"), frozenset({0, 1})),
+    "batch_dims": frozenset({1}),
+}
+"""The numbers that an attribute may be. In a loop ONNX checks none, and onnxruntime crashes on others."""
+
 LEFT_OUT: Mapping[str, tuple[int, ...]] = {"Resize": (1, 2)}
 """The inputs that may be left out before others; onnxruntime crashes if others are."""
 
@@ -173,6 +179,8 @@ def _check_node(node: Any, names: set[str], constants: Mapping[str, Any], depth:
         _require_fields(attribute)
         allowed = attribute.name in OPERATORS[kind]
         _require(allowed, f"its operator {kind} has the attribute {attribute.name[:40]!r}")
+        flag = attribute.i in FLAGS.get(attribute.name, {attribute.i})
+        _require(flag, f"the attribute {attribute.name} of its operator {kind} is {attribute.i}")
     if kind == "Loop":
         _check_loop(node, names, constants, depth)
     _require(len(node.output) == 1 or kind == "Loop", f"its operator {kind} has several results")
