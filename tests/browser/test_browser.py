@@ -5,17 +5,13 @@ Skipped, and says so, where Chromium or Node is missing.
 
 from __future__ import annotations
 
-import functools
-import http.server
-import json
 import re
-import subprocess
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.browser import drive, serve
 from support.documents import detector, ensemble, image, typed
 from support.javascript import install, method_of, needs_tensorflowjs
 
@@ -43,17 +39,8 @@ def site(tmp_path_factory):
     scripts = [packages / "tfjs" / "dist" / "tf.min.js", wasm / "tf-backend-wasm.min.js"]
     for path in (HERE / "page.html", *scripts, *wasm.glob("*.wasm")):
         (root / path.name).symlink_to(path.resolve())
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(QuietHandler, directory=root)
-    ) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield root, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+    with serve(root) as address:
+        yield root, address
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +105,3 @@ def encode_rows(document, rows):
 def as_input(array):
     """An input as the page takes it: an image from the server, or numbers."""
     return {"image": "/image.png"} if array.ndim == 4 else {"values": array.tolist()}
-
-
-def drive(executable, page, requests):
-    """What the page's `predict` answers to each request."""
-    given = json.dumps({"executable": executable, "page": page, "requests": requests})
-    command = ["node", str(HERE / "drive.mjs")]
-    result = subprocess.run(
-        command, input=given, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
