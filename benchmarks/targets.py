@@ -48,7 +48,7 @@ sys.path.insert(0, str(EXAMPLES))
 from train_shapes import draw_scene, overlap  # noqa: E402
 
 OPTIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    *(("tflite", {"quantize": mode}) for mode in ("none", "float16", "dynamic", "int8")),
+    *(("tflite", {"quantize": mode}) for mode in ("none", "float16", "weights", "dynamic", "int8")),
     *(("tfjs", {"quantize": mode}) for mode in ("none", "float16", "uint16", "uint8")),
     *((target, {}) for target in ("onnx", "numpy", "keras", "savedmodel", "smbundle", "h5", "ir")),
 )

@@ -22,7 +22,7 @@ from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
 
-MODES = ("float16", "dynamic", "int8")
+MODES = ("float16", "weights", "dynamic", "int8")
 COLUMNS, UNITS = 12, 64
 THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
 
@@ -80,6 +80,7 @@ def operators(model, *names):
     ("mode", "share", "difference"),
     [
         ("float16", 0.8, 2e-3),
+        ("weights", 0.6, 0.05),
         ("dynamic", 0.6, 0.05),
         ("int8", 0.65, 0.05),
     ],
@@ -212,7 +213,7 @@ def test_the_metadata_tools_read_the_file():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"quantize": "int4"}, "expected one of none, float16, dynamic, int8"),
+        ({"quantize": "int4"}, "expected one of none, float16, weights, dynamic, int8"),
         ({"quantize": "int8"}, "calibration rows"),
         ({"quantise": "int8"}, "did you mean 'quantize'"),
     ],

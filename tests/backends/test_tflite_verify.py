@@ -94,7 +94,7 @@ def test_a_loop_that_counts_no_steps_is_refused(case):
         verify(bytes(build(case.graph(), "tflite")), "the file")
 
 
-@pytest.mark.parametrize("mode", ["none", "float16", "dynamic"])
+@pytest.mark.parametrize("mode", ["none", "float16", "weights", "dynamic"])
 @pytest.mark.parametrize("kind", sorted(documents.DOCUMENTS))
 def test_every_document_passes(kind, mode):
     for level in (0, 1, 2):

@@ -26,7 +26,7 @@ from sensenet.ir.types import f32
 
 pytest.importorskip("ai_edge_litert")
 
-MODES = ("none", "float16", "dynamic", "int8")
+MODES = ("none", "float16", "weights", "dynamic", "int8")
 UNITS = 64
 
 OLD_PYTHON = "OLD_LITERT_PYTHON"
@@ -178,6 +178,7 @@ def test_versions_of_files_are_those_of_tensorflow(kind, mode, image_path):
     [
         ("perceptron", "none", {"FULLY_CONNECTED": 1}, "1.14.0"),
         ("perceptron", "float16", {"FULLY_CONNECTED": 1, "DEQUANTIZE": 3}, "1.15.0"),
+        ("perceptron", "weights", {"FULLY_CONNECTED": 1, "DEQUANTIZE": 5}, "2.7.0"),
         ("perceptron", "dynamic", {"FULLY_CONNECTED": 12}, "2.17.0"),
         ("perceptron", "int8", {"FULLY_CONNECTED": 4}, "1.14.0"),
         ("convolutions", "dynamic", {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}, "2.4.0"),
@@ -242,6 +243,7 @@ HYBRID = ("FLOAT32", "INT8")
         ("BATCH_MATMUL", usage(HYBRID, SimpleNamespace(asymmetricQuantizeInputs=True)), 4),
         ("DEQUANTIZE", usage(("FLOAT16",)), 3),
         ("DEQUANTIZE", usage(("INT8",)), 2),
+        ("DEQUANTIZE", usage(("INT8",), per_channel=True), 5),
         ("RELU", usage(("INT8",), output="INT8"), 2),
     ],
 )
@@ -331,7 +333,7 @@ def as_numbers(runtime):
     return tuple(map(int, runtime.split(".")))
 
 
-TOLERANCES = {"none": 1e-4, "float16": 1e-4, "dynamic": 0.01, "int8": 0.03}
+TOLERANCES = {"none": 1e-4, "float16": 1e-4, "weights": 1e-4, "dynamic": 0.01, "int8": 0.03}
 """Between runtimes: they round to 8 bits differently."""
 
 PROGRAM = """

@@ -25,14 +25,14 @@ FILE_NAME = "model.tflite"
 HEAD = slice(4, 8), b"TFL3"
 """Where a flatbuffer names its format, and how."""
 
-ROUNDING = {"none": 0.0, "float16": 1e-2, "dynamic": 0.1, "int8": 0.2}
+ROUNDING = {"none": 0.0, "float16": 1e-2, "weights": 0.1, "dynamic": 0.1, "int8": 0.2}
 
 
 @frozen(kw_only=True)
 class TfliteOptions(StaticShapes):
     """How layers are stored (see `quantize`)."""
 
-    quantize: Literal["none", "float16", "dynamic", "int8"] = "none"
+    quantize: Literal["none", "float16", "weights", "dynamic", "int8"] = "none"
     """How the kernels of layers, and with int8 what is between layers, are stored."""
 
     calibration: Sequence[Mapping[str, Array]] = ()

@@ -242,13 +242,19 @@ def _check_types(
         declared = TYPES.get(options.get(name, 0), ("",))[0]
         _require(name not in options or declared == given[0].type, f"the type of {kind}")
     for place, each in enumerate(read):
-        kernel = place > 0 and kind in LAYERS and each.constant
-        single = len(each.scales) <= 1 or (kernel and each.axis == (LAYERS[kind] if place == 1 else 0))
-        _require(single, f"the scales of {kind}")
+        _require(len(each.scales) <= 1 or _has_channels(kind, place, each), f"the scales of {kind}")
     if given[0].type == "Q":
         steps = [max(each.scales) for each in read if each.type == "Q"]
         sound = all(len(each.scales) == 1 for each in given) and _rescaling(kind, steps) < given[0].scales[0]
         _require(sound, f"the scales of {kind}")
+
+
+def _has_channels(kind: str, place: int, each: Known) -> bool:
+    """Return whether an operand may have a scale for each channel: a kernel, or one to be read as float."""
+    if kind == "DEQUANTIZE":
+        return each.constant and each.axis in LAYERS.values()
+    layer = each.constant and place > 0 and kind in LAYERS
+    return layer and each.axis == (LAYERS[kind] if place == 1 else 0)
 
 
 def _rescaling(kind: str, steps: Sequence[float]) -> float:

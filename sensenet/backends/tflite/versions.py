@@ -29,7 +29,7 @@ class Usage:
     """The inputs of an operator's version: the types of its tensors by name, and its options.
 
     `rank` is the largest of its inputs, `broadcasts` says whether the first two differ in shape,
-    `per_channel` whether the second has a scale for each channel, and `rescaling` is the product of the
+    `per_channel` whether one of those has a scale for each channel, and `rescaling` is the product of the
     scales of the first two divided by that of the output, or 0 if one has none.
     """
 
@@ -114,7 +114,7 @@ def _transpose(usage: Usage) -> int:
 
 
 def _dequantize(usage: Usage) -> int:
-    return 3 if usage.inputs[0] == "FLOAT16" else _int8(usage)
+    return 5 if usage.per_channel else 3 if usage.inputs[0] == "FLOAT16" else _int8(usage)
 
 
 def _cast(usage: Usage) -> int:
@@ -136,7 +136,7 @@ VERSIONS: Mapping[str, tuple[Rule, Mapping[int, str]]] = {
     "CONCATENATION": (_int8, {1: "1.5.0", 2: "1.14.0"}),
     "CONV_2D": (_convolution(5, 2), {1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 5: "2.4.0"}),
     "DEPTHWISE_CONV_2D": (_convolution(6, 4), {1: "1.5.0", 3: "1.14.0", 4: "2.2.0", 6: "2.3.0"}),
-    "DEQUANTIZE": (_dequantize, {1: "1.13.1", 2: "1.14.0", 3: "1.15.0"}),
+    "DEQUANTIZE": (_dequantize, {1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 5: "2.7.0"}),
     "DIV": (_broadcast_beyond_four_axes(2, _first), {1: "1.6.0", 2: "2.3.0"}),
     "ELU": (_first, {1: "1.14.0"}),
     "EQUAL": (_int8, {1: "1.14.0", 2: "1.14.0"}),
@@ -258,7 +258,7 @@ def _usage(graph: Any, operator: Any, types: Mapping[int, str]) -> Usage:
         options=operator.builtinOptions,
         rank=max(map(len, shapes), default=0),
         broadcasts=len(shapes) > 1 and shapes[0] != shapes[1],
-        per_channel=len(inputs) > 1 and len(scales[1]) > 1,
+        per_channel=any(len(each) > 1 for each in scales[:-1]),
         rescaling=single[0] * single[1] / single[2] if len(single) == 3 else 0.0,
     )
 
