@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import pytest
 from support.c_code import STANDARDS, compile_code, run_program
-from support.documents import DOCUMENTS, FEATURES, ROW, dense, image, network, tree, typed
+from support.documents import CLASSES, DOCUMENTS, FEATURES, ROW, dense, image, network, tree, typed
 from support.lowered import graph_of_op
 from support.resources import RESOURCES
 
@@ -198,15 +198,58 @@ def test_a_header_is_not_opened(tmp_path):
             action(path)
 
 
-@pytest.mark.parametrize("document", [image(), DOCUMENTS["detector"]()])
-def test_images_are_refused(document):
-    with pytest.raises(SettingsError, match="the network reads images: use -t tflite"):
-        sensenet.compile(document, "c")
+def test_images_of_any_size_are_refused():
+    with pytest.raises(SettingsError, match=r"one size: .*image_size=HEIGHTxWIDTH, such as .* own, 6x8$"):
+        sensenet.compile(image(), "c")
+
+
+def test_detectors_are_refused():
+    with pytest.raises(SettingsError, match="lacks operators that find boxes: use -t tflite"):
+        sensenet.compile(DOCUMENTS["detector"](), "c", image_size="16x16")
+
+
+def only_image():
+    """A network of the pixels of one image, which is read as 2 by 3."""
+    metadata = {"base_image_network": "simple", "input_image_shape": [3, 2, 3], "loading_method": "centering"}
+    return {
+        "preprocess": [{"type": "image", "index": 0}],
+        "image_network": {"metadata": metadata, "layers": [{"type": "flatten"}]},
+        "layers": [dense(18, 2, "softmax")],
+        "output_exposition": CLASSES,
+        "trees": None,
+    }
+
+
+def defined(artifact, name):
+    return int(re.search(rf"#define MODEL_{name} (\d+)", bytes(artifact).decode())[1])
+
+
+@pytest.mark.parametrize("standard", ["c99", "c++17"])
+def test_a_row_with_an_image(tmp_path, standard):
+    """The other columns are encoded; the image is an input of its own."""
+    artifact = sensenet.compile(image(), "c", image_size="6x8")
+    assert [defined(artifact, name) for name in ("PIXELS", "IMAGES", "HEIGHT", "WIDTH", "CHANNELS")] == [
+        *(6 * 8 * 3, 1, 6, 8, 3)
+    ]
+    assert {defined(artifact, "PIXEL_INPUT"), defined(artifact, "NUMERIC_INPUT")} == {0, 1}
+    run_header(tmp_path, artifact, standard)
+    pixels = np.random.default_rng(1).integers(0, 256, (6, 8, 3)).astype(np.float32)
+    row = [pixels, 2.0]
+    expected = sensenet.create_model(image())(row)
+    np.testing.assert_allclose(sensenet.create_model(artifact)(row), expected, rtol=1e-4)
+
+
+def test_an_image_alone_has_no_encoder(tmp_path):
+    artifact = sensenet.compile(only_image(), "c", image_size="2x3")
+    assert "model_row" not in bytes(artifact).decode()
+    assert [node.name for node in artifact.graph.inputs] == ["image_pixel_inputs"]
+    (tmp_path / "model.h").write_bytes(bytes(artifact))
+    compile_code(tmp_path, '#include "model.h"\nint main(void) { return MODEL_LABELS - 2; }\n', "c99")
 
 
 def test_a_graph_without_columns_is_refused():
     graph = graph_of_op(dense_ops.Dense(kernel=Tensor.float32([[1.0]])), f32(None, 1))
-    with pytest.raises(SettingsError, match="reads images"):
+    with pytest.raises(SettingsError, match="needs the columns of a document"):
         sensenet.compile(graph, "c")
 
 

@@ -32,6 +32,9 @@ TABLES = {
 }
 
 
+IMAGE = {"image_size": "6x8"}
+
+
 def size_in(artifact):
     return int(re.search(r"_ARENA_SIZE (\d+)", bytes(artifact).decode())[1])
 
@@ -61,22 +64,24 @@ def test_the_bound_grows_with_the_network():
     assert sizes[2] - sizes[1] == (8000 - 800) * 2
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_the_network_runs_in_the_arena(name):
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in TABLES), ("image", IMAGE)])
+def test_the_network_runs_in_the_arena(name, options):
     """In one of the size that the header says, and in none that is smaller."""
     runtime = pytest.importorskip("tflite_micro").runtime
-    artifact = sensenet.compile(TABLES[name], "c")
+    document = TABLES.get(name) or DOCUMENTS[name]()
+    artifact = sensenet.compile(document, "c", **options)
     content, size = read_model(bytes(artifact)), size_in(artifact)
     assert "aligned to 16: measured with tflite-micro" in bytes(artifact).decode()
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=size)
-    graph = sensenet.compile(TABLES[name], "numpy").graph
-    program = prepare(graph)
-    for feed in generated_inputs(graph):
-        (numbers,) = feed.values()
-        for row in numbers[:20]:
-            interpreter.set_input(row[None], 0)
+    program = prepare(artifact.graph)
+    places = {node.name: place for place, node in enumerate(artifact.graph.inputs)}
+    for feed in generated_inputs(sensenet.compile(document, "tflite", **options).graph):
+        for row in range(len(next(iter(feed.values()))[:10])):
+            inputs = {name: numbers[row : row + 1] for name, numbers in feed.items()}
+            for input_name, numbers in inputs.items():
+                interpreter.set_input(numbers, places[input_name])
             interpreter.invoke()
-            (answer,) = program({"numeric_inputs": row[None]}).values()
+            (answer,) = program(inputs).values()
             np.testing.assert_allclose(interpreter.get_output(0), answer, rtol=1e-5, atol=1e-6)
     assert size <= arena.bound_arena(unpack(content)) <= 4 * size
     with pytest.raises(UnsupportedOpError, match="does not run the network"):

@@ -1,4 +1,4 @@
-"""The target c: one header for C and C++ with all that firmware needs to run a network of rows.
+"""The target c: one header for C and C++ with all that firmware needs to run a network.
 
 It has the network as a flatbuffer for TensorFlow Lite Micro, the size of its arena, the operators that it
 needs, labels, the names of fields, and a function that encodes a row. A header is compiled, not opened.
@@ -33,8 +33,8 @@ class COptions(tflite.TfliteOptions):
 def build(graph: Graph, report: Report, options: COptions) -> Artifact:
     """Return the graph as one header, which is made at once.
 
-    Raises SettingsError for a network of images or without columns, UnsupportedOpError for an operator that
-    TensorFlow Lite Micro lacks, UnknownTargetError for int8 without calibration rows.
+    Raises SettingsError for a detector, images of any size, or no columns; UnsupportedOpError for an operator
+    that TensorFlow Lite Micro lacks; UnknownTargetError for int8 without calibration rows.
     """
     from sensenet.backends.c.header import write_header
 

@@ -24,8 +24,9 @@ from sensenet.backends.tflite.flatbuffer import pack
 from sensenet.backends.tflite.metadata import add_signature
 from sensenet.errors import SettingsError
 from sensenet.ir.graph import Graph
+from sensenet.ir.types import DType, TensorType
 from sensenet.limits import require_memory
-from sensenet.signature import NUMERIC_INPUT, Signature
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, ModelKind, Signature
 
 BYTES_OF_A_BYTE = 16
 """More than a byte of the flatbuffer takes as text, and as numbers and texts before these are joined."""
@@ -62,15 +63,13 @@ inline bool {prefix}_add_operators(Resolver &resolver) {{
 
 def write_header(graph: Graph, options: TfliteOptions) -> bytes:
     """Return the header of a graph; raises as the target's `build` does."""
-    signature = graph.signature
-    _require_rows(graph)
+    _require_expressible(graph)
     tree = make_tree(graph, options)
     methods = resolver_methods(tree)
     add_signature(tree, graph)
     content = bytes(pack(tree))
     require_memory(BYTES_OF_A_BYTE * len(content), "a header of the network")
-    parts = _write(signature, _sizes(graph), methods, content, find_arena(tree, content))
-    return "\n".join(parts).encode("ascii")
+    return "\n".join(_write(graph, methods, content, find_arena(tree, content))).encode("ascii")
 
 
 def read_model(header: bytes) -> bytes:
@@ -80,28 +79,51 @@ def read_model(header: bytes) -> bytes:
     return bytes(map(int, re.findall(r"\d+", text[start : text.index(END, start)])))
 
 
-def _require_rows(graph: Graph) -> None:
-    if [node.name for node in graph.inputs] != [NUMERIC_INPUT]:
-        raise SettingsError(
-            "the target c encodes rows of numbers and categories, and the network reads images: use -t tflite"
-        )
-    if not graph.signature.columns:
+def _require_expressible(graph: Graph) -> None:
+    """Raise SettingsError for a network that a header cannot hold."""
+    signature, types = graph.signature, {node.name: node.types[0] for node in graph.inputs}
+    if signature.kind is ModelKind.DETECTOR:
+        raise SettingsError("TensorFlow Lite Micro lacks operators that find boxes: use -t tflite and LiteRT")
+    if not signature.columns:
         raise SettingsError(
             "the target c needs the columns of a document, which this graph lacks: use -t tflite"
         )
+    if None in types.get(PIXEL_INPUT, TensorType(DType.FLOAT32, ())).shape:
+        raise SettingsError(
+            "the target c takes images of one size: give it as the option image_size=HEIGHTxWIDTH, such as "
+            f"the network's own{_own_size(signature)}"
+        )
 
 
-def _sizes(graph: Graph) -> tuple[int, int]:
-    """Return how many rows a call has, and how many outputs a row."""
+def _own_size(signature: Signature) -> str:
+    image = signature.image
+    return f", {image.height}x{image.width}" if image is not None and image.size_known else ""
+
+
+def _interface(graph: Graph, prefix: str) -> Iterator[str]:
+    """Yield the sizes of inputs and outputs."""
     (answer,) = graph.outputs.values()
     rows, *outputs = (size or 1 for size in answer.type.shape)
-    return rows, math.prod(outputs)
+    upper = prefix.upper()
+    yield f"#define {upper}_ROWS {rows} /* in a call */"
+    for place, node in enumerate(graph.inputs):
+        _, *sizes = (size or 1 for size in node.types[0].shape)
+        if node.name == PIXEL_INPUT:
+            height, width, channels = sizes[-3:]
+            yield f"#define {upper}_PIXEL_INPUT {place} /* its position among the inputs */"
+            yield f"#define {upper}_PIXELS {math.prod(sizes)} /* float32 from 0 to 255, of a row: */"
+            yield f"#define {upper}_IMAGES {math.prod(sizes[:-3])} /* one after the other, each */"
+            yield f"#define {upper}_HEIGHT {height} /* lines of */"
+            yield f"#define {upper}_WIDTH {width} /* pixels of */"
+            yield f"#define {upper}_CHANNELS {channels} /* numbers: red, green, blue, maybe alpha */"
+        else:
+            yield f"#define {upper}_NUMERIC_INPUT {place} /* its position among the inputs */"
+            yield f"#define {upper}_INPUTS {math.prod(sizes)} /* float32: what {prefix}_encode writes */"
+    yield f"#define {upper}_OUTPUTS {math.prod(outputs)} /* float32, of a row */"
 
 
-def _write(
-    signature: Signature, sizes: tuple[int, int], methods: list[str], content: bytes, arena: Arena
-) -> Iterator[str]:
-    rows, outputs = sizes
+def _write(graph: Graph, methods: list[str], content: bytes, arena: Arena) -> Iterator[str]:
+    signature = graph.signature
     prefix = prefix_of(signature.name)
     upper = prefix.upper()
     guard = f"SENSENET_{upper}_{zlib.crc32(content):08X}_H"
@@ -110,13 +132,13 @@ def _write(
     def spell(text: str) -> str:
         return long.setdefault(text, f"{prefix}_text_{len(long)}") if is_long(text) else quote(text)
 
-    declarations = [*_labels(signature, prefix, spell), *Rows(signature, prefix, spell).write()]
+    declarations = [*_labels(signature, prefix, spell)]
+    if NUMERIC_INPUT in {node.name for node in graph.inputs}:
+        declarations += Rows(signature, prefix, spell).write()
     yield f"{HEAD}\n   The network {comment_on(signature.name)}. Include this in one file of C99 or C++11. */"
     yield f"#ifndef {guard}\n#define {guard}\n"
     yield "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
-    yield f"#define {upper}_ROWS {rows} /* in a call */"
-    yield f"#define {upper}_INPUTS {len(signature.columns)} /* float32: what {prefix}_encode writes */"
-    yield f"#define {upper}_OUTPUTS {outputs} /* float32, of a row */"
+    yield from _interface(graph, prefix)
     yield f"#define {upper}_OPERATORS {len(methods)} /* kinds of operators */"
     yield f"#define {upper}_TFLITE_SIZE {len(content)} /* bytes of {prefix}_tflite */"
     yield f"/* Bytes of the arena, aligned to 16: {arena.origin}. */"

@@ -21,7 +21,7 @@ from attrs import frozen
 from sensenet.backends.c.literals import comment_on, initializer, member_name, number
 from sensenet.backends.field_inputs import UNKNOWN, FieldInput, category_codes, find_field_inputs
 from sensenet.backends.input_names import input_names
-from sensenet.signature import CategoricalColumn, Column, Items, NumericColumn, Signature, Terms
+from sensenet.signature import CategoricalColumn, Column, ImageColumn, Items, NumericColumn, Signature, Terms
 
 NUMBER_HELPERS = """\
 static inline int {prefix}_is_missing(float number) {{
@@ -84,7 +84,7 @@ class Rows:
             if isinstance(column, CategoricalColumn):
                 yield from self._table(position, self._codes(owners[column], column))
         numbers = [
-            self._expression(position, column, owners[column])
+            self._expression(position, column, owners.get(column))
             for position, column in enumerate(self.signature.columns)
         ]
         yield self._function(numbers)
@@ -136,8 +136,10 @@ class Rows:
             name = f"{self.prefix}_codes_{position}"
             yield f"static const {self.prefix}_code {name}[] = {initializer(entries)};\n"
 
-    def _expression(self, position: int, column: Column, member: FieldInput) -> str:
-        """Return the number of a column."""
+    def _expression(self, position: int, column: Column, member: FieldInput | None) -> str:
+        """Return the number of a column, which is 0 if it is an image."""
+        if member is None:
+            return number(0)
         value = f"row->{member.name}"
         if isinstance(column, CategoricalColumn):
             return self._category(position, column, member, value)
@@ -175,12 +177,13 @@ class Rows:
 
 
 def find_members(signature: Signature) -> tuple[FieldInput, ...]:
-    """Return the members of the struct of a row, in order."""
+    """Return the members of the struct of a row, in order; images are not among them."""
 
     def name_members(labels: Iterable[tuple[str, int]]) -> Iterator[str]:
         return input_names(((member_name(label), cell) for label, cell in labels), unusable=())
 
-    return find_field_inputs(signature, name_members)
+    inputs = find_field_inputs(signature, name_members)
+    return tuple(each for each in inputs if not isinstance(each.columns[0], ImageColumn))
 
 
 def _is_expressible(text: str) -> bool:
