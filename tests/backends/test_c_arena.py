@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,23 @@ def test_the_network_runs_in_the_arena(name, options):
     assert size <= arena.bound_arena(unpack(content)) <= 4 * size
     with pytest.raises(UnsupportedOpError, match="does not run the network"):
         arena.measure_arena(content, size - STEP)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([], "it ends the process"),
+        (["", "Didn't find op", "Traceback (most…", "RuntimeError: failed"], "Didn't find op"),
+        (["Traceback (most recent call last):", "  File …", "ImportError: none", ""], "ImportError: none"),
+    ],
+)
+def test_the_reason_is_what_was_said_first(monkeypatch, lines, reason):
+    def run(command, **_):
+        return subprocess.CompletedProcess(command, 1, b"", "\n".join(lines).encode())
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(UnsupportedOpError, match=f"does not run the network: {reason}$"):
+        arena.measure_arena(b"", 16)
 
 
 def test_what_it_refuses_is_said():

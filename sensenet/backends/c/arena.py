@@ -13,6 +13,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
@@ -62,10 +63,15 @@ def measure_arena(content: bytes, most: int) -> int:
     try:
         size: int = json.loads(process.stdout)
     except ValueError:
-        lines = process.stderr.decode(errors="replace").splitlines()
-        reason = next(filter(None, lines), "it ends the process")
+        reason = _reason(process.stderr.decode(errors="replace").splitlines())
         raise UnsupportedOpError(f"TensorFlow Lite Micro does not run the network: {reason}") from None
     return size
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return what the allocator said first, else the exception of Python, of what a process wrote."""
+    said = [line for line in lines if line.strip()] or ["it ends the process"]
+    return said[-1] if said[0].startswith("Traceback") else said[0]
 
 
 def bound_arena(tree: Any) -> int:
