@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-ALL_EXTRAS = "all,bindings,dev"
+ALL_EXTRAS = "all,bindings,dev,oracle"
 TOOLS = ("pip",)
 """Packages that pip lists and that are not dependencies of ours."""
 

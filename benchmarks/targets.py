@@ -172,7 +172,7 @@ def measure(case: Case, target: str, options: Mapping[str, Any]) -> str:
         return f"{size:>10}  weights alone"
     try:
         reference = create_model(case.document, engine="numpy")
-        compared = case.compare(create_model(artifact), reference, case.rows)
+        compared = case.compare(create_model(artifact, engine=target), reference, case.rows)
     except SensenetError as error:
         compared = f"does not run here: {error}"
     return f"{size:>10}  {compared}"

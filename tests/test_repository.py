@@ -36,9 +36,6 @@ REQUIREMENTS = {
 }
 """Extra → what it requires, but for other extras; the core is ""."""
 
-UNAVAILABLE = {"3.13": {"tfjs"}}
-"""Python → extras that cannot be installed there: see docs/dependencies.md."""
-
 
 def readme_command(number: int) -> str:
     script = ROOT / ".ci" / "readme-command"
@@ -79,8 +76,8 @@ def test_every_requirement_is_pinned_to_a_version_that_it_allows(python: str) ->
 
     pins = {normalize(pin.name): pin for pin in filter(applies, CONSTRAINTS)}
     assert len(pins) == len(list(filter(applies, CONSTRAINTS)))
-    for extra in REQUIREMENTS.keys() - UNAVAILABLE.get(python, set()):
-        for requirement in filter(applies, REQUIREMENTS[extra]):
+    for requirements in REQUIREMENTS.values():
+        for requirement in filter(applies, requirements):
             (exact,) = pins[normalize(requirement.name)].specifier
             assert requirement.specifier.contains(exact.version), requirement
 

@@ -23,8 +23,6 @@ MOST_NESTED = 2
 BOUND = "loop_has_not_ended"
 """The name of the node that fails once a loop is at its bound, which is in TensorFlow's error."""
 
-SUMS = frozenset({"Add", "AddV2"})
-
 
 def bound_loops(tf: Any, nodes: Sequence[Any], functions: Sequence[Any], where: str) -> list[Any]:
     """Bound the loops of a graph's nodes and functions, in place; return the functions that it needs besides.
@@ -149,7 +147,7 @@ def _find_counter(tf: Any, loop: Any, body: Any, nodes: Mapping[str, Any]) -> in
     ):
         total = _resolve(body.ret[result.name], inner)
         first = _whole_number(tf, _resolve(start, nodes))
-        if first is None or first < 0 or total is None or total.op not in SUMS:
+        if first is None or first < 0 or total is None or total.op != "AddV2":
             continue
         operands = data_inputs(total)
         if argument.name in operands and argument.name not in inner:

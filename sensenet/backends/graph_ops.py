@@ -1,8 +1,8 @@
 """The TensorFlow ops that graphs in files may hold, checked before TensorFlow loads any of them.
 
-They are those that sensenet writes, that TensorFlow's optimizer makes of them for TensorFlow.js, and that
-bundles of the published package hold. None of them reads or writes files, opens connections, prints, or runs
-code other than functions of the same graph. tests/backends/test_graph_ops.py checks both.
+They are those that sensenet writes, and that bundles of the published package hold. None of them reads or
+writes files, opens connections, prints, or runs code other than functions of the same graph.
+tests/backends/test_graph_ops.py checks both.
 """
 
 from __future__ import annotations
@@ -125,24 +125,7 @@ PUBLISHED = frozenset(
 )
 """Further ops in bundles of the published package, whose trees have been replaced by stock ops."""
 
-OPTIMIZED = frozenset(
-    {
-        "Add",
-        "AddN",
-        "Prelu",
-        "Prod",
-        "Reciprocal",
-        "Sqrt",
-        "Square",
-        "Squeeze",
-    }
-)
-"""What TensorFlow's optimizer puts in the place of others, in graph models of TensorFlow.js.
-
-It fuses some too, which `tfjs.fused` takes apart.
-"""
-
-ALLOWED = OURS | PUBLISHED | OPTIMIZED
+ALLOWED = OURS | PUBLISHED
 
 TEXT_SIZE = 8
 """Bytes that a text takes at least."""

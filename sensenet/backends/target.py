@@ -69,6 +69,10 @@ class Target(Generic[AnyOptions]):
     simplifies: bool = False
     """Whether the lowered graph is simplified further: nobody looks for the network's layers in it."""
 
+    interpreted: bool = False
+    """Whether artifacts run in the interpreter, by their graph, unless an engine is asked for: Python has not
+    the target's own runtime."""
+
     trainable: bool = False
     """Whether its executables hold a `tf.keras.Model` that can be trained and decompiled."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Artifact, Executable
+from sensenet.backends import get_target
 from sensenet.compiler.documents import import_document
 from sensenet.compiler.sources import find_target, read_kept_graph, read_saved_graph
 from sensenet.errors import ArtifactError, SettingsError
@@ -36,9 +37,9 @@ def create_model(
     the settings that it was compiled with.
 
     `engine` is the target in whose runtime the model runs (`sensenet.models.engines.ENGINES`), at the default
-    level. Without it, an artifact runs in its own target's runtime, and a document in NumPy, as does a
-    SavedModel or bundle that keeps its graph; but if LiteRT or TensorFlow is installed, a large image network
-    runs as the target tflite, prepared at the first call.
+    level. Without it, an artifact runs in its own target's runtime, and a document in NumPy, as does a graph
+    model of TensorFlow.js, and a SavedModel or bundle that keeps its graph; but if LiteRT or TensorFlow is
+    installed, a large image network runs as the target tflite, prepared at the first call.
 
     Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
     or MissingPackageError, all of them SensenetErrors.
@@ -82,7 +83,9 @@ def _open(source: Any, engine: str | None) -> Executable | None:
     """
     require_engine(engine)
     if isinstance(source, Artifact):
-        return run_artifact(source) if engine in (None, source.target) else run_graph(source.graph, engine)
+        interpreted = engine is None and get_target(source.target).interpreted
+        own = engine in (None, source.target) and not interpreted
+        return run_artifact(source) if own else run_graph(source.graph, engine)
     target = find_target(source)
     if target is None:
         return None

@@ -189,7 +189,7 @@ def test_a_graph_model_with_an_endless_loop_ends():
     (condition,) = [
         function
         for function in model["modelTopology"]["library"]["function"]
-        if function["signature"]["name"].endswith("_cond")
+        if function["signature"]["name"].endswith("_condition")
     ]
     for node in condition["nodeDef"]:
         node["op"] = node["op"].replace("LogicalAnd", "LogicalOr")

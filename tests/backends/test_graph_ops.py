@@ -15,11 +15,10 @@ from support.op_cases import ALL_CASES
 import sensenet
 from sensenet.backends import get_target
 from sensenet.backends.formats.smbundle import pack
-from sensenet.backends.graph_ops import ALLOWED, OPTIMIZED, OURS
+from sensenet.backends.graph_ops import ALLOWED, OURS
 from sensenet.backends.savedmodel.checking import clean_files, parse_saved_model
 from sensenet.backends.savedmodel.files import read_directory
-from sensenet.backends.tensorflow import EMIT, LEGAL, make_function
-from sensenet.backends.tfjs.emit import EMIT as TFJS_EMIT
+from sensenet.backends.tensorflow import LEGAL, make_function
 from sensenet.backends.tfjs.running import make_executable
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.models.wrappers import create_model
@@ -77,22 +76,19 @@ STATEFUL = frozenset(
 )
 """The ops of the list that have a state: tables, variables, and calls of functions of the same graph."""
 
-NOT_IN_TENSORFLOW = frozenset({"FusedDepthwiseConv2dNative", "Prelu"})
-"""Ops that TensorFlow.js alone has."""
-
 
 def ops_of(graph_def):
     nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
     return {node.op for node in nodes}
 
 
-@pytest.mark.parametrize("table", [EMIT, TFJS_EMIT], ids=["savedmodel", "tfjs"])
-def test_the_list_has_every_op_that_the_lowering_emits(table):
+def test_the_list_has_every_op_that_the_lowering_emits():
+    """What is written for TensorFlow.js is run in TensorFlow, and so checked, in test_tfjs_emit."""
     graphs = [case.graph() for case in ALL_CASES]
     graphs += [activations_in_context(CONVOLUTION, (6, 7, 3))[0], activations_in_context(DENSE, (3,))[0]]
     found = set()
     for graph in graphs:
-        function = make_function(tf, legalize(LEGAL).run(graph), table=table)
+        function = make_function(tf, legalize(LEGAL).run(graph))
         found |= ops_of(function.get_concrete_function().graph.as_graph_def())
     assert found <= OURS
 
@@ -110,8 +106,8 @@ def test_no_op_of_the_list_reads_or_writes_files_runs_python_or_sends():
 
     assert not ALLOWED & FORBIDDEN
     definitions = {name: op_def_registry.get(name) for name in ALLOWED}
-    assert {name for name, found in definitions.items() if found is None} <= NOT_IN_TENSORFLOW
-    assert {name for name, found in definitions.items() if found and found.is_stateful} == STATEFUL
+    assert None not in definitions.values()
+    assert {name for name, found in definitions.items() if found.is_stateful} == STATEFUL
     words = (
         "File",
         "Save",
@@ -126,7 +122,6 @@ def test_no_op_of_the_list_reads_or_writes_files_runs_python_or_sends():
         "Remote",
     )
     assert not [name for name in ALLOWED for word in words if word in name]
-    assert not OPTIMIZED & OURS
 
 
 class Reader(tf.Module):

@@ -1,10 +1,9 @@
-"""The target tfjs: its files, how they run in TensorFlow, and in TensorFlow.js against the interpreter."""
+"""The target tfjs: its files, and how they run: in TensorFlow.js, in the interpreter and in TensorFlow."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import subprocess
 import sys
 
@@ -24,25 +23,30 @@ from support.documents import (
     typed,
     weights,
 )
-from support.javascript import LOCK, Node, needs_tensorflowjs
+from support.javascript import LOCK, Node
+from support.processes import start
 
 import sensenet
+from sensenet.backends.tfjs.graphs import read_graph
 from sensenet.backends.tfjs.running import make_executable
 from sensenet.errors import (
     ArtifactError,
     InputError,
     LimitError,
-    MissingPackageError,
     UnknownTargetError,
 )
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.ops.basic import Lookup, TakeAlong
+from sensenet.ir.graph import Graph, apply
+from sensenet.ir.ops.basic import Lookup
+from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.dense import Activation
+from sensenet.ir.ops.shape import Take
+from sensenet.ir.types import f32
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.settings import ensure_settings
-
-pytestmark = [pytest.mark.tensorflow, needs_tensorflowjs]
+from sensenet.signature import Signature
 
 BACKENDS = ("cpu", "wasm")
 TOLERANCE = {"atol": 5e-6, "rtol": 5e-5}
@@ -207,22 +211,34 @@ def test_several_ways_to_look_categories_up_are_among_the_cases():
 
 def test_both_ways_of_walking_trees_are_among_the_cases():
     walked = {
-        case: any(isinstance(n.op, TakeAlong) for n in sensenet.compile(CASES[case][0](), "tfjs").graph.nodes)
+        case: any(isinstance(n.op, Take) for n in sensenet.compile(CASES[case][0](), "tfjs").graph.nodes)
         for case in ("small forest", "large forest")
     }
     assert walked == {"small forest": False, "large forest": True}
 
 
+ENGINES = [None, pytest.param("tfjs", marks=pytest.mark.tensorflow)]
+"""The interpreter, and TensorFlow."""
+
+
+def require(engine):
+    if engine == "tfjs":
+        pytest.importorskip("tensorflow")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("case", ["typed", "ensemble", "large forest", "pad, normalizing", "detector"])
-def test_models_are_run_in_tensorflow_too(tmp_path, case):
+def test_models_are_run_in_python_too(tmp_path, case, engine):
+    require(engine)
     make, settings = CASES.get(case) or (image, {})
     artifact = sensenet.compile(make(), "tfjs", settings=settings)
     path = artifact.save(tmp_path / "model")
     rows = ROWS if case in ("typed", "ensemble", "large forest") else None
     pixels = np.random.default_rng(5).integers(0, 256, (40, 60, 3), np.uint8)
     want = create_model(make(), settings)
-    for model in (create_model(artifact), create_model(path), create_model(path / "model.json")):
-        assert repr(model) == repr(want)
+    for source in (artifact, path, path / "model.json"):
+        model = create_model(source, engine=engine)
+        assert model.engine == (engine or "numpy")
         if case == "detector":
             assert [found["box"] for found in model(pixels)] == [found["box"] for found in want(pixels)]
         else:
@@ -230,25 +246,33 @@ def test_models_are_run_in_tensorflow_too(tmp_path, case):
             np.testing.assert_allclose(model(given), want(given), **TOLERANCE)
 
 
+@pytest.mark.tensorflow
 def test_models_in_one_process_do_not_meet():
     """Their loops have the same names."""
+    pytest.importorskip("tensorflow")
     pixels = np.random.default_rng(5).integers(0, 256, (40, 60, 3), np.uint8)
     makers = (detector, lambda: detector_of(3))
-    models = [create_model(sensenet.compile(make(), "tfjs", settings=DETECTION)) for make in makers]
+    models = [
+        create_model(sensenet.compile(make(), "tfjs", settings=DETECTION), engine="tfjs") for make in makers
+    ]
     for model, make in zip(models, makers, strict=True):
         want = create_model(make(), DETECTION)(pixels)
         assert [found["box"] for found in model(pixels)] == [found["box"] for found in want]
 
 
-def test_an_extractor_is_run_in_tensorflow_too():
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_extractor_is_run_in_python_too(engine):
+    require(engine)
     artifact = sensenet.compile(image(), "tfjs", settings={"extract_image_features": True})
     pixels = np.random.default_rng(5).integers(0, 256, (9, 9, 3), np.uint8)
     want = create_image_feature_extractor(image())([pixels])
-    np.testing.assert_allclose(create_model(artifact)([pixels]), want, **TOLERANCE)
+    np.testing.assert_allclose(create_model(artifact, engine=engine)([pixels]), want, **TOLERANCE)
 
 
-def test_inputs_that_the_model_does_not_take_are_refused():
-    model = create_model(sensenet.compile(typed(), "tfjs"))
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inputs_that_the_model_does_not_take_are_refused(engine):
+    require(engine)
+    model = create_model(sensenet.compile(typed(), "tfjs"), engine=engine)
     with pytest.raises(InputError, match="numeric_inputs"):
         model._executable.run({"numeric_inputs": np.zeros((1, 2), np.float32)})
 
@@ -256,7 +280,9 @@ def test_inputs_that_the_model_does_not_take_are_refused():
 def test_the_metadata_tell_what_a_caller_must_know():
     artifact = sensenet.compile(ensemble(), "tfjs")
     model = json.loads(artifact.files["model.json"])
-    assert model["userDefinedMetadata"] == {
+    metadata = model["userDefinedMetadata"]
+    assert set(metadata.pop("sensenetGraph")) == {"text", "topology"}
+    assert metadata == {
         "structuredOutputKeys": ["predictions"],
         "sensenet": json.loads(json.dumps(artifact.graph.signature.to_json())),
     }
@@ -285,8 +311,9 @@ def test_quantized_weights_are_smaller_and_a_little_wrong(node, tmp_path, quanti
     for backend in BACKENDS:
         got = node.run(directory, backend, inputs)["predictions"]
         assert 0 < np.abs(got - want).max() < error
-    opened = create_model(directory)._executable.run(inputs)["predictions"]
-    np.testing.assert_allclose(opened, got, **TOLERANCE)
+    for source in (directory, artifact):
+        opened = create_model(source)._executable.run(inputs)["predictions"]
+        np.testing.assert_allclose(opened, got, **TOLERANCE)
 
 
 @pytest.mark.parametrize("quantize", ["float16", "uint8", "uint16"])
@@ -350,12 +377,85 @@ def test_the_same_graph_gives_the_same_files():
     assert result.stderr == ""
 
 
-def test_a_missing_converter_is_told_with_the_command_that_brings_it(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "tensorflowjs"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tensorflowjs", None)
-    with pytest.raises(MissingPackageError, match=re.escape("pip install 'sensenet[tfjs]'")):
-        sensenet.compile(typed(), "tfjs")
+BLOCKED = ("tensorflow", "tensorflowjs", "keras", "tf_keras", "google.protobuf", "flatbuffers")
+
+
+def test_files_are_written_and_run_without_tensorflow(tmp_path):
+    """In a process that cannot import it, for every kind of model."""
+    code = f"""if True:
+        import sys
+        for name in {BLOCKED}:
+            sys.modules[name] = None
+        import sensenet
+        from sensenet.errors import MissingPackageError
+        from support import documents
+        for name in ("typed", "ensemble", "image", "detector"):
+            path = sensenet.compile(getattr(documents, name)(), "tfjs").save({str(tmp_path)!r} + "/" + name)
+            assert sensenet.create_model(path).engine == "numpy"
+            print(name)
+        try:
+            sensenet.create_model(path, engine="tfjs")
+        except MissingPackageError as error:
+            print(error)
+    """
+    process = start(code)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    *names, error = output.splitlines()
+    assert names == ["typed", "ensemble", "image", "detector"]
+    assert "pip install 'sensenet[tensorflow]'" in error
+
+
+CHANGES = {
+    "another op": lambda m: m["modelTopology"]["node"][-1].update(op="Relu"),
+    "another input": lambda m: m["signature"]["inputs"].update(more={}),
+    "another text": lambda m: m["userDefinedMetadata"]["sensenetGraph"].update(topology="0" * 32),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_graph_that_is_not_the_topologys_is_not_run(tmp_path, change):
+    directory = sensenet.compile(typed(), "tfjs").save(tmp_path / "model")
+    files = damage({"model.json": (directory / "model.json").read_bytes()}, change)
+    (directory / "model.json").write_bytes(files["model.json"])
+    with pytest.raises(ArtifactError, match=r'the topology has changed .* engine="tfjs"'):
+        create_model(directory)
+
+
+def test_a_graph_whose_weights_are_others_is_not_run(tmp_path):
+    directory = sensenet.compile(big_network(), "tfjs").save(tmp_path / "model")
+    shard = directory / "group1-shard1of1.bin"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"model\.json is not a graph of sensenet"):
+        create_model(directory)
+
+
+def test_files_are_run_however_their_json_is_written(tmp_path):
+    directory = sensenet.compile(ensemble(), "tfjs").save(tmp_path / "model")
+    model = json.loads((directory / "model.json").read_bytes())
+    head = {"format": model.pop("format")}
+    (directory / "model.json").write_text(json.dumps({**head, **dict(reversed(model.items()))}, indent=1))
+    assert create_model(directory)(ROWS).tolist() == create_model(ensemble())(ROWS).tolist()
+
+
+@pytest.mark.parametrize("target", ["numpy", "tfjs"])
+def test_a_saved_model_can_be_compiled_again(tmp_path, target):
+    artifact = sensenet.compile(ensemble(), "tfjs")
+    again = sensenet.compile(artifact.save(tmp_path / "model"), target, optimize=0)
+    np.testing.assert_allclose(create_model(again)(ROWS), create_model(ensemble())(ROWS), **TOLERANCE)
+    if target == "tfjs":
+        assert again.files == artifact.files
+
+
+def test_a_model_without_weights_is_a_directory_too(node, tmp_path):
+    given = apply(Input(type=f32(None, 3)), name="x")
+    y = apply(Activation(function=ActivationFunction.RELU), given.value).value
+    graph = Graph.create([given], {"y": y}, Signature())
+    directory = sensenet.compile(graph, "tfjs").save(tmp_path / "model")
+    inputs = {"x": np.float32([[1, -2, 3]])}
+    assert_alike(node.run(directory, "cpu", inputs), evaluate(graph, inputs))
 
 
 def damage(files, change):
@@ -415,14 +515,17 @@ DAMAGES = {
 }
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damaged_models_are_told(tmp_path, kind):
+def test_damaged_models_are_told(tmp_path, kind, engine):
+    pytest.importorskip("tensorflow")
     files = DAMAGES[kind](sensenet.compile(typed(), "tfjs").files)
     (tmp_path / "model").mkdir()
     for name, content in files.items():
         (tmp_path / "model" / name).write_bytes(content)
     with pytest.raises(ArtifactError, match="model") as caught:
-        create_model(tmp_path / "model")
+        create_model(tmp_path / "model", engine=engine)
     assert len(str(caught.value).encode()) < 600
 
 
@@ -436,12 +539,15 @@ MANY_BYTES = {
 }
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("kind", MANY_BYTES)
 def test_a_manifest_that_makes_much_of_small_files_is_refused(monkeypatch, kind):
+    pytest.importorskip("tensorflow")
     files = damage(sensenet.compile(typed(), "tfjs").files, MANY_BYTES[kind])
     monkeypatch.setenv("SENSENET_MEMORY_LIMIT", "4KiB")
-    with pytest.raises(LimitError, match=r"weight files needs .* the limit is 4\.0 KiB"):
-        make_executable(files, "the file")
+    for open_files in (read_graph, make_executable):
+        with pytest.raises(LimitError, match=r"weight files needs .* the limit is 4\.0 KiB"):
+            open_files(files, "the file")
 
 
 def test_the_lock_file_names_no_host():

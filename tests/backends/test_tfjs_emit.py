@@ -1,53 +1,182 @@
-"""The functions that are converted for TensorFlow.js, run in TensorFlow, which needs no converter."""
+"""What is written for every op, in TensorFlow.js and in TensorFlow, against the interpreter."""
 
 from __future__ import annotations
 
+import base64
+import json
+
 import numpy as np
 import pytest
-from support.lowered import ABSOLUTE, ACTIVATIONS, CONVOLUTION, RELATIVE, activations_in_context, has_inputs
-from support.op_cases import ALL_CASES, case_name
+from support.javascript import Node
+from support.lowered import (
+    ABSOLUTE,
+    ACTIVATIONS,
+    CONVOLUTION,
+    DENSE,
+    RELATIVE,
+    activations_in_context,
+    assert_agrees,
+    build,
+    graph_of_op,
+    has_inputs,
+)
+from support.op_cases import ALL_CASES, case_name, floats, weights
 
+from sensenet.artifact import Executable
 from sensenet.backends import get_target
-from sensenet.backends.tensorflow import make_function
-from sensenet.backends.tfjs.emit import EMIT
-from sensenet.compiler.pipelines import lowering_passes
-from sensenet.ir.activation import ActivationFunction
+from sensenet.backends.tfjs.graph_def import RESULT_NAMES
+from sensenet.backends.tfjs.layer_operators import FUSED
+from sensenet.backends.tfjs.writer import Names
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.graph import Graph
-from sensenet.ir.ops.convolution import Convolution2D
-from sensenet.ir.ops.dense import Activation
-from sensenet.passes.infrastructure.manager import run_passes
+from sensenet.ir.graph import apply, constant
+from sensenet.ir.ops import basic, convolution, dense
+from sensenet.ir.ops.windows import Padding
+from sensenet.ir.types import Tensor, f32
 
-pytestmark = pytest.mark.tensorflow
-
-tf = pytest.importorskip("tensorflow")
+CASES = [*filter(has_inputs, ALL_CASES)]
 
 
-def lower(graph: Graph) -> Graph:
-    return run_passes(graph, lowering_passes(get_target("tfjs")))[0]
+@pytest.fixture(scope="module")
+def node():
+    process = Node()
+    yield process
+    process.close()
 
 
-@pytest.mark.parametrize("case", [*filter(has_inputs, ALL_CASES)], ids=case_name)
-def test_every_op_agrees_with_the_interpreter(case):
-    got = make_function(tf, lower(case.graph()), table=EMIT)(*map(tf.constant, case.inputs))
-    for name, want in evaluate(case.graph(), case.feed).items():
-        np.testing.assert_allclose(got[name], want, rtol=RELATIVE, atol=ABSOLUTE)
+def in_node(node, artifact, directory, backend):
+    """The artifact in TensorFlow.js; its loops, if any, need the asynchronous way."""
+    artifact.save(directory)
+    method = "predictAsync" if "StatelessWhile" in kinds(artifact) else "predict"
+    return Executable(
+        signature=artifact.graph.signature,
+        run=lambda inputs: node.run(directory, backend, inputs, method),
+    )
 
 
-def test_activations_agree_wherever_they_stand():
-    graph, feed = activations_in_context(CONVOLUTION, (6, 7, 3))
-    got = make_function(tf, lower(graph), table=EMIT)(tf.constant(feed["x"]))
+def nodes_of(artifact):
+    topology = json.loads(artifact.files["model.json"])["modelTopology"]
+    functions = topology["library"].get("function", [])
+    return [*topology["node"], *(node for function in functions for node in function["nodeDef"])]
+
+
+def kinds(artifact):
+    return [node["op"] for node in nodes_of(artifact)]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_every_op_agrees_in_javascript(node, tmp_path, case, backend):
+    executable = in_node(node, build(case.graph(), "tfjs"), tmp_path / "model", backend)
+    assert_agrees(executable, case.graph(), case.feed)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_every_op_agrees_in_tensorflow(case):
+    pytest.importorskip("tensorflow")
+    executable = get_target("tfjs").load(build(case.graph(), "tfjs"))
+    assert_agrees(executable, case.graph(), case.feed)
+
+
+LAYERS = pytest.mark.parametrize(("layer", "shape"), [(CONVOLUTION, (6, 7, 3)), (DENSE, (3,))])
+
+
+@pytest.mark.tensorflow
+@LAYERS
+def test_activations_agree_in_tensorflow(layer, shape):
+    pytest.importorskip("tensorflow")
+    graph, feed = activations_in_context(layer, shape)
+    assert_agrees(get_target("tfjs").load(build(graph, "tfjs")), graph, feed)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+@LAYERS
+def test_activations_agree_wherever_they_stand(node, tmp_path, layer, shape, backend):
+    graph, feed = activations_in_context(layer, shape)
+    got = in_node(node, build(graph, "tfjs"), tmp_path / "model", backend).run(feed)
     for name, want in evaluate(graph, feed).items():
         np.testing.assert_allclose(got[name], want, rtol=RELATIVE, atol=ABSOLUTE, err_msg=name)
-    assert any(name.startswith("gelu") for name in got)
-    assert ActivationFunction.GELU in ACTIVATIONS
 
 
-def test_gelu_is_an_op_of_its_own():
-    graph, _ = activations_in_context(CONVOLUTION, (6, 7, 3))
-    lowered = lower(graph)
-    layers = [node.op for node in lowered.nodes if isinstance(node.op, Convolution2D)]
-    assert ActivationFunction.GELU not in {layer.activation for layer in layers}
-    assert Activation(function=ActivationFunction.GELU) in {
-        node.op for node in lowered.nodes if isinstance(node.op, Activation)
-    }
+FUSED_KINDS = {
+    "_FusedMatMul": lambda function: dense.Dense(kernel=weights(3, 4), bias=weights(4), activation=function),
+    "_FusedConv2D": lambda function: convolution.Convolution2D(
+        kernel=weights(2, 2, 3, 4), bias=weights(4), activation=function
+    ),
+    "FusedDepthwiseConv2dNative": lambda function: convolution.DepthwiseConvolution2D(
+        kernel=weights(2, 2, 3, 1), bias=weights(3), activation=function
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FUSED_KINDS)
+@pytest.mark.parametrize("function", ACTIVATIONS)
+def test_layers_end_with_what_the_fused_kernels_of_all_backends_have(kind, function):
+    shape = (3,) if kind == "_FusedMatMul" else (5, 5, 3)
+    artifact = build(graph_of_op(FUSED_KINDS[kind](function), f32(None, *shape)), "tfjs")
+    (fused,) = [node for node in nodes_of(artifact) if node["op"] == kind]
+    parts = [base64.b64decode(part).decode() for part in fused["attr"]["fused_ops"]["list"]["s"]]
+    assert parts == ["BiasAdd", *([FUSED[function]] if function in FUSED else [])]
+    assert set(FUSED.values()) <= {"Elu", "Relu", "Relu6", "Sigmoid"}
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+def test_a_layer_without_bias_that_ends_with_an_activation(node, tmp_path, backend):
+    op = dense.Dense(kernel=weights(3, 4), activation=next(iter(FUSED)))
+    graph = graph_of_op(op, f32(None, 3))
+    artifact = build(graph, "tfjs")
+    assert "_FusedMatMul" not in kinds(artifact)
+    assert_agrees(in_node(node, artifact, tmp_path / "model", backend), graph, {"x0": floats(2, 3)})
+
+
+def test_positions_are_never_taken_in_batches():
+    """WebAssembly reads those of other rows than the first from wrong places."""
+    artifacts = [build(case.graph(), "tfjs") for case in CASES if isinstance(case.op, basic.TakeAlong)]
+    gathers = [node for each in artifacts for node in nodes_of(each) if node["op"] == "GatherV2"]
+    assert gathers
+    assert not any("batch_dims" in node["attr"] for node in gathers)
+
+
+def test_windows_smaller_than_their_steps_have_no_padding():
+    """WebAssembly answers 0 if it has to find out that there is none."""
+    op = convolution.Convolution2D(
+        kernel=weights(1, 1, 3, 2), bias=weights(2), strides=(4, 4), padding=Padding.SAME
+    )
+    artifact = build(graph_of_op(op, f32(None, 9, 12, 3)), "tfjs")
+    (layer,) = [node for node in nodes_of(artifact) if node["op"] == "_FusedConv2D"]
+    assert base64.b64decode(layer["attr"]["padding"]["s"]) == b"VALID"
+
+
+def test_a_constant_is_written_once_whoever_reads_it():
+    x = Tensor.float32(np.arange(20))
+
+    def twice(value):
+        sums = apply(basic.Add(), value, constant(x, "a"), name="sum").value
+        return apply(basic.Multiply(), sums, constant(Tensor(x.array.copy()), "b"), name="product").value
+
+    graph = graph_of_op(dense.Dense(kernel=weights(3, 20)), f32(None, 3))
+    outputs = {"y": twice(graph.outputs["y0"])}
+    artifact = build(type(graph).create(graph.inputs, outputs, graph.signature), "tfjs")
+    assert kinds(artifact).count("Const") == 2
+    (group,) = json.loads(artifact.files["model.json"])["weightsManifest"]
+    assert len(group["weights"]) == 2
+
+
+def test_names_are_those_that_tensorflow_allows():
+    names = Names()
+    wanted = ["a b:0", "a_b_0", "_x", "x", "^", "größe", "x"]
+    assert [names.add(name) for name in wanted] == ["a_b_0", "a_b_0_1", "x", "x_1", "node", "gr__e", "x_2"]
+
+
+@pytest.mark.tensorflow
+def test_results_have_tensorflows_names():
+    pytest.importorskip("tensorflow")
+    from tensorflow.python.framework import op_def_registry
+
+    written = {kind for case in CASES for kind in kinds(build(case.graph(), "tfjs"))}
+    written |= RESULT_NAMES.keys()
+    definitions = {kind: op_def_registry.get(kind) for kind in written}
+    missing = {kind for kind, found in definitions.items() if found is None}
+    assert missing <= {"FusedDepthwiseConv2dNative"}
+    for kind in written - missing:
+        assert definitions[kind].output_arg[0].name == RESULT_NAMES.get(kind, "output"), kind

@@ -11,7 +11,9 @@ const {chromium} = require('playwright-core');
 const {executable, page: address, requests} = JSON.parse(await text(process.stdin));
 const browser = await chromium.launch({
   executablePath: executable,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  // WebGL without a graphics processor: SwiftShader computes it
+  args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
+    '--disable-background-networking'],
 });
 try {
   const page = await browser.newPage();

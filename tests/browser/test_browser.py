@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from support.browser import drive, serve
 from support.documents import detector, ensemble, image, typed
-from support.javascript import install, method_of, needs_tensorflowjs
+from support.javascript import install, method_of
 
 import sensenet
 from sensenet.frontend import import_graph
@@ -23,7 +23,7 @@ from sensenet.runtime.rows import row_encoder
 from sensenet.runtime.tables import as_table
 from sensenet.settings import ensure_settings
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.slow, needs_tensorflowjs]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 ROWS = [[2.5, "green", 3], [None, "purple", None], [-1, "blue", 10]]
@@ -64,7 +64,7 @@ def test_chromium_predicts_as_the_interpreter_does(chromium, site, image_url):
         settings = DETECTION if name == "detector" else {}
         sensenet.compile(document, "tfjs", settings=settings, shard_size=1000).save(root / name)
         want[name] = evaluate(import_graph(document, ensure_settings(settings)), arrays[name])
-    runs = [(name, backend) for name in documents for backend in ("cpu", "wasm")]
+    runs = [(name, backend) for name in documents for backend in ("cpu", "wasm", "webgl")]
     requests = [
         {
             "url": f"/{name}/model.json",

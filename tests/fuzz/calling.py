@@ -14,9 +14,9 @@ from sensenet.models.wrappers import create_model
 IMAGE = np.arange(12 * 10 * 3).reshape(12, 10, 3).astype(np.uint8)
 
 
-def open_and_call(path: Path) -> None:
+def open_and_call(path: Path, engine: str | None = None) -> None:
     """Open a model, look at it, and call it with two rows of missing cells, and of numbers or images."""
-    model = create_model(path)
+    model = create_model(path, engine=engine)
     repr(model)
     if isinstance(model, ObjectDetector):
         model(IMAGE)

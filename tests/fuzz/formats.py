@@ -60,7 +60,7 @@ FORMATS: Mapping[str, Format] = {
     "h5": Format(module="fuzz.h5", cases=30, packages=("h5py",)),
     "savedmodel": Format(module="fuzz.savedmodel", cases=60, packages=("tensorflow",)),
     "smbundle": Format(module="fuzz.smbundle", cases=40, packages=("tensorflow",)),
-    "tfjs": Format(module="fuzz.tfjs", cases=40, packages=("tensorflow", "tensorflowjs")),
+    "tfjs": Format(module="fuzz.tfjs", cases=40, packages=("tensorflow",)),
 }
 
 FORMATS_OF_TARGETS: Mapping[str, str] = {"numpy": "npz"}

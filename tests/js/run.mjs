@@ -38,7 +38,8 @@ function decode({dtype, shape, data}) {
 }
 
 async function encode(tensor) {
-  const {buffer, byteOffset, byteLength} = await tensor.data();
+  const data = await tensor.data(); // on cpu, truths that are cast to float32 stay bytes
+  const {buffer, byteOffset, byteLength} = ARRAYS[tensor.dtype].from(data);
   return {
     dtype: tensor.dtype,
     shape: tensor.shape,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from support.conformance import check_record, may_be_refused, recorded_cases
-from support.javascript import Node, needs_tensorflowjs, open_in_node
+from support.javascript import Node, open_in_node
 
 import sensenet
 from sensenet.errors import SensenetError
 from sensenet.models.deepnet import make_model
 from sensenet.settings import Settings, ensure_settings
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.slow, needs_tensorflowjs]
+pytestmark = pytest.mark.slow
 
 GROUPS = ("tabular", "real", "image", "detector", "extractor")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.documents import ensemble, typed
-from support.javascript import install, needs_tensorflowjs
+from support.javascript import install
 
 import sensenet
 from sensenet.models.wrappers import create_model
@@ -79,8 +79,6 @@ def test_cells_that_are_no_numbers_are_refused(directory, cell):
     assert "cell 0 is no number" in result.stderr
 
 
-@pytest.mark.tensorflow
-@needs_tensorflowjs
 @pytest.mark.parametrize("make", [typed, ensemble])
 def test_the_program_predicts(directory, make):
     sensenet.compile(make(), "tfjs").save(directory / "model")

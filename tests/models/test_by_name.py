@@ -8,7 +8,6 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from support.javascript import needs_tensorflowjs
 from support.resources import RESOURCES, image_resource, region_resource
 
 import sensenet
@@ -60,13 +59,7 @@ def test_names_that_no_field_has_are_told():
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize(
-    "target",
-    [
-        *("numpy", "ir", "keras", "savedmodel", "smbundle", "tflite"),
-        pytest.param("tfjs", marks=needs_tensorflowjs),
-    ],
-)
+@pytest.mark.parametrize("target", ["numpy", "ir", "keras", "savedmodel", "smbundle", "tflite", "tfjs"])
 def test_files_of_every_target_know_the_fields(target, tmp_path):
     path = tmp_path / f"model{TARGETS[target].suffix}"
     sensenet.compile(resource(), target=target).save(path)

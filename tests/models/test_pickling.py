@@ -24,7 +24,7 @@ from sensenet.models.settings import Settings
 IRIS = Path(__file__).parents[2] / "examples" / "iris.json"
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, None]]
 PACKAGES = {"tflite": "ai_edge_litert", "keras": "tensorflow", "savedmodel": "tensorflow"}
-PACKAGES |= {"smbundle": "tensorflow", "tfjs": "tensorflowjs"}
+PACKAGES |= {"smbundle": "tensorflow", "tfjs": "tensorflow"}
 ENGINES = ["ir", "numpy", "tflite", "keras", "savedmodel", "smbundle", "tfjs"]
 
 
@@ -125,7 +125,7 @@ def test_an_artifact_of_weights_alone():
 def test_a_saved_model_of_tensorflow_js_by_its_file(tmp_path):
     require("tfjs")
     sensenet.compile(IRIS, "tfjs").save(tmp_path / "model")
-    model = sensenet.create_model(tmp_path / "model" / "model.json")
+    model = sensenet.create_model(tmp_path / "model" / "model.json", engine="tfjs")
     require_same(pickle.loads(pickle.dumps(model)), model, ROWS)
 
 

@@ -15,7 +15,7 @@ from support.seeds import SEEDS, seeded
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
-from sensenet.ir.legality import require_legal
+from sensenet.ir.legality import Legal, require_legal
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, core, dense, detection, image, quantization, shape, tabular
 from sensenet.ir.ops.table import OP_CLASSES
@@ -54,20 +54,22 @@ def test_every_formula_has_a_tolerance():
     )
 
 
-def lowered(op: Op, arrays: list[Array], open_sizes: int) -> tuple[Graph, Graph, dict[str, Array]]:
+def lowered(
+    op: Op, arrays: list[Array], open_sizes: int, legal: Legal = BASIC
+) -> tuple[Graph, Graph, dict[str, Array]]:
     """The op alone, and lowered, with the first axes of unknown size; and what to feed both."""
     types = [TensorType(DType.of(x), (*[None] * open_sizes, *x.shape[open_sizes:])[: x.ndim]) for x in arrays]
     inputs = [apply(core.Input(type=declared), name=f"x{n}") for n, declared in enumerate(types)]
     values = apply(op, *(node.value for node in inputs)).values
     graph = Graph.create(inputs, {f"y{n}": value for n, value in enumerate(values)}, Signature())
-    after, _ = run_passes(graph, (legalize(BASIC), simplify_lowered(BASIC)))
-    require_legal(after, BASIC, "the lowering")
+    after, _ = run_passes(graph, (legalize(legal), simplify_lowered(legal)))
+    require_legal(after, legal, "the lowering")
     assert_round_trip(after)
     return graph, after, {f"x{number}": x for number, x in enumerate(arrays)}
 
 
-def assert_exact(op: Op, arrays: list[Array], open_sizes: int = 1) -> None:
-    graph, after, feed = lowered(op, arrays, open_sizes)
+def assert_exact(op: Op, arrays: list[Array], open_sizes: int = 1, legal: Legal = BASIC) -> None:
+    graph, after, feed = lowered(op, arrays, open_sizes, legal)
     assert_equal(evaluate(graph, feed), evaluate(after, feed))
 
 
@@ -258,6 +260,27 @@ def test_quantizing(axis, bits, exponent, open_sizes, seed):
 @given(st.integers(2, 5), SEEDS)
 def test_sums_of_several(count, seed):
     assert_exact(basic.Add(), [numbers(seed, 3, 2) for _ in range(count)])
+
+
+WITHOUT_BATCHES = {op: takes for op, takes in BASIC.items() if op is not basic.TakeAlong}
+"""What a target takes that cannot take from each row, as TensorFlow.js."""
+
+
+@given(
+    FACTORS, FACTORS, st.lists(FACTORS, max_size=2), st.lists(FACTORS, max_size=2), st.integers(0, 4), SEEDS
+)
+def test_entries_of_each_row(rows, width, rest, taken, open_sizes, seed):
+    x = numbers(seed, rows, width, *rest)
+    positions = np.random.default_rng(seed).integers(0, width, (rows, *taken)).astype(np.int32)
+    assert_exact(basic.TakeAlong(), [x, positions], open_sizes, WITHOUT_BATCHES)
+
+
+def test_loops_that_a_rule_makes_are_lowered_too():
+    op = detection.SuppressBoxes(score_threshold=0.1, iou_threshold=0.5, max_objects=2)
+    boxes, scores = numbers(1, 2, 3, 4), numbers(2, 2, 3)
+    arrays = [boxes, scores, np.zeros((2, 3), np.int32)]
+    graph, after, feed = lowered(op, arrays, 1, WITHOUT_BATCHES)
+    assert_equal(evaluate(graph, feed), evaluate(after, feed))
 
 
 @pytest.mark.parametrize("row", [[1, 1, 1], [1, 2, 1], [0, 0, 1]])

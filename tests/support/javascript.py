@@ -9,7 +9,6 @@ import base64
 import fcntl
 import functools
 import hashlib
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -26,10 +25,6 @@ LOCK = DIRECTORY / "package-lock.json"
 INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 DTYPES = {"float32": np.float32, "int32": np.int32, "bool": np.bool_}
-
-needs_tensorflowjs = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflowjs") is None, reason="tensorflowjs is not installed: sensenet[tfjs]"
-)
 
 
 @functools.cache
@@ -70,12 +65,12 @@ class Node:
             raise RuntimeError(answer["error"])
         return answer
 
-    def run(self, directory, backend, inputs):
+    def run(self, directory, backend, inputs, method=None):
         """The named outputs of the model in a directory for named arrays."""
         request = {
             "model": str(directory),
             "backend": backend,
-            "method": method_of(directory),
+            "method": method or method_of(directory),
             "inputs": {name: encode(array) for name, array in inputs.items()},
         }
         return {name: decode(output) for name, output in self.ask(request)["outputs"].items()}

@@ -1,7 +1,7 @@
 """Emits graphs as TensorFlow ops, for the targets that are built with TensorFlow.
 
-The emit functions use only ops that TensorFlow.js has too. They take the TensorFlow module as an argument, so
-importing this package does not import TensorFlow.
+The emit functions take the TensorFlow module as an argument. Importing this package does not import
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -176,14 +176,11 @@ def input_signature(tf: Any, graph: Graph) -> tuple[Any, ...]:
     )
 
 
-def make_function(tf: Any, graph: Graph, variables: Variables = NO_VARIABLES, table: Table = EMIT) -> Any:
-    """Return the graph as a `tf.function` of its inputs, in order, which returns a dict of its outputs.
-
-    `table` has the emit function of each op: `EMIT`, or a target's own.
-    """
+def make_function(tf: Any, graph: Graph, variables: Variables = NO_VARIABLES) -> Any:
+    """Return the graph as a `tf.function` of its inputs, in order, which returns a dict of its outputs."""
     names = [node.name for node in graph.inputs]
 
     def predict(*inputs: Any) -> dict[str, Any]:
-        return run_graph(tf, graph, dict(zip(names, inputs, strict=True)), variables, table)
+        return run_graph(tf, graph, dict(zip(names, inputs, strict=True)), variables)
 
     return tf.function(predict, input_signature=input_signature(tf, graph), autograph=False)

@@ -1,4 +1,4 @@
-"""The activation functions that TensorFlow, TFLite and TensorFlow.js each have as one op.
+"""The activation functions that TensorFlow has as one op.
 
 Others are lowered to formulas of ops (see `passes/lowering/activations`). Known faults of the runtimes'
 kernels remain: the sigmoid of XNNPACK, which LiteRT uses, is NaN beyond ±4e26, and its e^x is infinite from

@@ -12,7 +12,7 @@ from sensenet.ir.types import Shape
 
 
 def _shaped(tensor: Any, sizes: Shape) -> Any:
-    """Return the tensor with its static shape set, without an op: TensorFlow.js fails on EnsureShape."""
+    """Return the tensor with its static shape set, without an op."""
     tensor.set_shape(sizes)
     return tensor
 

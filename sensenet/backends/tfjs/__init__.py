@@ -1,8 +1,9 @@
 """The target tfjs: a graph model of TensorFlow.js, `model.json` and weight shards.
 
 Inputs and outputs have the graph's names; `userDefinedMetadata.sensenet` of model.json is the JSON form of
-the signature. In JavaScript it is `model.predict({name: tensor})`, but `await model.executeAsync(…)` for a
-detector that suppresses boxes, which it does in a loop: see docs/tfjs.md.
+the signature. It keeps the graph too, by which models run in the interpreter, without TensorFlow. Writing
+needs the core alone. In JavaScript it is `model.predict({name: tensor})`, but `await model.executeAsync(…)`
+for a detector that suppresses boxes, which it does in a loop: see docs/tfjs.md.
 """
 
 from __future__ import annotations
@@ -64,11 +65,13 @@ def legal() -> Legal:
 
 
 def build(graph: Graph, report: Report, options: TfjsOptions) -> Artifact:
-    """Return the graph as a directory of files."""
+    """Return the graph, with the weights that `quantize` leaves, as a directory of files."""
     from sensenet.backends.tfjs.convert import convert
+    from sensenet.backends.tfjs.quantize import quantize
 
-    files = convert(graph, options.quantize, options.shard_size)
-    return Artifact(target="tfjs", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
+    made = quantize(graph, options.quantize)
+    files = convert(made.graph, made.stored, options.shard_size)
+    return Artifact(target="tfjs", graph=made.graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:
@@ -85,13 +88,28 @@ def open(path: Path) -> Executable:
     """
     from sensenet.backends.tfjs.running import make_executable
 
+    return make_executable(_read_files(path), str(path))
+
+
+def read_graph(path: Path) -> Graph | None:
+    """Return the graph that a saved directory, or its model.json, keeps; None if it keeps none.
+
+    Raises ArtifactError for one that is damaged, or whose topology is no longer that of the graph.
+    """
+    from sensenet.backends.tfjs.graphs import read_graph
+
+    return read_graph(_read_files(path), str(path))
+
+
+def _read_files(path: Path) -> dict[str, bytes]:
+    """Return the files of a model by name."""
     root = path if path.is_dir() else path.parent
     files = {MODEL_FILE: read_file(root / MODEL_FILE)}
     for name in _shards(files[MODEL_FILE], str(path)):
         if Path(name).name != name or not name.isprintable():
             raise ArtifactError(f"{path}: the weight file {name!r} is not in the directory itself")
         files[name] = read_file(root / name)
-    return make_executable(files, str(path))
+    return files
 
 
 def _shards(model: bytes, where: str) -> list[str]:
@@ -123,5 +141,7 @@ TARGET = Target(
     open=open,
     recognizes=recognizes,
     simplifies=True,
+    interpreted=True,
+    read_graph=read_graph,
     list_files=list_model_files,
 )

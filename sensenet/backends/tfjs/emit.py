@@ -1,80 +1,179 @@
-"""What TensorFlow.js needs other TensorFlow ops for than the shared lowering has."""
+"""TensorFlow.js' operators for the ops of the IR, and which nodes are written."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
-from sensenet.backends.tensorflow import EMIT as SHARED
-from sensenet.backends.tensorflow import LEGAL as SHARED_LEGAL
-from sensenet.backends.tensorflow import Table
-from sensenet.backends.tensorflow.emit import Emit
+from sensenet.backends.tfjs.layer_operators import ACTIVATIONS, FLOAT, FUSED, LAYERS, Emit, integers
+from sensenet.backends.tfjs.operators import Operator, operator
 from sensenet.ir.activation import ActivationFunction
-from sensenet.ir.graph import Node
-from sensenet.ir.legality import Legal, is_legal
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, dense
-from sensenet.ir.ops.windows import Padding, same_padding
+from sensenet.ir.ops import basic, control, convolution, core, dense, elementwise, image, reduction, shape
+from sensenet.ir.types import Array, DType
+
+INDEX = {"Index": DType.INT32}
 
 
-def take_along(tf: Any, x: Any, positions: Any) -> Any:
-    """Return the entries of x[b, n, …] at positions[b, …] of each row's n.
-
-    It counts through all rows instead of asking `tf.gather` for batch dimensions: with these, the kernel of
-    the WebAssembly backend reads other rows than the first from wrong places in memory.
-    """
-    starts = tf.range(tf.shape(x)[0]) * tf.shape(x)[1]
-    starts = tf.reshape(starts, [-1] + [1] * (positions.shape.rank - 1))
-    return tf.gather(tf.reshape(x, [-1, *x.shape[2:]]), positions + starts)
+def _typed(kind: str) -> Emit:
+    """Return an operator of the same inputs as the node, all of one dtype."""
+    return lambda op, node: operator(kind, *node.inputs, T=node.inputs[0].type.dtype)
 
 
-def _gelu(tf: Any, x: Any) -> Any:
-    """x/2 + x/2 · erf(x/√2): TensorFlow.js has no erfc, of which `tf.nn.gelu` is made.
+def _reduction(kind: str) -> Emit:
+    def emit(op: Any, node: Node) -> Operator:
+        (x,) = node.inputs
+        return operator(kind, x, integers(op.axes), T=x.type.dtype, keep_dims=op.keep_dimensions)
 
-    The form x/2 · (1 + erf(x/√2)) would be recognized, and fused into an op that TensorFlow.js does not have.
-    """
-    half = 0.5 * x
-    return half + half * tf.math.erf(x * math.sqrt(0.5))
-
-
-def _with_explicit_padding(emit: Emit) -> Emit:
-    """Return the emit function of a convolution, with a separate op for the padding.
-
-    Only if windows are smaller than the steps between them: there the WebAssembly backend answers 0 for
-    padding that it would have to find out to be less than none.
-    """
-
-    def emit_with_padding(tf: Any, op: Any, x: Any, *weights: Any) -> Any:
-        sizes, sparse = (
-            x.shape[1:3],
-            any(step > size for step, size in zip(op.strides, op.window, strict=True)),
-        )
-        if op.padding is Padding.VALID or not sparse or not sizes.is_fully_defined():
-            return emit(tf, op, x, *weights)
-        around = [same_padding(*axis) for axis in zip(sizes, op.window, op.strides, strict=True)]
-        padded = tf.pad(x, [(0, 0), *around, (0, 0)]) if any(map(any, around)) else x
-        return emit(tf, attrs.evolve(op, padding=Padding.VALID), padded, *weights)
-
-    return emit_with_padding
+    return emit
 
 
-CONVOLUTIONS: tuple[type[Op], ...] = (convolution.Convolution2D, convolution.DepthwiseConvolution2D)
+def _reduce_any(op: reduction.ReduceAny, node: Node) -> Operator:
+    return operator("Any", *node.inputs, integers(op.axes), keep_dims=op.keep_dimensions)
 
-EMIT: Table = {
-    **SHARED,
-    **{op: _with_explicit_padding(SHARED[op]) for op in CONVOLUTIONS},
-    dense.Activation: lambda tf, op, x: (
-        _gelu(tf, x) if op.function is ActivationFunction.GELU else SHARED[dense.Activation](tf, op, x)
-    ),
-    basic.TakeAlong: lambda tf, _, x, positions: take_along(tf, x, positions),
+
+def _select(op: basic.Select, node: Node) -> Operator:
+    return operator("SelectV2", *node.inputs, T=node.types[0].dtype)
+
+
+def _cast(op: basic.Cast, node: Node) -> Operator:
+    (x,) = node.inputs
+    return operator("Cast", x, SrcT=x.type.dtype, DstT=op.dtype)
+
+
+def _concatenate(op: basic.Concatenate, node: Node) -> Operator:
+    declared = node.types[0]
+    axis = integers(op.axis % declared.rank)
+    return operator("ConcatV2", *node.inputs, axis, N=len(node.inputs), T=declared.dtype)
+
+
+def _stack(op: shape.Stack, node: Node) -> Operator:
+    return operator("Pack", *node.inputs, N=len(node.inputs), T=node.types[0].dtype, axis=op.axis)
+
+
+def _slice(op: basic.Slice, node: Node) -> Operator:
+    (x,) = node.inputs
+    axis = op.axis % x.type.rank
+    begin, size = [0] * x.type.rank, [-1] * x.type.rank
+    begin[axis], size[axis] = op.start, op.stop - op.start
+    return operator("Slice", x, integers(begin), integers(size), T=x.type.dtype, **INDEX)
+
+
+def _index(op: image.Index, node: Node) -> Operator:
+    (x,) = node.inputs
+    ends = (op.index, op.index + 1)
+    corners = [[place if axis == op.axis else 0 for axis in range(x.type.rank)] for place in ends]
+    others = (1 << x.type.rank) - 1 - (1 << op.axis)
+    steps = [1] * x.type.rank
+    masks = {"begin_mask": others, "end_mask": others, "shrink_axis_mask": 1 << op.axis}
+    return operator("StridedSlice", x, *map(integers, (*corners, steps)), T=x.type.dtype, **INDEX, **masks)
+
+
+def _take(dtype: DType, axis: int, x: Value | Array, positions: Value | Array) -> Operator:
+    types = {"Tparams": dtype, "Tindices": DType.INT32, "Taxis": DType.INT32}
+    return operator("GatherV2", x, positions, integers(axis), **types)
+
+
+def _gather(op: basic.Gather, node: Node) -> Operator:
+    (x,) = node.inputs
+    return _take(x.type.dtype, op.axis % x.type.rank, x, op.indices.array)
+
+
+def _lookup(op: basic.Lookup, node: Node) -> Operator:
+    return _take(op.table.type.dtype, 0, op.table.array, *node.inputs)
+
+
+def _take_at(op: shape.Take, node: Node) -> Operator:
+    return _take(node.types[0].dtype, op.axis, *node.inputs)
+
+
+def _reshape(op: basic.Reshape, node: Node) -> Operator:
+    sizes = node.types[0].shape
+    known = sizes if sizes.count(None) <= 1 else op.shape
+    wanted = integers([-1 if size is None else size for size in known])
+    return operator("Reshape", *node.inputs, wanted, T=node.types[0].dtype)
+
+
+def _dynamic_reshape(op: shape.DynamicReshape, node: Node) -> Operator:
+    return operator("Reshape", *node.inputs, T=node.types[0].dtype)
+
+
+def _transpose(op: basic.Transpose, node: Node) -> Operator:
+    return operator("Transpose", *node.inputs, integers(op.permutation), T=node.types[0].dtype)
+
+
+def _arg_max(op: reduction.ArgMax, node: Node) -> Operator:
+    axis = integers(op.axis % node.inputs[0].type.rank)
+    return operator("ArgMax", *node.inputs, axis, **FLOAT, output_type=DType.INT32)
+
+
+def _range(op: shape.Range, node: Node) -> Operator:
+    return operator("Range", integers(0), *node.inputs, integers(1), Tidx=DType.INT32)
+
+
+def _fill(op: shape.Fill, node: Node) -> Operator:
+    return operator("Fill", *node.inputs, op.value.array, T=op.value.type.dtype)
+
+
+EMIT: Mapping[type[Op], Emit] = {
+    **LAYERS,
+    basic.Add: _typed("AddV2"),
+    basic.Mean: lambda op, node: operator("Mean", *node.inputs, integers([op.axis]), **FLOAT),
+    basic.Subtract: _typed("Sub"),
+    basic.Multiply: _typed("Mul"),
+    basic.Divide: _typed("RealDiv"),
+    basic.Maximum: _typed("Maximum"),
+    basic.Minimum: _typed("Minimum"),
+    basic.Equal: _typed("Equal"),
+    basic.LessEqual: _typed("LessEqual"),
+    basic.Greater: _typed("Greater"),
+    basic.Select: _select,
+    basic.Cast: _cast,
+    basic.Concatenate: _concatenate,
+    basic.Slice: _slice,
+    basic.Gather: _gather,
+    basic.Lookup: _lookup,
+    basic.MatMul: _typed("BatchMatMulV2"),
+    basic.Reshape: _reshape,
+    basic.Transpose: _transpose,
+    image.Index: _index,
+    elementwise.Negate: _typed("Neg"),
+    elementwise.Absolute: _typed("Abs"),
+    elementwise.Exp: _typed("Exp"),
+    elementwise.Log: _typed("Log"),
+    elementwise.Floor: _typed("Floor"),
+    elementwise.Round: _typed("Round"),
+    elementwise.And: lambda op, node: operator("LogicalAnd", *node.inputs),
+    reduction.ReduceSum: _reduction("Sum"),
+    reduction.ReduceMax: _reduction("Max"),
+    reduction.ReduceMin: _reduction("Min"),
+    reduction.ReduceAny: _reduce_any,
+    reduction.ArgMax: _arg_max,
+    shape.ShapeOf: _typed("Shape"),
+    shape.Range: _range,
+    shape.Fill: _fill,
+    shape.DynamicReshape: _dynamic_reshape,
+    shape.Take: _take_at,
+    shape.Stack: _stack,
 }
+"""The operators of all ops but loops, whose regions are functions."""
+
+LAYERS_ENDING_WITH = frozenset({ActivationFunction.LINEAR, *FUSED})
 
 
-def _has_no_gelu(node: Node) -> bool:
-    return node.op.activation is not ActivationFunction.GELU and is_legal(node, SHARED_LEGAL)  # type: ignore[attr-defined]
+def _may_be_fused(node: Node) -> bool:
+    return getattr(node.op, "activation", None) in LAYERS_ENDING_WITH
 
 
-LEGAL: Legal = {**SHARED_LEGAL, **dict.fromkeys((dense.Dense, *CONVOLUTIONS), _has_no_gelu)}
-"""As what is shared, but for gelu, which is an op of its own here."""
+LEGAL: Legal = {
+    **all_of(core.Input, core.Constant, control.While, *EMIT),
+    **dict.fromkeys(
+        (dense.Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D), _may_be_fused
+    ),
+    dense.Activation: lambda node: getattr(node.op, "function", None) in ACTIVATIONS,
+    basic.Add: lambda node: len(node.inputs) == 2,
+    convolution.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
+}
+"""What a graph may hold when it is written."""

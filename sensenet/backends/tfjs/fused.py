@@ -1,8 +1,7 @@
 """Takes fused ops apart before TensorFlow runs a graph model.
 
-TensorFlow's optimizer makes them, for TensorFlow.js. TensorFlow's own kernels of them trust their attributes,
-and end the process for some that a damaged file has; and it has none for depthwise convolutions. It fuses the
-parts again when it runs them.
+TensorFlow.js has kernels for them. Those of TensorFlow itself trust their attributes, and end the process for
+some that a damaged file has; and it has none for depthwise convolutions.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sensenet.backends.graph_loops import data_inputs
-from sensenet.backends.tfjs.topology import FUSED_OPS
+from sensenet.backends.tfjs.layer_operators import FUSED
+from sensenet.backends.tfjs.names import BIAS, FUSED_OPS
 from sensenet.errors import ArtifactError
 
 LINEAR: Mapping[str, str] = {
@@ -27,9 +27,7 @@ ATTRIBUTES = (
 )
 """What the first op keeps."""
 
-BIAS = "BiasAdd"
-
-ACTIVATIONS = frozenset({"Elu", "LeakyRelu", "Relu", "Relu6", "Sigmoid"})
+ACTIVATIONS = frozenset(FUSED.values())
 """What may follow the bias."""
 
 
@@ -55,10 +53,7 @@ def _split(node: Any) -> Iterator[Any]:
     yield _make(node, ops[0], names[0], [*operands, *order], ATTRIBUTES)
     yield _make(node, BIAS, names[1], [names[0], bias], ("T", "data_format"))
     if len(ops) == 3:
-        activation = _make(node, ops[2], names[2], [names[1]], ("T",))
-        if ops[2] == "LeakyRelu" and "leakyrelu_alpha" in node.attr:
-            activation.attr["alpha"].CopyFrom(node.attr["leakyrelu_alpha"])
-        yield activation
+        yield _make(node, ops[2], names[2], [names[1]], ("T",))
 
 
 def _make(node: Any, op: str, name: str, inputs: list[str], attributes: tuple[str, ...]) -> Any:

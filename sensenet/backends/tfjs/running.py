@@ -18,7 +18,7 @@ from sensenet.backends.optional import import_package, import_tensorflow, requir
 from sensenet.backends.savedmodel.loading import describe_failure
 from sensenet.backends.silence import silence
 from sensenet.backends.tfjs.fused import split_fused
-from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, TOPOLOGY
+from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, SIGNATURE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.ir.evaluate import checked_input
@@ -70,13 +70,13 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
     with graph.as_default():
         tf.graph_util.import_graph_def(graph_def, name="")
     feeds, fetches = (
-        {name: graph.as_graph_element(entry["name"]) for name, entry in model["signature"][part].items()}
+        {name: graph.as_graph_element(entry["name"]) for name, entry in model[SIGNATURE][part].items()}
         for part in ("inputs", "outputs")
     )
     types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
     answers = {name: _tensor_type(tensor) for name, tensor in fetches.items()}
     require_fitting(signature, types, answers, MODEL_FILE)
-    session = tf.compat.v1.Session(graph=graph)
+    session = tf.compat.v1.Session(graph=graph, config=_without_optimizer(tf))
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
         require_unforked()
@@ -88,6 +88,17 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
         return results
 
     return run
+
+
+def _without_optimizer(tf: Any) -> Any:
+    """Return the settings of a session whose operators are run as they are.
+
+    TensorFlow's optimizer makes products of divisions by constants, and these round otherwise: enough to
+    take another pixel. It also gives a leaky ReLU that it fuses with a layer another slope.
+    """
+    settings = tf.compat.v1.ConfigProto()
+    settings.graph_options.rewrite_options.disable_meta_optimizer = True
+    return settings
 
 
 def _tensor_type(tensor: Any) -> TensorType:

@@ -1,18 +1,15 @@
-"""The weight files of a graph model, and what quantization makes of them."""
+"""The weight files of a graph model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from attrs import Factory, frozen
 
 from sensenet.errors import ArtifactError
-from sensenet.ir.graph import Graph
-from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
-from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
 
@@ -46,7 +43,8 @@ def read_weights(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, Ar
             taken += length * dtype.itemsize
             require_memory(taken - 2 * stored_size, "holding the weights")
             array = np.frombuffer(content, stored, length, position)
-            weights[entry["name"]] = _dequantize(array, entry).reshape(entry["shape"])
+            loaded = dequantize(array, entry["dtype"], entry.get("quantization", {}))
+            weights[entry["name"]] = loaded.reshape(entry["shape"])
             position += array.nbytes
     return weights
 
@@ -66,49 +64,42 @@ def _shape(entry: Mapping[str, Any]) -> list[int]:
     return shape
 
 
-def _dequantize(array: Array, entry: Mapping[str, Any]) -> Array:
-    """Return the numbers of quantized ones: q · scale + min, as TensorFlow.js computes it."""
-    quantization = entry.get("quantization", {})
+def dequantize(array: Array, dtype: str, quantization: Mapping[str, Any]) -> Array:
+    """Return the numbers of quantized ones, of a dtype: q · scale + min, as TensorFlow.js computes it."""
     if "scale" not in quantization:
-        return array.astype(entry["dtype"])
+        return array.astype(dtype)
     scale, least = float(quantization["scale"]), float(quantization["min"])
     values: Array = array * np.float64(scale) + least
-    return values.astype(entry["dtype"])
+    return values.astype(dtype)
 
 
-def write_weights(
-    write: Any,
-    weights: Mapping[str, Array],
-    kernels: Iterable[Array],
-    *,
-    dtype: str,
-    shard_size: int,
-    directory: Path,
-) -> Any:
-    """Write weight files, with the weights that are kernels stored as `dtype`; returns their manifest.
+@frozen(eq=False)
+class Stored:
+    """A weight as files have it, the dtype that loading gives it, and how: see `dequantize`."""
 
-    Other weights stay as they are: a threshold of a tree, or the number that a column is divided by, must be
-    exact, and they are few. `write` is tensorflowjs' function for the purpose.
-    """
-    contents = {kernel.tobytes() for kernel in kernels}
-    names = [name for name, array in weights.items() if array.tobytes() in contents and _fits(array, dtype)]
-    group = [{"name": name, "data": weights[name]} for name in sorted(weights)]
-    chosen = {dtype: names} if names else {}
-    return write([group], str(directory), shard_size, write_manifest=False, quantization_dtype_map=chosen)
+    array: Array
+    dtype: str
+    quantization: Mapping[str, Any] = Factory(dict)
 
 
-def find_kernels(graph: Graph) -> list[Array]:
-    """Return the arrays that dense and convolutional layers multiply by."""
-    kernels: list[Array] = []
-    for node in graph.nodes:
-        match node.op:
-            case Dense() | Convolution2D() | DepthwiseConvolution2D():
-                kernels.append(node.op.kernel.array)
-            case SeparableConvolution2D():
-                kernels += [node.op.depth_kernel.array, node.op.point_kernel.array]
-    return kernels
+def write_weights(weights: Mapping[str, Stored], shard_size: int) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest of weights, in their order, and the files that hold them, by name: at least one."""
+    entries = [_describe(name, stored) for name, stored in weights.items()]
+    content = b"".join(_bytes(stored.array) for stored in weights.values())
+    starts = range(0, max(len(content), 1), shard_size)
+    shards = {
+        f"group1-shard{number}of{len(starts)}.bin": content[start : start + shard_size]
+        for number, start in enumerate(starts, 1)
+    }
+    return [{"paths": list(shards), "weights": entries}], shards
 
 
-def _fits(array: Array, dtype: str) -> bool:
-    """Return whether a type has numbers as large as the array's."""
-    return dtype != "float16" or bool(np.abs(array).max(initial=0.0) <= np.finfo(np.float16).max)
+def _describe(name: str, stored: Stored) -> dict[str, Any]:
+    entry = {"name": name, "shape": list(stored.array.shape), "dtype": stored.dtype}
+    if stored.quantization:
+        return {**entry, "quantization": {"dtype": stored.array.dtype.name, **stored.quantization}}
+    return entry
+
+
+def _bytes(array: Array) -> bytes:
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -159,15 +159,15 @@ def apply_rules(
 ) -> Graph:
     """Return the graph after sweeping until no rule fires, or after `limit` rewrites.
 
-    Regions are rewritten first, whatever the limit. `observe` is called with every rewrite of the graph
-    itself. Raises PassError, naming rule and node, if a rule fails, and naming the rule that fired last if
-    the rules do not terminate.
+    Regions are rewritten first, those that a rule makes too, whatever the limit. `observe` is called with
+    every rewrite of the graph itself. Raises PassError, naming rule and node, if a rule fails, and naming the
+    rule that fired last if the rules do not terminate.
     """
-    graph = map_regions(graph, lambda inner: apply_rules(inner, rules))
     most = REWRITES_PER_NODE * (len(graph.nodes) + 1)
     count = 0
     last = ""
     for _ in range(SWEEPS):
+        graph = map_regions(graph, lambda inner: apply_rules(inner, rules))
         uses = Uses(graph)
 
         def replace(node: Node, uses: Uses = uses) -> Sequence[Value]:

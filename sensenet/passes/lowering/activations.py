@@ -7,8 +7,8 @@ becomes, for a target whose layers have no such activation,
 and that, for a target that has no such op,
     %1 = divide(%2, add(absolute(%2), 1))
 
-The formulas are those of `sensenet.ir.activation`, in forms that do not overflow, in ops of TensorFlow Lite
-and TensorFlow.js:
+The formulas are those of `sensenet.ir.activation`, in forms that do not overflow, in ops that every target
+has:
 
 | function | formula | differs from the op by |
 |---|---|---|

@@ -21,7 +21,7 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.legality import Legal, is_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Add, Average, Flatten
+from sensenet.ir.ops.basic import Add, Average, Flatten, TakeAlong
 from sensenet.ir.ops.convolution import (
     Convolution2D,
     DepthwiseConvolution2D,
@@ -57,7 +57,7 @@ from sensenet.passes.lowering.images import (
     lower_upsample,
 )
 from sensenet.passes.lowering.quantization import lower_dequantize, lower_quantize
-from sensenet.passes.lowering.shapes import lower_add, lower_flatten
+from sensenet.passes.lowering.shapes import lower_add, lower_flatten, lower_take_along
 from sensenet.passes.lowering.suppression import lower_suppress_boxes
 
 LOWERINGS: Mapping[type[Op], Rule] = {
@@ -85,6 +85,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     Add: lower_add,
     Average: lower_average,
     Flatten: lower_flatten,
+    TakeAlong: lower_take_along,
 }
 """The lowering rule of each op that a target may lack. Every target has all other ops."""
 

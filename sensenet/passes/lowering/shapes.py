@@ -1,7 +1,8 @@
-"""Lowering rules for shapes and sums of several operands; the pass legalize uses them.
+"""Lowering rules for shapes, positions and sums of several operands; the pass legalize uses them.
 
     %1 = flatten(%0) {}                           becomes  reshape(%0), or dynamic_reshape(%0, sizes of %0)
     %3 = add(%0, %1, %2) {}                       becomes  add(add(%0, %1), %2)
+    %2 = take_along(%0, %1) {}                    becomes  take(rows of %0 end to end, %1 + starts of rows)
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit. Without
 entries, the inferred size is 0: no target runs on zero rows.
@@ -10,7 +11,8 @@ entries, the inferred size is 0: no target runs on zero rows.
 from __future__ import annotations
 
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import Add, Flatten
+from sensenet.ir.ops.basic import Add, Flatten, Multiply, Reshape, TakeAlong
+from sensenet.ir.ops.shape import Take
 from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.node_builder import NodeBuilder, named
 
@@ -33,3 +35,17 @@ def lower_add(node: Node, _: Uses) -> Value | None:
     for value in node.inputs[1:]:
         total = build(Add(), total, value)
     return named(total, node.name)
+
+
+def lower_take_along(node: Node, _: Uses) -> Value | None:
+    """Return entries taken from all rows at once, each row's positions counted from where it starts."""
+    if not isinstance(node.op, TakeAlong):
+        return None
+    build, (x, positions) = NodeBuilder(node.name), node.inputs
+    starts = build(Multiply(), build.count(x, 0), build.size(x, 1))
+    if positions.type.rank > 1:
+        starts = build(Reshape(shape=(None, *[1] * (positions.type.rank - 1))), starts)
+    rest = x.type.shape[2:]
+    sizes = [build.size(x, axis) if size is None else size for axis, size in enumerate(rest, 2)]
+    rows = build.reshape(x, [-1, *sizes], (None, *rest))
+    return named(build(Take(axis=0), rows, build(Add(), positions, starts)), node.name)

@@ -1,0 +1,152 @@
+"""TensorFlow.js' operators for layers: dense, activations, convolutions, pools, enlargement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+
+from sensenet.backends.tfjs.names import BIAS, FUSED_OPS
+from sensenet.backends.tfjs.operators import Operator, operator
+from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
+from sensenet.ir.graph import Node, Value
+from sensenet.ir.op import Op
+from sensenet.ir.ops import convolution, dense, shape
+from sensenet.ir.ops.convolution import UpsampleMethod
+from sensenet.ir.ops.windows import Padding, same_padding
+from sensenet.ir.types import Array, DType
+
+Emit = Callable[[Any, Node], Operator]
+"""`emit(op, node)`: the operator that gives a node's value."""
+
+FLOAT = {"T": DType.FLOAT32}
+"""The attribute of all operators on float32."""
+
+RESIZE = {UpsampleMethod.NEAREST: "ResizeNearestNeighbor", UpsampleMethod.BILINEAR: "ResizeBilinear"}
+
+
+def integers(values: Any) -> Array:
+    """Return i32[…]: axes, sizes and positions."""
+    return np.asarray(values, np.int32)
+
+
+def _number(value: float) -> Array:
+    return np.asarray(value, np.float32)
+
+
+def _gelu(x: Value | Operator) -> Operator:
+    """x/2 + x/2 · erf(x/√2)."""
+    half = operator("Mul", x, _number(0.5), **FLOAT)
+    erf = operator("Erf", operator("Mul", x, _number(math.sqrt(0.5)), **FLOAT), **FLOAT)
+    return operator("AddV2", half, operator("Mul", half, erf, **FLOAT), **FLOAT)
+
+
+def _function(kind: str, **attributes: Any) -> Callable[[Value | Operator], Operator]:
+    return lambda x: operator(kind, x, **FLOAT, **attributes)
+
+
+ACTIVATIONS: Mapping[ActivationFunction, Callable[[Value | Operator], Operator]] = {
+    ActivationFunction.RELU: _function("Relu"),
+    ActivationFunction.RELU6: _function("Relu6"),
+    ActivationFunction.LEAKY_RELU: _function("LeakyRelu", alpha=LEAKY_RELU_SLOPE),
+    ActivationFunction.TANH: _function("Tanh"),
+    ActivationFunction.SIGMOID: _function("Sigmoid"),
+    ActivationFunction.SOFTMAX: _function("Softmax"),
+    ActivationFunction.LOG_SOFTMAX: _function("LogSoftmax"),
+    ActivationFunction.ELU: _function("Elu"),
+    ActivationFunction.GELU: _gelu,
+}
+"""The functions that are written, all but gelu as one operator."""
+
+FUSED: Mapping[ActivationFunction, str] = {
+    ActivationFunction.RELU: "Relu",
+    ActivationFunction.RELU6: "Relu6",
+    ActivationFunction.ELU: "Elu",
+}
+"""The functions that layers may end with: fused kernels have them on all backends, cpu, wasm and webgl."""
+
+
+def _layer(kind: str, fused: str, x: Value | Operator, kernel: Array, op: Any, **attributes: Any) -> Operator:
+    """Return a product with its bias and activation, all in one operator if it has a bias."""
+    if op.bias is None:
+        return _activate(operator(kind, x, kernel, **FLOAT, **attributes), op.activation)
+    parts = (BIAS,) if op.activation is ActivationFunction.LINEAR else (BIAS, FUSED[op.activation])
+    return operator(
+        fused, x, kernel, op.bias.array, **FLOAT, **attributes, **{"num_args": 1, FUSED_OPS: parts}
+    )
+
+
+def _activate(y: Operator, function: ActivationFunction) -> Operator:
+    return y if function is ActivationFunction.LINEAR else ACTIVATIONS[function](y)
+
+
+def _dense(op: dense.Dense, node: Node) -> Operator:
+    (x,) = node.inputs
+    if x.type.rank == 2:
+        return _layer("MatMul", "_FusedMatMul", x, op.kernel.array, op)
+    product = operator("BatchMatMulV2", x, op.kernel.array, **FLOAT)
+    sums = product if op.bias is None else operator("AddV2", product, op.bias.array, **FLOAT)
+    return _activate(sums, op.activation)
+
+
+def _windows(op: Any) -> dict[str, Any]:
+    """Return the attributes of all operators with windows."""
+    return {"strides": (1, *op.strides, 1), "padding": op.padding.name}
+
+
+def _convolution(kind: str, fused: str) -> Emit:
+    """Return a convolution; with windows smaller than the steps between them, its padding is an operator.
+
+    There the WebAssembly backend answers 0 for padding that it would have to find out to be less than none.
+    """
+
+    def emit(op: Any, node: Node) -> Operator:
+        x: Value | Operator = node.inputs[0]
+        sizes = [size for size in node.inputs[0].type.shape[1:3] if size is not None]
+        sparse = any(step > size for step, size in zip(op.strides, op.window, strict=True))
+        if sparse and op.padding is Padding.SAME and len(sizes) == 2:
+            around = [same_padding(*axis) for axis in zip(sizes, op.window, op.strides, strict=True)]
+            x, op = _pad(around, x), attrs.evolve(op, padding=Padding.VALID)
+        return _layer(kind, fused, x, op.kernel.array, op, **_windows(op), dilations=(1, 1, 1, 1))
+
+    return emit
+
+
+def _pad(around: Any, x: Value | Operator) -> Operator:
+    return operator("Pad", x, integers([(0, 0), *around, (0, 0)]), **FLOAT)
+
+
+def _pool(kind: str) -> Emit:
+    return lambda op, node: operator(kind, *node.inputs, **FLOAT, **_windows(op), ksize=(1, *op.pool_size, 1))
+
+
+def _over_image(kind: str) -> Emit:
+    """Return a reduction over height and width."""
+    return lambda op, node: operator(kind, *node.inputs, integers([1, 2]), **FLOAT)
+
+
+def _resize(method: UpsampleMethod, size: Value | Array, x: Value) -> Operator:
+    return operator(RESIZE[method], x, size, **FLOAT, half_pixel_centers=True)
+
+
+def _upsample(op: convolution.Upsample2D, node: Node) -> Operator:
+    sizes = [size or 0 for size in node.types[0].shape[1:3]]
+    return _resize(op.method, integers(sizes), *node.inputs)
+
+
+LAYERS: Mapping[type[Op], Emit] = {
+    dense.Dense: _dense,
+    dense.Activation: lambda op, node: ACTIVATIONS[op.function](*node.inputs),
+    convolution.Convolution2D: _convolution("Conv2D", "_FusedConv2D"),
+    convolution.DepthwiseConvolution2D: _convolution("DepthwiseConv2dNative", "FusedDepthwiseConv2dNative"),
+    convolution.MaxPool2D: _pool("MaxPool"),
+    convolution.AveragePool2D: _pool("AvgPool"),
+    convolution.GlobalAveragePool2D: _over_image("Mean"),
+    convolution.GlobalMaxPool2D: _over_image("Max"),
+    convolution.Pad2D: lambda op, node: _pad(op.padding, *node.inputs),
+    convolution.Upsample2D: _upsample,
+    shape.Resize2D: lambda op, node: _resize(op.method, node.inputs[1], node.inputs[0]),
+}

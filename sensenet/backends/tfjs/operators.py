@@ -1,0 +1,25 @@
+"""An operator of TensorFlow.js, before it has names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.ir.graph import Value
+from sensenet.ir.types import Array
+
+
+@frozen(eq=False)
+class Operator:
+    """An operator of one result, and what it reads; the same object is written once, whoever reads it."""
+
+    kind: str
+    inputs: Sequence[Value | Array | Operator]
+    attributes: Mapping[str, Any]
+
+
+def operator(kind: str, *inputs: Value | Array | Operator, **attributes: Any) -> Operator:
+    """Return an operator; `encode_attribute` says what attributes may be."""
+    return Operator(kind, inputs, attributes)
