@@ -6,6 +6,7 @@ from mutation.mutation import Mutation
 
 TFLITE = ("tests/backends/test_tflite_emit.py", "tests/backends/test_tflite.py")
 TFJS = ("tests/backends/test_tfjs_emit.py",)
+TENSORFLOW = ("tests/backends/test_tensorflow_emit.py",)
 KERAS = ("tests/backends/test_keras.py",)
 
 TARGET_MUTATIONS: tuple[Mutation, ...] = (
@@ -68,10 +69,10 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         name="sums-of-three",
         reason="a sum of more than two is taken for one of two",
-        file="sensenet/backends/tfjs/emit.py",
-        old="basic.Add: lambda node: len(node.inputs) == 2,",
+        file="sensenet/backends/tensorflow/__init__.py",
+        old="basic_ops.Add: lambda node: len(node.inputs) == 2,",
         new="",
-        tests=TFJS,
+        tests=TENSORFLOW,
     ),
     Mutation(
         name="products-with-reciprocals",
@@ -103,7 +104,7 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
         file="sensenet/backends/tensorflow/convolution.py",
         old="zip(x.shape[1:3], op.size, strict=True)",
         new="zip(x.shape[1:3], op.size[::-1], strict=True)",
-        tests=KERAS,
+        tests=TENSORFLOW,
     ),
     Mutation(
         name="an-axis-of-javascript-that-stays",
