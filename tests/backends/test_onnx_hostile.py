@@ -216,6 +216,20 @@ def test_loops_that_carry_other_values(detector, refuse):
     refuse(detector, "its loop carries other values")
 
 
+def test_long_vectors_are_refused_before_lists_are_made_of_them(model, refuse):
+    """ONNX makes a list of the sizes in a vector of whole numbers, if it computes sizes from others."""
+    add_constant(model, "one", np.int64([1]))
+    add_constant(model, "many", np.int64([1 << 40]))
+    for kind, inputs, result, attributes in (
+        ("Expand", ["one", "many"], "ones", {}),
+        ("Greater", ["ones", "one"], "long", {}),
+        ("Cast", ["long"], "longer", {"to": INT64}),
+        ("Cast", ["longer"], "longest", {"to": INT64}),
+    ):
+        model.graph.node.append(onnx.helper.make_node(kind, inputs, [result], **attributes))
+    refuse(model, "needs [0-9.]+ TiB of memory", LimitError)
+
+
 def test_large_answers(model, refuse):
     """An answer's size follows from a constant."""
     add_constant(model, "one", np.float32([1]))

@@ -207,26 +207,37 @@ def _check_loop(node: Any, names: set[str], constants: Mapping[str, Any], depth:
 
 
 def _check_sizes(model: Any, where: str) -> None:
-    """Refuse a model that computes something large, as far as its file tells."""
+    """Refuse a model that computes something large, as far as its file tells.
+
+    Sizes that are constants come first: with those that are computed from others, ONNX makes a list as long
+    as a vector is.
+    """
     onnx = import_package("onnx", "onnx", "opening .onnx files")
     light = _without_weights(onnx, model)
-    try:
-        onnx.checker.check_model(light)
-        inferred = onnx.shape_inference.infer_shapes(light, check_type=True, strict_mode=True, data_prop=True)
-    except Exception as error:  # several types
-        raise _RefusedError(f"its operators do not fit each other: {str(error)[:120]!r}") from error
-    shapes = {each.name: each.type.tensor_type for each in _declared_in(inferred.graph)}
-    for name, tensor in shapes.items():
-        known = [size.dim_value for size in tensor.shape.dim if size.HasField("dim_value")]
-        require_memory(
-            ITEM_SIZES.get(tensor.elem_type, 8) * math.prod(known), f"{where}: computing {name[:80]!r}"
-        )
+    for computed in (False, True):
+        shapes = _infer_shapes(onnx, light, computed)
+        for name, tensor in shapes.items():
+            known = [size.dim_value for size in tensor.shape.dim if size.HasField("dim_value")]
+            size = ITEM_SIZES.get(tensor.elem_type, 8) * math.prod(known)
+            require_memory(size, f"{where}: computing {name[:80]!r}")
     for name in _computed_in_advance(model.graph):
         sizes = shapes[name].shape.dim if name in shapes and shapes[name].HasField("shape") else None
         _require(
             sizes is not None and all(size.HasField("dim_value") for size in sizes),
             f"its value {name[:80]!r} depends on no input, and has no known size",
         )
+
+
+def _infer_shapes(onnx: Any, light: Any, computed: bool) -> dict[str, Any]:
+    """Return the types of all results, by name; also with sizes that are computed from others."""
+    try:
+        onnx.checker.check_model(light)
+        inferred = onnx.shape_inference.infer_shapes(
+            light, check_type=True, strict_mode=True, data_prop=computed
+        )
+    except Exception as error:  # several types
+        raise _RefusedError(f"its operators do not fit each other: {str(error)[:120]!r}") from error
+    return {each.name: each.type.tensor_type for each in _declared_in(inferred.graph)}
 
 
 def _without_weights(onnx: Any, model: Any) -> Any:
