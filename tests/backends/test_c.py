@@ -16,13 +16,17 @@ from support.resources import RESOURCES
 import sensenet
 from sensenet.backends.c.header import read_model
 from sensenet.backends.c.literals import LONGEST_LITERAL, LONGEST_NAME, WORDS, number, prefix_of
+from sensenet.backends.c.operators import choose_in_floats
 from sensenet.backends.c.rows import find_members
 from sensenet.backends.tflite.flatbuffer import unpack
 from sensenet.compiler.driver import compile_targets
 from sensenet.errors import ArtifactError, LimitError, SettingsError, UnknownTargetError, UnsupportedOpError
 from sensenet.frontend import import_graph
+from sensenet.ir.evaluate import prepare
+from sensenet.ir.graph import same_graph
+from sensenet.ir.ops import basic
 from sensenet.ir.ops import dense as dense_ops
-from sensenet.ir.types import Tensor, f32
+from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.signature import Field
 
 pytest.importorskip("ai_edge_litert")
@@ -253,16 +257,35 @@ def test_a_graph_without_columns_is_refused():
         sensenet.compile(graph, "c")
 
 
-@pytest.mark.parametrize(
-    ("members", "lacking"),
-    [
-        ({"layers": [dense(FEATURES, 3, "gelu"), dense(3, 2, "softmax")]}, "GELU"),
-        ({"layers": [dense(FEATURES + 2, 2)], "trees": [[[0, 5], [tree(8)]]]}, "GATHER of whole numbers"),
-    ],
-)
-def test_operators_that_are_lacking(members, lacking):
-    with pytest.raises(UnsupportedOpError, match=f"has no {lacking}.*: use -t tflite"):
-        sensenet.compile(network(**members), "c")
+def test_gelu_is_lacking():
+    with pytest.raises(UnsupportedOpError, match="has no GELU: use -t tflite"):
+        sensenet.compile(network([dense(FEATURES, 3, "gelu"), dense(3, 2, "softmax")]), "c")
+
+
+def deep_tree():
+    return network([dense(FEATURES + 2, 2)], trees=[[[0, 5], [tree(8)]]])
+
+
+def test_tables_of_whole_numbers_are_looked_up_as_floats():
+    artifact = sensenet.compile(deep_tree(), "c")
+    rows = [list(ROW), [None, "red", 3], [0.35, "blue", 0.5], [-7, None, 100.0]]
+    expected = sensenet.create_model(deep_tree())(rows)
+    np.testing.assert_allclose(sensenet.create_model(artifact)(rows), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("largest", "looked_up"), [(1 << 24, True), ((1 << 24) + 1, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_whole_numbers_that_float32_rounds_are_not(largest, looked_up, sign):
+    table = Tensor(np.array([0, sign * largest], np.int32))
+    graph = graph_of_op(basic.Lookup(table=table), TensorType(DType.INT32, (None,)))
+    changed = choose_in_floats(graph)
+    assert same_graph(changed, graph) is not looked_up
+    x = np.array([1, 0, 1], np.int32)
+    (name,) = [node.name for node in graph.inputs]
+    for one, other in zip(
+        prepare(changed)({name: x}).values(), prepare(graph)({name: x}).values(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other, strict=True)
 
 
 def test_options_are_those_that_it_has():

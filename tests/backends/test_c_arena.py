@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.documents import DOCUMENTS, FEATURES, dense, network
+from support.documents import DOCUMENTS, FEATURES, dense, network, tree
 from support.resources import RESOURCES
 
 import sensenet
@@ -30,6 +30,7 @@ TABLES = {
     "typed": DOCUMENTS["typed"](),
     "ensemble": DOCUMENTS["ensemble"](),
     "mixed": RESOURCES["mixed"](),
+    "deep tree": network([dense(FEATURES + 2, 2)], trees=[[[0, 5], [tree(8)]]]),
 }
 
 

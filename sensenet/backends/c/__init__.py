@@ -37,8 +37,9 @@ def build(graph: Graph, report: Report, options: COptions) -> Artifact:
     that TensorFlow Lite Micro lacks; UnknownTargetError for int8 without calibration rows.
     """
     from sensenet.backends.c.header import write_header
+    from sensenet.backends.c.operators import choose_in_floats
 
-    chosen = tflite.apply_options(graph, options)
+    chosen = choose_in_floats(tflite.apply_options(graph, options))
     content = write_header(chosen, options)
     return Artifact(target="c", graph=chosen, report=report, produce=lambda: {FILE_NAME: content})
 

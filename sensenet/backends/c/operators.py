@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of
 from sensenet.errors import UnsupportedOpError
+from sensenet.ir.graph import Graph, Node, Value, apply, constant, rebuild
+from sensenet.ir.ops.basic import Cast, Lookup, Select
+from sensenet.ir.ops.core import Constant
+from sensenet.ir.types import DType, Tensor
 
 METHODS: Mapping[str, str] = {
     "ABS": "AddAbs",
@@ -76,8 +82,50 @@ METHODS: Mapping[str, str] = {
 }
 """The operators that the tflite target writes and TensorFlow Lite Micro has, by their names in the schema."""
 
-GATHERED = ("FLOAT32", "INT8")
-"""The types whose entries its GATHER moves."""
+MOST_EXACT = 1 << 24
+"""Whole numbers up to this one are exact as float32."""
+
+MOVED = ("FLOAT32", "INT8")
+"""The types whose entries its GATHER and SELECT_V2 move."""
+
+MOVING = {"GATHER": 0, "SELECT_V2": 1}
+"""Those operators, and the number of an input that has the entries."""
+
+
+def choose_in_floats(graph: Graph) -> Graph:
+    """Return the graph with whole numbers looked up and selected as float32, as walks through deep trees do.
+
+    Numbers that float32 rounds stay as they are, and are refused later.
+    """
+
+    def replace(node: Node) -> Sequence[Value]:
+        made = None
+        if isinstance(node.op, Lookup) and _is_exact(node.op.table):
+            made = apply(Lookup(table=Tensor.float32(node.op.table.array)), *node.inputs)
+        elif isinstance(node.op, Select) and node.types[0].dtype is DType.INT32:
+            condition, *branches = node.inputs
+            floats = [each for each in map(_as_float, branches) if each is not None]
+            made = apply(Select(), condition, *floats) if len(floats) == len(branches) else None
+        return node.values if made is None else apply(INTEGER, made.value, name=node.name).values
+
+    return rebuild(graph, replace)
+
+
+INTEGER = Cast(dtype=DType.INT32)
+
+
+def _is_exact(tensor: Tensor) -> bool:
+    """Return whether a tensor is of whole numbers that are exact as float32."""
+    whole = tensor.type.dtype is DType.INT32
+    return whole and int(np.abs(tensor.array.astype(np.int64)).max(initial=0)) <= MOST_EXACT
+
+
+def _as_float(value: Value) -> Value | None:
+    """Return the float32 that a whole number was cast from, or is exactly, if it is known."""
+    if isinstance(value.op, Constant) and _is_exact(value.op.value):
+        return constant(Tensor.float32(value.op.value.array))
+    (source,) = value.node.inputs if value.op == INTEGER else (None,)
+    return source if source is not None and source.type.dtype is DType.FLOAT32 else None
 
 
 def resolver_methods(tree: Any) -> list[str]:
@@ -93,8 +141,8 @@ def resolver_methods(tree: Any) -> list[str]:
             kind = kinds[kind_of(tree, operator)]
             if kind not in METHODS:
                 raise _lacks(kind)
-            if kind == "GATHER" and types[graph.tensors[operator.inputs[0]].type] not in GATHERED:
-                raise _lacks("GATHER of whole numbers, as deep trees need")
+            if kind in MOVING and types[graph.tensors[operator.inputs[MOVING[kind]]].type] not in MOVED:
+                raise _lacks(f"{kind} of whole numbers")
             methods.add(METHODS[kind])
     return sorted(methods)
 
