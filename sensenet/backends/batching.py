@@ -110,7 +110,7 @@ def run_batches(
     declared type.
     """
     run, rows = call, fixed_batch(inputs.values(), outputs.values())
-    batched = {name for name, found in outputs.items() if found.shape[:1] == (rows,)}
+    axes = {name: _batch_axis(found, rows) for name, found in outputs.items()}
     if rows is not None:
         run = run_in_blocks(pad_batches(call, rows), rows, rows)
         inputs = {name: found.with_shape((None, *found.shape[1:])) for name, found in inputs.items()}
@@ -119,18 +119,29 @@ def run_batches(
 
     def run_checked(given: Mapping[str, Array]) -> dict[str, Array]:
         arrays = {name: checked_input(given, name, declared) for name, declared in inputs.items()}
-        return run(arrays) if all(map(len, arrays.values())) else _run_without_rows(run, arrays, batched)
+        return run(arrays) if all(map(len, arrays.values())) else _run_without_rows(run, arrays, axes)
 
     return run_checked
 
 
-def _run_without_rows(run: Run, inputs: Mapping[str, Array], batched: Collection[str]) -> dict[str, Array]:
-    """Return the outputs for one row of zeros, without that row in those that are batched.
+def _batch_axis(found: TensorType, rows: int | None) -> int | None:
+    """Return the axis of an output's rows, the second one of what networks compute together; None without."""
+    sizes = found.shape if rows is None else found.shape[:1]
+    return sizes.index(rows) if rows in sizes else None
+
+
+def _run_without_rows(
+    run: Run, inputs: Mapping[str, Array], axes: Mapping[str, int | None]
+) -> dict[str, Array]:
+    """Return the outputs for one row of zeros, without that row in those that have an axis of rows.
 
     Kernels of TensorFlow and TensorFlow Lite refuse a batch without rows, or get it wrong.
     """
     results = run({name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in inputs.items()})
-    return {name: result[:0] if name in batched else result for name, result in results.items()}
+    return {
+        name: result if (axis := axes[name]) is None else result[(slice(None),) * axis + (slice(0),)]
+        for name, result in results.items()
+    }
 
 
 def pad_batches(run: Run, rows: int) -> Run:

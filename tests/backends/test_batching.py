@@ -18,6 +18,7 @@ from sensenet.backends.batching import (
     is_of_large_images,
     is_of_rows,
     one_thread_a_product,
+    run_batches,
     run_in_blocks,
 )
 from sensenet.backends.interpreter.executable import make_executable
@@ -46,6 +47,22 @@ def test_rows_are_answered_in_order(monkeypatch, rows, processors):
     assert found.keys() == expected.keys()
     for name, answer in found.items():
         np.testing.assert_allclose(answer, expected[name], rtol=1e-6, atol=1e-6)
+
+
+def test_no_rows_give_no_rows_on_whichever_axis_they_are():
+    outputs = {"rows": f32(None, 3), "networks": f32(2, None, 3), "constant": f32(3)}
+
+    def call(given):
+        (x,) = given.values()
+        assert len(x)
+        return {"rows": x, "networks": np.stack([x, x]), "constant": np.ones(3, np.float32)}
+
+    found = run_batches(call, {"x": f32(None, 3)}, outputs, 4)({"x": np.empty((0, 3), np.float32)})
+    assert {name: array.shape for name, array in found.items()} == {
+        "rows": (0, 3),
+        "networks": (2, 0, 3),
+        "constant": (3,),
+    }
 
 
 @pytest.mark.parametrize(
