@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mutation.lowering_mutations import LOWERING_MUTATIONS
 from mutation.mutation import DEFAULT_TESTS, ROOT, Mutation
+from mutation.quantization_mutations import QUANTIZATION_MUTATIONS
 from mutation.target_mutations import TARGET_MUTATIONS
 
 __all__ = ["MUTATIONS", "ROOT", "Mutation"]
@@ -354,5 +355,6 @@ MUTATIONS = (
     ),
     *LOWERING_MUTATIONS,
     *TARGET_MUTATIONS,
+    *QUANTIZATION_MUTATIONS,
 )
 """By what they break: axes, epsilon, uses, padding, precision, activations, order, trees, the rest, sizes."""

@@ -272,6 +272,18 @@ def test_float_ops_read_what_layers_give_in_steps_and_inputs_as_they_are():
     assert after.outputs["x"].node.inputs == (after.inputs[0].value,)
 
 
+def test_constants_have_steps_of_their_own_where_numbers_are_computed():
+    shift = constant(Tensor.float32([0.5, -2.0, 1.0]))
+
+    def function(x):
+        return then(apply(basic.Add(), then(x, convolve(1)), shift).value, convolve(2))
+
+    after = quantize_graph(on_pixels(function), feeds())
+    (add,) = (node for node in after.nodes if isinstance(node.op, basic.Add))
+    scales = [float(value.op.scale.array) for value in add.inputs]
+    assert scales[1] == np.float32(3.0 / 255) != scales[0]
+
+
 def test_a_graph_without_layers_stays_as_it_is():
     graph = on_pixels(lambda x: then(x, activation("relu")))
     assert quantize_graph(graph, feeds()) is graph

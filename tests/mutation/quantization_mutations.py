@@ -1,0 +1,75 @@
+"""Wrong rules of quantization; data only, as in `mutations`."""
+
+from __future__ import annotations
+
+from mutation.mutation import Mutation
+
+QUANTIZATION = ("tests/passes/test_quantization.py",)
+WHOLE_NUMBERS = ("tests/backends/test_tflite_whole_numbers.py",)
+
+QUANTIZATION_MUTATIONS: tuple[Mutation, ...] = (
+    Mutation(
+        name="columns-in-eight-bits",
+        reason="columns of small magnitudes are lost in one scale for all",
+        file="sensenet/passes/quantization/selection.py",
+        old="if origins[node.inputs[0]] is not Origin.RAW and readers[kernel] == 1",
+        new="if readers[kernel] == 1",
+        tests=QUANTIZATION,
+    ),
+    Mutation(
+        name="steep-functions-in-eight-bits",
+        reason="nearly all values of e^x fall in one step",
+        file="sensenet/passes/quantization/selection.py",
+        old="return value in steep or origins[value] is Origin.RAW",
+        new="return origins[value] is Origin.RAW",
+        tests=QUANTIZATION,
+    ),
+    Mutation(
+        name="moves-between-scales",
+        reason="kernels that move numbers do not rescale them",
+        file="sensenet/passes/quantization/steps.py",
+        old="return all(each == given for each in read)",
+        new="return True",
+        tests=WHOLE_NUMBERS,
+    ),
+    Mutation(
+        name="biases-of-more-than-32-bits",
+        reason="the bias of a channel with small weights is cut off",
+        file="sensenet/passes/quantization/kernels.py",
+        old="np.abs(bias) / (LARGEST_BIAS * input_scale)",
+        new="0 * np.abs(bias)",
+        tests=QUANTIZATION,
+    ),
+    Mutation(
+        name="scales-that-are-infinite",
+        reason="a range that is not finite has no scale",
+        file="sensenet/passes/quantization/rewriting.py",
+        old="left = [each for each in operators if _is_in_range(each, ranges)]",
+        new="left = operators",
+        tests=QUANTIZATION,
+    ),
+    Mutation(
+        name="constants-that-tie-scales",
+        reason="a limit far beyond all values takes most of the steps",
+        file="sensenet/passes/quantization/operators.py",
+        old="tuple(value for value in self._numbers if not isinstance(value.op, Constant))",
+        new="self._numbers",
+        tests=QUANTIZATION,
+    ),
+    Mutation(
+        name="results-in-steps-that-others-read-exactly",
+        reason="an output of the graph is rounded",
+        file="sensenet/backends/tflite/whole_numbers.py",
+        old="if graph.uses[x] == 1 and _is_whole(source, node.op):",
+        new="if _is_whole(source, node.op):",
+        tests=WHOLE_NUMBERS,
+    ),
+    Mutation(
+        name="weights-between-steps",
+        reason="a layer whose weights are not in steps answers with others",
+        file="sensenet/backends/tflite/whole_numbers.py",
+        old="return not isinstance(node.op, LAYERS) or is_in_steps(node.op, steps[0].scale)",
+        new="return True",
+        tests=WHOLE_NUMBERS,
+    ),
+)
