@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write constraints.txt: the newest versions that pyproject.toml allows, resolved once for each Python.
 
-    python .ci/lock.py python3.10 python3.11 python3.12 python3.13:bindings,dev
+    python .ci/lock.py python3.11 python3.12 python3.13:bindings,dev
 
 Each interpreter gets a temporary virtual environment with every extra (about 3 GB), or with those after a
 colon. A package that resolved differently has one line for each version, with a marker. Run the tests on each

@@ -1,7 +1,7 @@
 """Bounds the memory that tags of an image take in Pillow before 13.0, which reads shared bytes once per tag.
 
-Half a megabyte of tags that all refer to the same half megabyte took 4.8 GiB. Pillow 13.0 does not run on
-Python 3.10; remove this module when Python 3.10 is no longer supported.
+Half a megabyte of tags that all refer to the same half megabyte took 4.8 GiB. Remove this module when no
+older Pillow is supported.
 """
 
 from __future__ import annotations
