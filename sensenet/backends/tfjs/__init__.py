@@ -17,7 +17,7 @@ from typing import Literal
 from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends.options import Options
+from sensenet.backends.static_shapes import StaticShapes
 from sensenet.backends.target import Target, list_files
 from sensenet.backends.tfjs.names import METADATA_KEY, MODEL_FILE
 from sensenet.errors import ArtifactError
@@ -42,8 +42,8 @@ ROUNDING = {"none": 0.0, "float16": 1e-2, "uint16": 1e-2, "uint8": 0.1}
 
 
 @frozen(kw_only=True)
-class TfjsOptions(Options):
-    """How weights are stored."""
+class TfjsOptions(StaticShapes):
+    """How weights are stored, and what sizes the model is made for."""
 
     quantize: Literal["none", "float16", "uint8", "uint16"] = "none"
     """How the kernels of dense and convolutional layers are stored; they are float32 again once loaded."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends.batching import Run
+from sensenet.backends.batching import Run, run_batches
 from sensenet.backends.fitting import require_fitting
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_checks import make_safe
@@ -21,12 +21,14 @@ from sensenet.backends.tfjs.fused import split_fused
 from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, SIGNATURE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
-from sensenet.ir.evaluate import checked_input
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.limits import limit_error
 from sensenet.signature import Signature
 
 PURPOSE = "running a model of TensorFlow.js"
+
+MOST_ROWS = 4096
+"""Rows that are given to TensorFlow at once; more do not stay in a processor's cache."""
 
 
 def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
@@ -78,16 +80,15 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
     require_fitting(signature, types, answers, MODEL_FILE)
     session = tf.compat.v1.Session(graph=graph, config=_without_optimizer(tf))
 
-    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def call(arrays: Mapping[str, Array]) -> dict[str, Array]:
         require_unforked()
-        arrays = {feeds[name]: checked_input(inputs, name, declared) for name, declared in types.items()}
         try:
-            results: dict[str, Array] = session.run(fetches, arrays)
+            results: dict[str, Array] = session.run(fetches, {feeds[name]: arrays[name] for name in types})
         except tf.errors.OpError as error:
             raise InputError(describe_failure(error)) from error
         return results
 
-    return run
+    return run_batches(call, types, answers, MOST_ROWS)
 
 
 def _without_optimizer(tf: Any) -> Any:
