@@ -29,7 +29,7 @@ from sensenet.ir.ops import (
 from sensenet.ir.ops.windows import BUFFER_ELEMENTS, Pair, within_image
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.region import regions_of
-from sensenet.ir.types import DType, Tensor, TensorType
+from sensenet.ir.types import DType, Tensor, TensorType, bytes_of
 
 
 def parameters(node: Node) -> int:
@@ -71,12 +71,12 @@ def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int
         if isinstance(node.op, core.Constant):
             continue
         results, operands = ([types[value] for value in values] for values in (node.values, node.inputs))
-        live += sum(map(_bytes, results))
+        live += sum(map(bytes_of, results))
         most = max(most, live + _working_bytes(node.op, results, operands))
         read = [value for value in dict.fromkeys(node.inputs) if last_reader[value] is node]
         unread = [value for value in node.values if value not in last_reader]
         freed = [value for value in (*read, *unread) if value not in graph.outputs.values()]
-        live -= sum(_bytes(types[value]) for value in freed if not isinstance(value.op, core.Constant))
+        live -= sum(bytes_of(types[value]) for value in freed if not isinstance(value.op, core.Constant))
     return most
 
 
@@ -95,14 +95,9 @@ def _concrete_types(
     return inferred if isinstance(inferred, tuple) else (inferred,)
 
 
-def _bytes(of: TensorType) -> int:
-    """Return the bytes of a value. An empty or unknown axis counts as 1, because others may be long."""
-    return of.dtype.numpy.itemsize * math.prod(size or 1 for size in of.shape)
-
-
 def _working_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[TensorType]) -> int:
     """Return an upper bound on the bytes of a node's temporary arrays, besides operands and results."""
-    return _result_copies(op) * sum(map(_bytes, results)) + _window_bytes(op, results, operands)
+    return _result_copies(op) * sum(map(bytes_of, results)) + _window_bytes(op, results, operands)
 
 
 def _result_copies(op: Op) -> int:
@@ -120,12 +115,12 @@ def _window_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[Tens
             return FOREST_BYTES * len(op.roots.array)
         case convolution.Convolution2D():
             windows = results[0].with_last(math.prod(op.kernel.shape[:3]))
-            at_a_time = max(_bytes(windows.with_shape((1, 1, *windows.shape[2:]))), BUFFER_BYTES)
-            return _bytes(_padded(operands[0], op.window)) + min(_bytes(windows), at_a_time)
+            at_a_time = max(bytes_of(windows.with_shape((1, 1, *windows.shape[2:]))), BUFFER_BYTES)
+            return bytes_of(_padded(operands[0], op.window)) + min(bytes_of(windows), at_a_time)
         case convolution.DepthwiseConvolution2D(kernel=kernel):
             return _depthwise_bytes(operands[0], kernel)
         case convolution.SeparableConvolution2D(depth_kernel=kernel, point_kernel=point_kernel):
-            between = _bytes(results[0].with_last(point_kernel.shape[2]))
+            between = bytes_of(results[0].with_last(point_kernel.shape[2]))
             return _depthwise_bytes(operands[0], kernel) + (1 + COPIES) * between
         case convolution.Pool():
             return _pool_bytes(operands[0], op)
@@ -137,7 +132,7 @@ def _depthwise_bytes(x: TensorType, kernel: Tensor) -> int:
     height, width, channels, multiplier = kernel.shape
     padded = _padded(x, (height, width)).with_last(channels * multiplier)
     kernels = padded.with_shape((height, width, *padded.shape[2:]))
-    return 2 * _bytes(padded) + min(_bytes(kernels), max(_bytes(kernel.type), BUFFER_BYTES))
+    return 2 * bytes_of(padded) + min(bytes_of(kernels), max(bytes_of(kernel.type), BUFFER_BYTES))
 
 
 def _pool_bytes(x: TensorType, op: convolution.Pool) -> int:
@@ -145,7 +140,7 @@ def _pool_bytes(x: TensorType, op: convolution.Pool) -> int:
     height, width = (size or 1 for size in x.shape[1:3])
     padded = _padded(x, within_image(op.pool_size, (height, width), op.padding))
     counts = isinstance(op, convolution.AveragePool2D)
-    return 2 * (_bytes(padded) + counts * _bytes(padded.with_last(1)))
+    return 2 * (bytes_of(padded) + counts * bytes_of(padded.with_last(1)))
 
 
 def _padded(x: TensorType, window: Pair) -> TensorType:

@@ -12,7 +12,8 @@ from attrs import frozen
 from sensenet.errors import SettingsError, VerifyError
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.ops.core import Input
-from sensenet.ir.types import Shape
+from sensenet.ir.types import Shape, bytes_of
+from sensenet.limits import require_memory
 from sensenet.signature import PIXEL_INPUT
 
 
@@ -57,12 +58,18 @@ def fix_batch(graph: Graph, rows: int | None) -> Graph:
 
 
 def fix_shapes(graph: Graph, shapes: dict[str, Shape]) -> Graph:
-    """Return the graph with inputs of these shapes, by name; raises VerifyError if an op refuses them."""
+    """Return the graph with inputs of these shapes, by name.
+
+    Raises VerifyError if an op refuses them, and LimitError for an input that takes more memory than allowed.
+    """
+    types = {node.name: node.types[0].with_shape(shapes[node.name]) for node in graph.inputs}
+    for name, declared in types.items():
+        require_memory(bytes_of(declared), f"the input {name} of {declared}")
     results: dict[Value, Value] = {}
     for node in graph.nodes:
         op = node.op
         if isinstance(op, Input):
-            op = Input(type=op.type.with_shape(shapes[node.name]))
+            op = Input(type=types[node.name])
         inputs = (results[value] for value in node.inputs)
         made = apply(op, *inputs, name=node.name, shares=node.shares)
         results |= zip(node.values, made.values, strict=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -99,6 +100,11 @@ def _type_text(dtype: DType, shape: Shape) -> str:
 def f32(*shape: int | None) -> TensorType:
     """Return a float32 type: `f32(None, 10)` is `f32[?,10]`."""
     return TensorType(DType.FLOAT32, shape)
+
+
+def bytes_of(type: TensorType) -> int:
+    """Return the bytes of a value. An empty or unknown axis counts as 1, because others may be long."""
+    return type.dtype.numpy.itemsize * math.prod(size or 1 for size in type.shape)
 
 
 def matches(actual: Sequence[int | None], declared: Sequence[int | None]) -> bool:

@@ -21,7 +21,14 @@ from sensenet.backends.tflite.interpreter import Interpreter
 from sensenet.backends.tflite.reading import read_model
 from sensenet.compiler.driver import compile_targets
 from sensenet.compiler.verify.verification import compare, generated_checks
-from sensenet.errors import ArtifactError, InputError, SensenetError, SettingsError, UnknownTargetError
+from sensenet.errors import (
+    ArtifactError,
+    InputError,
+    LimitError,
+    SensenetError,
+    SettingsError,
+    UnknownTargetError,
+)
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.basic import Flatten
@@ -269,7 +276,7 @@ def test_a_detector_refuses_images_of_another_size(target):
         create_model(compile_static("detector", target))(np.zeros((8, 8, 3), np.float32))
 
 
-@pytest.mark.parametrize("mode", ["float16", "dynamic"])
+@pytest.mark.parametrize("mode", ["float16", "weights", "dynamic"])
 @pytest.mark.parametrize("name", ["typed", "image"])
 def test_stored_in_fewer_bits(name, mode):
     rows = rows_of(name, BATCH + 1)
@@ -336,6 +343,18 @@ def test_on_the_command_line(tmp_path, monkeypatch):
 def test_wrong_sizes_are_refused(target, options, message):
     with pytest.raises(UnknownTargetError, match=message):
         sensenet.compile(DOCUMENTS["typed"](), target, **options)
+
+
+@pytest.mark.parametrize("batch", [1 << 28, 1 << 31, 10**30])
+@pytest.mark.parametrize("target", [*FILES, "c"])
+def test_batches_that_no_memory_holds_are_refused(target, batch):
+    with pytest.raises(LimitError, match=rf"the input numeric_inputs of f32\[{batch},3\] needs .* of memory"):
+        sensenet.compile(DOCUMENTS["typed"](), target, batch=batch)
+
+
+def test_images_that_no_memory_holds_are_refused():
+    with pytest.raises(LimitError, match=r"the input image_pixel_inputs of f32\[\?,99999,99999,3\] needs"):
+        sensenet.compile(DOCUMENTS["detector"](), "tflite", image_size="99999x99999")
 
 
 def test_other_targets_have_no_such_options():
