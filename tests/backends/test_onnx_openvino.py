@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.conformance import may_be_refused, recorded_cases
+from support.conformance import recorded_cases, skip_if_refused
 from support.documents import DOCUMENTS
 
 import sensenet
 from sensenet.compiler.verify.verification import compare, generated_checks
-from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 
 pytest.importorskip("onnx")
@@ -42,9 +41,5 @@ def test_every_kind_of_document(name):
 @pytest.mark.parametrize("case", recorded_cases("tabular", "real", "image", "detector", "extractor"))
 def test_recorded_documents(case):
     record = case.read()
-    try:
+    with skip_if_refused(record):
         check_document(record["model"], record.get("settings"))
-    except SensenetError as error:
-        if "construct_error" in record or may_be_refused(record):
-            pytest.skip(f"refused: {error}")
-        raise

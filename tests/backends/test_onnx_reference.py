@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.conformance import may_be_refused, recorded_cases
+from support.conformance import recorded_cases, skip_if_refused
 from support.documents import DOCUMENTS
 from support.onnx_fields import feed_rows
 
 import sensenet
 from sensenet.backends.onnx.names import IR_VERSIONS, LABEL, PROBABILITIES
 from sensenet.compiler.verify.verification import compare, generated_checks
-from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 from sensenet.models.wrappers import create_model
 
@@ -35,12 +34,8 @@ def check_document(document, settings=None, **options):
 
 
 def check_recorded(record):
-    try:
+    with skip_if_refused(record):
         check_document(record["model"], record.get("settings"))
-    except SensenetError as error:
-        if "construct_error" in record or may_be_refused(record):
-            pytest.skip(f"refused: {error}")
-        raise
 
 
 @pytest.mark.parametrize("opset", [min(IR_VERSIONS), max(IR_VERSIONS)])

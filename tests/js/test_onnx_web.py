@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.conformance import may_be_refused, recorded_cases
+from support.conformance import recorded_cases, skip_if_refused
 from support.documents import DOCUMENTS
 from support.javascript import DIRECTORY, Node, decode, encode
 from support.onnx_fields import feed_rows
@@ -12,7 +12,6 @@ from support.onnx_fields import feed_rows
 import sensenet
 from sensenet.backends.onnx.names import LABEL, LABELS, PROBABILITIES
 from sensenet.compiler.verify.verification import compare, generated_checks
-from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 from sensenet.models.wrappers import create_model
 
@@ -87,9 +86,5 @@ def test_labels_of_boxes(node, tmp_path):
 @pytest.mark.parametrize("case", recorded_cases("tabular", "real", "image", "detector", "extractor"))
 def test_recorded_documents(node, case, tmp_path):
     record = case.read()
-    try:
+    with skip_if_refused(record):
         check_document(node, record["model"], tmp_path / "m.onnx", record.get("settings"))
-    except SensenetError as error:
-        if "construct_error" in record or may_be_refused(record):
-            pytest.skip(f"refused: {error}")
-        raise
