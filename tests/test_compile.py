@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -173,6 +174,26 @@ def test_a_request_has_the_arguments_of_compile():
     assert request.targets == ("numpy", "ir")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         request.optimize = 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rows": 3}, "rows is of type int; expected a list of rows, an array or a data frame"),
+        ({"rows": Path("rows.csv")}, "rows is of type (Posix|Windows)Path; expected a list of rows"),
+        ({"calibration": iter(())}, "calibration is of type tuple_iterator; .* or a data frame, or a path"),
+        ({"calibration": None}, "calibration is of type NoneType"),
+        ({"passes": 3}, "passes is of type int; expected a list of names"),
+        ({"weights": 3}, "weights is of type int; expected a path"),
+    ],
+)
+def test_arguments_of_other_types_are_refused(arguments, message):
+    with pytest.raises(SettingsError, match=f"the argument {message}"):
+        sensenet.compile(DOCUMENT, "numpy", **arguments)
+
+
+def test_no_target_makes_no_artifact():
+    assert not [*compile_targets(DOCUMENT, [])]
 
 
 def test_several_targets_take_the_arguments_of_one():

@@ -71,10 +71,11 @@ def compile(
     the artifact is run on them in this process, and the report has the largest difference.
 
     Raises UnknownTargetError for an unknown target, level or option, UnknownPassError for an unknown pass,
-    SettingsError for a wrong setting, DocumentError for an invalid document, UnknownNetworkError for an
-    unknown network, DownloadError for pretrained weights that cannot be downloaded, ArtifactError for a file
-    that cannot be read or has the weights of another network, VerificationError if verified answers differ,
-    and MissingPackageError if the target needs a package that is not installed. All are SensenetErrors.
+    SettingsError for a wrong setting or type of argument, DocumentError for an invalid document,
+    UnknownNetworkError for an unknown network, DownloadError for pretrained weights that cannot be
+    downloaded, ArtifactError for a file that cannot be read or has the weights of another network,
+    VerificationError if verified answers differ, and MissingPackageError if the target needs a package that
+    is not installed. All are SensenetErrors.
     """
     with memory_errors_reported():
         request = Request(
@@ -107,11 +108,11 @@ def compile_request(request: Request) -> Iterator[Artifact]:
     """Yield the artifact of each target; raises as `compile` does."""
     pipelines = _choose_pipelines(request)
     begun = time.perf_counter()
-    image = _read_sizes(request, pipelines[0]).image
-    imported = fix_image_size(_read_graph(request, pipelines), image)
+    sizes = [_read_sizes(request, pipeline) for pipeline in pipelines]
+    imported = fix_image_size(_read_graph(request, pipelines), sizes[0].image if sizes else None)
     frontend_seconds = time.perf_counter() - begun
     request.observe(IMPORTED, imported)
-    rows = [_read_sizes(request, pipeline).batch for pipeline in pipelines]
+    rows = [each.batch for each in sizes]
     optimized = _optimize(imported, pipelines, rows, request.observe)
     calibration = _read_calibration(imported, request.calibration)
     for pipeline, batch in zip(pipelines, rows, strict=True):

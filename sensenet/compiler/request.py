@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import attrs
 from attrs import field, frozen
 
+from sensenet.errors import SettingsError
 from sensenet.ir.graph import Graph
 from sensenet.passes.infrastructure.manager import Observer
 from sensenet.settings import Settings, ensure_settings
@@ -24,22 +25,43 @@ def _unique(targets: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(targets))
 
 
+def _expect(expected: str, *types: Any) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """Return a validator that raises SettingsError for an argument of other types."""
+
+    def validate(_: Any, argument: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, types):
+            found = type(value).__name__
+            raise SettingsError(f"the argument {argument.name} is of type {found}; expected {expected}")
+
+    return validate
+
+
+ROWS = "a list of rows, an array or a data frame"
+
+
 @frozen(kw_only=True, eq=False)
 class Request:
     """The arguments of `sensenet.compile`, which documents them, for one target or several.
 
-    `options` are the targets' options. Raises SettingsError for a wrong setting.
+    `options` are the targets' options. Raises SettingsError for a wrong setting, or an argument of a wrong
+    type.
     """
 
     source: Source
     targets: tuple[str, ...] = field(converter=_unique)
     settings: Settings = field(default=None, converter=ensure_settings)
-    weights: str | os.PathLike[str] | None = None
+    weights: str | os.PathLike[str] | None = field(
+        default=None, validator=_expect("a path", str, os.PathLike, type(None))
+    )
     optimize: int = DEFAULT_LEVEL
-    passes: Sequence[str] | None = None
+    passes: Sequence[str] | None = field(
+        default=None, validator=_expect("a list of names", Iterable, type(None))
+    )
     verify: bool = False
-    rows: Sequence[Any] = ()
-    calibration: Sequence[Any] | str | os.PathLike[str] = ()
+    rows: Sequence[Any] = field(default=(), validator=_expect(ROWS, Sized))
+    calibration: Sequence[Any] | str | os.PathLike[str] = field(
+        default=(), validator=_expect(f"{ROWS}, or a path", Sized, os.PathLike)
+    )
     observe: Observer = lambda _stage, _graph: None
     options: Mapping[str, Any] = field(factory=dict)
 
