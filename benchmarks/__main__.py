@@ -2,8 +2,9 @@
 
     python -m benchmarks [--rounds 3] [--json results.json] [WORD…]
 
-Works whose names have one of the words in them are measured, all without any. The Python that has the
-published package is named by SENSENET_PEER_PYTHON; without it, only our own figures are printed.
+Works whose names have one of the words in them are measured, all without any. SENSENET_PEER_PYTHON names the
+Python of the published package, SENSENET_TFJS_PYTHON one that has tensorflowjs too, SENSENET_TF2ONNX_PYTHON
+one that has tf2onnx too (one Python may be all three). Without it, a work has only our own figures.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.published.measure import Result, measure
-from benchmarks.published.works import WORKS
+from benchmarks.published.works import PEERS, WORKS
 
-PUBLISHED_PYTHON = "SENSENET_PEER_PYTHON"
 HEADER = "| work | ours | memory | times faster | aim | share of memory |\n|---|---|---|---|---|---|"
 
 
@@ -39,7 +39,8 @@ def describe(result: Result) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
+    described, _, variables = __doc__.split("\n\n", 2)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=described, epilog=variables)
     parser.add_argument("words", nargs="*", metavar="WORD", help="measure works with this in their names")
     parser.add_argument(
         "--rounds", type=int, default=3, help="of both packages in turns (default: %(default)s)"
@@ -50,16 +51,17 @@ def main() -> None:
     if not chosen:
         names = ", ".join(work.name for work in WORKS)
         parser.error(f"no work has {' or '.join(options.words)} in its name; there are: {names}")
-    published = os.environ.get(PUBLISHED_PYTHON)
-    if not published:
-        print(f"{PUBLISHED_PYTHON} is not set: our figures alone", file=sys.stderr)
+    for variable in sorted({work.peer for work in chosen}):
+        if not os.environ.get(variable):
+            missing = f"{variable} is not set (a Python with {PEERS[variable]}): our figures alone"
+            print(missing, file=sys.stderr)
     # as pip does when it installs a package: the published one has its bytecode
     compileall.compile_dir(Path(__file__).parents[1] / "sensenet", quiet=2)
     print(HEADER)
     results = []
     with tempfile.TemporaryDirectory() as directory:
         for work in chosen:
-            results.append(measure(work, Path(directory), options.rounds, published))
+            results.append(measure(work, Path(directory), options.rounds, os.environ.get(work.peer)))
             print(describe(results[-1]), flush=True)
     if options.json:
         machine = {"machine": platform.platform(), "processors": os.cpu_count(), "rounds": options.rounds}

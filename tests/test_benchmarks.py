@@ -11,8 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.javascript import install
 
 ROOT = Path(__file__).resolve().parent.parent
+
+PUBLISHED = "SENSENET_PEER_PYTHON"
+WITH_TENSORFLOWJS = "SENSENET_TFJS_PYTHON"
+WITH_TF2ONNX = "SENSENET_TF2ONNX_PYTHON"
+PEERS = {PUBLISHED, WITH_TENSORFLOWJS, WITH_TF2ONNX}
 
 OURS = ("sensenet", "support")
 
@@ -21,7 +27,7 @@ OF_THE_PUBLISHED = {"sensenet.layers.tree"}
 
 
 def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "SENSENET_PEER_PYTHON"}
+    environment = {name: value for name, value in os.environ.items() if name not in PEERS}
     command = [sys.executable, "-m", "benchmarks", "--rounds", "1", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -29,12 +35,42 @@ def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_our_figures_are_printed_without_the_published_package(tmp_path: Path) -> None:
     result = run_benchmarks("one row", "fresh", "--json", str(tmp_path / "figures.json"))
     assert result.returncode == 0, result.stderr
-    assert "SENSENET_PEER_PYTHON is not set" in result.stderr
+    assert f"{PUBLISHED} is not set" in result.stderr
     header, ruler, *lines = result.stdout.splitlines()
     assert {line.count("|") for line in (header, ruler, *lines)} == {7}
     record = json.loads((tmp_path / "figures.json").read_text())
     assert [work["work"] for work in record["works"]] == ["one row", "fresh process to first row"]
     assert all(0 < work["seconds"] < 60 and work["times_faster"] is None for work in record["works"])
+
+
+@pytest.mark.parametrize(
+    ("work", "variable"),
+    [
+        ("JSON of a table to tfjs", WITH_TENSORFLOWJS),
+        ("tfjs file of numbers", WITH_TENSORFLOWJS),
+        ("onnx file of a table", WITH_TF2ONNX),
+    ],
+)
+def test_our_files_are_measured_without_those_of_other_converters(
+    work: str, variable: str, tmp_path: Path
+) -> None:
+    if work.startswith("tfjs file"):
+        install()
+    if work.startswith("onnx file"):
+        pytest.importorskip("onnxruntime")
+    result = run_benchmarks(work, "--json", str(tmp_path / "figures.json"))
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith(f"{variable} is not set"), result.stderr
+    (figures,) = json.loads((tmp_path / "figures.json").read_text())["works"]
+    assert figures["work"] == work
+    assert figures["seconds"] > 0
+    assert figures["megabytes"] > 0
+    assert figures["times_faster"] is None
+
+
+def test_help_names_the_variable_of_each_environment() -> None:
+    result = run_benchmarks("--help")
+    assert all(variable in result.stdout for variable in PEERS)
 
 
 def test_a_word_that_no_work_has_is_an_error() -> None:

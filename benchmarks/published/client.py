@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import runpy
+import shutil
 import statistics
 import sys
 import time
@@ -74,14 +75,25 @@ def load(model):
     return [time.perf_counter() - start], None
 
 
-def convert(model, output):
-    """A document to a TensorFlow Lite file."""
+def convert(model, output, target="tflite"):
+    """A document to a TensorFlow Lite file, or a directory of TensorFlow.js."""
     from sensenet.models import wrappers
 
-    Path(output).unlink(missing_ok=True)
+    path = Path(output)
+    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     start = time.perf_counter()
-    wrappers.convert(model, None, output, "tflite")
+    wrappers.convert(model, None, output, target)
     return [time.perf_counter() - start], None
+
+
+def convert_by_tf2onnx(model, output, opset):
+    """The published package's Keras model to an ONNX file."""
+    from sensenet.models.wrappers import create_model  # first: it chooses the Keras that tf2onnx has to see
+
+    import tf2onnx  # isort: skip
+
+    tf2onnx.convert.from_keras(create_model(model)._model, opset=opset, output_path=output)
+    return [0.0], None
 
 
 def run_module(module, arguments):
@@ -124,17 +136,60 @@ def latency(model, repeats):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=model, num_threads=1)
-    random = np.random.default_rng(0)
     for detail in interpreter.get_input_details():
-        shape = [LATENCY_SIDE if size < 0 else size for size in detail["shape_signature"]]
-        interpreter.resize_tensor_input(detail["index"], [1, *shape[1:]])
+        interpreter.resize_tensor_input(detail["index"], shape_one(detail["shape_signature"]))
     interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        numbers = random.integers(0, 3, detail["shape"])  # categories have whole numbers
+    details = interpreter.get_input_details()
+    for detail, numbers in zip(details, draw_inputs(detail["shape"] for detail in details), strict=True):
         interpreter.set_tensor(detail["index"], numbers.astype(detail["dtype"]))
     seconds, _ = time_calls(interpreter.invoke, repeats, 5)
     answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     return seconds, answer, Path(model).stat().st_size / 1e6
+
+
+def onnx_latency(model, repeats):
+    """One call of an ONNX file in onnxruntime, for one row or image; the memory is the file's size."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    arguments = session.get_inputs()
+    shapes = (shape_one(size if isinstance(size, int) else -1 for size in one.shape) for one in arguments)
+    names = (one.name for one in arguments)
+    given = {
+        name: numbers.astype(np.float32) for name, numbers in zip(names, draw_inputs(shapes), strict=True)
+    }
+    seconds, answers = time_calls(lambda: session.run(None, given), repeats, 5)
+    return seconds, answers[0], Path(model).stat().st_size / 1e6
+
+
+def tfjs_latency(model, repeats):
+    """One call of a graph model in Node, on the backend wasm; the memory is the size of its files."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+    from support.javascript import Node, read_model
+
+    directory, warm_up = Path(model), 5
+    inputs = read_model(directory)["signature"]["inputs"]
+    sizes = ([int(one["size"]) for one in value["tensorShape"]["dim"]] for value in inputs.values())
+    arrays = draw_inputs(map(shape_one, sizes))
+    given = {name: numbers.astype(np.float32) for name, numbers in zip(inputs, arrays, strict=True)}
+    node = Node()
+    seconds, answers = node.time(directory, "wasm", given, warm_up + repeats)
+    node.close()
+    size = sum(path.stat().st_size for path in directory.iterdir()) / 1e6
+    return seconds[warm_up:], next(iter(answers.values())), size
+
+
+def shape_one(sizes):
+    """The shape of a batch of one, from an input's sizes of which unknown ones are negative."""
+    return [1, *(LATENCY_SIDE if size < 0 else size for size in list(sizes)[1:])]
+
+
+def draw_inputs(shapes):
+    """Whole numbers, as categories have them, the same in each process."""
+    random = np.random.default_rng(0)
+    return [random.integers(0, 3, shape) for shape in shapes]
 
 
 def multiply(size, repeats):
@@ -147,8 +202,8 @@ def multiply(size, repeats):
 WORKS = {
     work.__name__: work
     for work in (
-        *(predict, published_array, first_prediction, load, convert, run_module),
-        *(published_forest, forest, latency, multiply),
+        *(predict, published_array, first_prediction, load, convert, convert_by_tf2onnx, run_module),
+        *(published_forest, forest, latency, onnx_latency, tfjs_latency, multiply),
     )
 }
 

@@ -29,7 +29,8 @@ SIDE = 4096
 PEAK = Run("multiply", {"size": SIDE, "repeats": 5})
 
 WITH_ANSWERS = frozenset(
-    {"predict", "published_array", "first_prediction", "published_forest", "forest", "latency"}
+    {"predict", "published_array", "first_prediction", "published_forest", "forest"}
+    | {"latency", "onnx_latency", "tfjs_latency"}
 )
 
 
@@ -90,7 +91,7 @@ class Result:
         return {
             "work": self.work.name,
             "seconds": self.seconds,
-            "megabytes": round(self.megabytes, 1),
+            "megabytes": round(self.megabytes, 4),
             "published_seconds": [figure.seconds for figure in self.published],
             "our_seconds": [figure.seconds for figure in self.ours],
             "times_faster": self.faster,
@@ -107,22 +108,26 @@ def measure(work: Work, directory: Path, rounds: int, published_python: str | No
         if not done.exists():
             prepare(directory)
             done.touch()
+    both = [(work.ours, sys.executable)]
+    if work.published and published_python:
+        both.append((work.published, published_python))
+    for what, python in both:
+        if what.before:
+            run(what.before, python, directory, "before")
     ours, published, products = [], [], []
     for _ in range(rounds):
         ours.append(run(work.ours, sys.executable, directory, "ours"))
         if work.multiply_adds:
             products.append(run(PEAK, sys.executable, directory, "peak"))
         if work.published and published_python:
-            published.append(run(work.published, published_python, directory, "published"))
+            python = sys.executable if work.published.before else published_python
+            published.append(run(work.published, python, directory, "published"))
             check_answers(work, directory)
     return Result(work, tuple(ours), tuple(published), tuple(products))
 
 
 def run(what: Run, python: str, directory: Path, who: str) -> Figure:
-    """One process, after what has to be done before; raises RuntimeError with what it says where it fails."""
-    if what.before:
-        run(what.before, python, directory, who)
-        python = sys.executable
+    """One process; raises RuntimeError with what it says where it fails."""
     for path in _answers(directory, who):
         path.unlink(missing_ok=True)
     given = {key: _fill(value, directory) for key, value in what.parameters.items()}

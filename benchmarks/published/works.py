@@ -7,9 +7,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from benchmarks.published import inputs
+
+PUBLISHED = "SENSENET_PEER_PYTHON"
+WITH_TENSORFLOWJS = "SENSENET_TFJS_PYTHON"
+WITH_TF2ONNX = "SENSENET_TF2ONNX_PYTHON"
+
+PEERS = {
+    PUBLISHED: "the published package",
+    WITH_TENSORFLOWJS: "the published package and tensorflowjs",
+    WITH_TF2ONNX: "the published package and tf2onnx",
+}
+"""What the Python has that an environment variable names."""
+
+REPEATS = 200
+"""Calls of each file whose latency is measured."""
+
+OPSET = 18
+"""Of the ONNX files: ours have it if none is named."""
 
 
 @frozen
@@ -23,7 +40,7 @@ class Run:
     parameters: Mapping[str, Any]
     whole: bool = False
     before: Run | None = None
-    """What the same package does first, untimed; then this package's Python does the work."""
+    """What the same package does first, once and untimed; then this package's Python does the work."""
 
 
 @frozen
@@ -44,6 +61,8 @@ class Work:
     memory: float | None = None
     calls: int = 1
     multiply_adds: int = 0
+    peer: str = PUBLISHED
+    """The environment variable that names the Python of the published package."""
 
 
 def _call(model: str, x: str, repeats: int, warm_up: int = 1, **more: Any) -> Run:
@@ -79,28 +98,58 @@ def _many_photographs(network: str) -> tuple[Run, Run]:
     return _call(network, "photos.json", 3, 1), _call(network, "photos.json", 2, 1)
 
 
-def _convert(model: str) -> tuple[Run, Run]:
-    arguments = (f"{{}}/{model}.json", "-o", f"{{}}/{model}.tflite", "-f")
-    ours = Run("run_module", {"module": "sensenet.compile", "arguments": arguments}, whole=True)
-    given = {"model": f"{{}}/{model}.json", "output": f"{{}}/{model}-published.tflite"}
-    return ours, Run("convert", given, whole=True)
+def _convert(model: str, target: str = "tflite") -> tuple[Run, Run]:
+    """A document to an artifact: our command line, and the published package's function."""
+    return (
+        evolve(_command(model, target), whole=True),
+        evolve(_write(model, target, "published"), whole=True),
+    )
 
 
-def _latency(model: str) -> tuple[Run, Run]:
-    """The TensorFlow Lite files that both packages write, in one interpreter."""
+def _command(model: str, target: str) -> Run:
+    output = f"{{}}/{model}-command.{target}"
+    arguments = (f"{{}}/{model}.json", "-o", output, "--target", target, "-f")
+    return Run("run_module", {"module": "sensenet.compile", "arguments": arguments})
+
+
+def _write(model: str, target: str, who: str) -> Run:
+    output = f"{{}}/{model}-{who}.{target}"
+    return Run("convert", {"model": f"{{}}/{model}.json", "output": output, "target": target})
+
+
+def _latency(model: str, target: str, work: str) -> tuple[Run, Run]:
+    """The files that both packages write, in one runtime."""
     return tuple(  # type: ignore[return-value]
         Run(
-            "latency",
-            {"model": f"{{}}/{model}-{who}.tflite", "repeats": 200},
-            before=Run("convert", {"model": f"{{}}/{model}.json", "output": f"{{}}/{model}-{who}.tflite"}),
+            work,
+            {"model": f"{{}}/{model}-{who}.{target}", "repeats": REPEATS},
+            before=_write(model, target, who),
         )
         for who in ("ours", "theirs")
+    )
+
+
+def _onnx_latency(model: str) -> tuple[Run, Run]:
+    """Our ONNX file and the one that tf2onnx makes of the published package's Keras model, in onnxruntime."""
+    ours, theirs = f"{{}}/{model}-command.onnx", f"{{}}/{model}-tf2onnx.onnx"
+    by_tf2onnx = {"model": f"{{}}/{model}.json", "output": theirs, "opset": OPSET}
+    return (
+        Run("onnx_latency", {"model": ours, "repeats": REPEATS}, before=_command(model, "onnx")),
+        Run(
+            "onnx_latency",
+            {"model": theirs, "repeats": REPEATS},
+            before=Run("convert_by_tf2onnx", by_tf2onnx),
+        ),
     )
 
 
 TABLE, IMAGES = (inputs.write_mixed_table,), (inputs.write_photographs,)
 NUMERIC = (inputs.write_numeric_table, inputs.write_million_rows)
 FORESTS = (inputs.write_forests,)
+
+MIXED = ("mixed", "a table", TABLE)
+NUMBERS = ("numeric", "numbers", (inputs.write_numeric_table,))  # the other's mixed table needs a fused tanh
+MOBILENET = ("mobilenetv2", "mobilenetv2", (_network("mobilenetv2"),))
 
 FIRST = {"model": "{}/mixed.json", "x": "{}/row.json"}
 
@@ -157,8 +206,29 @@ WORKS = (
             ("deep", "keras", True, 0.5),
         )
     ),
-    Work("tflite file of a table", TABLE, *_latency("mixed"), 1, memory=1),
-    Work("tflite file of mobilenetv2", (_network("mobilenetv2"),), *_latency("mobilenetv2"), 1, memory=1),
+    *(
+        Work(f"JSON of {what} to tfjs", prepare, *_convert(model, "tfjs"), 20, peer=WITH_TENSORFLOWJS)
+        for model, what, prepare in (MIXED, MOBILENET)
+    ),
+    *(
+        Work(f"tflite file of {what}", prepare, *_latency(model, "tflite", "latency"), 1, memory=1)
+        for model, what, prepare in (MIXED, MOBILENET)
+    ),
+    *(
+        Work(
+            f"tfjs file of {what}",
+            prepare,
+            *_latency(model, "tfjs", "tfjs_latency"),
+            1,
+            memory=1,
+            peer=WITH_TENSORFLOWJS,
+        )
+        for model, what, prepare in (NUMBERS, MOBILENET)
+    ),
+    *(
+        Work(f"onnx file of {what}", prepare, *_onnx_latency(model), 1, memory=1, peer=WITH_TF2ONNX)
+        for model, what, prepare in (MIXED, MOBILENET)
+    ),
     Work("a photograph, mobilenetv2", (*IMAGES, _network("mobilenetv2")), *_photographs("mobilenetv2"), 3),
     Work("a photograph, resnet50", (*IMAGES, _network("resnet50")), *_photographs("resnet50"), 1.3),
     Work("a photograph, tinyyolov4", (*IMAGES, _network("tinyyolov4")), *_photographs("tinyyolov4"), 2),

@@ -1,8 +1,10 @@
 // Runs graph models in TensorFlow.js. Reads requests on stdin, one JSON object a line, and answers each with a line:
 //
 //   {"model": directory, "backend": "cpu" | "wasm", "method": "predict" | "predictAsync",
-//    "inputs": {name: {"dtype": "float32", "shape": [...], "data": base64}}}
-//   {"outputs": {name: {"dtype": ..., "shape": [...], "data": base64}}} or {"error": text}
+//    "inputs": {name: {"dtype": "float32", "shape": [...], "data": base64}}, "repeats": 1}
+//   {"outputs": {name: {"dtype": ..., "shape": [...], "data": base64}}, "seconds": [...]} or {"error": text}
+//
+// "seconds" has each call's, from the input tensors to the numbers of all outputs.
 
 import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -65,12 +67,21 @@ async function open(directory, backend) {
   return last.model;
 }
 
-async function run({model: directory, backend, method, inputs}) {
+async function run({model: directory, backend, method, inputs, repeats = 1}) {
   const model = await open(directory, backend);
   const given = await mapValues(inputs, decode);
-  const outputs = await model[method](given);
+  const seconds = [];
+  let outputs = {};
   try {
-    return await mapValues(outputs instanceof tf.Tensor ? {answer: outputs} : outputs, encode);
+    for (let call = 0; call < repeats; call++) {
+      tf.dispose(outputs);
+      const start = performance.now();
+      const answer = await model[method](given);
+      outputs = answer instanceof tf.Tensor ? {answer} : answer;
+      for (const tensor of Object.values(outputs)) await tensor.data();
+      seconds.push((performance.now() - start) / 1e3);
+    }
+    return {outputs: await mapValues(outputs, encode), seconds};
   } finally {
     tf.dispose([given, outputs]);
   }
@@ -79,7 +90,7 @@ async function run({model: directory, backend, method, inputs}) {
 for await (const line of createInterface({input: process.stdin})) {
   let answer;
   try {
-    answer = {outputs: await run(JSON.parse(line))};
+    answer = await run(JSON.parse(line));
   } catch (error) {
     answer = {error: String(error.stack ?? error)};
   }

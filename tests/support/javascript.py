@@ -67,13 +67,19 @@ class Node:
 
     def run(self, directory, backend, inputs, method=None):
         """The named outputs of the model in a directory for named arrays."""
+        return self.time(directory, backend, inputs, method=method)[1]
+
+    def time(self, directory, backend, inputs, repeats=1, method=None):
+        """The seconds of each of so many calls, and the last one's named outputs."""
         request = {
             "model": str(directory),
             "backend": backend,
             "method": method or method_of(directory),
             "inputs": {name: encode(array) for name, array in inputs.items()},
+            "repeats": repeats,
         }
-        return {name: decode(output) for name, output in self.ask(request)["outputs"].items()}
+        answer = self.ask(request)
+        return answer["seconds"], {name: decode(output) for name, output in answer["outputs"].items()}
 
     def close(self):
         self._process.stdin.close()
