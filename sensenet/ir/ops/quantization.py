@@ -18,7 +18,7 @@ LARGEST_FLOAT_BELOW = 2**31 - 2**7
 """The largest float32 that is an i32."""
 
 
-class Steps(Op):
+class QuantizationOp(Op):
     """Base of both ops: scale f32[] or f32[n], zero_point i32 of the same shape; n along `axis`."""
 
     scale: Tensor
@@ -56,7 +56,7 @@ class Steps(Op):
 
 
 @frozen(kw_only=True)
-class Quantize(Steps):
+class Quantize(QuantizationOp):
     """q = clip(round(x / scale) + zero_point), i32 of the shape of x: a whole number of `bits` bits.
 
     Halves go to the even one. What is beyond -2^(bits - 1) or 2^(bits - 1) - 1 becomes that; NaN counts as 0.
@@ -91,7 +91,7 @@ class Quantize(Steps):
 
 
 @frozen(kw_only=True)
-class Dequantize(Steps):
+class Dequantize(QuantizationOp):
     """y = (q - zero_point) · scale, f32 of the shape of q, which is i32."""
 
     scale: Tensor
