@@ -24,6 +24,9 @@ Kernels = Mapping[type[Op], Callable[[Any], Callable[..., Any]]]
 
 NO_KERNELS: Kernels = MappingProxyType({})
 
+Feed = Mapping[str, Array]
+"""Arrays by the names of a graph's inputs, or outputs."""
+
 
 @frozen(kw_only=True)
 class Step:

@@ -15,10 +15,10 @@ from attrs import frozen
 
 from sensenet.backends import get_target
 from sensenet.compiler.driver import compile
-from sensenet.compiler.verify.inputs import Feed, generated_inputs, given_inputs
+from sensenet.compiler.verify.inputs import generated_inputs, given_inputs
 from sensenet.compiler.verify.verification import Check, compare
 from sensenet.errors import MissingPackageError
-from sensenet.ir.evaluate import prepare
+from sensenet.ir.evaluate import Feed, prepare
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 from sensenet.passes.infrastructure.manager import run_passes

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.ir.evaluate import Feed
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.tabular import Standardize
@@ -36,9 +37,6 @@ GENERATED_ROWS = 64
 GENERATED_IMAGES = 2
 OTHER_SIZE = (37, 53)
 """The height and width of generated images that must be rescaled."""
-
-Feed = Mapping[str, Array]
-"""Arrays by the names of a graph's inputs."""
 
 
 def generated_inputs(graph: Graph) -> list[Feed]:

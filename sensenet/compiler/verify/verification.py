@@ -18,10 +18,10 @@ from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Verification
 from sensenet.backends import MODULES, TARGETS
-from sensenet.compiler.verify.inputs import Feed, generated_inputs, given_inputs
+from sensenet.compiler.verify.inputs import generated_inputs, given_inputs
 from sensenet.errors import ArtifactError, VerificationError
 from sensenet.files.directories import temporary_directory
-from sensenet.ir.evaluate import prepare
+from sensenet.ir.evaluate import Feed, prepare
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from sensenet.ir.evaluate import prepare
+from sensenet.ir.evaluate import Feed, prepare
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.ops.reduction import ReduceMax, ReduceMin
-from sensenet.ir.types import Array
 from sensenet.signature import Signature
-
-Feed = Mapping[str, Array]
-"""The inputs of a graph by name."""
 
 Range = tuple[float, float]
 """The least and the largest number of a value; NaN if one is."""

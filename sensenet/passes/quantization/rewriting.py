@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from sensenet.ir.evaluate import Feed
 from sensenet.ir.graph import Graph, Node, Value, apply
 from sensenet.ir.ops.core import Input
 from sensenet.passes.quantization.kernels import round_layer
 from sensenet.passes.quantization.operators import Operator, find_operators
-from sensenet.passes.quantization.ranges import Feed, Range, measure_ranges
+from sensenet.passes.quantization.ranges import Range, measure_ranges
 from sensenet.passes.quantization.scales import Scales, choose_scales, may_be_quantized, range_of_constant
 from sensenet.passes.quantization.selection import LAYERS, find_quantizable
 from sensenet.passes.quantization.steps import Steps, may_be_whole
