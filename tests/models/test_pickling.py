@@ -23,9 +23,9 @@ from sensenet.models.settings import Settings
 
 IRIS = Path(__file__).parents[2] / "examples" / "iris.json"
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, None]]
-PACKAGES = {"tflite": "ai_edge_litert", "keras": "tensorflow", "savedmodel": "tensorflow"}
-PACKAGES |= {"smbundle": "tensorflow", "tfjs": "tensorflow"}
-ENGINES = ["ir", "numpy", "tflite", "keras", "savedmodel", "smbundle", "tfjs"]
+PACKAGES = {"tflite": "ai_edge_litert", "onnx": "onnxruntime"}
+PACKAGES |= dict.fromkeys(["keras", "savedmodel", "smbundle", "tfjs"], "tensorflow")
+ENGINES = ["ir", "numpy", *PACKAGES]
 
 
 def require(engine):
