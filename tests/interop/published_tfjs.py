@@ -2,7 +2,7 @@
 
     SENSENET_PEER_PYTHON=/path/to/bin/python python tests/interop/published_tfjs.py [PATTERN…]
 
-The variable is as for published_bundles.py; both environments need tensorflowjs. The answer of each to one
+The variable is as for published_bundles.py; that environment needs tensorflowjs. The answer of each to one
 row is compared with that of the interpreter: the largest difference, as a share of what is tolerated.
 """
 

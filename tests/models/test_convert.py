@@ -71,7 +71,6 @@ def test_a_wrappers_settings_win(tmp_path):
 
 @pytest.mark.tensorflow
 def test_the_methods_of_the_published_wrappers(tmp_path):
-    pytest.importorskip("tensorflowjs")
     model = create_model(typed())
     model.save_bundle(tmp_path / "made", tfjs_path=tmp_path / "js")
     model.save_weights(tmp_path / "made.h5")
