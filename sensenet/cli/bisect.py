@@ -45,7 +45,11 @@ def _make_parser() -> argparse.ArgumentParser:
     description = "Find the pass that changes a deepnet's answers, and the smallest graph that shows it."
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a .json or .json.gz document, or a saved .ir or .npz")
+    add(
+        "model",
+        metavar="MODEL",
+        help="a document, a saved artifact that keeps its graph, or a pretrained network's name",
+    )
     add("--rows", metavar="CSV", help="rows, under a header of field names, to try besides generated ones")
     add(
         "-t",

@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
         "model",
         metavar="MODEL",
         nargs="?",
-        help="a document, a saved .ir or .npz, -, or a pretrained network's name",
+        help="a document, a saved artifact that keeps its graph, -, or a pretrained network's name",
     )
     add(
         "-t",
