@@ -529,6 +529,28 @@ def test_damaged_models_are_told(tmp_path, kind, engine):
     assert len(str(caught.value).encode()) < 600
 
 
+def damage_graph(files, **members):
+    return damage(files, lambda m: m["userDefinedMetadata"]["sensenetGraph"].update(members))
+
+
+GRAPH_DAMAGES = {
+    "a lone surrogate": lambda files: damage_graph(files, text="\ud800"),
+    "a number": lambda files: damage_graph(files, text=3),
+    "no text": lambda files: damage_graph(files, text=""),
+    "weights that are infinite": lambda files: damage_weight(
+        files, quantization={"dtype": "uint8", "scale": float("inf"), "min": 0}
+    ),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", GRAPH_DAMAGES)
+def test_damaged_graphs_are_refused(kind):
+    files = GRAPH_DAMAGES[kind](sensenet.compile(typed(), "tfjs").files)
+    with pytest.raises(ArtifactError, match=r"^the file: model\.json is "):
+        read_graph(files, "the file")
+
+
 MANY_BYTES = {
     "files that are repeated": lambda m: m["weightsManifest"][0]["paths"].extend(
         m["weightsManifest"][0]["paths"] * 2000

@@ -63,7 +63,7 @@ def read_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
         if kept is None:
             return None
         signature = json.dumps(metadata[METADATA_KEY])
-        text = "\n".join([HEADER, f"signature {signature}", kept[TEXT]])
+        text = "\n".join([HEADER, f"signature {signature}", kept[TEXT]]).encode()
         changed = kept[DIGEST] != _digest(model)
         weights = read_weights(model[MANIFEST], files)
     except FAULTS as error:
@@ -74,4 +74,4 @@ def read_graph(files: Mapping[str, bytes], where: str) -> Graph | None:
             'run the topology with engine="tfjs"'
         )
     by_digest = {text_digest(tensor): tensor.array for tensor in map(Tensor, weights.values())}
-    return parse_saved(text.encode(), by_digest, f"{where}: {MODEL_FILE}")
+    return parse_saved(text, by_digest, f"{where}: {MODEL_FILE}")

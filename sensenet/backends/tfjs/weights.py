@@ -16,7 +16,7 @@ from sensenet.limits import require_memory
 Manifest = Sequence[Mapping[str, Any]]
 
 DTYPES = ("bool", "float16", "float32", "int32", "uint8", "uint16")
-"""What weights are, as they are stored and as they are loaded."""
+"""The dtypes of weights, as they are stored and as they are loaded."""
 
 
 def read_weights(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, Array]:
@@ -69,8 +69,9 @@ def dequantize(array: Array, dtype: str, quantization: Mapping[str, Any]) -> Arr
     if "scale" not in quantization:
         return array.astype(dtype)
     scale, least = float(quantization["scale"]), float(quantization["min"])
-    values: Array = array * np.float64(scale) + least
-    return values.astype(dtype)
+    with np.errstate(all="ignore"):  # of a damaged file
+        values: Array = array * np.float64(scale) + least
+        return values.astype(dtype)
 
 
 @frozen(eq=False)
