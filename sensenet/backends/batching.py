@@ -60,7 +60,7 @@ def is_of_rows(inputs: Collection[TensorType], outputs: Iterable[TensorType]) ->
 
 
 def fixed_batch(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -> int | None:
-    """Return the number of rows that all inputs and outputs have; None if it is open."""
+    """Return the number of rows that all inputs and outputs have; None if it is open, or they differ."""
     batches = {found.shape[:1] for found in (*inputs, *outputs)}
     return batches.pop()[0] if inputs and len(batches) == 1 and () not in batches else None
 
@@ -125,7 +125,10 @@ def run_batches(
 
 
 def _batch_axis(found: TensorType, rows: int | None) -> int | None:
-    """Return the axis of an output's rows, the second one of what networks compute together; None without."""
+    """Return the axis of an output's rows, the first that is open or else has `rows`; None without one.
+
+    It is the second axis of what several networks compute together.
+    """
     sizes = found.shape if rows is None else found.shape[:1]
     return sizes.index(rows) if rows in sizes else None
 
@@ -145,7 +148,7 @@ def _run_without_rows(
 
 
 def pad_batches(run: Run, rows: int) -> Run:
-    """Return a function equal to `run`, which takes so many rows alone, for no more than those.
+    """Return a function equal to `run`, which takes exactly `rows` rows, that takes at most as many.
 
     Rows are repeated to fill a batch: unlike zeros, they change no range that quantized kernels choose for a
     call. Without any row, a batch is of zeros.

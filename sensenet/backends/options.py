@@ -56,7 +56,7 @@ class Options:
 
     @property
     def rounding(self) -> float:
-        """By how much answers may be off beyond float32 rounding, as a share of the largest answer."""
+        """Return the tolerance of answers beyond float32 rounding, relative to the largest answer."""
         return 0.0
 
 

@@ -32,7 +32,7 @@ class StaticShapes(Options):
 
 
 def in_batches(feeds: Sequence[Mapping[str, Array]], rows: int | None) -> Iterator[Mapping[str, Array]]:
-    """Yield inputs with exactly so many rows, the last ones again if they do not fill a batch."""
+    """Yield inputs of exactly `rows` rows, the last one repeated to fill a batch; of any if it is None."""
     for feed in feeds:
         count = len(next(iter(feed.values())))
         if rows is None:

@@ -35,6 +35,9 @@ STRUCTS_OF_SCALE = 16
 SIZES = {"FLOAT32": 4, "INT32": 4, "INT64": 8}
 """Bytes of an entry; of other types, at most 2."""
 
+TRANSPOSING = "BATCH_MATMUL"
+"""The operator that keeps copies of what it reads."""
+
 
 @frozen
 class Arena:
@@ -96,10 +99,6 @@ def bound_arena(tree: Any) -> int:
             if kinds[kind_of(tree, operator)] == TRANSPOSING:
                 total += sum(size_of(graph.tensors[index]) for index in operator.inputs)
     return total
-
-
-TRANSPOSING = "BATCH_MATMUL"
-"""The operator that keeps copies of what it reads."""
 
 
 def _count_scales(tensor: Any) -> int:

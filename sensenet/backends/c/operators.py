@@ -92,6 +92,9 @@ MOVING = {"GATHER": 0, "SELECT_V2": 1}
 """Those operators, and the number of an input that has the entries."""
 
 
+INTEGER = Cast(dtype=DType.INT32)
+
+
 def choose_in_floats(graph: Graph) -> Graph:
     """Return the graph with whole numbers looked up and selected as float32, as walks through deep trees do.
 
@@ -109,9 +112,6 @@ def choose_in_floats(graph: Graph) -> Graph:
         return node.values if made is None else apply(INTEGER, made.value, name=node.name).values
 
     return rebuild(graph, replace)
-
-
-INTEGER = Cast(dtype=DType.INT32)
 
 
 def _is_exact(tensor: Tensor) -> bool:

@@ -53,7 +53,7 @@ class TfjsOptions(StaticShapes):
 
     @property
     def rounding(self) -> float:
-        """By how much answers may be off, as a share of the largest answer."""
+        """Return the tolerance of answers, relative to the largest answer."""
         return ROUNDING[self.quantize]
 
 

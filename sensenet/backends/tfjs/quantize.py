@@ -16,11 +16,8 @@ from attrs import frozen
 
 from sensenet.backends.tfjs.weights import Stored, dequantize
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
-from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D
-from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import Array, Tensor
-
-LAYERS = (Dense, Convolution2D, DepthwiseConvolution2D)
+from sensenet.passes.quantization.selection import LAYERS
 
 FLOAT = "float32"
 
@@ -71,7 +68,7 @@ def _store(kernel: Array, dtype: np.dtype[Any]) -> Stored | None:
 
 
 def _find_range(least: float, largest: float, steps: int) -> tuple[float, float]:
-    """Return the number that 0 stands for, and how far numbers are apart; 0 is among them if in between."""
+    """Return the number that is stored as 0, and the step between numbers; 0 is one of them if in range."""
     if least == largest:
         return least, 1.0
     scale = (largest - least) / steps

@@ -1,6 +1,6 @@
 """The target tflite: a TensorFlow Lite flatbuffer of builtin ops, for any batch size.
 
-Where inputs are NaN it answers as the interpreter of graphs does, except that `Maximum` and `Minimum` of two
+If inputs are NaN, it answers as the interpreter of graphs does, except that `Maximum` and `Minimum` of two
 computed tensors may return the operand that is not NaN.
 """
 
