@@ -543,7 +543,7 @@ GRAPH_DAMAGES = {
 }
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("kind", GRAPH_DAMAGES)
 def test_damaged_graphs_are_refused(kind):
     files = GRAPH_DAMAGES[kind](sensenet.compile(typed(), "tfjs").files)
