@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from sensenet.errors import InputError
 from sensenet.forks import PerProcess
 from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.evaluate import checked_input
@@ -151,14 +152,18 @@ def pad_batches(run: Run, rows: int) -> Run:
     """Return a function equal to `run`, which takes exactly `rows` rows, that takes at most as many.
 
     Rows are repeated to fill a batch: unlike zeros, they change no range that quantized kernels choose for a
-    call. Without any row, a batch is of zeros.
+    call. Without any row, a batch is of zeros. The function raises InputError for inputs of different numbers
+    of rows.
     """
 
     def run_padded(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        counts = {*map(len, inputs.values())}
-        if len(counts) != 1 or counts == {rows}:
+        counts = {name: len(array) for name, array in inputs.items()}
+        count = next(iter(counts.values()))
+        if {*counts.values()} != {count}:
+            found = ", ".join(f"{name} {each}" for name, each in counts.items())
+            raise InputError(f"inputs have different numbers of rows: {found}")
+        if count == rows:
             return run(inputs)
-        (count,) = counts
         filled = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in inputs.items()}
         return {name: result[:count] for name, result in run(filled).items()}
 

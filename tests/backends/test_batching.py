@@ -22,6 +22,7 @@ from sensenet.backends.batching import (
     run_in_blocks,
 )
 from sensenet.backends.interpreter.executable import make_executable
+from sensenet.errors import InputError
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply
@@ -47,6 +48,14 @@ def test_rows_are_answered_in_order(monkeypatch, rows, processors):
     assert found.keys() == expected.keys()
     for name, answer in found.items():
         np.testing.assert_allclose(answer, expected[name], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 3), (3, 2), (7, 4)])
+def test_a_batch_of_one_size_needs_one_number_of_rows(first, second):
+    run = run_batches(lambda _: {}, {"x": f32(3, 1), "y": f32(3, 2, 2)}, {"z": f32(3, 1)}, 4)
+    inputs = {"x": np.zeros((first, 1), np.float32), "y": np.zeros((second, 2, 2), np.float32)}
+    with pytest.raises(InputError, match=f"different numbers of rows: x {first}, y {second}"):
+        run(inputs)
 
 
 def test_no_rows_give_no_rows_on_whichever_axis_they_are():
