@@ -12,7 +12,7 @@ from attrs import frozen
 from sensenet.errors import SettingsError, VerifyError
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.ops.core import Input
-from sensenet.ir.types import Shape, bytes_of
+from sensenet.ir.types import Shape, bytes_of, matches
 from sensenet.limits import require_memory
 from sensenet.signature import PIXEL_INPUT
 
@@ -32,22 +32,28 @@ def fix_image_size(graph: Graph, size: ImageSize | None) -> Graph:
     """Return a graph that reads images of one size alone; the graph itself if no size is given.
 
     Its signature has that size, to which callers rescale other images; a detector refuses these. Raises
-    SettingsError for a graph without images, or whose layers do not take that size.
+    SettingsError for a graph without images, whose layers do not take that size, or that has another already.
     """
     if size is None:
         return graph
     signature = graph.signature
-    if signature.image is None:
+    shapes = {node.name: node.types[0].shape for node in graph.inputs}
+    if signature.image is None or PIXEL_INPUT not in shapes:
         raise SettingsError(f"image_size is {size}, and the model reads no images: leave it out")
     image = attrs.evolve(signature.image, height=size.height, width=size.width)
     sized = attrs.evolve(graph, signature=attrs.evolve(signature, image=image))
-    shapes = {node.name: node.types[0].shape for node in graph.inputs}
     pixels = shapes[PIXEL_INPUT]
     fixed = (*pixels[:-3], size.height, size.width, pixels[-1])
     try:
-        return fix_shapes(sized, shapes | {PIXEL_INPUT: fixed})
+        made = fix_shapes(sized, shapes | {PIXEL_INPUT: fixed})
     except VerifyError as error:
         raise SettingsError(f"the network does not take images of {size}: {error}") from error
+    if not matches(fixed, pixels):  # what depends on the size that it has may be constants by now
+        raise SettingsError(
+            f"image_size is {size}, and the graph is made for images of {pixels[-3]}x{pixels[-2]}: compile "
+            "its document instead"
+        )
+    return made
 
 
 def fix_batch(graph: Graph, rows: int | None) -> Graph:

@@ -396,6 +396,17 @@ def test_a_size_that_the_network_does_not_take_is_refused():
         fix_image_size(graph, ImageSize(5, 7))
 
 
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_file_for_one_size_is_not_compiled_for_another(name, tmp_path):
+    """Where pixels are taken from, and the scale of boxes, are constants in it."""
+    path = compile_static(name, "tfjs").save(tmp_path / "model")
+    with pytest.raises(SettingsError, match="image_size is 40x28, and the graph is made for images of 20x14"):
+        sensenet.compile(path, "onnx", image_size="40x28")
+    again = sensenet.compile(path, "onnx", image_size=SIZE)
+    rows = rows_of(name, BATCH)
+    assert_same(create_model(again)(rows), create_model(compile_static(name, "onnx"))(rows))
+
+
 def test_files_whose_batches_differ_are_refused(tmp_path):
     model = parse(bytes(compile_static("typed", "onnx")), "the file")
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 7
