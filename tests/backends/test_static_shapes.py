@@ -367,6 +367,11 @@ def test_other_targets_have_no_such_options():
 def test_sizes_of_images_need_images():
     with pytest.raises(SettingsError, match="image_size is 2x3, and the model reads no images"):
         sensenet.compile(DOCUMENTS["typed"](), "onnx", image_size="2x3")
+    x = apply(Input(type=f32(None, 2)), name="x")
+    image = ImageInput(height=2, width=2, channels=3, rescale_type="warp")
+    graph = Graph.create([x], {"y": apply(Flatten(), x.value).value}, Signature(image=image))
+    with pytest.raises(SettingsError, match="image_size is 5x7, and the model reads no images"):
+        fix_image_size(graph, ImageSize(5, 7))
 
 
 def images_graph(size, make):
