@@ -31,9 +31,13 @@ def run_artifact(artifact: Artifact) -> Executable:
     """Run an artifact in memory, in the runtime of its target."""
     target = get_target(artifact.target)
     known = attrs.evolve(target.load(artifact), graph=artifact.graph, engine=target.name)
-    return _with_remake(
-        known, target, lambda: (run_files, (target.name, dict(artifact.files), artifact.graph))
-    )
+
+    def remake() -> Remake:
+        if not target.runs:  # its files cannot be opened
+            return run_artifact, (artifact,)
+        return run_files, (target.name, dict(artifact.files), artifact.graph)
+
+    return _with_remake(known, target, remake)
 
 
 def run_saved(path: Path, target: Target[Any]) -> Executable:

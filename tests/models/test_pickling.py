@@ -115,11 +115,14 @@ def test_artifacts_and_saved_ones(engine, tmp_path):
         require_same(pickle.loads(pickle.dumps(again)), model, ROWS)
 
 
-def test_an_artifact_of_weights_alone():
+@pytest.mark.parametrize(("target", "package"), [("h5", "h5py"), ("c", "ai_edge_litert")])
+def test_an_artifact_that_is_not_opened(target, package):
     """Its file does not run by itself, so the graph goes along."""
-    pytest.importorskip("h5py")
-    model = sensenet.create_model(sensenet.compile(IRIS, "h5"))
-    require_same(pickle.loads(pickle.dumps(model)), model, ROWS)
+    pytest.importorskip(package)
+    model = sensenet.create_model(sensenet.compile(IRIS, target))
+    again = pickle.loads(pickle.dumps(model))
+    require_same(again, model, ROWS)
+    require_same(pickle.loads(pickle.dumps(again)), model, ROWS)
 
 
 def test_a_saved_model_of_tensorflow_js_by_its_file(tmp_path):
