@@ -1,1 +1,1 @@
-"""Quantizing a graph to 8 bits: which nodes, the ranges of their values, scales, and the rewritten graph."""
+"""Quantizes graphs to 8 bits: selects nodes, measures ranges, chooses scales, and rewrites the graph."""

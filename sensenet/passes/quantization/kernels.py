@@ -1,10 +1,10 @@
-"""Kernels and biases of layers of few bits.
+"""Rounds the kernels and biases of layers to few bits.
 
 A kernel has one scale for each channel of the layer's result, and no zero point: whole numbers from -127 to
 127. A bias is a whole number of 32 bits, at the scale of the products: that of the input times the kernel's.
 
-The IR keeps both as the numbers that these stand for. Their scales are found in them again: `layer_steps` of
-a rounded layer gives the very whole numbers that it was rounded to.
+The IR stores both as the float32 numbers that these mean. `layer_steps` finds the scales of a rounded layer
+in its numbers, and returns exactly the whole numbers that it was rounded to.
 """
 
 from __future__ import annotations

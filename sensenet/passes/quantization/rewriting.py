@@ -1,4 +1,4 @@
-"""Quantizes a graph to 8 bits: layers, and what is between them, read and give whole numbers.
+"""Quantizes a graph to 8 bits: layers, and the ops between them, read and return whole numbers.
 
     %1 = dense(%0) {…} : f32[?,10]
     %2 = dense(%1) {…} : f32[?,3]
@@ -29,10 +29,10 @@ from sensenet.passes.quantization.steps import Steps, may_be_whole
 
 
 def quantize_graph(graph: Graph, feeds: Sequence[Feed]) -> Graph:
-    """Return the graph with scales that suit the values that these inputs give.
+    """Return the graph with scales for the values that it computes from these inputs.
 
-    Nodes stay as they are if a value that they read or give is not finite, or so much smaller than what it is
-    computed from that no kernel takes the scales. Raises as the interpreter does for inputs that do not fit.
+    A node stays unchanged if an input or its result is not finite, or if its result is so much smaller than
+    its inputs that no kernel takes the scales. Raises as the interpreter does for inputs that do not fit.
     """
     operators = find_operators(graph, find_quantizable(graph))
     ranges = measure_ranges(graph, _values(operators), feeds)

@@ -1,7 +1,7 @@
-"""Chooses the scale and zero point of every value that operators of 8 bits read or give.
+"""Chooses the scale and zero point of each input and result of operators of 8 bits.
 
 The rules are those of TensorFlow Lite's specification of 8-bit quantization: 0 is a step of every scale; ops
-that move numbers (`selection.MOVES`) have one scale for all that they read and give; the results of sigmoid
+that move numbers (`selection.MOVES`) have one scale for all inputs and results; the results of sigmoid
 and tanh have fixed ones.
 """
 
@@ -39,17 +39,17 @@ REPEATING = frozenset({ActivationFunction.RELU, ActivationFunction.RELU6, Activa
 
 @frozen(kw_only=True)
 class Scales:
-    """The steps at which values are read, and those at which they are given if these are others."""
+    """The steps in which values are read, and those in which operators return them if these differ."""
 
     read: Mapping[Value, Steps]
     given: Mapping[Value, Steps]
 
     def of_result(self, result: Value) -> Steps:
-        """Return the steps at which an operator gives its result."""
+        """Return the steps in which an operator returns its result."""
         return self.given.get(result, self.read[result])
 
     def of_constant(self, operator: Operator, value: Value) -> Steps:
-        """Return the steps of a constant that an operator reads; beyond those of the result none counts."""
+        """Return the steps of a constant that an operator reads: those of its result, if it moves numbers."""
         if isinstance(operator.node.op, MOVES):
             return self.read[operator.result]
         return steps_of(range_of_constant(value))

@@ -2,13 +2,13 @@
 
 A layer multiplies by a kernel: dense, convolution or depthwise convolution. Rows that are looked up in a
 table of weights are the answers of a layer too (see `passes/lowering/embedding`), but the table stays as it
-is. A layer takes weights and answers of another precision well where it reads what another layer, or an
-image, gives: numbers of one magnitude. It is left in float32 if it reads
+is. Rounding a layer's weights and input changes its answers little if the input comes from another layer or
+an image: its numbers have one magnitude. A layer stays in float32 if it reads
 
 - columns: a layer that standardizes them has them side by side in any magnitudes;
 - the answers of comparisons: those are the tables of forests, in which rounding sends rows another way;
 
-and if its kernel is also another layer's, such as those of a network that several images go through.
+and if another layer has the same kernel, as in a network that several images go through.
 
 Everything that is neither a layer nor between layers stays in float32 too: so do the thresholds of forests,
 the decoding of boxes and suppression. Between layers, few bits are for the ops whose answers are about as
@@ -55,7 +55,7 @@ MOVES: tuple[type[Op], ...] = (
     basic.Reshape,
     basic.Transpose,
 )
-"""The ops whose results are numbers that they read, or between those: all are of one scale."""
+"""The ops whose results are numbers that they read, or between those: inputs and results have one scale."""
 
 SMOOTH: tuple[type[Op], ...] = (
     *MOVES,
@@ -131,7 +131,7 @@ def is_smooth(op: Op) -> bool:
 
 
 def _below(graph: Graph, layers: set[Node]) -> set[Node]:
-    """Return the nodes that read what a layer gives, or another such node."""
+    """Return the nodes that read the result of a layer, or of another such node."""
     reached: set[Node] = set()
     for node in graph.nodes:
         if any(value.node in layers or value.node in reached for value in node.inputs):

@@ -38,11 +38,11 @@ class Steps:
         return cls(scale=float(op.scale.array), zero_point=int(op.zero_point.array))
 
     def quantize(self) -> Quantize:
-        """Return the op that gives the whole numbers of a value."""
+        """Return the op from a value to its whole numbers."""
         return Quantize(scale=Tensor.float32(self.scale), zero_point=Tensor.int32(self.zero_point))
 
     def dequantize(self) -> Dequantize:
-        """Return the op that gives the value of whole numbers."""
+        """Return the op from whole numbers to their value."""
         return Dequantize(scale=Tensor.float32(self.scale), zero_point=Tensor.int32(self.zero_point))
 
 
@@ -50,7 +50,7 @@ FIXED: Mapping[ActivationFunction, Steps] = {
     ActivationFunction.SIGMOID: Steps(scale=1 / 256, zero_point=-128),
     ActivationFunction.TANH: Steps(scale=1 / 128, zero_point=0),
 }
-"""The steps of functions' results, which kernels insist on."""
+"""The steps of functions' results, which kernels require."""
 
 
 def fixed_steps(op: Op) -> Steps | None:
@@ -59,7 +59,7 @@ def fixed_steps(op: Op) -> Steps | None:
 
 
 def may_be_whole(op: Op, read: Sequence[Steps], given: Steps) -> bool:
-    """Return whether kernels of whole numbers take an op that reads and gives numbers in these steps."""
+    """Return whether kernels of whole numbers take an op with inputs and a result in these steps."""
     if isinstance(op, LAYERS):
         (x,) = read
         return x.scale * kernel_scale(op, x.scale).largest / given.scale <= COARSEST_PRODUCT
