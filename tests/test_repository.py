@@ -53,6 +53,8 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert '$(.ci/readme-command "$1")' in script
     assert re.findall(r"^run_readme_command (\d)$", script, re.MULTILINE) == ["1", "2"]
+    assert "-m 'not slow'" in readme_command(2)
+    assert "\n.venv/bin/python -m pytest -n auto -m slow\n" in script
     assert script.rstrip().endswith("run_readme_command 2")  # its summary is the last line
 
 
