@@ -315,3 +315,12 @@ def test_writing_needs_no_runtime(monkeypatch):
     op = detection.SuppressBoxes(score_threshold=0.5, iou_threshold=0.5, max_objects=10)
     types = f32(None, 6, 4), f32(None, 6), TensorType(DType.INT32, (None, 6))
     assert bytes(build(graph_of_op(op, *types), "onnx"))
+
+
+def test_a_text_that_is_not_utf_8_is_told(tmp_path):
+    content = bytes(sensenet.compile(DOCUMENTS["typed"](), "onnx", inputs="fields"))
+    name = parse(content, "the file").graph.name.encode()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content.replace(name, b"\xff" * len(name)))
+    with pytest.raises(ArtifactError, match="a text in it is not UTF-8"):
+        create_model(path)

@@ -24,9 +24,12 @@ def open_model(path: Path, *, threads: int | None = None) -> Executable:
     (see `verify`); LimitError for one that would take too much memory; MissingPackageError.
     """
     where = str(path)
-    model = keep_tensors(parse(read_file(path), where))
-    signature = read_signature(model, where)
-    verify(model, where)
+    try:
+        model = keep_tensors(parse(read_file(path), where))
+        signature = read_signature(model, where)
+        verify(model, where)
+    except UnicodeDecodeError as error:  # protobuf decodes a text when it is read
+        raise ArtifactError(f"{where} is damaged: a text in it is not UTF-8") from error
     executable = make_executable(model.SerializeToString(deterministic=True), signature, threads, where)
     run: Any = executable.run
     require_fitting(signature, run.inputs, run.outputs, where)
