@@ -71,16 +71,26 @@ def require_replaceable(path: Path, content: Content, layout: Layout | None = No
 
 
 def _require_replaceable_directory(path: Path, layout: Layout | None) -> None:
-    """Check a directory, again if another process has meanwhile exchanged it and deletes its files."""
-    while True:
-        looked_at = path.stat().st_ino
+    """Check a directory, again if another process has meanwhile exchanged it and deletes its files.
+
+    One that is missing for an instant, as on systems that exchange in several steps, needs no check.
+    """
+    while (looked_at := _inode(path)) is not None:
         try:
             require_replaceable_directory(path, layout)
         except (ArtifactError, OSError):
-            if os.path.isdir(path) and path.stat().st_ino != looked_at:
+            if _inode(path) != looked_at:
                 continue
             raise
         return
+
+
+def _inode(path: Path) -> int | None:
+    """Return the number of what is at a path; None if there is nothing."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def write_all(
