@@ -85,10 +85,13 @@ def sync_directory(path: Path) -> None:
 def keep_modes(old: Path, new: Path) -> None:
     """Set owner and mode of new files to those of the files that they replace, as far as permitted."""
     for path in [new, *(new.rglob("*") if new.is_dir() else [])]:
-        before = old / path.relative_to(new)
-        if not os.path.lexists(before) or before.is_dir() != path.is_dir():
+        made = path.stat()
+        try:
+            known = (old / path.relative_to(new)).stat()
+        except OSError:  # there is none, or another writer has it away for an instant
             continue
-        known, made = before.stat(), path.stat()
+        if stat.S_ISDIR(known.st_mode) != stat.S_ISDIR(made.st_mode):
+            continue
         with contextlib.suppress(OSError):
             if (known.st_uid, known.st_gid) != (made.st_uid, made.st_gid):
                 os.chown(path, known.st_uid, known.st_gid)
