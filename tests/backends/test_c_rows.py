@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.c_code import STANDARDS, encode_in_c, write_named_row, write_row
 from support.conformance import DATA, is_error, read_recorded
-from support.resources import RESOURCES
+from support.resources import MIXED_ROWS, RESOURCES
 from support.row_encoders import encode
 
 from sensenet.errors import SensenetError
@@ -14,15 +14,7 @@ from sensenet.models.create import create_model
 from sensenet.runtime.rows import row_encoder
 from sensenet.signature import Booleans, CategoricalColumn, Field, NumericColumn, Signature
 
-ROWS = (
-    {"Message": "Free entry: call, calls!", "age": 30, "color": "red", "tags": "a; b c", "member": True},
-    {"Message": None, "when.year": 2001, "cost": 2.5, "title": "free", "codes": "x and y|x"},
-    {"000000": "FREE FREE", "color": "NA", "member": "false"},
-    {"color": "green", "member": "TRUE", "age": 0},
-    {"color": "a color that is not there", "member": "no", "age": -3.5},
-    {"age": float("inf"), "cost": 1e-45, "color": "Red"},
-    {},
-)
+ROWS = (*MIXED_ROWS, {"age": float("inf"), "cost": 1e-45, "color": "Red"})
 
 
 @pytest.mark.parametrize("standard", STANDARDS)

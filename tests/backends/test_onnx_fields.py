@@ -11,7 +11,7 @@ from support.conformance import is_error, recorded_cases
 from support.documents import CLASSES, DOCUMENTS, dense
 from support.lowered import build, graph_of_op
 from support.onnx_fields import feed_rows
-from support.resources import RESOURCES
+from support.resources import MIXED_ROWS, RESOURCES
 
 import sensenet
 from sensenet.backends.onnx import running
@@ -141,16 +141,6 @@ def check_recorded(record):
     tokens = signature.missing_tokens if signature.fields else ()
     rows = [[None if cell in tokens else cell for cell in row] for row in rows]
     assert_answers(record["model"], rows, feed_rows(signature, rows), settings=record["settings"])
-
-
-MIXED_ROWS = (
-    {"Message": "Free entry: call, calls!", "age": 30, "color": "red", "tags": "a; b c", "member": True},
-    {"Message": None, "when.year": 2001, "cost": 2.5, "title": "free", "codes": "x and y|x"},
-    {"000000": "FREE FREE", "color": "NA", "member": "false"},
-    {"color": "green", "member": "TRUE", "age": 0},
-    {"color": "a color that is not there", "member": "no", "age": -3.5},
-    {},
-)
 
 
 def test_values_count_as_in_rows_by_name():

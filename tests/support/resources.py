@@ -149,6 +149,16 @@ RESOURCES = {
 }
 """Those that the bindings' NumPy path can run have legacy layers."""
 
+MIXED_ROWS = (
+    {"Message": "Free entry: call, calls!", "age": 30, "color": "red", "tags": "a; b c", "member": True},
+    {"Message": None, "when.year": 2001, "cost": 2.5, "title": "free", "codes": "x and y|x"},
+    {"000000": "FREE FREE", "color": "NA", "member": "false"},
+    {"color": "green", "member": "TRUE", "age": 0},
+    {"color": "a color that is not there", "member": "no", "age": -3.5},
+    {},
+)
+"""Rows by name of the resource `mixed`: texts, missing numbers and tokens, booleans, unknown categories."""
+
 LAMINAR = ("mixed", "mixed, defaults", "tabular", "regression", "trees")
 
 

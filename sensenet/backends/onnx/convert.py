@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from sensenet.backends.onnx.names import (
 )
 from sensenet.backends.onnx.operators import CODES, TEXT, Declared, Operator, declare, integers
 from sensenet.backends.optional import import_package
+from sensenet.backends.unique_names import UniqueNames
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.ops.control import MOST_STEPS, While
@@ -75,15 +75,14 @@ class Writer:
 
     onnx: Any
     graph: Any
-    names: set[str] = Factory(set)
-    numbers: dict[str, int] = Factory(lambda: defaultdict(int))
+    names: UniqueNames = Factory(UniqueNames)
     constants: dict[object, str] = Factory(dict)
 
     def write(self, graph: Graph, interface: Interface) -> None:
         """Add a whole graph, whose inputs and outputs keep their names, and what is around it."""
         self.graph.name = "main"
         types = {node.name: declare(node.types[0]) for node in graph.inputs}
-        self.names.update(types, graph.outputs, interface.inputs, interface.answers)
+        self.names.taken.update(types, graph.outputs, interface.inputs, interface.answers)
         for name, declared in interface.inputs.items():
             self.graph.input.append(self._declared(name, declared, BATCH))
         for name, encoder in interface.encoded.items():
@@ -151,7 +150,7 @@ class Writer:
                     inputs.append(self._texts(operand))
                 case _:
                     inputs.append(self._constant(operand))
-        result = written[id(made)] = self._unique(wanted)
+        result = written[id(made)] = self.names.add(wanted)
         node = into.node.add(op_type=made.kind, name=result, input=inputs, output=[result])
         if made.domain:
             node.domain = made.domain
@@ -165,7 +164,7 @@ class Writer:
         (begins,) = self._nodes(op.condition.graph, given, into)
         steps = self._constant(integers(MOST_STEPS))
         body = self._body(op, node.name)
-        results = [self._unique(node.name) for _ in node.values]
+        results = [self.names.add(node.name) for _ in node.values]
         loop = into.node.add(op_type="Loop", name=results[0], input=[steps, begins, *given], output=results)
         loop.attribute.append(self.onnx.helper.make_attribute("body", body))
         into.value_info.extend(map(self._declared, results, map(declare, node.types)))  # ONNX infers no shape
@@ -174,15 +173,15 @@ class Writer:
     def _body(self, op: While, name: str) -> Any:
         """A step as a graph: its number, whether it began, what is carried → whether to go on, and that."""
         types = op.body.input_types
-        body = self.onnx.GraphProto(name=self._unique(f"{name}_body"))
-        carried = [self._unique(f"{name}_carried") for _ in types]
+        body = self.onnx.GraphProto(name=self.names.add(f"{name}_body"))
+        carried = [self.names.add(f"{name}_carried") for _ in types]
         for given, declared in zip((f"{name}_step", f"{name}_begins"), (STEP, TRUTH), strict=True):
-            body.input.append(self._declared(self._unique(given), declared))
+            body.input.append(self._declared(self.names.add(given), declared))
         body.input.extend(map(self._declared, carried, map(declare, types)))
         following = self._nodes(op.body.graph, carried, body)
         goes_on = self._nodes(op.condition.graph, following, body)
         for result, declared in zip([*goes_on, *following], (TRUTH, *map(declare, types)), strict=True):
-            output = self._unique(f"{name}_next")
+            output = self.names.add(f"{name}_next")
             body.node.add(op_type="Identity", name=output, input=[result], output=[output])
             body.output.append(self._declared(output, declared))
         return body
@@ -192,7 +191,7 @@ class Writer:
         content = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
         key = (array.dtype.str, array.shape, hashlib.sha256(content).digest())
         if key not in self.constants:
-            self.constants[key] = self._unique("constant")
+            self.constants[key] = self.names.add("constant")
             self.graph.initializer.add(
                 name=self.constants[key], data_type=CODES[array.dtype], dims=array.shape, raw_data=content
             )
@@ -200,16 +199,7 @@ class Writer:
 
     def _texts(self, texts: tuple[str, ...]) -> str:
         """The name of an initializer of these texts."""
-        name = self._unique("texts")
+        name = self.names.add("texts")
         content = [text.encode() for text in texts]
         self.graph.initializer.add(name=name, data_type=TEXT, dims=[len(texts)], string_data=content)
-        return name
-
-    def _unique(self, wanted: str) -> str:
-        """A name that nothing else has, like the one wanted."""
-        name = wanted
-        while name in self.names:
-            self.numbers[wanted] += 1
-            name = f"{wanted}_{self.numbers[wanted]}"
-        self.names.add(name)
         return name

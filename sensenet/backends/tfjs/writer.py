@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from sensenet.backends.tfjs.emit import EMIT
 from sensenet.backends.tfjs.graph_def import RESULT_NAMES, TYPES, Json, encode_shape, make_node
 from sensenet.backends.tfjs.loops import START, count_steps
 from sensenet.backends.tfjs.operators import Operator
+from sensenet.backends.unique_names import UniqueNames
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
@@ -26,21 +26,9 @@ CONSTANT_PREFIX = "constant/"
 """How the names of constants begin, and of nothing else: they are unique in the model, with its functions."""
 
 
-@frozen
-class Names:
-    """The names in use."""
-
-    taken: set[str] = Factory(set)
-    numbers: dict[str, int] = Factory(lambda: defaultdict(int))
-
-    def add(self, wanted: str) -> str:
-        """Return a name that nothing else has, like the one wanted, of characters that TensorFlow allows."""
-        plain = name = re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", wanted)) or "node"
-        while name in self.taken:
-            self.numbers[plain] += 1
-            name = f"{plain}_{self.numbers[plain]}"
-        self.taken.add(name)
-        return name
+def allowed_name(wanted: str) -> str:
+    """Return the name wanted, of characters that TensorFlow allows."""
+    return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", wanted)) or "node"
 
 
 @frozen
@@ -48,7 +36,7 @@ class Writer:
     """The functions, and the names of constants, that scopes add to."""
 
     functions: list[Json] = Factory(list)
-    function_names: Names = Factory(Names)
+    function_names: UniqueNames = Factory(UniqueNames)
     constants: dict[Tensor, str] = Factory(dict)
 
     def name_constant(self, array: Array) -> str:
@@ -59,7 +47,7 @@ class Writer:
         """Return the topology of a graph; its inputs and outputs keep their names."""
         scope = Scope(self)
         for node in graph.inputs:
-            name = scope.names.add(node.name)
+            name = scope.names.add(allowed_name(node.name))
             scope.results[node.value] = name
             declared = node.types[0]
             attributes = {"dtype": declared.dtype, "shape": {"shape": encode_shape(declared.shape)}}
@@ -83,7 +71,7 @@ class Writer:
         scope.results.update(zip((node.value for node in inputs), names, strict=True))
         scope.add_nodes(region.graph)
         results = {f"y{number}": scope.results[value] for number, value in enumerate(outputs)}
-        name = self.function_names.add(wanted)
+        name = self.function_names.add(allowed_name(wanted))
         signature = {
             "name": name,
             "inputArg": _declare(names, region.input_types),
@@ -100,7 +88,7 @@ class Scope:
     writer: Writer
     is_function: bool = False
     nodes: list[Json] = Factory(list)
-    names: Names = Factory(Names)
+    names: UniqueNames = Factory(UniqueNames)
     results: dict[Value, str] = Factory(dict)
     written: dict[str, str] = Factory(dict)
 
@@ -120,7 +108,7 @@ class Scope:
 
     def add_node(self, kind: str, wanted: str, inputs: list[str], attributes: Any) -> str:
         """Add a node; return what its first result is referred to by."""
-        name = self.names.add(wanted)
+        name = self.names.add(allowed_name(wanted))
         self.nodes.append(make_node(kind, name, inputs, attributes))
         return self._refer(name, kind)
 
@@ -164,7 +152,7 @@ class Scope:
         types = {"list": {"type": [TYPES[declared.dtype] for declared in counted.body.input_types]}}
         inputs = [*(self.results[value] for value in node.inputs), self._add_constant(START.array)]
         attributes = {"T": types, "cond": condition, "body": body}
-        name = self.names.add(node.name)
+        name = self.names.add(allowed_name(node.name))
         self.nodes.append(make_node("StatelessWhile", name, inputs, attributes))
         for value in node.values:
             self.results[value] = self._refer(name, "StatelessWhile", value.index)
