@@ -45,8 +45,25 @@ class Verification:
 
 
 @frozen(kw_only=True)
+class LayerRecord:
+    """How a layer is stored: int8 or float32, and in how many bytes, with its bias and scales.
+
+    `difference` is the largest absolute difference of the network's answers if this layer alone is int8, on
+    some calibration rows; None if no kernel takes it.
+    """
+
+    name: str
+    scheme: str
+    size: int
+    difference: float | None
+
+
+@frozen(kw_only=True)
 class Report:
-    """Statistics of a compilation; seconds are wall time, `notes` are remarks, such as on skipped files."""
+    """Statistics of a compilation; seconds are wall time, `notes` are remarks, such as on skipped files.
+
+    `layers` are those of which `quantize="auto"` chose how they are stored, in the graph's order.
+    """
 
     target: str
     level: int
@@ -55,6 +72,7 @@ class Report:
     backend_seconds: float = 0.0
     verification: Verification | None = None
     notes: tuple[str, ...] = ()
+    layers: tuple[LayerRecord, ...] = ()
 
     def lines(self) -> list[str]:
         """Return a table as text, one line per stage."""
@@ -65,6 +83,14 @@ class Report:
         ]
         rows.append((f"backend {self.target}", self.backend_seconds, ""))
         return [f"{name:<40} {seconds * 1e3:10.2f} ms  {note}".rstrip() for name, seconds, note in rows]
+
+    def layer_lines(self) -> list[str]:
+        """Return a table of `layers` as text, one line per layer below a header; empty without layers."""
+        rows = [("layer", "stored as", "bytes", "effect")] if self.layers else []
+        for each in self.layers:
+            effect = "" if each.difference is None else f"{each.difference:.3g}"
+            rows.append((each.name, each.scheme, f"{each.size:,}", effect))
+        return [f"{row[0]:<40} {row[1]:<10} {row[2]:>12}  {row[3]}".rstrip() for row in rows]
 
 
 @attrs.frozen(kw_only=True, eq=False, slots=False, repr=False)

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from typing import TextIO
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes received and the bytes of the whole file, or None if unknown."""
+"""Called with the bytes received and the bytes of the whole file, or None if unknown; or with steps."""
+
+Line = Callable[[str, int, int | None, float], str]
+"""Returns the text of a bar from its label, what is done, the whole, and the speed a second."""
 
 MEGABYTE = 1e6
 BAR_WIDTH = 24
@@ -22,11 +25,17 @@ def bar_line(label: str, done: int, total: int | None, speed: float) -> str:
     rate = f"{speed / MEGABYTE:.1f} MB/s"
     if not total:
         return f"{label}  {done / MEGABYTE:.1f} MB  {rate}"
+    return f"{_bar(label, done, total)}  {done / MEGABYTE:.1f}/{total / MEGABYTE:.1f} MB  {rate}"
+
+
+def step_line(label: str, done: int, total: int | None, _: float) -> str:
+    """Return the text of the bar for steps instead of bytes."""
+    return f"{label}  {done}" if not total else f"{_bar(label, done, total)}  {done}/{total}"
+
+
+def _bar(label: str, done: int, total: int) -> str:
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
-    bar = "#" * filled + "-" * (BAR_WIDTH - filled)
-    return (
-        f"{label}  [{bar}] {100 * done // total:3d}%  {done / MEGABYTE:.1f}/{total / MEGABYTE:.1f} MB  {rate}"
-    )
+    return f"{label}  [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {100 * done // total:3d}%"
 
 
 def ignore_progress(done: int, total: int | None) -> None:
@@ -34,7 +43,7 @@ def ignore_progress(done: int, total: int | None) -> None:
 
 
 @contextmanager
-def progress_bar(label: str, stream: TextIO | None = None) -> Iterator[Progress]:
+def progress_bar(label: str, stream: TextIO | None = None, line: Line = bar_line) -> Iterator[Progress]:
     """Yield a function that draws a bar on `stream` (default stderr), at most ten times a second.
 
     It shows nothing if the stream is not a terminal. The line is erased at the end.
@@ -56,7 +65,7 @@ def progress_bar(label: str, stream: TextIO | None = None) -> Iterator[Progress]
         drawn = now
         speed = (done - begin[1]) / max(now - begin[0], 1e-3)
         columns = shutil.get_terminal_size().columns
-        stream.write("\r\x1b[K" + bar_line(label, done, total, max(speed, 0.0))[: columns - 1])
+        stream.write("\r\x1b[K" + line(label, done, total, max(speed, 0.0))[: columns - 1])
         stream.flush()
 
     try:

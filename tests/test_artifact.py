@@ -9,7 +9,7 @@ import sys
 import pytest
 from support.artifacts import ONE, SEPARATE_FILES, SEVERAL, tree
 
-from sensenet.artifact import Artifact, PassRecord, Report
+from sensenet.artifact import Artifact, LayerRecord, PassRecord, Report
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
 from sensenet.files import writing as files_module
 
@@ -281,6 +281,20 @@ def test_report_lines():
         ["backend", "numpy"],
     ]
     assert lines[1].endswith("5 → 3 nodes")
+
+
+def test_report_lines_of_layers():
+    layers = [
+        LayerRecord(name="dense", scheme="int8", size=1234, difference=0.00123456),
+        LayerRecord(name="head", scheme="float32", size=8, difference=None),
+    ]
+    header, *lines = Report(target="tflite", level=2, layers=tuple(layers)).layer_lines()
+    assert header.split() == ["layer", "stored", "as", "bytes", "effect"]
+    assert [line.split() for line in lines] == [
+        ["dense", "int8", "1,234", "0.00123"],
+        ["head", "float32", "8"],
+    ]
+    assert Report(target="tflite", level=2).layer_lines() == []
 
 
 def test_repr():

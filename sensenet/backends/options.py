@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 import textwrap
 import typing
@@ -22,11 +23,25 @@ ONE_OF = "one of "
 ImageSizeText = NewType("ImageSizeText", str)
 """A height and a width, such as `224x224`."""
 
+Positive = NewType("Positive", float)
+"""A number above 0."""
+
+Share = NewType("Share", float)
+"""A number above 0, at most 1."""
+
 IMAGE_SIZE = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
 
 
 def _is_positive(value: object) -> bool:
     return type(value) is int and value > 0
+
+
+def _is_positive_number(value: object) -> bool:
+    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]
+
+
+def _is_share(value: object) -> bool:
+    return _is_positive_number(value) and value <= 1  # type: ignore[operator]
 
 
 def _is_image_size(value: object) -> bool:
@@ -37,6 +52,8 @@ KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
     bool: (lambda value: isinstance(value, bool), "true or false"),
     int: (_is_positive, "a positive integer"),
     int | None: (lambda value: value is None or _is_positive(value), "a positive integer"),
+    Positive | None: (lambda value: value is None or _is_positive_number(value), "a number above 0"),
+    Share | None: (lambda value: value is None or _is_share(value), "a number above 0, at most 1"),
     ImageSizeText | None: (lambda value: value is None or _is_image_size(value), "HEIGHTxWIDTH"),
 }
 """For the type of an option, whether a value is allowed, and what is expected."""
@@ -58,6 +75,11 @@ class Options:
     def rounding(self) -> float:
         """Return the tolerance of answers beyond float32 rounding, relative to the largest answer."""
         return 0.0
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Return whether the target must have calibration rows."""
+        return False
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)

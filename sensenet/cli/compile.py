@@ -200,6 +200,8 @@ def _print_results(artifact: Artifact, written: str | None, options: argparse.Na
         print(print_graph(artifact.graph), end="")
     if options.time_passes:
         print("\n".join(artifact.report.lines()), file=sys.stderr)
+    for line in artifact.report.layer_lines():
+        print(line, file=sys.stderr)
     if outcome := artifact.report.verification:
         difference = f"largest difference {outcome.difference:.3g} on {outcome.rows} rows"
         print(f"{artifact.target}: {difference}", file=sys.stderr)

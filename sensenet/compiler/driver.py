@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from sensenet.artifact import Artifact, Report, Verification
 from sensenet.backends import DEFAULT_TARGET, get_target
@@ -21,8 +20,8 @@ from sensenet.compiler.documents import import_document
 from sensenet.compiler.pipelines import Pipeline, Rewritten, choose_pipeline, lower, optimize_graph
 from sensenet.compiler.request import DEFAULT_LEVEL, Request, Source, make_request
 from sensenet.compiler.sources import find_target, read_saved_graph
-from sensenet.compiler.verify.verification import Check, given_checks, measure, verify_artifact
-from sensenet.errors import ArtifactError, SettingsError
+from sensenet.compiler.verify.verification import given_checks, measure, verify_artifact
+from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.graph import Graph
 from sensenet.ir.static_shapes import fix_batch, fix_image_size
 from sensenet.limits import memory_errors_reported
@@ -67,15 +66,16 @@ def compile(
     With `verify`, the artifact's files are run in a fresh process on generated rows, and on `rows` in any
     form that a model accepts, and compared with the interpreter on the graph as imported;
     `artifact.report.verification` has the outcome. `calibration` is rows too, or the path of a CSV file or a
-    folder of images, from which the targets tflite and c choose the scales of `quantize="int8"`; unless
-    verified, the artifact is run on them in this process, and the report has the largest difference.
+    folder of images, from which the targets tflite and c choose the scales of `quantize="int8"`, and with
+    "auto" also which layers are int8; unless verified, the artifact is run on them in this process, and the
+    report has the largest difference.
 
-    Raises UnknownTargetError for an unknown target, level or option, UnknownPassError for an unknown pass,
-    SettingsError for a wrong setting or type of argument, DocumentError for an invalid document,
-    UnknownNetworkError for an unknown network, DownloadError for pretrained weights that cannot be
-    downloaded, ArtifactError for a file that cannot be read or has the weights of another network,
-    VerificationError if verified answers differ, and MissingPackageError if the target needs a package that
-    is not installed. All are SensenetErrors.
+    Raises UnknownTargetError for an unknown target, level or option, or without calibration rows that an
+    option needs, UnknownPassError for an unknown pass, SettingsError for a wrong setting or type of argument,
+    DocumentError for an invalid document, UnknownNetworkError for an unknown network, DownloadError for
+    pretrained weights that cannot be downloaded, ArtifactError for a file that cannot be read or has the
+    weights of another network, VerificationError if verified answers differ, and MissingPackageError if the
+    target needs a package that is not installed. All are SensenetErrors.
     """
     with memory_errors_reported():
         request = Request(
@@ -109,12 +109,14 @@ def compile_request(request: Request) -> Iterator[Artifact]:
     pipelines = _choose_pipelines(request)
     begun = time.perf_counter()
     sizes = [_read_sizes(request, pipeline) for pipeline in pipelines]
+    given, notes = _read_given_rows(request.calibration)
     imported = fix_image_size(_read_graph(request, pipelines), sizes[0].image if sizes else None)
     frontend_seconds = time.perf_counter() - begun
     request.observe(IMPORTED, imported)
+    checks = given_checks(imported, given) if len(given) else ()
+    calibration = {CALIBRATION: [check.inputs for check in checks]} if checks else {}
     rows = [each.batch for each in sizes]
     optimized = _optimize(imported, pipelines, rows, request.observe)
-    calibration = _read_calibration(imported, request.calibration)
     for pipeline, batch in zip(pipelines, rows, strict=True):
         target = pipeline.target
         lowered = lower(optimized[pipeline.passes, batch], target, _observer_of(request, target))
@@ -123,25 +125,35 @@ def compile_request(request: Request) -> Iterator[Artifact]:
             level=pipeline.level,
             frontend_seconds=frontend_seconds,
             passes=lowered.records,
-            notes=calibration.notes,
+            notes=notes,
         )
-        options = target.read_options({**request.options, **calibration.options})
+        options = target.read_options({**request.options, **calibration})
         artifact = _build(lowered.graph, report, target, options)
         if request.verify:
             outcome = verify_artifact(artifact, imported, request.rows, rounding=options.rounding)
             artifact = _with_verification(artifact, outcome)
-        elif calibration.checks:
-            artifact = _with_verification(artifact, measure(target.load(artifact), calibration.checks))
+        elif checks:
+            artifact = _with_verification(artifact, measure(target.load(artifact), checks))
         yield artifact
 
 
 def _choose_pipelines(request: Request) -> list[Pipeline]:
-    """Return the passes for each target; raises UnknownTargetError for an unknown option."""
+    """Return the passes for each target.
+
+    Raises UnknownTargetError for an unknown option, or without calibration rows that one needs.
+    """
     pipelines = [
         choose_pipeline(get_target(name), request.optimize, request.passes) for name in request.targets
     ]
+    calibration = request.calibration
+    calibrated = isinstance(calibration, str | os.PathLike) or len(calibration) > 0
+    given = {**request.options, CALIBRATION: ()} if calibrated else request.options
     for pipeline in pipelines:
-        pipeline.target.read_options(request.options)
+        if pipeline.target.read_options(given).needs_calibration and not calibrated:
+            raise UnknownTargetError(
+                f"quantize={request.options['quantize']!r} chooses from calibration rows: give some as "
+                "calibration= (--calibration on the command line), such as the model is to predict"
+            )
     return pipelines
 
 
@@ -188,26 +200,12 @@ def _optimize(
     }
 
 
-@frozen(kw_only=True)
-class _Calibration:
-    """The inputs for choosing int8 scales, their expected answers, and notes on skipped files."""
-
-    checks: Sequence[Check] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """The target's option with the inputs, if there are any."""
-        return {CALIBRATION: [check.inputs for check in self.checks]} if self.checks else {}
-
-
-def _read_calibration(imported: Graph, rows: Sequence[Any] | str | os.PathLike[str]) -> _Calibration:
-    """Return the calibration from rows, or from a file or folder; raises InputError."""
+def _read_given_rows(rows: Sequence[Any] | str | os.PathLike[str]) -> tuple[Sequence[Any], tuple[str, ...]]:
+    """Return the rows of a file or folder, or those given, and notes on skipped files; raises InputError."""
     notes: list[str] = []
     if isinstance(rows, str | os.PathLike):
         rows = read_rows(os.fspath(rows), notes.append)
-    checks = given_checks(imported, rows) if len(rows) else ()
-    return _Calibration(checks=checks, notes=tuple(notes))
+    return rows, tuple(notes)
 
 
 def _observer_of(request: Request, target: Target[Any]) -> Observer:
@@ -222,7 +220,7 @@ def _build(graph: Graph, report: Report, target: Target[Any], options: Options) 
     begun = time.perf_counter()
     artifact = target.build(graph, report, options)
     seconds = time.perf_counter() - begun
-    return attrs.evolve(artifact, report=attrs.evolve(report, backend_seconds=seconds))
+    return attrs.evolve(artifact, report=attrs.evolve(artifact.report, backend_seconds=seconds))
 
 
 def _with_verification(artifact: Artifact, outcome: Verification) -> Artifact:

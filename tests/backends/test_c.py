@@ -95,9 +95,10 @@ def test_it_has_the_network_that_the_target_tflite_writes():
         assert f"ROWS {options.get('batch', 1)} " in bytes(artifact).decode()
 
 
-def test_int8_answers_as_the_target_tflite_does():
+@pytest.mark.parametrize("mode", ["int8", "auto"])
+def test_whole_numbers_answer_as_the_target_tflite_does(mode):
     rows = [[0.25 * place, ("red", "green")[place % 2], place] for place in range(20)]
-    options = {"quantize": "int8", "calibration": rows}
+    options = {"quantize": mode, "calibration": rows}
     document = network([dense(FEATURES, 8), dense(8, 8), dense(8, 2, "softmax")])
     artifact = sensenet.compile(document, "c", **options)
     assert {"AddQuantize", "AddDequantize"} <= set(re.findall(r"resolver\.(\w+)", bytes(artifact).decode()))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
 
-MODES = ("float16", "weights", "dynamic", "int8")
+MODES = ("float16", "weights", "dynamic", "int8", "auto")
 COLUMNS, UNITS = 12, 64
 THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
 
@@ -213,21 +215,86 @@ def test_the_metadata_tools_read_the_file():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"quantize": "int4"}, "expected one of none, float16, weights, dynamic, int8"),
-        ({"quantize": "int8"}, "calibration rows"),
+        ({"quantize": "int4"}, "expected one of none, "),
+        ({"quantize": "int8"}, "'int8' chooses from calibration rows"),
+        ({"quantize": "auto"}, "'auto' chooses from calibration rows"),
         ({"quantise": "int8"}, "did you mean 'quantize'"),
+        ({"max_difference": 0.1}, "max_difference is a budget of quantize='auto', but quantize is 'none'"),
+        ({"quantize": "int8", "min_agreement": 0.9}, "min_agreement is a budget of quantize='auto'"),
+        ({"quantize": "auto", "max_difference": 0}, "max_difference is 0; expected a number above 0"),
+        ({"quantize": "auto", "max_difference": True}, "max_difference is True; expected a number"),
+        ({"quantize": "auto", "max_difference": math.nan}, "max_difference is nan; expected a number"),
+        ({"quantize": "auto", "max_difference": "small"}, "expected a number above 0"),
+        ({"quantize": "auto", "min_agreement": 1.01}, "expected a number above 0, at most 1"),
     ],
 )
-def test_wrong_options_are_refused(options, message):
+def test_wrong_options_are_refused_before_the_document_is_read(options, message):
     with pytest.raises(UnknownTargetError, match=message):
-        sensenet.compile(ensemble(), "tflite", **options)
+        sensenet.compile("missing.json", "tflite", **options)
+    with pytest.raises(UnknownTargetError, match=message):
+        sensenet.compile("missing.json", "c", **options)
 
 
-def test_calibration_rows_that_cannot_be_read_are_told():
+def test_calibration_rows_are_read_before_anything_is_optimized(tmp_path):
+    with pytest.raises(InputError, match=r"rows\.csv cannot be read"):
+        sensenet.compile("missing.json", "tflite", quantize="auto", calibration=tmp_path / "rows.csv")
+    stages = []
     with pytest.raises(InputError, match="row 0"):
-        compiled(ensemble(), "int8", [["x", "red", 1]])
+        sensenet.compile(
+            ensemble(),
+            "tflite",
+            quantize="int8",
+            calibration=[["x", "red", 1]],
+            observe=lambda stage, _: stages.append(stage),
+        )
+    assert stages == ["imported"]
     with pytest.raises(UnknownTargetError, match="no option 'calibration'"):
-        sensenet.compile(ensemble(), "numpy", calibration=THRESHOLD_ROWS)
+        sensenet.compile("missing.json", "numpy", calibration=THRESHOLD_ROWS)
+
+
+# Auto.
+
+
+@pytest.mark.parametrize("bounds", [{}, {"max_difference": 0.02}, {"min_agreement": 1}])
+def test_a_budget_holds_in_litert_and_the_report_says_which_layers_are_int8(bounds):
+    document, rows = wide()
+    artifact = sensenet.compile(document, "tflite", quantize="auto", calibration=rows, **bounds)
+    schemes = [each.scheme for each in artifact.report.layers]
+    expected, found = create_model(document)(rows), create_model(artifact)(rows)
+    if "min_agreement" in bounds:
+        assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+    else:
+        assert artifact.report.verification.difference <= bounds.get("max_difference", 0.01)
+    tree, graph, layers = operators(bytes(artifact), "FULLY_CONNECTED")
+    types = {"int8": import_schema().TensorType.INT8, "float32": import_schema().TensorType.FLOAT32}
+    kernels = [graph.tensors[each.inputs[KERNEL]] for each in layers]
+    assert [tensor.type for tensor in kernels[1:]] == [types[scheme] for scheme in schemes]
+    for kernel, each in zip(kernels[1:], artifact.report.layers, strict=True):
+        scales = 0 if kernel.quantization is None else len(kernel.quantization.scale)
+        offsets = kernel.shape[0]
+        assert each.size == len(tree.buffers[kernel.buffer].data) + 4 * scales + 4 * offsets
+
+
+def test_the_budget_of_classes_is_refused_if_there_are_none():
+    document, rows = wide()
+    document["output_exposition"] = {"type": "numeric", "mean": 0, "stdev": 1}
+    document["layers"][-1]["weights"] = [row[:1] for row in document["layers"][-1]["weights"]]
+    document["layers"][-1] |= {"offset": [0.0], "activation_function": "linear"}
+    with pytest.raises(UnknownTargetError, match="name none: give max_difference"):
+        sensenet.compile(document, "tflite", quantize="auto", min_agreement=0.9, calibration=rows)
+    artifact = sensenet.compile(document, "tflite", quantize="auto", max_difference=0.05, calibration=rows)
+    assert artifact.report.verification.difference <= 0.05
+
+
+def test_the_command_line_lists_layers(tmp_path, capsys):
+    examples = Path(__file__).parents[2] / "examples"
+    given = ["--option", "quantize=auto", "--calibration", str(examples / "iris.csv")]
+    output = ["-t", "tflite", "-o", str(tmp_path / "m.tflite")]
+    assert main([str(examples / "iris.json"), *output, *given]) == 0
+    header, layer, outcome = capsys.readouterr().err.splitlines()
+    assert header.split() == ["layer", "stored", "as", "bytes", "effect"]
+    assert layer.split()[1:3] == ["int8", "48"]
+    assert outcome.startswith("tflite: largest difference")
 
 
 def test_the_command_line_calibrates_from_a_file(tmp_path, capsys, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutation.mutation import Mutation
 
 QUANTIZATION = ("tests/passes/test_quantization.py",)
+BUDGET = ("tests/passes/test_quantization_budget.py",)
 WHOLE_NUMBERS = ("tests/backends/test_tflite_whole_numbers.py",)
 
 QUANTIZATION_MUTATIONS: tuple[Mutation, ...] = (
@@ -44,7 +45,7 @@ QUANTIZATION_MUTATIONS: tuple[Mutation, ...] = (
         name="scales-that-are-infinite",
         reason="a range that is not finite has no scale",
         file="sensenet/passes/quantization/rewriting.py",
-        old="left = [each for each in operators if _is_in_range(each, ranges)]",
+        old="left = [each for each in operators if _is_in_range(each, self.ranges)]",
         new="left = operators",
         tests=QUANTIZATION,
     ),
@@ -71,5 +72,21 @@ QUANTIZATION_MUTATIONS: tuple[Mutation, ...] = (
         old="return not isinstance(node.op, LAYERS) or is_in_steps(node.op, steps[0].scale)",
         new="return True",
         tests=WHOLE_NUMBERS,
+    ),
+    Mutation(
+        name="budget-of-sampled-rows",
+        reason="the budget holds on some calibration rows only",
+        file="sensenet/passes/quantization/budget.py",
+        old="    expected = _run(graph, feeds)\n\n",
+        new="    feeds = _choose_rows(graph, feeds)[:1]\n    expected = _run(graph, feeds)\n\n",
+        tests=BUDGET,
+    ),
+    Mutation(
+        name="least-sensitive-layers-in-float",
+        reason="layers that hardly matter stay float32, and the others are rounded",
+        file="sensenet/passes/quantization/budget.py",
+        old="key=lambda layer: (-effects[layer],",
+        new="key=lambda layer: (effects[layer],",
+        tests=BUDGET,
     ),
 )

@@ -84,7 +84,7 @@ def test_a_layer_that_reads_columns_stays_and_so_does_what_is_before_and_after_a
 
     graph = graph_of({NUMERIC_INPUT: f32(None, 3)}, outputs)
     assert len(find_layers(graph)) == 2
-    assert names(find_quantizable(graph)) == ["dense", "activation", "dense"]
+    assert names(find_quantizable(graph, find_layers(graph))) == ["dense", "activation", "dense"]
 
 
 def test_a_layer_that_reads_comparisons_of_columns_stays():
@@ -93,14 +93,14 @@ def test_a_layer_that_reads_comparisons_of_columns_stays():
         return {"y": then(paths, basic.Cast(dtype=DType.FLOAT32), dense(2))}
 
     graph = graph_of({NUMERIC_INPUT: f32(None, 3)}, outputs)
-    assert find_quantizable(graph) == ()
+    assert find_quantizable(graph, find_layers(graph)) == ()
 
 
 def test_rows_of_a_table_of_weights_are_answers_of_a_layer():
     table = basic.Lookup(table=weights(5, 3))
     codes = TensorType(DType.INT32, (None,))
     graph = graph_of({NUMERIC_INPUT: codes}, lambda x: {"y": then(apply(table, x).value, dense(1), dense(2))})
-    assert names(find_quantizable(graph)) == ["dense", "dense"]
+    assert names(find_quantizable(graph, find_layers(graph))) == ["dense", "dense"]
 
 
 def test_steep_functions_between_layers_stay_with_their_sums_and_products():
@@ -110,7 +110,8 @@ def test_steep_functions_between_layers_stay_with_their_sums_and_products():
         kept = apply(basic.Maximum(), y, constant(Tensor.float32(0.5))).value
         return then(apply(basic.Concatenate(), kept, steep).value, basic.Slice(start=0, stop=3), convolve(2))
 
-    found = names(find_quantizable(on_pixels(function)))
+    graph = on_pixels(function)
+    found = names(find_quantizable(graph, find_layers(graph)))
     assert sorted(found) == ["convolution_2d", "convolution_2d", "maximum", "slice"]
 
 
@@ -159,7 +160,7 @@ def test_ranges_are_those_of_all_feeds():
 
 
 def scales_of(graph):
-    operators = find_operators(graph, find_quantizable(graph))
+    operators = find_operators(graph, find_quantizable(graph, find_layers(graph)))
     values = [value for each in operators for value in (*each.inputs, each.result)]
     return operators, choose_scales(operators, measure_ranges(graph, values, feeds()))
 

@@ -13,7 +13,7 @@ from sensenet.pretrained import (
     get_weights_path,
     load_pretrained_weights,
 )
-from sensenet.progress import bar_line, progress_bar
+from sensenet.progress import bar_line, progress_bar, step_line
 
 
 class Terminal(io.StringIO):
@@ -88,6 +88,15 @@ def test_bar_shows_share_size_and_speed():
 
 def test_bar_of_unknown_size_counts():
     assert bar_line("file", 25_000_000, None, 2e6) == "file  25.0 MB  2.0 MB/s"
+
+
+def test_bar_of_steps_counts_them():
+    assert step_line("layers", 3, 12, 1.0) == "layers  [######------------------]  25%  3/12"
+    assert step_line("layers", 3, None, 1.0) == "layers  3"
+    terminal = Terminal()
+    with progress_bar("layers", terminal, step_line) as progress:
+        progress(1, 2)
+    assert "50%  1/2" in terminal.getvalue()
 
 
 def test_bar_is_drawn_on_a_terminal_and_wiped():

@@ -26,20 +26,21 @@ class COptions(tflite.TfliteOptions):
     batch: int = 1
     """How many rows the network takes at once."""
 
-    quantize: Literal["none", "int8"] = "none"
-    """How the kernels of layers and what is between layers are stored."""
+    quantize: Literal["none", "int8", "auto"] = "none"
+    """How the kernels of layers and what is between layers are stored; auto is int8 within a budget."""
 
 
 def build(graph: Graph, report: Report, options: COptions) -> Artifact:
     """Return the graph as one header, which is made at once.
 
     Raises SettingsError for a detector, images of any size, or no columns; UnsupportedOpError for an operator
-    that TensorFlow Lite Micro lacks; UnknownTargetError for int8 without calibration rows.
+    that TensorFlow Lite Micro lacks; UnknownTargetError as `tflite.build` does.
     """
     from sensenet.backends.c.header import write_header
     from sensenet.backends.c.operators import choose_in_floats
 
-    chosen = choose_in_floats(tflite.apply_options(graph, options))
+    quantized, report = tflite.apply_options(graph, report, options)
+    chosen = choose_in_floats(quantized)
     content = write_header(chosen, options)
     return Artifact(target="c", graph=chosen, report=report, produce=lambda: {FILE_NAME: content})
 

@@ -8,40 +8,86 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
 from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Files, Report
+from sensenet.backends.options import Positive, Share
 from sensenet.backends.static_shapes import StaticShapes, in_batches
 from sensenet.backends.target import Target
 from sensenet.errors import UnknownTargetError
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
 from sensenet.ir.types import Array
+from sensenet.progress import progress_bar, step_line
+
+if TYPE_CHECKING:
+    from sensenet.passes.quantization.budget import Budget, Choice
 
 FILE_NAME = "model.tflite"
 
 HEAD = slice(4, 8), b"TFL3"
 """Where a flatbuffer names its format, and how."""
 
-ROUNDING = {"none": 0.0, "float16": 1e-2, "weights": 0.1, "dynamic": 0.1, "int8": 0.2}
+ROUNDING = {"none": 0.0, "float16": 1e-2, "weights": 0.1, "dynamic": 0.1, "int8": 0.2, "auto": 0.2}
+
+CALIBRATED = ("int8", "auto")
+"""The values of `quantize` that need calibration rows."""
+
+MAX_DIFFERENCE = 0.01
+"""The budget of `auto` if none is given."""
 
 
 @frozen(kw_only=True)
 class TfliteOptions(StaticShapes):
     """How layers are stored (see `quantize`)."""
 
-    quantize: Literal["none", "float16", "weights", "dynamic", "int8"] = "none"
-    """How the kernels of layers, and with int8 what is between layers, are stored."""
+    quantize: Literal["none", "float16", "weights", "dynamic", "int8", "auto"] = "none"
+    """How the kernels of layers, and with int8 what is between layers, are stored; auto is int8 within a
+    budget."""
+
+    max_difference: Positive | None = None
+    """The budget of auto: the most by which an answer to a calibration row may change; 0.01 if no budget is
+    given."""
+
+    min_agreement: Share | None = None
+    """The budget of auto: the least share of calibration rows with the same class, or boxes of the same
+    classes."""
 
     calibration: Sequence[Mapping[str, Array]] = ()
-    """Rows that int8 chooses its scales from: `calibration=` or `--calibration`."""
+    """Rows that int8 and auto choose scales from: `calibration=` or `--calibration`."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        for name in ("max_difference", "min_agreement"):
+            if getattr(self, name) is not None and self.quantize != "auto":
+                raise UnknownTargetError(
+                    f"the option {name} is a budget of quantize='auto', but quantize is {self.quantize!r}: "
+                    "give auto, or leave the budget out"
+                )
 
     @property
     def rounding(self) -> float:
         """Return the tolerance of answers, relative to the largest answer."""
         return ROUNDING[self.quantize]
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Return whether the target must have calibration rows."""
+        return self.quantize in CALIBRATED
+
+    @property
+    def budget(self) -> Budget:
+        """Return what auto may change."""
+        from sensenet.passes.quantization.budget import Budget
+
+        no_budget = self.max_difference is None and self.min_agreement is None
+        return Budget(
+            max_difference=MAX_DIFFERENCE if no_budget else self.max_difference,
+            min_agreement=self.min_agreement,
+        )
 
 
 def legal() -> Legal:
@@ -54,27 +100,42 @@ def legal() -> Legal:
 def build(graph: Graph, report: Report, options: TfliteOptions) -> Artifact:
     """Return the graph as one .tflite file, which is converted at once.
 
-    Raises UnknownTargetError for int8 without calibration rows.
+    Raises UnknownTargetError for min_agreement if answers name no classes.
     """
     from sensenet.backends.tflite.metadata import write_file
 
-    chosen = apply_options(graph, options)
+    chosen, report = apply_options(graph, report, options)
     content = write_file(make_tree(chosen, options), chosen)
     return Artifact(target="tflite", graph=chosen, report=report, produce=lambda: {FILE_NAME: content})
 
 
-def apply_options(graph: Graph, options: TfliteOptions) -> Graph:
-    """Return the graph that is written: with int8, a quantized one; raises as `build` does."""
+def apply_options(graph: Graph, report: Report, options: TfliteOptions) -> tuple[Graph, Report]:
+    """Return the graph that is written, a quantized one with int8 and auto, and the report on its layers.
+
+    Raises as `build` does.
+    """
     from sensenet.passes.quantization.rewriting import quantize_graph
 
-    if options.quantize != "int8":
-        return graph
-    if not options.calibration:
+    if not options.needs_calibration:
+        return graph, report
+    feeds = [*in_batches(options.calibration, options.batch)]
+    if options.quantize != "auto":
+        return quantize_graph(graph, feeds), report
+    choice = _choose_layers(graph, feeds, options.budget)
+    return choice.graph, attrs.evolve(report, layers=choice.layers)
+
+
+def _choose_layers(graph: Graph, feeds: Sequence[Mapping[str, Array]], budget: Budget) -> Choice:
+    from sensenet.passes.quantization.answers import has_decisions
+    from sensenet.passes.quantization.budget import quantize_within
+
+    if budget.min_agreement is not None and not has_decisions(graph):
         raise UnknownTargetError(
-            "quantize='int8' chooses its scales from calibration rows: give some as calibration= "
-            "(--calibration on the command line), such as the model is to predict"
+            "min_agreement counts rows of the same class, but the answers of this model name none: "
+            "give max_difference instead"
         )
-    return quantize_graph(graph, [*in_batches(options.calibration, options.batch)])
+    with progress_bar("measuring the effects of layers", line=step_line) as show:
+        return quantize_within(graph, feeds, budget, show)
 
 
 def make_tree(graph: Graph, options: TfliteOptions) -> Any:

@@ -17,40 +17,76 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from attrs import frozen
+
 from sensenet.ir.evaluate import Feed
 from sensenet.ir.graph import Graph, Node, Value, apply
-from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.types import DType
 from sensenet.passes.quantization.kernels import round_layer
 from sensenet.passes.quantization.operators import Operator, find_operators
 from sensenet.passes.quantization.ranges import Range, measure_ranges
 from sensenet.passes.quantization.scales import Scales, choose_scales, may_be_quantized, range_of_constant
-from sensenet.passes.quantization.selection import LAYERS, find_quantizable
+from sensenet.passes.quantization.selection import LAYERS, find_layers, find_quantizable
 from sensenet.passes.quantization.steps import Steps, may_be_whole
 
 
+@frozen(kw_only=True)
+class Quantizer:
+    """Quantizes layers of a graph, by the ranges of all values that layers and nodes between them have."""
+
+    graph: Graph
+    layers: tuple[Node, ...]
+    ranges: Mapping[Value, Range]
+
+    @classmethod
+    def calibrate(cls, graph: Graph, feeds: Sequence[Feed]) -> Quantizer:
+        """Return a quantizer with the ranges of a graph's values that it computes from these inputs.
+
+        Raises as the interpreter does for inputs that do not fit.
+        """
+        layers = find_layers(graph)
+        values = [
+            value
+            for node in find_quantizable(graph, layers)
+            for value in (*node.inputs, *node.values)
+            if value.type.dtype is DType.FLOAT32 and not isinstance(value.op, Constant)
+        ]
+        return cls(graph=graph, layers=layers, ranges=measure_ranges(graph, values, feeds))
+
+    def quantize(self, layers: Iterable[Node]) -> Quantized:
+        """Return the graph with these layers, and the nodes between them, quantized.
+
+        A node stays unchanged if an input or its result is not finite, or if its result is so much smaller
+        than its inputs that no kernel takes the scales.
+        """
+        operators = find_operators(self.graph, find_quantizable(self.graph, layers))
+        left = [each for each in operators if _is_in_range(each, self.ranges)]
+        while True:
+            operators, scales = left, choose_scales(left, self.ranges)
+            left = [each for each in operators if _is_sound(each, scales)]
+            if len(left) == len(operators):
+                graph = _rewrite(self.graph, operators, scales) if operators else self.graph
+                return Quantized(graph=graph, nodes=frozenset(each.node for each in operators))
+
+
+@frozen(kw_only=True)
+class Quantized:
+    """A quantized graph, and the nodes of the original one that it computes in steps."""
+
+    graph: Graph
+    nodes: frozenset[Node]
+
+
 def quantize_graph(graph: Graph, feeds: Sequence[Feed]) -> Graph:
-    """Return the graph with scales for the values that it computes from these inputs.
-
-    A node stays unchanged if an input or its result is not finite, or if its result is so much smaller than
-    its inputs that no kernel takes the scales. Raises as the interpreter does for inputs that do not fit.
-    """
-    operators = find_operators(graph, find_quantizable(graph))
-    ranges = measure_ranges(graph, _values(operators), feeds)
-    left = [each for each in operators if _is_in_range(each, ranges)]
-    while True:
-        operators, scales = left, choose_scales(left, ranges)
-        left = [each for each in operators if _is_sound(each, scales)]
-        if len(left) == len(operators):
-            return _rewrite(graph, operators, scales) if operators else graph
-
-
-def _values(operators: Iterable[Operator]) -> list[Value]:
-    return [value for each in operators for value in (*each.inputs, each.result)]
+    """Return the graph with all layers quantized that may be; raises as `Quantizer.calibrate` does."""
+    quantizer = Quantizer.calibrate(graph, feeds)
+    return quantizer.quantize(quantizer.layers).graph
 
 
 def _is_in_range(operator: Operator, ranges: Mapping[Value, Range]) -> bool:
     """Return whether all numbers of an operator are finite, and of a size whose scale is a float32."""
-    ends = [ranges[value] for value in _values([operator])]
+    ends = [ranges[value] for value in (*operator.inputs, operator.result)]
     return all(map(may_be_quantized, (*ends, *map(range_of_constant, operator.constants))))
 
 

@@ -103,11 +103,14 @@ def find_layers(graph: Graph) -> tuple[Node, ...]:
     )
 
 
-def find_quantizable(graph: Graph) -> tuple[Node, ...]:
-    """Return the layers that may be quantized, and the nodes between them, in the graph's order."""
-    layers = set(find_layers(graph))
+def find_quantizable(graph: Graph, layers: Iterable[Node]) -> tuple[Node, ...]:
+    """Return these layers, of `find_layers`, and the nodes between them, in the graph's order.
+
+    Any other layer computes with float32, and so do the nodes that only it has on one side.
+    """
+    chosen = set(layers)
     origins, steep = _trace(graph), _find_steep(graph)
-    between = _below(graph, layers) & _above(graph, layers)
+    between = _below(graph, chosen) & _above(graph, chosen)
 
     def is_exact(value: Value) -> bool:
         return value in steep or origins[value] is Origin.RAW
@@ -115,7 +118,7 @@ def find_quantizable(graph: Graph) -> tuple[Node, ...]:
     return tuple(
         node
         for node in graph.nodes
-        if node in layers
+        if node in chosen
         or (
             node in between
             and node.types[0].dtype is DType.FLOAT32
@@ -131,20 +134,22 @@ def is_smooth(op: Op) -> bool:
 
 
 def _below(graph: Graph, layers: set[Node]) -> set[Node]:
-    """Return the nodes that read the result of a layer, or of another such node."""
+    """Return the nodes, but for layers, that read the result of a layer or of another such node."""
     reached: set[Node] = set()
     for node in graph.nodes:
-        if any(value.node in layers or value.node in reached for value in node.inputs):
+        read = any(value.node in layers or value.node in reached for value in node.inputs)
+        if read and not isinstance(node.op, LAYERS):
             reached.add(node)
     return reached
 
 
 def _above(graph: Graph, layers: set[Node]) -> set[Node]:
-    """Return the nodes whose results a layer, or another such node, reads."""
+    """Return the nodes, but for layers, whose results a layer or another such node reads."""
     reached: set[Node] = set()
     for node in reversed(graph.nodes):
         if node in layers or node in reached:
-            reached.update(value.node for value in node.inputs)
+            sources = (value.node for value in node.inputs)
+            reached.update(source for source in sources if not isinstance(source.op, LAYERS))
     return reached
 
 
