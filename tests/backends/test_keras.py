@@ -364,6 +364,10 @@ def rewrite(path: Path, member: str, change) -> None:
             archive.writestr(name, content)
 
 
+def with_signature(content: bytes, value) -> bytes:
+    return json.dumps({**json.loads(content), "sensenet": value}).encode()
+
+
 @pytest.mark.parametrize(
     ("member", "change", "message"),
     [
@@ -371,13 +375,17 @@ def rewrite(path: Path, member: str, change) -> None:
         ("config.json", lambda _: b"[1]", "is not a model saved by Keras"),
         ("config.json", lambda _: b"[" * 100_000, "is not a model saved by Keras"),
         ("config.json", lambda c: c.replace(b'"axis": -1', b'"axis": 7'), "cannot be loaded by Keras"),
-        ("sensenet.json", lambda _: b"{}", "sensenet.json is not a signature"),
-        ("sensenet.json", lambda _: b"[" * 100_000, "sensenet.json is not a signature"),
-        ("sensenet.json", lambda c: c.replace(b'"layer": "p', b'"layer": "q'), "'qredictions', which the"),
-        ("sensenet.json", lambda c: c.replace(b'"outputs": [', b'"outputs": [1, '), "has no signature of"),
-        ("sensenet.json", lambda c: c.replace(b'"level": 0', b'"level": "0"'), "has no signature of"),
-        ("sensenet.json", lambda c: c.replace(b'"making": {', b'"making": {"x": 1, '), "has no signature of"),
-        ("sensenet.json", lambda c: c.replace(b"format_version", b"version"), "has no signature of sensenet"),
+        ("metadata.json", lambda _: b"{}", "is not a model saved by Keras"),
+        ("metadata.json", lambda _: b"[{}]", "is not a model saved by Keras"),
+        ("metadata.json", lambda _: b"[" * 100_000, "is not a model saved by Keras"),
+        ("metadata.json", lambda c: with_signature(c, {}), "'sensenet' in metadata.json is not a signature"),
+        ("metadata.json", lambda c: with_signature(c, [1]), "'sensenet' in metadata.json is not a signature"),
+        ("metadata.json", lambda c: with_signature(c, None), "not one made by sensenet: it has no signature"),
+        ("metadata.json", lambda c: c.replace(b'"layer": "p', b'"layer": "q'), "'qredictions', which the"),
+        ("metadata.json", lambda c: c.replace(b'"outputs": [', b'"outputs": [1, '), "has no signature of"),
+        ("metadata.json", lambda c: c.replace(b'"level": 0', b'"level": "0"'), "has no signature of"),
+        ("metadata.json", lambda c: c.replace(b'"making": {', b'"making": {"x": 1, '), "has no signature of"),
+        ("metadata.json", lambda c: c.replace(b"format_version", b"version"), "has no signature of sensenet"),
         ("model.weights.h5", lambda content: content[: len(content) // 2], "truncated, damaged"),
         (
             "metadata.json",
@@ -390,6 +398,26 @@ def test_rewritten_files_are_refused(artifact, tmp_path, member, change, message
     path = artifact.save(tmp_path / "model.keras")
     rewrite(path, member, change)
     refuse(path, message)
+
+
+def test_a_file_has_the_members_of_keras_and_no_other(artifact, tmp_path):
+    """With a fourth, Keras unpacks the file while it reads weights, which Python 3.12.1 does not survive."""
+    with zipfile.ZipFile(artifact.save(tmp_path / "model.keras")) as archive:
+        assert sorted(archive.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
+        assert json.loads(archive.read("metadata.json")).keys() >= {"keras_version", "sensenet"}
+
+
+def test_files_with_the_signature_in_a_member_of_its_own_are_opened(artifact, tmp_path):
+    """As they were written before."""
+    path = artifact.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(path) as archive:
+        metadata = json.loads(archive.read("metadata.json"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("sensenet.json", json.dumps(metadata.pop("sensenet")))
+    rewrite(path, "metadata.json", lambda _: json.dumps(metadata).encode())
+    assert_agrees(TARGET.open(path), network(), FEED)
+    rewrite(path, "sensenet.json", lambda _: b"{")
+    refuse(path, "is not a model saved by Keras")
 
 
 @only_under_keras_3

@@ -83,7 +83,8 @@ def save(content, path, config):
 
 def check(content, config):
     """The configuration as Keras would get it."""
-    return read_configuration(json.dumps(config).encode(), "m.keras", content["sensenet.json"])
+    signature = json.loads(content["metadata.json"])["sensenet"]
+    return read_configuration(json.dumps(config).encode(), "m.keras", signature)
 
 
 def find_places(value, place=()):

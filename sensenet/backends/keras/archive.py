@@ -23,7 +23,7 @@ from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.formats.hdf5 import StoredFile, read_hdf5
 from sensenet.backends.keras.configuration import Configuration, read_configuration
 from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
-from sensenet.backends.keras.names import CONFIGURATION, SIGNATURE
+from sensenet.backends.keras.names import CONFIGURATION, EARLIER_MEMBER, METADATA, SIGNATURE
 from sensenet.backends.optional import import_package, import_tensorflow
 from sensenet.backends.recursion import deep_recursion
 from sensenet.backends.silence import silence
@@ -32,8 +32,8 @@ from sensenet.files.directories import temporary_directory
 from sensenet.files.reading import read_file, read_members
 from sensenet.limits import require_memory
 
-VERSIONS, WEIGHTS = "metadata.json", "model.weights.h5"
-"""The other members of a .keras file that are read, next to the configuration and the signature."""
+WEIGHTS = "model.weights.h5"
+"""The member of a .keras file with the weights."""
 
 OPTIMIZER_GROUP = "optimizer"
 """The group of weights that only training needs."""
@@ -46,24 +46,27 @@ def load_keras_model(path: Path, purpose: str) -> Any:
     that takes too much memory.
     """
     where = str(path)
-    members = read_members(read_file(path), where, [CONFIGURATION, SIGNATURE, VERSIONS, WEIGHTS])
-    missing = {CONFIGURATION, VERSIONS, WEIGHTS} - members.keys()
+    members = read_members(read_file(path), where, [CONFIGURATION, METADATA, EARLIER_MEMBER, WEIGHTS])
+    missing = {CONFIGURATION, METADATA, WEIGHTS} - members.keys()
     if missing:
         raise ArtifactError(f"{where} is not a model saved by Keras: it has no {min(missing)}")
-    configuration = read_configuration(members[CONFIGURATION], where, members.get(SIGNATURE))
-    saved_by = _read_version(members[VERSIONS], where)
+    saved_by, signature = _read_metadata(members, where)
+    configuration = read_configuration(members[CONFIGURATION], where, signature)
     tf = import_tensorflow(purpose)
     _require_major(saved_by, keras_major(tf), where)
     stored = read_hdf5(members[WEIGHTS], f"{where}: {WEIGHTS}", skipped=(OPTIMIZER_GROUP,))
     make_layer_classes()
     context = contextvars.copy_context()
-    return context.run(_load, tf, configuration, members[VERSIONS], stored, where)
+    return context.run(_load, tf, configuration, members[METADATA], stored, where)
 
 
-def _read_version(content: bytes, where: str) -> str:
+def _read_metadata(members: Mapping[str, bytes], where: str) -> tuple[str, Any]:
+    """Return Keras' version, and the signature, or None if it is in a layer."""
     try:
-        return str(json.loads(content)["keras_version"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        metadata = json.loads(members[METADATA])
+        earlier = json.loads(members.get(EARLIER_MEMBER, b"null"))
+        return str(metadata["keras_version"]), metadata.get(SIGNATURE, earlier)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ArtifactError(
             f"{where} is not a model saved by Keras ({type(error).__name__}: {error})"
         ) from error
@@ -77,14 +80,14 @@ def _require_major(saved_by: str, major: str, where: str) -> None:
         )
 
 
-def _load(tf: Any, configuration: Configuration, versions: bytes, stored: StoredFile, where: str) -> Any:
+def _load(tf: Any, configuration: Configuration, metadata: bytes, stored: StoredFile, where: str) -> Any:
     shapes = [array.shape for array in stored.arrays.values() if array.shape is not None]
     stored_shapes.set(Counter(shapes))
     with temporary_directory() as directory:
         copy = Path(directory) / "model.keras"
         with zipfile.ZipFile(copy, "w") as archive:
             archive.writestr(CONFIGURATION, json.dumps(configuration.value))
-            archive.writestr(VERSIONS, versions)
+            archive.writestr(METADATA, metadata)
             archive.writestr(WEIGHTS, _write_weights(stored, where))
         try:
             with silence(), deep_recursion(configuration.layers):

@@ -120,10 +120,10 @@ class Configuration:
     initializers: Mapping[str, Mapping[str, Any]]
 
 
-def read_configuration(content: bytes, where: str, signature: bytes | None = None) -> Configuration:
+def read_configuration(content: bytes, where: str, signature: Any = None) -> Configuration:
     """Return the checked configuration of a model, with the signature of the file put back into it.
 
-    `content` is the file's member with the configuration, `signature` the one with the signature, if any.
+    `content` is the file's member with the configuration, `signature` the value in its metadata, if any.
     Raises ArtifactError, naming `where` and the layer, for a part that is not allowed.
     """
     try:

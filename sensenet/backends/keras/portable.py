@@ -1,8 +1,9 @@
 """Replaces sensenet's SignatureLayer in saved files, so that Keras can open them without sensenet.
 
 In memory, the SignatureLayer contains the signature, and `model.save` saves it unchanged. A file written by
-an artifact has Keras' Identity of the same name instead, and the layer's data in a separate member, which
-Keras does not read.
+an artifact has Keras' Identity of the same name instead, and the layer's data in the metadata, which Keras
+does not read. If the file had one more member, Keras would unpack it all while it reads the weights from it,
+and Python 3.12.1 then reads them from wrong positions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
 from sensenet.backends.keras.model import BuildOptions
-from sensenet.backends.keras.names import CONFIGURATION, SIGNATURE
+from sensenet.backends.keras.names import CONFIGURATION, METADATA, SIGNATURE
 from sensenet.errors import ArtifactError
 from sensenet.signature import Signature
 
@@ -32,17 +33,18 @@ CARRIED = ("signature", "outputs", "making")
 
 
 def take_signature_out(content: bytes) -> bytes:
-    """Return the content of a `.keras` file with the signature in a member of its own."""
+    """Return the content of a `.keras` file with the signature in its metadata."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(stream, "w") as target:
+        configuration, metadata = (json.loads(source.read(name)) for name in (CONFIGURATION, METADATA))
+        metadata[SIGNATURE] = _exchange_carrier(configuration["config"]["layers"])
+        changed = {CONFIGURATION: configuration, METADATA: metadata}
         for info in source.infolist():
-            if info.filename != CONFIGURATION:
+            if info.filename in changed:
+                text = json.dumps(changed[info.filename])
+                target.writestr(zipfile.ZipInfo(info.filename), text, zipfile.ZIP_DEFLATED)
+            else:
                 target.writestr(info, source.read(info))
-                continue
-            configuration = json.loads(source.read(info))
-            carried = _exchange_carrier(configuration["config"]["layers"])
-            for name, value in ((CONFIGURATION, configuration), (SIGNATURE, carried)):
-                target.writestr(zipfile.ZipInfo(name), json.dumps(value), zipfile.ZIP_DEFLATED)
     return stream.getvalue()
 
 
@@ -56,26 +58,22 @@ def _exchange_carrier(layers: list[dict[str, Any]]) -> dict[str, Any]:
     return {"layer": layer["name"], **own}
 
 
-def put_signature_back(layers: list[dict[str, Any]], content: bytes, where: str) -> None:
-    """Replace the Keras layer that the member `content` names by a SignatureLayer with the member's data.
+def put_signature_back(layers: list[dict[str, Any]], carried: Any, where: str) -> None:
+    """Replace the Keras layer that `carried` names by a SignatureLayer with its data.
 
-    Raises ArtifactError if the member is not a signature, or names an unknown layer.
+    Raises ArtifactError if it is not what `take_signature_out` wrote, or names an unknown layer.
     """
+    source = f"{where}: {SIGNATURE!r} in {METADATA}"
     try:
-        carried = json.loads(content)
         name, own = carried["layer"], {key: carried[key] for key in CARRIED}
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ArtifactError(
-            f"{where}: {SIGNATURE} is not a signature ({type(error).__name__}: {error})"
-        ) from error
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"{source} is not a signature ({type(error).__name__}: {error})") from error
     for layer in layers:
         if layer["name"] == name and layer["class_name"] == STAND_IN["class_name"]:
             layer.update(CARRIER)
             layer["config"].update(own)
             return
-    raise ArtifactError(
-        f"{where}: {SIGNATURE} names a layer {str(name)[:40]!r}, which the model does not have"
-    )
+    raise ArtifactError(f"{source} names a layer {str(name)[:40]!r}, which the model does not have")
 
 
 def require_carried(config: Mapping[str, Any], where: str) -> None:
