@@ -89,7 +89,7 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--calibration",
         metavar="PATH",
-        help="rows like --rows, or a folder of images, from which quantize=int8 and auto choose scales",
+        help="rows like --rows, or a folder of images: quantize=int8, int8x16 and auto choose scales by them",
     )
     add("-f", "--force", action="store_true", help="replace an existing output")
     add("--print-ir", action="store_true", help="print the target's graph; writes a file only with -o")

@@ -66,9 +66,9 @@ def compile(
     With `verify`, the artifact's files are run in a fresh process on generated rows, and on `rows` in any
     form that a model accepts, and compared with the interpreter on the graph as imported;
     `artifact.report.verification` has the outcome. `calibration` is rows too, or the path of a CSV file or a
-    folder of images, from which the targets tflite and c choose the scales of `quantize="int8"`, and with
-    "auto" also which layers are int8; unless verified, the artifact is run on them in this process, and the
-    report has the largest difference.
+    folder of images, from which the targets tflite and c choose the scales of `quantize="int8"` and
+    "int8x16", and with "auto" also which layers are int8; unless verified, the artifact is run on them in
+    this process, and the report has the largest difference.
 
     Raises UnknownTargetError for an unknown target, level or option, or without calibration rows that an
     option needs, UnknownPassError for an unknown pass, SettingsError for a wrong setting or type of argument,

@@ -24,7 +24,7 @@ from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
 
-MODES = ("float16", "weights", "dynamic", "int8", "auto")
+MODES = ("float16", "weights", "dynamic", "int8", "int8x16", "auto")
 COLUMNS, UNITS = 12, 64
 THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
 
@@ -85,6 +85,7 @@ def operators(model, *names):
         ("weights", 0.6, 0.05),
         ("dynamic", 0.6, 0.05),
         ("int8", 0.65, 0.05),
+        ("int8x16", 0.65, 0.01),
     ],
 )
 def test_files_shrink_and_answers_stay_close(mode, share, difference):
@@ -217,6 +218,7 @@ def test_the_metadata_tools_read_the_file():
     [
         ({"quantize": "int4"}, "expected one of none, "),
         ({"quantize": "int8"}, "'int8' chooses from calibration rows"),
+        ({"quantize": "int8x16"}, "'int8x16' chooses|expected one of"),
         ({"quantize": "auto"}, "'auto' chooses from calibration rows"),
         ({"quantise": "int8"}, "did you mean 'quantize'"),
         ({"max_difference": 0.1}, "max_difference is a budget of quantize='auto', but quantize is 'none'"),

@@ -28,7 +28,8 @@ def test_numbers_are_those_of_the_schema():
     named = {options_of(kind) for kind in NAMES.values()}
     assert {name for name in named if hasattr(schema.BuiltinOptions, name)} == set(OPTION_NUMBERS)
     assert {name for name in TABLES if name.endswith("Options")} <= set(OPTION_NUMBERS)
-    letters = {"F": "FLOAT32", "H": "FLOAT16", "I": "INT32", "L": "INT64", "B": "BOOL", "Q": "INT8"}
+    letters = {"F": "FLOAT32", "H": "FLOAT16", "I": "INT32", "L": "INT64", "B": "BOOL"}
+    letters |= {"Q": "INT8", "S": "INT16"}
     assert all(getattr(schema.TensorType, letters[letter]) == number for number, (letter, _) in TYPES.items())
 
 

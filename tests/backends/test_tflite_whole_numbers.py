@@ -12,10 +12,11 @@ from sensenet.artifact import Artifact, Report
 from sensenet.backends import get_target
 from sensenet.backends.tflite import FILE_NAME
 from sensenet.backends.tflite.convert import convert
-from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, unpack
+from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, pack, unpack
 from sensenet.backends.tflite.metadata import write_file
 from sensenet.backends.tflite.verify import verify
 from sensenet.backends.tflite.versions import declare_versions
+from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Value, apply, constant
@@ -31,6 +32,7 @@ from sensenet.passes.quantization.steps import Steps, fixed_steps
 pytest.importorskip("ai_edge_litert.interpreter")
 
 STEPS = Steps(scale=1 / 32, zero_point=-7)
+FINE = Steps(scale=1 / 8191, zero_point=0, bits=16)
 ROWS, IMAGES = (50, 6), (3, 6, 7, 4)
 UPSAMPLING = convolution.UpsampleMethod
 
@@ -93,18 +95,23 @@ OTHER_OPS = (
 )
 
 
-def graph_in_steps(op, *shapes):
-    """The graph of an op of 8 bits, what to feed it, and the steps of its result."""
+IN_SIXTEEN = [
+    case for case in (*LAYER_OPS, *OTHER_OPS) if getattr(case[0], "method", None) is not UPSAMPLING.BILINEAR
+]
+
+
+def graph_in_steps(op, *shapes, steps=STEPS):
+    """The graph of an op of whole numbers, what to feed it, and the steps of its result."""
     arrays = [floats(*sizes, scale=1.5) * (-1) ** number for number, sizes in enumerate(shapes)]
-    rounded = [STEPS.dequantize().evaluate(STEPS.quantize().evaluate(x)) for x in arrays]
+    rounded = [steps.dequantize().evaluate(steps.quantize().evaluate(x)) for x in arrays]
     if isinstance(op, LAYERS):
-        op = round_layer(op, STEPS.scale)
+        op = round_layer(op, steps.scale)
     exact = op.evaluate(*rounded)
-    free = steps_of((min(0.0, float(exact.min())), max(0.0, float(exact.max()))))
-    given = STEPS if isinstance(op, MOVES) else fixed_steps(op) or free
+    free = steps_of((min(0.0, float(exact.min())), max(0.0, float(exact.max()))), steps.bits)
+    given = steps if isinstance(op, MOVES) else fixed_steps(op, steps.bits) or free
     graph = graph_of(
         {f"x{number}": f32(None, *sizes[1:]) for number, sizes in enumerate(shapes)},
-        lambda *xs: {"y": in_steps(apply(op, *(in_steps(x, STEPS) for x in xs)).value, given)},
+        lambda *xs: {"y": in_steps(apply(op, *(in_steps(x, steps) for x in xs)).value, given)},
     )
     return graph, {f"x{number}": x for number, x in enumerate(arrays)}, given
 
@@ -149,6 +156,59 @@ def test_litert_answers_as_the_interpreter_but_for_one_step(case):
     assert np.mean(steps == 0) > 0.85  # halves of a step go another way in some kernels
 
 
+@pytest.mark.parametrize("case", IN_SIXTEEN, ids=lambda case: f"{case[0].mnemonic()}-{len(case)}")
+def test_litert_answers_as_the_interpreter_in_sixteen_bits(case):
+    """But for one step, or two of tanh, which LiteRT interpolates in a table."""
+    graph, feed, given = graph_in_steps(*case, steps=FINE)
+    *conversions, (_, result), last = operators(graph)
+    assert {kind for kind, _ in conversions} == {"QUANTIZE"}
+    assert len(conversions) == len(case) - 1
+    assert (result, last) == ("INT16", ("DEQUANTIZE", "FLOAT32"))
+    got, want = run(graph, feed), evaluate(graph, feed)["y"]
+    steps = np.rint((got - want) / given.scale)
+    is_tanh = case[0] == activation("tanh")
+    assert np.abs(steps).max() <= (2 if is_tanh else 1)
+    assert np.mean(steps == 0) > (0.5 if is_tanh else 0.8)  # kernels have 16 bits of the rescaling factor
+
+
+def test_a_layer_of_sixteen_bits_has_a_bias_of_64():
+    graph, _, _ = graph_in_steps(*LAYER_OPS[3], steps=FINE)
+    tree = unpack(bytes(file_of(graph)))
+    types = names_of(import_schema().TensorType)
+    main = tree.subgraphs[0]
+    (layer,) = (op for op in main.operators if len(op.inputs) == 3)
+    x, kernel, bias = (main.tensors[index] for index in layer.inputs)
+    assert [types[each.type] for each in (x, kernel, bias)] == ["INT16", "INT8", "INT64"]
+    assert x.quantization.zeroPoint.tolist() == [0]
+    np.testing.assert_allclose(
+        bias.quantization.scale, x.quantization.scale[0] * kernel.quantization.scale, rtol=1e-6
+    )
+
+
+def declare_powers_of_two(sum_, tensors):
+    sum_.builtinOptions.potScaleInt16 = True
+
+
+def move_zero(sum_, tensors):
+    tensors[sum_.outputs[0]].quantization.zeroPoint = np.int64([1])
+
+
+def refine_the_result(sum_, tensors):
+    tensors[sum_.outputs[0]].quantization.scale = np.float32([FINE.scale / 2**14])
+
+
+@pytest.mark.parametrize("damage", [declare_powers_of_two, move_zero, refine_the_result])
+def test_sums_of_sixteen_bits_that_would_end_the_process_are_refused(damage):
+    graph, _, _ = graph_in_steps(basic.Add(), ROWS, ROWS, steps=FINE)
+    tree = unpack(bytes(file_of(graph)))
+    verify(bytes(pack(tree)), "the file")
+    main = tree.subgraphs[0]
+    (sum_,) = (op for op in main.operators if len(op.inputs) == 2)
+    damage(sum_, main.tensors)
+    with pytest.raises(ArtifactError, match=r"scales of ADD|a zero point"):
+        verify(bytes(pack(tree)), "the file")
+
+
 def test_a_sum_absorbs_the_activation_behind_it():
     graph = graph_of(
         {"x": f32(None, 3)},
@@ -186,6 +246,7 @@ IN_FLOAT = {
     "a pool of two scales": (basic.Slice(start=0, stop=2), OTHER_STEPS),
     "a sigmoid of another scale": (activation("sigmoid"), OTHER_STEPS),
     "a layer whose weights are not in steps": (LAYER, STEPS),
+    "steps of eight bits read and of sixteen given": (activation("relu"), FINE),
     "a layer with too fine a result": (round_layer(LAYER, STEPS.scale), Steps(scale=1e-9, zero_point=0)),
 }
 
@@ -200,6 +261,13 @@ def test_what_no_kernel_takes_is_computed_in_float(op, given):
     assert found[2][1] == "FLOAT32"
     feed = {"x": floats(40, 3)}
     np.testing.assert_allclose(run(graph, feed), evaluate(graph, feed)["y"], atol=given.scale)
+
+
+def test_neighbors_are_weighted_in_float_if_they_have_sixteen_bits():
+    op = convolution.Upsample2D(size=(2, 3), method=UPSAMPLING.BILINEAR)
+    graph, feed, _ = graph_in_steps(op, IMAGES, steps=FINE)
+    assert ("RESIZE_BILINEAR", "FLOAT32") in operators(graph)
+    np.testing.assert_allclose(run(graph, feed), evaluate(graph, feed)["y"], atol=FINE.scale)
 
 
 def test_a_value_that_others_read_exactly_is_computed_in_float():

@@ -1,4 +1,4 @@
-"""The target tflite with int8: files whose kernels take scales."""
+"""The target tflite with int8 and int8x16: files whose kernels take scales."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ __all__ = ["mutate", "open", "seeds"]
 
 
 def seeds() -> list[Case]:
-    return tflite.seeds(("int8",))
+    return tflite.seeds(("int8", "int8x16"))

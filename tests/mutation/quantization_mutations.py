@@ -89,4 +89,20 @@ QUANTIZATION_MUTATIONS: tuple[Mutation, ...] = (
         new="key=lambda layer: (effects[layer],",
         tests=BUDGET,
     ),
+    Mutation(
+        name="sixteen-bits-with-a-zero-point",
+        reason="kernels of 16 bits have none",
+        file="sensenet/passes/quantization/scales.py",
+        old="zero_point = round(-most - 1 - low / scale) if bits == 8 else 0",
+        new="zero_point = round(-most - 1 - low / scale)",
+        tests=QUANTIZATION,
+    ),
+    Mutation(
+        name="sums-at-powers-of-two",
+        reason="kernels then take scales of 16 bits for powers of two, unless an option says otherwise",
+        file="sensenet/backends/tflite/whole_numbers.py",
+        old='{"potScaleInt16": False} if bits == 16 and made.kind in SUMS else {}',
+        new="{}",
+        tests=WHOLE_NUMBERS,
+    ),
 )

@@ -26,7 +26,7 @@ from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.passes.quantization.kernels import is_in_steps, kernel_of, layer_steps, round_layer
 from sensenet.passes.quantization.operators import find_operators
 from sensenet.passes.quantization.ranges import measure_ranges
-from sensenet.passes.quantization.rewriting import quantize_graph
+from sensenet.passes.quantization.rewriting import Quantizer, quantize_graph
 from sensenet.passes.quantization.scales import choose_scales, steps_of
 from sensenet.passes.quantization.selection import find_layers, find_quantizable
 from sensenet.passes.quantization.steps import FIXED
@@ -165,10 +165,10 @@ def scales_of(graph):
     return operators, choose_scales(operators, measure_ranges(graph, values, feeds()))
 
 
-@given(st.floats(-(2.0**99), 0, width=32), st.floats(0, 2.0**99, width=32))
-def test_zero_is_a_step_and_ends_are_in_reach(low, high):
-    steps = steps_of((low, high))
-    assert -128 <= steps.zero_point <= 127
+@given(st.floats(-(2.0**99), 0, width=32), st.floats(0, 2.0**99, width=32), st.sampled_from([8, 16]))
+def test_zero_is_a_step_and_ends_are_in_reach(low, high, bits):
+    steps = steps_of((low, high), bits)
+    assert -128 <= steps.zero_point <= 127 if bits == 8 else steps.zero_point == 0
     ends = np.float32([low, 0, high])
     rounded = steps.dequantize().evaluate(steps.quantize().evaluate(ends))
     assert rounded[1] == 0
@@ -206,7 +206,19 @@ def test_pools_adopt_the_fixed_steps_of_what_they_read(name):
     graph = on_pixels(lambda x: then(x, convolve(1), function, POOL, convolve(2)))
     _, scales = scales_of(graph)
     assert not scales.given
-    assert list(scales.read.values()).count(FIXED[function.function]) == 2
+    assert list(scales.read.values()).count(FIXED[function.function, 8]) == 2
+
+
+def test_nodes_without_a_kernel_of_sixteen_bits_stay():
+    method = convolution.UpsampleMethod.BILINEAR
+    graph = on_pixels(
+        lambda x: then(x, convolve(1), convolution.Upsample2D(size=(2, 2), method=method), convolve(2))
+    )
+    for bits, count in ((8, 1), (16, 0)):
+        quantizer = Quantizer.calibrate(graph, feeds(), bits)
+        chosen = [type(node.op) for node in quantizer.quantize(quantizer.layers).nodes]
+        assert chosen.count(convolution.Upsample2D) == count
+        assert chosen.count(convolution.Convolution2D) == 2
 
 
 def test_fixed_steps_are_left_where_others_are_joined():
@@ -217,7 +229,7 @@ def test_fixed_steps_are_left_where_others_are_joined():
     graph = on_pixels(function)
     operators, scales = scales_of(graph)
     (tanh,) = (each for each in operators if isinstance(each.node.op, Activation))
-    assert scales.of_result(tanh.result) == FIXED[ActivationFunction.TANH] != scales.read[tanh.result]
+    assert scales.of_result(tanh.result) == FIXED[ActivationFunction.TANH, 8] != scales.read[tanh.result]
     after = quantize_graph(graph, feeds())
     assert sum(isinstance(node.op, Quantize) for node in after.nodes) == len(scales.read) + 1
 
@@ -241,13 +253,15 @@ def small_network(x):
     return then(joined, dense(3), activation("softmax"))
 
 
-def test_the_interpreter_runs_a_quantized_graph_and_answers_nearly_the_same():
+@pytest.mark.parametrize(("bits", "most"), [(8, 0.05), (16, 0.01)])
+def test_the_interpreter_runs_a_quantized_graph_and_answers_nearly_the_same(bits, most):
     graph = on_pixels(small_network)
-    after = quantize_graph(graph, feeds((5,), (3,)))
+    after = quantize_graph(graph, feeds((5,), (3,)), bits)
     for feed in feeds((5,), (2,)):
         exact, rounded = evaluate(graph, feed)["y"], evaluate(after, feed)["y"]
         difference = np.abs(rounded - exact).max()
-        assert 0 < difference < 0.05
+        assert 0 < difference < most
+    assert {node.op.bits for node in after.nodes if isinstance(node.op, Quantize)} == {bits}
     layers = [node for node in after.nodes if hasattr(node.op, "kernel")]
     assert len(layers) == 4
     for layer in layers:
@@ -257,8 +271,9 @@ def test_the_interpreter_runs_a_quantized_graph_and_answers_nearly_the_same():
         assert layer.shares is None
 
 
-def test_the_text_of_a_quantized_graph_reads_back():
-    after = quantize_graph(on_pixels(small_network), feeds())
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_text_of_a_quantized_graph_reads_back(bits):
+    after = quantize_graph(on_pixels(small_network), feeds(), bits)
     assert same_graph(parse_graph(print_graph(after), weights_of(after)), after)
 
 

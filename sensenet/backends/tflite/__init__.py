@@ -31,9 +31,12 @@ FILE_NAME = "model.tflite"
 HEAD = slice(4, 8), b"TFL3"
 """Where a flatbuffer names its format, and how."""
 
-ROUNDING = {"none": 0.0, "float16": 1e-2, "weights": 0.1, "dynamic": 0.1, "int8": 0.2, "auto": 0.2}
+ROUNDING = {
+    **{"none": 0.0, "float16": 1e-2, "weights": 0.1, "dynamic": 0.1},
+    **{"int8": 0.2, "int8x16": 0.1, "auto": 0.2},
+}
 
-CALIBRATED = ("int8", "auto")
+CALIBRATED = ("int8", "int8x16", "auto")
 """The values of `quantize` that need calibration rows."""
 
 MAX_DIFFERENCE = 0.01
@@ -44,9 +47,9 @@ MAX_DIFFERENCE = 0.01
 class TfliteOptions(StaticShapes):
     """How layers are stored (see `quantize`)."""
 
-    quantize: Literal["none", "float16", "weights", "dynamic", "int8", "auto"] = "none"
-    """How the kernels of layers, and with int8 what is between layers, are stored; auto is int8 within a
-    budget."""
+    quantize: Literal["none", "float16", "weights", "dynamic", "int8", "int8x16", "auto"] = "none"
+    """How the kernels of layers, and with int8 and int8x16 what is between layers, are stored; auto is int8
+    within a budget."""
 
     max_difference: Positive | None = None
     """The budget of auto: the most by which an answer to a calibration row may change; 0.01 if no budget is
@@ -57,7 +60,7 @@ class TfliteOptions(StaticShapes):
     classes."""
 
     calibration: Sequence[Mapping[str, Array]] = ()
-    """Rows that int8 and auto choose scales from: `calibration=` or `--calibration`."""
+    """Rows that int8, int8x16 and auto choose scales from: `calibration=` or `--calibration`."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -110,7 +113,7 @@ def build(graph: Graph, report: Report, options: TfliteOptions) -> Artifact:
 
 
 def apply_options(graph: Graph, report: Report, options: TfliteOptions) -> tuple[Graph, Report]:
-    """Return the graph that is written, a quantized one with int8 and auto, and the report on its layers.
+    """Return the graph that is written, quantized if the options say so, and the report on its layers.
 
     Raises as `build` does.
     """
@@ -120,7 +123,7 @@ def apply_options(graph: Graph, report: Report, options: TfliteOptions) -> tuple
         return graph, report
     feeds = [*in_batches(options.calibration, options.batch)]
     if options.quantize != "auto":
-        return quantize_graph(graph, feeds), report
+        return quantize_graph(graph, feeds, bits=16 if options.quantize == "int8x16" else 8), report
     choice = _choose_layers(graph, feeds, options.budget)
     return choice.graph, attrs.evolve(report, layers=choice.layers)
 

@@ -118,7 +118,7 @@ class Writer:
             if value in numbers:
                 return numbers[value]
             steps = steps_of(value.op) if isinstance(value.op, Quantize) else None
-            dtype = "int8" if steps else value.type.dtype.numpy.name
+            dtype = f"int{value.op.bits}" if isinstance(value.op, Quantize) else value.type.dtype.numpy.name
             return add(value, Tensor(value.node.name, dtype, value.type.shape, steps=steps))
 
         def place_numbers(stored: Stored) -> int:
@@ -221,7 +221,10 @@ def _operators(graph: Graph, stores: Mapping[Node, Store]) -> Iterator[tuple[Ope
         if isinstance(node.op, Quantize | Dequantize):
             yield emit_conversion(node), node.values
             continue
-        made = emit_whole_numbers(node) if node in whole.results else EMIT[type(node.op)](node.op, node)
+        if node in whole.results:
+            made = emit_whole_numbers(node, whole.results[node].op.bits)  # type: ignore[attr-defined]
+        else:
+            made = EMIT[type(node.op)](node.op, node)
         if node in stores:
             made = stores[node](made)
         last = ends.get(node, node)

@@ -17,10 +17,11 @@ TYPES: Mapping[int, tuple[str, int]] = {
     2: ("I", 4),
     4: ("L", 8),
     6: ("B", 1),
+    7: ("S", 2),
     9: ("Q", 1),
 }
-"""The types of tensors by their numbers in the schema: float32, float16, int32, int64, bool and int8; and the
-bytes of an element."""
+"""The types of tensors by their numbers in the schema, and the bytes of an element: float32, float16, int32,
+int64, bool, int16 and int8."""
 
 OPTIONS: Mapping[str, str] = {
     "CONV_2D": "Conv2DOptions",
@@ -73,10 +74,10 @@ class Kind:
         return self.types.split()
 
 
-_FLOAT, _REAL = "F>F", "F>F Q>Q"
-_ARITHMETIC, _COMPARISON = "FF>F II>I QQ>Q", "FF>B II>B"
-_LAYER = "FFF>F FQF>F QQI>Q"
-_REDUCTION = "FI>F II>I QI>Q"
+_FLOAT, _REAL = "F>F", "F>F Q>Q S>S"
+_ARITHMETIC, _COMPARISON = "FF>F II>I QQ>Q SS>S", "FF>B II>B"
+_LAYER = "FFF>F FQF>F QQI>Q SQL>S"
+_REDUCTION = "FI>F II>I QI>Q SI>S"
 
 KINDS: Mapping[str, Kind] = {
     "ABS": Kind(101, _FLOAT),
@@ -85,10 +86,10 @@ KINDS: Mapping[str, Kind] = {
     "AVERAGE_POOL_2D": Kind(1, _REAL),
     "BATCH_MATMUL": Kind(126, "FF>F"),
     "CAST": Kind(53, "B>F B>I F>I I>F L>I I>L"),
-    "CONCATENATION": Kind(2, "F*>F I*>I Q*>Q"),
+    "CONCATENATION": Kind(2, "F*>F I*>I Q*>Q S*>S"),
     "CONV_2D": Kind(3, _LAYER),
     "DEPTHWISE_CONV_2D": Kind(4, _LAYER),
-    "DEQUANTIZE": Kind(6, "H>F Q>F"),
+    "DEQUANTIZE": Kind(6, "H>F Q>F S>F"),
     "DIV": Kind(42, "FF>F"),
     "ELU": Kind(111, _FLOAT),
     "EQUAL": Kind(71, _COMPARISON),
@@ -96,8 +97,8 @@ KINDS: Mapping[str, Kind] = {
     "EXPAND_DIMS": Kind(70, "FI>F II>I"),
     "FILL": Kind(94, "IF>F II>I"),
     "FLOOR": Kind(8, _FLOAT),
-    "FULLY_CONNECTED": Kind(9, f"{_LAYER} FF_>F FQ_>F QQ_>Q"),
-    "GATHER": Kind(36, "FI>F II>I BI>B QI>Q"),
+    "FULLY_CONNECTED": Kind(9, f"{_LAYER} FF_>F FQ_>F QQ_>Q SQ_>S"),
+    "GATHER": Kind(36, "FI>F II>I BI>B QI>Q SI>S"),
     "GELU": Kind(150, _REAL),
     "GREATER": Kind(61, _COMPARISON),
     "GREATER_EQUAL": Kind(62, _COMPARISON),
@@ -121,8 +122,8 @@ KINDS: Mapping[str, Kind] = {
     "NOT_EQUAL": Kind(72, _COMPARISON),
     "ONE_HOT": Kind(85, "IIFF>F IIII>I IIBB>B"),
     "PACK": Kind(83, "F*>F I*>I"),
-    "PAD": Kind(34, "FI>F QI>Q"),
-    "QUANTIZE": Kind(114, "F>Q Q>Q"),
+    "PAD": Kind(34, "FI>F QI>Q SI>S"),
+    "QUANTIZE": Kind(114, "F>Q Q>Q F>S S>S"),
     "RANGE": Kind(96, "III>I"),
     "REDUCE_ANY": Kind(91, "BI>B"),
     "REDUCE_MAX": Kind(82, _REDUCTION),
@@ -131,28 +132,28 @@ KINDS: Mapping[str, Kind] = {
     "RELU6": Kind(21, _REAL),
     "RELU_0_TO_1": Kind(152, _REAL),
     "RELU_N1_TO_1": Kind(20, _REAL),
-    "RESHAPE": Kind(22, "FI>F II>I BI>B QI>Q F>F I>I Q>Q"),
-    "RESIZE_BILINEAR": Kind(23, "FI>F QI>Q"),
-    "RESIZE_NEAREST_NEIGHBOR": Kind(97, "FI>F QI>Q"),
+    "RESHAPE": Kind(22, "FI>F II>I BI>B QI>Q SI>S F>F I>I Q>Q S>S"),
+    "RESIZE_BILINEAR": Kind(23, "FI>F QI>Q SI>S"),
+    "RESIZE_NEAREST_NEIGHBOR": Kind(97, "FI>F QI>Q SI>S"),
     "REVERSE_V2": Kind(105, "FI>F"),
     "ROUND": Kind(116, _FLOAT),
     "RSQRT": Kind(76, _FLOAT),
     "SELECT_V2": Kind(123, "BFF>F BII>I"),
-    "SHAPE": Kind(77, "F>I I>I Q>I"),
-    "SLICE": Kind(65, "FII>F III>I QII>Q"),
+    "SHAPE": Kind(77, "F>I I>I Q>I S>I"),
+    "SLICE": Kind(65, "FII>F III>I QII>Q SII>S"),
     "SOFTMAX": Kind(25, _FLOAT),
     "SPLIT": Kind(49, "IF>F*"),
     "SPLIT_V": Kind(102, "FII>F*"),
     "SQRT": Kind(75, _FLOAT),
     "SQUARE": Kind(92, _FLOAT),
     "SQUARED_DIFFERENCE": Kind(99, "FF>F"),
-    "SQUEEZE": Kind(43, "F>F I>I Q>Q"),
-    "STRIDED_SLICE": Kind(45, "FIII>F IIII>I BIII>B QIII>Q"),
+    "SQUEEZE": Kind(43, "F>F I>I Q>Q S>S"),
+    "STRIDED_SLICE": Kind(45, "FIII>F IIII>I BIII>B QIII>Q SIII>S"),
     "SUB": Kind(41, _ARITHMETIC),
     "SUM": Kind(74, _REDUCTION),
     "TANH": Kind(28, _REAL),
     "TILE": Kind(69, "FI>F II>I"),
-    "TRANSPOSE": Kind(39, "FI>F II>I BI>B QI>Q"),
+    "TRANSPOSE": Kind(39, "FI>F II>I BI>B QI>Q SI>S"),
 }
 """By their names in the schema."""
 

@@ -25,7 +25,7 @@ class TensorSteps:
 
 @frozen(kw_only=True, eq=False)
 class Stored:
-    """Constant numbers that are stored as float16, or in steps as int8 or int32.
+    """Constant numbers that are stored as float16, or in steps as int8 to int64.
 
     `as_float` says whether an operator reads them as float32.
     """
@@ -42,7 +42,9 @@ TYPES: Mapping[str, str] = {
     "float32": "FLOAT32",
     "float16": "FLOAT16",
     "int32": "INT32",
+    "int64": "INT64",
     "int8": "INT8",
+    "int16": "INT16",
     "bool": "BOOL",
 }
 """The types of tensors by NumPy's names: those in the schema."""

@@ -38,8 +38,11 @@ ACTIVATIONS = range(4)
 """The fused activations: none, relu, relu from -1 to 1, relu6."""
 
 SUMS = frozenset({"ADD", "SUB"})
-MOST_RESCALING = 2.0**19
-"""How many times coarser than an int8 sum its terms may be: from there on kernels abort the process."""
+WHOLE = frozenset("QS")
+"""The types of tensors that have scales."""
+
+MOST_RESCALING = {"Q": 2.0**19, "S": 2.0**14}
+"""How many times coarser than a sum of a type its terms may be: from there on kernels abort the process."""
 
 LAYER_OPERANDS = 2
 MOST_LAYER_RESCALING = 2.0**8
@@ -167,9 +170,9 @@ def _declare(model: Record, tensor: Record) -> Known:
 
 
 def _scales(kind: str, shape: Sizes, parameters: Record | None) -> tuple[float, ...]:
-    """Return the scales of an int8 tensor or its bias; raise ArtifactError if they are invalid."""
+    """Return the scales of an int8 or int16 tensor or its bias; raise ArtifactError if they are invalid."""
     if parameters is None or not len(parameters["scale"]):
-        _require(kind != "Q", "an int8 tensor without a scale")
+        _require(kind not in WHOLE, "a tensor of whole numbers without a scale")
         return ()
     scales, points = parameters["scale"], np.asarray(parameters["zero_point"])
     axis = parameters["dimension"]
@@ -178,7 +181,7 @@ def _scales(kind: str, shape: Sizes, parameters: Record | None) -> tuple[float, 
     _require(parameters["details_type"] == 0, "the kind of quantization")
     _require(np.all(np.isfinite(scales) & (scales >= FLOAT32_TINY)), "a scale")
     _require(np.all((points >= -128) & (points <= 127)), "a zero point")
-    _require(len(scales) == 1 or not points.any(), "a zero point")
+    _require((len(scales) == 1 and kind != "S") or not points.any(), "a zero point")
     return tuple(map(float, scales))
 
 
@@ -243,9 +246,12 @@ def _check_types(
         _require(name not in options or declared == given[0].type, f"the type of {kind}")
     for place, each in enumerate(read):
         _require(len(each.scales) <= 1 or _has_channels(kind, place, each), f"the scales of {kind}")
-    if given[0].type == "Q":
-        steps = [max(each.scales) for each in read if each.type == "Q"]
-        sound = all(len(each.scales) == 1 for each in given) and _rescaling(kind, steps) < given[0].scales[0]
+    if given[0].type in WHOLE:
+        steps = [max(each.scales) for each in read if each.type in WHOLE]
+        least = _rescaling(kind, given[0].type, steps)
+        sound = all(len(each.scales) == 1 for each in given) and least < given[0].scales[0]
+        powers = options.get("power_of_two", False) and given[0].type == "S"
+        _require(not powers, f"the kind of scales of {kind}")
         _require(sound, f"the scales of {kind}")
 
 
@@ -257,10 +263,10 @@ def _has_channels(kind: str, place: int, each: Known) -> bool:
     return layer and each.axis == (LAYERS[kind] if place == 1 else 0)
 
 
-def _rescaling(kind: str, steps: Sequence[float]) -> float:
+def _rescaling(kind: str, given: str, steps: Sequence[float]) -> float:
     """Return the scale at or below which kernels for results of these steps abort the process."""
     if kind in SUMS:
-        return max(steps, default=0.0) / MOST_RESCALING
+        return max(steps, default=0.0) / MOST_RESCALING[given]
     if kind in LAYERS and len(steps) == LAYER_OPERANDS:
         return math.prod(steps) / MOST_LAYER_RESCALING
     return 0.0

@@ -46,6 +46,10 @@ class Usage:
         return self.inputs[0] == "INT8"
 
     @property
+    def is_int16(self) -> bool:
+        return self.inputs[0] == "INT16"
+
+    @property
     def is_bool(self) -> bool:
         return self.inputs[0] == "BOOL"
 
@@ -66,14 +70,22 @@ def _int8(usage: Usage) -> int:
     return 2 if usage.is_int8 else 1
 
 
+def _int16(version: int, otherwise: Rule = _int8) -> Rule:
+    return lambda usage: version if usage.is_int16 else otherwise(usage)
+
+
 def _fully_connected(usage: Usage) -> int:
     if usage.is_hybrid:
         return 12 if usage.per_channel else 9 if usage.options.asymmetricQuantizeInputs else 3
+    if usage.is_int16:
+        return 7
     return 5 if usage.options.keepNumDims else 4 if usage.is_int8 else 1
 
 
-def _convolution(per_channel: int, per_tensor: int) -> Rule:
+def _convolution(int16: int, per_channel: int, per_tensor: int) -> Rule:
     def rule(usage: Usage) -> int:
+        if usage.is_int16:
+            return int16
         if usage.is_hybrid:
             return per_channel if usage.per_channel else per_tensor
         return 3 if usage.is_int8 else 1
@@ -86,14 +98,16 @@ def _batch_matmul(usage: Usage) -> int:
 
 
 def _gather(usage: Usage) -> int:
-    return 5 if usage.options.batchDims else 3 if usage.is_bool else _int8(usage)
+    return 5 if usage.options.batchDims else 4 if usage.is_int16 else 3 if usage.is_bool else _int8(usage)
 
 
 def _multiply(usage: Usage) -> int:
-    return 3 if usage.rescaling >= 1 else _int8(usage)
+    return 4 if usage.is_int16 else 3 if usage.rescaling >= 1 else _int8(usage)
 
 
 def _resize(usage: Usage) -> int:
+    if usage.is_int16:
+        return 4
     return 3 if usage.options.halfPixelCenters or usage.options.alignCorners else _int8(usage)
 
 
@@ -110,11 +124,17 @@ def _with_bool(usage: Usage) -> int:
 
 
 def _transpose(usage: Usage) -> int:
+    if usage.rank <= 5 and usage.is_int16:
+        return 5
     return 6 if usage.rank > 5 else 4 if usage.rank > 4 else _with_bool(usage)
 
 
 def _dequantize(usage: Usage) -> int:
-    return 5 if usage.per_channel else 3 if usage.inputs[0] == "FLOAT16" else _int8(usage)
+    return 5 if usage.per_channel else 3 if usage.inputs[0] in ("FLOAT16", "INT16") else _int8(usage)
+
+
+def _quantize(usage: Usage) -> int:
+    return 2 if usage.output == "INT16" else 1
 
 
 def _cast(usage: Usage) -> int:
@@ -126,16 +146,21 @@ def _fill(usage: Usage) -> int:
     return {"FLOAT16": 4, "INT8": 3, "BOOL": 2}.get(usage.inputs[1], 1)
 
 
+_EXTREMES = {1: "1.14.0", 2: "1.14.0", 3: "2.3.0", 4: "2.3.0"}
+
 VERSIONS: Mapping[str, tuple[Rule, Mapping[int, str]]] = {
     "ABS": (_int8, {1: "1.13.0", 2: "2.4.0"}),
-    "ADD": (_int8, {1: "1.5.0", 2: "1.14.0"}),
+    "ADD": (_int16(3), {1: "1.5.0", 2: "1.14.0", 3: "2.4.0"}),
     "ARG_MAX": (_with_bool, {1: "1.9.0", 2: "1.14.0", 3: "2.9.0"}),
-    "AVERAGE_POOL_2D": (_int8, {1: "1.5.0", 2: "1.14.0"}),
+    "AVERAGE_POOL_2D": (_int16(3), {1: "1.5.0", 2: "1.14.0", 3: "2.3.0"}),
     "BATCH_MATMUL": (_batch_matmul, {1: "2.3.0", 2: "2.3.0", 4: "2.5.0"}),
     "CAST": (_cast, {1: "1.5.0", 3: "2.8.0", 5: "2.12.0"}),
-    "CONCATENATION": (_int8, {1: "1.5.0", 2: "1.14.0"}),
-    "CONV_2D": (_convolution(5, 2), {1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 5: "2.4.0"}),
-    "DEPTHWISE_CONV_2D": (_convolution(6, 4), {1: "1.5.0", 3: "1.14.0", 4: "2.2.0", 6: "2.3.0"}),
+    "CONCATENATION": (_int16(3), {1: "1.5.0", 2: "1.14.0", 3: "2.3.0"}),
+    "CONV_2D": (_convolution(4, 5, 2), {1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 4: "2.3.0", 5: "2.4.0"}),
+    "DEPTHWISE_CONV_2D": (
+        _convolution(5, 6, 4),
+        {1: "1.5.0", 3: "1.14.0", 4: "2.2.0", 5: "2.3.0", 6: "2.3.0"},
+    ),
     "DEQUANTIZE": (_dequantize, {1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 5: "2.7.0"}),
     "DIV": (_broadcast_beyond_four_axes(2, _first), {1: "1.6.0", 2: "2.3.0"}),
     "ELU": (_first, {1: "1.14.0"}),
@@ -146,49 +171,49 @@ VERSIONS: Mapping[str, tuple[Rule, Mapping[int, str]]] = {
     "FLOOR": (_first, {1: "1.9.0"}),
     "FULLY_CONNECTED": (
         _fully_connected,
-        {1: "1.5.0", 3: "1.14.0", 4: "1.14.0", 5: "2.0.0", 9: "2.3.0", 12: "2.17.0"},
+        {1: "1.5.0", 3: "1.14.0", 4: "1.14.0", 5: "2.0.0", 7: "2.3.0", 9: "2.3.0", 12: "2.17.0"},
     ),
-    "GATHER": (_gather, {1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 5: "2.5.0"}),
+    "GATHER": (_gather, {1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.4.0", 5: "2.5.0"}),
     "GELU": (_int8, {1: "2.9.0", 2: "2.9.0"}),
     "GREATER": (_int8, {1: "1.14.0", 2: "1.14.0"}),
     "GREATER_EQUAL": (_int8, {1: "1.14.0", 2: "1.14.0"}),
     "HARD_SWISH": (_first, {1: "1.15.0"}),
-    "LEAKY_RELU": (_first, {1: "1.13.1"}),
+    "LEAKY_RELU": (_int16(2, _first), {1: "1.13.1", 2: "2.3.0"}),
     "LESS": (_int8, {1: "1.14.0", 2: "1.14.0"}),
     "LESS_EQUAL": (_int8, {1: "1.14.0", 2: "1.14.0"}),
     "LOG": (_int8, {1: "1.14.0", 2: "2.15.0"}),
     "LOGICAL_AND": (_first, {1: "1.11.0"}),
     "LOGICAL_NOT": (_first, {1: "1.11.0"}),
     "LOGICAL_OR": (_first, {1: "1.11.0"}),
-    "LOGISTIC": (_int8, {1: "1.14.0", 2: "1.14.0"}),
+    "LOGISTIC": (_int16(3), {1: "1.14.0", 2: "1.14.0", 3: "2.3.0"}),
     "LOG_SOFTMAX": (_int8, {1: "1.14.0", 2: "1.14.0"}),
-    "MAXIMUM": (_broadcast_beyond_four_axes(3, _int8), {1: "1.14.0", 2: "1.14.0", 3: "2.3.0"}),
-    "MAX_POOL_2D": (_int8, {1: "1.5.0", 2: "1.14.0"}),
-    "MEAN": (_int8, {1: "1.6.0", 2: "1.14.0"}),
-    "MINIMUM": (_broadcast_beyond_four_axes(3, _int8), {1: "1.14.0", 2: "1.14.0", 3: "2.3.0"}),
-    "MUL": (_multiply, {1: "1.5.0", 2: "1.14.0", 3: "1.15.0"}),
+    "MAXIMUM": (_int16(4, _broadcast_beyond_four_axes(3, _int8)), _EXTREMES),
+    "MAX_POOL_2D": (_int16(3), {1: "1.5.0", 2: "1.14.0", 3: "2.3.0"}),
+    "MEAN": (_int16(3), {1: "1.6.0", 2: "1.14.0", 3: "2.4.0"}),
+    "MINIMUM": (_int16(4, _broadcast_beyond_four_axes(3, _int8)), _EXTREMES),
+    "MUL": (_multiply, {1: "1.5.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0"}),
     "NEG": (_first, {1: "1.9.0"}),
     "NOT_EQUAL": (_int8, {1: "1.14.0", 2: "1.14.0"}),
     "ONE_HOT": (_first, {1: "1.11.0"}),
     "PACK": (_int8, {1: "1.11.0", 2: "1.14.0"}),
-    "PAD": (_beyond_four_axes(4, _int8), {1: "1.5.0", 2: "1.14.0", 4: "2.6.0"}),
-    "QUANTIZE": (_first, {1: "1.14.0"}),
+    "PAD": (_beyond_four_axes(4, _int16(3)), {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0"}),
+    "QUANTIZE": (_quantize, {1: "1.14.0", 2: "1.15.0"}),
     "RANGE": (_first, {1: "1.13.0"}),
     "REDUCE_ANY": (_first, {1: "1.11.0"}),
-    "REDUCE_MAX": (_int8, {1: "1.11.0", 2: "1.14.0"}),
+    "REDUCE_MAX": (_int16(3), {1: "1.11.0", 2: "1.14.0", 3: "2.5.0"}),
     "REDUCE_MIN": (_int8, {1: "1.11.0", 2: "1.14.0"}),
-    "RELU": (_int8, {1: "1.5.0", 2: "2.1.0"}),
-    "RELU6": (_int8, {1: "1.5.0", 2: "1.14.0"}),
+    "RELU": (_int16(3), {1: "1.5.0", 2: "2.1.0", 3: "2.5.0"}),
+    "RELU6": (_int16(3), {1: "1.5.0", 2: "1.14.0", 3: "2.5.0"}),
     "RELU_0_TO_1": (_first, {1: "2.10.0"}),
     "RELU_N1_TO_1": (_first, {1: "1.5.0"}),
     "RESHAPE": (_first, {1: "1.5.0"}),
-    "RESIZE_BILINEAR": (_resize, {1: "1.7.0", 2: "1.14.0", 3: "2.2.0"}),
-    "RESIZE_NEAREST_NEIGHBOR": (_resize, {1: "1.13.1", 2: "1.14.0", 3: "2.3.0"}),
+    "RESIZE_BILINEAR": (_resize, {1: "1.7.0", 2: "1.14.0", 3: "2.2.0", 4: "2.5.0"}),
+    "RESIZE_NEAREST_NEIGHBOR": (_resize, {1: "1.13.1", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0"}),
     "ROUND": (_first, {1: "1.14.0"}),
     "RSQRT": (_int8, {1: "1.10.0", 2: "2.5.0"}),
     "SELECT_V2": (_first, {1: "2.2.0"}),
     "SHAPE": (_first, {1: "1.10.0"}),
-    "SLICE": (_beyond_four_axes(5, _int8), {1: "1.14.0", 2: "1.14.0", 5: "2.5.0"}),
+    "SLICE": (_beyond_four_axes(5, _int16(4)), {1: "1.14.0", 2: "1.14.0", 4: "2.4.0", 5: "2.5.0"}),
     "SOFTMAX": (_int8, {1: "1.5.0", 2: "1.14.0"}),
     "SQRT": (_first, {1: "1.10.0"}),
     "SQUARE": (_first, {1: "1.12.0"}),
@@ -198,10 +223,16 @@ VERSIONS: Mapping[str, tuple[Rule, Mapping[int, str]]] = {
         _beyond_four_axes(4, _with_bool),
         {1: "1.6.0", 2: "1.14.0", 3: "2.1.0", 4: "2.2.0"},
     ),
-    "SUB": (_broadcast_beyond_four_axes(3, _int8), {1: "1.6.0", 2: "1.14.0", 3: "2.3.0"}),
+    "SUB": (
+        _int16(5, _broadcast_beyond_four_axes(3, _int8)),
+        {1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 5: "2.4.0"},
+    ),
     "SUM": (_int8, {1: "1.10.0", 2: "1.15.0"}),
-    "TANH": (_int8, {1: "1.14.0", 2: "1.14.0"}),
-    "TRANSPOSE": (_transpose, {1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 6: "2.12.0"}),
+    "TANH": (_int16(3), {1: "1.14.0", 2: "1.14.0", 3: "2.3.0"}),
+    "TRANSPOSE": (
+        _transpose,
+        {1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.4.0", 6: "2.12.0"},
+    ),
     "WHILE": (_first, {1: "1.15.0"}),
 }
 """For each kind of operator: its version from how it is used, and the first runtime of each version."""

@@ -25,6 +25,12 @@ from sensenet.passes.quantization.steps import Steps, may_be_whole
 BIAS = 2
 """The position of a layer's bias among its operator's inputs."""
 
+BIAS_TYPES = {8: np.int32, 16: np.int64}
+"""The types of biases that kernels take, for inputs of so many bits."""
+
+SUMS = ("ADD", "SUB")
+"""The operators whose scales of 16 bits are powers of two, unless an option says otherwise."""
+
 
 @frozen(kw_only=True)
 class WholeNumbers:
@@ -57,18 +63,23 @@ def find_whole_numbers(graph: Graph, ends: Mapping[Node, Node]) -> WholeNumbers:
 
 def _is_whole(node: Node, result: Quantize) -> bool:
     """Return whether whole numbers give what a node does, followed by `quantize`."""
-    read = [value.op for value in node.inputs if value.type.dtype is DType.FLOAT32]
-    steps = [Steps.of(op) for op in read if isinstance(op, Dequantize)]
+    read = [value for value in node.inputs if value.type.dtype is DType.FLOAT32]
+    sources = [value.node.inputs[0].op for value in read if isinstance(value.op, Dequantize)]
+    steps = [Steps.of(op) for op in sources if isinstance(op, Quantize)]
     if not read or len(steps) < len(read) or not may_be_whole(node.op, steps, Steps.of(result)):
         return False
     return not isinstance(node.op, LAYERS) or is_in_steps(node.op, steps[0].scale)
 
 
-def emit_whole_numbers(node: Node) -> Operator:
-    """Return the operator of a node that is computed with whole numbers, without its activation."""
+def emit_whole_numbers(node: Node, bits: int) -> Operator:
+    """Return the operator of a node that is computed with whole numbers of so many bits.
+
+    It is without its activation.
+    """
     if not isinstance(node.op, LAYERS):
         made = EMIT[type(node.op)](node.op, node)
-        return evolve(made, inputs=tuple(map(in_steps, made.inputs)))
+        any_scales = {"potScaleInt16": False} if bits == 16 and made.kind in SUMS else {}
+        return evolve(made, inputs=tuple(map(in_steps, made.inputs)), options={**made.options, **any_scales})
     (x,) = node.inputs
     assert isinstance(x.op, Dequantize)
     steps = layer_steps(node.op, float(x.op.scale.array))
@@ -83,7 +94,7 @@ def emit_whole_numbers(node: Node) -> Operator:
     if layer.inputs[BIAS] is None:
         return layer
     added = Stored(
-        array=np.asarray(layer.inputs[BIAS]).astype(np.int32),
+        array=np.asarray(layer.inputs[BIAS]).astype(BIAS_TYPES[bits]),
         steps=TensorSteps(scale=steps.bias_scale.array, zero_point=np.zeros(steps.bias.size, np.int64)),
     )
     return evolve(layer, inputs=(*layer.inputs[:BIAS], added))
@@ -104,7 +115,7 @@ def in_steps(operand: Operand) -> Operand:
         return steps
     constant = steps.node.inputs[0].op
     assert isinstance(constant, Constant)
-    numbers = steps.op.evaluate(constant.value.array).astype(np.int8)
+    numbers = steps.op.evaluate(constant.value.array).astype(f"int{steps.op.bits}")
     return Stored(array=numbers, steps=steps_of(steps.op))
 
 

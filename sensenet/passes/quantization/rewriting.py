@@ -1,4 +1,4 @@
-"""Quantizes a graph to 8 bits: layers, and the ops between them, read and return whole numbers.
+"""Quantizes a graph to 8 or 16 bits: layers, and the ops between them, read and return whole numbers.
 
     %1 = dense(%0) {…} : f32[?,10]
     %2 = dense(%1) {…} : f32[?,3]
@@ -38,12 +38,14 @@ class Quantizer:
     graph: Graph
     layers: tuple[Node, ...]
     ranges: Mapping[Value, Range]
+    bits: int
 
     @classmethod
-    def calibrate(cls, graph: Graph, feeds: Sequence[Feed]) -> Quantizer:
+    def calibrate(cls, graph: Graph, feeds: Sequence[Feed], bits: int = 8) -> Quantizer:
         """Return a quantizer with the ranges of a graph's values that it computes from these inputs.
 
-        Raises as the interpreter does for inputs that do not fit.
+        Values between layers have that many bits, 8 or 16; kernels have 8. Raises as the interpreter does for
+        inputs that do not fit.
         """
         layers = find_layers(graph)
         values = [
@@ -52,7 +54,7 @@ class Quantizer:
             for value in (*node.inputs, *node.values)
             if value.type.dtype is DType.FLOAT32 and not isinstance(value.op, Constant)
         ]
-        return cls(graph=graph, layers=layers, ranges=measure_ranges(graph, values, feeds))
+        return cls(graph=graph, layers=layers, ranges=measure_ranges(graph, values, feeds), bits=bits)
 
     def quantize(self, layers: Iterable[Node]) -> Quantized:
         """Return the graph with these layers, and the nodes between them, quantized.
@@ -63,7 +65,7 @@ class Quantizer:
         operators = find_operators(self.graph, find_quantizable(self.graph, layers))
         left = [each for each in operators if _is_in_range(each, self.ranges)]
         while True:
-            operators, scales = left, choose_scales(left, self.ranges)
+            operators, scales = left, choose_scales(left, self.ranges, self.bits)
             left = [each for each in operators if _is_sound(each, scales)]
             if len(left) == len(operators):
                 graph = _rewrite(self.graph, operators, scales) if operators else self.graph
@@ -78,9 +80,9 @@ class Quantized:
     nodes: frozenset[Node]
 
 
-def quantize_graph(graph: Graph, feeds: Sequence[Feed]) -> Graph:
+def quantize_graph(graph: Graph, feeds: Sequence[Feed], bits: int = 8) -> Graph:
     """Return the graph with all layers quantized that may be; raises as `Quantizer.calibrate` does."""
-    quantizer = Quantizer.calibrate(graph, feeds)
+    quantizer = Quantizer.calibrate(graph, feeds, bits)
     return quantizer.quantize(quantizer.layers).graph
 
 

@@ -1,8 +1,8 @@
-"""Chooses the scale and zero point of each input and result of operators of 8 bits.
+"""Chooses the scale and zero point of each input and result of operators of whole numbers.
 
-The rules are those of TensorFlow Lite's specification of 8-bit quantization: 0 is a step of every scale; ops
-that move numbers (`selection.MOVES`) have one scale for all inputs and results; the results of sigmoid
-and tanh have fixed ones.
+The rules are those of TensorFlow Lite's specifications of 8 bits and of 16, which have no zero point: 0 is a
+step of every scale; ops that move numbers (`selection.MOVES`) have one scale for all inputs and results; the
+results of sigmoid and tanh have fixed ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sensenet.passes.quantization.kernels import kernel_of
 from sensenet.passes.quantization.operators import Operator
 from sensenet.passes.quantization.ranges import Range
 from sensenet.passes.quantization.selection import LAYERS, MOVES
-from sensenet.passes.quantization.steps import LEVELS, LOWEST, Steps, fixed_steps
+from sensenet.passes.quantization.steps import Steps, fixed_steps
 
 FINEST_STEP = 128
 """Into how many steps of a result a step of what it is computed from may fall, at most."""
@@ -43,6 +43,7 @@ class Scales:
 
     read: Mapping[Value, Steps]
     given: Mapping[Value, Steps]
+    bits: int
 
     def of_result(self, result: Value) -> Steps:
         """Return the steps in which an operator returns its result."""
@@ -52,17 +53,18 @@ class Scales:
         """Return the steps of a constant that an operator reads: those of its result, if it moves numbers."""
         if isinstance(operator.node.op, MOVES):
             return self.read[operator.result]
-        return steps_of(range_of_constant(value))
+        return steps_of(range_of_constant(value), self.bits)
 
 
-def choose_scales(operators: Sequence[Operator], ranges: Mapping[Value, Range]) -> Scales:
-    """Return the scales for operators whose values lie in these ranges."""
+def choose_scales(operators: Sequence[Operator], ranges: Mapping[Value, Range], bits: int = 8) -> Scales:
+    """Return the scales for operators of so many bits whose values lie in these ranges."""
     groups = _group(operators)
     spans = _widen(operators, groups, _join(groups, ranges))
-    fixed = {each.result: steps for each in operators if (steps := fixed_steps(each.last.op))}
+    fixed = {each.result: steps for each in operators if (steps := fixed_steps(each.last.op, bits))}
     adopted = _adopt(operators, groups, fixed)
-    read = {value: adopted.get(group) or steps_of(spans[group]) for value, group in groups.items()}
-    return Scales(read=read, given={value: each for value, each in fixed.items() if read[value] != each})
+    read = {value: adopted.get(group) or steps_of(spans[group], bits) for value, group in groups.items()}
+    given = {value: each for value, each in fixed.items() if read[value] != each}
+    return Scales(read=read, given=given, bits=bits)
 
 
 def _adopt(
@@ -80,13 +82,14 @@ def _adopt(
     return {group: steps for group, (steps, *more) in sources.items() if steps and not more}
 
 
-def steps_of(ends: Range) -> Steps:
-    """Return the steps of a range that includes 0."""
+def steps_of(ends: Range, bits: int = 8) -> Steps:
+    """Return the steps of a range that includes 0; of 16 bits, 0 is the middle one."""
     low, high = ends
-    span = high - low
-    scale = float(np.float32((span if span > SMALLEST_SPAN else 1.0) / (LEVELS - 1)))
-    zero_point = np.clip(round(LOWEST - low / scale), LOWEST, LOWEST + LEVELS - 1)
-    return Steps(scale=scale, zero_point=int(zero_point))
+    most = (1 << (bits - 1)) - 1
+    span = high - low if bits == 8 else 2 * max(-low, high)
+    scale = float(np.float32((span if span > SMALLEST_SPAN else 1.0) / (2 * most + (bits == 8))))
+    zero_point = round(-most - 1 - low / scale) if bits == 8 else 0
+    return Steps(scale=scale, zero_point=int(np.clip(zero_point, -most - 1, most)), bits=bits)
 
 
 def range_of_constant(value: Value) -> Range:
