@@ -38,6 +38,7 @@ OURS = frozenset(
         "ExpandDims",
         "Fill",
         "Floor",
+        "FloorDiv",
         "GatherNd",
         "GatherV2",
         "Greater",
@@ -112,7 +113,6 @@ PUBLISHED = frozenset(
     {
         "All",
         "Ceil",
-        "FloorDiv",
         "FusedBatchNormV3",
         "L2Loss",
         "ReverseV2",

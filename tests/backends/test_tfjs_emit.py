@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from attrs import evolve
 from support.javascript import Node
 from support.lowered import (
     ABSOLUTE,
@@ -28,6 +29,7 @@ from sensenet.backends.tfjs.graph_def import RESULT_NAMES
 from sensenet.backends.tfjs.layer_operators import FUSED
 from sensenet.backends.tfjs.writer import allowed_name
 from sensenet.backends.unique_names import UniqueNames
+from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply, constant
 from sensenet.ir.ops import basic, convolution, dense
@@ -122,12 +124,24 @@ def test_layers_end_with_what_the_fused_kernels_of_all_backends_have(kind, funct
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
-def test_a_layer_without_bias_that_ends_with_an_activation(node, tmp_path, backend):
-    op = dense.Dense(kernel=weights(3, 4), activation=next(iter(FUSED)))
-    graph = graph_of_op(op, f32(None, 3))
+@pytest.mark.parametrize("kind", FUSED_KINDS)
+@pytest.mark.parametrize("function", FUSED)
+def test_layers_without_bias_end_with_an_activation_too(node, tmp_path, kind, function, backend):
+    """The kernel gets no bias: zeros would take space, and time on the backend cpu."""
+    shape = (3,) if kind == "_FusedMatMul" else (5, 5, 3)
+    graph = graph_of_op(evolve(FUSED_KINDS[kind](function), bias=None), f32(None, *shape))
     artifact = build(graph, "tfjs")
-    assert "_FusedMatMul" not in kinds(artifact)
-    assert_agrees(in_node(node, artifact, tmp_path / "model", backend), graph, {"x0": floats(2, 3)})
+    (fused,) = [node for node in nodes_of(artifact) if node["op"] == kind]
+    assert len(fused["input"]) == 2
+    executable = in_node(node, artifact, tmp_path / "model", backend)
+    assert_agrees(executable, graph, {"x0": floats(2, *shape, scale=9.0)})
+
+
+@pytest.mark.parametrize("kind", FUSED_KINDS)
+def test_layers_without_bias_and_activation_are_not_fused(kind):
+    shape = (3,) if kind == "_FusedMatMul" else (5, 5, 3)
+    layer = evolve(FUSED_KINDS[kind](ActivationFunction.LINEAR), bias=None)
+    assert kind not in kinds(build(graph_of_op(layer, f32(None, *shape)), "tfjs"))
 
 
 def test_positions_are_never_taken_in_batches():
@@ -143,9 +157,51 @@ def test_windows_smaller_than_their_steps_have_no_padding():
     op = convolution.Convolution2D(
         kernel=weights(1, 1, 3, 2), bias=weights(2), strides=(4, 4), padding=Padding.SAME
     )
-    artifact = build(graph_of_op(op, f32(None, 9, 12, 3)), "tfjs")
-    (layer,) = [node for node in nodes_of(artifact) if node["op"] == "_FusedConv2D"]
-    assert base64.b64decode(layer["attr"]["padding"]["s"]) == b"VALID"
+    for sizes in ((9, 12), (None, None)):
+        artifact = build(graph_of_op(op, f32(None, *sizes, 3)), "tfjs")
+        (layer,) = [node for node in nodes_of(artifact) if node["op"] == "_FusedConv2D"]
+        assert base64.b64decode(layer["attr"]["padding"]["s"]) == b"VALID"
+        assert "Pad" not in kinds(artifact)
+
+
+SPARSE = {
+    "_FusedConv2D": lambda window: convolution.Convolution2D(
+        kernel=weights(*window, 2, 3), bias=weights(3), strides=(4, 3), padding=Padding.SAME
+    ),
+    "FusedDepthwiseConv2dNative": lambda window: convolution.DepthwiseConvolution2D(
+        kernel=weights(*window, 2, 1), bias=weights(2), strides=(4, 4), padding=Padding.SAME
+    ),
+}
+
+
+SPARSE_LAYERS = pytest.mark.parametrize("kind", SPARSE)
+WINDOWS = pytest.mark.parametrize("window", [(1, 1), (3, 1), (2, 3), (3, 5)])
+ANY_SIZES = pytest.mark.parametrize("sizes", [(None, None), (None, 7), (9, 7)])
+
+
+def assert_heights_agree(executable, graph, sizes):
+    for height in range(4, 9) if sizes[0] is None else sizes[:1]:
+        assert_agrees(executable, graph, {"x0": floats(2, height, 7, 2)})
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+@SPARSE_LAYERS
+@WINDOWS
+@ANY_SIZES
+def test_windows_smaller_than_their_steps_agree(node, tmp_path, kind, window, sizes, backend):
+    graph = graph_of_op(SPARSE[kind](window), f32(None, *sizes, 2))
+    executable = in_node(node, build(graph, "tfjs"), tmp_path / "model", backend)
+    assert_heights_agree(executable, graph, sizes)
+
+
+@pytest.mark.tensorflow
+@SPARSE_LAYERS
+@WINDOWS
+@ANY_SIZES
+def test_windows_smaller_than_their_steps_agree_in_tensorflow(kind, window, sizes):
+    pytest.importorskip("tensorflow")
+    graph = graph_of_op(SPARSE[kind](window), f32(None, *sizes, 2))
+    assert_heights_agree(get_target("tfjs").load(build(graph, "tfjs")), graph, sizes)
 
 
 def test_a_constant_is_written_once_whoever_reads_it():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensenet.backends.tfjs.fused import ACTIVATIONS, split_fused
+from sensenet.backends.tfjs.fused import ACTIVATIONS, INPUTS, split_fused
+from sensenet.backends.tfjs.names import BIAS
 from sensenet.errors import ArtifactError
 
 tf = pytest.importorskip("tensorflow")
@@ -47,7 +48,7 @@ def fused(op, arrays, parts, **attributes):
         node.attr["dtype"].type = tf.float32.as_datatype_enum
     node = graph_def.node.add(name="answer", op=op, input=[*arrays, "^x"])
     node.attr["T"].type = tf.float32.as_datatype_enum
-    node.attr["num_args"].i = 1
+    node.attr["num_args"].i = len(arrays) - 2
     node.attr["fused_ops"].list.s.extend(part.encode() for part in parts)
     for name, value in attributes.items():
         match value:
@@ -64,14 +65,18 @@ def test_every_activation_has_a_reference():
 
 @pytest.mark.parametrize("op", LAYERS)
 @pytest.mark.parametrize("activation", [None, *sorted(REFERENCES)])
-def test_the_parts_answer_as_the_fused_op(op, activation):
+@pytest.mark.parametrize("first", INPUTS)
+def test_the_parts_answer_as_the_fused_op(op, activation, first):
     x, shape, attributes, layer = LAYERS[op]
     kernel = RANDOM.normal(size=shape).astype(np.float32)
     want = layer(x, kernel)
-    bias = RANDOM.normal(size=want.shape[-1]).astype(np.float32)
-    want = REFERENCES.get(activation, tf.identity)(want + bias)
-    parts = ["BiasAdd", activation] if activation else ["BiasAdd"]
-    graph_def = fused(op, {"x": x, "kernel": kernel, "bias": bias}, parts, **attributes)
+    arrays = {"x": x, "kernel": kernel}
+    if first == BIAS:
+        arrays["bias"] = RANDOM.normal(size=want.shape[-1]).astype(np.float32)
+        want += arrays["bias"]
+    want = REFERENCES.get(activation, tf.identity)(want)
+    parts = [first, activation] if activation else [first]
+    graph_def = fused(op, arrays, parts, **attributes)
     split_fused(graph_def)
     assert not any("used" in node.op for node in graph_def.node)
     with tf.Graph().as_default() as graph:
@@ -80,15 +85,20 @@ def test_the_parts_answer_as_the_fused_op(op, activation):
         np.testing.assert_allclose(session.run("answer:0"), want, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("parts", [[], ["Relu"], ["BiasAdd", "Foe"], ["BiasAdd", "BiasAdd"], ["BiasAdd"] * 3])
+@pytest.mark.parametrize(
+    "parts", [[], ["Relu"], ["BiasAdd", "Foe"], ["BiasAdd", "BiasAdd"], ["BiasAdd"] * 3, ["NoOp"]]
+)
 def test_other_parts_are_refused(parts):
     arrays = {"x": MATRIX, "kernel": np.ones((3, 4)), "bias": np.ones(4)}
     with pytest.raises(ArtifactError, match="the node 'answer' is not an op, a bias and an activation"):
         split_fused(fused("_FusedMatMul", arrays, parts))
 
 
-@pytest.mark.parametrize("names", [["x"], ["x", "kernel"], ["x", "kernel", "bias", "more"]])
-def test_another_number_of_inputs_is_refused(names):
-    arrays = dict.fromkeys(names, MATRIX)
+@pytest.mark.parametrize("first", INPUTS)
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_another_number_of_inputs_is_refused(first, count):
+    if count == INPUTS[first]:
+        return
+    arrays = dict.fromkeys(["x", "kernel", "bias", "more"][:count], MATRIX)
     with pytest.raises(ArtifactError, match="the node 'answer' is not an op, a bias and an activation"):
-        split_fused(fused("_FusedMatMul", arrays, ["BiasAdd"]))
+        split_fused(fused("_FusedMatMul", arrays, [first, "Relu"]))

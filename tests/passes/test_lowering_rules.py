@@ -275,6 +275,23 @@ def test_entries_of_each_row(rows, width, rest, taken, open_sizes, seed):
     assert_exact(basic.TakeAlong(), [x, positions], open_sizes, WITHOUT_BATCHES)
 
 
+FIRST_AXIS = {**BASIC, shape.Take: lambda node: getattr(node.op, "axis", None) == 0}
+"""What a target takes that takes entries of the first axis alone, as TensorFlow.js."""
+
+
+@given(
+    st.lists(FACTORS, min_size=1, max_size=4),
+    st.integers(0, 3),
+    st.lists(FACTORS, max_size=2),
+    st.integers(0, 4),
+    SEEDS,
+)
+def test_entries_of_an_axis(sizes, axis, taken, open_sizes, seed):
+    axis %= len(sizes)
+    positions = np.random.default_rng(seed).integers(0, sizes[axis], taken).astype(np.int32)
+    assert_exact(shape.Take(axis=axis), [numbers(seed, *sizes), positions], open_sizes, FIRST_AXIS)
+
+
 def test_loops_that_a_rule_makes_are_lowered_too():
     op = detection.SuppressBoxes(score_threshold=0.1, iou_threshold=0.5, max_objects=2)
     boxes, scores = numbers(1, 2, 3, 4), numbers(2, 2, 3)

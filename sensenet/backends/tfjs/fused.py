@@ -11,7 +11,7 @@ from typing import Any
 
 from sensenet.backends.graph_loops import data_inputs
 from sensenet.backends.tfjs.layer_operators import FUSED
-from sensenet.backends.tfjs.names import BIAS, FUSED_OPS
+from sensenet.backends.tfjs.names import BIAS, FUSED_OPS, NO_BIAS
 from sensenet.errors import ArtifactError
 
 LINEAR: Mapping[str, str] = {
@@ -27,8 +27,11 @@ ATTRIBUTES = (
 )
 """What the first op keeps."""
 
+INPUTS: Mapping[str, int] = {BIAS: 3, NO_BIAS: 2}
+"""How many inputs a fused op has, by its first part."""
+
 ACTIVATIONS = frozenset(FUSED.values())
-"""What may follow the bias."""
+"""What may follow that part."""
 
 
 def split_fused(graph_def: Any) -> None:
@@ -42,18 +45,22 @@ def _split(node: Any) -> Iterator[Any]:
     if node.op not in LINEAR:
         yield node
         return
-    parts = [part.decode(errors="replace") for part in node.attr[FUSED_OPS].list.s]
+    first, *activations = [part.decode(errors="replace") for part in node.attr[FUSED_OPS].list.s] or [""]
     inputs = data_inputs(node)
-    if parts[:1] != [BIAS] or len(parts) > 2 or not ACTIVATIONS.issuperset(parts[1:]) or len(inputs) != 3:
+    fits = first in INPUTS and len(inputs) == INPUTS[first]
+    if not fits or len(activations) > 1 or not ACTIVATIONS.issuperset(activations):
         raise ArtifactError(f"the node {node.name[:80]!r} is not an op, a bias and an activation")
-    *operands, bias = inputs
+    *operands, bias = inputs if first == BIAS else [*inputs, ""]
     order = [name for name in node.input if name.startswith("^")]
-    ops = [LINEAR[node.op], *parts]
-    names = [*(f"{node.name}/{op}" for op in ops[:-1]), node.name]
-    yield _make(node, ops[0], names[0], [*operands, *order], ATTRIBUTES)
-    yield _make(node, BIAS, names[1], [names[0], bias], ("T", "data_format"))
-    if len(ops) == 3:
-        yield _make(node, ops[2], names[2], [names[1]], ("T",))
+    steps: list[tuple[str, list[str], tuple[str, ...]]] = [(LINEAR[node.op], [*operands, *order], ATTRIBUTES)]
+    if bias:
+        steps.append((BIAS, [bias], ("T", "data_format")))
+    steps += [(activation, [], ("T",)) for activation in activations]
+    before: list[str] = []
+    for number, (op, more, attributes) in enumerate(steps, 1):
+        name = node.name if number == len(steps) else f"{node.name}/{op}"
+        yield _make(node, op, name, [*before, *more], attributes)
+        before = [name]
 
 
 def _make(node: Any, op: str, name: str, inputs: list[str], attributes: tuple[str, ...]) -> Any:

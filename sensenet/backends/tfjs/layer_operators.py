@@ -6,31 +6,22 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
 import numpy as np
 
-from sensenet.backends.tfjs.names import BIAS, FUSED_OPS
-from sensenet.backends.tfjs.operators import Operator, operator
+from sensenet.backends.tfjs.names import BIAS, FUSED_OPS, NO_BIAS
+from sensenet.backends.tfjs.operators import FLOAT, Operator, integers, operator
+from sensenet.backends.tfjs.windows import pad, place_windows, windows
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops import convolution, dense, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
-from sensenet.ir.ops.windows import Padding, same_padding
-from sensenet.ir.types import Array, DType
+from sensenet.ir.types import Array
 
 Emit = Callable[[Any, Node], Operator]
 """`emit(op, node)`: the operator that gives a node's value."""
 
-FLOAT = {"T": DType.FLOAT32}
-"""The attribute of all operators on float32."""
-
 RESIZE = {UpsampleMethod.NEAREST: "ResizeNearestNeighbor", UpsampleMethod.BILINEAR: "ResizeBilinear"}
-
-
-def integers(values: Any) -> Array:
-    """Return i32[…]: axes, sizes and positions."""
-    return np.asarray(values, np.int32)
 
 
 def _number(value: float) -> Array:
@@ -70,12 +61,15 @@ FUSED: Mapping[ActivationFunction, str] = {
 
 
 def _layer(kind: str, fused: str, x: Value | Operator, kernel: Array, op: Any, **attributes: Any) -> Operator:
-    """Return a product with its bias and activation, all in one operator if it has a bias."""
-    if op.bias is None:
-        return _activate(operator(kind, x, kernel, **FLOAT, **attributes), op.activation)
-    parts = (BIAS,) if op.activation is ActivationFunction.LINEAR else (BIAS, FUSED[op.activation])
+    """Return a product with its bias and activation, all in one operator if it has either."""
+    bias = () if op.bias is None else (op.bias.array,)
+    parts = [BIAS if bias else NO_BIAS]
+    if op.activation is not ActivationFunction.LINEAR:
+        parts.append(FUSED[op.activation])
+    if parts == [NO_BIAS]:
+        return operator(kind, x, kernel, **FLOAT, **attributes)
     return operator(
-        fused, x, kernel, op.bias.array, **FLOAT, **attributes, **{"num_args": 1, FUSED_OPS: parts}
+        fused, x, kernel, *bias, **FLOAT, **attributes, **{"num_args": len(bias), FUSED_OPS: parts}
     )
 
 
@@ -92,35 +86,16 @@ def _dense(op: dense.Dense, node: Node) -> Operator:
     return _activate(sums, op.activation)
 
 
-def _windows(op: Any) -> dict[str, Any]:
-    """Return the attributes of all operators with windows."""
-    return {"strides": (1, *op.strides, 1), "padding": op.padding.name}
-
-
 def _convolution(kind: str, fused: str) -> Emit:
-    """Return a convolution; with windows smaller than the steps between them, its padding is an operator.
-
-    There the WebAssembly backend answers 0 for padding that it would have to find out to be less than none.
-    """
-
     def emit(op: Any, node: Node) -> Operator:
-        x: Value | Operator = node.inputs[0]
-        sizes = [size for size in node.inputs[0].type.shape[1:3] if size is not None]
-        sparse = any(step > size for step, size in zip(op.strides, op.window, strict=True))
-        if sparse and op.padding is Padding.SAME and len(sizes) == 2:
-            around = [same_padding(*axis) for axis in zip(sizes, op.window, op.strides, strict=True)]
-            x, op = _pad(around, x), attrs.evolve(op, padding=Padding.VALID)
-        return _layer(kind, fused, x, op.kernel.array, op, **_windows(op), dilations=(1, 1, 1, 1))
+        x, attributes = place_windows(op, node.inputs[0])
+        return _layer(kind, fused, x, op.kernel.array, op, **attributes, dilations=(1, 1, 1, 1))
 
     return emit
 
 
-def _pad(around: Any, x: Value | Operator) -> Operator:
-    return operator("Pad", x, integers([(0, 0), *around, (0, 0)]), **FLOAT)
-
-
 def _pool(kind: str) -> Emit:
-    return lambda op, node: operator(kind, *node.inputs, **FLOAT, **_windows(op), ksize=(1, *op.pool_size, 1))
+    return lambda op, node: operator(kind, *node.inputs, **FLOAT, **windows(op), ksize=(1, *op.pool_size, 1))
 
 
 def _over_image(kind: str) -> Emit:
@@ -146,7 +121,7 @@ LAYERS: Mapping[type[Op], Emit] = {
     convolution.AveragePool2D: _pool("AvgPool"),
     convolution.GlobalAveragePool2D: _over_image("Mean"),
     convolution.GlobalMaxPool2D: _over_image("Max"),
-    convolution.Pad2D: lambda op, node: _pad(op.padding, *node.inputs),
+    convolution.Pad2D: lambda op, node: pad(op.padding, *node.inputs),
     convolution.Upsample2D: _upsample,
     shape.Resize2D: lambda op, node: _resize(op.method, node.inputs[1], node.inputs[0]),
 }

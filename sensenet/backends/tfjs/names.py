@@ -23,3 +23,6 @@ FUSED_OPS = "fused_ops"
 
 BIAS = "BiasAdd"
 """The part that adds a bias."""
+
+NO_BIAS = "NoOp"
+"""The part in its place in a fused operator without bias, as the converter of TensorFlow.js has it."""

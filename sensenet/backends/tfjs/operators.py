@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from attrs import frozen
 
 from sensenet.ir.graph import Value
-from sensenet.ir.types import Array
+from sensenet.ir.types import Array, DType
+
+FLOAT, INTEGER = {"T": DType.FLOAT32}, {"T": DType.INT32}
+"""The attribute of all operators on float32, and on int32."""
 
 
 @frozen(eq=False)
@@ -23,3 +27,8 @@ class Operator:
 def operator(kind: str, *inputs: Value | Array | Operator, **attributes: Any) -> Operator:
     """Return an operator; `encode_attribute` says what attributes may be."""
     return Operator(kind, inputs, attributes)
+
+
+def integers(values: Any) -> Array:
+    """Return i32[…]: axes, sizes and positions."""
+    return np.asarray(values, np.int32)

@@ -32,7 +32,7 @@ from sensenet.ir.ops.dense import Activation, BatchedDense, BatchNormalization, 
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
 from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.quantization import Dequantize, Quantize
-from sensenet.ir.ops.shape import Resize2D
+from sensenet.ir.ops.shape import Resize2D, Take
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds
 from sensenet.passes.infrastructure.rules import Declined, Pass, Rule, Uses, apply_rules
@@ -57,7 +57,7 @@ from sensenet.passes.lowering.images import (
     lower_upsample,
 )
 from sensenet.passes.lowering.quantization import lower_dequantize, lower_quantize
-from sensenet.passes.lowering.shapes import lower_add, lower_flatten, lower_take_along
+from sensenet.passes.lowering.shapes import lower_add, lower_flatten, lower_take, lower_take_along
 from sensenet.passes.lowering.suppression import lower_suppress_boxes
 
 LOWERINGS: Mapping[type[Op], Rule] = {
@@ -86,6 +86,7 @@ LOWERINGS: Mapping[type[Op], Rule] = {
     Average: lower_average,
     Flatten: lower_flatten,
     TakeAlong: lower_take_along,
+    Take: lower_take,
 }
 """The lowering rule of each op that a target may lack. Every target has all other ops."""
 

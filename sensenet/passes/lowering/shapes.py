@@ -3,6 +3,7 @@
     %1 = flatten(%0) {}                           becomes  reshape(%0), or dynamic_reshape(%0, sizes of %0)
     %3 = add(%0, %1, %2) {}                       becomes  add(add(%0, %1), %2)
     %2 = take_along(%0, %1) {}                    becomes  take(rows of %0 end to end, %1 + starts of rows)
+    %2 = take(%0, %1) {axis=2}                    becomes  take along axis 0, of rotated axes
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit. Without
 entries, the inferred size is 0: no target runs on zero rows.
@@ -11,7 +12,7 @@ entries, the inferred size is 0: no target runs on zero rows.
 from __future__ import annotations
 
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import Add, Flatten, Multiply, Reshape, TakeAlong
+from sensenet.ir.ops.basic import Add, Flatten, Multiply, Reshape, TakeAlong, Transpose
 from sensenet.ir.ops.shape import Take
 from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.node_builder import NodeBuilder, named
@@ -49,3 +50,23 @@ def lower_take_along(node: Node, _: Uses) -> Value | None:
     sizes = [build.size(x, axis) if size is None else size for axis, size in enumerate(rest, 2)]
     rows = build.reshape(x, [-1, *sizes], (None, *rest))
     return named(build(Take(axis=0), rows, build(Add(), positions, starts)), node.name)
+
+
+def lower_take(node: Node, _: Uses) -> Value | None:
+    """Return entries taken along the first axis, with the axes rotated until another one is the first.
+
+    A rotation is the transposition of a matrix, and two of them are one.
+    """
+    op = node.op
+    if not isinstance(op, Take) or op.axis == 0:
+        return None
+    build, (x, positions) = NodeBuilder(node.name), node.inputs
+    rotated = build(Transpose(permutation=_rotation(x.type.rank, op.axis)), x)
+    taken = build(Take(axis=0), rotated, positions)
+    back = Transpose(permutation=_rotation(taken.type.rank, taken.type.rank - op.axis))
+    return named(build(back, taken), node.name)
+
+
+def _rotation(rank: int, first: int) -> tuple[int, ...]:
+    """Return the permutation that begins with an axis, and has the axes before it at its end."""
+    return (*range(first, rank), *range(first))
