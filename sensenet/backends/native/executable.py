@@ -1,0 +1,47 @@
+"""Runs graphs of rows in machine code: the engine native."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+
+import numpy as np
+
+from sensenet.artifact import Executable
+from sensenet.backends.native.planner import plan_graph
+from sensenet.backends.native.runner import Runner
+from sensenet.errors import MissingPackageError
+from sensenet.ir.evaluate import checked_input
+from sensenet.ir.graph import Graph
+from sensenet.ir.types import Array, Shape
+
+PACKAGE, EXTRA = "llvmlite", "native"
+
+
+def make_executable(graph: Graph) -> Executable:
+    """Return a graph of rows that answers in machine code.
+
+    Raises UnsupportedOpError for another graph, and MissingPackageError if llvmlite is not installed.
+    """
+    if importlib.util.find_spec(PACKAGE) is None:
+        raise MissingPackageError(PACKAGE, EXTRA, "machine code")
+    plan = plan_graph(graph)
+    runner = Runner(plan)
+    (node,) = graph.inputs
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        x = checked_input(inputs, node.name, node.types[0])
+        answers = runner.answer(np.ascontiguousarray(x))
+        return {
+            name: _reshape(answers[:, place.start : place.start + place.width], shape)
+            for name, (place, shape) in plan.outputs.items()
+        }
+
+    return Executable(signature=graph.signature, run=run, graph=graph, answer_row=runner.answer_row)
+
+
+def _reshape(answers: Array, shape: Shape) -> Array:
+    """Return f32[rows, width] in the shape of an output, whose axis of rows is None."""
+    axis = shape.index(None)
+    sizes = [size for size in shape if size is not None]
+    return np.moveaxis(answers.reshape(len(answers), *sizes), 0, axis)

@@ -1,0 +1,66 @@
+"""Answers rows by a plan: in machine code, once that pays.
+
+Compiling takes a tenth of a second, most of it to load LLVM. So the first calls are answered by `reference`,
+until those together have taken about as long; then the plan is compiled. Both answer the same, to the last
+bit. For a call of many rows, it is compiled at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sensenet.backends.native.plan import Plan
+from sensenet.backends.native.reference import plan_operations, run_plan
+from sensenet.forks import PerProcess, delay_forks
+from sensenet.ir.types import Array
+
+if TYPE_CHECKING:
+    from sensenet.backends.native.compiled import Compiled
+
+OPERATIONS_TO_COMPILE = 100_000
+"""Operations of NumPy that take about as long as compiling."""
+
+FEW_ROWS = 8
+"""Rows that NumPy answers in about the time of one."""
+
+
+class Runner:
+    """Answers f32[rows, columns] with f32[rows, outputs]; threads may share it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._operations = plan_operations(plan)
+        self._spent = 0
+        self._compiling = PerProcess(threading.Lock)
+        self._compiled: Compiled | None = None
+
+    def answer(self, x: Array) -> Array:
+        """Return the answers for an array without gaps."""
+        if self._compiled is None and len(x) <= FEW_ROWS and self._spent < OPERATIONS_TO_COMPILE:
+            self._spent += self._operations
+            return run_plan(self._plan, x)
+        return self.compile().answer(x)
+
+    def answer_row(self, values: Sequence[float]) -> Array:
+        """Return f32[1, outputs] for the numbers of a row.
+
+        May raise struct.error for other than numbers, and OverflowError for one that float32 does not have.
+        """
+        if self._compiled is not None:
+            return self._compiled.answer_row(values)
+        with np.errstate(over="ignore"):
+            return self.answer(np.array([values], np.float32))
+
+    def compile(self) -> Compiled:
+        """Return the machine code, compiled at the first call by one thread while others wait."""
+        if self._compiled is None:
+            from sensenet.backends.native.compiled import Compiled
+
+            with self._compiling.get(), delay_forks():
+                if self._compiled is None:
+                    self._compiled = Compiled(self._plan)
+        return self._compiled
