@@ -29,6 +29,10 @@ Positive = NewType("Positive", float)
 Share = NewType("Share", float)
 """A number above 0, at most 1."""
 
+Prefix = NewType("Prefix", str)
+"""What names of C begin with: none is reserved then, and C99 tells all of them apart."""
+
+PREFIX = re.compile(r"(?=.{1,40}\Z)[A-Za-z](_?[A-Za-z0-9])*", re.ASCII)
 IMAGE_SIZE = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
 
 
@@ -48,6 +52,10 @@ def _is_image_size(value: object) -> bool:
     return isinstance(value, str) and IMAGE_SIZE.fullmatch(value) is not None
 
 
+def _is_prefix(value: object) -> bool:
+    return isinstance(value, str) and PREFIX.fullmatch(value) is not None
+
+
 KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
     bool: (lambda value: isinstance(value, bool), "true or false"),
     int: (_is_positive, "a positive integer"),
@@ -55,6 +63,10 @@ KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
     Positive | None: (lambda value: value is None or _is_positive_number(value), "a number above 0"),
     Share | None: (lambda value: value is None or _is_share(value), "a number above 0, at most 1"),
     ImageSizeText | None: (lambda value: value is None or _is_image_size(value), "HEIGHTxWIDTH"),
+    Prefix | None: (
+        lambda value: value is None or _is_prefix(value),
+        "a letter, then letters, digits and single _, at most 40",
+    ),
 }
 """For the type of an option, whether a value is allowed, and what is expected."""
 

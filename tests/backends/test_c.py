@@ -62,10 +62,10 @@ TEXT = """\
 """
 
 
-def run_header(folder, artifact, standard, more="", before="", after=""):
+def run_header(folder, artifact, standard, more="", before="", after="", prefix=None):
     """What a program prints that includes the header, after the bytes of the network."""
     (folder / "model.h").write_bytes(bytes(artifact))
-    prefix = prefix_of(artifact.graph.signature.name)
+    prefix = prefix or prefix_of(artifact.graph.signature.name)
     names = {"prefix": prefix, "upper": prefix.upper()}
     code = MAIN.format(before=before, after=after, more=more, **names)
     aligned, sized, content, *lines = run_program(compile_code(folder, code, standard))
@@ -160,6 +160,35 @@ def hostile_graph(name):
     graph = import_graph(document)
     signature = attrs.evolve(graph.signature, name=name, fields=fields, missing_tokens=HOSTILE[-4:])
     return attrs.evolve(graph, signature=signature)
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+@pytest.mark.parametrize("prefix", ["int", "My2nd_Model", "x" * LONGEST_NAME, "M"])
+def test_names_begin_with_a_given_prefix(tmp_path, prefix, standard):
+    run_header(tmp_path, sensenet.compile(typed(), "c", prefix=prefix), standard, prefix=prefix)
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_a_program_has_two_models(tmp_path, standard):
+    (tmp_path / "other.h").write_bytes(bytes(sensenet.compile(typed(), "c", prefix="other")))
+    artifact = sensenet.compile(TABLES["mixed"](), "c", prefix="one")
+    more = """
+      other_row other;
+      float numbers[OTHER_INPUTS];
+      memset(&other, 0, sizeof other);
+      other_encode(&other, numbers);
+      printf("%d\\n", (int)(sizeof other_tflite == OTHER_TFLITE_SIZE));
+    """
+    lines = run_header(tmp_path, artifact, standard, more, '#include "other.h"', prefix="one")
+    assert lines == ["1"]
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "_a", "a_", "a__b", "3d", "a-b", "größe", "a b", "a\n", "x" * (LONGEST_NAME + 1), 3, True]
+)
+def test_a_prefix_is_the_beginning_of_names_of_c(prefix):
+    with pytest.raises(UnknownTargetError, match=r"the option prefix is .*; expected a letter, then"):
+        sensenet.compile(typed(), "c", prefix=prefix)
 
 
 def until_zero(text):

@@ -14,6 +14,7 @@ from attrs import frozen
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import tflite
 from sensenet.backends.c.names import FILE_NAME, HEAD
+from sensenet.backends.options import Prefix
 from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
@@ -29,6 +30,9 @@ class COptions(tflite.TfliteOptions):
     quantize: Literal["none", "int8", "auto"] = "none"
     """How the kernels of layers and what is between layers are stored; auto is int8 within a budget."""
 
+    prefix: Prefix | None = None
+    """What the header's names begin with, instead of the model's name: one for each model of a program."""
+
 
 def build(graph: Graph, report: Report, options: COptions) -> Artifact:
     """Return the graph as one header, which is made at once.
@@ -37,11 +41,12 @@ def build(graph: Graph, report: Report, options: COptions) -> Artifact:
     that TensorFlow Lite Micro lacks; UnknownTargetError as `tflite.build` does.
     """
     from sensenet.backends.c.header import write_header
+    from sensenet.backends.c.literals import prefix_of
     from sensenet.backends.c.operators import choose_in_floats
 
     quantized, report = tflite.apply_options(graph, report, options)
     chosen = choose_in_floats(quantized)
-    content = write_header(chosen, options)
+    content = write_header(chosen, options, options.prefix or prefix_of(graph.signature.name))
     return Artifact(target="c", graph=chosen, report=report, produce=lambda: {FILE_NAME: content})
 
 

@@ -13,7 +13,6 @@ from sensenet.backends.c.literals import (
     comment_on,
     initializer,
     is_long,
-    prefix_of,
     quote,
 )
 from sensenet.backends.c.names import HEAD
@@ -61,15 +60,15 @@ inline bool {prefix}_add_operators(Resolver &resolver) {{
 """
 
 
-def write_header(graph: Graph, options: TfliteOptions) -> bytes:
-    """Return the header of a graph; raises as the target's `build` does."""
+def write_header(graph: Graph, options: TfliteOptions, prefix: str) -> bytes:
+    """Return the header of a graph, whose names begin with `prefix`; raises as the target's `build` does."""
     _require_expressible(graph)
     tree = make_tree(graph, options)
     methods = resolver_methods(tree)
     add_signature(tree, graph)
     content = bytes(pack(tree))
     require_memory(BYTES_OF_A_BYTE * len(content), "a header of the network")
-    return "\n".join(_write(graph, methods, content, find_arena(tree, content))).encode("ascii")
+    return "\n".join(_write(graph, prefix, methods, content, find_arena(tree, content))).encode("ascii")
 
 
 def read_model(header: bytes) -> bytes:
@@ -122,9 +121,8 @@ def _interface(graph: Graph, prefix: str) -> Iterator[str]:
     yield f"#define {upper}_OUTPUTS {math.prod(outputs)} /* float32, of a row */"
 
 
-def _write(graph: Graph, methods: list[str], content: bytes, arena: Arena) -> Iterator[str]:
+def _write(graph: Graph, prefix: str, methods: list[str], content: bytes, arena: Arena) -> Iterator[str]:
     signature = graph.signature
-    prefix = prefix_of(signature.name)
     upper = prefix.upper()
     guard = f"SENSENET_{upper}_{zlib.crc32(content):08X}_H"
     long: dict[str, str] = {}
