@@ -16,7 +16,7 @@ from support.resources import RESOURCES
 import sensenet
 from sensenet.backends.c.header import read_model
 from sensenet.backends.c.literals import LONGEST_LITERAL, LONGEST_NAME, WORDS, number, prefix_of
-from sensenet.backends.c.operators import choose_in_floats
+from sensenet.backends.c.operators import choose_in_floats, resolver_methods
 from sensenet.backends.c.rows import find_members
 from sensenet.backends.tflite.flatbuffer import unpack
 from sensenet.compiler.driver import compile_targets
@@ -287,9 +287,19 @@ def test_a_graph_without_columns_is_refused():
         sensenet.compile(graph, "c")
 
 
-def test_gelu_is_lacking():
+def test_gelu_is_made_of_operators_that_it_has():
+    document = network([dense(FEATURES, 3, "gelu"), dense(3, 2, "softmax")])
+    artifact = sensenet.compile(document, "c")
+    assert "AddExp" in bytes(artifact).decode()
+    rows = [list(ROW), [None, "red", 3], [-40, None, 100.0]]
+    expected = sensenet.create_model(document)(rows)
+    np.testing.assert_allclose(sensenet.create_model(artifact)(rows), expected, rtol=1e-5)
+
+
+def test_an_operator_that_it_lacks_is_named():
+    tree = unpack(bytes(sensenet.compile(network([dense(FEATURES, 3, "gelu"), dense(3, 2)]), "tflite")))
     with pytest.raises(UnsupportedOpError, match="has no GELU: use -t tflite"):
-        sensenet.compile(network([dense(FEATURES, 3, "gelu"), dense(3, 2, "softmax")]), "c")
+        resolver_methods(tree)
 
 
 def deep_tree():

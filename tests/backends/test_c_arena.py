@@ -30,6 +30,7 @@ TABLES = {
     "typed": DOCUMENTS["typed"](),
     "ensemble": DOCUMENTS["ensemble"](),
     "mixed": RESOURCES["mixed"](),
+    "gelu": network([dense(FEATURES, 9, "gelu"), dense(9, 2, "softmax")]),
     "deep tree": network([dense(FEATURES + 2, 2)], trees=[[[0, 5], [tree(8)]]]),
 }
 

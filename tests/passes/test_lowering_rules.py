@@ -38,6 +38,7 @@ MESSY = {
     ActivationFunction.SOFTPLUS: 1e-6,
     ActivationFunction.SELU: 0.0,
     ActivationFunction.HARD_SIGMOID: 1e-6,
+    ActivationFunction.GELU: 1e-6,
     ActivationFunction.LEAKY_RELU: 0.0,
     ActivationFunction.SOFTSIGN: 0.0,
     ActivationFunction.SWISH: 0.0,

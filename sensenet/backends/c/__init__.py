@@ -18,6 +18,7 @@ from sensenet.backends.options import Prefix
 from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
+from sensenet.ir.legality import Legal
 
 
 @frozen(kw_only=True)
@@ -32,6 +33,13 @@ class COptions(tflite.TfliteOptions):
 
     prefix: Prefix | None = None
     """What the header's names begin with, instead of the model's name: one for each model of a program."""
+
+
+def legal() -> Legal:
+    """Return the nodes that the target tflite emits, but for those that TensorFlow Lite Micro lacks."""
+    from sensenet.backends.c.operators import LEGAL
+
+    return LEGAL
 
 
 def build(graph: Graph, report: Report, options: COptions) -> Artifact:
@@ -76,7 +84,7 @@ TARGET = Target(
     suffix=".h",
     description="a C header for TensorFlow Lite Micro: network, row encoder, labels",
     options=COptions,
-    legal=tflite.legal,
+    legal=legal,
     build=build,
     load=load,
     open=open,

@@ -7,12 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from sensenet.backends.tflite.emit import LEGAL as LITE_LEGAL
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of
 from sensenet.errors import UnsupportedOpError
+from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value, apply, constant, rebuild
+from sensenet.ir.legality import Legal, is_legal
 from sensenet.ir.ops.basic import Cast, Lookup, Select
 from sensenet.ir.ops.core import Constant
+from sensenet.ir.ops.dense import Activation
 from sensenet.ir.types import DType, Tensor
+
+
+def _is_legal_function(node: Node) -> bool:
+    gelu = getattr(node.op, "function", None) is ActivationFunction.GELU
+    return not gelu and is_legal(node, LITE_LEGAL)
+
+
+LEGAL: Legal = {**LITE_LEGAL, Activation: _is_legal_function}
+"""What a graph may hold when it is written: TensorFlow Lite Micro has no GELU."""
 
 METHODS: Mapping[str, str] = {
     "ABS": "AddAbs",

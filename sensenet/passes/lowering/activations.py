@@ -20,6 +20,7 @@ has:
 | selu | scale · (relu(x) + alpha · elu(-relu(-x))) | nothing |
 | mish | x · w / (w + 2), w = n·(n + 2), n = e^min(x, 20) | rounding |
 | softplus | relu(x) + ln(1 + e^-abs(x)) | rounding: 1e-7, where ln(1 + …) is near 0 |
+| gelu | x · (1 - q if x > 0, else q), q = t · p(t) · e^(-x²/2), t = 1 / (1 + 0.2316419·abs(x)) | 3e-7 |
 | hard_sigmoid | relu6(1.2·x + 3) / 6, which keeps NaN where TFLite's minimum may lose it | rounding |
 """
 
@@ -32,7 +33,17 @@ from attrs import evolve
 
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE, ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Add, Divide, Equal, Maximum, Minimum, Multiply, Select
+from sensenet.ir.ops.basic import (
+    Add,
+    Divide,
+    Equal,
+    Greater,
+    Maximum,
+    Minimum,
+    Multiply,
+    Select,
+    Subtract,
+)
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.elementwise import Absolute, Exp, Log, Negate
 from sensenet.passes.analysis.linear_layers import LINEAR_LAYERS
@@ -44,6 +55,11 @@ ALMOST_ONE = 20.0
 
 LARGE = 100.0
 """From here on sigmoid(x) is 1 in float32, and sigmoid(-x) is less than its smallest normal number."""
+
+TAIL_SCALE = 0.2316419
+TAIL = (0.127414796, -0.142248368, 0.710706870, -0.726576013, 0.530702714)
+"""Scale and coefficients of t, t², …: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17.
+They approximate the tail of the normal distribution from x ≥ 0 on; the error is at most 7.5e-8."""
 
 RELU, RELU6, ELU, SIGMOID = (
     Activation(function=function)
@@ -119,6 +135,18 @@ def _exponential(build: Build, x: Any) -> Any:
     return build(Select(), build(Equal(), x, x), build(Exp(), x), x)
 
 
+def _gelu(build: Build, x: Any) -> Any:
+    distance = build(Absolute(), x)
+    t = build(Divide(), 1.0, build(Add(), build(Multiply(), distance, TAIL_SCALE), 1.0))
+    *coefficients, polynomial = TAIL
+    for coefficient in reversed(coefficients):
+        polynomial = build(Add(), build(Multiply(), polynomial, t), coefficient)
+    density = build(Exp(), build(Multiply(), build(Multiply(), distance, distance), -0.5))
+    tail = build(Multiply(), build(Multiply(), polynomial, t), density)
+    share = build(Select(), build(Greater(), x, 0.0), build(Subtract(), 1.0, tail), tail)
+    return build(Multiply(), x, share)
+
+
 def _hard_sigmoid(build: Build, x: Any) -> Any:
     return build(Multiply(), build(RELU6, build(Add(), build(Multiply(), x, 1.2), 3.0)), 1.0 / 6.0)
 
@@ -133,5 +161,6 @@ FORMULAS: Mapping[ActivationFunction, Callable[[Build, Any], Any]] = {
     ActivationFunction.SIGMOID: _bounded_sigmoid,
     ActivationFunction.EXPONENTIAL: _exponential,
     ActivationFunction.HARD_SIGMOID: _hard_sigmoid,
+    ActivationFunction.GELU: _gelu,
 }
 """The functions that are lowered to several ops, for each target that has no op of that name."""
