@@ -13,18 +13,23 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.documents import FEATURES, dense, ensemble, image, network
+from support.lowered import build, graph_of
 
 import sensenet
+from sensenet.backends import get_target
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, pack, unpack
 from sensenet.backends.tflite.storage import KERNEL
 from sensenet.backends.tflite.verify import verify
 from sensenet.cli.compile import main
 from sensenet.errors import ArtifactError, InputError, UnknownTargetError
+from sensenet.ir.graph import apply
+from sensenet.ir.ops.dense import Dense
+from sensenet.ir.types import Tensor, f32
 from sensenet.models.wrappers import create_model
 
 pytest.importorskip("ai_edge_litert")
 
-MODES = ("float16", "weights", "dynamic", "int8", "int8x16", "auto")
+MODES = ("float16", "weights", "weights4", "dynamic", "int8", "int8x16", "auto")
 COLUMNS, UNITS = 12, 64
 THRESHOLD_ROWS = [[0.1, "red", 0.2], [0.2, "green", 0.1], [0.3, "blue", 0.3], [None, None, None]]
 
@@ -83,6 +88,7 @@ def operators(model, *names):
     [
         ("float16", 0.8, 2e-3),
         ("weights", 0.6, 0.05),
+        ("weights4", 0.5, 0.2),
         ("dynamic", 0.6, 0.05),
         ("int8", 0.65, 0.05),
         ("int8x16", 0.65, 0.01),
@@ -132,8 +138,10 @@ def test_layers_behind_a_table_are_stored_in_fewer_bits(mode, columns):
     )
     tree, graph, layers = operators(bytes(artifact), "FULLY_CONNECTED")
     kernel = graph.tensors[layers[0].inputs[KERNEL]]
-    assert tree.buffers[kernel.buffer].data is None or kernel.type == schema.TensorType.INT8
-    np.testing.assert_allclose(create_model(artifact)(rows), create_model(document)(rows), atol=0.05)
+    stored = schema.TensorType.INT4 if mode == "weights4" else schema.TensorType.INT8
+    assert tree.buffers[kernel.buffer].data is None or kernel.type == stored
+    tolerance = 0.2 if mode == "weights4" else 0.05
+    np.testing.assert_allclose(create_model(artifact)(rows), create_model(document)(rows), atol=tolerance)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -188,6 +196,29 @@ def test_a_layer_with_much_finer_steps_than_it_is_computed_from_is_refused():
     graph.tensors[layers[1].outputs[0]].quantization.scale = np.array([1e-30], np.float32)
     with pytest.raises(ArtifactError, match="the scales of FULLY_CONNECTED"):
         verify(bytes(pack(tree)), "the file")
+
+
+@pytest.mark.parametrize(("mode", "most"), [("weights", 127), ("weights4", 7)])
+@pytest.mark.parametrize("units", [61, 64])
+def test_layers_compute_with_the_weights_that_are_stored(mode, most, units):
+    """Of 4 bits, two to a byte, the first in the lower half; their number may be odd."""
+    random = np.random.default_rng(3)
+    kernel = (random.normal(size=(UNITS + 1, units)) * np.exp(random.normal(size=units))).astype(np.float32)
+    graph = graph_of(
+        {"x": f32(None, UNITS + 1)}, lambda x: {"y": apply(Dense(kernel=Tensor(kernel)), x).value}
+    )
+    artifact = build(graph, "tflite", quantize=mode)
+    tree, main_graph, layers = operators(bytes(artifact), "DEQUANTIZE")
+    tensor = main_graph.tensors[layers[0].inputs[0]]
+    stored = np.frombuffer(bytes(tree.buffers[tensor.buffer].data), np.int8)
+    if mode == "weights4":
+        assert stored.size == -(-kernel.size // 2)
+        stored = np.stack([stored << 4 >> 4, stored >> 4], axis=1).reshape(-1)[: kernel.size]
+    weights = stored.reshape(tensor.shape).T * tensor.quantization.scale
+    assert np.abs(stored).max() == most
+    x = random.normal(size=(9, UNITS + 1)).astype(np.float32)
+    found = get_target("tflite").load(artifact).run({"x": x})["y"]
+    np.testing.assert_allclose(found, x @ weights, rtol=1e-4, atol=1e-4)
 
 
 def test_inputs_and_outputs_stay_float32_and_the_file_keeps_its_metadata(tmp_path):

@@ -29,7 +29,7 @@ def test_numbers_are_those_of_the_schema():
     assert {name for name in named if hasattr(schema.BuiltinOptions, name)} == set(OPTION_NUMBERS)
     assert {name for name in TABLES if name.endswith("Options")} <= set(OPTION_NUMBERS)
     letters = {"F": "FLOAT32", "H": "FLOAT16", "I": "INT32", "L": "INT64", "B": "BOOL"}
-    letters |= {"Q": "INT8", "S": "INT16"}
+    letters |= {"Q": "INT8", "S": "INT16", "N": "INT4"}
     assert all(getattr(schema.TensorType, letters[letter]) == number for number, (letter, _) in TYPES.items())
 
 

@@ -26,7 +26,7 @@ from sensenet.ir.types import f32
 
 pytest.importorskip("ai_edge_litert")
 
-MODES = ("none", "float16", "weights", "dynamic", "int8", "int8x16")
+MODES = ("none", "float16", "weights", "weights4", "dynamic", "int8", "int8x16")
 UNITS = 64
 
 OLD_PYTHON = "OLD_LITERT_PYTHON"
@@ -192,6 +192,7 @@ def test_versions_of_files_are_those_of_tensorflow(kind, mode, image_path):
         ("perceptron", "none", {"FULLY_CONNECTED": 1}, "1.14.0"),
         ("perceptron", "float16", {"FULLY_CONNECTED": 1, "DEQUANTIZE": 3}, "1.15.0"),
         ("perceptron", "weights", {"FULLY_CONNECTED": 1, "DEQUANTIZE": 5}, "2.7.0"),
+        ("perceptron", "weights4", {"FULLY_CONNECTED": 1, "DEQUANTIZE": 6}, "2.18.0"),
         ("perceptron", "dynamic", {"FULLY_CONNECTED": 12}, "2.17.0"),
         ("perceptron", "int8", {"FULLY_CONNECTED": 4}, "1.14.0"),
         ("perceptron", "int8x16", {"FULLY_CONNECTED": 7, "QUANTIZE": 2, "DEQUANTIZE": 3}, "2.3.0"),
@@ -348,7 +349,15 @@ def as_numbers(runtime):
     return tuple(map(int, runtime.split(".")))
 
 
-TOLERANCES = {"none": 1e-4, "float16": 1e-4, "weights": 1e-4, "dynamic": 0.01, "int8": 0.03, "int8x16": 1e-3}
+TOLERANCES = {
+    "none": 1e-4,
+    "float16": 1e-4,
+    "weights": 1e-4,
+    "weights4": 1e-4,
+    "dynamic": 0.01,
+    "int8": 0.03,
+    "int8x16": 1e-3,
+}
 """Between runtimes: they round to 8 bits differently."""
 
 PROGRAM = """

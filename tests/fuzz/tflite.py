@@ -45,7 +45,7 @@ INTEGERS = (
 SCALES = (0.0, 1.0, -1.0, 1e-45, 1e-30, 1e-9, 1e6, 1e30, float("inf"), float("nan"))
 
 
-def seeds(modes: tuple[str, ...] = ("none", "float16", "weights", "dynamic")) -> list[Case]:
+def seeds(modes: tuple[str, ...] = ("none", "float16", "weights", "weights4", "dynamic")) -> list[Case]:
     return [
         {NAME: bytes(compile(document, "tflite", quantize=mode, calibration=rows, optimize=level))}
         for document, rows in seed_documents()

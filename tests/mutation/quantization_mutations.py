@@ -105,4 +105,20 @@ QUANTIZATION_MUTATIONS: tuple[Mutation, ...] = (
         new="{}",
         tests=WHOLE_NUMBERS,
     ),
+    Mutation(
+        name="halves-of-bytes-exchanged",
+        reason="LiteRT reads the lower half of a byte first",
+        file="sensenet/backends/tflite/operators.py",
+        old="halves[0::2] | halves[1::2] << 4",
+        new="halves[1::2] | halves[0::2] << 4",
+        tests=("tests/backends/test_tflite_quantize.py",),
+    ),
+    Mutation(
+        name="scales-of-the-largest-error",
+        reason="a kernel of 4 bits is further from its weights than need be",
+        file="sensenet/passes/quantization/kernels.py",
+        old="best = np.where(errors < least, scale, best)",
+        new="best = np.where(errors > least, scale, best)",
+        tests=QUANTIZATION,
+    ),
 )

@@ -23,7 +23,14 @@ from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph
 from sensenet.ir.printer import weights as weights_of
 from sensenet.ir.types import DType, Tensor, TensorType, f32
-from sensenet.passes.quantization.kernels import is_in_steps, kernel_of, layer_steps, round_layer
+from sensenet.passes.quantization.kernels import (
+    channel_scales,
+    is_in_steps,
+    kernel_of,
+    layer_steps,
+    nearest_scales,
+    round_layer,
+)
 from sensenet.passes.quantization.operators import find_operators
 from sensenet.passes.quantization.ranges import measure_ranges
 from sensenet.passes.quantization.rewriting import Quantizer, quantize_graph
@@ -144,6 +151,18 @@ def test_a_channel_of_zeros_has_the_scale_of_the_largest():
     scale = layer_steps(op, 1.0).kernel_scale.array
     assert scale[1] == scale[2] == np.float32(2e-9 / 127)
     assert not is_in_steps(dense(1), 1.0)
+
+
+@given(SEEDS, st.integers(-30, 30))
+def test_scales_of_four_bits_have_the_least_squared_errors_of_those_tried(seed, exponent):
+    kernel = seeded(seed, 20, 3, scale=2.0**exponent) * np.float32([1, 1e-3, 0])
+
+    def errors(scale):
+        return np.square(np.clip(np.rint(kernel / scale), -7, 7) * scale - kernel).sum(axis=0)
+
+    whole, nearest = channel_scales(kernel, bits=4), nearest_scales(kernel)
+    assert np.all((0.4 * whole <= nearest * 1.001) & (nearest <= whole))
+    assert np.all(errors(nearest) <= np.minimum(errors(whole), errors(0.7 * whole)) * (1 + 1e-9))
 
 
 # The ranges of values.

@@ -32,7 +32,7 @@ HEAD = slice(4, 8), b"TFL3"
 """Where a flatbuffer names its format, and how."""
 
 ROUNDING = {
-    **{"none": 0.0, "float16": 1e-2, "weights": 0.1, "dynamic": 0.1},
+    **{"none": 0.0, "float16": 1e-2, "weights": 0.1, "weights4": 0.4, "dynamic": 0.1},
     **{"int8": 0.2, "int8x16": 0.1, "auto": 0.2},
 }
 
@@ -47,9 +47,9 @@ MAX_DIFFERENCE = 0.01
 class TfliteOptions(StaticShapes):
     """How layers are stored (see `quantize`)."""
 
-    quantize: Literal["none", "float16", "weights", "dynamic", "int8", "int8x16", "auto"] = "none"
-    """How the kernels of layers, and with int8 and int8x16 what is between layers, are stored; auto is int8
-    within a budget."""
+    quantize: Literal["none", "float16", "weights", "weights4", "dynamic", "int8", "int8x16", "auto"] = "none"
+    """How the kernels of layers, and with int8 and int8x16 what is between layers, are stored; weights4 are
+    int4 weights, auto is int8 within a budget."""
 
     max_difference: Positive | None = None
     """The budget of auto: the most by which an answer to a calibration row may change; 0.01 if no budget is
@@ -60,7 +60,7 @@ class TfliteOptions(StaticShapes):
     classes."""
 
     calibration: Sequence[Mapping[str, Array]] = ()
-    """Rows that int8, int8x16 and auto choose scales from: `calibration=` or `--calibration`."""
+    """Rows to choose scales from: `calibration=` or `--calibration`."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()

@@ -122,14 +122,14 @@ class Writer:
             return add(value, Tensor(value.node.name, dtype, value.type.shape, steps=steps))
 
         def place_numbers(stored: Stored) -> int:
-            array, steps, buffer = stored.array, stored.steps, self._buffer(stored.array)
-            key = (array.dtype.name, array.shape, buffer, steps and (steps.scale.tobytes(), steps.axis))
+            shape, steps, buffer = stored.array.shape, stored.steps, self._buffer(stored.content)
+            key = (stored.dtype, shape, buffer, steps and (steps.scale.tobytes(), steps.axis))
             if key not in numbers:
-                add(key, Tensor(str(len(written.tensors)), array.dtype.name, array.shape, buffer, steps))
+                add(key, Tensor(str(len(written.tensors)), stored.dtype, shape, buffer, steps))
             if not stored.as_float:
                 return numbers[key]
             if ("float32", key) not in numbers:
-                result = add(("float32", key), Tensor(str(len(written.tensors)), "float32", array.shape))
+                result = add(("float32", key), Tensor(str(len(written.tensors)), "float32", shape))
                 read, given = integers([numbers[key]]), integers([result])
                 written.operators.append(self._operator(operator("DEQUANTIZE"), read, given))
             return numbers["float32", key]

@@ -12,16 +12,17 @@ from collections.abc import Mapping
 from attrs import frozen
 
 TYPES: Mapping[int, tuple[str, int]] = {
-    0: ("F", 4),
-    1: ("H", 2),
-    2: ("I", 4),
-    4: ("L", 8),
-    6: ("B", 1),
-    7: ("S", 2),
-    9: ("Q", 1),
+    0: ("F", 32),
+    1: ("H", 16),
+    2: ("I", 32),
+    4: ("L", 64),
+    6: ("B", 8),
+    7: ("S", 16),
+    9: ("Q", 8),
+    17: ("N", 4),
 }
-"""The types of tensors by their numbers in the schema, and the bytes of an element: float32, float16, int32,
-int64, bool, int16 and int8."""
+"""The types of tensors by their numbers in the schema, and the bits of an element: float32, float16, int32,
+int64, bool, int16, int8 and int4."""
 
 OPTIONS: Mapping[str, str] = {
     "CONV_2D": "Conv2DOptions",
@@ -89,7 +90,7 @@ KINDS: Mapping[str, Kind] = {
     "CONCATENATION": Kind(2, "F*>F I*>I Q*>Q S*>S"),
     "CONV_2D": Kind(3, _LAYER),
     "DEPTHWISE_CONV_2D": Kind(4, _LAYER),
-    "DEQUANTIZE": Kind(6, "H>F Q>F S>F"),
+    "DEQUANTIZE": Kind(6, "H>F Q>F S>F N>F"),
     "DIV": Kind(42, "FF>F"),
     "ELU": Kind(111, _FLOAT),
     "EQUAL": Kind(71, _COMPARISON),

@@ -25,14 +25,32 @@ class TensorSteps:
 
 @frozen(kw_only=True, eq=False)
 class Stored:
-    """Constant numbers that are stored as float16, or in steps as int8 to int64.
+    """Constant numbers that are stored as float16, or in steps as int4 to int64.
 
-    `as_float` says whether an operator reads them as float32.
+    `as_float` says whether an operator reads them as float32; `as_int4` whether two share a byte, which int8
+    numbers from -8 to 7 can.
     """
 
     array: Array
     steps: TensorSteps | None = None
     as_float: bool = False
+    as_int4: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """Return the name of the type, as in TYPES."""
+        return "int4" if self.as_int4 else self.array.dtype.name
+
+    @property
+    def content(self) -> Array:
+        """Return what the file holds; of int4, the first of two numbers is in the lower half of a byte."""
+        if not self.as_int4:
+            return self.array
+        halves = self.array.reshape(-1).view(np.uint8) & 15
+        if halves.size % 2:
+            halves = np.append(halves, np.uint8(0))
+        content: Array = halves[0::2] | halves[1::2] << 4
+        return content
 
 
 Operand = Value | Array | Stored | None
@@ -43,6 +61,7 @@ TYPES: Mapping[str, str] = {
     "float16": "FLOAT16",
     "int32": "INT32",
     "int64": "INT64",
+    "int4": "INT4",
     "int8": "INT8",
     "int16": "INT16",
     "bool": "BOOL",

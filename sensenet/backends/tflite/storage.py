@@ -2,6 +2,7 @@
 
 - float16: as float16, computed with in float32;
 - weights: as int8, one scale for each channel, computed with in float32;
+- weights4: the same as int4;
 - dynamic: as int8; what they are multiplied with is rounded to 8 bits too, at a scale that each call chooses.
 
 Which layers, `sensenet.passes.quantization.selection` says.
@@ -17,7 +18,7 @@ from attrs import evolve
 from sensenet.backends.tflite.operators import Operator, Stored, TensorSteps
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.types import Array
-from sensenet.passes.quantization.kernels import channel_scales
+from sensenet.passes.quantization.kernels import channel_scales, largest_step, nearest_scales
 from sensenet.passes.quantization.selection import find_layers
 
 KERNEL = 1
@@ -45,6 +46,11 @@ def store_weights(layer: Operator) -> Operator:
     return with_kernel(layer, evolve(_round(layer), as_float=True))
 
 
+def store_weights4(layer: Operator) -> Operator:
+    """Return a layer with its kernel as int4, which it reads as float32."""
+    return with_kernel(layer, evolve(_round(layer, bits=4), as_float=True, as_int4=True))
+
+
 def store_dynamic(layer: Operator) -> Operator:
     """Return a layer with its kernel as int8, and its input so while it runs."""
     stored = with_kernel(layer, _round(layer))
@@ -56,6 +62,7 @@ def store_dynamic(layer: Operator) -> Operator:
 STORES: Mapping[str, Store] = {
     "float16": store_float16,
     "weights": store_weights,
+    "weights4": store_weights4,
     "dynamic": store_dynamic,
 }
 
@@ -84,9 +91,11 @@ def _kernel_of(layer: Operator) -> Array:
     return kernel
 
 
-def _round(layer: Operator) -> Stored:
-    """Return the kernel in whole numbers from -127 to 127."""
+def _round(layer: Operator, bits: int = 8) -> Stored:
+    """Return the kernel in whole numbers, from -127 to 127 if they have 8 bits, from -7 to 7 if 4."""
     kernel = np.moveaxis(_kernel_of(layer), CHANNELS[layer.kind], -1)
-    scale = channel_scales(kernel)
-    rounded = np.moveaxis(np.rint(kernel / scale).astype(np.int8), -1, CHANNELS[layer.kind])
+    scale = channel_scales(kernel) if bits == 8 else nearest_scales(kernel)
+    most = largest_step(bits)
+    steps = np.clip(np.rint(kernel / scale), -most, most).astype(np.int8)
+    rounded = np.moveaxis(steps, -1, CHANNELS[layer.kind])
     return Stored(array=rounded, steps=channel_steps(layer.kind, scale.astype(np.float32)))

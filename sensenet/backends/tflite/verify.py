@@ -33,12 +33,12 @@ METADATA = frozenset({"", "TFLITE_METADATA", "min_runtime_version", "CONVERSION_
 RULES = {**ARRAY_RULES, **LAYER_RULES}
 
 DTYPES = {"F": DType.FLOAT32, "I": DType.INT32, "B": DType.BOOL}
-ITEM_SIZES = dict(TYPES.values())
+BITS = dict(TYPES.values())
 ACTIVATIONS = range(4)
 """The fused activations: none, relu, relu from -1 to 1, relu6."""
 
 SUMS = frozenset({"ADD", "SUB"})
-WHOLE = frozenset("QS")
+WHOLE = frozenset("QSN")
 """The types of tensors that have scales."""
 
 MOST_RESCALING = {"Q": 2.0**19, "S": 2.0**14}
@@ -143,7 +143,7 @@ def _check_graph(file: _File, graph: Record, given: Sequence[Known] | None) -> S
 def _declare(model: Record, tensor: Record) -> Known:
     """Return the tensor as declared in the file, with its content if it is constant and integer."""
     _require(tensor["type"] in TYPES and tensor["buffer"] < len(model["buffers"]), "a tensor")
-    kind, size = TYPES[tensor["type"]]
+    kind, _ = TYPES[tensor["type"]]
     shape = tuple(int(each) for each in tensor["shape"])
     _require(min(shape, default=0) >= 0 and len(shape) <= MOST_AXES, "the shape of a tensor")
     signature = tuple(int(each) for each in tensor["signature"])
@@ -153,8 +153,8 @@ def _declare(model: Record, tensor: Record) -> Known:
     )
     _require(fits and not tensor["is_variable"], "the shape of a tensor")
     data = model["buffers"][tensor["buffer"]]["data"]
-    _require(not len(data) or len(data) == math.prod(shape) * size, "the size of a buffer")
-    require_memory(math.prod(shape) * size, "a tensor")
+    _require(not len(data) or len(data) == _bytes_of(kind, shape), "the size of a buffer")
+    require_memory(_bytes_of(kind, shape), "a tensor")
     value = None
     if len(data) and kind in "IL":
         value = np.frombuffer(data, np.int32 if kind == "I" else np.int64).reshape(shape)
@@ -167,6 +167,11 @@ def _declare(model: Record, tensor: Record) -> Known:
         axis=quantization["dimension"] if quantization else 0,
         constant=len(data) > 0,
     )
+
+
+def _bytes_of(kind: str, shape: Sizes) -> int:
+    """Return the bytes of a tensor of a type; of int4, two share one."""
+    return -(-math.prod(shape) * BITS[kind] // 8)
 
 
 def _scales(kind: str, shape: Sizes, parameters: Record | None) -> tuple[float, ...]:
@@ -201,7 +206,7 @@ def _check_operator(
     given = [declared[index] for index in outputs]
     value = None
     if kind == "WHILE":
-        _require(-1 not in inputs, "an input of WHILE")
+        _require(-1 not in inputs and all(each.type != "N" for each in read), "an input of WHILE")
         shapes: Sequence[Sizes | None] = _check_loop(file, options, read, given)
     else:
         _check_types(kind, "".join("_" if i == -1 else known[i].type for i in inputs), read, given, options)
@@ -214,7 +219,7 @@ def _check_operator(
             raise ArtifactError(f"an operator {kind} is not sound ({error})") from error
     for place, (index, shape) in enumerate(zip(outputs, shapes, strict=True)):
         found = given[place].shape if shape is None else shape
-        file.size += math.prod(found) * ITEM_SIZES[given[place].type]
+        file.size += _bytes_of(given[place].type, found)
         require_memory(file.size, "a call of the model")
         agrees = kind in MISDECLARED or _agrees(found, tensors[index])
         _require(agrees, f"the shape of an output of {kind}")

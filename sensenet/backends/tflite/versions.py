@@ -130,6 +130,8 @@ def _transpose(usage: Usage) -> int:
 
 
 def _dequantize(usage: Usage) -> int:
+    if usage.inputs[0] == "INT4":
+        return 6
     return 5 if usage.per_channel else 3 if usage.inputs[0] in ("FLOAT16", "INT16") else _int8(usage)
 
 
@@ -161,7 +163,7 @@ VERSIONS: Mapping[str, tuple[Rule, Mapping[int, str]]] = {
         _convolution(5, 6, 4),
         {1: "1.5.0", 3: "1.14.0", 4: "2.2.0", 5: "2.3.0", 6: "2.3.0"},
     ),
-    "DEQUANTIZE": (_dequantize, {1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 5: "2.7.0"}),
+    "DEQUANTIZE": (_dequantize, {1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 5: "2.7.0", 6: "2.18.0"}),
     "DIV": (_broadcast_beyond_four_axes(2, _first), {1: "1.6.0", 2: "2.3.0"}),
     "ELU": (_first, {1: "1.14.0"}),
     "EQUAL": (_int8, {1: "1.14.0", 2: "1.14.0"}),
