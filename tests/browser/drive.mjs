@@ -11,9 +11,9 @@ const {chromium} = require('playwright-core');
 const {executable, page: address, requests} = JSON.parse(await text(process.stdin));
 const browser = await chromium.launch({
   executablePath: executable,
-  // WebGL without a graphics processor: SwiftShader computes it
+  // WebGL and WebGPU without a graphics processor: SwiftShader computes them
   args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-    '--disable-background-networking'],
+    '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--disable-background-networking'],
 });
 try {
   const page = await browser.newPage();
