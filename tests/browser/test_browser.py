@@ -73,7 +73,7 @@ def pixels(site):
 
 
 def test_chromium_predicts_as_the_interpreter_does(chromium, site, pixels):
-    """The detector's image has no edge that is filled: boxes there have equal scores, and WebGPU takes any."""
+    """The detector's image has no filled edge, where boxes have equal scores: WebGPU takes any of these."""
     root, address = site
     rows = encode_rows(ensemble(), ROWS)
     arrays = {
