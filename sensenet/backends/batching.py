@@ -83,10 +83,12 @@ def has_small_trees(graph: Graph) -> bool:
 
 def divide(graph: Graph, run: Run) -> Run:
     """Return a function equal to `run`, which interprets the graph, but faster for many rows or images."""
-    inputs, outputs = [node.types[0] for node in graph.inputs], [v.type for v in graph.outputs.values()]
+    declared = {node.name: node.types[0] for node in graph.inputs}
+    inputs, outputs = declared.values(), [value.type for value in graph.outputs.values()]
     rows = fixed_batch(inputs, outputs)
     if rows is not None:
-        return run_in_blocks(pad_batches(run, rows), rows, rows, one_thread_a_product)
+        run_all = run_in_blocks(pad_batches(run, rows), rows, rows, one_thread_a_product)
+        return check_inputs(run_all, open_batches(declared))
     if is_of_rows(inputs, outputs):
         sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
         return run_in_blocks(run, *sizes, one_thread_a_product)
@@ -114,15 +116,26 @@ def run_batches(
     axes = {name: _batch_axis(found, rows) for name, found in outputs.items()}
     if rows is not None:
         run = run_in_blocks(pad_batches(call, rows), rows, rows)
-        inputs = {name: found.with_shape((None, *found.shape[1:])) for name, found in inputs.items()}
+        inputs = open_batches(inputs)
     elif is_of_rows(inputs.values(), outputs.values()):
         run = run_in_blocks(call, most, most)
 
-    def run_checked(given: Mapping[str, Array]) -> dict[str, Array]:
-        arrays = {name: checked_input(given, name, declared) for name, declared in inputs.items()}
+    def run_any(arrays: Mapping[str, Array]) -> dict[str, Array]:
         return run(arrays) if all(map(len, arrays.values())) else _run_without_rows(run, arrays, axes)
 
-    return run_checked
+    return check_inputs(run_any, inputs)
+
+
+def open_batches(inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
+    """Return the types of inputs for any number of rows."""
+    return {name: found.with_shape((None, *found.shape[1:])) for name, found in inputs.items()}
+
+
+def check_inputs(run: Run, inputs: Mapping[str, TensorType]) -> Run:
+    """Return a function equal to `run` that raises InputError for inputs that are not of these types."""
+    return lambda given: run(
+        {name: checked_input(given, name, declared) for name, declared in inputs.items()}
+    )
 
 
 def _batch_axis(found: TensorType, rows: int | None) -> int | None:

@@ -57,10 +57,20 @@ def fix_image_size(graph: Graph, size: ImageSize | None) -> Graph:
 
 
 def fix_batch(graph: Graph, rows: int | None) -> Graph:
-    """Return a graph that reads so many rows at once; the graph itself if no number is given."""
+    """Return a graph that reads so many rows at once; the graph itself if no number is given.
+
+    Raises SettingsError for a graph that reads another number already.
+    """
     if rows is None:
         return graph
-    return fix_shapes(graph, {node.name: (rows, *node.types[0].shape[1:]) for node in graph.inputs})
+    shapes = {node.name: node.types[0].shape for node in graph.inputs}
+    for shape in shapes.values():
+        if not matches((rows,), shape[:1]):  # what depends on the number that it has may be constants by now
+            raise SettingsError(
+                f"batch is {rows}, and the graph is made for batches of {shape[0]}: compile its document "
+                "instead"
+            )
+    return fix_shapes(graph, {name: (rows, *shape[1:]) for name, shape in shapes.items()})
 
 
 def fix_shapes(graph: Graph, shapes: dict[str, Shape]) -> Graph:

@@ -270,10 +270,17 @@ def test_images_of_another_size_are_rescaled_to_it_first():
     np.testing.assert_array_equal(model([image, 1.0]), model([smaller, 1.0]))
 
 
-@pytest.mark.parametrize("target", FILES)
+@pytest.mark.parametrize("target", [*FILES, "numpy"])
 def test_a_detector_refuses_images_of_another_size(target):
+    """It names the images that were given, not a batch that they fill."""
+    artifact = compile_static("detector", "onnx" if target == "numpy" else target)
+    executable = (
+        TARGETS["numpy"].execute(artifact.graph) if target == "numpy" else TARGETS[target].load(artifact)
+    )
+    with pytest.raises(InputError, match=r"is float32\[1, 8, 8, 3\], expected f32\[\?,20,14,3\]"):
+        executable.run({PIXEL_INPUT: np.zeros((1, 8, 8, 3), np.float32)})
     with pytest.raises(InputError, match=r"expected f32\[.,20,14,3\]"):
-        create_model(compile_static("detector", target))(np.zeros((8, 8, 3), np.float32))
+        create_model(artifact)(np.zeros((8, 8, 3), np.float32))
 
 
 @pytest.mark.parametrize("mode", ["float16", "weights", "dynamic"])
@@ -410,6 +417,19 @@ def test_a_file_for_one_size_is_not_compiled_for_another(name, tmp_path):
     again = sensenet.compile(path, "onnx", image_size=SIZE)
     rows = rows_of(name, BATCH)
     assert_same(create_model(again)(rows), create_model(compile_static(name, "onnx"))(rows))
+
+
+@pytest.mark.parametrize("name", ["typed", "detector"])
+def test_a_file_for_one_batch_is_not_compiled_for_another(name, tmp_path):
+    path = compile_static(name, "tfjs").save(tmp_path / "model")
+    with pytest.raises(
+        SettingsError, match=r"batch is 2, and the graph is made for batches of 3: compile its"
+    ):
+        sensenet.compile(path, "onnx", batch=2)
+    rows = rows_of(name, BATCH + 1)
+    expected = create_model(compile_static(name, "onnx"))(rows)
+    for options in ({}, {"batch": BATCH}):
+        assert_same(create_model(sensenet.compile(path, "onnx", **options))(rows), expected)
 
 
 def test_files_whose_batches_differ_are_refused(tmp_path):
