@@ -143,7 +143,7 @@ def test_every_constant_is_in_the_table():
 @pytest.mark.parametrize(
     ("module", "path", "form"),
     [
-        ("sensenet.compiler.request", "DEFAULT_LEVEL", "DEFAULT_LEVEL = 2"),
+        ("sensenet.passes", "DEFAULT_LEVEL", "DEFAULT_LEVEL = 2"),
         ("sensenet.pretrained", "NETWORKS", "NETWORKS: dict[str, Classifier | Detector]"),
         ("sensenet.artifact", "Artifact.files", "files: Mapping[str, bytes]"),
         ("sensenet.signature", "Signature.from_json", "from_json(record: Any) -> Signature"),
@@ -157,8 +157,8 @@ def test_names_are_shown_as_python_declares_them(module, path, form):
 
 
 def test_a_name_without_a_docstring_is_refused():
-    with pytest.raises(SystemExit, match=r"sensenet\.compiler\.request\.DEFAULT_LEVEL has no docstring"):
-        TOOL["describe"](TOOL["find"]("sensenet.compiler.request", "DEFAULT_LEVEL"))
+    with pytest.raises(SystemExit, match=r"sensenet\.passes\.DEFAULT_LEVEL has no docstring"):
+        TOOL["describe"](TOOL["find"]("sensenet.passes", "DEFAULT_LEVEL"))
 
 
 def test_a_name_that_is_not_there_is_an_error():

@@ -12,7 +12,7 @@ from support.documents import DOCUMENTS, dense, network
 from sensenet.compile import compile
 from sensenet.errors import LimitError, SensenetError
 from sensenet.frontend import import_graph
-from sensenet.ir.cost import activation_bytes
+from sensenet.ir.memory import activation_bytes
 from sensenet.limits import VARIABLE, memory_errors_reported
 from sensenet.models.wrappers import create_model
 

@@ -24,7 +24,6 @@ from threadpoolctl import ThreadpoolController
 
 from sensenet.errors import InputError
 from sensenet.forks import PerProcess
-from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.forest_grids import MOST_SPLITS
 from sensenet.ir.graph import Graph
@@ -72,7 +71,11 @@ def is_of_large_images(graph: Graph) -> bool:
     shapes = [value.type.shape for value in graph.outputs.values()]
     one_size = all(shape[:1] == (None,) and None not in shape[1:] for shape in shapes)
     images = any(node.types[0].rank > 2 for node in graph.inputs)
-    return batched and one_size and images and graph_multiply_adds(graph) >= LARGE_IMAGE
+    if not (batched and one_size and images):
+        return False
+    from sensenet.ir.cost import graph_multiply_adds
+
+    return graph_multiply_adds(graph) >= LARGE_IMAGE
 
 
 def has_small_trees(graph: Graph) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from sensenet.compiler.request import DEFAULT_LEVEL
 from sensenet.errors import UnknownPassError
-from sensenet.passes import PIPELINES
+from sensenet.passes import DEFAULT_LEVEL, PIPELINES
 from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.infrastructure.selection import select_passes
 

@@ -18,13 +18,14 @@ from sensenet.backends.static_shapes import StaticShapes
 from sensenet.backends.target import Target
 from sensenet.compiler.documents import import_document
 from sensenet.compiler.pipelines import Pipeline, Rewritten, choose_pipeline, lower, optimize_graph
-from sensenet.compiler.request import DEFAULT_LEVEL, Request, Source, make_request
+from sensenet.compiler.request import Request, Source, make_request
 from sensenet.compiler.sources import find_target, read_saved_graph
 from sensenet.compiler.verify.verification import given_checks, measure, verify_artifact
 from sensenet.errors import ArtifactError, SettingsError, UnknownTargetError
 from sensenet.ir.graph import Graph
 from sensenet.ir.static_shapes import fix_batch, fix_image_size
 from sensenet.limits import memory_errors_reported
+from sensenet.passes import DEFAULT_LEVEL
 from sensenet.passes.infrastructure.manager import Observer
 from sensenet.passes.infrastructure.rules import Pass
 from sensenet.runtime.row_files import read_rows

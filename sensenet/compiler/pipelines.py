@@ -10,12 +10,11 @@ from attrs import frozen
 from sensenet.artifact import Executable, PassRecord, Report
 from sensenet.backends import get_target
 from sensenet.backends.target import Target
-from sensenet.compiler.request import DEFAULT_LEVEL
 from sensenet.errors import UnknownTargetError
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import require_legal
 from sensenet.limits import memory_errors_reported
-from sensenet.passes import PIPELINES
+from sensenet.passes import DEFAULT_LEVEL, PIPELINES
 from sensenet.passes.infrastructure.manager import Observer, run_passes
 from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.infrastructure.selection import select_passes

@@ -11,10 +11,9 @@ from attrs import field, frozen
 
 from sensenet.errors import SettingsError
 from sensenet.ir.graph import Graph
+from sensenet.passes import DEFAULT_LEVEL
 from sensenet.passes.infrastructure.manager import Observer
 from sensenet.settings import Settings, ensure_settings
-
-DEFAULT_LEVEL = 2
 
 Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]
 """A BigML document (a dict, a path to `.json` or `.json.gz`, JSON text or bytes), the name of a pretrained

@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 from sensenet.errors import VerifyError
 from sensenet.ir.types import TensorType
 
+INTERPOLATED_COPIES = 4
+"""`Op.copies` of ops that interpolate: both neighbors, their difference, and a share of it."""
+
 
 class Op:
     """The base of all ops: the computation of a node, without its inputs.
@@ -24,6 +27,9 @@ class Op:
 
     trainable: ClassVar[bool] = False
     """Whether its tensors are a layer's weights, which training changes."""
+
+    copies: ClassVar[int] = 2
+    """The most temporary arrays of the size of the result: `x * sigmoid(x)` has two."""
 
     def infer(self, *_types: Any, **_: Any) -> TensorType | tuple[TensorType, ...]:
         raise TypeError(f"{type(self).__name__} declares no infer")

@@ -24,7 +24,6 @@ from sensenet.backends import Targets
 from sensenet.compiler.pipelines import make_executable
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import PerProcess
-from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 from sensenet.runtime.memory import require_activations
@@ -50,6 +49,8 @@ def choose_engine(graph: Graph) -> str:
     """Return the fastest installed engine."""
     if graph.signature.image is None or not any(map(importlib.util.find_spec, RUNTIMES)):
         return INTERPRETER
+    from sensenet.ir.cost import graph_multiply_adds
+
     return LARGE_ENGINE if graph_multiply_adds(graph) >= LARGE_IMAGE else INTERPRETER
 
 

@@ -43,7 +43,7 @@ from sensenet.passes import (
 )
 from sensenet.passes.infrastructure.rules import Pass
 
-__all__ = ["ALL_PASSES", "LEVELS", "PIPELINE", "PIPELINES", "Step"]
+__all__ = ["ALL_PASSES", "DEFAULT_LEVEL", "LEVELS", "PIPELINE", "PIPELINES", "Step"]
 
 
 @frozen
@@ -87,6 +87,7 @@ PIPELINE: tuple[Step, ...] = (
 """Every pass, in the order in which they run."""
 
 LEVELS = (0, 1, 2)
+DEFAULT_LEVEL = 2
 
 PIPELINES: Mapping[int, tuple[Pass, ...]] = {
     level: tuple(step.pass_ for step in PIPELINE if step.level <= level) for level in LEVELS

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from sensenet.ir.cost import activation_bytes
 from sensenet.ir.graph import Graph
+from sensenet.ir.memory import activation_bytes
 from sensenet.limits import memory_limit, require_memory
 from sensenet.signature import PIXEL_INPUT, Signature
 

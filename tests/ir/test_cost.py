@@ -16,13 +16,13 @@ from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.cost import (
     MULTIPLY_ADDS,
-    activation_bytes,
     graph_multiply_adds,
     graph_parameters,
     multiply_adds,
     parameters,
 )
 from sensenet.ir.graph import Graph, Node, apply
+from sensenet.ir.memory import activation_bytes
 from sensenet.ir.ops import basic, convolution, core, dense, detection, image, quantization, shape, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding

@@ -16,13 +16,12 @@ import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends.formats.hdf5 import StoredArray, StoredFile, read_hdf5
 from sensenet.backends.interpreter.executable import make_executable
 from sensenet.backends.keras.weights import (
     get_weights,
@@ -40,6 +39,9 @@ from sensenet.ir.graph import Graph, Node
 from sensenet.ir.legality import every_op
 from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
+
+if TYPE_CHECKING:
+    from sensenet.backends.formats.hdf5 import StoredArray, StoredFile
 
 FILE_NAME = "model.h5"
 
@@ -134,6 +136,8 @@ def load_weights(graph: Graph, path: Path) -> Graph:
 
 
 def _load(graph: Graph, content: bytes, where: str) -> Graph:
+    from sensenet.backends.formats.hdf5 import read_hdf5
+
     nodes = weighted_nodes(graph)
     file = read_hdf5(content, where, skipped=(OPTIMIZER_GROUP,))
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
-from sensenet.ir.op import Op, require
+from sensenet.ir.op import INTERPOLATED_COPIES, Op, require
 from sensenet.ir.ops.dense import require_channels, require_float
 from sensenet.ir.ops.windows import (
     Padding,
@@ -279,6 +279,8 @@ class Upsample2D(Op):
     Nearest repeats every pixel. Bilinear interpolates pixel k at (k + 0.5) / size - 0.5 (half-pixel centers)
     between the two adjacent pixels, with the last pixel repeated beyond the edge; first along the rows.
     """
+
+    copies = INTERPOLATED_COPIES
 
     size: Pair
     method: UpsampleMethod = UpsampleMethod.NEAREST

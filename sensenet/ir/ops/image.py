@@ -22,7 +22,7 @@ import numpy as np
 from attrs import frozen
 
 from sensenet.errors import InputError
-from sensenet.ir.op import Op, require
+from sensenet.ir.op import INTERPOLATED_COPIES, Op, require
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.signature import RescaleType
 
@@ -58,6 +58,8 @@ class Rescale(Op):
     starts at row round((h·s - height) / 2), columns likewise. `evaluate` raises InputError for an image so
     thin that it would have no pixels.
     """
+
+    copies = INTERPOLATED_COPIES
 
     height: int
     width: int

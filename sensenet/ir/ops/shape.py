@@ -7,7 +7,7 @@ import math
 import numpy as np
 from attrs import frozen
 
-from sensenet.ir.op import Op, require
+from sensenet.ir.op import INTERPOLATED_COPIES, Op, require
 from sensenet.ir.ops.convolution import UpsampleMethod, interpolate
 from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import Array, DType, Shape, Tensor, TensorType
@@ -137,6 +137,8 @@ class Resize2D(Op):
     nearest takes the pixel that contains that position, bilinear interpolates between the two adjacent
     pixels, as in `Upsample2D`.
     """
+
+    copies = INTERPOLATED_COPIES
 
     method: UpsampleMethod
 
