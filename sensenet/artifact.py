@@ -189,16 +189,25 @@ Remake = tuple[Callable[..., "Executable"], tuple[Any, ...]]
 """A module-level function that makes an executable, and its arguments; both can be pickled."""
 
 
+@frozen(kw_only=True)
+class CallMemory:
+    """What a call takes: `size` bytes for so many rows, and for more rows as much again."""
+
+    rows: int = 1
+    size: int = 0
+
+
 @frozen(kw_only=True, eq=False)
 class Executable:
     """An artifact in its own runtime: `run` maps named arrays to named arrays, of any batch size, in any
     thread.
 
     `model` is its `tf.keras.Model`, if there is one, `graph` its graph, if known, and `as_imported` is
-    whether that is the graph from the frontend, with the weights of the document. `engine` is the target of
-    the runtime, if known. `remake` returns how another process makes the same; without it, an executable
-    cannot be pickled. `answer_row` returns the predictions f32[1, outputs] for the numbers of one row, as
-    `run` does, but faster; it may raise struct.error or OverflowError for some, which `run` takes.
+    whether that is the graph from the frontend, with the weights of the document. Without a graph,
+    `call_memory` is what the file tells of the memory of a call. `engine` is the target of the runtime, if
+    known. `remake` returns how another process makes the same; without it, an executable cannot be pickled.
+    `answer_row` returns the predictions f32[1, outputs] for the numbers of one row, as `run` does, but
+    faster; it may raise struct.error or OverflowError for some, which `run` takes.
     """
 
     signature: Signature
@@ -206,6 +215,7 @@ class Executable:
     model: Any = None
     graph: Graph | None = None
     as_imported: bool = False
+    call_memory: CallMemory = CallMemory()
     engine: str | None = None
     remake: Callable[[], Remake] | None = None
     answer_row: Callable[[Sequence[float]], Array] | None = None

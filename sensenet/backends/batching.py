@@ -29,6 +29,7 @@ from sensenet.ir.forest_grids import MOST_SPLITS
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, TensorType
+from sensenet.limits import require_memory
 from sensenet.processors import usable_processors
 from sensenet.signature import Signature
 
@@ -169,7 +170,7 @@ def pad_batches(run: Run, rows: int) -> Run:
 
     Rows are repeated to fill a batch: unlike zeros, they change no range that quantized kernels choose for a
     call. Without any row, a batch is of zeros. The function raises InputError for inputs of different numbers
-    of rows.
+    of rows, LimitError if a batch takes too much memory.
     """
 
     def run_padded(inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -180,6 +181,8 @@ def pad_batches(run: Run, rows: int) -> Run:
             raise InputError(f"inputs have different numbers of rows: {found}")
         if count == rows:
             return run(inputs)
+        size = sum(array.itemsize * math.prod(array.shape[1:]) for array in inputs.values())
+        require_memory(rows * size, f"a batch of {rows} rows")
         filled = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in inputs.items()}
         return {name: result[:count] for name, result in run(filled).items()}
 

@@ -1,7 +1,8 @@
-"""Checks the sizes that constants give tensors in a file's TensorFlow graph, before TensorFlow loads it.
+"""Checks the sizes of tensors in a file's TensorFlow graph, as far as the file tells.
 
-TensorFlow ends the process if the entries of a shape, multiplied, are too large for it, and makes any tensor
-that fits its numbers. Shapes that a graph computes from other values than constants are not known here.
+Before TensorFlow loads it, those that constants give: TensorFlow ends the process if the entries of a shape,
+multiplied, are too large for it. Then, before a call, those that TensorFlow infers; it makes any tensor that
+fits its numbers. Sizes that a graph computes from its inputs' numbers, and those in functions, are not known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from sensenet.backends.graph_loops import data_inputs
 from sensenet.errors import ArtifactError
+from sensenet.ir.peak_memory import Step, peak_bytes
 from sensenet.limits import require_memory
 
 SHAPES: Mapping[str, tuple[int, ...]] = {
@@ -56,6 +58,30 @@ def require_sizes(tf: Any, nodes: Iterable[Any], where: str) -> None:
             require_memory(math.prod(max(entry, 1) for entry in entries), what)
         for place in LENGTHS.get(node.op, ()):
             require_memory(max(map(abs, _entries(tf, inputs[place : place + 1], by_name)), default=0), what)
+
+
+def row_memory(graph: Any, fetched: Iterable[Any], where: str) -> int:
+    """Return the bytes that a call of a tf.Graph takes with one row, or with a batch of its one size.
+
+    Sizes that are not known count as 1. Raises LimitError if the call takes more than the limit on memory.
+    """
+    steps = [
+        Step(
+            reads=[tensor.name for tensor in operation.inputs],
+            results={tensor.name: _least_size(tensor) for tensor in operation.outputs},
+        )
+        for operation in graph.get_operations()
+        if operation.type != "Const"
+    ]
+    size = peak_bytes(steps, {tensor.name for tensor in fetched})
+    require_memory(size, f"{where}: a call")
+    return size
+
+
+def _least_size(tensor: Any) -> int:
+    sizes = tensor.shape.as_list() if tensor.shape.rank is not None else []
+    size: int = (tensor.dtype.size or 1) * math.prod(1 if each is None else each for each in sizes)
+    return size
 
 
 def _entries(tf: Any, names: Iterable[str], nodes: Mapping[str, Any]) -> Iterator[int]:

@@ -6,7 +6,7 @@ A size that is unknown until run time counts as 1, unless the shapes of the inpu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
@@ -14,6 +14,7 @@ from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops import convolution, core, tabular
 from sensenet.ir.ops.windows import BUFFER_ELEMENTS, Pair, within_image
+from sensenet.ir.peak_memory import Step, peak_bytes
 from sensenet.ir.types import DType, Tensor, TensorType, bytes_of
 
 
@@ -23,21 +24,21 @@ def activation_bytes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> int
     Counts the values that are still needed, and the temporary arrays of the running node. Types with unknown
     sizes are inferred again from the shapes of the inputs.
     """
+    return peak_bytes(_steps(graph, inputs), set(graph.outputs.values()))
+
+
+def _steps(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> Iterator[Step]:
     types: dict[Value, TensorType] = {}
-    last_reader = {value: node for node in graph.nodes for value in node.inputs}
-    live = most = 0
     for node in graph.nodes:
         types |= dict(zip(node.values, _concrete_types(node, types, inputs), strict=True))
         if isinstance(node.op, core.Constant):
             continue
         results, operands = ([types[value] for value in values] for values in (node.values, node.inputs))
-        live += sum(map(bytes_of, results))
-        most = max(most, live + _working_bytes(node.op, results, operands))
-        read = [value for value in dict.fromkeys(node.inputs) if last_reader[value] is node]
-        unread = [value for value in node.values if value not in last_reader]
-        freed = [value for value in (*read, *unread) if value not in graph.outputs.values()]
-        live -= sum(bytes_of(types[value]) for value in freed if not isinstance(value.op, core.Constant))
-    return most
+        yield Step(
+            reads=node.inputs,
+            results={value: bytes_of(types[value]) for value in node.values},
+            working=_working_bytes(node.op, results, operands),
+        )
 
 
 def _concrete_types(

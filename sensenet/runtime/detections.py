@@ -124,7 +124,7 @@ def make_detector(executable: Executable, path_prefix: str | None = None) -> Det
     if signature.image is None:
         raise ArtifactError("the signature of this detector does not describe its images")
     settings = signature.settings
-    find_most_rows = most_rows(executable.graph)
+    find_most_rows = most_rows(executable)
     find_most_rows(pixel_shapes(signature))
     return Detector(
         run=executable.run,

@@ -1,7 +1,7 @@
 """Finds how many rows or images a model can run at once within the limit on memory.
 
 A file of some hundred bytes can imply activations of any size. So the bytes of one row are computed from the
-graph's types, and as many rows run together as the limit allows.
+graph's types, or else from the sizes in a runtime's file, and as many rows run together as the limit allows.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from sensenet.artifact import Executable
 from sensenet.ir.graph import Graph
 from sensenet.ir.memory import activation_bytes
 from sensenet.limits import memory_limit, require_memory
@@ -27,10 +28,11 @@ MostRows = Callable[[Mapping[str, tuple[int, ...]]], int]
 large."""
 
 
-def most_rows(graph: Graph | None) -> MostRows:
-    """Return the function for a graph; without a graph, it allows any number of rows."""
+def most_rows(executable: Executable) -> MostRows:
+    """Return the function for an executable."""
+    graph, call = executable.graph, executable.call_memory
     if graph is None:
-        return lambda _: memory_limit()
+        return lambda _: max(memory_limit() // max(call.size, 1), 1) * call.rows
 
     @lru_cache(MOST_SHAPES)
     def row_bytes(shapes: Shapes) -> int:

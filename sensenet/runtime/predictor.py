@@ -111,7 +111,7 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
     """Return a predictor of a deepnet or feature extractor; relative paths are taken from `path_prefix`."""
     signature = executable.signature
     rows = row_encoder(signature)
-    find_most_rows = most_rows(executable.graph)
+    find_most_rows = most_rows(executable)
     find_most_rows(pixel_shapes(signature))  # raises LimitError now if one row is too large
     return Predictor(
         run=executable.run,

@@ -22,13 +22,14 @@ from sensenet.backends.batching import (
     run_in_blocks,
 )
 from sensenet.backends.interpreter.executable import make_executable
-from sensenet.errors import InputError
+from sensenet.errors import InputError, LimitError
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor, f32
+from sensenet.limits import VARIABLE
 from sensenet.pretrained import get_pretrained_network
 from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 
@@ -50,6 +51,15 @@ def test_rows_are_answered_in_order(monkeypatch, rows, processors):
     assert found.keys() == expected.keys()
     for name, answer in found.items():
         np.testing.assert_allclose(answer, expected[name], rtol=1e-6, atol=1e-6)
+
+
+def test_a_batch_that_takes_more_than_the_limit_is_not_filled(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "1000")
+    inputs = {"x": np.ones((1, 3), np.float32)}
+    (answer,) = run_batches(lambda given: given, {"x": f32(83, 3)}, {"x": f32(83, 3)}, 4)(inputs).values()
+    assert answer.shape == (1, 3)
+    with pytest.raises(LimitError, match="a batch of 84 rows needs 1008 bytes of memory"):
+        run_batches(lambda given: given, {"x": f32(84, 3)}, {"x": f32(84, 3)}, 4)(inputs)
 
 
 @pytest.mark.parametrize(("first", "second"), [(2, 3), (3, 2), (7, 4)])

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 from support import documents
+from support.graph_models import damage
 
 import sensenet
-from sensenet.backends.graph_sizes import LENGTHS, SHAPES, require_sizes
+from sensenet.backends.graph_sizes import LENGTHS, SHAPES, require_sizes, row_memory
 from sensenet.backends.savedmodel.checking import clean_files, parse_saved_model
 from sensenet.backends.savedmodel.files import TENSORS
 from sensenet.backends.savedmodel.loading import load_function
@@ -120,3 +121,64 @@ def test_a_saved_model_whose_signature_is_no_function_is_refused():
             node.user_object.identifier = "_generic_user_object"
     with pytest.raises(ArtifactError, match="the file cannot be loaded"):
         load_function({**files, MODEL_FILE: saved_model.SerializeToString()}, TENSORS, "the file")
+
+
+def traced(make):
+    """The graph that a function of f32[rows,1000] makes, its Placeholder and its answer."""
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, [None, 1000])
+        y = make(x)
+    return graph, [y]
+
+
+def test_values_that_are_needed_at_once_count_together():
+    row = 4 * 1000
+    assert row_memory(*traced(lambda x: tf.exp(tf.exp(tf.exp(x)))), "the file") == 2 * row
+    assert row_memory(*traced(lambda x: tf.exp(x) + tf.abs(x)), "the file") == 3 * row
+    assert (
+        row_memory(*traced(lambda x: tf.matmul(x, np.ones((1000, 5000), np.float32))), "the file") == 6 * row
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: tf.matmul(tf.reshape(x, [-1, 1000, 1]), tf.reshape(x, [-1, 1, 1000])),
+        lambda x: tf.reshape(x, [-1, 1000, 1]) + tf.reshape(x, [-1, 1, 1000]),
+        lambda x: tf.gather(x, tf.zeros([1000, 1000], tf.int32), axis=1),
+    ],
+    ids=["product", "sum", "gathered"],
+)
+def test_large_results_of_small_operands_are_refused(monkeypatch, make):
+    graph, answers = traced(make)
+    assert row_memory(graph, answers, "the file") >= 4_000_000
+    monkeypatch.setenv("SENSENET_MEMORY_LIMIT", "3000000")
+    with pytest.raises(LimitError, match="the file: a call needs"):
+        row_memory(graph, answers, "the file")
+
+
+def test_answers_of_unknown_rank_count_as_a_number():
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32)
+    assert row_memory(graph, [x], "the file") == 4
+
+
+def test_a_graph_model_for_a_large_batch_is_refused():
+    """Without the limit, two rows would be repeated until they fill the batch."""
+    files = sensenet.compile(documents.typed(), "tfjs").files
+    (name,) = json.loads(files["model.json"])["signature"]["inputs"]
+
+    def enlarge(model):
+        (node,) = [each for each in model["modelTopology"]["node"] if each["name"] == name]
+        node["attr"]["shape"]["shape"]["dim"][0]["size"] = str(1 << 28)
+
+    with pytest.raises(LimitError, match=r"model\.json: a call needs"):
+        make_executable(damage(files, enlarge), "the file")
+
+
+def test_a_graph_model_says_what_a_row_takes():
+    opened = make_executable(sensenet.compile(documents.typed(), "tfjs").files, "the file")
+    assert opened.call_memory.rows == 1
+    assert opened.call_memory.size >= 4 * len(opened.signature.columns)

@@ -18,6 +18,7 @@ from sensenet.errors import ArtifactError, LimitError, SensenetError
 from sensenet.ir.ops import detection
 from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import DType, TensorType, f32
+from sensenet.limits import VARIABLE
 from sensenet.models.wrappers import create_model
 
 onnx = pytest.importorskip("onnx")
@@ -250,6 +251,58 @@ def test_large_values_that_are_computed_in_advance(model, refuse):
     for node in reversed(nodes):
         model.graph.node.insert(0, node)
     refuse(model, "'big' depends on no input, and has no known size")
+
+
+@pytest.mark.parametrize(("together", "limit"), [(False, 3_999_999), (False, 4_100_000), (True, 15_900_000)])
+def test_values_that_are_needed_at_once_count_together(model, refuse, monkeypatch, together, limit):
+    monkeypatch.setenv(VARIABLE, str(limit))
+    add_constant(model, "one", np.float32([1]))
+    add_constant(model, "million", np.int64([1_000_000]))
+    names = ["a", "b", "c"]
+    for name in names:
+        model.graph.node.append(onnx.helper.make_node("Expand", ["one", "million"], [name]))
+        if not together:
+            model.graph.node.append(onnx.helper.make_node("ReduceMax", [name], [f"greatest {name}"]))
+    if together:
+        model.graph.node.append(onnx.helper.make_node("Max", names, ["greatest"]))
+    if limit == 4_100_000:
+        verify.verify(model, "the file")
+    else:
+        refuse(model, "a call needs 15.3 MiB" if together else "computing 'a' needs 3.8 MiB", LimitError)
+
+
+def test_sizes_that_follow_from_the_number_of_rows(model, refuse):
+    """They are those of a row."""
+    add_constant(model, "one", np.float32([1]))
+    add_constant(model, "first", np.int64([0]))
+    add_constant(model, "times", np.int64([1 << 30]))
+    for kind, inputs, result in (
+        ("Shape", [model.graph.input[0].name], "sizes"),
+        ("Gather", ["sizes", "first"], "rows"),
+        ("Mul", ["rows", "times"], "many"),
+        ("Expand", ["one", "many"], "big"),
+    ):
+        model.graph.node.append(onnx.helper.make_node(kind, inputs, [result]))
+    refuse(model, "computing 'big' needs 4.0 GiB of memory", LimitError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "factors"), [("Mul", (65_536, 65_537)), ("Add", (1 << 32, 1)), ("Sub", (1, -1 << 32))]
+)
+def test_sizes_computed_in_advance_that_onnx_gets_wrong(model, refuse, kind, factors):
+    """It computes them in 32 bits, and onnxruntime in 64."""
+    for name, number in zip("xy", factors, strict=True):
+        add_constant(model, name, np.int64([number]))
+    add_constant(model, "one", np.float32([1]))
+    model.graph.node.append(onnx.helper.make_node(kind, ["x", "y"], ["many"]))
+    model.graph.node.append(onnx.helper.make_node("Expand", ["one", "many"], ["big"]))
+    refuse(model, "'many' depends on no input, and has no known size")
+
+
+def test_a_call_leaves_no_memory_that_another_takes_anew():
+    """onnxruntime would join what a second call takes into one block, besides the blocks of the first."""
+    content = bytes(sensenet.compile(DOCUMENTS["typed"](), "onnx"))
+    assert running.make_session(content, 1).get_session_options().enable_mem_pattern is False
 
 
 def test_inputs_of_impossible_sizes(model, refuse):

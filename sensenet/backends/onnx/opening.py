@@ -27,10 +27,10 @@ def open_model(path: Path, *, threads: int | None = None) -> Executable:
     try:
         model = keep_tensors(parse(read_file(path), where))
         signature = read_signature(model, where)
-        verify(model, where)
+        size = verify(model, where)
     except UnicodeDecodeError as error:  # protobuf decodes a text when it is read
         raise ArtifactError(f"{where} is damaged: a text in it is not UTF-8") from error
-    executable = make_executable(model.SerializeToString(deterministic=True), signature, threads, where)
+    executable = make_executable(model.SerializeToString(deterministic=True), signature, threads, where, size)
     run: Any = executable.run
     require_fitting(signature, run.inputs, run.outputs, where)
     return executable

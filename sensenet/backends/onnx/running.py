@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sensenet.artifact import Executable
-from sensenet.backends.batching import run_batches, threads_of_a_call
+from sensenet.artifact import CallMemory, Executable
+from sensenet.backends.batching import fixed_batch, run_batches, threads_of_a_call
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError, InputError, SensenetError
@@ -56,10 +56,13 @@ class Runner:
         return dict(zip(self.outputs, results, strict=True))
 
 
-def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
+def make_executable(
+    content: bytes, signature: Signature, threads: int | None, where: str, size: int = 0
+) -> Executable:
     """Return the model in a session; raise ArtifactError for one that onnxruntime refuses.
 
-    Without `threads`, a call may use those of `threads_of_a_call`.
+    Without `threads`, a call may use those of `threads_of_a_call`. `size` is the bytes that a call takes with
+    a row, or with a batch of the file's one size; 0 if the graph is known.
     """
     try:
         run = Runner(content, threads_of_a_call(signature) if threads is None else threads)
@@ -67,7 +70,8 @@ def make_executable(content: bytes, signature: Signature, threads: int | None, w
         raise
     except Exception as error:  # onnxruntime has several types
         raise ArtifactError(f"{where} cannot be run by onnxruntime: {first_line(error)}") from error
-    return Executable(signature=signature, run=run)
+    rows = fixed_batch(run.inputs.values(), run.outputs.values()) or 1
+    return Executable(signature=signature, run=run, call_memory=CallMemory(rows=rows, size=size))
 
 
 def make_session(content: bytes, threads: int) -> Any:
@@ -76,6 +80,7 @@ def make_session(content: bytes, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = FATAL
+    options.enable_mem_pattern = False  # else the second call takes as much again, in one block
     with delay_forks():
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

@@ -7,10 +7,11 @@ of results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from sensenet.backends.onnx.names import INPUTS_KEY, METADATA_KEY, PROBABILITIES
+from sensenet.backends.onnx.nodes import bodies_of, read_by
 from sensenet.signature import DETECTOR_OUTPUTS, NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 
 GRAPH_INPUTS = frozenset({NUMERIC_INPUT, PIXEL_INPUT})
@@ -49,7 +50,7 @@ def keep_tensors(model: Any) -> Any:
 
 def _forget_types(graph: Any) -> None:
     del graph.value_info[:]
-    for inner in _bodies(graph.node):
+    for inner in bodies_of(graph.node):
         _forget_types(inner)
 
 
@@ -59,17 +60,5 @@ def _nodes_of(outputs: Iterable[str], graph: Any) -> tuple[list[Any], set[str]]:
     for node in reversed(graph.node):
         if needed.intersection(node.output) and GRAPH_INPUTS.isdisjoint(node.output):
             nodes.append(node)
-            needed.update(_read_by(node))
+            needed.update(read_by(node))
     return nodes[::-1], needed
-
-
-def _read_by(node: Any) -> Iterator[str]:
-    """Yield the names that a node reads, in its loops too."""
-    yield from node.input
-    for body in _bodies([node]):
-        for inner in body.node:
-            yield from _read_by(inner)
-
-
-def _bodies(nodes: Iterable[Any]) -> Iterator[Any]:
-    return (each.g for node in nodes for each in node.attribute if each.HasField("g"))

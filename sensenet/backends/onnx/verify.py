@@ -3,22 +3,20 @@
 Only what `convert` writes passes: the operators in OPERATORS with their attributes, constants whose content
 is in the file, and loops of at most MOST_STEPS steps. There are no functions, custom operators, external
 files or other messages: what the format does not know here is dropped. Each value has one name, which is
-defined before it is read. Sizes that follow from the file alone are held against the limit on memory; what
-has a size of its own only at run time must depend on an input, so that nothing large is computed in advance.
+defined before it is read. See `sizes` for what it computes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sensenet.backends.onnx.names import IR_VERSIONS
-from sensenet.backends.onnx.operators import CODES
+from sensenet.backends.onnx.sizes import ITEM_SIZES, row_memory
 from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError
 from sensenet.ir.ops.control import MOST_STEPS
-from sensenet.limits import require_memory
 
 WINDOWS = frozenset({"kernel_shape", "strides", "pads", "auto_pad"})
 REDUCTION = frozenset({"keepdims", "noop_with_empty_axes"})
@@ -70,11 +68,6 @@ FIELDS: Mapping[str, frozenset[str]] = {
 MOST_NESTED = 2
 """Loops in one another: over images, then over boxes."""
 
-SMALL = 4096
-"""Bytes of a constant that sizes may be computed from; larger ones are not looked at."""
-
-ITEM_SIZES: Mapping[int, int] = {code: dtype.itemsize for dtype, code in CODES.items()}
-
 
 def parse(content: bytes, where: str) -> Any:
     """Return the ModelProto of a file, without fields that it does not know; raises ArtifactError."""
@@ -88,13 +81,16 @@ def parse(content: bytes, where: str) -> Any:
     return model
 
 
-def verify(model: Any, where: str) -> None:
-    """Raise ArtifactError for a model that `convert` cannot have written, LimitError for a large one."""
+def verify(model: Any, where: str) -> int:
+    """Return the bytes that a row takes.
+
+    Raises ArtifactError for a model that `convert` cannot have written, LimitError for a large one.
+    """
     try:
         _check_model(model)
-        _check_sizes(model, where)
     except _RefusedError as error:
         raise ArtifactError(f"{where} is not run: {error}") from error
+    return row_memory(model, where)
 
 
 class _RefusedError(Exception):
@@ -204,80 +200,3 @@ def _check_loop(node: Any, names: set[str], constants: Mapping[str, Any], depth:
     _require(len(bodies[0].input) == len(node.input) == len(node.output) + 2, "its loop carries other values")
     _require(len(bodies[0].output) == len(node.output) + 1, "its loop gives other values")
     _check_graph(bodies[0], names, constants, depth + 1)
-
-
-def _check_sizes(model: Any, where: str) -> None:
-    """Refuse a model that computes something large, as far as its file tells.
-
-    Sizes that are constants come first: with those that are computed from others, ONNX makes a list as long
-    as a vector is.
-    """
-    onnx = import_package("onnx", "onnx", "opening .onnx files")
-    light = _without_weights(onnx, model)
-    for computed in (False, True):
-        shapes = _infer_shapes(onnx, light, computed)
-        for name, tensor in shapes.items():
-            known = [size.dim_value for size in tensor.shape.dim if size.HasField("dim_value")]
-            size = ITEM_SIZES.get(tensor.elem_type, 8) * math.prod(known)
-            require_memory(size, f"{where}: computing {name[:80]!r}")
-    for name in _computed_in_advance(model.graph):
-        sizes = shapes[name].shape.dim if name in shapes and shapes[name].HasField("shape") else None
-        _require(
-            sizes is not None and all(size.HasField("dim_value") for size in sizes),
-            f"its value {name[:80]!r} depends on no input, and has no known size",
-        )
-
-
-def _infer_shapes(onnx: Any, light: Any, computed: bool) -> dict[str, Any]:
-    """Return the types of all results, by name; also with sizes that are computed from others."""
-    try:
-        onnx.checker.check_model(light)
-        inferred = onnx.shape_inference.infer_shapes(
-            light, check_type=True, strict_mode=True, data_prop=computed
-        )
-    except Exception as error:  # several types
-        raise _RefusedError(f"its operators do not fit each other: {str(error)[:120]!r}") from error
-    return {each.name: each.type.tensor_type for each in _declared_in(inferred.graph)}
-
-
-def _without_weights(onnx: Any, model: Any) -> Any:
-    """Return the model with its large constants as inputs: their sizes are all that is asked of them."""
-    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    graph = light.graph
-    graph.name = "main"
-    graph.node.extend(model.graph.node)
-    graph.input.extend(model.graph.input)
-    graph.output.extend(model.graph.output)
-    for tensor in model.graph.initializer:
-        if len(tensor.raw_data) <= SMALL:
-            graph.initializer.append(tensor)
-        else:
-            declared = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-            graph.input.append(declared)
-    return light
-
-
-def _declared_in(graph: Any) -> Iterator[Any]:
-    """The names with a type in a graph, and in its loops."""
-    yield from (*graph.input, *graph.value_info, *graph.output)
-    for body in _bodies(graph):
-        yield from _declared_in(body)
-
-
-def _bodies(graph: Any) -> Iterable[Any]:
-    return (each.g for node in graph.node for each in node.attribute if each.HasField("g"))
-
-
-def _computed_in_advance(graph: Any) -> Iterator[str]:
-    """The names of what follows from constants alone, which onnxruntime computes when it opens the file."""
-    constants = {"", *(tensor.name for tensor in graph.initializer)}
-    yield from _constants_of(graph, constants)
-
-
-def _constants_of(graph: Any, constants: set[str]) -> Iterator[str]:
-    for node in graph.node:
-        for body in (each.g for each in node.attribute if each.HasField("g")):
-            yield from _constants_of(body, constants)
-        if constants.issuperset(node.input) and node.op_type != "Loop":
-            constants.update(node.output)
-            yield from node.output

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.artifact import Executable
-from sensenet.backends.batching import Run, run_batches
+from sensenet.artifact import CallMemory, Executable
+from sensenet.backends.batching import Run, fixed_batch, run_batches
 from sensenet.backends.fitting import require_fitting
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_checks import make_safe
+from sensenet.backends.graph_sizes import row_memory
 from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import describe_failure
 from sensenet.backends.silence import silence
@@ -42,18 +43,20 @@ def make_executable(files: Mapping[str, bytes], where: str) -> Executable:
         signature = Signature.from_json(record)
         weights = read_weights(model[MANIFEST], files)
         with silence("tensorflow", "absl"):
-            run = _make_run(tf, model, weights, signature)
+            run, memory = _make_run(tf, model, weights, signature)
     except LimitError:
         raise
     except MemoryError as error:
         raise limit_error(error) from error
     except Exception as error:  # protobuf's, TensorFlow's and JSON's, on a damaged file
         raise ArtifactError(f"{where} cannot be run as a graph model: {first_line(error)}") from error
-    return Executable(signature=signature, run=run)
+    return Executable(signature=signature, run=run, call_memory=memory)
 
 
-def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], signature: Signature) -> Run:
-    """Return a function from named inputs to named outputs.
+def _make_run(
+    tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], signature: Signature
+) -> tuple[Run, CallMemory]:
+    """Return a function from named inputs to named outputs, and what a call takes.
 
     It runs in a session on a graph of its own: eager TensorFlow has one table of functions, in which the
     bodies of loops of several models would get into each other's way.
@@ -78,6 +81,8 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
     types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
     answers = {name: _tensor_type(tensor) for name, tensor in fetches.items()}
     require_fitting(signature, types, answers, MODEL_FILE)
+    rows = fixed_batch(types.values(), answers.values()) or 1
+    memory = CallMemory(rows=rows, size=row_memory(graph, fetches.values(), MODEL_FILE))
     session = tf.compat.v1.Session(graph=graph, config=_without_optimizer(tf))
 
     def call(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -88,7 +93,7 @@ def _make_run(tf: Any, model: Mapping[str, Any], weights: Mapping[str, Array], s
             raise InputError(describe_failure(error)) from error
         return results
 
-    return run_batches(call, types, answers, MOST_ROWS)
+    return run_batches(call, types, answers, MOST_ROWS), memory
 
 
 def _without_optimizer(tf: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.artifact import Executable
-from sensenet.backends.batching import is_of_rows, run_batches, threads_of_a_call
+from sensenet.artifact import CallMemory, Executable
+from sensenet.backends.batching import fixed_batch, is_of_rows, run_batches, threads_of_a_call
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_tensorflow_lite
 from sensenet.backends.silence import silence
@@ -96,6 +96,7 @@ class Runner:
     def __init__(self, content: bytes, threads: int) -> None:
         self.content = content
         first = Interpreter(content, threads)
+        self.inputs, self.outputs = first.inputs, first.outputs
         self._make = functools.partial(Interpreter, content, threads)
         self._run = run_batches(self._lend, first.inputs, first.outputs, MOST_ROWS)
         divided = is_of_rows(first.inputs.values(), first.outputs.values())
@@ -122,16 +123,20 @@ class Runner:
                 pool.spare.append(interpreter)
 
 
-def make_executable(content: bytes, signature: Signature, threads: int | None, where: str) -> Executable:
+def make_executable(
+    content: bytes, signature: Signature, threads: int | None, where: str, size: int = 0
+) -> Executable:
     """Return the model in an interpreter; raises ArtifactError if the interpreter refuses it.
 
-    Without `threads`, a call may use those of `threads_of_a_call`.
+    Without `threads`, a call may use those of `threads_of_a_call`. `size` is the bytes that a call takes with
+    a row, or with a batch of the file's one size; 0 if the graph is known.
     """
     try:
         run = Runner(content, threads_of_a_call(signature) if threads is None else threads)
     except (RuntimeError, ValueError) as error:
         raise ArtifactError(f"{where} cannot be run by TensorFlow Lite: {first_line(error)}") from error
-    return Executable(signature=signature, run=run)
+    rows = fixed_batch(run.inputs.values(), run.outputs.values()) or 1
+    return Executable(signature=signature, run=run, call_memory=CallMemory(rows=rows, size=size))
 
 
 def find_interpreter() -> Any:

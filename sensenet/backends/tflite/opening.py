@@ -25,8 +25,8 @@ def open_model(path: Path, *, threads: int | None = None) -> Executable:
     """
     content, where = read_file(path), str(path)
     signature = read_signature(content, where)
-    _check(content, signature, where)
-    return make_executable(content, signature, threads, where)
+    interface = _check(content, signature, where)
+    return make_executable(content, signature, threads, where, interface.size)
 
 
 def open_image_model(path: Path) -> Executable:
@@ -44,7 +44,7 @@ def open_image_model(path: Path) -> Executable:
     shapes = [declared.shape for declared in interface.inputs.values()]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][-1] not in (3, 4):
         raise ArtifactError(f"{where} does not read one image alone: its inputs are {dict(interface.inputs)}")
-    return make_executable(content, signature, usable_processors(), where)
+    return make_executable(content, signature, usable_processors(), where, interface.size)
 
 
 def _check(content: bytes, signature: Signature, where: str) -> Interface:

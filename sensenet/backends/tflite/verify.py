@@ -62,11 +62,16 @@ NAMES = {kind.number: name for name, kind in KINDS.items()} | {WHILE: "WHILE"}
 
 @frozen(kw_only=True)
 class Interface:
-    """The inputs and outputs of a file, in order, by the names of its signature or of its tensors."""
+    """The inputs and outputs of a file, in order, by the names of its signature or of its tensors.
+
+    `size` is the bytes that the results of all operators take for a row, or for a batch of the file's one
+    size.
+    """
 
     inputs: Mapping[str, TensorType]
     outputs: Mapping[str, TensorType]
     signature: str | None
+    size: int
 
 
 @define
@@ -96,7 +101,7 @@ def verify(content: bytes | memoryview, where: str) -> Interface:
         main = model["subgraphs"][0]
         _check_graph(file, main, None)
         _require(len(file.used) == len(model["subgraphs"]) - 1, "the number of subgraphs")
-        return _interface(model, main)
+        return _interface(file, main)
     except LimitError as error:
         raise LimitError(f"{where}: {error}") from None
     except ArtifactError as error:
@@ -313,21 +318,22 @@ def _agrees(shape: Sizes, tensor: Record) -> bool:
     )
 
 
-def _interface(model: Record, main: Record) -> Interface:
+def _interface(file: _File, main: Record) -> Interface:
     """Return the inputs and outputs of the main subgraph, and the signature that names them."""
-    keys = [each["key"] for each in model["signatures"]]
-    _require(len(keys) <= 1 and all(each["subgraph"] == 0 for each in model["signatures"]), "the signatures")
+    signatures = file.model["signatures"]
+    keys = [each["key"] for each in signatures]
+    _require(len(keys) <= 1 and all(each["subgraph"] == 0 for each in signatures), "the signatures")
     sides = []
     for side in ("inputs", "outputs"):
         tensors = [int(index) for index in main[side]]
         names = [(main["tensors"][index]["name"] or f"{side}_{index}", index) for index in tensors]
         if keys:
-            maps = model["signatures"][0][side]
+            maps = signatures[0][side]
             names = [(each["name"], each["tensor"]) for each in maps]
             _require({index for _, index in names} == set(tensors), f"the signature's {side}")
         _require(len(dict(names)) == len(names) and all(name for name, _ in names), f"the names of {side}")
         sides.append({name: _type_of(main["tensors"][index]) for name, index in names})
-    return Interface(inputs=sides[0], outputs=sides[1], signature=keys[0] if keys else None)
+    return Interface(inputs=sides[0], outputs=sides[1], signature=keys[0] if keys else None, size=file.size)
 
 
 def _type_of(tensor: Record) -> TensorType:
