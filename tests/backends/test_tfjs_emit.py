@@ -32,9 +32,10 @@ from sensenet.backends.unique_names import UniqueNames
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply, constant
-from sensenet.ir.ops import basic, convolution, dense
+from sensenet.ir.ops import basic, convolution, dense, image
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor, f32
+from sensenet.signature import RescaleType
 
 CASES = [*filter(has_inputs, ALL_CASES)]
 
@@ -150,6 +151,15 @@ def test_positions_are_never_taken_in_batches():
     gathers = [node for each in artifacts for node in nodes_of(each) if node["op"] == "GatherV2"]
     assert gathers
     assert not any("batch_dims" in node["attr"] for node in gathers)
+
+
+def test_images_are_not_rescaled_number_by_number():
+    """WebAssembly computes a place for each number that GatherV2 takes."""
+    op = image.Rescale(height=8, width=8, method=RescaleType.CROP)
+    written = kinds(build(graph_of_op(op, f32(None, None, None, 3)), "tfjs"))
+    assert "GatherV2" not in written
+    assert written.count("GatherNd") == 2
+    assert written.count("Transpose") == 3
 
 
 def test_windows_smaller_than_their_steps_have_no_padding():

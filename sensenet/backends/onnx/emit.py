@@ -145,5 +145,6 @@ LEGAL: Legal = {
     dense.Activation: lambda node: getattr(node.op, "function", None) in ACTIVATIONS,
     basic.Add: lambda node: len(node.inputs) == 2,
     shape.Resize2D: lambda node: getattr(node.op, "method", None) is UpsampleMethod.BILINEAR,
+    shape.Take: lambda node: getattr(node.op, "axis", 2) < 2,  # others copy each pixel by itself
 }
 """What a graph may hold when it is written."""

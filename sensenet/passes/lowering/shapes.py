@@ -3,7 +3,7 @@
     %1 = flatten(%0) {}                           becomes  reshape(%0), or dynamic_reshape(%0, sizes of %0)
     %3 = add(%0, %1, %2) {}                       becomes  add(add(%0, %1), %2)
     %2 = take_along(%0, %1) {}                    becomes  take(rows of %0 end to end, %1 + starts of rows)
-    %2 = take(%0, %1) {axis=2}                    becomes  take along axis 0, of rotated axes
+    %2 = take(%0, %1) {axis=2}                    becomes  take along axis 1, of rotated axes
 
 Valid because these are the ops' own formulas, step by step: the results are the same, bit for bit. Without
 entries, the inferred size is 0: no target runs on zero rows.
@@ -53,20 +53,22 @@ def lower_take_along(node: Node, _: Uses) -> Value | None:
 
 
 def lower_take(node: Node, _: Uses) -> Value | None:
-    """Return entries taken along the first axis, with the axes rotated until another one is the first.
+    """Return entries taken along the second axis, or of the second along the first, with the axes rotated.
 
-    A rotation is the transposition of a matrix, and two of them are one.
+    Several numbers that follow one another are then taken at once. A rotation is the transposition of a
+    matrix, for which runtimes are fast.
     """
     op = node.op
     if not isinstance(op, Take) or op.axis == 0:
         return None
     build, (x, positions) = NodeBuilder(node.name), node.inputs
-    rotated = build(Transpose(permutation=_rotation(x.type.rank, op.axis)), x)
-    taken = build(Take(axis=0), rotated, positions)
-    back = Transpose(permutation=_rotation(taken.type.rank, taken.type.rank - op.axis))
-    return named(build(back, taken), node.name)
+    axis = min(op.axis - 1, 1)
+    rotated = build(_rotation(x.type.rank, axis, op.axis), x)
+    taken = build(Take(axis=axis), rotated, positions)
+    rank = taken.type.rank
+    return named(build(_rotation(rank, axis, rank - op.axis + axis), taken), node.name)
 
 
-def _rotation(rank: int, first: int) -> tuple[int, ...]:
-    """Return the permutation that begins with an axis, and has the axes before it at its end."""
-    return (*range(first, rank), *range(first))
+def _rotation(rank: int, start: int, first: int) -> Transpose:
+    """Return the op that brings an axis to `start`, and those that were between them to the end."""
+    return Transpose(permutation=(*range(start), *range(first, rank), *range(start, first)))
