@@ -206,10 +206,19 @@ def test_differences_are_of_all_numbers_and_infinite_for_one_nan():
     assert largest_difference([], []) == 0
 
 
-def test_the_difference_of_detectors_is_that_of_best_scores():
-    found = detections([[0.5, 0.75, 0], [0, 0, 0]], [[2, 1, 0], [0, 0, 0]], [2, 0])
-    expected = detections([[0.7, 0.5, 0], [0, 0, 0]], [[1, 2, 0], [0, 0, 0]], [2, 0])
+def test_the_difference_of_detectors_is_that_of_scores_in_a_class():
+    found = detections([[0.5, 0.75, 0.6], [0, 0, 0.9]], [[2, 1, 2], [0, 0, 0]], [3, 0])
+    expected = detections([[0.7, 0.5, 0.65], [0, 0, 0]], [[1, 2, 2], [0, 0, 0]], [3, 0])
     assert largest_difference([found], [expected]) == pytest.approx(0.05)
+
+
+def test_a_box_that_one_detector_misses_counts_with_its_score():
+    found = detections([[0.9, 0.8]], [[1, 1]], [2])
+    for expected in (detections([[0.9, 0]], [[1, 0]], [1]), detections([[0.9, 0.1]], [[1, 2]], [2])):
+        assert largest_difference([found], [expected]) == pytest.approx(0.8)
+        assert largest_difference([expected], [found]) == pytest.approx(0.8)
+    nothing = detections(np.zeros((1, 0)), np.zeros((1, 0)), [0])
+    assert largest_difference([nothing], [nothing]) == 0
 
 
 def test_decisions_are_best_classes_or_the_classes_of_boxes():

@@ -1,12 +1,12 @@
 """Compares the answers of two graphs: how far apart they are, and on how many rows they decide the same.
 
-A detector may find the same boxes in another order. Its answers are therefore each image's best score, and it
-decides the same if it finds as many boxes of each class.
+A detector may find the same boxes in another order. Its answers are therefore the scores in each class, the
+best first, and 0 for a box that only one finds; it decides the same if it finds as many boxes of each class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from sensenet.ir.evaluate import Feed
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 from sensenet.signature import CLASSES, PREDICTIONS, SCORES, VALID
+
+NO_SCORES = np.empty(0, np.float32)
 
 
 def has_decisions(graph: Graph) -> bool:
@@ -29,7 +31,7 @@ def largest_difference(found: Sequence[Feed], expected: Sequence[Feed]) -> float
     gaps = [
         _gap(first, second)
         for outputs, others in zip(found, expected, strict=True)
-        for first, second in zip(_numbers(outputs), _numbers(others), strict=True)
+        for first, second in _pairs(outputs, others)
     ]
     return max(gaps, default=0.0)
 
@@ -50,10 +52,28 @@ def _gap(found: Array, expected: Array) -> float:
     return float(np.where(np.isnan(gap), np.inf, gap).max(initial=0.0))
 
 
-def _numbers(outputs: Feed) -> list[Array]:
-    if VALID in outputs:
-        return [outputs[SCORES].max(axis=1, initial=0.0)]
-    return [outputs[name] for name in sorted(outputs) if name != CLASSES]
+def _pairs(outputs: Feed, others: Feed) -> Iterator[tuple[Array, Array]]:
+    """Yield numbers of one output and of the other, of the same shape."""
+    if VALID not in outputs:
+        yield from ((outputs[name], others[name]) for name in sorted(outputs) if name != CLASSES)
+        return
+    for row in range(len(outputs[VALID])):
+        scores, more = _scores(outputs, row), _scores(others, row)
+        for name in scores.keys() | more.keys():
+            first, second = scores.get(name, NO_SCORES), more.get(name, NO_SCORES)
+            size = max(len(first), len(second))
+            yield _padded(first, size), _padded(second, size)
+
+
+def _scores(outputs: Feed, row: int) -> dict[int, Array]:
+    """Return an image's scores by class, the best first."""
+    count = int(outputs[VALID][row])
+    classes, scores = outputs[CLASSES][row, :count], outputs[SCORES][row, :count]
+    return {int(each): -np.sort(-scores[classes == each]) for each in np.unique(classes)}
+
+
+def _padded(scores: Array, size: int) -> Array:
+    return np.pad(scores, (0, size - len(scores)))
 
 
 def _decisions(outputs: Feed) -> Array:
