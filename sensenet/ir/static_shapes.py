@@ -9,12 +9,15 @@ from __future__ import annotations
 import attrs
 from attrs import frozen
 
-from sensenet.errors import SettingsError, VerifyError
+from sensenet.errors import LimitError, SettingsError, VerifyError
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.types import Shape, bytes_of, matches
 from sensenet.limits import require_memory
 from sensenet.signature import PIXEL_INPUT
+
+MOST_ENTRIES = 2**31 - 1
+"""The most entries along an axis."""
 
 
 @frozen
@@ -76,11 +79,14 @@ def fix_batch(graph: Graph, rows: int | None) -> Graph:
 def fix_shapes(graph: Graph, shapes: dict[str, Shape]) -> Graph:
     """Return the graph with inputs of these shapes, by name.
 
-    Raises VerifyError if an op refuses them, and LimitError for an input that takes more memory than allowed.
+    Raises VerifyError if an op refuses them, and LimitError for an input that takes more memory than allowed,
+    or has a size that is not an i32, which sizes are in graphs.
     """
     types = {node.name: node.types[0].with_shape(shapes[node.name]) for node in graph.inputs}
     for name, declared in types.items():
         require_memory(bytes_of(declared), f"the input {name} of {declared}")
+        if any(size is not None and size > MOST_ENTRIES for size in declared.shape):
+            raise LimitError(f"the input {name} of {declared} is too large: sizes are at most {MOST_ENTRIES}")
     results: dict[Value, Value] = {}
     for node in graph.nodes:
         op = node.op

@@ -359,6 +359,20 @@ def test_batches_that_no_memory_holds_are_refused(target, batch):
         sensenet.compile(DOCUMENTS["typed"](), target, batch=batch)
 
 
+@pytest.mark.parametrize("name", ["typed", "image", "detector"])
+@pytest.mark.parametrize("target", FILES)
+def test_batches_that_32_bits_do_not_count_are_refused(monkeypatch, name, target):
+    """However much memory is allowed; no file is larger for a large batch."""
+    monkeypatch.setenv("SENSENET_MEMORY_LIMIT", "1000000TiB")
+    sizes = {"image_size": SIZE} if name in IMAGES else {}
+    for batch in (1 << 31, 1 << 40):
+        with pytest.raises(LimitError, match=rf"f32\[{batch},.* is too large: sizes are at most 2147483647"):
+            sensenet.compile(DOCUMENTS[name](), target, batch=batch, **sizes)
+    if name != "detector" or target != "tfjs":  # which numbers the images of a batch
+        artifact = sensenet.compile(DOCUMENTS[name](), target, batch=(1 << 31) - 1, **sizes)
+        assert sum(map(len, artifact.files.values())) < 50_000
+
+
 def test_images_that_no_memory_holds_are_refused():
     with pytest.raises(LimitError, match=r"the input image_pixel_inputs of f32\[\?,99999,99999,3\] needs"):
         sensenet.compile(DOCUMENTS["detector"](), "tflite", image_size="99999x99999")
