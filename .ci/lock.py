@@ -1,26 +1,28 @@
 #!/usr/bin/env python3
-"""Write constraints.txt: the newest versions that pyproject.toml allows, resolved once for each Python.
+"""Write constraints.txt: the newest versions that pyproject.toml allows with all extras, for each Python.
 
-    python .ci/lock.py python3.11 python3.12 python3.13:bindings,dev
+    .venv/bin/python .ci/lock.py
 
-Each interpreter gets a temporary virtual environment with every extra (about 3 GB), or with those after a
-colon. A package that resolved differently has one line for each version, with a marker. Run the tests on each
-Python afterwards, then commit the file.
+It needs uv, which the extra `dev` brings, and none of the Pythons: it reads what packages require, and
+installs nothing. A package that resolved differently has one line for each version, with a marker. Run
+`.ci/run` afterwards, then commit the file.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
-import tempfile
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-ALL_EXTRAS = "all,bindings,dev,oracle"
-TOOLS = ("pip",)
-"""Packages that pip lists and that are not dependencies of ours."""
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""On the first, the extra `oracle` holds TensorFlow, NumPy and protobuf at the oldest that are tested."""
+
+WITHOUT_WHEELS = ("bigml-chronos",)
+"""The packages that are built from source; of others, only wheels count."""
 
 HEADER = """\
 # The versions that the tests passed with; `pip install -c constraints.txt …` takes them.
@@ -30,22 +32,20 @@ HEADER = """\
 Pins = Mapping[str, str]
 
 
-def resolve(argument: str, folder: Path) -> tuple[str, Pins]:
-    """Return an interpreter's version (`3.11`), and the version of every package of an environment of it."""
-    interpreter, _, extras = argument.partition(":")
-    environment = folder / Path(interpreter).name
-    subprocess.run([interpreter, "-m", "venv", environment], check=True)
-    python = environment / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--upgrade", "--upgrade-strategy", "eager"]
-    subprocess.run([*install, f".[{extras or ALL_EXTRAS}]"], check=True, cwd=ROOT)
-    version = _output(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
-    return version, parse_freeze(_output(python, "-m", "pip", "freeze", "--all"))
+def resolve(python: str) -> Pins:
+    """Return the version of every package for a Python."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--python-version", python, "--all-extras"]
+    wheels = ["--only-binary", ":all:", *(part for name in WITHOUT_WHEELS for part in ("--no-binary", name))]
+    plain = ["--no-header", "--no-annotate", "--quiet", "pyproject.toml"]
+    process = subprocess.run(
+        [*command, *wheels, *plain], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return parse_pins(process.stdout)
 
 
-def parse_freeze(text: str) -> Pins:
-    """Return package → version, without packages installed from a path and without the installer."""
-    pins = dict(line.split("==") for line in text.splitlines() if "==" in line and not line.startswith("#"))
-    return {name: version for name, version in pins.items() if name not in TOOLS}
+def parse_pins(text: str) -> Pins:
+    """Return package → version, from one `package==version` a line."""
+    return dict(line.split("==") for line in text.splitlines())
 
 
 def merge(resolved: Mapping[str, Pins]) -> list[str]:
@@ -67,19 +67,9 @@ def _lines(name: str, resolved: Mapping[str, Pins]) -> list[str]:
     ]
 
 
-def _output(*command: str | Path) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
 def main() -> None:
-    """Resolve for each interpreter, and write the file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("interpreters", nargs="+", metavar="PYTHON[:EXTRAS]")
-    interpreters = parser.parse_args().interpreters
-    with tempfile.TemporaryDirectory() as folder:
-        resolved = dict(resolve(interpreter, Path(folder)) for interpreter in interpreters)
+    """Resolve for each Python, and write the file."""
+    resolved = {python: resolve(python) for python in PYTHONS}
     CONSTRAINTS.write_text(HEADER + "\n".join(merge(resolved)) + "\n", encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHONS = ("3.11", "3.12", "3.13")
+LOCK = runpy.run_path(str(ROOT / ".ci" / "lock.py"))
 LARGEST_FILE = 400_000
 
 DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "simdjson": "pysimdjson"}
@@ -31,6 +31,11 @@ REQUIREMENTS = {
     for extra, texts in {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}.items()
 }
 """Extra → what it requires, but for other extras; the core is ""."""
+
+
+def applies(requirement: Requirement, python: str) -> bool:
+    environment = {"python_version": python, "python_full_version": f"{python}.0"}
+    return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
 def readme_command(number: int) -> str:
@@ -58,6 +63,22 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert script.rstrip().endswith("run_readme_command 2")  # its summary is the last line
 
 
+def test_ci_tries_every_python_and_both_ends_of_tensorflow() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\n.ci/smoke\n" in script
+    assert "\n.ci/newest\n" in script
+    smoke = (ROOT / ".ci" / "smoke").read_text(encoding="utf-8")
+    assert f"\nfor version in {' '.join(LOCK['PYTHONS'])}; do\n" in smoke
+    versions = [pin for pin in CONSTRAINTS if pin.name == "tensorflow"]
+    ends = {
+        python: str(pin.specifier) for pin in versions for python in LOCK["PYTHONS"] if applies(pin, python)
+    }
+    allowed = next(each for each in REQUIREMENTS["tensorflow"] if each.name == "tensorflow").specifier
+    assert ends["3.11"].removeprefix("==").startswith(next(s.version for s in allowed if s.operator == ">="))
+    assert ends.keys() == {"3.11", "3.12", "3.13"}
+    assert ends["3.12"] == ends["3.13"] != ends["3.11"]
+
+
 def test_ci_fails_where_graph_and_passes_are_not_covered() -> None:
     assert "\n.ci/coverage\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     script = (ROOT / ".ci" / "coverage").read_text(encoding="utf-8")
@@ -65,17 +86,15 @@ def test_ci_fails_where_graph_and_passes_are_not_covered() -> None:
         assert option in script
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", LOCK["PYTHONS"])
 def test_every_requirement_is_pinned_to_a_version_that_it_allows(python: str) -> None:
-    environment = {"python_version": python, "python_full_version": f"{python}.0"}
-
-    def applies(requirement: Requirement) -> bool:
-        return requirement.marker is None or requirement.marker.evaluate(environment)
-
-    pins = {normalize(pin.name): pin for pin in filter(applies, CONSTRAINTS)}
-    assert len(pins) == len(list(filter(applies, CONSTRAINTS)))
+    applying = [pin for pin in CONSTRAINTS if applies(pin, python)]
+    pins = {normalize(pin.name): pin for pin in applying}
+    assert len(pins) == len(applying)
     for requirements in REQUIREMENTS.values():
-        for requirement in filter(applies, requirements):
+        for requirement in requirements:
+            if not applies(requirement, python):
+                continue
             (exact,) = pins[normalize(requirement.name)].specifier
             assert requirement.specifier.contains(exact.version), requirement
 
@@ -92,10 +111,9 @@ def test_constraints_hold_neither_paths_nor_hosts() -> None:
 
 
 def test_merged_pins_have_a_marker_only_where_versions_differ() -> None:
-    lock = runpy.run_path(str(ROOT / ".ci" / "lock.py"))
-    old = lock["parse_freeze"]("a==1\nB==2\npip==23\nonly-old==5\nsensenet @ file:///somewhere\n")
-    new = lock["parse_freeze"]("a==1\nB==3\npip==24\n")
-    assert lock["merge"]({"3.10": old, "3.11": new, "3.12": new}) == [
+    old = LOCK["parse_pins"]("a==1\nB==2\nonly-old==5\n")
+    new = LOCK["parse_pins"]("a==1\nB==3\n")
+    assert LOCK["merge"]({"3.10": old, "3.11": new, "3.12": new}) == [
         "a==1",
         'B==2 ; python_version == "3.10"',
         'B==3 ; python_version == "3.11" or python_version == "3.12"',

@@ -12,6 +12,7 @@ from support.documents import DOCUMENTS, FEATURES, dense, network, tree
 from support.resources import RESOURCES
 
 import sensenet
+from sensenet.backends import get_target
 from sensenet.backends.c import arena
 from sensenet.backends.c.header import read_model
 from sensenet.backends.c.measuring import STEP
@@ -89,6 +90,20 @@ def test_the_network_runs_in_the_arena(name, options):
     assert size <= arena.bound_arena(unpack(content)) <= 4 * size
     with pytest.raises(UnsupportedOpError, match="does not run the network"):
         arena.measure_arena(content, size - STEP)
+
+
+def test_a_network_of_whole_numbers_answers_as_in_litert():
+    runtime = pytest.importorskip("tflite_micro").runtime
+    rows = [[0.25 * place, ("red", "green")[place % 2], place] for place in range(20)]
+    document = network([dense(FEATURES, 8, "gelu"), dense(8, 8), dense(8, 2, "softmax")])
+    artifact = sensenet.compile(document, "c", quantize="int8", calibration=rows)
+    interpreter = runtime.Interpreter.from_bytes(read_model(bytes(artifact)), arena_size=size_in(artifact))
+    numbers = sensenet.create_model(document).encode(rows)["numeric_inputs"]
+    (expected,) = get_target("c").load(artifact).run({"numeric_inputs": numbers}).values()
+    for row, answer in zip(numbers, expected, strict=True):
+        interpreter.set_input(row[None], 0)
+        interpreter.invoke()
+        np.testing.assert_allclose(interpreter.get_output(0)[0], answer, atol=1e-6)
 
 
 @pytest.mark.parametrize(
