@@ -79,6 +79,15 @@ def test_a_word_that_no_work_has_is_an_error() -> None:
     assert "no such work" in result.stderr
 
 
+def test_a_model_that_is_not_quantized_is_an_error() -> None:
+    command = [sys.executable, "-m", "benchmarks.quantizers", "digits", "no such model"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert (
+        result.stderr == "no such model: no such model; expected some of digits, shapes, dense, mobilenetv2\n"
+    )
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
 def test_what_a_benchmark_imports_exists(path: Path) -> None:
     """Inside functions too: no other test runs most of these scripts."""

@@ -107,6 +107,30 @@ def test_shapes_document_finds_shapes_that_it_was_not_trained_on() -> None:
     assert precision > 0.9
 
 
+def test_digits_document_reads_digits_that_it_was_not_trained_on() -> None:
+    pytest.importorskip("sklearn")
+    script = importlib.import_module("train_digits")
+    _, held_out, _, expected = script.split_digits()
+    found = create_model(str(EXAMPLES / "digits.json.gz"))([[image] for image in held_out]).argmax(axis=1)
+    assert np.mean(found == expected) > 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_digits_script_writes_what_keras_computes() -> None:
+    pytest.importorskip("sklearn")
+    tf = pytest.importorskip("tensorflow")
+    script = importlib.import_module("train_digits")
+    tf.keras.utils.set_random_seed(1)
+    network = script.make_model(tf)
+    random = np.random.default_rng(1)
+    network.set_weights([random.uniform(0.1, 0.5, each.shape).round(4) for each in network.get_weights()])
+    images = script.split_digits()[1][:20]
+    expected = network.predict(images.astype(np.float32) / 255, verbose=0)
+    found = create_model(script.export(network))([[image] for image in images])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_rows_of_the_table_are_the_flowers_held_out(iris: ModuleType) -> None:
     _, rows, _, numbers, classes = iris.split_iris()
     with (EXAMPLES / "iris.csv").open(newline="", encoding="utf-8") as stream:
