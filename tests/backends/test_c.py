@@ -15,9 +15,9 @@ from support.resources import RESOURCES
 
 import sensenet
 from sensenet.backends.c.header import read_model
-from sensenet.backends.c.literals import LONGEST_LITERAL, LONGEST_NAME, WORDS, number, prefix_of
 from sensenet.backends.c.operators import choose_in_floats, resolver_methods
-from sensenet.backends.c.rows import find_members
+from sensenet.backends.c_code.literals import LONGEST_LITERAL, LONGEST_NAME, WORDS, number, prefix_of
+from sensenet.backends.c_code.rows import find_members
 from sensenet.backends.tflite.flatbuffer import unpack
 from sensenet.compiler.driver import compile_targets
 from sensenet.errors import ArtifactError, LimitError, SettingsError, UnknownTargetError, UnsupportedOpError

@@ -8,8 +8,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from sensenet.backends.c.literals import quote
-from sensenet.backends.c.rows import Rows, find_members
+from sensenet.backends.c_code.literals import quote
+from sensenet.backends.c_code.rows import Rows, find_members
 from sensenet.runtime.cells import is_missing
 from sensenet.runtime.field_cells import field_encoder
 from sensenet.signature import CategoricalColumn, Items, Terms

@@ -49,8 +49,8 @@ def build(graph: Graph, report: Report, options: COptions) -> Artifact:
     that TensorFlow Lite Micro lacks; UnknownTargetError as `tflite.build` does.
     """
     from sensenet.backends.c.header import write_header
-    from sensenet.backends.c.literals import prefix_of
     from sensenet.backends.c.operators import choose_in_floats
+    from sensenet.backends.c_code.literals import prefix_of
 
     quantized, report = tflite.apply_options(graph, report, options)
     chosen = choose_in_floats(quantized)

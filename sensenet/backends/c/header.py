@@ -8,16 +8,10 @@ import zlib
 from collections.abc import Iterator
 
 from sensenet.backends.c.arena import Arena, find_arena
-from sensenet.backends.c.literals import (
-    characters,
-    comment_on,
-    initializer,
-    is_long,
-    quote,
-)
 from sensenet.backends.c.names import HEAD
 from sensenet.backends.c.operators import resolver_methods
-from sensenet.backends.c.rows import Rows, Spell
+from sensenet.backends.c_code.declarations import write_declarations
+from sensenet.backends.c_code.literals import comment_on
 from sensenet.backends.tflite import TfliteOptions, make_tree
 from sensenet.backends.tflite.flatbuffer import pack
 from sensenet.backends.tflite.metadata import add_signature
@@ -125,14 +119,7 @@ def _write(graph: Graph, prefix: str, methods: list[str], content: bytes, arena:
     signature = graph.signature
     upper = prefix.upper()
     guard = f"SENSENET_{upper}_{zlib.crc32(content):08X}_H"
-    long: dict[str, str] = {}
-
-    def spell(text: str) -> str:
-        return long.setdefault(text, f"{prefix}_text_{len(long)}") if is_long(text) else quote(text)
-
-    declarations = [*_labels(signature, prefix, spell)]
-    if NUMERIC_INPUT in {node.name for node in graph.inputs}:
-        declarations += Rows(signature, prefix, spell).write()
+    encodes = NUMERIC_INPUT in {node.name for node in graph.inputs}
     yield f"{HEAD}\n   The network {comment_on(signature.name)}. Include this in one file of C99 or C++11. */"
     yield f"#ifndef {guard}\n#define {guard}\n"
     yield "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
@@ -141,21 +128,12 @@ def _write(graph: Graph, prefix: str, methods: list[str], content: bytes, arena:
     yield f"#define {upper}_TFLITE_SIZE {len(content)} /* bytes of {prefix}_tflite */"
     yield f"/* Bytes of the arena, aligned to 16: {arena.origin}. */"
     yield f"#define {upper}_ARENA_SIZE {arena.size}\n"
-    for text, name in long.items():
-        yield f"static const char {name}[] = {characters(text)};"
-    yield from declarations
+    yield from write_declarations(signature, prefix, encodes=encodes)
     yield ALIGNMENT.format(upper=upper)
     yield f"{upper}_ALIGNED static const unsigned char {prefix}{START}\n{_digits(content)}{END}\n"
     calls = " &&\n         ".join(f"static_cast<int>(resolver.{method}()) == 0" for method in methods)
     yield RESOLVER.format(upper=upper, prefix=prefix, calls=calls or "true")
     yield "#endif\n"
-
-
-def _labels(signature: Signature, prefix: str, spell: Spell) -> Iterator[str]:
-    if signature.classes:
-        yield "/* The classes, in the order of the outputs, which are their probabilities. */"
-        yield f"#define {prefix.upper()}_LABELS {len(signature.classes)}"
-        yield f"static const char *const {prefix}_labels[] = {initializer(map(spell, signature.classes))};\n"
 
 
 def _digits(content: bytes) -> str:

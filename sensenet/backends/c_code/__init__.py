@@ -1,0 +1,1 @@
+"""What C files of several targets have in common: literals, labels, and the encoder of rows."""
