@@ -23,6 +23,7 @@ MODULES: Mapping[str, str] = {
     "tfjs": "sensenet.backends.tfjs",
     "onnx": "sensenet.backends.onnx",
     "c": "sensenet.backends.c",
+    "native": "sensenet.backends.native",
     "h5": "sensenet.backends.keras.h5",
 }
 """The module of each target, which holds it as `TARGET`. Importing one imports no optional package."""

@@ -32,6 +32,10 @@ Share = NewType("Share", float)
 Prefix = NewType("Prefix", str)
 """What names of C begin with: none is reserved then, and C99 tells all of them apart."""
 
+ProcessorName = NewType("ProcessorName", str)
+"""The name of a processor or a system, as compilers write it."""
+
+PROCESSOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}", re.ASCII)
 PREFIX = re.compile(r"(?=.{1,40}\Z)[A-Za-z](_?[A-Za-z0-9])*", re.ASCII)
 IMAGE_SIZE = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
 
@@ -48,12 +52,9 @@ def _is_share(value: object) -> bool:
     return _is_positive_number(value) and value <= 1  # type: ignore[operator]
 
 
-def _is_image_size(value: object) -> bool:
-    return isinstance(value, str) and IMAGE_SIZE.fullmatch(value) is not None
-
-
-def _is_prefix(value: object) -> bool:
-    return isinstance(value, str) and PREFIX.fullmatch(value) is not None
+def _fits(form: re.Pattern[str]) -> Callable[[object], bool]:
+    """Return the function that says whether a value is None, or a text of a form."""
+    return lambda value: value is None or (isinstance(value, str) and form.fullmatch(value) is not None)
 
 
 KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
@@ -62,11 +63,9 @@ KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
     int | None: (lambda value: value is None or _is_positive(value), "a positive integer"),
     Positive | None: (lambda value: value is None or _is_positive_number(value), "a number above 0"),
     Share | None: (lambda value: value is None or _is_share(value), "a number above 0, at most 1"),
-    ImageSizeText | None: (lambda value: value is None or _is_image_size(value), "HEIGHTxWIDTH"),
-    Prefix | None: (
-        lambda value: value is None or _is_prefix(value),
-        "a letter, then letters, digits and single _, at most 40",
-    ),
+    ImageSizeText | None: (_fits(IMAGE_SIZE), "HEIGHTxWIDTH"),
+    Prefix | None: (_fits(PREFIX), "a letter, then letters, digits and single _, at most 40"),
+    ProcessorName | None: (_fits(PROCESSOR_NAME), "letters, digits and - _ . +, at most 80"),
 }
 """For the type of an option, whether a value is allowed, and what is expected."""
 

@@ -88,9 +88,16 @@ class Target(Generic[AnyOptions]):
     list_files: Callable[[Path], Iterable[Path]] = list_files
     """Lists the files of a saved artifact, all in the directory of the path or below it."""
 
+    find_suffix: Callable[[AnyOptions], str] | None = None
+    """Returns how the names of its files end with some options, if that is not always `suffix`."""
+
     copy_files: Callable[[Executable], Files] | None = None
     """Returns the files of an executable as it is now; if None, they are those that it was opened from."""
 
     def read_options(self, given: Mapping[str, Any]) -> AnyOptions:
         """Return the options of those names and values; raises UnknownTargetError for others."""
         return read_options(self.name, self.options, given)
+
+    def suffix_of(self, given: Mapping[str, Any]) -> str:
+        """Return how the names of its files end, with the options of those names and values."""
+        return self.suffix if self.find_suffix is None else self.find_suffix(self.read_options(given))

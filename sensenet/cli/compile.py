@@ -178,15 +178,19 @@ def _choose_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser
         directory = Path(options.output or ".")
         make_directory(directory)
         name = _default_output(options, "")
-        return {target: str(directory / f"{name}{TARGETS[target].suffix}") for target in targets}
+        return {target: str(directory / f"{name}{_suffix(target, options)}") for target in targets}
     (target,) = targets
-    suffix = f".{options.form}" if options.form else TARGETS[target].suffix
+    suffix = f".{options.form}" if options.form else _suffix(target, options)
     output = options.output or _default_output(options, suffix)
     if output == STANDARD and sys.stdout.isatty():
         parser.error("refusing to write a file to a terminal: give -o PATH, or redirect standard output")
     if output == STANDARD and _prints(options):
         parser.error("a printed graph and -o - both go to stdout: give -o PATH")
     return {target: output}
+
+
+def _suffix(target: str, options: argparse.Namespace) -> str:
+    return TARGETS[target].suffix_of(dict(options.options))
 
 
 def _prints(options: argparse.Namespace) -> bool:

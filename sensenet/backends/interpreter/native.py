@@ -24,6 +24,8 @@ from sensenet.processors import usable_processors
 FEWEST_WALKS = 1 << 17
 """Rows · trees from which machine code pays: NumPy takes 25 ms for these."""
 
+EXTRA = "native"
+
 LANES = 8
 """Rows that go down a tree together."""
 
@@ -54,7 +56,7 @@ def walk(forest: Forest, x: Array) -> Array:
 
 @functools.cache
 def _compile() -> Kernel:
-    numba = import_package("numba", "native", "walking deep forests in machine code")
+    numba = import_package("numba", EXTRA, "walking deep forests in machine code")
     try:
         compiled: Kernel = numba.njit(nogil=True, cache=True)(_walk)
     except RuntimeError:  # without a directory for its cache

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sensenet.artifact import Executable
+from sensenet.backends.native.plan import Plan
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import Runner
 from sensenet.errors import MissingPackageError
@@ -31,13 +32,17 @@ def make_executable(graph: Graph) -> Executable:
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
         x = checked_input(inputs, node.name, node.types[0])
-        answers = runner.answer(np.ascontiguousarray(x))
-        return {
-            name: _reshape(answers[:, place.start : place.start + place.width], shape)
-            for name, (place, shape) in plan.outputs.items()
-        }
+        return name_answers(plan, runner.answer(np.ascontiguousarray(x)))
 
     return Executable(signature=graph.signature, run=run, graph=graph, answer_row=runner.answer_row)
+
+
+def name_answers(plan: Plan, answers: Array) -> dict[str, Array]:
+    """Return the outputs of a plan by name, from f32[rows, outputs]."""
+    return {
+        name: _reshape(answers[:, place.start : place.start + place.width], shape)
+        for name, (place, shape) in plan.outputs.items()
+    }
 
 
 def _reshape(answers: Array, shape: Shape) -> Array:

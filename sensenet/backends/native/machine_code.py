@@ -70,6 +70,13 @@ def compile_module(text: str, name: str) -> MachineCode:
         module.verify()
         code = machine.emit_object(module)
         keep_code(key, code)
+    return link_object(code, name)
+
+
+def link_object(code: bytes, name: str) -> MachineCode:
+    """Return the function of that name in an object file for this processor."""
+    llvm = load_llvm()
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -37,11 +37,13 @@ class Written:
     scratch: int
 
 
-def write_module(plan: Plan, machine: Machine, name: str) -> Written:
-    """Return the module of a plan, for a machine."""
+def write_module(
+    plan: Plan, machine: Machine, name: str, *, rows: int | None = None, linkage: str = ""
+) -> Written:
+    """Return the module of a plan, for a machine; `rows` is how many are computed together."""
     starts, width = arrange_buffers(plan)
-    touched = width + plan.buffers[INPUT].width + plan.buffers[OUTPUT].width
-    rows = block_rows(touched)
+    if rows is None:
+        rows = block_rows(width + plan.buffers[INPUT].width + plan.buffers[OUTPUT].width)
     code = Code(machine, [buffer.width for buffer in plan.buffers])
     parameters = (
         "ptr noalias readonly %constants",
@@ -50,7 +52,7 @@ def write_module(plan: Plan, machine: Machine, name: str) -> Written:
         "ptr %answers",
         "ptr noalias %scratch",
     )
-    main = FunctionWriter(name, parameters, code.declared, linkage="")
+    main = FunctionWriter(name, parameters, code.declared, linkage=linkage)
 
     def answer_block(start: Register) -> None:
         left = main.integer("sub", "%n", start)

@@ -37,7 +37,7 @@ def _open(target: Target[Any], path: Path, directory: Path) -> Executable:
     graph = ir.open(directory / "imported.ir").graph
     assert graph is not None
     report = Report(target=target.name, level=0)
-    files = {path.name: path.read_bytes()}
+    files = {each.name: each.read_bytes() for each in target.list_files(path)}
     return target.load(Artifact(target=target.name, graph=graph, report=report, produce=lambda: files))
 
 
