@@ -207,7 +207,9 @@ class Executable:
     `call_memory` is what the file tells of the memory of a call. `engine` is the target of the runtime, if
     known. `remake` returns how another process makes the same; without it, an executable cannot be pickled.
     `answer_row` returns the predictions f32[1, outputs] for the numbers of one row, as `run` does, but
-    faster; it may raise struct.error or OverflowError for some, which `run` takes.
+    faster; it raises something for other than numbers.
+    `read_rows` returns the numbers of rows of cells, f32[rows, columns], as `sensenet.runtime.rows` does, but
+    faster; it may raise anything for cells that are not numbers or None.
     """
 
     signature: Signature
@@ -219,6 +221,7 @@ class Executable:
     engine: str | None = None
     remake: Callable[[], Remake] | None = None
     answer_row: Callable[[Sequence[float]], Array] | None = None
+    read_rows: Callable[[Sequence[Sequence[Any]]], Array] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.remake is None:

@@ -58,7 +58,7 @@ DOORS = {
 """Old paths of names, and commands: modules, and folders of them, that only lead to another room."""
 
 OPTIONAL_PACKAGES = frozenset(
-    {"tensorflow", "keras", "tf_keras", "ai_edge_litert", "h5py", "tensorflowjs", "pandas", "numba"}
+    {"tensorflow", "keras", "tf_keras", "ai_edge_litert", "h5py", "tensorflowjs", "pandas", "llvmlite"}
 )
 
 

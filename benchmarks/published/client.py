@@ -116,9 +116,8 @@ def published_forest(model, x, repeats, compiled):
 
 
 def forest(model, x, repeats, target):
-    """The forests of a document alone, with the features behind them, compiled for a target."""
-    from sensenet.backends import get_target
-    from sensenet.compiler.driver import compile
+    """The forests of a document alone, with the features behind them, in the runtime of a target."""
+    from sensenet.compiler.pipelines import make_executable
     from sensenet.frontend import import_graph
     from sensenet.ir.graph import Graph
     from sensenet.signature import NUMERIC_INPUT
@@ -126,7 +125,7 @@ def forest(model, x, repeats, target):
     graph = import_graph(model)
     node = next(node for node in graph.nodes if node.op.mnemonic() == "dense")
     forests = Graph.create(graph.inputs, {"predictions": node.inputs[0]}, graph.signature)
-    run = get_target(target).load(compile(forests, target)).run
+    run = make_executable(forests, target).run
     rows = {NUMERIC_INPUT: np.load(x)}
     return time_calls(lambda: run(rows)["predictions"], repeats, 2)
 

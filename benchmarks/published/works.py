@@ -154,9 +154,9 @@ MOBILENET = ("mobilenetv2", "mobilenetv2", (_network("mobilenetv2"),))
 FIRST = {"model": "{}/mixed.json", "x": "{}/row.json"}
 
 WORKS = (
-    Work("one row", TABLE, _call("mixed", "row.json", 2000, 100), _call("mixed", "row.json", 30, 3), 1000),
+    Work("one row", TABLE, _call("mixed", "row.json", 2000, 100), _call("mixed", "row.json", 30, 3), 4000),
     Work(
-        "20,000 rows as lists", TABLE, _call("mixed", "rows.json", 5), _call("mixed", "rows.json", 1, 0), 30
+        "20,000 rows as lists", TABLE, _call("mixed", "rows.json", 5), _call("mixed", "rows.json", 1, 0), 300
     ),
     Work(
         "1,000,000 rows as an array",
@@ -166,7 +166,7 @@ WORKS = (
             "published_array",
             {"model": "{}/numeric.json", "x": "{}/million.npy", "repeats": 1, "warm_up": 0},
         ),
-        10,
+        500,
         calls=1_000_000,
         multiply_adds=10_368,
     ),
@@ -197,12 +197,15 @@ WORKS = (
             calls=inputs.FOREST_ROWS,
         )
         for depth, target, compiled, faster in (
+            ("shallow", "native", False, 4),
             ("shallow", "numpy", False, 2),
             ("shallow", "keras", False, 2),
             ("shallow", "tflite", False, 2),
+            ("shallow", "native", True, 4),
             ("shallow", "numpy", True, 1),
             ("shallow", "keras", True, None),  # the aim is that one of the targets is as fast as the op
-            ("deep", "numpy", True, 1),
+            ("deep", "native", True, 4),
+            ("deep", "numpy", True, 0.4),
             ("deep", "keras", True, 0.5),
         )
     ),

@@ -58,7 +58,10 @@ class Target(Generic[AnyOptions]):
     There are none of a directory. Exactly one target recognizes a saved artifact."""
 
     runs: bool = True
-    """Whether a saved artifact can predict by itself; if not, it is not an engine."""
+    """Whether a saved artifact can predict by itself."""
+
+    executes: bool = False
+    """Whether models may run in it although saved artifacts cannot: it executes graphs."""
 
     level: int | None = None
     """The optimization level, if there is only one."""
@@ -77,7 +80,7 @@ class Target(Generic[AnyOptions]):
     """Whether its executables hold a `tf.keras.Model` that can be trained and decompiled."""
 
     execute: Callable[[Graph], Executable] | None = None
-    """Runs a graph of any nodes without making files: of targets whose runtime is the interpreter."""
+    """Runs a graph without making files: of targets whose runtime takes graphs that are not lowered."""
 
     read_graph: Callable[[Path], Graph | None] | None = None
     """Reads the graph that a saved artifact keeps next to what the runtime runs, and loads nothing else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,16 +34,27 @@ class Predictor:
     has_numbers: bool
     """Whether the model has the input `numeric_inputs`."""
     most_rows: MostRows
+    answer_row: Callable[[Sequence[float]], Array] | None
+    """Returns the predictions f32[1, outputs] for the numbers of a row: see `Executable`."""
 
     def __call__(self, x: Any) -> Array:
         """Return f32[rows, outputs]; see `sensenet.runtime.tables` for the forms of rows. Raises
         InputError."""
         if self.images is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
-            return self._predict({NUMERIC_INPUT: self.rows.encode_row(x)}, 1)
+            return self._predict_row(x)
         results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
         if not results:
             return self._predict(self._blank(), 1)[:0]
         return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def _predict_row(self, row: Sequence[Any]) -> Array:
+        """Return f32[1, outputs] for a row of cells, without making arrays if the runtime can do without."""
+        if self.answer_row is not None:
+            try:
+                return self.answer_row(self.rows.encode_values(row))
+            except Exception:  # anything that a cell's class raises
+                pass  # the other way names the cell
+        return self._predict({NUMERIC_INPUT: self.rows.encode_row(row)}, 1)
 
     def encode(self, x: Any) -> dict[str, Array]:
         """Return the tensors that the network reads for all rows, by the names of its inputs.
@@ -110,7 +121,7 @@ class Predictor:
 def make_predictor(executable: Executable, path_prefix: str | None = None) -> Predictor:
     """Return a predictor of a deepnet or feature extractor; relative paths are taken from `path_prefix`."""
     signature = executable.signature
-    rows = row_encoder(signature)
+    rows = row_encoder(signature, executable.read_rows)
     find_most_rows = most_rows(executable)
     find_most_rows(pixel_shapes(signature))  # raises LimitError now if one row is too large
     return Predictor(
@@ -119,4 +130,5 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
         images=image_reader(signature, rows.layout, path_prefix),
         has_numbers=len(signature.image_columns) < len(signature.columns),
         most_rows=find_most_rows,
+        answer_row=executable.answer_row,
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
@@ -31,11 +31,15 @@ UNKNOWN = -1
 ROWS_AT_ONCE = 4096
 """Rows that are encoded together, column by column: they fit the processor's cache."""
 
+FEW_ROWS = 16
+"""Up to this number of rows, reading them takes no time worth compiling for."""
+
 FEW_CELLS = 64
 """Up to this number, converting every cell to text is faster than finding the distinct cells of an array."""
 
 CellEncoder = Callable[[Any], float]
 CellsEncoder = Callable[[Cells], Sequence[float] | Array]
+RowsReader = Callable[[Sequence[Sequence[Any]]], Array]
 
 
 @frozen(kw_only=True)
@@ -60,6 +64,14 @@ class RowEncoder:
     layout: RowLayout
     takes_numbers: bool
     """Whether each cell is a number and belongs to the column at its position."""
+    read_rows: RowsReader | None = None
+    """Reads many rows of cells, if it can: see `Executable`."""
+    cells: tuple[tuple[int, CellEncoder], ...] = field(init=False)
+    """Each column's position in a row, and its encoder of a cell."""
+
+    def __attrs_post_init__(self) -> None:
+        cells = tuple((column.index, column.encode_cell) for column in self.columns)
+        object.__setattr__(self, "cells", cells)
 
     def encode(self, table: Table) -> Array:
         """Return f32[rows, columns], possibly the caller's own array.
@@ -69,6 +81,11 @@ class RowEncoder:
         numbers = table.numbers
         if self.takes_numbers and numbers is not None and numbers.shape[1] == len(self.columns):
             return self._fill_missing(numbers)
+        if self.read_rows is not None and table.rows is not None and table.length > FEW_ROWS:
+            try:
+                return self.read_rows(table.rows)
+            except Exception:  # such as a text of a number, which the other way takes
+                pass
         result = np.empty((table.length, len(self.columns)), np.float32)
         encoded = [self._encode_column(table.cells(column.index), column) for column in self.columns]
         with np.errstate(over="ignore"):
@@ -93,10 +110,14 @@ class RowEncoder:
         missing = np.array([column.missing for column in self.columns], np.float32)
         return np.where(np.isnan(numbers), missing, numbers)
 
+    def encode_values(self, row: Sequence[Any]) -> list[float]:
+        """Return the number of each column for a row of cells; raises whatever a cell raises."""
+        return [encode(row[index]) for index, encode in self.cells]
+
     def encode_row(self, row: Sequence[Any]) -> Array:
         """Return f32[1, columns] for one row of cells, like `encode`, but faster."""
         try:
-            values = [column.encode_cell(row[column.index]) for column in self.columns]
+            values = self.encode_values(row)
         except Exception:  # anything that a cell's class raises
             return self.encode(table_of_rows([row], self.layout))  # names the cell
         with np.errstate(over="ignore"):
@@ -113,8 +134,8 @@ class RowEncoder:
         return InputError(f"{where}: {error}")
 
 
-def row_encoder(signature: Signature) -> RowEncoder:
-    """Return the encoder of a model's rows."""
+def row_encoder(signature: Signature, read_rows: RowsReader | None = None) -> RowEncoder:
+    """Return the encoder of a model's rows; `read_rows` reads many faster: see `Executable`."""
     return RowEncoder(
         columns=tuple(_column_encoder(column) for column in signature.columns),
         layout=row_layout(signature),
@@ -122,6 +143,7 @@ def row_encoder(signature: Signature) -> RowEncoder:
             isinstance(column, NumericColumn) and column.index == position
             for position, column in enumerate(signature.columns)
         ),
+        read_rows=read_rows,
     )
 
 

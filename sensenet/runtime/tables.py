@@ -33,12 +33,13 @@ class Table:
     """Rows as columns. `cells(index)` returns the cells at an index of each row.
 
     It raises InputError if a row is too short; a missing cell is None. `numbers` is f32[rows, cells] in C
-    order, if the rows are such an array already.
+    order, if the rows are such an array already; `rows` are lists or tuples of cells, if they are such.
     """
 
     length: int
     cells: Callable[[int], Cells]
     numbers: Array | None = None
+    rows: Sequence[Sequence[Any]] | None = None
 
 
 def as_table(x: Any, layout: RowLayout) -> Table:
@@ -83,7 +84,7 @@ def table_of_rows(rows: Sequence[Sequence[Any]], layout: RowLayout) -> Table:
             number = next(number for number, row in enumerate(rows) if len(row) < layout.width)
             raise _too_short(f"row {number}", len(rows[number]), layout) from None
 
-    return Table(length=len(rows), cells=cells)
+    return Table(length=len(rows), cells=cells, rows=rows)
 
 
 def _too_short(what: str, width: int, layout: RowLayout) -> InputError:

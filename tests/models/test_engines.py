@@ -20,7 +20,7 @@ from support.documents import ROW, detector, image, typed
 import sensenet
 from sensenet.artifact import Executable
 from sensenet.backends import TARGETS
-from sensenet.errors import ArtifactError, MissingPackageError, UnknownTargetError
+from sensenet.errors import ArtifactError, MissingPackageError, UnknownTargetError, UnsupportedOpError
 from sensenet.frontend import import_graph
 from sensenet.models import engines
 from sensenet.models.engines import ENGINES, choose_engine, run_graph
@@ -54,7 +54,7 @@ def heavy(monkeypatch):
 
 
 def test_every_target_that_runs_is_an_engine():
-    assert set(TARGETS) - set(ENGINES) == {"c", "h5", "native"}
+    assert set(TARGETS) - set(ENGINES) == {"c", "h5"}
 
 
 @EACH_ENGINE
@@ -106,10 +106,28 @@ def test_threads_share_a_model(engine):
             np.testing.assert_allclose(answer, wanted, 1e-5, 1e-6)
 
 
-def test_rows_and_small_images_are_interpreted():
-    for document in (typed(), image(), detector()):
+def test_rows_are_answered_in_machine_code():
+    pytest.importorskip("llvmlite")
+    assert choose_engine(import_graph(typed())) == "native"
+    assert create_model(typed()).engine == "native"
+
+
+def test_rows_are_interpreted_without_llvmlite(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None)
+    assert create_model(typed()).engine == "numpy"
+    with pytest.raises(MissingPackageError, match="native"):
+        create_model(typed(), engine="native")
+
+
+def test_small_images_are_interpreted():
+    for document in (image(), detector()):
         assert choose_engine(import_graph(document)) == "numpy"
         assert create_model(document).engine == "numpy"
+
+
+def test_images_have_no_machine_code():
+    with pytest.raises(UnsupportedOpError, match="native code"):
+        create_model(image(), engine="native")
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "resnet50", "tinyyolov4"])

@@ -1,4 +1,4 @@
-"""The interpreter's kernel for forests: tables for many rows, machine code for trees too deep for tables."""
+"""The interpreter's kernel for forests: tables for many rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 
 import numpy as np
 
-from sensenet.backends.interpreter import native
 from sensenet.forks import PerProcess
 from sensenet.ir.forest_grids import ForestGrids, forest_grids
 from sensenet.ir.ops.tabular import Forest
@@ -29,8 +28,6 @@ class ForestKernel:
 
     def __call__(self, x: Array) -> Array:
         """Return f32[b, forests · outputs] for f32[b, n]."""
-        if native.pays(self._forest, len(x)) and not all(self.tables()):
-            return native.walk(self._forest, x)
         if len(x) < MANY_ROWS or not any(self.tables()):
             return self._forest.evaluate(x)
         return look_up(self._forest, self.tables(), x)

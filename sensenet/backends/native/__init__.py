@@ -57,6 +57,16 @@ def build(graph: Graph, report: Report, options: NativeOptions) -> Artifact:
     return Artifact(target="native", graph=graph, report=report, produce=lambda: files, separate_files=True)
 
 
+def execute(graph: Graph) -> Executable:
+    """Return a graph of rows that answers in machine code: the engine native.
+
+    Raises UnsupportedOpError for another graph, MissingPackageError without llvmlite.
+    """
+    from sensenet.backends.native.executable import make_executable
+
+    return make_executable(graph)
+
+
 def load(artifact: Artifact) -> Executable:
     """Run the code of an artifact in this process; C and assembly are compiled by `cc`.
 
@@ -102,6 +112,8 @@ TARGET = Target(
     open=open,
     recognizes=recognizes,
     runs=False,
+    executes=True,
+    execute=execute,
     list_files=list_files,
     find_suffix=find_suffix,
 )

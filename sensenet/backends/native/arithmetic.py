@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE, ActivationFunction
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, dense, elementwise
+from sensenet.ir.ops import dense
 
 Number = Any
 """A float32 number, or several in a register."""
@@ -340,28 +340,29 @@ def _select(to: Arithmetic, condition: Number, a: Number, b: Number) -> Number:
     return to.select(to.equal(condition, to.number(0.0)), b, a)
 
 
-FORMULAS: Mapping[type[Op], Callable[..., Number]] = {
-    basic.Add: lambda to, a, b: to.add(a, b),
-    basic.Subtract: lambda to, a, b: to.subtract(a, b),
-    basic.Multiply: lambda to, a, b: to.multiply(a, b),
-    basic.Divide: lambda to, a, b: to.divide(a, b),
-    basic.Maximum: maximum,
-    basic.Minimum: minimum,
-    basic.Equal: _truth(lambda to, a, b: to.equal(a, b)),
-    basic.LessEqual: _truth(lambda to, a, b: to.less_equal(a, b)),
-    basic.Greater: _truth(lambda to, a, b: to.less(b, a)),
-    basic.Select: _select,
-    elementwise.Negate: lambda to, a: to.negate(a),
-    elementwise.Absolute: lambda to, a: to.absolute(a),
-    elementwise.Exp: exp,
-    elementwise.Log: log,
-    elementwise.Floor: lambda to, a: to.floor(a),
-    elementwise.Round: lambda to, a: to.round_even(a),
-    elementwise.And: lambda to, a, b: to.multiply(a, b),
+FORMULAS: Mapping[str, Callable[..., Number]] = {
+    "add": lambda to, a, b: to.add(a, b),
+    "subtract": lambda to, a, b: to.subtract(a, b),
+    "multiply": lambda to, a, b: to.multiply(a, b),
+    "divide": lambda to, a, b: to.divide(a, b),
+    "maximum": maximum,
+    "minimum": minimum,
+    "equal": _truth(lambda to, a, b: to.equal(a, b)),
+    "less_equal": _truth(lambda to, a, b: to.less_equal(a, b)),
+    "greater": _truth(lambda to, a, b: to.less(b, a)),
+    "select": _select,
+    "negate": lambda to, a: to.negate(a),
+    "absolute": lambda to, a: to.absolute(a),
+    "exp": exp,
+    "log": log,
+    "floor": lambda to, a: to.floor(a),
+    "round": lambda to, a: to.round_even(a),
+    "and": lambda to, a, b: to.multiply(a, b),
 }
-"""The ops that compute each number from those at its position, other than activations."""
+"""The ops that compute each number from those at its position, other than activations, by mnemonic: importing
+the classes of all of them would take a first row some milliseconds."""
 
 
 def formula(op: Op) -> Callable[..., Number]:
     """Return the function of an op: `formula(op)(arithmetic, *operands)`."""
-    return ACTIVATIONS[op.function] if isinstance(op, dense.Activation) else FORMULAS[type(op)]
+    return ACTIVATIONS[op.function] if isinstance(op, dense.Activation) else FORMULAS[op.mnemonic()]

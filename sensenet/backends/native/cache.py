@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import os
 import stat
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def keep_code(key: str, code: bytes) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _opened_directory(directory) as opened:
             _remove_oldest(opened)
-            temporary = f".{key}.{uuid.uuid4().hex}"
+            temporary = f".{key}.{os.urandom(8).hex()}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             try:
                 with open(os.open(temporary, flags, 0o600, dir_fd=opened), "wb") as file:

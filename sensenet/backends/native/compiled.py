@@ -44,7 +44,7 @@ class Compiled:
     def answer_row(self, values: Sequence[float]) -> Array:
         """Return f32[1, outputs] for the numbers of a row.
 
-        Raises struct.error for other than numbers, OverflowError for one that float32 does not have.
+        Raises struct.error for other than numbers.
         """
         row = self._pack(*values)
         if self._run_row is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,11 @@ from sensenet.backends.native.plan import Plan
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import Runner
 from sensenet.errors import MissingPackageError
+from sensenet.forks import delay_forks
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array, Shape
+from sensenet.signature import Signature
 
 PACKAGE, EXTRA = "llvmlite", "native"
 
@@ -34,7 +38,29 @@ def make_executable(graph: Graph) -> Executable:
         x = checked_input(inputs, node.name, node.types[0])
         return name_answers(plan, runner.answer(np.ascontiguousarray(x)))
 
-    return Executable(signature=graph.signature, run=run, graph=graph, answer_row=runner.answer_row)
+    return Executable(
+        signature=graph.signature,
+        run=run,
+        graph=graph,
+        answer_row=runner.answer_row,
+        read_rows=_read_late(graph.signature),
+    )
+
+
+def _read_late(signature: Signature) -> Callable[[Sequence[Sequence[Any]]], Array]:
+    """Return the function that reads the rows of a model; its code is made at the first call."""
+
+    @functools.cache
+    def make_reader() -> Callable[[Sequence[Sequence[Any]]], Array]:
+        from sensenet.backends.native.cells import CellReader
+
+        with delay_forks():
+            return CellReader(signature.columns)
+
+    def read(rows: Sequence[Sequence[Any]]) -> Array:
+        return make_reader()(rows)
+
+    return read
 
 
 def name_answers(plan: Plan, answers: Array) -> dict[str, Array]:

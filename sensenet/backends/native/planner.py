@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from sensenet.backends.native.arithmetic import FORMULAS
 from sensenet.backends.native.plan import (
     INPUT,
     OUTPUT,
@@ -28,33 +29,19 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, dense, elementwise, reduction, tabular
+from sensenet.ir.ops import basic, dense, tabular
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, DType, TensorType
+
+MOST_NUMBERS = 1 << 20
+"""The most numbers of a row in all steps: blocks of rows take 24 times as much memory for each thread."""
+
+LARGEST_WEIGHTS = 512 << 20
+"""The most bytes of kernels, of which the code has its own copy."""
 
 MOST_STEPS = 20_000
 """The most steps of a plan: machine code grows with them."""
 
-
-ELEMENTWISE: tuple[type[Op], ...] = (
-    basic.Subtract,
-    basic.Multiply,
-    basic.Divide,
-    basic.Maximum,
-    basic.Minimum,
-    basic.Equal,
-    basic.LessEqual,
-    basic.Greater,
-    basic.Select,
-    elementwise.Negate,
-    elementwise.Absolute,
-    elementwise.Exp,
-    elementwise.Log,
-    elementwise.Floor,
-    elementwise.Round,
-    elementwise.And,
-)
-"""Ops that are planned as one `MapStep`; a truth value is the number 1 or 0."""
 
 REARRANGEMENTS: tuple[type[Op], ...] = (
     basic.Slice,
@@ -111,11 +98,25 @@ class _Planner:
                 self._plan_node(node)
                 if len(self._steps) > MOST_STEPS:
                     raise _unsupported(node, f"the graph needs more than {MOST_STEPS} steps")
+        self._require_size()
         outputs = {}
         for name, value in self._graph.outputs.items():
             self._move(self._operand(value), columns[name])
             outputs[name] = columns[name], value.type.shape
         return Plan(steps=tuple(self._steps), buffers=self._find_buffers(), outputs=outputs)
+
+    def _require_size(self) -> None:
+        """Raise UnsupportedOpError for more memory than machine code should add to that of the graph."""
+        numbers = sum(self._widths)
+        if numbers > MOST_NUMBERS:
+            raise UnsupportedOpError(
+                f"native code computes at most {MOST_NUMBERS:,} numbers of a row, not {numbers:,}"
+            )
+        weights = sum(step.kernel.nbytes for step in self._steps if isinstance(step, DenseStep))
+        if weights > LARGEST_WEIGHTS:
+            raise UnsupportedOpError(
+                f"native code has at most {LARGEST_WEIGHTS >> 20} MiB of weights, not {weights >> 20} MiB"
+            )
 
     def _plan_ends(self) -> dict[str, Place]:
         """Place the input, and the outputs that a step can write to directly; return columns by output."""
@@ -186,10 +187,12 @@ class _Planner:
             self._cast(node)
         elif isinstance(op, dense.Dropout):
             self._places.setdefault(node.value, self._operand(node.inputs[0]))
-        elif isinstance(op, ELEMENTWISE):
+        elif op.mnemonic() in FORMULAS and not isinstance(op, basic.Add):
             self._map(op, node, node.inputs, self._place(node.value))
         elif type(op) in RULES:
             RULES[type(op)](self, node)
+        elif op.mnemonic() in REDUCTIONS:
+            self._reduce_axes(node)
         else:
             raise _unsupported(node, "there is no code for it")
 
@@ -414,20 +417,11 @@ class _Planner:
         assert isinstance(node.op, basic.Mean)
         self._reduce(node, basic.Add(), node.op.axis, average=True)
 
-    def _reduction(self, node: Node) -> None:
-        op = node.op
-        assert isinstance(op, reduction.Reduction)
-        binary = {
-            reduction.ReduceSum: basic.Add(),
-            reduction.ReduceMax: basic.Maximum(),
-            reduction.ReduceMin: basic.Minimum(),
-        }.get(type(op))
-        if binary is None:
-            raise _unsupported(node, "there is no code for it")
-        (axis,) = op.axes if len(op.axes) == 1 else (None,)
-        if axis is None:
+    def _reduce_axes(self, node: Node) -> None:
+        axes = node.op.axes  # type: ignore[attr-defined]
+        if len(axes) != 1:
             raise _unsupported(node, "it works along several axes")
-        self._reduce(node, binary, axis, average=False)
+        self._reduce(node, REDUCTIONS[node.op.mnemonic()], axes[0], average=False)
 
     def _reduce(self, node: Node, op: Op, axis: int, *, average: bool) -> None:
         (value,) = node.inputs
@@ -441,6 +435,13 @@ class _Planner:
         self._steps.append(ReduceStep(op=op, x=x, y=y, count=shape[axis], inner=inner, divisor=divisor))
 
 
+REDUCTIONS: Mapping[str, Op] = {
+    "reduce_sum": basic.Add(),
+    "reduce_max": basic.Maximum(),
+    "reduce_min": basic.Minimum(),
+}
+"""The ops of two numbers to which reductions come down, by the reductions' mnemonics."""
+
 RULES: Mapping[type[Op], Callable[[_Planner, Node], None]] = {
     basic.Concatenate: _Planner._concatenate,
     basic.Add: _Planner._add,
@@ -450,9 +451,6 @@ RULES: Mapping[type[Op], Callable[[_Planner, Node], None]] = {
     dense.BatchedDense: _Planner._batched_dense,
     dense.BatchNormalization: _Planner._batch_normalization,
     dense.Activation: _Planner._activation,
-    reduction.ReduceSum: _Planner._reduction,
-    reduction.ReduceMax: _Planner._reduction,
-    reduction.ReduceMin: _Planner._reduction,
     tabular.Standardize: _Planner._standardize,
     tabular.Destandardize: _Planner._destandardize,
     tabular.OneHot: _Planner._one_hot,

@@ -22,7 +22,6 @@ from sensenet.backends.native.plan import DenseStep, MapStep
 from sensenet.backends.native.vectors import Vectors
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.ops.dense import Activation
-from sensenet.ir.types import Array
 
 CHEAP = {
     ActivationFunction.LINEAR,
@@ -42,21 +41,20 @@ def write_dense(code: Code, step: DenseStep) -> Calls:
     lanes = code.machine.lanes
     columns = _tile_widths(code.machine, units)
     rounded = sum(columns) * lanes
-    kernel = np.zeros((size, rounded), np.float32)
-    kernel[:, :units] = step.kernel
-    bias = np.zeros(rounded, np.float32)
-    bias[:units] = step.bias
-    parts: list[Array] = []
+    packed = np.zeros((size + 1) * rounded, np.float32)
     start = 0
     for column in columns:  # each tile: its bias, then its kernel, row by row
-        block = slice(start, start + column * lanes)
-        parts += [bias[block], kernel[:, block].ravel()]
-        start += column * lanes
+        width = column * lanes
+        tile = packed[start * (size + 1) :][: width * (size + 1)].reshape(size + 1, width)
+        numbers = min(width, units - start)
+        tile[0, :numbers] = step.bias[start : start + numbers]
+        tile[1:, :numbers] = step.kernel[:, start : start + numbers]
+        start += width
     cheap = step.activation in CHEAP
     fused = step.activation if cheap else ActivationFunction.LINEAR
     layer = _Layer(size, units, fused, (code.stride(step.x), code.stride(step.y)))
     name = code.function(("dense", layer), 2, lambda rows: _write_layer(rows, layer))
-    calls: list[Call] = [(name, code.constants.add(np.concatenate(parts)), (step.x, step.y))]
+    calls: list[Call] = [(name, code.constants.add(packed), (step.x, step.y))]
     if not cheap:
         after = MapStep(op=Activation(function=step.activation), xs=(step.y,), y=step.y)
         calls += write_map(code, after)

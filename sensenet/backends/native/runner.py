@@ -40,15 +40,16 @@ class Runner:
 
     def answer(self, x: Array) -> Array:
         """Return the answers for an array without gaps."""
-        if self._compiled is None and len(x) <= FEW_ROWS and self._spent < OPERATIONS_TO_COMPILE:
+        if self._compiled is None and len(x) <= FEW_ROWS:
             self._spent += self._operations
-            return run_plan(self._plan, x)
+            if self._spent <= OPERATIONS_TO_COMPILE:
+                return run_plan(self._plan, x)
         return self.compile().answer(x)
 
     def answer_row(self, values: Sequence[float]) -> Array:
         """Return f32[1, outputs] for the numbers of a row.
 
-        May raise struct.error for other than numbers, and OverflowError for one that float32 does not have.
+        Raises struct.error, or what NumPy does, for other than numbers.
         """
         if self._compiled is not None:
             return self._compiled.answer_row(values)

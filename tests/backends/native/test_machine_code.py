@@ -14,7 +14,7 @@ from support.profiles import examples
 from support.strategies import TABULAR_OPS, any_of, feeds, graphs, graphs_with_inputs, like_tables
 
 import sensenet
-from sensenet.backends.native import compiled
+from sensenet.backends.native import compiled, planner
 from sensenet.backends.native import forests as forest_code
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.compiled import Compiled
@@ -143,6 +143,20 @@ def test_any_forest_is_exact(walks, drawn, x):
     np.testing.assert_array_equal(code.answer(x), forest.evaluate(x))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("case", recorded_cases("tabular", names="realistic*"))
+def test_a_million_rows(case):
+    graph = recorded_graph(case, 2)
+    plan = plan_graph(graph)
+    code = Compiled(plan)
+    random = np.random.default_rng(3)
+    for _ in range(10):
+        x = random.normal(0, 2, (100_000, plan.buffers[INPUT].width)).astype(np.float32)
+        answers = code.answer(x)
+        (wanted,) = evaluate(graph, {NUMERIC_INPUT: x}).values()
+        np.testing.assert_allclose(answers, wanted.reshape(answers.shape), rtol=1e-4, atol=1e-5)
+
+
 def test_deep_forests_are_exact():
     random = np.random.default_rng(1)
     mixed = make_forest(
@@ -183,3 +197,12 @@ def test_images_are_refused(case):
         graph = sensenet.compile(record["model"], "numpy").graph
     with pytest.raises(SensenetError, match="native code"):
         plan_graph(graph)
+
+
+def test_large_networks_are_left_to_other_engines(monkeypatch):
+    graph = graph_of_op(*_layer())
+    for bound, message in (("MOST_NUMBERS", "numbers of a row"), ("LARGEST_WEIGHTS", "MiB of weights")):
+        with monkeypatch.context() as patch:
+            patch.setattr(planner, bound, 40)
+            with pytest.raises(UnsupportedOpError, match=message):
+                plan_graph(graph)
