@@ -112,7 +112,8 @@ def run_program(program, tables, outputs, runner=()):
     found = np.frombuffer(result.stdout, np.float32)
     bounds = np.cumsum([len(rows) * width for rows, width in zip(tables, outputs, strict=True)])
     parts = np.split(found, bounds[:-1])
-    return [part.reshape(-1, width) for part, width in zip(parts, outputs, strict=True)]
+    shapes = [(len(rows), width) for rows, width in zip(tables, outputs, strict=True)]
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def rows_with_answers(graph):

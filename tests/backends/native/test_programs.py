@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from support.activation_references import SCALARS
-from support.c_code import SANITIZERS, STANDARDS
+from support.c_code import SANITIZERS, STANDARDS, WARNINGS
 from support.conformance import recorded_cases
 from support.documents import DOCUMENTS, FEATURES, dense, network, tree, typed
 from support.lowered import build, graph_of_op
@@ -28,6 +29,7 @@ from support.strategies import TABULAR_OPS, any_of, feeds, graphs
 
 import sensenet
 from sensenet.backends import get_target
+from sensenet.backends.native.c_arithmetic import float_numbers
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.emitting import Probed, host_processor, make_code
 from sensenet.backends.native.machine_code import link_object
@@ -35,6 +37,7 @@ from sensenet.backends.native.objects import write_text
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.running import declare
 from sensenet.errors import SensenetError, UnsupportedOpError
+from sensenet.files.directories import temporary_directory
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.ops import dense as dense_ops
@@ -151,6 +154,52 @@ def test_a_row_is_encoded_and_answered(tmp_path, emit):
     assert 0 < int(stack) <= 16384
 
 
+@pytest.mark.parametrize(
+    "flags", [("-std=gnu99", "-O3", "-march=native"), ("-O3", "-funroll-loops"), ("-Os",)]
+)
+def test_compilers_may_optimize_the_source(tmp_path, flags):
+    """Also where products are fused."""
+    graph = graph_of_table("gelu")
+    artifact = sensenet.compile(graph, "native", emit="source", prefix="model")
+    rows, expected = rows_with_answers(graph)
+    program = link_program(tmp_path, {"model": artifact}, flags=flags)
+    (found,) = run_program(program, [rows], [expected.shape[1]])
+    require_agreement(found, expected)
+
+
+@pytest.mark.parametrize("flag", ["-ffast-math", "-ffinite-math-only", "-Ofast"])
+def test_compilers_may_not_change_what_the_source_means(tmp_path, flag):
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no gcc")
+    (tmp_path / "model.c").write_bytes(sensenet.compile(typed(), "native", emit="source").files["model.c"])
+    command = ["gcc", "-std=c99", flag, "-c", str(tmp_path / "model.c"), "-o", str(tmp_path / "model.o")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "compile this file without -ffast-math" in result.stderr
+
+
+TABLE = """\
+#include <stdio.h>
+static const float table[] = {{{numbers}}};
+int main(void) {{ return fwrite(table, sizeof table, 1, stdout) != 1; }}
+"""
+
+
+def test_numbers_of_a_table_are_exact(tmp_path):
+    """Also those that only overflow gives."""
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no gcc")
+    random = np.random.default_rng(0)
+    numbers = random.integers(-(2**31), 2**31, 1000).astype(np.int32).view(np.float32)
+    special = np.float32([np.inf, -np.inf, np.nan, 1e-45, -0.0, 0.0, 3.4028234e38, 1.0, -1.5, 16777216.0])
+    numbers = np.concatenate([numbers, special])
+    (tmp_path / "main.c").write_text(TABLE.format(numbers=", ".join(float_numbers(numbers.tolist()))))
+    program = tmp_path / "program"
+    run_tool(["gcc", "-std=c99", *WARNINGS, str(tmp_path / "main.c"), "-o", str(program)])
+    content = subprocess.run([str(program)], capture_output=True, check=True).stdout
+    np.testing.assert_array_equal(np.frombuffer(content, np.float32), numbers)
+
+
 def test_an_object_needs_no_library(tmp_path):
     if shutil.which("nm") is None:
         pytest.skip("there is no nm")
@@ -219,7 +268,10 @@ def test_random_graphs_agree_with_the_interpreter(emit, data):
     (rows,) = feed.values()
     expected = answers_of(graph, feed)
     assume(np.isfinite(expected).all() and np.abs(expected).max(initial=0) < 1e4)
-    found = build_and_run(graph, emit, rows)
+    flags = SANITIZERS if emit == "source" else ["-DGUARDED"]
+    with temporary_directory() as folder:
+        program = link_program(folder, {"model": build(graph, "native", emit=emit)}, flags=flags)
+        (found,) = run_program(program, [rows], [expected.shape[1]])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
