@@ -13,8 +13,8 @@ PACKAGE = Path(sensenet.__file__).parent
 CONSTANTS = {
     ("backends/__init__.py", "MODULES"): "the table",
     ("backends/__init__.py", "DEFAULT_TARGET"): "what `compile` makes if nothing says otherwise",
-    ("backends/interpreter/native.py", "EXTRA"): "the extra, which has the name of a target",
     ("models/engines.py", "INTERPRETER"): "what runs models without other packages",
+    ("models/engines.py", "ROW_ENGINE"): "what runs models of rows soonest",
     ("models/engines.py", "LARGE_ENGINE"): "what runs large networks of images soonest",
 }
 """Where a name is, and why."""
