@@ -47,7 +47,7 @@ def test_our_figures_are_printed_without_the_published_package(tmp_path: Path) -
     ("work", "variable"),
     [
         ("JSON of a table to tfjs", WITH_TENSORFLOWJS),
-        ("tfjs file of numbers", WITH_TENSORFLOWJS),
+        ("tfjs file of numbers, wasm", WITH_TENSORFLOWJS),
         ("onnx file of a table", WITH_TF2ONNX),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from support.documents import detector, image, legacy_network, typed
 
 import sensenet
+from sensenet.backends import TARGETS
 from sensenet.cli.compile import main
 from sensenet.compiler.verify.verification import compare, generated_checks, verify_artifact
 from sensenet.errors import ArtifactError, InputError, SensenetError, VerificationError
@@ -28,11 +29,41 @@ def test_artifacts_agree_with_the_interpreter(target):
     assert outcome.difference < 1e-5
 
 
+RUNTIMES = {
+    "numpy": "numpy",
+    "ir": "numpy",
+    "keras": "tensorflow",
+    "savedmodel": "tensorflow",
+    "smbundle": "tensorflow",
+    "h5": "tensorflow",
+    "tfjs": "tensorflow",
+    "tflite": "ai_edge_litert",
+    "c": "ai_edge_litert",
+    "onnx": "onnxruntime",
+}
+"""The package that runs each target's artifacts."""
+
+
+def test_every_target_has_a_runtime():
+    assert RUNTIMES.keys() == TARGETS.keys()
+
+
+ON_ANY_IMAGE = RUNTIMES.keys() - {"c"}
+"""The targets of images of any size, and of detectors."""
+
+
 @pytest.mark.slow
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("target", ["keras", "savedmodel", "smbundle", "tflite", "h5"])
-@pytest.mark.parametrize("make", [legacy_network, image, detector])
+@pytest.mark.parametrize(
+    ("target", "make"),
+    [
+        pytest.param(name, make, marks=[pytest.mark.tensorflow] if package == "tensorflow" else [])
+        for name, package in RUNTIMES.items()
+        for make in (legacy_network, image, detector)
+        if make is legacy_network or name in ON_ANY_IMAGE
+    ],
+)
 def test_every_target_is_verified_in_its_own_runtime(target, make):
+    pytest.importorskip(RUNTIMES[target])
     outcome = sensenet.compile(make(), target, verify=True).report.verification
     assert outcome.difference < (1.5 if make is detector else 1e-4)
 

@@ -163,18 +163,18 @@ def onnx_latency(model, repeats):
     return seconds, answers[0], Path(model).stat().st_size / 1e6
 
 
-def tfjs_latency(model, repeats):
-    """One call of a graph model in Node, on the backend wasm; the memory is the size of its files."""
+def tfjs_latency(model, repeats, backend):
+    """One call of a graph model in Node, on a backend; the memory is the size of its files."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
     from support.javascript import Node, read_model
 
-    directory, warm_up = Path(model), 5
+    directory, warm_up = Path(model), min(repeats, 5)
     inputs = read_model(directory)["signature"]["inputs"]
     sizes = ([int(one["size"]) for one in value["tensorShape"]["dim"]] for value in inputs.values())
     arrays = draw_inputs(map(shape_one, sizes))
     given = {name: numbers.astype(np.float32) for name, numbers in zip(inputs, arrays, strict=True)}
     node = Node()
-    seconds, answers = node.time(directory, "wasm", given, warm_up + repeats)
+    seconds, answers = node.time(directory, backend, given, warm_up + repeats)
     node.close()
     size = sum(path.stat().st_size for path in directory.iterdir()) / 1e6
     return seconds[warm_up:], next(iter(answers.values())), size

@@ -117,12 +117,12 @@ def _write(model: str, target: str, who: str) -> Run:
     return Run("convert", {"model": f"{{}}/{model}.json", "output": output, "target": target})
 
 
-def _latency(model: str, target: str, work: str) -> tuple[Run, Run]:
+def _latency(model: str, target: str, work: str, repeats: int = REPEATS, **more: Any) -> tuple[Run, Run]:
     """The files that both packages write, in one runtime."""
     return tuple(  # type: ignore[return-value]
         Run(
             work,
-            {"model": f"{{}}/{model}-{who}.{target}", "repeats": REPEATS},
+            {"model": f"{{}}/{model}-{who}.{target}", "repeats": repeats, **more},
             before=_write(model, target, who),
         )
         for who in ("ours", "theirs")
@@ -219,14 +219,19 @@ WORKS = (
     ),
     *(
         Work(
-            f"tfjs file of {what}",
+            f"tfjs file of {what}, {backend}",
             prepare,
-            *_latency(model, "tfjs", "tfjs_latency"),
+            *_latency(model, "tfjs", "tfjs_latency", repeats, backend=backend),
             1,
             memory=1,
             peer=WITH_TENSORFLOWJS,
         )
-        for model, what, prepare in (NUMBERS, MOBILENET)
+        for (model, what, prepare), backend, repeats in (
+            (NUMBERS, "wasm", REPEATS),
+            (NUMBERS, "cpu", REPEATS),
+            (MOBILENET, "wasm", REPEATS),
+            (MOBILENET, "cpu", 3),  # which takes seconds
+        )
     ),
     *(
         Work(f"onnx file of {what}", prepare, *_onnx_latency(model), 1, memory=1, peer=WITH_TF2ONNX)
