@@ -40,6 +40,7 @@ RUNTIMES = {
     "tflite": "ai_edge_litert",
     "c": "ai_edge_litert",
     "onnx": "onnxruntime",
+    "native": "llvmlite",
 }
 """The package that runs each target's artifacts."""
 
@@ -48,7 +49,7 @@ def test_every_target_has_a_runtime():
     assert RUNTIMES.keys() == TARGETS.keys()
 
 
-ON_ANY_IMAGE = RUNTIMES.keys() - {"c"}
+ON_ANY_IMAGE = RUNTIMES.keys() - {"c", "native"}
 """The targets of images of any size, and of detectors."""
 
 
