@@ -115,7 +115,9 @@ def test_artifacts_and_saved_ones(engine, tmp_path):
         require_same(pickle.loads(pickle.dumps(again)), model, ROWS)
 
 
-@pytest.mark.parametrize(("target", "package"), [("h5", "h5py"), ("c", "ai_edge_litert")])
+@pytest.mark.parametrize(
+    ("target", "package"), [("h5", "h5py"), ("c", "ai_edge_litert"), ("wasm", "llvmlite")]
+)
 def test_an_artifact_that_is_not_opened(target, package):
     """Its file does not run by itself, so the graph goes along."""
     pytest.importorskip(package)

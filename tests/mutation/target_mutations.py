@@ -8,6 +8,7 @@ TFLITE = ("tests/backends/test_tflite_emit.py", "tests/backends/test_tflite.py")
 TFJS = ("tests/backends/test_tfjs_emit.py",)
 TENSORFLOW = ("tests/backends/test_tensorflow_emit.py",)
 KERAS = ("tests/backends/test_keras.py",)
+WASM = ("tests/backends/test_wasm.py",)
 
 TARGET_MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
@@ -137,6 +138,22 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
         old="batch_normalization(epsilon=op.epsilon, name=name)",
         new="batch_normalization(name=name)",
         tests=KERAS,
+    ),
+    Mutation(
+        name="calls-of-another-function",
+        reason="a module calls its first function, whichever it should",
+        file="sensenet/backends/wasm/linker.py",
+        old="number = padded(symbol.function)",
+        new="number = padded(0)",
+        tests=WASM,
+    ),
+    Mutation(
+        name="answers-over-rows",
+        reason="the answer to a row replaces rows that are still to be read",
+        file="sensenet/backends/wasm/code.py",
+        old="answers = _align(rows + 4 * capacity * columns)",
+        new="answers = rows",
+        tests=WASM,
     ),
 )
 """In the tables of the targets, and in what says which nodes they take."""

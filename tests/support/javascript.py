@@ -45,11 +45,12 @@ def install(directory=DIRECTORY):
     return modules
 
 
-class Node:
-    """A process of Node that runs models, on the backends cpu and wasm of TensorFlow.js."""
+class Script:
+    """A process of Node that answers requests, one JSON object a line."""
 
-    def __init__(self, script=DIRECTORY / "run.mjs"):
-        install(script.parent)
+    def __init__(self, script):
+        if shutil.which("node") is None:
+            pytest.skip("node is not installed: nothing is run in it")
         self._process = subprocess.Popen(
             ["node", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
@@ -64,6 +65,18 @@ class Node:
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+
+class Node(Script):
+    """A process of Node that runs models, on the backends cpu and wasm of TensorFlow.js."""
+
+    def __init__(self, script=DIRECTORY / "run.mjs"):
+        install(script.parent)
+        super().__init__(script)
 
     def run(self, directory, backend, inputs, method=None):
         """The named outputs of the model in a directory for named arrays."""
@@ -80,10 +93,6 @@ class Node:
         }
         answer = self.ask(request)
         return answer["seconds"], {name: decode(output) for name, output in answer["outputs"].items()}
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
 
 
 @functools.cache

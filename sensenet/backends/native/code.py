@@ -31,6 +31,8 @@ class Machine:
 
     lanes: int
     registers: int
+    tables: bool = True
+    """Whether small forests become tables, which take more bytes than their trees and less time."""
 
     def tile(self, vectors: int) -> tuple[int, int]:
         """Return how many vectors of a row, and how many rows, a product keeps in registers."""

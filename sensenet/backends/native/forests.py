@@ -30,7 +30,7 @@ def write_forest(code: Code, step: ForestStep) -> Calls:
     for number, grids in enumerate(forest_grids(step.op)):
         y = Place(step.y.buffer, step.y.start + number * step.op.outputs, step.op.outputs)
         count = step.op.sizes[number]
-        if grids is not None:
+        if grids is not None and code.machine.tables:
             calls.append(write_tables(code, grids, step.x, y))
         else:
             trees = trees or _add_trees(code, step.op)
