@@ -287,24 +287,21 @@ class _Planner:
     def _constant_place(self, value: Value) -> Place:
         raise _unsupported(value.node, "it is concatenated with numbers of rows")
 
-    def _add(self, node: Node) -> None:
+    def _sum(self, node: Node) -> Value | Place:
+        """Return the sum of a node's inputs, from the left: its place, or the only input."""
         y = self._place(node.value)
-        first, *others = node.inputs
-        total: Value | Place = first
+        total: Value | Place
+        total, *others = node.inputs
         for each in others:
             self._map(basic.Add(), node, (total, each), y)
             total = y
+        return total
 
     def _average(self, node: Node) -> None:
-        y = self._place(node.value)
-        first, *others = node.inputs
-        total: Value | Place = first
-        for each in others:
-            self._map(basic.Add(), node, (total, each), y)
-            total = y
+        total = self._sum(node)
+        x = self._broadcast(node, total) if isinstance(total, Value) else total
         divisor = np.full(1, len(node.inputs), np.float32)
-        source = self._broadcast(node, total) if isinstance(total, Value) else total
-        self._steps.append(MapStep(op=basic.Divide(), xs=(source, divisor), y=y))
+        self._steps.append(MapStep(op=basic.Divide(), xs=(x, divisor), y=self._place(node.value)))
 
     def _standardize(self, node: Node) -> None:
         op, y = node.op, self._place(node.value)
@@ -442,9 +439,9 @@ REDUCTIONS: Mapping[str, Op] = {
 }
 """The ops of two numbers to which reductions come down, by the reductions' mnemonics."""
 
-RULES: Mapping[type[Op], Callable[[_Planner, Node], None]] = {
+RULES: Mapping[type[Op], Callable[[_Planner, Node], object]] = {
     basic.Concatenate: _Planner._concatenate,
-    basic.Add: _Planner._add,
+    basic.Add: _Planner._sum,
     basic.Average: _Planner._average,
     basic.Mean: _Planner._mean,
     dense.Dense: _Planner._dense,
