@@ -37,6 +37,9 @@ REGION = "graph"
 INDENT = "    "
 INLINE_ELEMENTS = 16
 DIGEST_DIGITS = 16
+SMALLEST_POSITIONAL, LARGEST_POSITIONAL = 1e-4, 1e16
+"""Between these, a number is printed without an exponent."""
+
 _NAN_BITS = np.float32(np.nan).view(np.int32)
 
 
@@ -118,10 +121,17 @@ def _print_element(element: np.generic) -> str:
     """Return the shortest text that the parser, which rounds via float64, reads as the same number."""
     if isinstance(element, np.bool_):
         return "true" if element else "false"
-    text = str(element)
-    if isinstance(element, np.float32) and np.isfinite(element) and np.float32(float(text)) != element:
-        return repr(float(element))
-    return text
+    if not isinstance(element, np.float32) or not np.isfinite(element):
+        return str(element)
+    text = _print_float(element)
+    return text if np.float32(float(text)) == element else repr(float(element))
+
+
+def _print_float(element: np.float32) -> str:
+    """Return the fewest digits of a number, in the form of Python's floats: `str` differs between NumPys."""
+    if element == 0 or SMALLEST_POSITIONAL <= abs(float(element)) < LARGEST_POSITIONAL:
+        return np.format_float_positional(element, unique=True, trim="0")
+    return np.format_float_scientific(element, unique=True, trim="-", exp_digits=2)
 
 
 def is_inline(tensor: Tensor) -> bool:

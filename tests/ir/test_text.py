@@ -106,6 +106,18 @@ def test_the_shortest_text_is_not_enough_where_it_rounds_twice():
     assert exactly(Tensor.owning(unlucky))
 
 
+NUMBERS = (
+    *("0.0", "-0.0", "1.0", "0.1", "0.00011", "1e-04", "1e-45", "16777216.0", "123456790.0"),
+    *("-1000000000.0", "3000000000000000.0", "1e+16", "1.25e+16", "3.4028235e+38", "inf", "-inf"),
+)
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_every_numpy_prints_the_same(text):
+    """`str` of NumPy 2.5 has exponents from 16777216 on, that of 2.1 from 1e16 on."""
+    assert print_tensor(Tensor.float32([float(text)])) == f"f32[1]{{{text}}}"
+
+
 def test_nan_is_inline_and_other_nans_are_not():
     usual, negative = Tensor.float32([np.nan]), Tensor.owning(-np.abs(np.float32([np.nan])))
     assert print_tensor(usual) == "f32[1]{nan}"
