@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 
@@ -97,7 +98,7 @@ def test_tables_with_a_column_of_texts(tmp_path, capsys):
 
 
 def test_a_text_that_cannot_be_read_is_told_with_its_line(tmp_path, capsys):
-    document = resource()
+    document = copy.deepcopy(resource())  # its fields are those of other documents
     for field in document["object"]["deepnet"]["fields"].values():
         if field["optype"] == "items":
             field["item_analysis"]["separator_regexp"] = "(a+)+"
