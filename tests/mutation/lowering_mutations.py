@@ -56,6 +56,14 @@ LOWERING_MUTATIONS: tuple[Mutation, ...] = (
         tests=RULES,
     ),
     Mutation(
+        name="gelu-of-the-other-tail",
+        reason="gelu takes the share of numbers above, not of those below",
+        file="sensenet/passes/lowering/activations.py",
+        old="build(Subtract(), 1.0, tail), tail)",
+        new="tail, build(Subtract(), 1.0, tail))",
+        tests=("tests/passes/test_lowering_rules.py",),
+    ),
+    Mutation(
         name="fused-although-illegal",
         reason="a layer ends with an activation that the target's layers do not end with",
         file="sensenet/passes/lowering/simplify_lowered.py",

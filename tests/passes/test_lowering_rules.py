@@ -119,10 +119,14 @@ def test_every_rule_is_drawn(op):
 SIZES, FACTORS = st.integers(1, 9), st.integers(1, 3)
 
 
+WITHOUT_FUNCTIONS = {**BASIC, dense.Activation: lambda node: node.op.function not in MESSY}
+"""What a target takes that has only the functions of which others are made."""
+
+
 @given(st.sampled_from(list(MESSY)), SEEDS, st.integers(-3, 3))
 def test_activations(function, seed, exponent):
     x = np.concatenate([numbers(seed, 20, scale=10.0**exponent), SPECIAL])[None]
-    graph, after, feed = lowered(dense.Activation(function=function), [x], 1)
+    graph, after, feed = lowered(dense.Activation(function=function), [x], 1, WITHOUT_FUNCTIONS)
     want, got = (evaluate(each, feed)["y0"] for each in (graph, after))
     large = np.abs(want) > 1e30  # where e^x or a slope overflows in one form and not in the other
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
