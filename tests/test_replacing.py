@@ -230,7 +230,10 @@ def hang(place, call):
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_pair_that_is_killed_while_it_is_replaced_can_be_opened(tmp_path, call):
     """Before and after each renaming: weights of both, the text, the weights of the new one."""
-    answers = [sensenet.create_model(document)(ROW).item() for document in (OLD_DOCUMENT, NEW_DOCUMENT)]
+    answers = [
+        sensenet.create_model(document, engine="numpy")(ROW).item()
+        for document in (OLD_DOCUMENT, NEW_DOCUMENT)
+    ]
     sensenet.compile(OLD_DOCUMENT, "ir").save(tmp_path / "m.ir")
     code = hang("sensenet.files.writing._replace", call)
     kill(

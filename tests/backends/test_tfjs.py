@@ -236,7 +236,7 @@ def test_models_are_run_in_python_too(tmp_path, case, engine):
     want = create_model(make(), settings)
     for source in (artifact, path, path / "model.json"):
         model = create_model(source, engine=engine)
-        assert model.engine == (engine or "numpy")
+        assert model.engine == engine or (engine is None and model.engine in ("numpy", want.engine))
         if case == "detector":
             assert [found["box"] for found in model(pixels)] == [found["box"] for found in want(pixels)]
         else:
@@ -389,7 +389,7 @@ def test_files_are_written_and_run_without_tensorflow(tmp_path):
         from support import documents
         for name in ("typed", "ensemble", "image", "detector"):
             path = sensenet.compile(getattr(documents, name)(), "tfjs").save({str(tmp_path)!r} + "/" + name)
-            assert sensenet.create_model(path).engine == "numpy"
+            assert sensenet.create_model(path).engine in ("numpy", "native")
             print(name)
         try:
             sensenet.create_model(path, engine="tfjs")
@@ -435,7 +435,7 @@ def test_files_are_run_however_their_json_is_written(tmp_path):
     model = json.loads((directory / "model.json").read_bytes())
     head = {"format": model.pop("format")}
     (directory / "model.json").write_text(json.dumps({**head, **dict(reversed(model.items()))}, indent=1))
-    assert create_model(directory)(ROWS).tolist() == create_model(ensemble())(ROWS).tolist()
+    np.testing.assert_allclose(create_model(directory)(ROWS), create_model(ensemble())(ROWS), **TOLERANCE)
 
 
 @pytest.mark.parametrize("target", ["numpy", "tfjs"])

@@ -31,6 +31,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WITHOUT_TENSORFLOW = {
     "numpy": (),
     "ir": (),
+    "native": pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite"),
     "tflite": pytest.mark.skipif(not find_spec("ai_edge_litert"), reason="needs LiteRT"),
 }
 THREADS, CALLS = 8, 25
@@ -39,6 +40,17 @@ EACH_ENGINE = pytest.mark.parametrize(
     "engine",
     [pytest.param(name, marks=WITHOUT_TENSORFLOW.get(name, pytest.mark.tensorflow)) for name in ENGINES],
 )
+
+
+OF_IMAGES = pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param(name, marks=WITHOUT_TENSORFLOW.get(name, pytest.mark.tensorflow))
+        for name, target in ENGINES.items()
+        if target.runs
+    ],
+)
+"""The engines that take any graph; others take those of rows."""
 
 
 def images(count):
@@ -65,7 +77,7 @@ def test_engines_agree(engine):
     np.testing.assert_allclose(model(rows), create_model(typed())(rows), 1e-5, 1e-6)
 
 
-@EACH_ENGINE
+@OF_IMAGES
 def test_engines_agree_on_images(engine):
     found = images(5)
     model, extract = (make(image(), engine=engine) for make in (create_model, create_image_feature_extractor))
@@ -77,7 +89,7 @@ def test_engines_agree_on_images(engine):
     np.testing.assert_allclose(extract(alone), features(alone), 1e-4, 1e-5)
 
 
-@EACH_ENGINE
+@OF_IMAGES
 def test_engines_agree_on_detections(engine):
     found = images(5)
     answers, expected = (create_model(detector(), engine=name)(found) for name in (engine, None))
