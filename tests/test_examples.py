@@ -177,7 +177,12 @@ def test_python_of_the_documentation_prints_what_it_shows(page: str, copied_exam
 )
 def test_commands_of_the_documentation_print_what_they_show(page: str, copied_examples: Path) -> None:
     pytest.importorskip("tensorflow")
-    blocks = re.findall(r"^```console\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, code in re.findall(r"`(\w+\.c)`[^`]*:\n\n```c\n(.*?)^```$", text, re.M | re.S):
+        if not shutil.which("gcc"):
+            pytest.skip("gcc is not installed: C is not compiled")
+        (copied_examples / name).write_text(code, encoding="utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, re.M | re.S)
     commands = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE) if part]
     assert commands
     checker = doctest.OutputChecker()
