@@ -20,6 +20,9 @@ TESTED = "SENSENET_TESTED"
 profiles.register()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# The tests write to no cache of the user; processes that they start do not either.
+os.environ.setdefault("SENSENET_NATIVE_CACHE", str(ROOT / ".pytest_cache" / "native"))
+
 # Without it, tensorflowjs imports IPython wherever output is captured.
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
 

@@ -77,25 +77,24 @@ def run_graph(graph: Graph, engine: str | None = None) -> Executable:
     """
     require_engine(engine)
     require_activations(graph)
-    if engine is None and choose_engine(graph) == LARGE_ENGINE:
-        late = _LateRun(lambda: make_executable(graph, LARGE_ENGINE).run)
-        made = Executable(signature=graph.signature, run=late, engine=LARGE_ENGINE)
-    else:
-        made = _make_now(graph, engine)
+    made = _make_fastest(graph) if engine is None else _make(graph, engine)
     return attrs.evolve(made, graph=graph, remake=lambda: (run_graph, (graph, engine)))
 
 
-def _make_now(graph: Graph, engine: str | None) -> Executable:
-    """Return a graph in an engine, or in the fastest one that takes it."""
-    chosen = engine or choose_engine(graph)
+def _make(graph: Graph, engine: str) -> Executable:
+    return attrs.evolve(make_executable(graph, engine), engine=engine)
+
+
+def _make_fastest(graph: Graph) -> Executable:
+    """Return a graph in the engine that is chosen for it, or in the interpreter if that lacks an op."""
+    chosen = choose_engine(graph)
+    if chosen == LARGE_ENGINE:
+        late = _LateRun(lambda: make_executable(graph, LARGE_ENGINE).run)
+        return Executable(signature=graph.signature, run=late, engine=LARGE_ENGINE)
     try:
-        made = make_executable(graph, chosen)
+        return _make(graph, chosen)
     except UnsupportedOpError:
-        if engine is not None:
-            raise
-        chosen = INTERPRETER
-        made = make_executable(graph, chosen)
-    return attrs.evolve(made, engine=chosen)
+        return _make(graph, INTERPRETER)
 
 
 def run_imported(graph: Graph, engine: str | None = None) -> Executable:

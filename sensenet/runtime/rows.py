@@ -69,9 +69,9 @@ class RowEncoder:
     cells: tuple[tuple[int, CellEncoder], ...] = field(init=False)
     """Each column's position in a row, and its encoder of a cell."""
 
-    def __attrs_post_init__(self) -> None:
-        cells = tuple((column.index, column.encode_cell) for column in self.columns)
-        object.__setattr__(self, "cells", cells)
+    @cells.default
+    def _cells(self) -> tuple[tuple[int, CellEncoder], ...]:
+        return tuple((column.index, column.encode_cell) for column in self.columns)
 
     def encode(self, table: Table) -> Array:
         """Return f32[rows, columns], possibly the caller's own array.

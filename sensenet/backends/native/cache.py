@@ -30,10 +30,10 @@ def cache_directory() -> Path | None:
     given = os.environ.get(VARIABLE)
     if given == "" or not hasattr(os, "geteuid") or not hasattr(os, "O_NOFOLLOW"):
         return None
-    if given:
-        return Path(given).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "sensenet" / "native"
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    with contextlib.suppress(RuntimeError):  # without a home
+        return (Path(given) if given else Path(home, "sensenet", "native")).expanduser()
+    return None
 
 
 def code_key(*parts: str) -> str:

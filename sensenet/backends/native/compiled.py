@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -35,7 +36,7 @@ class Compiled:
         self._nanoseconds = sum(map(_nanoseconds, plan.steps))
         self._run_alone = code.releasing()
         self._own_scratch = np.empty(written.scratch, np.uint8)
-        waits = self._nanoseconds <= NANOSECONDS_TO_WAIT
+        waits = self._nanoseconds <= NANOSECONDS_TO_WAIT and _has_lock()
         self._run_row = code.holding() if waits else None
         self._pack = struct.Struct(f"{self._columns}f").pack
         self._row_type = ctypes.c_float * self._outputs
@@ -72,6 +73,12 @@ class Compiled:
         scratch = np.empty(self._scratch, np.uint8)
         addresses = x.ctypes.data, len(x), answers.ctypes.data, scratch.ctypes.data
         self._run_alone(self._constants.ctypes.data, *addresses)
+
+
+def _has_lock() -> bool:
+    """Return whether one thread at a time runs Python, so that all may share memory during a call."""
+    is_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
+    return is_enabled()
 
 
 def _nanoseconds(step: Step) -> int:

@@ -22,17 +22,14 @@ def write_map(code: Code, step: MapStep) -> Calls:
     """Add the code and constants of an op on each number; rows without gaps are one long row."""
     constants = np.concatenate([np.zeros(0, np.float32), *(x for x in step.xs if not isinstance(x, Place))])
     kinds = tuple(_operand_kind(code, x, step.y) for x in step.xs)
-    places = [x for x in step.xs if isinstance(x, Place)]
+    places = step.places
     flat = step.y.width > 0 and all(kind in ("flat", "constant") for kind in kinds) and code.is_dense(step.y)
-    shape = "any" if flat else step.y.width
     strides = () if flat else tuple(code.stride(place) for place in (*places, step.y))
-    key = ("map", step.op, kinds, shape, strides)
-    scale = step.y.width
     write = _flat_map if flat else _map_by_rows
     name = code.function(
-        (*key, scale if flat else 0),
+        ("map", step.op, kinds, step.y.width, strides),
         len(places) + 1,
-        lambda rows: write(rows, step.op, kinds, scale, strides),
+        lambda rows: write(rows, step.op, kinds, step.y.width, strides),
     )
     lanes = code.machine.lanes
     padded = np.concatenate([constants, np.zeros(lanes, np.float32)])

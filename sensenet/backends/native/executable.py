@@ -38,11 +38,12 @@ def make_executable(graph: Graph) -> Executable:
         x = checked_input(inputs, node.name, node.types[0])
         return name_answers(plan, runner.answer(np.ascontiguousarray(x)))
 
+    predicts = [shape[0] for _, shape in plan.outputs.values()] == [None]
     return Executable(
         signature=graph.signature,
         run=run,
         graph=graph,
-        answer_row=runner.answer_row,
+        answer_row=runner.answer_row if predicts else None,
         read_rows=_read_late(graph.signature),
     )
 

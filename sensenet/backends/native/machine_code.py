@@ -60,15 +60,13 @@ def compile_module(text: str, name: str) -> MachineCode:
     llvm = load_llvm()
     triple, cpu = llvm.get_process_triple(), llvm.get_host_cpu_name()
     features = llvm.get_host_cpu_features().flatten()
-    machine = llvm.Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=2, jit=True
-    )
     key = code_key(text, triple, cpu, features, ".".join(map(str, llvm.llvm_version_info)))
     code = find_code(key)
     if code is None:
         module = llvm.parse_assembly(text)
         module.verify()
-        code = machine.emit_object(module)
+        target = llvm.Target.from_triple(triple)
+        code = target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True).emit_object(module)
         keep_code(key, code)
     return link_object(code, name)
 

@@ -15,13 +15,13 @@ ALIGNMENT = 64
 class ConstantBlock:
     """Arrays, one after another; `add` returns where one begins."""
 
-    arrays: list[Array] = Factory(list)
+    arrays: list[tuple[int, Array]] = Factory(list)
     length: int = 0
 
     def add(self, array: Array) -> int:
         """Append an array and return its first byte."""
         start = self.length
-        self.arrays.append(array)
+        self.arrays.append((start, array))
         self.length = -(-(start + array.nbytes) // ALIGNMENT) * ALIGNMENT
         return start
 
@@ -29,8 +29,6 @@ class ConstantBlock:
         """Return all bytes, aligned to `ALIGNMENT`: uint8[length + ALIGNMENT], zero between the arrays."""
         memory = np.zeros(self.length + 2 * ALIGNMENT, np.uint8)
         block = memory[-memory.ctypes.data % ALIGNMENT :][: self.length + ALIGNMENT]
-        start = 0
-        for array in self.arrays:
+        for start, array in self.arrays:
             block[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            start = -(-(start + array.nbytes) // ALIGNMENT) * ALIGNMENT
         return block

@@ -37,7 +37,7 @@ MOST_NUMBERS = 1 << 20
 """The most numbers of a row in all steps: blocks of rows take 24 times as much memory for each thread."""
 
 LARGEST_WEIGHTS = 512 << 20
-"""The most bytes of kernels, of which the code has its own copy."""
+"""The most bytes of kernels and of tables of embeddings, of which the code has its own copy."""
 
 MOST_STEPS = 20_000
 """The most steps of a plan: machine code grows with them."""
@@ -112,7 +112,11 @@ class _Planner:
             raise UnsupportedOpError(
                 f"native code computes at most {MOST_NUMBERS:,} numbers of a row, not {numbers:,}"
             )
-        weights = sum(step.kernel.nbytes for step in self._steps if isinstance(step, DenseStep))
+        weights = sum(
+            step.kernel.nbytes if isinstance(step, DenseStep) else step.op.table.array.nbytes
+            for step in self._steps
+            if isinstance(step, DenseStep | EmbeddingStep)
+        )
         if weights > LARGEST_WEIGHTS:
             raise UnsupportedOpError(
                 f"native code has at most {LARGEST_WEIGHTS >> 20} MiB of weights, not {weights >> 20} MiB"
@@ -272,7 +276,7 @@ class _Planner:
         positions = np.arange(y.width).reshape(outer, -1)
         start = 0
         for value in node.inputs:
-            x = self._constant_place(value) if isinstance(value.op, Constant) else self._operand(value)
+            x = self._operand(value)
             width = value.type.shape[axis]
             assert width is not None
             columns = positions[:, start : start + width * inner]
@@ -283,9 +287,6 @@ class _Planner:
             for part, each in zip(np.arange(x.width).reshape(outer, -1), columns, strict=True):
                 source = Place(x.buffer, x.start + int(part[0]), len(part))
                 self._move(source, Place(y.buffer, y.start + int(each[0]), len(part)))
-
-    def _constant_place(self, value: Value) -> Place:
-        raise _unsupported(value.node, "it is concatenated with numbers of rows")
 
     def _sum(self, node: Node) -> Value | Place:
         """Return the sum of a node's inputs, from the left: its place, or the only input."""
@@ -303,33 +304,36 @@ class _Planner:
         divisor = np.full(1, len(node.inputs), np.float32)
         self._steps.append(MapStep(op=basic.Divide(), xs=(x, divisor), y=self._place(node.value)))
 
+    def _map_twice(self, node: Node, first: tuple[Op, Array], second: tuple[Op, Array]) -> None:
+        """Apply two ops of a number and a constant to the node's input, one after the other."""
+        x, y = self._operand(node.inputs[0]), self._place(node.value)
+        for op, constant in (first, second):
+            self._steps.append(MapStep(op=op, xs=(x, constant), y=y))
+            x = y
+
     def _standardize(self, node: Node) -> None:
-        op, y = node.op, self._place(node.value)
+        op = node.op
         assert isinstance(op, tabular.Standardize)
         shape = row_shape(node.value)
         mean, stdev = (
             np.ascontiguousarray(np.broadcast_to(each.array, shape)).ravel() for each in (op.mean, op.stdev)
         )
-        self._steps.append(MapStep(op=basic.Subtract(), xs=(self._operand(node.inputs[0]), mean), y=y))
-        self._steps.append(MapStep(op=basic.Divide(), xs=(y, stdev), y=y))
+        self._map_twice(node, (basic.Subtract(), mean), (basic.Divide(), stdev))
 
     def _destandardize(self, node: Node) -> None:
-        op, y = node.op, self._place(node.value)
+        op = node.op
         assert isinstance(op, tabular.Destandardize)
-        x = self._operand(node.inputs[0])
-        self._steps.append(MapStep(op=basic.Multiply(), xs=(x, op.stdev.array.reshape(1)), y=y))
-        self._steps.append(MapStep(op=basic.Add(), xs=(y, op.mean.array.reshape(1)), y=y))
+        stdev, mean = op.stdev.array.reshape(1), op.mean.array.reshape(1)
+        self._map_twice(node, (basic.Multiply(), stdev), (basic.Add(), mean))
 
     def _batch_normalization(self, node: Node) -> None:
-        op, y = node.op, self._place(node.value)
+        op = node.op
         assert isinstance(op, dense.BatchNormalization)
         if node.value.type.shape[-1] is None:
             raise _unsupported(node, "it works along the axis of rows")
-        groups = y.width // max(1, len(op.gamma.array))
+        groups = math.prod(row_shape(node.value)[:-1])
         scale, shift = (np.tile(each.astype(np.float32), groups) for each in op.scale_and_shift())
-        x = self._operand(node.inputs[0])
-        self._steps.append(MapStep(op=basic.Multiply(), xs=(x, scale), y=y))
-        self._steps.append(MapStep(op=basic.Add(), xs=(y, shift), y=y))
+        self._map_twice(node, (basic.Multiply(), scale), (basic.Add(), shift))
 
     def _one_hot(self, node: Node) -> None:
         op, y = node.op, self._place(node.value)

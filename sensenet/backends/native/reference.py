@@ -51,19 +51,36 @@ def run_plan(plan: Plan, x: Array) -> Array:
     return buffers[OUTPUT]
 
 
-def plan_operations(plan: Plan) -> int:
-    """Return how many operations of NumPy a call takes, about."""
-    return sum(
-        FUSED_OPERATIONS * (len(step.kernel) + 1) if isinstance(step, DenseStep) else STEP_OPERATIONS
-        for step in plan.steps
-    )
+def count_operations(plan: Plan) -> tuple[int, int]:
+    """Return how many operations of NumPy a call takes, about, and the numbers of a row in all of them."""
+    counts = [(_operations(step), step.y.width) for step in plan.steps]
+    return sum(count for count, _ in counts), sum(count * width for count, width in counts)
+
+
+def _operations(step: Step) -> int:
+    match step:
+        case DenseStep():
+            return FUSED_OPERATIONS * (len(step.kernel) + 1)
+        case EmbeddingStep():
+            return COLUMN_OPERATIONS * step.x.width
+        case ReduceStep():
+            return step.count
+        case ForestStep():
+            return COLUMN_OPERATIONS * (max(step.op.sizes) + MOST_LEVELS)
+    return STEP_OPERATIONS
 
 
 FUSED_OPERATIONS = 15
-"""Operations of NumPy for a product and a sum that are rounded once."""
+"""Operations for a product and a sum that are rounded once."""
+
+COLUMN_OPERATIONS = 5
+"""Operations for a column of codes that is looked up, or a level of trees."""
+
+MOST_LEVELS = 20
+"""Levels of trees that rows pass, about."""
 
 STEP_OPERATIONS = 60
-"""Operations of NumPy for any other step, about."""
+"""Operations for any other step, about: those of an exponential."""
 
 
 def _multiply(step: DenseStep, read: Read) -> Array:

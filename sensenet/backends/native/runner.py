@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensenet.backends.native.plan import Plan
-from sensenet.backends.native.reference import plan_operations, run_plan
+from sensenet.backends.native.reference import count_operations, run_plan
 from sensenet.forks import PerProcess, delay_forks
 from sensenet.ir.types import Array
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 OPERATIONS_TO_COMPILE = 100_000
 """Operations of NumPy that take about as long as compiling."""
 
+NUMBERS_OF_AN_OPERATION = 1000
+"""Numbers that an operation of NumPy computes while it begins."""
+
 FEW_ROWS = 8
-"""Rows that NumPy answers in about the time of one."""
+"""Rows that NumPy answers in about the time of one, in a small network."""
 
 
 class Runner:
@@ -33,7 +36,7 @@ class Runner:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._operations = plan_operations(plan)
+        self._operations, self._numbers = count_operations(plan)
         self._spent = 0
         self._compiling = PerProcess(threading.Lock)
         self._compiled: Compiled | None = None
@@ -41,7 +44,7 @@ class Runner:
     def answer(self, x: Array) -> Array:
         """Return the answers for an array without gaps."""
         if self._compiled is None and len(x) <= FEW_ROWS:
-            self._spent += self._operations
+            self._spent += self._operations + len(x) * self._numbers // NUMBERS_OF_AN_OPERATION
             if self._spent <= OPERATIONS_TO_COMPILE:
                 return run_plan(self._plan, x)
         return self.compile().answer(x)

@@ -80,9 +80,9 @@ class _Softmax:
             result = list(sums)
             for part in range(parts):
                 size = min(lanes, count - part * lanes)
+                offset = part * lanes
                 if size > 0:
-                    position = start + part * lanes if isinstance(start, int) else None
-                    at = writer.plus(str(start), part * lanes) if position is None else position
+                    at = start + offset if isinstance(start, int) else writer.plus(start, offset)
                     result[part] = step(at, size, sums[part])
             return result
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
 from sensenet.backends.native.code import Call, Code, Rows, Strides
 from sensenet.backends.native.llvm import FunctionWriter, Register, splat, vector_type
@@ -75,7 +75,6 @@ class _Tables:
     rows: Rows
     shape: _Shape
     strides: Strides
-    _ends: list[Register] = field(init=False, factory=list)
 
     @property
     def _writer(self) -> FunctionWriter:
@@ -88,8 +87,6 @@ class _Tables:
     def write(self) -> None:
         """Write the function: groups of rows, then the rest one by one."""
         writer, shape, lanes = self._writer, self.shape, self._lanes
-        for size in (2 * shape.grids, len(AXIS) * shape.axes, shape.features, shape.thresholds):
-            self._ends.append(writer.address(self._ends[-1] if self._ends else "%constants", size))
         done: Register | int = 0
         if lanes > 1 and shape.features:
             tile = writer.assign(f"alloca [{shape.features} x {vector_type(lanes)}], align 64")
@@ -98,7 +95,9 @@ class _Tables:
 
     def _begin(self, part: int) -> Register:
         """Return where axes (0), features (1), thresholds (2) or tables (3) begin."""
-        return self._ends[part]
+        shape = self.shape
+        sizes = (2 * shape.grids, len(AXIS) * shape.axes, shape.features, shape.thresholds)
+        return self._writer.address("%constants", sum(sizes[: part + 1]))
 
     def _integer(self, base: Register, position: int) -> Register:
         writer = self._writer

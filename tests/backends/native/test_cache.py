@@ -45,6 +45,18 @@ def test_an_empty_name_means_no_cache(monkeypatch):
     assert find_code(KEY) is None
 
 
+def test_without_a_home_nothing_is_kept(monkeypatch):
+    for variable in (cache.VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def fail(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(cache.Path, "expanduser", fail)
+    keep_code(KEY, b"code")
+    assert find_code(KEY) is None
+
+
 @pytest.mark.parametrize("mode", [0o770, 0o707])
 def test_directories_that_others_may_write_are_not_trusted(directory, mode):
     keep_code(KEY, b"code")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,9 +13,11 @@ from support.lowered import graph_of_op
 from support.op_case import weights
 
 from sensenet.backends.native import compiled, runner
+from sensenet.backends.native.executable import make_executable
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import FEW_ROWS, Runner
 from sensenet.ir.activation import ActivationFunction
+from sensenet.ir.graph import Graph
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import f32
 
@@ -47,7 +50,9 @@ def test_many_rows_compile_at_once():
 
 def test_rows_compile_after_as_much_work_as_that_takes(monkeypatch):
     plan = small_plan()
-    monkeypatch.setattr(runner, "OPERATIONS_TO_COMPILE", 3 * runner.plan_operations(plan))
+    operations, numbers = runner.count_operations(plan)
+    cost = operations + numbers // runner.NUMBERS_OF_AN_OPERATION
+    monkeypatch.setattr(runner, "OPERATIONS_TO_COMPILE", 3 * cost)
     answers = Runner(plan)
     states = []
     for _ in range(5):
@@ -94,3 +99,19 @@ def test_a_row_of_long_work_lets_other_threads_run(monkeypatch):
     first = answers.answer_row(ROW)
     answers.compile()
     np.testing.assert_array_equal(answers.answer_row(ROW), first)
+
+
+def test_without_pythons_lock_rows_have_memory_of_their_own(monkeypatch):
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    answers = Runner(small_plan())
+    first = answers.answer_row(ROW)
+    assert answers.compile()._run_row is None
+    np.testing.assert_array_equal(answers.answer_row(ROW), first)
+
+
+def test_only_predictions_are_answered_as_rows():
+    graph = graph_of_op(Dense(kernel=weights(3, 4)), f32(None, 3))
+    assert make_executable(graph).answer_row is not None
+    (value,) = graph.outputs.values()
+    two = Graph.create(graph.inputs, {"predictions": value, "others": value}, graph.signature)
+    assert make_executable(two).answer_row is None
