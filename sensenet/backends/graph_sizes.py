@@ -3,6 +3,7 @@
 Before TensorFlow loads it, those that constants give: TensorFlow ends the process if the entries of a shape,
 multiplied, are too large for it. Then, before a call, those that TensorFlow infers; it makes any tensor that
 fits its numbers. Sizes that a graph computes from its inputs' numbers, and those in functions, are not known.
+Numbers of inputs and results, of which TensorFlow makes lists when it loads a node, are attributes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sensenet.backends.graph_loops import data_inputs
+from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError
 from sensenet.ir.peak_memory import Step, peak_bytes
 from sensenet.limits import require_memory
@@ -39,6 +41,51 @@ LENGTHS: Mapping[str, tuple[int, ...]] = {
 
 PASSED_ON = frozenset({"ConcatV2", "Identity", "Pack"})
 """Ops whose result holds the entries of their inputs."""
+
+RESULT_SIZE = 512
+"""Bytes that TensorFlow takes for each result of a node: 434, measured with 100,000 of `Split`."""
+
+
+def require_counts(nodes: Iterable[Any], where: str) -> None:
+    """Raise ArtifactError for a node, a NodeDef, that says it has more inputs than it has.
+
+    Raises LimitError for one with more results than the limit on memory allows. TensorFlow's definitions of
+    ops tell which attributes are such numbers.
+    """
+    definitions = import_package(
+        "tensorflow.python.framework.op_def_registry", "tensorflow", "checking a graph"
+    )
+    for node in nodes:
+        definition, present = definitions.get(node.op), len(data_inputs(node))
+        what = f"{where}: the node {node.name[:80]!r}"
+        for name in _counted(definition.input_arg):
+            if node.attr[name].i > present:
+                count = node.attr[name].i
+                raise ArtifactError(
+                    f"{what} is damaged: its attribute {name} is {count}, its inputs {present}"
+                )
+        for name in _counted(definition.output_arg):
+            require_memory(node.attr[name].i * RESULT_SIZE, what)
+
+
+def require_single_arguments(functions: Iterable[Any], where: str) -> None:
+    """Raise ArtifactError for a function, a FunctionDef, with lists of arguments or results.
+
+    Each call says how long they are; TensorFlow writes no such function for a graph.
+    """
+    for function in functions:
+        signature = function.signature
+        if any(
+            each.number_attr or each.type_list_attr for each in (*signature.input_arg, *signature.output_arg)
+        ):
+            raise ArtifactError(
+                f"{where} is not run: its function {signature.name[:80]!r} takes or gives a list"
+            )
+
+
+def _counted(arguments: Iterable[Any]) -> list[str]:
+    """Return the attributes that say how long the lists among an op's arguments, or its results, are."""
+    return [each.number_attr for each in arguments if each.number_attr]
 
 
 def require_sizes(tf: Any, nodes: Iterable[Any], where: str) -> None:

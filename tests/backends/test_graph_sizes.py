@@ -1,4 +1,4 @@
-"""TensorFlow graphs in files: sizes that are constants are checked before TensorFlow loads them."""
+"""TensorFlow graphs in files: sizes that the file tells are checked before TensorFlow loads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from support import documents
 from support.graph_models import damage
 
 import sensenet
-from sensenet.backends.graph_sizes import LENGTHS, SHAPES, require_sizes, row_memory
+from sensenet.backends.graph_sizes import (
+    LENGTHS,
+    SHAPES,
+    require_counts,
+    require_single_arguments,
+    require_sizes,
+    row_memory,
+)
 from sensenet.backends.savedmodel.checking import clean_files, parse_saved_model
 from sensenet.backends.savedmodel.files import TENSORS
 from sensenet.backends.savedmodel.loading import load_function
@@ -73,6 +80,39 @@ def test_a_ring_of_nodes_ends():
     require_sizes(tf, nodes, "the file")
 
 
+def counting(op, attribute, count):
+    node = tf.compat.v1.NodeDef(name="counting", op=op, input=["one", "other:0", "^before"])
+    node.attr[attribute].i = count
+    return [node]
+
+
+@pytest.mark.parametrize("op", ["ConcatV2", "Pack", "AddN"])
+def test_a_node_has_as_many_inputs_as_it_says(op):
+    require_counts(counting(op, "N", 2), "the file")
+    with pytest.raises(ArtifactError, match=r"the node .counting. .* N is 2147483647, its inputs 2"):
+        require_counts(counting(op, "N", 2**31 - 1), "the file")
+
+
+@pytest.mark.parametrize(
+    ("op", "attribute"), [("Split", "num_split"), ("SplitV", "num_split"), ("Unpack", "num")]
+)
+def test_many_results_of_a_node_are_refused(op, attribute):
+    require_counts(counting(op, attribute, 1000), "the file")
+    with pytest.raises(LimitError, match="the file: the node 'counting' needs"):
+        require_counts(counting(op, attribute, 2**31 - 1), "the file")
+
+
+@pytest.mark.parametrize("side", ["input_arg", "output_arg"])
+@pytest.mark.parametrize("attribute", ["number_attr", "type_list_attr"])
+def test_functions_do_not_take_or_give_lists(side, attribute):
+    function = tf.compat.v1.GraphDef().library.function.add()
+    argument = getattr(function.signature, side).add(name="values")
+    require_single_arguments([function], "the file")
+    setattr(argument, attribute, "N")
+    with pytest.raises(ArtifactError, match="the file is not run: its function '' takes or gives a list"):
+        require_single_arguments([function], "the file")
+
+
 LARGE = (1132396544, 1056964608, 1069547520, 1075838976)
 """The bits of floating-point numbers, in the place of a shape."""
 
@@ -109,6 +149,31 @@ def test_a_saved_model_is_checked():
                 changed += 1
     assert changed > 3
     with pytest.raises(LimitError, match="Reshape"):
+        clean_files(tf, {**files, MODEL_FILE: saved_model.SerializeToString()}, "the file")
+
+
+def test_the_inputs_of_a_graph_model_are_counted():
+    """TensorFlow would make a list of so many types, for minutes."""
+    files = sensenet.compile(documents.detector(), "tfjs").files
+
+    def change(model):
+        for node in model["modelTopology"]["node"]:
+            if node["op"] == "ConcatV2":
+                node["attr"]["N"]["i"] = str(2**31 - 1)
+
+    with pytest.raises(ArtifactError, match="its attribute N is 2147483647"):
+        make_executable(damage(files, change), "the file")
+
+
+def test_the_inputs_of_a_saved_model_are_counted():
+    files = sensenet.compile(documents.detector(), "savedmodel").files
+    saved_model = parse_saved_model(files[MODEL_FILE], "the file")
+    clean_files(tf, files, "the file")
+    for function in saved_model.meta_graphs[0].graph_def.library.function:
+        for node in function.node_def:
+            if node.op in ("ConcatV2", "Pack"):
+                node.attr["N"].i = 2**31 - 1
+    with pytest.raises(ArtifactError, match="its attribute N is 2147483647"):
         clean_files(tf, {**files, MODEL_FILE: saved_model.SerializeToString()}, "the file")
 
 
