@@ -10,7 +10,8 @@ from support.documents import typed
 import sensenet
 from fuzz.formats import Case
 from fuzz.mutators import mutate_bytes
-from sensenet.errors import ArtifactError
+from fuzz.refusing import require_refusal
+from sensenet.backends.native.names import describe_file
 
 EMITTED = ("object", "assembly", "llvm", "source")
 
@@ -32,8 +33,5 @@ def mutate(case: Case, random: Random) -> Case:
 
 def open(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
-        try:
-            sensenet.create_model(path)
-        except ArtifactError as error:
-            if "which compilers and linkers read" not in str(error):
-                raise
+        kind = describe_file(path.read_bytes())
+        require_refusal(path, kind and f"is {kind}, which compilers and linkers read")
