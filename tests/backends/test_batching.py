@@ -35,7 +35,7 @@ from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 
 
 def blas_threads() -> set[int]:
-    """The threads of NumPy's matrix library: SciPy's, which numba loads, has its own."""
+    """The threads of NumPy's matrix library: SciPy's has its own."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {pool["num_threads"] for pool in pools if "numpy" in pool["filepath"] or len(pools) == 1}
 

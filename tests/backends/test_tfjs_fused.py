@@ -94,11 +94,11 @@ def test_other_parts_are_refused(parts):
         split_fused(fused("_FusedMatMul", arrays, parts))
 
 
-@pytest.mark.parametrize("first", INPUTS)
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("first", "count"),
+    [(first, count) for first in INPUTS for count in (1, 2, 3, 4) if count != INPUTS[first]],
+)
 def test_another_number_of_inputs_is_refused(first, count):
-    if count == INPUTS[first]:
-        return
     arrays = dict.fromkeys(["x", "kernel", "bias", "more"][:count], MATRIX)
     with pytest.raises(ArtifactError, match="the node 'answer' is not an op, a bias and an activation"):
         split_fused(fused("_FusedMatMul", arrays, [first, "Relu"]))

@@ -184,7 +184,7 @@ def test_unknown_engines_are_refused(tmp_path):
     artifact = sensenet.compile(typed(), "numpy")
     path = artifact.save(tmp_path / "m.npz")
     for source in (typed(), artifact, path):
-        for engine in ("h5", "numba", ""):
+        for engine in ("h5", "unknown", ""):
             with pytest.raises(
                 UnknownTargetError, match=f"unknown engine '{engine}'; expected one of: ir, numpy, keras"
             ):
