@@ -37,9 +37,10 @@ def create_model(
     the settings that it was compiled with.
 
     `engine` is the target in whose runtime the model runs (`sensenet.models.engines.ENGINES`), at the default
-    level. Without it, an artifact runs in its own target's runtime, and a document in NumPy, as does a graph
-    model of TensorFlow.js, and a SavedModel or bundle that keeps its graph; but if LiteRT or TensorFlow is
-    installed, a large image network runs as the target tflite, prepared at the first call.
+    level. Without it, an artifact runs in its own target's runtime. A document runs in the fastest engine
+    that is installed, as does a graph model of TensorFlow.js, and a SavedModel or bundle that keeps its
+    graph: rows in `native` with llvmlite, large image networks in `tflite` with LiteRT or TensorFlow,
+    prepared at the first call, all others in `numpy`.
 
     Raises DocumentError, UnknownNetworkError, UnknownTargetError, SettingsError, ArtifactError, DownloadError
     or MissingPackageError, all of them SensenetErrors.
