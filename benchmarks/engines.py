@@ -1,6 +1,6 @@
 """Which engine answers soonest: networks of growing size × engines × rows at once.
 
-    python benchmarks/engines.py [--engines numpy,tflite,keras] [NETWORK…]
+    python benchmarks/engines.py [--engines native,numpy,tflite,keras] [NETWORK…]
 
 Without names, networks of images (three convolutions) and of columns (three dense layers) that grow by
 their number of filters or units; a name is that of a pretrained network, its weights from initializers. Each
@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from sensenet.errors import UnsupportedOpError
 from sensenet.frontend import import_graph
 from sensenet.ir.cost import graph_multiply_adds
 from sensenet.ir.evaluate import evaluate
@@ -126,7 +127,10 @@ def best(run: Callable[[], object]) -> tuple[float, float]:
 def measure(name: str, graph: Graph, engine: str) -> None:
     counts = IMAGES_AT_ONCE if graph.signature.image else ROWS_AT_ONCE
     start = time.perf_counter()
-    run = run_graph(graph, engine).run
+    try:
+        run = run_graph(graph, engine).run
+    except UnsupportedOpError:
+        return  # native code takes no images
     run(make_inputs(graph, 1))
     cells = [f"{time.perf_counter() - start:.1f} s"]
     for count in counts:
@@ -143,10 +147,10 @@ def measure(name: str, graph: Graph, engine: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NETWORK")
-    parser.add_argument("--engines", default="numpy,tflite,keras")
+    parser.add_argument("--engines", default="native,numpy,tflite,keras")
     options = parser.parse_args()
     engines = options.engines.split(",")
-    if set(engines) - {"numpy", "ir"}:
+    if set(engines) - {"native", "numpy", "ir"}:
         start = time.perf_counter()
         run_graph(import_graph(tabular(np.random.default_rng(0), 1)), "keras")
         print(f"Importing TensorFlow and making a first model: {time.perf_counter() - start:.1f} s\n")

@@ -1,9 +1,10 @@
 """One model called from several threads: calls a second, by engine and number of threads.
 
-    python benchmarks/threads.py [--engines numpy,tflite,keras]
+    python benchmarks/threads.py [--engines native,numpy,tflite,keras]
 
 A call asks for a row of numbers, for 4,096 rows as an array, or for a photograph (a JPEG of 640 × 480
-pixels) in mobilenetv2, whose weights come from initializers. Answers are compared with those of one thread.
+pixels) in mobilenetv2, whose weights come from initializers; native code takes no photographs. Answers are
+compared with those of one thread.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from engines import COLUMNS, tabular
 from PIL import Image
 
+from sensenet.errors import UnsupportedOpError
 from sensenet.models.wrappers import create_model
 from sensenet.pretrained import get_pretrained_network
 
@@ -54,7 +56,7 @@ def calls_per_second(call: Callable[[], np.ndarray], threads: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--engines", default="numpy,tflite,keras")
+    parser.add_argument("--engines", default="native,numpy,tflite,keras")
     options = parser.parse_args()
     random = np.random.default_rng(0)
     rows = random.normal(size=(4096, COLUMNS)).astype(np.float32)
@@ -68,7 +70,10 @@ def main() -> None:
     print(f"| call | engine | {counts} |\n|---|---|{'---|' * len(THREADS)}")
     for name, document, given in works:
         for engine in options.engines.split(","):
-            model = create_model(document, engine=engine)
+            try:
+                model = create_model(document, engine=engine)
+            except UnsupportedOpError:
+                continue
             speeds = [calls_per_second(lambda m=model, x=given: m(x), threads) for threads in THREADS]
             print(f"| {name} | {engine} | {' | '.join(f'{speed:,.0f}' for speed in speeds)} |", flush=True)
 
