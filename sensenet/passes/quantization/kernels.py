@@ -40,7 +40,7 @@ CLIPPING = np.linspace(1.0, 0.4, 25)
 
 
 def largest_step(bits: int) -> int:
-    """Return the largest whole number of a kernel of so many bits; the least is its negative."""
+    """Return the largest whole number of so many bits; in a kernel, the least is its negative."""
     return (1 << (bits - 1)) - 1
 
 

@@ -18,7 +18,7 @@ from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Add, Subtract
 from sensenet.ir.ops.dense import Activation
-from sensenet.passes.quantization.kernels import kernel_of
+from sensenet.passes.quantization.kernels import kernel_of, largest_step
 from sensenet.passes.quantization.operators import Operator
 from sensenet.passes.quantization.ranges import Range
 from sensenet.passes.quantization.selection import LAYERS, MOVES
@@ -85,7 +85,7 @@ def _adopt(
 def steps_of(ends: Range, bits: int = 8) -> Steps:
     """Return the steps of a range that includes 0; of 16 bits, 0 is the middle one."""
     low, high = ends
-    most = (1 << (bits - 1)) - 1
+    most = largest_step(bits)
     span = high - low if bits == 8 else 2 * max(-low, high)
     scale = float(np.float32((span if span > SMALLEST_SPAN else 1.0) / (2 * most + (bits == 8))))
     zero_point = round(-most - 1 - low / scale) if bits == 8 else 0
