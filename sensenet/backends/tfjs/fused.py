@@ -50,11 +50,11 @@ def _split(node: Any) -> Iterator[Any]:
     fits = first in INPUTS and len(inputs) == INPUTS[first]
     if not fits or len(activations) > 1 or not ACTIVATIONS.issuperset(activations):
         raise ArtifactError(f"the node {node.name[:80]!r} is not an op, a bias and an activation")
-    *operands, bias = inputs if first == BIAS else [*inputs, ""]
+    operands, bias = inputs[: INPUTS[NO_BIAS]], inputs[INPUTS[NO_BIAS] :]
     order = [name for name in node.input if name.startswith("^")]
     steps: list[tuple[str, list[str], tuple[str, ...]]] = [(LINEAR[node.op], [*operands, *order], ATTRIBUTES)]
     if bias:
-        steps.append((BIAS, [bias], ("T", "data_format")))
+        steps.append((BIAS, bias, ("T", "data_format")))
     steps += [(activation, [], ("T",)) for activation in activations]
     before: list[str] = []
     for number, (op, more, attributes) in enumerate(steps, 1):
