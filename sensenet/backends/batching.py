@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from sensenet.artifact import CallMemory
 from sensenet.errors import InputError
 from sensenet.forks import PerProcess
 from sensenet.ir.evaluate import checked_input
@@ -64,6 +65,11 @@ def fixed_batch(inputs: Collection[TensorType], outputs: Iterable[TensorType]) -
     """Return the number of rows that all inputs and outputs have; None if it is open, or they differ."""
     batches = {found.shape[:1] for found in (*inputs, *outputs)}
     return batches.pop()[0] if inputs and len(batches) == 1 and () not in batches else None
+
+
+def call_memory(inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], size: int) -> CallMemory:
+    """Return what a call takes, if that is `size` bytes for a row, or for a batch of the file's one size."""
+    return CallMemory(rows=fixed_batch(inputs.values(), outputs.values()) or 1, size=size)
 
 
 def is_of_large_images(graph: Graph) -> bool:

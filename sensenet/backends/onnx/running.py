@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sensenet.artifact import CallMemory, Executable
-from sensenet.backends.batching import fixed_batch, run_batches, threads_of_a_call
+from sensenet.artifact import Executable
+from sensenet.backends.batching import call_memory, run_batches, threads_of_a_call
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError, InputError, SensenetError
@@ -70,8 +70,7 @@ def make_executable(
         raise
     except Exception as error:  # onnxruntime has several types
         raise ArtifactError(f"{where} cannot be run by onnxruntime: {first_line(error)}") from error
-    rows = fixed_batch(run.inputs.values(), run.outputs.values()) or 1
-    return Executable(signature=signature, run=run, call_memory=CallMemory(rows=rows, size=size))
+    return Executable(signature=signature, run=run, call_memory=call_memory(run.inputs, run.outputs, size))
 
 
 def make_session(content: bytes, threads: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import CallMemory, Executable
-from sensenet.backends.batching import Run, fixed_batch, run_batches
+from sensenet.backends.batching import Run, call_memory, run_batches
 from sensenet.backends.fitting import require_fitting
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_checks import make_safe
@@ -81,8 +81,7 @@ def _make_run(
     types = {name: _tensor_type(tensor) for name, tensor in feeds.items()}
     answers = {name: _tensor_type(tensor) for name, tensor in fetches.items()}
     require_fitting(signature, types, answers, MODEL_FILE)
-    rows = fixed_batch(types.values(), answers.values()) or 1
-    memory = CallMemory(rows=rows, size=row_memory(graph, fetches.values(), MODEL_FILE))
+    memory = call_memory(types, answers, row_memory(graph, fetches.values(), MODEL_FILE))
     session = tf.compat.v1.Session(graph=graph, config=_without_optimizer(tf))
 
     def call(arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.artifact import CallMemory, Executable
-from sensenet.backends.batching import fixed_batch, is_of_rows, run_batches, threads_of_a_call
+from sensenet.artifact import Executable
+from sensenet.backends.batching import call_memory, is_of_rows, run_batches, threads_of_a_call
 from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_tensorflow_lite
 from sensenet.backends.silence import silence
@@ -135,8 +135,7 @@ def make_executable(
         run = Runner(content, threads_of_a_call(signature) if threads is None else threads)
     except (RuntimeError, ValueError) as error:
         raise ArtifactError(f"{where} cannot be run by TensorFlow Lite: {first_line(error)}") from error
-    rows = fixed_batch(run.inputs.values(), run.outputs.values()) or 1
-    return Executable(signature=signature, run=run, call_memory=CallMemory(rows=rows, size=size))
+    return Executable(signature=signature, run=run, call_memory=call_memory(run.inputs, run.outputs, size))
 
 
 def find_interpreter() -> Any:
