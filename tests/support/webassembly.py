@@ -7,8 +7,6 @@ import math
 
 import numpy as np
 
-from sensenet.artifact import Executable
-from sensenet.backends.wasm.files import split_answers
 from support.javascript import DIRECTORY, Script
 
 
@@ -25,16 +23,6 @@ class WasmNode(Script):
     def predict(self, directory, rows):
         """f32[rows, outputs]: the numbers of answers, in order."""
         return np.array([numbers_of(answer) for answer in self.call(directory, "predict", rows)], np.float32)
-
-    def executable(self, directory, graph):
-        """The model in a directory as an executable, for arrays."""
-        (node,) = graph.inputs
-
-        def run(inputs):
-            rows = np.ascontiguousarray(inputs[node.name])
-            return split_answers(graph, self.call(directory, "compute", rows), len(rows))
-
-        return Executable(signature=graph.signature, run=run)
 
 
 def numbers_of(answer):

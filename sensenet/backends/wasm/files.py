@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -12,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sensenet.artifact import Executable, Files
-from sensenet.backends.native.planner import row_shape
+from sensenet.backends.native.executable import name_answers
+from sensenet.backends.native.plan import OUTPUT
+from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.wasm.code import write_wasm
 from sensenet.backends.wasm.names import DECLARATIONS_FILE, MODULE_FILE, PACKAGE_FILE, SCRIPT_FILE
 from sensenet.errors import ArtifactError
@@ -42,28 +43,14 @@ def write_files(graph: Graph) -> Files:
 
 def make_executable(files: Files, graph: Graph) -> Executable:
     """Run the files that were made of a graph, in a process of Node for each call."""
+    plan = plan_graph(graph)
     (node,) = graph.inputs
 
     def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         rows = np.ascontiguousarray(inputs[node.name], np.float32)
-        return split_answers(graph, run_in_node(files, rows), len(rows))
+        return name_answers(plan, run_in_node(files, rows).reshape(len(rows), plan.buffers[OUTPUT].width))
 
     return Executable(signature=graph.signature, run=run)
-
-
-def split_answers(graph: Graph, answers: Array, rows: int) -> dict[str, Array]:
-    """Return the outputs by name from the numbers of all of them, row by row."""
-    shapes = {name: row_shape(value) for name, value in graph.outputs.items()}
-    table = answers.reshape(rows, sum(map(math.prod, shapes.values())))
-    outputs = {}
-    start = 0
-    for name, shape in shapes.items():
-        stop = start + math.prod(shape)
-        axis = graph.outputs[name].type.shape.index(None)  # of the rows; of size 1 in the shape
-        parts = table[:, start:stop].reshape(rows, *shape[:axis], *shape[axis + 1 :])
-        outputs[name] = np.ascontiguousarray(np.moveaxis(parts, 0, axis))
-        start = stop
-    return outputs
 
 
 def run_in_node(files: Files, rows: Array) -> Array:
