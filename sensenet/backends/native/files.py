@@ -9,7 +9,7 @@ from sensenet.backends.c_code.literals import prefix_of
 from sensenet.backends.native.emitting import Form, choose_processor
 from sensenet.backends.native.header import write_header
 from sensenet.backends.native.names import FORMS, HEAD, HEADER_SUFFIX, LLVM_HEAD, STEM
-from sensenet.backends.native.objects import stack_of_object, write_object
+from sensenet.backends.native.objects import require_stack, stack_of_object, write_object
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.source import stack_of_source, write_source
 from sensenet.errors import SettingsError
@@ -34,8 +34,7 @@ def write_files(
     files = {}
     if emit == "source":
         taken, made_for = stack_of_source(plan), "in C99"
-        if stack is not None and stack < taken:
-            raise SettingsError(f"the option stack is {stack}; one row needs {taken} bytes")
+        require_stack(stack, taken)
         files[STEM + FORMS[emit]] = write_source(plan, prefix, signature.name)
     else:
         taken, made_for = stack_of_object(plan, stack), "as machine code"

@@ -11,6 +11,11 @@ ALIGNMENT = 64
 """Bytes of a line of the processor's cache: each constant begins at one."""
 
 
+def align(position: int) -> int:
+    """Return the first byte, at a position or after it, where a constant may begin."""
+    return -(-position // ALIGNMENT) * ALIGNMENT
+
+
 @define
 class ConstantBlock:
     """Arrays, one after another; `add` returns where one begins."""
@@ -22,7 +27,7 @@ class ConstantBlock:
         """Append an array and return its first byte."""
         start = self.length
         self.arrays.append((start, array))
-        self.length = -(-(start + array.nbytes) // ALIGNMENT) * ALIGNMENT
+        self.length = align(start + array.nbytes)
         return start
 
     def join(self) -> Array:

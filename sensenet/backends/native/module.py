@@ -77,7 +77,12 @@ def write_module(
     functions = [writer.text() for writer in (*code.functions.values(), main)]
     attributes = "attributes #0 = { nounwind }"
     text = "\n".join([*functions, *sorted(code.declared), attributes, ""])
-    return Written(text=text, constants=code.constants.join(), scratch=width * rows * 4 + 64)
+    return Written(text=text, constants=code.constants.join(), scratch=scratch_bytes(width, rows))
+
+
+def scratch_bytes(width: int, rows: int) -> int:
+    """Return the bytes of scratch for blocks of `rows` rows, with `width` numbers of each between steps."""
+    return 4 * width * rows + 64
 
 
 def block_rows(width: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.backends.native.emitting import Form, Probed, Processor, emit, probe
-from sensenet.backends.native.module import MOST_ROWS, ROWS_TOGETHER, write_module
+from sensenet.backends.native.module import MOST_ROWS, ROWS_TOGETHER, scratch_bytes, write_module
 from sensenet.backends.native.plan import Plan, arrange_buffers
 from sensenet.backends.native.rounding import replace_rounding
 from sensenet.errors import SettingsError
@@ -45,21 +45,20 @@ def rows_of_block(plan: Plan, stack: int | None) -> int:
     Raises SettingsError if one row needs more.
     """
     _, width = arrange_buffers(plan)
-    least = bytes_of_stack(width, 1)
-    if stack is not None and least > stack:
-        raise SettingsError(f"the option stack is {stack}; one row needs {least} bytes")
-    rows = max(1, ((stack or USUAL_STACK) - bytes_of_stack(width, 0)) // (4 * max(1, width)))
+    require_stack(stack, scratch_bytes(width, 1))
+    rows = max(1, ((stack or USUAL_STACK) - scratch_bytes(width, 0)) // (4 * max(1, width)))
     return min(MOST_ROWS, rows // ROWS_TOGETHER * ROWS_TOGETHER if rows >= ROWS_TOGETHER else rows)
 
 
-def bytes_of_stack(width: int, rows: int) -> int:
-    """Return the bytes of scratch that `write_module` asks for."""
-    return 4 * width * rows + 64
+def require_stack(stack: int | None, needed: int) -> None:
+    """Raise SettingsError if the option `stack` has less than a row needs."""
+    if stack is not None and stack < needed:
+        raise SettingsError(f"the option stack is {stack}; one row needs {needed} bytes")
 
 
 def stack_of_object(plan: Plan, stack: int | None) -> int:
     """Return the bytes of the stack for numbers between steps, given the most that there may be."""
-    return bytes_of_stack(arrange_buffers(plan)[1], rows_of_block(plan, stack))
+    return scratch_bytes(arrange_buffers(plan)[1], rows_of_block(plan, stack))
 
 
 def write_object(plan: Plan, prefix: str, processor: Processor, stack: int | None, form: Form) -> bytes:

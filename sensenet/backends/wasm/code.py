@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +15,7 @@ from attrs import frozen
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.emitting import Processor, make_code
 from sensenet.backends.native.llvm import FunctionWriter
-from sensenet.backends.native.memory import ALIGNMENT
+from sensenet.backends.native.memory import align
 from sensenet.backends.native.module import write_module
 from sensenet.backends.native.objects import fuse_if_fast
 from sensenet.backends.native.plan import INPUT, OUTPUT
@@ -64,9 +63,9 @@ def write_wasm(graph: Graph) -> bytes:
     written = write_module(plan, MACHINE, "answer")
     columns, outputs = plan.buffers[INPUT].width, plan.buffers[OUTPUT].width
     capacity = max(1, MOST_NUMBERS // max(1, columns + outputs))
-    scratch = _align(FIRST_BYTE + len(written.constants))
-    rows = _align(scratch + written.scratch)
-    answers = _align(rows + 4 * capacity * columns)
+    scratch = align(FIRST_BYTE + len(written.constants))
+    rows = align(scratch + written.scratch)
+    answers = align(rows + 4 * capacity * columns)
     memory = answers + 4 * capacity * outputs
     if memory > LARGEST_MEMORY:
         raise LimitError(f"the model takes {memory} bytes of memory: WebAssembly has {LARGEST_MEMORY}")
@@ -87,10 +86,6 @@ def write_wasm(graph: Graph) -> bytes:
     )
     text = "\n".join([fuse_if_fast(written.text), _run_function(rows, answers, scratch)])
     return link(compile_object(text), layout)
-
-
-def _align(position: int) -> int:
-    return math.ceil(position / ALIGNMENT) * ALIGNMENT
 
 
 def _write_json(value: Any) -> bytes:
