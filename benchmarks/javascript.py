@@ -1,6 +1,6 @@
 """Models in JavaScript, by three targets: the sizes and times of docs/wasm.md.
 
-    python benchmarks/javascript.py
+    python -m benchmarks.javascript
 
 One line a model and target: the size of all files in kB, and the time of a call for one row and for 1,000
 rows, the least of many, in Node on one processor; for wasm also that of `predict` for a row by field name.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,36 +22,27 @@ from typing import Any
 import numpy as np
 
 import sensenet
+from benchmarks.published.inputs import COLUMNS, UNITS, make_dense, make_numeric
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from support.javascript import DIRECTORY, install  # noqa: E402
-
 TARGETS = ("wasm", "tfjs", "onnx")
-COLUMNS, UNITS = 30, 64
 
 
 def layers() -> dict[str, Any]:
     """A regression of three layers."""
     random = np.random.default_rng(0)
-
-    def layer(inputs: int, units: int, activation: str) -> dict[str, Any]:
-        kernel = random.normal(size=(inputs, units)) / np.sqrt(inputs)
-        weights = {"weights": kernel.tolist(), "offset": random.normal(size=units).tolist()}
-        return {"type": "dense", "activation_function": activation, **weights}
-
     sizes = [(COLUMNS, UNITS, "relu"), (UNITS, UNITS, "relu"), (UNITS, UNITS, "relu"), (UNITS, 1, "linear")]
-    columns = [{"type": "numeric", "index": index, "mean": 0.0, "stdev": 1.0} for index in range(COLUMNS)]
     exposition = {"type": "numeric", "mean": 0.0, "stdev": 1.0}
     return {
-        "preprocess": columns,
-        "layers": [layer(*size) for size in sizes],
+        "preprocess": [make_numeric(index) for index in range(COLUMNS)],
+        "layers": [make_dense(random, *size) for size in sizes],
         "output_exposition": exposition,
     }
 
 
 def main() -> None:
+    from support.javascript import DIRECTORY, install  # in `tests`, which the inputs find
+
     for directory in (DIRECTORY, DIRECTORY / "onnx"):
         install(directory)
     examples = {name: ROOT / "examples" / f"{name}.json" for name in ("iris", "diabetes")}
