@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.documents import typed
+from support.documents import FEATURES, dense, network, typed
 from support.profiles import examples
 from support.webassembly import WasmNode
 
@@ -251,4 +251,13 @@ def test_answers_have_labels(node, tmp_path):
     assert list(answer["probabilities"]) == list(want)
     assert answer["label"] == max(want, key=want.get)
     np.testing.assert_allclose([*answer["probabilities"].values()], [*want.values()], atol=1e-6)
-    assert node.call(made, "predict", [float("inf"), "green", 3])["label"] in ("yes", "no", None)
+
+
+def test_probabilities_that_are_nan_have_no_label(node, tmp_path):
+    document = network([dense(FEATURES, 2, "softmax")])
+    made = sensenet.compile(document, "wasm").save(tmp_path / "model")
+    row = [float("inf"), "green", 3]
+    answer = node.call(made, "predict", row)
+    assert answer["label"] is None
+    assert np.isnan([*answer["probabilities"].values()]).all()
+    assert np.isnan(sensenet.create_model(document)(row)).all()
