@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from sensenet.backends.native import emitting
+from sensenet.backends.native.machine_code import load_llvm
 from sensenet.compiler.verify.inputs import generated_inputs
 from sensenet.compiler.verify.verification import compare
 from sensenet.ir.evaluate import evaluate
@@ -114,6 +118,37 @@ def run_program(program, tables, outputs, runner=()):
     parts = np.split(found, bounds[:-1])
     shapes = [(len(rows), width) for rows, width in zip(tables, outputs, strict=True)]
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+@contextlib.contextmanager
+def without_llvmlite():
+    """While it is entered, llvmlite is not installed; LLVM is loaded anew in it, and after it."""
+    names = {"llvmlite", *(name for name in sys.modules if name.startswith("llvmlite."))}
+    loaders = (load_llvm, emitting._llvm)
+    for each in loaders:
+        each.cache_clear()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in names:
+                patch.setitem(sys.modules, name, None)
+            yield
+    finally:
+        for each in loaders:
+            each.cache_clear()
+
+
+def require_program_agrees(folder, graphs, artifacts, runner=(), **options):
+    """One program of all artifacts answers as the interpreter does with their graphs, both by prefix.
+
+    `options` are those of `link_program`.
+    """
+    made = [rows_with_answers(graphs[prefix]) for prefix in artifacts]
+    count = min(len(rows) for rows, _ in made)
+    program = link_program(folder, artifacts, **options)
+    widths = [expected.shape[1] for _, expected in made]
+    found = run_program(program, [rows[:count] for rows, _ in made], widths, runner)
+    for answers, (_, expected) in zip(found, made, strict=True):
+        require_agreement(answers, expected[:count])
 
 
 def rows_with_answers(graph):

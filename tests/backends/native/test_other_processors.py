@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from attrs import Factory, frozen
 from support.documents import DOCUMENTS, typed
-from support.native_code import link_program, require_agreement, rows_with_answers, run_program, run_tool
+from support.native_code import require_program_agrees, run_tool
 from support.resources import RESOURCES
 
 import sensenet
@@ -114,15 +114,10 @@ def test_programs_for_them_answer_as_the_interpreter(foreign, tmp_path):
     artifacts = {
         name: sensenet.compile(graph, "native", prefix=name, **options) for name, graph in graphs.items()
     }
-    made = [rows_with_answers(graph) for graph in graphs.values()]
-    count = min(len(rows) for rows, _ in made)
     flags = ["-static", "-DGUARDED", *foreign.flags]
-    program = link_program(tmp_path, artifacts, compiler=foreign.compiler, flags=flags)
-    widths = [expected.shape[1] for _, expected in made]
-    tables = [rows[:count] for rows, _ in made]
-    found = run_program(program, tables, widths, runner=[foreign.runner])
-    for answers, (_, expected) in zip(found, made, strict=True):
-        require_agreement(answers, expected[:count])
+    require_program_agrees(
+        tmp_path, graphs, artifacts, runner=[foreign.runner], compiler=foreign.compiler, flags=flags
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from support.native_code import (
     join_answers,
     link_program,
     require_agreement,
+    require_program_agrees,
     rows_with_answers,
     run_program,
     run_tool,
@@ -106,13 +107,7 @@ def test_two_models_are_one_program(tmp_path, standard, emit):
     artifacts = {
         name: sensenet.compile(graph, "native", emit=emit, prefix=name) for name, graph in graphs.items()
     }
-    made = [rows_with_answers(graph) for graph in graphs.values()]
-    count = min(len(rows) for rows, _ in made)
-    program = link_program(tmp_path, artifacts, compiler=STANDARDS[standard], standard=standard)
-    widths = [answers.shape[1] for _, answers in made]
-    found = run_program(program, [rows[:count] for rows, _ in made], widths)
-    for answers, (_, expected) in zip(found, made, strict=True):
-        require_agreement(answers, expected[:count])
+    require_program_agrees(tmp_path, graphs, artifacts, compiler=STANDARDS[standard], standard=standard)
 
 
 ENCODING = """\

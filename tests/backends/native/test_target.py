@@ -6,7 +6,6 @@ import json
 import pickle
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import attrs
@@ -15,12 +14,12 @@ import pytest
 from support.c_code import WARNINGS
 from support.documents import DOCUMENTS, ROW, image, typed
 from support.lowered import build, graph_of_op
-from support.native_code import rows_with_answers, run_tool
+from support.native_code import rows_with_answers, run_tool, without_llvmlite
 
 import sensenet
 from sensenet.backends import TARGETS, get_target
 from sensenet.backends.c_code.literals import prefix_of
-from sensenet.backends.native import emitting, machine_code, names
+from sensenet.backends.native import names
 from sensenet.backends.native.objects import USUAL_STACK, escape
 from sensenet.cli.compile import main
 from sensenet.errors import (
@@ -182,20 +181,13 @@ def test_a_graph_without_columns_has_no_encoder():
 
 
 @pytest.mark.parametrize("emit", EMITTED)
-def test_a_process_without_llvmlite(monkeypatch, emit):
-    monkeypatch.setitem(sys.modules, "llvmlite", None)
-    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
-    machine_code.load_llvm.cache_clear()
-    emitting._llvm.cache_clear()
-    try:
+def test_a_process_without_llvmlite(emit):
+    with without_llvmlite():
         if emit in ("source", "header"):
             assert sensenet.compile(typed(), "native", emit=emit).files
         else:
             with pytest.raises(MissingPackageError, match=r"sensenet\[native\]"):
                 sensenet.compile(typed(), "native", emit=emit)
-    finally:
-        machine_code.load_llvm.cache_clear()
-        emitting._llvm.cache_clear()
 
 
 @pytest.mark.parametrize("emit", ["object", "source"])
