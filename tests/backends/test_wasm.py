@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.documents import FEATURES, dense, detector, ensemble, image, network, typed
+from support.native_code import without_llvmlite
 
 import sensenet
-from sensenet.backends.native import emitting
-from sensenet.backends.native.machine_code import load_llvm
 from sensenet.backends.wasm import encoding
 from sensenet.backends.wasm.code import compile_object
 from sensenet.backends.wasm.encoding import Reader, read_sections, section
-from sensenet.backends.wasm.linker import LINKING, RELOCATIONS, Layout, link
+from sensenet.backends.wasm.linker import LINKING, RELOCATIONS, ModuleLayout, link
 from sensenet.backends.wasm.names import HEAD, MODULE_FILE, SECTION
 from sensenet.errors import ArtifactError, LimitError, MissingPackageError, UnsupportedOpError
 from sensenet.ir.evaluate import evaluate
@@ -37,7 +35,7 @@ define internal void @inner(i32 %n) noinline {
   ret void
 }
 """
-LAYOUT = Layout(memory=1, start=1024, data=b"abc", exports=["run"], description=("notes", b"hello"))
+LAYOUT = ModuleLayout(memory=1, start=1024, data=b"abc", exports=["run"], description=("notes", b"hello"))
 
 
 def write(sections):
@@ -231,21 +229,8 @@ def test_without_node_it_is_not_verified(monkeypatch):
         sensenet.compile(typed(), "wasm", verify=True)
 
 
-@pytest.fixture
-def forgotten():
-    """LLVM is loaded anew in the test, and after it."""
-    kept = (load_llvm, emitting._llvm)
-    for each in kept:
-        each.cache_clear()
-    yield
-    for each in kept:
-        each.cache_clear()
-
-
-def test_without_llvmlite_the_extra_is_named(monkeypatch, forgotten):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "llvmlite"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingPackageError, match=r"sensenet\[native\]"):
+def test_without_llvmlite_the_extra_is_named():
+    with without_llvmlite(), pytest.raises(MissingPackageError, match=r"sensenet\[native\]"):
         sensenet.compile(typed(), "wasm")
 
 

@@ -20,7 +20,7 @@ from sensenet.backends.native.module import write_module
 from sensenet.backends.native.objects import fuse_if_fast
 from sensenet.backends.native.plan import INPUT, OUTPUT
 from sensenet.backends.native.planner import plan_graph
-from sensenet.backends.wasm.linker import Layout, link
+from sensenet.backends.wasm.linker import ModuleLayout, link
 from sensenet.backends.wasm.names import SECTION
 from sensenet.errors import LimitError
 from sensenet.ir.graph import Graph
@@ -77,7 +77,7 @@ def write_wasm(graph: Graph) -> bytes:
         "answers": answers,
         "signature": graph.signature.to_json(),
     }
-    layout = Layout(
+    layout = ModuleLayout(
         memory=memory,
         start=FIRST_BYTE,
         data=written.constants.tobytes().rstrip(b"\0"),

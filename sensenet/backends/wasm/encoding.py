@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from attrs import define, frozen
 
+from sensenet.backends.wasm.names import HEAD
 from sensenet.errors import ArtifactError
 
-MAGIC = b"\0asm\1\0\0\0"
+MAGIC = HEAD + b"\1\0\0\0"
 """The first bytes of a module, and version 1 of the format."""
 
 
@@ -110,7 +111,7 @@ def read_sections(data: bytes) -> Iterator[Section]:
         yield Section(number, title, inner.data[inner.position :])
 
 
-CUSTOM, TYPE, IMPORT, FUNCTION, MEMORY, EXPORT, CODE, DATA, DATA_COUNT = 0, 1, 2, 3, 5, 7, 10, 11, 12
+CUSTOM, TYPE, IMPORT, FUNCTION, MEMORY, EXPORT, CODE, DATA = 0, 1, 2, 3, 5, 7, 10, 11
 """The numbers of sections."""
 
 FUNCTION_KIND, MEMORY_KIND = 0, 2

@@ -49,7 +49,7 @@ class Symbol:
 
 
 @frozen(kw_only=True, eq=False)
-class Layout:
+class ModuleLayout:
     """What a module has besides code: bytes of memory, what is in it at `start`, exports, a description.
 
     `exports` are names of functions of the object; the memory is exported as `memory`. `description` is the
@@ -63,7 +63,7 @@ class Layout:
     description: tuple[str, bytes]
 
 
-def link(data: bytes, layout: Layout) -> bytes:
+def link(data: bytes, layout: ModuleLayout) -> bytes:
     """Return the module of an object; raise ArtifactError for one that needs more than this linker does."""
     sections = {}
     for each in read_sections(data):
@@ -97,7 +97,7 @@ def link(data: bytes, layout: Layout) -> bytes:
     return b"".join(parts)
 
 
-def _data_segment(layout: Layout) -> bytes:
+def _data_segment(layout: ModuleLayout) -> bytes:
     """Return a segment that is copied into memory at the start: i32.const start, end, bytes."""
     place = b"\x41" + encoding.signed(layout.start) + b"\x0b"
     return b"\0" + place + unsigned(len(layout.data)) + layout.data
