@@ -49,7 +49,8 @@ def build(graph: Graph, report: Report, options: NativeOptions) -> Artifact:
     """Return the code of a graph and its header, made at once.
 
     Raises UnsupportedOpError for a graph that is not of rows, MissingPackageError without llvmlite,
-    UnknownTargetError for a processor that LLVM does not know, SettingsError for a stack that is too small.
+    UnknownTargetError for a processor that LLVM does not know, SettingsError for a network of images and for
+    a stack that is too small.
     """
     from sensenet.backends.native.files import write_files
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from attrs import Factory, define, frozen
 
-from sensenet.backends.c_code.literals import comment_on
+from sensenet.backends.c_code.literals import comment_on, initializer
 from sensenet.backends.native.arithmetic import exp, formula, log
 from sensenet.backends.native.c_arithmetic import CArithmetic, float_numbers
 from sensenet.backends.native.c_helpers import (
@@ -171,9 +171,7 @@ class _Source:
 
     def function(self, op: Op, operands: int) -> str:
         """Return the name of the function of an op's formula."""
-        if op not in self.tables:
-            name = f"{self.prefix}_function_{len(self.tables)}"
-            self.declare_function(op, name, formula(op), operands)
+        self.declare_function(op, f"{self.prefix}_function_{len(self.tables)}", formula(op), operands)
         return self.tables[op]
 
     def declare_function(self, key: Any, name: str, compute: Callable[..., str], operands: int) -> None:
@@ -296,4 +294,4 @@ def _initializer(entries: Iterable[str]) -> str:
     """Return the initializer of an array, several entries a line."""
     found = list(entries)
     lines = (found[start : start + NUMBERS_OF_A_LINE] for start in range(0, len(found), NUMBERS_OF_A_LINE))
-    return "{\n" + "".join(f"  {', '.join(line)},\n" for line in lines) + "}"
+    return initializer(map(", ".join, lines))
