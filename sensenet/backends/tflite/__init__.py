@@ -32,8 +32,14 @@ HEAD = slice(4, 8), b"TFL3"
 """Where a flatbuffer names its format, and how."""
 
 ROUNDING = {
-    **{"none": 0.0, "float16": 1e-2, "weights": 0.1, "weights4": 0.4, "dynamic": 0.1},
-    **{"int8": 0.2, "int8x16": 0.1, "auto": 0.2},
+    "none": 0.0,
+    "float16": 1e-2,
+    "weights": 0.1,
+    "weights4": 0.4,
+    "dynamic": 0.1,
+    "int8": 0.2,
+    "int8x16": 0.1,
+    "auto": 0.2,
 }
 
 CALIBRATED = ("int8", "int8x16", "auto")
