@@ -17,13 +17,16 @@ ZEROS = re.compile(r"\.?0+(?=p)")
 
 
 def float_numbers(values: Iterable[float]) -> list[str]:
-    """Return float32 numbers as literals of C, exactly; those that are not finite as divisions by zero."""
+    """Return float32 numbers, at least one, as literals of C, exactly.
+
+    Those that are not finite are divisions by zero.
+    """
     found = ZEROS.sub("", "f ".join(map(float.hex, values)) + "f").split(" ")
-    return [FINITE_LACKS.get(each, each) for each in found]
+    return [NOT_FINITE.get(each, each) for each in found]
 
 
-FINITE_LACKS = {"inff": "(1.0f / 0.0f)", "-inff": "(-1.0f / 0.0f)", "nanf": "(0.0f / 0.0f)", "f": ""}
-"""What `float.hex` writes of numbers that are not finite, and of none at all, and constants of C."""
+NOT_FINITE = {"inff": "(1.0f / 0.0f)", "-inff": "(-1.0f / 0.0f)", "nanf": "(0.0f / 0.0f)"}
+"""What `float.hex` writes of numbers that are not finite, and constants of C."""
 
 
 def bits_of(value: float) -> str:

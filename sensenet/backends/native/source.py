@@ -157,9 +157,9 @@ class _Source:
         key = kind, flat.tobytes()
         if key not in self.tables:
             self.tables[key] = f"{self.prefix}_table_{len(self.tables)}"
-            numbers = flat.tolist()
+            numbers = (flat if flat.size else np.zeros(1, flat.dtype)).tolist()  # C has no empty arrays
             literals = float_numbers(numbers) if kind == "float" else map(str, numbers)
-            head = f"static const {kind} {self.tables[key]}[{len(flat)}]"
+            head = f"static const {kind} {self.tables[key]}[{len(numbers)}]"
             self.declarations.append(f"{head} = {_initializer(literals)};\n")
         return self.tables[key]
 

@@ -43,7 +43,7 @@ from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.ops import dense as dense_ops
 from sensenet.ir.ops import elementwise
-from sensenet.ir.types import f32
+from sensenet.ir.types import Tensor, f32
 
 pytest.importorskip("llvmlite")
 
@@ -239,6 +239,14 @@ def test_rounding_without_instructions_is_exact():
         )
         assert np.isnan(found[np.isnan(x)]).all()
         np.testing.assert_array_equal(build_and_run(graph, "source", x), found)
+
+
+@pytest.mark.parametrize("emit", ["object", "source"])
+def test_a_layer_without_inputs_answers_its_bias(emit):
+    kernel, bias = np.zeros((0, 2), np.float32), np.float32([1, 2])
+    graph = graph_of_op(dense_ops.Dense(kernel=Tensor(kernel), bias=Tensor(bias)), f32(None, 0))
+    found = build_and_run(graph, emit, np.zeros((3, 0), np.float32))
+    np.testing.assert_array_equal(found, [[1, 2]] * 3)
 
 
 def build_and_run(graph, emit, rows):
