@@ -2,8 +2,8 @@
 
     python -m benchmarks.rows
 
-Processor time of all threads, the least of several runs: a busy machine changes that less than wall time. Of
-a fresh process it is wall time.
+The engine is native. Times are processor time of all threads, the least of several runs: a busy machine
+changes that less than wall time. Of a fresh process it is wall time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sensenet.models.wrappers import create_model
 from sensenet.runtime.tables import as_table
 from sensenet.signature import NUMERIC_INPUT
 
+ENGINE = "native"
 RUNS = 5
 
 FRESH = """
@@ -60,18 +61,18 @@ def least(call: Callable[[], object], repeats: int) -> float:
 
 def one_row(path: Path, row: list[Any]) -> Mapping[str, float]:
     """Seconds of the parts of a call with one row."""
-    predict = create_model(path)._predict
-    encoded = {NUMERIC_INPUT: predict.rows.encode_row(row)}
+    predict = create_model(path, engine=ENGINE)._predict
+    values = predict.rows.encode_values(row)
     return {
-        "the row's cells to numbers": least(lambda: predict.rows.encode_row(row), 2000),
-        "the network": least(lambda: predict.run(encoded), 2000),
+        "the row's cells to numbers": least(lambda: predict.rows.encode_values(row), 2000),
+        "the network": least(lambda: predict.answer_row(values), 2000),
         "the whole call": least(lambda: predict(row), 2000),
     }
 
 
 def many_rows(path: Path, rows: Any) -> Mapping[str, float]:
     """Seconds of the parts of a call with many rows."""
-    predict = create_model(path)._predict
+    predict = create_model(path, engine=ENGINE)._predict
     encoder = predict.rows
     encoded = encoder.encode(as_table(rows, encoder.layout))
     return {
