@@ -27,8 +27,8 @@ MODULE = re.compile(r"`(sensenet(?:\.\w+)+)")
 OF_OTHERS = {"sensenet.layers", "sensenet.preprocess", "sensenet.importers", "sensenet.json"}
 """Modules of the published package that this one lacks; a file in an archive."""
 
-MADE = {"benchmarks/record.json", "assets/sensenet.json", "assets/settings.json"}
-"""Files that a page names and a command or an artifact has."""
+MADE = {"assets/sensenet.json", "assets/settings.json"}
+"""Files that a page names and an artifact has."""
 
 
 def page_id(page: Path) -> str:
