@@ -151,7 +151,7 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
         name="answers-over-rows",
         reason="the answer to a row replaces rows that are still to be read",
         file="sensenet/backends/wasm/code.py",
-        old="answers = _align(rows + 4 * capacity * columns)",
+        old="answers = align(rows + 4 * capacity * columns)",
         new="answers = rows",
         tests=WASM,
     ),
