@@ -6,7 +6,6 @@ import re
 import shutil
 import struct
 
-import numpy as np
 import pytest
 from attrs import Factory, frozen
 from support.documents import DOCUMENTS, typed
@@ -179,4 +178,4 @@ def test_windows_and_macos_have_their_own_objects():
 def test_a_header_names_the_processor():
     header = sensenet.compile(typed(), "native", triple="aarch64-linux-gnu").files["model.h"].decode()
     assert "for aarch64-unknown-linux-gnu, generic." in header
-    assert np.size(re.findall("MODEL_STACK \\d+", header)) == 1
+    assert len(re.findall(r"MODEL_STACK \d+", header)) == 1
