@@ -206,8 +206,8 @@ class Executable:
     whether that is the graph from the frontend, with the weights of the document. Without a graph,
     `call_memory` is what the file tells of the memory of a call. `engine` is the target of the runtime, if
     known. `remake` returns how another process makes the same; without it, an executable cannot be pickled.
-    `answer_row` returns the predictions f32[1, outputs] for the numbers of one row, as `run` does, but
-    faster; it raises something for other than numbers.
+    `answer_row` returns the predictions f32[1, outputs] for a list or tuple of cells, faster than the other
+    ways, or None if it cannot; it may raise anything for cells that are not numbers or None.
     `read_rows` returns the numbers of rows of cells, f32[rows, columns], as `sensenet.runtime.rows` does, but
     faster; it may raise anything for cells that are not numbers or None.
     """
@@ -220,7 +220,7 @@ class Executable:
     call_memory: CallMemory = CallMemory()
     engine: str | None = None
     remake: Callable[[], Remake] | None = None
-    answer_row: Callable[[Sequence[float]], Array] | None = None
+    answer_row: Callable[[Sequence[Any]], Array | None] | None = None
     read_rows: Callable[[Sequence[Sequence[Any]]], Array] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

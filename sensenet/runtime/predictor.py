@@ -21,6 +21,9 @@ from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
 ROWS_AT_ONCE = 65_536
 """Rows without images that are run together: limits memory, and is faster than larger batches."""
 
+LISTS = (list, tuple)
+"""A union of them would be made anew for each row, which takes longer than the answer to one."""
+
 Inputs = Mapping[str, Array]
 
 
@@ -34,13 +37,13 @@ class Predictor:
     has_numbers: bool
     """Whether the model has the input `numeric_inputs`."""
     most_rows: MostRows
-    answer_row: Callable[[Sequence[float]], Array] | None
-    """Returns the predictions f32[1, outputs] for the numbers of a row: see `Executable`."""
+    answer_row: Callable[[Sequence[Any]], Array | None] | None
+    """Returns the predictions f32[1, outputs] for a row of cells, if it can: see `Executable`."""
 
     def __call__(self, x: Any) -> Array:
         """Return f32[rows, outputs]; see `sensenet.runtime.tables` for the forms of rows. Raises
         InputError."""
-        if self.images is None and isinstance(x, list | tuple) and x and not is_row(x[0]):
+        if self.images is None and isinstance(x, LISTS) and x and not is_row(x[0]):
             return self._predict_row(x)
         results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
         if not results:
@@ -51,9 +54,11 @@ class Predictor:
         """Return f32[1, outputs] for a row of cells, without making arrays if the runtime can do without."""
         if self.answer_row is not None:
             try:
-                return self.answer_row(self.rows.encode_values(row))
+                answers = self.answer_row(row)
             except Exception:  # anything that a cell's class raises
-                pass  # the other way names the cell
+                answers = None  # the other way names the cell
+            if answers is not None:
+                return answers
         return self._predict({NUMERIC_INPUT: self.rows.encode_row(row)}, 1)
 
     def encode(self, x: Any) -> dict[str, Array]:

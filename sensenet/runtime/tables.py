@@ -63,8 +63,14 @@ def as_table(x: Any, layout: RowLayout) -> Table:
     )
 
 
+CELL_TYPES = frozenset((float, int, str, bool, type(None)))
+"""Types of most cells, which are told from rows by one look."""
+
+
 def is_row(item: Any) -> bool:
     """Return whether the first item of a list is a row, which makes it a list of rows."""
+    if type(item) in CELL_TYPES:
+        return False
     flat = isinstance(item, np.ndarray) and item.ndim == 1
     return flat or isinstance(item, list | tuple | Mapping | np.void) or is_series(item)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from sensenet.backends.native.cells import MOST_COLUMNS, Prediction, RowFunction, row_function
 from sensenet.backends.native.machine_code import compile_module, host_machine
 from sensenet.backends.native.module import write_module
-from sensenet.backends.native.plan import INPUT, OUTPUT, DenseStep, EmbeddingStep, ForestStep, Plan, Step
+from sensenet.backends.native.plan import OUTPUT, DenseStep, EmbeddingStep, ForestStep, Plan, Step
 from sensenet.ir.types import Array
 from sensenet.processors import usable_processors
+from sensenet.signature import Column
 
 NAME = "predict"
 
@@ -25,35 +26,39 @@ NANOSECONDS_TO_WAIT = 50_000
 """Nanoseconds of a row up to which other threads may wait for it: letting them run takes some time too."""
 
 
+POINTER, COUNT = ctypes.c_void_p, ctypes.c_int64
+
+PREDICT = ctypes.CFUNCTYPE(None, POINTER, POINTER, COUNT, POINTER, POINTER)
+"""A function that `write_module` writes: constants, rows, their number, answers, scratch. Other threads run
+Python while it does."""
+
+
 class Compiled:
     """Answers rows in machine code; threads may share it."""
 
     def __init__(self, plan: Plan) -> None:
         written = write_module(plan, host_machine(), NAME)
-        code = compile_module(written.text, NAME)
-        self._code, self._constants, self._scratch = code, written.constants, written.scratch
-        self._columns, self._outputs = plan.buffers[INPUT].width, plan.buffers[OUTPUT].width
+        self._code = compile_module(written.text)
+        self._predict = PREDICT(self._code.address(NAME))
+        self._constants, self._scratch = written.constants, written.scratch
+        self._outputs = plan.buffers[OUTPUT].width
         self._nanoseconds = sum(map(_nanoseconds, plan.steps))
-        self._run_alone = code.releasing()
-        self._own_scratch = np.empty(written.scratch, np.uint8)
-        waits = self._nanoseconds <= NANOSECONDS_TO_WAIT and _has_lock()
-        self._run_row = code.holding() if waits else None
-        self._pack = struct.Struct(f"{self._columns}f").pack
-        self._row_type = ctypes.c_float * self._outputs
-        self._addresses = self._constants.ctypes.data, self._own_scratch.ctypes.data
 
-    def answer_row(self, values: Sequence[float]) -> Array:
-        """Return f32[1, outputs] for the numbers of a row.
+    def row_function(self, columns: Sequence[Column]) -> RowFunction | None:
+        """Return a function that answers single rows of cells of these columns.
 
-        Raises struct.error for other than numbers.
+        None if other threads should run meanwhile, or if rows are too long for the stack.
         """
-        row = self._pack(*values)
-        if self._run_row is None:
-            return self.answer(np.frombuffer(row, np.float32).reshape(1, -1))
-        constants, scratch = self._addresses
-        answers = self._row_type()
-        self._run_row(constants, row, 1, answers, scratch)
-        return np.ndarray((1, self._outputs), np.float32, memoryview(answers))
+        if self._nanoseconds > NANOSECONDS_TO_WAIT or len(columns) > MOST_COLUMNS or not _has_lock():
+            return None
+        prediction = Prediction(
+            code=self._code,
+            name=NAME,
+            constants=self._constants,
+            scratch=np.empty(self._scratch, np.uint8),
+            outputs=self._outputs,
+        )
+        return row_function(columns, prediction)
 
     def answer(self, x: Array) -> Array:
         """Return f32[rows, outputs] for f32[rows, columns] without gaps, computed by several threads."""
@@ -72,7 +77,7 @@ class Compiled:
     def _answer_part(self, x: Array, answers: Array) -> None:
         scratch = np.empty(self._scratch, np.uint8)
         addresses = x.ctypes.data, len(x), answers.ctypes.data, scratch.ctypes.data
-        self._run_alone(self._constants.ctypes.data, *addresses)
+        self._predict(self._constants.ctypes.data, *addresses)
 
 
 def _has_lock() -> bool:

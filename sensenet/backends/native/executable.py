@@ -31,7 +31,7 @@ def make_executable(graph: Graph) -> Executable:
     if importlib.util.find_spec(PACKAGE) is None:
         raise MissingPackageError(PACKAGE, EXTRA, "machine code")
     plan = plan_graph(graph)
-    runner = Runner(plan)
+    runner = Runner(plan, graph.signature.columns)
     (node,) = graph.inputs
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:

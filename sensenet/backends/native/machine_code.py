@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from typing import Any
 
@@ -13,11 +12,6 @@ from sensenet.backends.native.code import Machine
 from sensenet.backends.optional import import_package
 
 EXTRA = "native"
-
-POINTER, COUNT = ctypes.c_void_p, ctypes.c_int64
-
-SIGNATURE = (None, POINTER, POINTER, COUNT, POINTER, POINTER)
-"""The result and the parameters of the functions that `write_module` writes."""
 
 
 @functools.cache
@@ -41,22 +35,18 @@ def host_machine() -> Machine:
 
 @frozen(eq=False)
 class MachineCode:
-    """A compiled function at an address; `owner` keeps the memory of its code."""
+    """Compiled functions in memory that `engine` keeps."""
 
-    address: int
-    owner: Any
+    engine: Any
 
-    def releasing(self) -> Any:
-        """Return the function; other threads run Python while it does."""
-        return ctypes.CFUNCTYPE(*SIGNATURE)(self.address)
-
-    def holding(self) -> Any:
-        """Return the function; other threads wait for it, which for short calls takes less time."""
-        return ctypes.PYFUNCTYPE(*SIGNATURE)(self.address)
+    def address(self, name: str) -> int:
+        """Return the address of a function."""
+        address: int = self.engine.get_function_address(name)
+        return address
 
 
-def compile_module(text: str, name: str) -> MachineCode:
-    """Return the function of that name, compiled for the processor at hand or found in the cache."""
+def compile_module(text: str) -> MachineCode:
+    """Return the functions of a module, compiled for the processor at hand or found in the cache."""
     llvm = load_llvm()
     triple, cpu = llvm.get_process_triple(), llvm.get_host_cpu_name()
     features = llvm.get_host_cpu_features().flatten()
@@ -68,14 +58,14 @@ def compile_module(text: str, name: str) -> MachineCode:
         target = llvm.Target.from_triple(triple)
         code = target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True).emit_object(module)
         keep_code(key, code)
-    return link_object(code, name)
+    return link_object(code)
 
 
-def link_object(code: bytes, name: str) -> MachineCode:
-    """Return the function of that name in an object file for this processor."""
+def link_object(code: bytes) -> MachineCode:
+    """Return the functions of an object file for this processor."""
     llvm = load_llvm()
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return MachineCode(engine.get_function_address(name), engine)
+    return MachineCode(engine)

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from sensenet.backends.native.plan import Plan
 from sensenet.backends.native.reference import count_operations, run_plan
 from sensenet.forks import PerProcess, delay_forks
 from sensenet.ir.types import Array
+from sensenet.signature import Column
 
 if TYPE_CHECKING:
+    from sensenet.backends.native.cells import RowFunction
     from sensenet.backends.native.compiled import Compiled
 
 OPERATIONS_TO_COMPILE = 100_000
@@ -34,12 +34,14 @@ FEW_ROWS = 8
 class Runner:
     """Answers f32[rows, columns] with f32[rows, outputs]; threads may share it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, columns: Sequence[Column]) -> None:
         self._plan = plan
+        self._columns = columns
         self._operations, self._numbers = count_operations(plan)
         self._spent = 0
         self._compiling = PerProcess(threading.Lock)
         self._compiled: Compiled | None = None
+        self._row_function: RowFunction | None = None
 
     def answer(self, x: Array) -> Array:
         """Return the answers for an array without gaps."""
@@ -49,15 +51,12 @@ class Runner:
                 return run_plan(self._plan, x)
         return self.compile().answer(x)
 
-    def answer_row(self, values: Sequence[float]) -> Array:
-        """Return f32[1, outputs] for the numbers of a row.
+    def answer_row(self, row: Sequence[Any]) -> Array | None:
+        """Return f32[1, outputs] for a row of cells, or None if `answer` is for it.
 
-        Raises struct.error, or what NumPy does, for other than numbers.
+        Raises anything for cells that are not numbers or None.
         """
-        if self._compiled is not None:
-            return self._compiled.answer_row(values)
-        with np.errstate(over="ignore"):
-            return self.answer(np.array([values], np.float32))
+        return None if self._row_function is None else self._row_function(row)
 
     def compile(self) -> Compiled:
         """Return the machine code, compiled at the first call by one thread while others wait."""
@@ -66,5 +65,7 @@ class Runner:
 
             with self._compiling.get(), delay_forks():
                 if self._compiled is None:
-                    self._compiled = Compiled(self._plan)
+                    compiled = Compiled(self._plan)
+                    self._row_function = compiled.row_function(self._columns)
+                    self._compiled = compiled
         return self._compiled

@@ -53,8 +53,8 @@ def make_executable(files: Files, graph: Graph) -> Executable:
         _require_own_processor(header)
         if suffix == FORMS["llvm"]:
             code = make_code(code.decode(), host_processor(), "object")
-        linked = link_object(code, symbol)
-        function, owner = declare(linked.address), linked.owner
+        owner = link_object(code)
+        function = declare(owner.address(symbol))
     inputs = {node.name: node.types[0] for node in graph.inputs}
     outputs = {name: value.type for name, value in graph.outputs.items()}
     run = run_batches(_Call(function, owner, plan_graph(graph)), inputs, outputs, MOST_ROWS)

@@ -214,11 +214,11 @@ def test_other_processors_registers_and_rounding(name, lanes, rounds):
     probed = Probed(machine=Machine(lanes=lanes, registers=16), rounds=rounds, size_type="i64")
     text = write_text(plan_graph(graph), "m", probed, None)
     assert ("@llvm.roundeven" in text or "@llvm.floor" in text) <= rounds
-    linked = link_object(make_code(text, host_processor(), "object"), "m_predict")
+    linked = link_object(make_code(text, host_processor(), "object"))
     rows, expected = rows_with_answers(graph)
     found = np.full_like(expected, np.nan)
     rows = np.ascontiguousarray(rows, np.float32)
-    assert declare(linked.address)(rows.ctypes.data, len(rows), found.ctypes.data) == 0
+    assert declare(linked.address("m_predict"))(rows.ctypes.data, len(rows), found.ctypes.data) == 0
     require_agreement(found, expected)
 
 
@@ -231,9 +231,9 @@ def test_rounding_without_instructions_is_exact():
         graph = graph_of_op(op, f32(None, 1))
         probed = Probed(machine=Machine(lanes=4, registers=16), rounds=False, size_type="i64")
         code = make_code(write_text(plan_graph(graph), "m", probed, None), host_processor(), "object")
-        linked = link_object(code, "m_predict")
+        linked = link_object(code)
         found = np.zeros_like(x)
-        declare(linked.address)(x.ctypes.data, len(x), found.ctypes.data)
+        declare(linked.address("m_predict"))(x.ctypes.data, len(x), found.ctypes.data)
         np.testing.assert_array_equal(
             found.view(np.int32)[~np.isnan(x)], expected.view(np.int32)[~np.isnan(x)]
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import struct
+import gc
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -20,10 +21,18 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import f32
+from sensenet.signature import NumericColumn
 
 pytest.importorskip("llvmlite")
 
 ROW = [0.5, -1.0, 2.0]
+
+
+COLUMNS = tuple(NumericColumn(index=index) for index in range(3))
+
+
+def small_runner():
+    return Runner(small_plan(), COLUMNS)
 
 
 def small_plan():
@@ -33,15 +42,15 @@ def small_plan():
 
 def test_first_rows_are_answered_without_compiling(monkeypatch):
     monkeypatch.setattr(Runner, "compile", None)
-    answers = Runner(small_plan())
-    assert answers.answer_row(ROW).shape == (1, 4)
+    answers = small_runner()
+    assert answers.answer_row(ROW) is None
     assert answers.answer(np.zeros((FEW_ROWS, 3), np.float32)).shape == (FEW_ROWS, 4)
 
 
 def test_many_rows_compile_at_once():
-    answers = Runner(small_plan())
+    answers = small_runner()
     x = np.random.default_rng(0).normal(size=(FEW_ROWS + 1, 3)).astype(np.float32)
-    first = np.concatenate([answers.answer_row(row) for row in x.tolist()])
+    first = np.concatenate([answers.answer(row[None]) for row in x])
     assert answers._compiled is None
     np.testing.assert_array_equal(answers.answer(x), first)
     assert answers._compiled is not None
@@ -53,10 +62,10 @@ def test_rows_compile_after_as_much_work_as_that_takes(monkeypatch):
     operations, numbers = runner.count_operations(plan)
     cost = operations + numbers // runner.NUMBERS_OF_AN_OPERATION
     monkeypatch.setattr(runner, "OPERATIONS_TO_COMPILE", 3 * cost)
-    answers = Runner(plan)
+    answers = Runner(plan, COLUMNS)
     states = []
     for _ in range(5):
-        answers.answer_row(ROW)
+        answers.answer(np.float32([ROW]))
         states.append(answers._compiled is not None)
     assert states == [False, False, False, True, True]
 
@@ -70,7 +79,7 @@ def test_threads_compile_once(monkeypatch):
             super().__init__(plan)
 
     monkeypatch.setattr(compiled, "Compiled", Counted)
-    answers = Runner(small_plan())
+    answers = small_runner()
     x = np.zeros((50, 3), np.float32)
     with ThreadPoolExecutor(8) as pool:
         results = [*pool.map(lambda _: answers.answer(x), range(16))]
@@ -79,34 +88,74 @@ def test_threads_compile_once(monkeypatch):
         np.testing.assert_array_equal(result, results[0])
 
 
-def test_a_number_beyond_float32_is_infinite():
-    answers = Runner(small_plan())
-    first = answers.answer_row([1e300, 0.0, 0.0])
+def test_a_row_of_cells_has_the_answer_of_its_numbers():
+    answers = small_runner()
+    expected = answers.answer(np.float32([[0.5, 0.0, np.inf]]))
     answers.compile()
-    np.testing.assert_array_equal(answers.answer_row([1e300, 0.0, 0.0]), first)
+    found = answers.answer_row((np.float64(0.5), None, 1e300, "more"))
+    np.testing.assert_array_equal(found, expected)
+    assert (found.dtype, found.shape, found.flags.writeable) == (np.float32, (1, 4), True)
 
 
-def test_what_is_no_number_is_an_error_of_python():
-    answers = Runner(small_plan())
+@pytest.mark.parametrize(("row", "error"), [(["1", 0.0, 0.0], TypeError), ([1.0, 2.0], IndexError)])
+def test_what_is_no_row_of_numbers_is_an_error_of_python(row, error):
+    answers = small_runner()
     answers.compile()
-    with pytest.raises(struct.error):
-        answers.answer_row(["1", 0.0, 0.0])
+    with pytest.raises(error):
+        answers.answer_row(row)
 
 
-def test_a_row_of_long_work_lets_other_threads_run(monkeypatch):
-    monkeypatch.setattr(compiled, "NANOSECONDS_TO_WAIT", 0)
-    answers = Runner(small_plan())
-    first = answers.answer_row(ROW)
+class Calling:
+    """A number that asks the model before it is read."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def __float__(self):
+        self.answers.answer_row([9.0, 9.0, 9.0])
+        return 2.0
+
+
+def test_a_cell_may_call_the_model():
+    answers = small_runner()
     answers.compile()
-    np.testing.assert_array_equal(answers.answer_row(ROW), first)
+    found = answers.answer_row([0.5, -1.0, Calling(answers)])
+    np.testing.assert_array_equal(found, answers.answer_row(ROW))
 
 
-def test_without_pythons_lock_rows_have_memory_of_their_own(monkeypatch):
-    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    answers = Runner(small_plan())
-    first = answers.answer_row(ROW)
-    assert answers.compile()._run_row is None
-    np.testing.assert_array_equal(answers.answer_row(ROW), first)
+def test_rows_of_cells_are_answered_after_their_model_is_gone():
+    answers = small_runner()
+    answers.compile()
+    expected, answer = answers.answer_row(ROW), answers._row_function
+    del answers
+    gc.collect()
+    np.testing.assert_array_equal(answer(ROW), expected)
+
+
+def test_a_row_of_cells_keeps_nothing():
+    answers, cell = small_runner(), Decimal("0.5")
+    answers.compile()
+    before = sys.getrefcount(cell)
+    for _ in range(10):
+        answers.answer_row([cell, cell, cell])
+        with pytest.raises(TypeError):
+            answers.answer_row([cell, cell, "x"])
+    assert sys.getrefcount(cell) == before
+    assert sys.getrefcount(answers.answer_row(ROW)) == sys.getrefcount(np.empty((1, 4), np.float32))
+
+
+@pytest.mark.parametrize("change", ["long work", "no lock", "many columns"])
+def test_other_rows_are_answered_as_arrays(monkeypatch, change):
+    """Long work lets other threads run; without Python's lock, each call has memory of its own."""
+    if change == "long work":
+        monkeypatch.setattr(compiled, "NANOSECONDS_TO_WAIT", 0)
+    elif change == "no lock":
+        monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    else:
+        monkeypatch.setattr(compiled, "MOST_COLUMNS", 2)
+    answers = small_runner()
+    answers.compile()
+    assert answers.answer_row(ROW) is None
 
 
 def test_only_predictions_are_answered_as_rows():
