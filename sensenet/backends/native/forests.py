@@ -18,8 +18,11 @@ from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
 
-WALKED_ROWS = 8
+WALKED_ROWS = 16
 """Rows that go down a tree together, so that the processor waits for several loads at once."""
+
+LEVELS_AT_ONCE = 2
+"""Levels that rows go down before they are asked whether one of them still moves."""
 
 
 def write_forest(code: Code, step: ForestStep) -> Calls:
@@ -115,9 +118,12 @@ class _Walk:
         xs = [self.rows.row("%x0", x_stride, row) for row in rows]
 
         def descend(places: Sequence[Register]) -> tuple[Register, Sequence[Register]]:
-            following = [self._next_node(nodes, place, x) for place, x in zip(places, xs, strict=True)]
+            following = places
+            for _ in range(LEVELS_AT_ONCE):
+                before = following
+                following = [self._next_node(nodes, place, x) for place, x in zip(before, xs, strict=True)]
             moves = [
-                writer.assign(f"icmp ne i64 {new}, {old}") for new, old in zip(following, places, strict=True)
+                writer.assign(f"icmp ne i64 {new}, {old}") for new, old in zip(following, before, strict=True)
             ]
             any_moves = functools.reduce(lambda a, b: writer.assign(f"or i1 {a}, {b}"), moves)
             return any_moves, following
