@@ -10,15 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
-from attrs import frozen
-
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.files.destinations import Layout, is_stream
 from sensenet.files.writing import Content, require_free, require_replaceable, write_all
 from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 from sensenet.signature import Signature
 
 Files = Mapping[str, bytes]
@@ -93,7 +91,7 @@ class Report:
         return [f"{row[0]:<40} {row[1]:<10} {row[2]:>12}  {row[3]}".rstrip() for row in rows]
 
 
-@attrs.frozen(kw_only=True, eq=False, slots=False, repr=False)
+@frozen(kw_only=True, eq=False, slots=False, repr=False)
 class Artifact:
     """The result of `sensenet.compile` for one target.
 

@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.op import Op
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, SeparableConvolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.types import Tensor
+from sensenet.records import frozen
 
 Shape = tuple[int, ...]
 

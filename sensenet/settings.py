@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import SettingsError
+from sensenet.records import frozen
 from sensenet.suggestions import suggest
 
 COLOR_SPACES = ("rgb", "rgba", "bgr", "bgra", "RGB", "RGBA", "BGR", "BGRA")

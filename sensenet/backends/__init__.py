@@ -6,11 +6,10 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.target import Target
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import delay_forks
+from sensenet.records import frozen
 from sensenet.suggestions import suggest
 
 MODULES: Mapping[str, str] = {

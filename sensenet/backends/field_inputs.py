@@ -14,8 +14,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from attrs import frozen
-
+from sensenet.records import frozen
 from sensenet.signature import Booleans, CategoricalColumn, Column, Field, Number, Signature
 
 UNKNOWN = -1

@@ -13,9 +13,9 @@ from itertools import pairwise
 from typing import Any, Literal, NewType, TypeVar
 
 import attrs
-from attrs import frozen
 
 from sensenet.errors import UnknownTargetError
+from sensenet.records import frozen
 from sensenet.suggestions import suggest
 
 ONE_OF = "one of "

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.options import ImageSizeText, Options
 from sensenet.ir.static_shapes import ImageSize
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.options import AnyOptions, read_options
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
+from sensenet.records import frozen
 
 
 def list_files(path: Path) -> Iterable[Path]:

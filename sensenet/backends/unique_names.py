@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from attrs import Factory, frozen
+from attrs import Factory
+
+from sensenet.records import frozen
 
 
 @frozen

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.errors import UnknownNetworkError
 from sensenet.frontend import build_graph, read_document
 from sensenet.frontend.json.cursor import quote
 from sensenet.ir.graph import Graph
+from sensenet.records import frozen
 from sensenet.settings import Settings
 
 WORD = re.compile(r"[\w-]+")

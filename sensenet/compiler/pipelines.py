@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.artifact import Executable, PassRecord, Report
 from sensenet.backends import get_target
 from sensenet.backends.target import Target
@@ -18,6 +16,7 @@ from sensenet.passes import DEFAULT_LEVEL, PIPELINES
 from sensenet.passes.infrastructure.manager import Observer, run_passes
 from sensenet.passes.infrastructure.rules import Pass
 from sensenet.passes.infrastructure.selection import select_passes
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import SettingsError
 from sensenet.ir.graph import Graph
 from sensenet.passes import DEFAULT_LEVEL
 from sensenet.passes.infrastructure.manager import Observer
+from sensenet.records import frozen
 from sensenet.settings import Settings, ensure_settings
 
 Source = Graph | Mapping[str, Any] | str | bytes | os.PathLike[str]

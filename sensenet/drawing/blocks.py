@@ -13,13 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from attrs import frozen
-
 from sensenet.drawing.captions import family
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, core, dense, tabular
 from sensenet.ir.types import DType
+from sensenet.records import frozen
 
 MOST_NODES = 12
 """The most nodes of a block that is not cut."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from sensenet.ir.cost import multiply_adds, parameters
 from sensenet.ir.graph import Graph, Node
@@ -16,6 +15,7 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.printer import print_attribute, print_value
 from sensenet.ir.types import Tensor
+from sensenet.records import frozen
 
 LONGEST_TEXT = 120
 """The most characters of an attribute in a tooltip."""

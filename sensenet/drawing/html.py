@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from sensenet.drawing.blocks import Block, find_blocks
 from sensenet.drawing.captions import count, cut, family, make_title, print_briefly, printable
@@ -27,6 +26,7 @@ from sensenet.ir.cost import graph_multiply_adds, graph_parameters, multiply_add
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.printer import is_inline, print_tensor, print_value
 from sensenet.ir.types import Tensor
+from sensenet.records import frozen
 
 HERE = Path(__file__).parent
 PAGE_STYLE = "\n" + STYLE + (HERE / "page.css").read_text("utf-8")

@@ -13,7 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from attrs import frozen
+from sensenet.records import frozen
 
 ROW_GAP = 26
 SPACING = 16

@@ -9,7 +9,6 @@ from html import escape
 from pathlib import Path
 
 import attrs
-from attrs import frozen
 
 from sensenet.drawing.captions import (
     Caption,
@@ -24,6 +23,7 @@ from sensenet.drawing.captions import (
 )
 from sensenet.drawing.layout import Edge, Layout, Point, arrange
 from sensenet.ir.graph import Graph, Node
+from sensenet.records import frozen
 
 STYLE = (Path(__file__).parent / "boxes.css").read_text("utf-8")
 """The colors of the boxes by family, light and dark, and the fonts that the sizes below are for."""

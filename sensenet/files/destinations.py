@@ -8,9 +8,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from attrs import frozen
-
 from sensenet.errors import ArtifactError
+from sensenet.records import frozen
 
 MOST_LINKS = 40
 """The most symbolic links that Linux follows."""

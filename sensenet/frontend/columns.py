@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.frontend.json.cursor import Cursor, checked_text
+from sensenet.records import frozen
 from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn
 from sensenet.validators import FLOAT32_MAX
 

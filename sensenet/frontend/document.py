@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.errors import DocumentError
 from sensenet.frontend.fields import member, read_conventions, read_field
 from sensenet.frontend.json.cursor import Cursor, describe, list_keys
 from sensenet.frontend.json.reader import read_bytes, read_file
+from sensenet.records import frozen
 from sensenet.signature import Field
 
 ENVELOPES = (("object", "deepnet", "network"), ("deepnet", "network"), ("model", "network"), ("network",))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sensenet.frontend.emit import emit
 from sensenet.frontend.json.cursor import Cursor, checked_text
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.tabular import Destandardize
 from sensenet.ir.types import Tensor
+from sensenet.records import frozen
 
 WITH_CLASSES = ("categorical", "bounding_box")
 NUMERIC = "numeric"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.columns import ColumnEncoding
@@ -16,6 +15,7 @@ from sensenet.ir.ops.basic import Concatenate, Gather
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.tabular import OneHot, Standardize
 from sensenet.ir.types import FLOAT32_TINY, Tensor, f32
+from sensenet.records import frozen
 from sensenet.signature import NUMERIC_INPUT, CategoricalColumn, ImageColumn, NumericColumn
 
 

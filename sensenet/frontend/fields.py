@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
-from attrs import frozen
 
+from sensenet.records import frozen
 from sensenet.signature import (
     ALL,
     TOKEN_MODES,

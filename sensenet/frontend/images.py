@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.frontend.emit import emit
 from sensenet.frontend.json.cursor import Cursor
@@ -19,6 +18,7 @@ from sensenet.ir.ops.image import Index, Rescale
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.sharing import Part, Shares
 from sensenet.ir.types import Tensor, f32
+from sensenet.records import frozen
 from sensenet.settings import Settings
 from sensenet.signature import PIXEL_INPUT, ImageInput, RescaleType, Signature
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from sensenet.errors import VerifyError
 from sensenet.frontend.columns import match_fields, read_columns
@@ -23,6 +22,7 @@ from sensenet.frontend.weight_sources import ImportedGraph, SourceRecord
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.interface import check_graph
 from sensenet.ir.ops.basic import Average
+from sensenet.records import frozen
 from sensenet.settings import Settings, ensure_settings
 from sensenet.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 
-from attrs import frozen
-
 from sensenet.ir.graph import Graph
 from sensenet.layer_schema import Form
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError, SensenetError
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, TensorType
+from sensenet.records import frozen
 
 Kernels = Mapping[type[Op], Callable[[Any], Callable[..., Any]]]
 """Functions from an op to a faster replacement of its `evaluate`, by op class."""

@@ -19,9 +19,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 if TYPE_CHECKING:
     from sensenet.ir.ops.tabular import Forest

@@ -23,13 +23,14 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.sharing import Shares, name_shared_layers
 from sensenet.ir.types import Tensor, TensorType, matches
+from sensenet.records import frozen
 from sensenet.signature import Signature
 
 LARGEST_SIZE = 2**63 - 1
 """The largest size of an axis: NumPy supports no larger one."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Node:
     """An op, its inputs and the types of its results; created by `apply`, which infers the types."""
 
@@ -55,7 +56,7 @@ class Node:
         return f"<{self.name}: {self.op.mnemonic()}>"
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Value:
     """One result of a node; values are equal if their nodes are identical and their indices equal."""
 
@@ -117,7 +118,7 @@ def constant(tensor: Tensor, name: str = "") -> Value:
     return apply(Constant(value=tensor), name=name).value
 
 
-@attrs.frozen(eq=False, slots=False, repr=False)
+@frozen(eq=False, slots=False, repr=False)
 class Graph:
     """A program from named inputs to named outputs, with a signature that describes them.
 

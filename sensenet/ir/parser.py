@@ -22,6 +22,7 @@ from sensenet.ir.printer import HEADER, REGION
 from sensenet.ir.region import Region
 from sensenet.ir.sharing import Part, Shares, require_shareable
 from sensenet.ir.types import Array, TensorType
+from sensenet.records import frozen
 from sensenet.signature import Signature
 
 DEEPEST_REGION = 16
@@ -78,7 +79,7 @@ def _is_empty(line: str) -> bool:
     return not content or content.startswith("//")
 
 
-@attrs.frozen
+@frozen
 class _Scope:
     """The nodes and outputs that have been read of a graph, or of a region nested `depth` deep."""
 

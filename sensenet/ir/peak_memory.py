@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
-from attrs import frozen
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -14,9 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
-from attrs import frozen
-
 from sensenet.ir.op import Op, require
+from sensenet.records import frozen
 
 
 class Part(enum.Enum):

@@ -7,13 +7,13 @@ a constant.
 from __future__ import annotations
 
 import attrs
-from attrs import frozen
 
 from sensenet.errors import LimitError, SettingsError, VerifyError
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.types import Shape, bytes_of, matches
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 from sensenet.signature import PIXEL_INPUT
 
 MOST_ENTRIES = 2**31 - 1

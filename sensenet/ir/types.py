@@ -18,6 +18,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from sensenet.records import frozen
+
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...]
 
@@ -61,7 +63,7 @@ def _as_shape(sizes: Iterable[int | None]) -> Shape:
     return tuple(sizes)
 
 
-@attrs.frozen
+@frozen
 class TensorType:
     """The type of a value: `f32[?,10]` in the text form."""
 
@@ -151,7 +153,7 @@ def _as_constant(values: Array) -> Array:
     return constant
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Tensor:
     """A constant: a read-only, C-contiguous array that compares by dtype, shape and content.
 

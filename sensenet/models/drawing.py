@@ -6,8 +6,9 @@ import colorsys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import frozen
 from PIL import Image, ImageDraw, ImageFont
+
+from sensenet.records import frozen
 
 LINE_SHARE = 1 / 300
 """Thickness of a box's line, relative to the image's larger side."""

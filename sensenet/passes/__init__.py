@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from sensenet.passes import (
     batch_networks,
     eliminate_common_subexpressions,
@@ -42,6 +40,7 @@ from sensenet.passes import (
     simplify_rearrangements,
 )
 from sensenet.passes.infrastructure.rules import Pass
+from sensenet.records import frozen
 
 __all__ = ["ALL_PASSES", "DEFAULT_LEVEL", "LEVELS", "PIPELINE", "PIPELINES", "Step"]
 

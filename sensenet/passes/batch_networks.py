@@ -29,7 +29,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
@@ -39,6 +38,7 @@ from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.parallel_layers import LARGEST_BLOCK
 from sensenet.passes.analysis.stacks import join_stacks, stack
 from sensenet.passes.infrastructure.rules import Uses, rounding_pass
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

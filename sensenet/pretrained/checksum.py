@@ -9,7 +9,7 @@ import re
 from http.client import HTTPMessage
 from pathlib import Path
 
-from attrs import frozen
+from sensenet.records import frozen
 
 BLOCK_BYTES = 1 << 20
 DIGEST_HEADERS = {

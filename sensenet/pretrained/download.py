@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from sensenet.pretrained.addresses import hide_credentials
 from sensenet.pretrained.checksum import DIGEST_BYTES, Checksum, announced_checksum
@@ -30,6 +29,7 @@ from sensenet.pretrained.requests import (
     open_url,
 )
 from sensenet.progress import Progress
+from sensenet.records import frozen
 
 PIECE_BYTES = 1 << 16
 LARGEST_FILE = 2 << 30

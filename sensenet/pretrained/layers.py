@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
+
+from sensenet.records import frozen
 
 DEFAULT_EPSILON = 1e-3
 KERNEL = "glorot_uniform"

@@ -10,14 +10,13 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.errors import UnknownNetworkError
 from sensenet.pretrained.layers import Layer, document_layers, list_layers
 from sensenet.pretrained.mobilenet import mobilenet, mobilenetv2
 from sensenet.pretrained.resnet import resnet18, resnet50
 from sensenet.pretrained.xception import xception
 from sensenet.pretrained.yolo import Branch, tinyyolov4, yolov4
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from attrs import frozen
-
 from sensenet.pretrained.layers import (
     IMAGE,
     Layer,
@@ -19,6 +17,7 @@ from sensenet.pretrained.layers import (
     second_half,
     upsample,
 )
+from sensenet.records import frozen
 
 COCO_CLASSES = 80
 ANCHORS = 3

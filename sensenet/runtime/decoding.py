@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 from sensenet.runtime.image_tags import BOUNDED_SINCE, tag_bytes
 
 if TYPE_CHECKING:

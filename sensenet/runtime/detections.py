@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError
 from sensenet.ir.types import Array
 from sensenet.limits import memory_limit, require_memory
+from sensenet.records import frozen
 from sensenet.runtime.decode_image import FLOAT_BYTES, open_image
 from sensenet.runtime.frames import is_frame
 from sensenet.runtime.image_lists import flatten, unflatten

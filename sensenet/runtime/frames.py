@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 from sensenet.runtime.cells import Cells, describe
 
 if TYPE_CHECKING:

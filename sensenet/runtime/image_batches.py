@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
 from sensenet.limits import memory_limit, require_memory
+from sensenet.records import frozen
 from sensenet.runtime.decode_image import (
     FLOAT_BYTES,
     fit_image,

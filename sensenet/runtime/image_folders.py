@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from sensenet.errors import InputError, LimitError
+from sensenet.records import frozen
 from sensenet.runtime.decode_image import open_image
 from sensenet.runtime.decoding import image_suffixes
 

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.errors import InputError
+from sensenet.records import frozen
 from sensenet.runtime.cells import CellReader, describe
 from sensenet.runtime.field_cells import FieldEncoder, cell_reader, field_encoder
 from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn, Signature

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.artifact import Executable
 from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 from sensenet.runtime.image_batches import ImageReader, image_reader
 from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
 from sensenet.runtime.rows import RowEncoder, row_encoder

@@ -9,9 +9,8 @@ from contextlib import closing
 from itertools import islice
 from typing import Generic, TypeVar
 
-from attrs import frozen
-
 from sensenet.processors import usable_processors
+from sensenet.records import frozen
 
 FILES_AHEAD = 2
 """The number of files that are opened ahead, before their memory is known."""

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from attrs import frozen
-
 from sensenet.errors import InputError, LimitError
 from sensenet.limits import VARIABLE, memory_limit
 from sensenet.progress import Progress, ignore_progress
+from sensenet.records import frozen
 from sensenet.runtime.cells import describe
 from sensenet.runtime.image_folders import read_image_folder
 

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 from sensenet.runtime.cells import INTEGER_SIZED, Cells, describe, find_distinct
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.tables import Table, table_of_rows

@@ -18,9 +18,8 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from attrs import frozen
-
 from sensenet.errors import InputError
+from sensenet.records import frozen
 
 LONGEST_EXPRESSION = 200
 MOST_STEPS = 20_000_000

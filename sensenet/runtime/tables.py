@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 from sensenet.runtime.cells import Cells, describe, is_missing
 from sensenet.runtime.frames import Frame, cells_of_array, is_series, open_frame, records_frame, row_of_series
 from sensenet.runtime.layout import RowLayout

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import attrs
-from attrs import frozen
 
+from sensenet.records import frozen
 from sensenet.validators import FLOAT32_MAX, as_items, each, is_a, one_of, within
 
 STATISTICS = ("mean", "stdev", "zero_value", "one_value")

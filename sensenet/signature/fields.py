@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
-from attrs import frozen
 
+from sensenet.records import frozen
 from sensenet.validators import FLOAT32_MAX, as_items, each, is_a, one_of, within
 
 ALL = "all"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
-from attrs import frozen
 
 from sensenet.errors import ArtifactError
+from sensenet.records import frozen
 from sensenet.signature.columns import Column, ImageColumn, ImageInput, column_record, read_column
 from sensenet.signature.fields import Field, read_field
 from sensenet.validators import as_items, each, is_a

@@ -9,8 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends import tflite
 from sensenet.backends.c.names import FILE_NAME, HEAD
@@ -19,6 +17,7 @@ from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

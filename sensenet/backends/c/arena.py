@@ -16,10 +16,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of, read_buffer
 from sensenet.errors import UnsupportedOpError
+from sensenet.records import frozen
 
 PACKAGE = "tflite_micro"
 

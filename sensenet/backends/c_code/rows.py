@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
-from attrs import frozen
 
 from sensenet.backends.c_code.literals import comment_on, initializer, member_name, number
 from sensenet.backends.field_inputs import UNKNOWN, FieldInput, category_codes, find_field_inputs
 from sensenet.backends.input_names import input_names
+from sensenet.records import frozen
 from sensenet.signature import CategoricalColumn, Column, ImageColumn, Items, NumericColumn, Signature, Terms
 
 NUMBER_HELPERS = """\

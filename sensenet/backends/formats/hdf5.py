@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import ArtifactError, BrokenPackageError, LimitError, MissingPackageError
 from sensenet.ir.types import Array
 from sensenet.limits import memory_limit
+from sensenet.records import frozen
 
 PURPOSE = "reading an h5 file"
 

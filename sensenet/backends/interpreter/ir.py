@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.formats.npz import read_npz, write_npz
 from sensenet.backends.interpreter.executable import make_executable, parse_saved
@@ -20,6 +18,7 @@ from sensenet.files.reading import read_file
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import every_op
 from sensenet.ir.printer import HEADER, print_graph, weights
+from sensenet.records import frozen
 
 TEXT_FILE, WEIGHTS_FILE, DRAWING_FILE = "model.ir", "model.npz", "model.dot"
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.keras.names import CONFIGURATION, FILE_NAME, SUFFIX
 from sensenet.backends.options import Options
@@ -27,6 +25,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal, every_op
 from sensenet.ir.ops.dense import BatchedDense
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
+from sensenet.records import frozen
 
 BATCH = 10_000
 """The rows of a typical call, which decide how forests are lowered: a whole table, or a training batch."""

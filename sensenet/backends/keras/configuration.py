@@ -12,8 +12,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, KERAS_ACTIVATIONS
 from sensenet.backends.keras.calls import RefusalError, clean_call, clean_nodes, describe, plain, text
 from sensenet.backends.keras.layers import LAYER_MODULE, PACKAGE
@@ -21,6 +19,7 @@ from sensenet.backends.keras.portable import put_signature_back, require_carried
 from sensenet.backends.keras.stock import OPERATIONS
 from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
+from sensenet.records import frozen
 
 Identity = tuple[Any, Any, Any]
 """The members module, class_name and registered_name of an object in a configuration."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 LEVELS = 4
 """The number of levels after which finished pairs are removed; removing takes as long as a level or two."""

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends.interpreter.executable import make_executable
@@ -39,6 +38,7 @@ from sensenet.ir.graph import Graph, Node
 from sensenet.ir.legality import every_op
 from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
+from sensenet.records import frozen
 
 if TYPE_CHECKING:
     from sensenet.backends.formats.hdf5 import StoredArray, StoredFile

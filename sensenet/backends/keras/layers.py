@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.keras.forests import walk_forests
 from sensenet.backends.optional import import_tensorflow
@@ -30,6 +29,7 @@ from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.parser import parse_op
 from sensenet.ir.printer import op_weights, print_attributes
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 PACKAGE = "sensenet"
 """The package under which the layers are registered with Keras: `sensenet>OpLayer`."""

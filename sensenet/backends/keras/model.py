@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.keras.activation import KERAS_3_ACTIVATIONS, is_formula
 from sensenet.backends.keras.layers import LayerClasses, make_layer_classes, op_config
@@ -23,6 +22,7 @@ from sensenet.ir.ops import core
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.sharing import Part
 from sensenet.ir.types import Array, Tensor
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

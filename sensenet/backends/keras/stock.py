@@ -14,13 +14,14 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.backends.keras.activation import is_formula
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, dense, elementwise, image, tabular
 from sensenet.passes.lowering.activations import FORMULAS
+from sensenet.records import frozen
 from sensenet.signature import RescaleType
 
 NUMPY = "keras.src.ops.numpy"

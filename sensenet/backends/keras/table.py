@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.keras.activation import KERAS_ACTIVATIONS
 from sensenet.backends.keras.layers import make_layer_classes
@@ -16,6 +15,7 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops import basic, convolution, dense
 from sensenet.ir.ops.dense import DropoutKind
 from sensenet.ir.types import Array, DType, Tensor
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import attrs
-from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends.native.names import FORMS, HEADER_SUFFIX, describe_file
@@ -21,6 +20,7 @@ from sensenet.errors import ArtifactError
 from sensenet.files.reading import read_head
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import every_op
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from sensenet.backends.native.llvm import FunctionWriter, Register
 from sensenet.backends.native.memory import ConstantBlock
 from sensenet.backends.native.plan import Place
 from sensenet.backends.native.vectors import Vectors
+from sensenet.records import frozen
 
 MOST_UNROLLED = 8
 """The most registers of a row's numbers that a function handles one by one instead of in a loop."""

@@ -14,11 +14,12 @@ import subprocess
 import sys
 from typing import Any, Literal
 
-from attrs import astuple, frozen
+from attrs import astuple
 
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.machine_code import load_llvm
 from sensenet.errors import UnknownTargetError
+from sensenet.records import frozen
 
 Form = Literal["object", "assembly", "llvm", "probe"]
 """Machine code, the same as text, LLVM's language, or a line with the layout of data before assembly."""

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.native.code import Call, Calls, Code, Rows, Strides
 from sensenet.backends.native.llvm import Register
@@ -17,6 +16,7 @@ from sensenet.backends.native.vectors import Vectors
 from sensenet.ir.forest_grids import forest_grids
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 WALKED_ROWS = 16
 """Rows that go down a tree together, so that the processor waits for several loads at once."""

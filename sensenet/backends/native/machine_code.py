@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.native.cache import code_key, find_code, keep_code
 from sensenet.backends.native.code import Machine
 from sensenet.backends.optional import import_package
+from sensenet.records import frozen
 
 EXTRA = "native"
 

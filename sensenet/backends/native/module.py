@@ -10,13 +10,12 @@ it side by side with scratch of their own.
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sensenet.backends.native.code import Code, Machine
 from sensenet.backends.native.llvm import FunctionWriter, Register
 from sensenet.backends.native.plan import INPUT, OUTPUT, Place, Plan, arrange_buffers
 from sensenet.backends.native.steps import write_step
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 BLOCK_NUMBERS = 24 * 1024
 """The numbers of a block of rows, between steps, that fit the processor's cache: 96 KiB."""

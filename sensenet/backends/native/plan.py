@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.ops import tabular
 from sensenet.ir.types import Array, Shape
+from sensenet.records import frozen
 
 
 @frozen

@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.native.arithmetic import formula
 from sensenet.backends.native.code import Call, Calls, Code, Machine, Rows, Strides
@@ -22,6 +21,7 @@ from sensenet.backends.native.plan import DenseStep, MapStep
 from sensenet.backends.native.vectors import Vectors
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.ops.dense import Activation
+from sensenet.records import frozen
 
 CHEAP = {
     ActivationFunction.LINEAR,

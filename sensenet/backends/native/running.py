@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.artifact import Executable, Files
 from sensenet.backends.batching import run_batches
@@ -25,6 +24,7 @@ from sensenet.errors import ArtifactError
 from sensenet.files.directories import temporary_directory
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 MOST_ROWS = 4096
 """Rows of a call: threads share more."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from sensenet.backends.c_code.literals import comment_on, initializer
 from sensenet.backends.native.arithmetic import exp, formula, log
@@ -50,6 +50,7 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 
 NUMBERS_OF_A_LINE = 8
 

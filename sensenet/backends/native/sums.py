@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
-
 from sensenet.backends.native.arithmetic import exp, formula, log
 from sensenet.backends.native.code import Calls, Code, Rows, Strides
 from sensenet.backends.native.llvm import Register, splat, vector_type
 from sensenet.backends.native.plan import SUM_LANES, ReduceStep, SoftmaxStep
 from sensenet.backends.native.vectors import Vectors
+from sensenet.records import frozen
 
 
 def write_softmax(code: Code, step: SoftmaxStep) -> Calls:

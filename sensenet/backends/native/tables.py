@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.native.code import Call, Code, Rows, Strides
 from sensenet.backends.native.llvm import FunctionWriter, Register, splat, vector_type
@@ -18,6 +17,7 @@ from sensenet.backends.native.plan import Place
 from sensenet.backends.native.vectors import Vectors
 from sensenet.ir.forest_grids import ForestGrids
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 AXIS = ("feature", "column", "stride", "thresholds", "registers", "position")
 """What the constants have of an axis: its feature, the position of that among all features used, its stride,

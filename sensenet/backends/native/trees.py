@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 NODE = np.dtype([("threshold", "<f4"), ("feature", "<i4"), ("left", "<i4"), ("leaf", "<i4")])
 """A node: a row goes to `left` if its feature is at most the threshold, else to `left` + 1.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sensenet.backends.native.arithmetic import Arithmetic
 from sensenet.backends.native.llvm import FunctionWriter, Register, float_literal, splat, vector_type
+from sensenet.records import frozen
 
 MAGIC = 12582912.0
 """1.5 · 2²³: adding it to a small number rounds that, and leaves the integer in the last bits."""

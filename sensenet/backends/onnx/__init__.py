@@ -11,14 +11,13 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.onnx.names import FILE_NAME
 from sensenet.backends.static_shapes import StaticShapes
 from sensenet.backends.target import Target
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
+from sensenet.records import frozen
 
 HEAD = re.compile(rb"\x08[\x03-\x1f]\x12[\x01-\x7f][\x20-\x7e]")
 """How a ModelProto begins: the version of the format, and the producer's name."""

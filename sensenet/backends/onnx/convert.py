@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import Factory, frozen
+from attrs import Factory
 
 from sensenet.backends.onnx.emit import EMIT
 from sensenet.backends.onnx.interface import Interface
@@ -28,6 +28,7 @@ from sensenet.ir.ops.control import MOST_STEPS, While
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array
 from sensenet.limits import memory_errors_reported
+from sensenet.records import frozen
 
 LARGEST_MODEL = (1 << 31) - 1
 """Bytes of a file: those of a protobuf message."""

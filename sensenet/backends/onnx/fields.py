@@ -24,7 +24,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.field_inputs import UNKNOWN, FieldInput, category_codes, find_field_inputs
 from sensenet.backends.input_names import input_names
@@ -47,6 +46,7 @@ from sensenet.backends.onnx.operators import (
 from sensenet.errors import SettingsError
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import DType
+from sensenet.records import frozen
 from sensenet.signature import (
     CLASSES,
     DETECTOR_OUTPUTS,

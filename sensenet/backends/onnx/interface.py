@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import Factory, frozen
+from attrs import Factory
 
 from sensenet.backends.onnx.operators import Declared, Operator, declare
 from sensenet.ir.graph import Graph
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True, eq=False)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.onnx.names import MACHINE_LEARNING
 from sensenet.ir.graph import Value
 from sensenet.ir.types import Array, DType, Shape, TensorType
+from sensenet.records import frozen
 
 CODES: Mapping[np.dtype[Any], int] = {
     np.dtype(np.float32): 1,

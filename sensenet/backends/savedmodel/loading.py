@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.batching import Run
 from sensenet.backends.foreign_errors import first_line
@@ -28,6 +27,7 @@ from sensenet.ir.evaluate import checked_input
 from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 
 FOLDERS = ("assets", "variables")
 """The directories of a SavedModel that are read."""

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.input_names import input_names
 from sensenet.backends.tensorflow import Variables, emit_lowered, run_graph
 from sensenet.ir.graph import Graph
 from sensenet.ir.ops.image import Rescale
+from sensenet.records import frozen
 from sensenet.signature import (
     CLASSES,
     NUMERIC_INPUT,

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.tensorflow import basic, convolution, tensor
 from sensenet.backends.tensorflow.activation import FUNCTIONS
@@ -26,6 +25,7 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType
 from sensenet.passes.lowering.legalize import legalize
+from sensenet.records import frozen
 from sensenet.signature import Signature
 
 Table = Mapping[type[Op], Emit]

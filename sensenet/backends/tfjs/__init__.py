@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends.static_shapes import StaticShapes
 from sensenet.backends.target import Target, list_files
@@ -25,6 +23,7 @@ from sensenet.files.destinations import Layout
 from sensenet.files.reading import read_file, read_head
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
+from sensenet.records import frozen
 
 HEAD = re.compile(rb'\s*\{\s*"format"\s*:\s*"graph-model"')
 """How model.json begins."""

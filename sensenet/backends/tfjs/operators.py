@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.graph import Value
 from sensenet.ir.types import Array, DType
+from sensenet.records import frozen
 
 FLOAT, INTEGER = {"T": DType.FLOAT32}, {"T": DType.INT32}
 """The attribute of all operators on float32, and on int32."""

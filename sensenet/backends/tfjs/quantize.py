@@ -12,12 +12,12 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.tfjs.weights import Stored, dequantize
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.quantization.selection import LAYERS
+from sensenet.records import frozen
 
 FLOAT = "float32"
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import Factory, frozen
+from attrs import Factory
 
 from sensenet.errors import ArtifactError
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 
 Manifest = Sequence[Mapping[str, Any]]
 

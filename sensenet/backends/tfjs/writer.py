@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import Factory, frozen
+from attrs import Factory
 
 from sensenet.backends.tfjs.emit import EMIT
 from sensenet.backends.tfjs.graph_def import RESULT_NAMES, TYPES, Json, encode_shape, make_node
@@ -18,6 +18,7 @@ from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.region import Region
 from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.records import frozen
 
 VERSIONS = {"producer": 2129}
 """The version of GraphDefs that the operators are of: that of TensorFlow 2.19."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.options import Positive, Share
@@ -22,6 +21,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
 from sensenet.ir.types import Array
 from sensenet.progress import progress_bar, step_line
+from sensenet.records import frozen
 
 if TYPE_CHECKING:
     from sensenet.passes.quantization.budget import Budget, Choice

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from attrs import Factory, evolve, frozen
+from attrs import Factory, evolve
 
 from sensenet.backends.tflite.emit import EMIT
 from sensenet.backends.tflite.flatbuffer import import_schema
@@ -36,6 +36,7 @@ from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.quantization import Dequantize, Quantize
 from sensenet.ir.types import Array, Shape
 from sensenet.passes.quantization.operators import may_be_absorbed
+from sensenet.records import frozen
 
 SCHEMA_VERSION = 3
 

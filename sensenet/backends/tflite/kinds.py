@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from sensenet.records import frozen
 
 TYPES: Mapping[int, tuple[str, int]] = {
     0: ("F", 32),

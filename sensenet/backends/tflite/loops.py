@@ -11,10 +11,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.tflite.reading import Record
 from sensenet.backends.tflite.shapes import Known
+from sensenet.records import frozen
 
 
 @frozen(eq=False)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
 
 from sensenet.ir.graph import Value
 from sensenet.ir.region import Region
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True, eq=False)

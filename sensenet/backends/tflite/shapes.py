@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.tflite.reading import Record
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 Sizes = tuple[int, ...]
 

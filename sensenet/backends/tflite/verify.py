@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import Factory, define, evolve, frozen
+from attrs import Factory, define, evolve
 
 from sensenet.backends.tflite.kinds import KINDS, OPTION_NUMBERS, TYPES, WHILE, options_of
 from sensenet.backends.tflite.layer_shapes import LAYER_RULES
@@ -25,6 +25,7 @@ from sensenet.errors import ArtifactError, LimitError
 from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import FLOAT32_TINY, DType, TensorType
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 
 SCHEMA_VERSION = 3
 METADATA = frozenset({"", "TFLITE_METADATA", "min_runtime_version", "CONVERSION_METADATA"})

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.tflite.flatbuffer import import_schema, kind_of, names_of
+from sensenet.records import frozen
 
 ENTRY = "min_runtime_version"
 """The metadata entry of the oldest runtime, and the size of its buffer in bytes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sensenet.backends.tflite.emit import EMIT
 from sensenet.backends.tflite.operators import Operand, Operator, Stored, TensorSteps, operator
@@ -21,6 +21,7 @@ from sensenet.ir.types import DType, Tensor
 from sensenet.passes.quantization.kernels import is_in_steps, layer_steps
 from sensenet.passes.quantization.selection import LAYERS
 from sensenet.passes.quantization.steps import Steps, may_be_whole
+from sensenet.records import frozen
 
 BIAS = 2
 """The position of a layer's bias among its operator's inputs."""

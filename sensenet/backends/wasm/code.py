@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.emitting import Processor, make_code
 from sensenet.backends.native.llvm import FunctionWriter
@@ -24,6 +22,7 @@ from sensenet.backends.wasm.linker import ModuleLayout, link
 from sensenet.backends.wasm.names import SECTION
 from sensenet.errors import LimitError
 from sensenet.ir.graph import Graph
+from sensenet.records import frozen
 
 PROCESSOR = Processor(
     "wasm32-unknown-unknown", "generic", "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from attrs import define, frozen
+from attrs import define
 
 from sensenet.backends.wasm.names import HEAD
 from sensenet.errors import ArtifactError
+from sensenet.records import frozen
 
 MAGIC = HEAD + b"\1\0\0\0"
 """The first bytes of a module, and version 1 of the format."""

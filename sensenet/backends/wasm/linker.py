@@ -17,11 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
-
 from sensenet.backends.wasm import encoding
 from sensenet.backends.wasm.encoding import Reader, padded, read_sections, section, unsigned, vector
 from sensenet.errors import ArtifactError
+from sensenet.records import frozen
 
 PAGE = 65_536
 """Bytes of a page of memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sensenet.backends import get_target
 from sensenet.compiler.bisect.trial import Outcome, Trial
@@ -13,6 +13,7 @@ from sensenet.compiler.pipelines import lowering_passes
 from sensenet.compiler.verify.verification import Check
 from sensenet.ir.graph import Graph
 from sensenet.passes.infrastructure.rules import FAULTS, Pass, Rewrite, apply_rules
+from sensenet.records import frozen
 
 Show = Callable[[str], None]
 """Shows a text about the current step."""

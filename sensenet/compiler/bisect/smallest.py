@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sensenet.compiler.bisect.reduction import reduce_graph
 from sensenet.compiler.bisect.search import Culprit, Show, find_rewrite
@@ -13,6 +13,7 @@ from sensenet.compiler.bisect.trial import Trial
 from sensenet.compiler.verify.verification import Check
 from sensenet.ir.graph import Graph
 from sensenet.passes.infrastructure.rules import FAULTS, Pass, Rewrite
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends import get_target
 from sensenet.compiler.driver import compile
@@ -23,6 +22,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 from sensenet.passes.infrastructure.manager import run_passes
 from sensenet.passes.infrastructure.rules import Pass
+from sensenet.records import frozen
 
 DIFFERS = "differs"
 """The fault of answers beyond the tolerance."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.artifact import Artifact, Executable, Verification
 from sensenet.backends import MODULES, TARGETS
@@ -26,6 +25,7 @@ from sensenet.ir.graph import Graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.types import Array
 from sensenet.passes.quantization.answers import largest_difference
+from sensenet.records import frozen
 from sensenet.signature import BOXES, SCORES, VALID
 
 ABSOLUTE, RELATIVE = 1e-5, 1e-4

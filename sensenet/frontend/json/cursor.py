@@ -14,11 +14,12 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.implied_memory import ImpliedMemory
 from sensenet.frontend.json.arrays import Float32Array, NotAnArrayError, is_list, pack_array
+from sensenet.records import frozen
 from sensenet.signature import LARGEST_INTEGER
 from sensenet.validators import FLOAT32_MAX
 

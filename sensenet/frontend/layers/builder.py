@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
-
 from sensenet.frontend.emit import emit, width_of
 from sensenet.frontend.implied_memory import NUMBER_BYTES
 from sensenet.frontend.json.cursor import Cursor, quote
@@ -17,6 +15,7 @@ from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
 from sensenet.ir.types import Tensor
 from sensenet.layer_schema import LayerSchema
+from sensenet.records import frozen
 
 LARGEST_WEIGHT = 2**28
 """The most numbers of a weight that an initializer may fill; more are a mistake in the document."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
-
 from sensenet.frontend.implied_memory import LAYER_BYTES
 from sensenet.frontend.json.cursor import Cursor, quote
 from sensenet.frontend.layers import dense as dense_layers
@@ -21,6 +19,7 @@ from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Add
 from sensenet.ir.ops.dense import Activation
 from sensenet.layer_schema import SCHEMAS, LayerSchema
+from sensenet.records import frozen
 
 Builder = Callable[[Layer], Value]
 

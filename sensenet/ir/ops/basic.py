@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import VerifyError
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, matches
+from sensenet.records import frozen
 
 
 def _require_same_dtype(*types: TensorType) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sensenet.errors import InputError
 from sensenet.ir.op import Op, require
 from sensenet.ir.region import Region
 from sensenet.ir.types import Array, DType, TensorType, matches
+from sensenet.records import frozen
 
 MOST_STEPS = 1 << 20
 """The most steps of a loop: a hostile file may have one that does not end."""

@@ -10,7 +10,6 @@ import enum
 import math
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import INTERPOLATED_COPIES, Op, require
@@ -27,6 +26,7 @@ from sensenet.ir.ops.windows import (
     within_image,
 )
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
+from sensenet.records import frozen
 
 
 def _require_image(x: TensorType) -> None:

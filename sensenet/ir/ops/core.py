@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sensenet.ir.op import Op
 from sensenet.ir.types import Array, Tensor, TensorType
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

@@ -6,11 +6,11 @@ import enum
 import math
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.records import frozen
 
 
 def require_float(*operands: TensorType) -> None:

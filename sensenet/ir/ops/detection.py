@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32, matches
+from sensenet.records import frozen
 
 
 def _require_floats(x: TensorType, *shape: int | None) -> None:

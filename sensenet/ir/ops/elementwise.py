@@ -6,10 +6,10 @@ Arithmetic and comparison of two tensors are in `basic`.
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, TensorType, broadcast
+from sensenet.records import frozen
 
 
 class Unary(Op):

@@ -19,11 +19,11 @@ The steps of SPEC §6 become these ops, in this order, on the pixel input with v
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError
 from sensenet.ir.op import INTERPOLATED_COPIES, Op, require
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.records import frozen
 from sensenet.signature import RescaleType
 
 

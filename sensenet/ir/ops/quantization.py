@@ -8,10 +8,10 @@ position of an axis.
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import FLOAT32_TINY, Array, DType, Shape, Tensor, TensorType
+from sensenet.records import frozen
 
 BITS = (8, 16, 32)
 LARGEST_FLOAT_BELOW = 2**31 - 2**7

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.op import Op, require
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.records import frozen
 
 
 def _positive(axes: tuple[int, ...], x: TensorType) -> set[int]:

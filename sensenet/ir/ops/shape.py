@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.op import INTERPOLATED_COPIES, Op, require
 from sensenet.ir.ops.convolution import UpsampleMethod, interpolate
 from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import Array, DType, Shape, Tensor, TensorType
 from sensenet.limits import require_memory
+from sensenet.records import frozen
 
 
 def _require_sizes(sizes: TensorType, count: int) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.forks import cached_property
 from sensenet.ir.op import Op, require
 from sensenet.ir.ops.dense import require_float
 from sensenet.ir.types import FLOAT32_TINY, Array, DType, Tensor, TensorType, broadcast, f32, matches
+from sensenet.records import frozen
 
 LARGEST_BLOCK = 1 << 16
 """The numbers that `EmbeddingSum` looks up at a time, so that they fit the processor's cache."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.basic import Subtract
@@ -11,6 +10,7 @@ from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import DType
 from sensenet.passes.analysis.sums import Weights
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

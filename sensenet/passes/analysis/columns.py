@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Concatenate, Gather, Slice
 from sensenet.ir.types import Array
 from sensenet.passes.infrastructure.rules import Uses
+from sensenet.records import frozen
 
 
 def width(value: Value) -> int | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.dense import Dense
 from sensenet.passes.analysis.columns import starts, width
 from sensenet.passes.analysis.linear_layers import bias_of
 from sensenet.passes.analysis.sums import Sums, Weights, as_sums
+from sensenet.records import frozen
 
 LARGEST_BLOCK = 8192
 """Entries of a block-diagonal kernel that, zeros and all, cost less than the ops that they save: one row is

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+
+from sensenet.records import frozen
 
 Weights = npt.NDArray[np.float64]
 

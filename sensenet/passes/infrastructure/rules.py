@@ -10,13 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from attrs import frozen
-
 from sensenet.errors import PassError, SensenetError, UnsupportedOpError
 from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph, Node, Value, rebuild
 from sensenet.ir.region import map_regions
 from sensenet.passes.analysis.magnitudes import amplifies
+from sensenet.records import frozen
 
 REWRITES_PER_NODE = 50
 """A rule that fires more often than this for each node of the graph is looping."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 import numpy as np
 import numpy.typing as npt
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.op import Op
@@ -16,6 +16,7 @@ from sensenet.ir.ops.basic import Cast, Reshape, Slice
 from sensenet.ir.ops.image import Index
 from sensenet.ir.ops.shape import DynamicReshape, Range, ShapeOf, Stack
 from sensenet.ir.types import DType, Shape, Tensor
+from sensenet.records import frozen
 
 
 @frozen

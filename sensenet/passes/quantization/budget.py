@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.artifact import LayerRecord
 from sensenet.ir.cost import graph_multiply_adds
@@ -24,6 +23,7 @@ from sensenet.passes.quantization.answers import agreement, largest_difference
 from sensenet.passes.quantization.kernels import kernel_of
 from sensenet.passes.quantization.rewriting import Quantizer
 from sensenet.progress import Progress
+from sensenet.records import frozen
 
 LEAST_ROWS, MOST_ROWS = 16, 1024
 """On how many calibration rows the effect of a layer is measured, at least and at most."""

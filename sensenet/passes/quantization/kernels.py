@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.op import Op
 from sensenet.ir.ops.convolution import DepthwiseConvolution2D
 from sensenet.ir.ops.quantization import Dequantize, Quantize
 from sensenet.ir.types import FLOAT32_TINY, Array, Tensor
+from sensenet.records import frozen
 
 ROUNDING = 1e-6
 """What a product of a whole number and a scale, in float32, may be off by, relative to it."""

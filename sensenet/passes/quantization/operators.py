@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.ops.basic import Add, Divide, Multiply, Subtract
@@ -13,6 +11,7 @@ from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.types import DType
+from sensenet.records import frozen
 
 ABSORBING = (Add, Subtract, Multiply, Divide, MaxPool2D, AveragePool2D)
 """The ops, besides layers, whose operators may end with one of ENDS."""

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import frozen
-
 from sensenet.ir.evaluate import Feed
 from sensenet.ir.graph import Graph, Node, Value, apply
 from sensenet.ir.ops.core import Constant, Input
@@ -29,6 +27,7 @@ from sensenet.passes.quantization.ranges import Range, measure_ranges
 from sensenet.passes.quantization.scales import Scales, choose_scales, may_be_quantized, range_of_constant
 from sensenet.passes.quantization.selection import LAYERS, find_layers, find_quantizable
 from sensenet.passes.quantization.steps import Steps, may_be_whole
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)

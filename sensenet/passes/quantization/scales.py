@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
@@ -23,6 +22,7 @@ from sensenet.passes.quantization.operators import Operator
 from sensenet.passes.quantization.ranges import Range
 from sensenet.passes.quantization.selection import LAYERS, MOVES
 from sensenet.passes.quantization.steps import Steps, fixed_steps
+from sensenet.records import frozen
 
 FINEST_STEP = 128
 """Into how many steps of a result a step of what it is computed from may fall, at most."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
-
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
 from sensenet.ir.ops.basic import Add, Subtract
@@ -20,6 +18,7 @@ from sensenet.ir.ops.shape import Resize2D
 from sensenet.ir.types import Tensor
 from sensenet.passes.quantization.kernels import kernel_scale
 from sensenet.passes.quantization.selection import LAYERS, MOVES, is_smooth
+from sensenet.records import frozen
 
 COARSEST_TERM = {8: 2.0**18, 16: 2.0**13}
 """How many times coarser than a sum its terms may be; from twice as many on, kernels end the process."""

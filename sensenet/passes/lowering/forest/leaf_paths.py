@@ -17,13 +17,13 @@ matrix, which would turn one NaN or infinite feature into NaN for every split.
 from __future__ import annotations
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.ops.basic import Cast, Gather, Greater, LessEqual, MatMul, Reshape, Transpose
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
 from sensenet.passes.lowering.forest.trees import Leaf, find_paths, tree_ranges
+from sensenet.records import frozen
 
 LARGEST_BLOCK = 8192
 """Entries of one forest's path matrix up to which all its trees share it; above, each tree has its own."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import enum
 import math
 
-from attrs import frozen
-
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.ops.tabular import Forest
 from sensenet.passes.lowering.forest.tables import LARGEST_TABLES, tree_grids
 from sensenet.passes.lowering.forest.trees import measure, tree_ranges
+from sensenet.records import frozen
 
 LARGEST_PATHS = 16 * 2**20
 """The largest number of bytes of the path matrices of one forest."""

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.forest_grids import Grid, forest_grids
@@ -43,6 +43,7 @@ from sensenet.ir.ops.basic import (
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
 from sensenet.passes.lowering.forest.trees import tree_ranges
+from sensenet.records import frozen
 
 LARGEST_TABLES = 2**21
 """Numbers in the tables of one op: 8 MiB. For that many cells, float32 represents every half exactly."""

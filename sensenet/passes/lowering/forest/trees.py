@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, Tensor
+from sensenet.records import frozen
 
 
 @frozen(kw_only=True)
