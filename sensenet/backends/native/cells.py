@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.native.cell_code import CATEGORY, CONSTANT, FUNCTIONS, NUMBER, TEXT
 from sensenet.backends.native.machine_code import MachineCode, compile_module
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 from sensenet.signature import CategoricalColumn, Column, NumericColumn
 
 COLUMN = np.dtype([("index", "<i8"), ("codes", "<u8"), ("missing", "<f4"), ("kind", "<i4")])
