@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.files.destinations import Layout, is_stream
-from sensenet.files.writing import Content, require_free, require_replaceable, write_all
 from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
 from sensenet.records import frozen
 from sensenet.signature import Signature
+
+if TYPE_CHECKING:
+    from sensenet.files.writing import Content
 
 Files = Mapping[str, bytes]
 """Content of files by relative path."""
@@ -145,6 +147,8 @@ class Artifact:
         target. It exists until the new one does, keeps its mode, and is replaced at the target of a link. A
         single file is written into a device or a pipe, such as `/dev/stdout`.
         """
+        from sensenet.files.writing import require_free, require_replaceable, write_all
+
         chosen = Path(path)
         require_free(chosen, force)  # before the files are made, which may take long
         contents = self._contents(chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -147,14 +146,6 @@ def parse_setting(text: str) -> tuple[str, Value]:
         return name, _READERS[kind](value)
     except (KeyError, ValueError):
         raise _refuse(name, value, _EXPECTED[kind]) from None
-
-
-def setting_argument(text: str) -> tuple[str, Value]:
-    """Return the same as `parse_setting`, as the type of an argparse argument."""
-    try:
-        return parse_setting(text)
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 _BOOLEANS = {"true": True, "false": False}

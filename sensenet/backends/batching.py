@@ -16,11 +16,9 @@ import math
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from sensenet.artifact import CallMemory
 from sensenet.errors import InputError
@@ -33,6 +31,9 @@ from sensenet.ir.types import Array, TensorType
 from sensenet.limits import require_memory
 from sensenet.processors import usable_processors
 from sensenet.signature import Signature
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 """Returns the named outputs for named inputs."""
@@ -211,6 +212,8 @@ def run_in_blocks(
         rows = min(map(len, inputs.values()), default=0)
         if rows <= fewest or any(len(array) != rows for array in inputs.values()):
             return run(inputs)
+        from concurrent.futures import ThreadPoolExecutor  # which a first row does not need
+
         processors = usable_processors()
         size = min(most, max(fewest, math.ceil(rows / processors)))
         starts = range(0, rows, size)
@@ -249,6 +252,8 @@ def one_thread_a_product() -> Iterator[None]:
 
 @functools.cache
 def _matrix_library() -> ThreadpoolController:
+    from threadpoolctl import ThreadpoolController  # nor this
+
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_restore_threads)
     return ThreadpoolController().select(user_api="blas")

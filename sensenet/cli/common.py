@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
 from sensenet.limits import VARIABLE, parse_size
-from sensenet.settings import setting_argument
+from sensenet.settings import Value, parse_setting
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -32,7 +32,7 @@ def make_parser(program: str, description: str, examples: str) -> argparse.Argum
         "-s",
         "--setting",
         dest="settings",
-        type=setting_argument,
+        type=_setting_argument,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -40,6 +40,14 @@ def make_parser(program: str, description: str, examples: str) -> argparse.Argum
     )
     add_memory_limit(parser)
     return parser
+
+
+def _setting_argument(text: str) -> tuple[str, Value]:
+    """Return the same as `parse_setting`, as the type of an argparse argument."""
+    try:
+        return parse_setting(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_memory_limit(parser: argparse.ArgumentParser) -> None:

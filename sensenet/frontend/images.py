@@ -84,9 +84,15 @@ class ImageNetwork:
             return RescaleType.WARP
         return RescaleType(declared.choice(*(known.value for known in RescaleType)))
 
+    def pixel_input(self, image_count: int) -> Node:
+        """Return the input of pixels: f32[?, ?, ?, c], or f32[?, images, ?, ?, c] for several a row."""
+        several = (image_count,) if image_count > 1 else ()
+        channels = self.describe_input().channels
+        return apply(Input(type=f32(None, *several, None, None, channels)), name=PIXEL_INPUT)
+
     def build_features(self, pixels: Node, image_count: int) -> list[Value]:
         """Return the last layer's output for each image of a row; all share the weights."""
-        images = [select_image(pixels, index) for index in range(image_count)]
+        images = [_select_image(pixels, index) for index in range(image_count)]
         features = self.build_outputs(images[0])[-1]
         sources = dict(self.sources)
         all_features = [features]
@@ -134,13 +140,7 @@ class ImageNetwork:
         return emit(cursor, Subtract(), value, constant(mean, "mean_image"), name="minus_mean_image")
 
 
-def pixel_input(image: ImageInput, image_count: int) -> Node:
-    """Return the input of pixels: f32[?, ?, ?, c], or f32[?, images, ?, ?, c] if a row has several images."""
-    several = (image_count,) if image_count > 1 else ()
-    return apply(Input(type=f32(None, *several, None, None, image.channels)), name=PIXEL_INPUT)
-
-
-def select_image(pixels: Node, index: int) -> Value:
+def _select_image(pixels: Node, index: int) -> Value:
     """Return the image at an index, f32[?, ?, ?, c], from an input of one or several images."""
     if pixels.value.type.rank == 4:
         return pixels.value

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from sensenet.errors import VerifyError
 from sensenet.frontend.columns import match_fields, read_columns
-from sensenet.frontend.detector import build_detector_outputs
 from sensenet.frontend.document import Document, read_document
 from sensenet.frontend.emit import emit
 from sensenet.frontend.exposition import Exposition, read_exposition
 from sensenet.frontend.features import ColumnEncoder
-from sensenet.frontend.images import ImageNetwork, pixel_input, select_image
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.table import build_network
 from sensenet.frontend.trees import build_tree_features
@@ -25,6 +23,9 @@ from sensenet.ir.ops.basic import Average
 from sensenet.records import frozen
 from sensenet.settings import Settings, ensure_settings
 from sensenet.signature import PREDICTIONS, ImageColumn, ModelKind, Signature
+
+if TYPE_CHECKING:
+    from sensenet.frontend.images import ImageNetwork
 
 EXTRACTOR_ENDS = ("global_average_pool_2d", "global_max_pool_2d", "convolution_2d")
 """The layer types with which an extractor may end: it ends with the last such layer of the image network."""
@@ -55,15 +56,22 @@ def build_graph(document: Document, settings: Settings) -> ImportedGraph:
 
 
 def _build(document: Document, settings: Settings, sources: SourceRecord) -> Graph:
-    images = ImageNetwork(cursor=document.network["image_network"], settings=settings, sources=sources)
     if settings.extract_image_features:
-        return _build_extractor(document, images)
-    if images.cursor.present and images.is_detector:
-        return _build_detector(document, images)
-    return _build_deepnet(document, images)
+        return _build_extractor(document, _image_network(document, settings, sources))
+    if document.network["image_network"].present:
+        images = _image_network(document, settings, sources)
+        if images.is_detector:
+            return _build_detector(document, images)
+    return _build_deepnet(document, settings, sources)
 
 
-def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
+def _image_network(document: Document, settings: Settings, sources: SourceRecord) -> ImageNetwork:
+    from sensenet.frontend.images import ImageNetwork  # which rows of numbers do not need
+
+    return ImageNetwork(cursor=document.network["image_network"], settings=settings, sources=sources)
+
+
+def _build_deepnet(document: Document, settings: Settings, sources: SourceRecord) -> Graph:
     network = document.network
     encoder = _read_encoder(network)
     exposition = read_exposition(network)
@@ -72,17 +80,18 @@ def _build_deepnet(document: Document, images: ImageNetwork) -> Graph:
     image, image_features = None, []
     image_count = len(encoder.positions_of(ImageColumn))
     if image_count:
+        images = _image_network(document, settings, sources)
         image = images.describe_input()
-        pixels = pixel_input(image, image_count)
+        pixels = images.pixel_input(image_count)
         image_features = images.build_features(pixels, image_count)
         inputs.append(pixels)
     features = encoder.encode(numbers, image_features)
-    scaled = None if images.settings.regression_normalize else exposition
+    scaled = None if settings.regression_normalize else exposition
     parts = _find_parts(network, features)
-    predictions = _combine(network, [_build_part(part, scaled, images.sources) for part in parts])
+    predictions = _combine(network, [_build_part(part, scaled, sources) for part in parts])
     signature = _describe(
         document,
-        images.settings,
+        settings,
         columns=tuple(encoding.column for encoding in encoder.encodings),
         **_describe_fields(document, encoder),
         classes=exposition.classes,
@@ -95,9 +104,11 @@ def _build_detector(document: Document, images: ImageNetwork) -> Graph:
     encoder = _read_encoder(document.network)
     if encoder.positions_of(ImageColumn) != (0,) or len(encoder.encodings) != 1:
         raise encoder.preprocess.error("expected one column, an image, for a detector")
+    from sensenet.frontend.detector import build_detector_outputs
+
     classes = read_exposition(document.network).classes
     image = images.describe_input()
-    pixels = pixel_input(image, 1)
+    pixels = images.pixel_input(1)
     outputs = build_detector_outputs(images, pixels.value, len(classes))
     signature = _describe(
         document,
@@ -120,8 +131,8 @@ def _build_extractor(document: Document, images: ImageNetwork) -> Graph:
     if not ends:
         raise layers.error(f"features end at one of {', '.join(EXTRACTOR_ENDS)}, but there is none")
     image = images.describe_input()
-    pixels = pixel_input(image, 1)
-    features = images.build_outputs(select_image(pixels, 0))[ends[-1]]
+    pixels = images.pixel_input(1)
+    features = images.build_outputs(pixels.value)[ends[-1]]
     signature = _describe(
         document,
         images.settings,

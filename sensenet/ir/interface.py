@@ -21,7 +21,6 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.op import require
 from sensenet.ir.ops.basic import Average, Mean
-from sensenet.ir.ops.detection import DecodeBoxes
 from sensenet.ir.types import DType, TensorType, f32, matches
 from sensenet.signature import (
     BOXES,
@@ -49,6 +48,14 @@ def check_graph(graph: Graph) -> None:
     check_interface(graph.signature, inputs, {name: value.type for name, value in graph.outputs.items()})
     if graph.signature.classes and graph.signature.kind is ModelKind.DEEPNET:
         _check_probabilities(graph)
+    if graph.signature.kind is ModelKind.DETECTOR:
+        _check_labels(graph)
+
+
+def _check_labels(graph: Graph) -> None:
+    """Raise VerifyError if a detector finds classes that its signature does not name."""
+    from sensenet.ir.ops.detection import DecodeBoxes  # which no other model has
+
     for node in graph.nodes:
         if isinstance(node.op, DecodeBoxes):
             named = len(graph.signature.classes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -223,6 +222,8 @@ class Tensor:
     def digest(self) -> str:
         """The 128-bit BLAKE2b hash, in hexadecimal, of dtype, shape and bytes; computed once."""
         if self._digest is None:
+            import hashlib  # loads OpenSSL
+
             content = hashlib.blake2b(str(self.type).encode(), digest_size=16)
             content.update(self.array.data)
             object.__setattr__(self, "_digest", content.hexdigest())

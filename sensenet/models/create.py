@@ -15,7 +15,6 @@ from sensenet.errors import ArtifactError, SettingsError
 from sensenet.limits import memory_errors_reported
 from sensenet.models.deepnet import Deepnet, ObjectDetector, make_model, require_fit
 from sensenet.models.engines import require_engine, run_graph, run_imported
-from sensenet.models.saved import run_artifact, run_saved
 from sensenet.settings import DEFAULTS, Settings, ensure_settings
 from sensenet.signature import ModelKind, Signature
 
@@ -84,6 +83,8 @@ def _open(source: Any, engine: str | None) -> Executable | None:
     """
     require_engine(engine)
     if isinstance(source, Artifact):
+        from sensenet.models.saved import run_artifact
+
         interpreted = engine is None and get_target(source.target).interpreted
         own = engine in (None, source.target) and not interpreted
         return run_artifact(source) if own else run_graph(source.graph, engine)
@@ -92,6 +93,8 @@ def _open(source: Any, engine: str | None) -> Executable | None:
         return None
     if engine not in (None, target.name):
         return run_graph(read_saved_graph(source, target), engine)
+    from sensenet.models.saved import run_saved
+
     kept = None if engine else read_kept_graph(source, target)
     return run_graph(kept) if kept else run_saved(Path(source), target)
 

@@ -18,7 +18,6 @@ from sensenet.ir.interface import check_graph, check_signature
 from sensenet.ir.types import Array
 from sensenet.limits import limit_error, memory_errors_reported
 from sensenet.models.engines import run_imported
-from sensenet.runtime.detections import make_detector
 from sensenet.runtime.predictor import make_predictor
 from sensenet.settings import Settings
 from sensenet.signature import ModelKind, Signature, describe_column
@@ -210,6 +209,8 @@ class ObjectDetector(Model):
     """Finds objects in images."""
 
     def _use(self, executable: Executable) -> None:
+        from sensenet.runtime.detections import make_detector
+
         super()._use(executable)
         self._detect = make_detector(executable, self._settings.image_path_prefix)
 

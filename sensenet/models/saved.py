@@ -14,7 +14,7 @@ import attrs
 
 from sensenet.artifact import Artifact, Executable, Files, Remake
 from sensenet.backends import get_target
-from sensenet.backends.interpreter.executable import make_executable
+from sensenet.backends.interpreter import execute
 from sensenet.backends.target import Target
 from sensenet.compiler.sources import open_saved
 from sensenet.errors import ArtifactError
@@ -73,7 +73,7 @@ def run_files(name: str, files: Files, graph: Graph | None) -> Executable:
 
 def run_interpreted(graph: Graph, name: str) -> Executable:
     """Run a graph as it is in the interpreter, for one of its targets."""
-    executable = attrs.evolve(make_executable(graph), engine=name)
+    executable = attrs.evolve(execute(graph), engine=name)
     return attrs.evolve(executable, remake=lambda: (run_interpreted, (graph, name)))
 
 

@@ -15,7 +15,6 @@ from sensenet.compiler.sources import find_target, open_saved
 from sensenet.errors import SensenetError, UnknownTargetError
 from sensenet.models.create import Source, create_model
 from sensenet.models.deepnet import Model
-from sensenet.runtime.decode_image import read_image
 from sensenet.settings import Settings
 from sensenet.signature import PIXEL_INPUT
 
@@ -65,6 +64,7 @@ def tflite_predict(
     cannot be read.
     """
     from sensenet.backends.tflite.opening import open_image_model
+    from sensenet.runtime.decode_image import read_image
 
     executable = open_image_model(Path(tflite_model))
     pixels = read_image(os.fspath(image_file), os.fspath(image_file))

@@ -124,13 +124,13 @@ def _float_parts(batch: Array) -> Iterator[Array]:
         yield batch[start : start + at_once].astype(np.float32)
 
 
-def image_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> ImageReader | None:
-    """Return the reader of a model's images, if it has any."""
+def image_reader(
+    image: ImageInput, signature: Signature, layout: RowLayout, path_prefix: str | None
+) -> ImageReader:
+    """Return the reader of a model's images."""
     columns = signature.image_columns
-    if not columns or signature.image is None:
-        return None
     return ImageReader(
-        image=signature.image,
+        image=image,
         indices=tuple(column.index for column in columns),
         alone=len(columns) == len(signature.columns),
         layout=layout,

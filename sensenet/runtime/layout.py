@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -76,6 +75,8 @@ class RowLayout:
         if parts:
             return InputError(f"{unknown}: the model reads fields derived from it: {_list_names(parts)}")
         candidates = {*names, *self.positions} if len(text) <= LONGEST_NAME else ()
+        import difflib  # for errors alone
+
         close = difflib.get_close_matches(text, candidates)
         if close:
             return InputError(f"{unknown}: did you mean {' or '.join(map(repr, close))}?")

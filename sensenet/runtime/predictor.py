@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
 from sensenet.records import frozen
-from sensenet.runtime.image_batches import ImageReader, image_reader
+from sensenet.runtime.layout import RowLayout
 from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
 from sensenet.runtime.rows import RowEncoder, row_encoder
 from sensenet.runtime.tables import Table, as_table, is_row
-from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS, Signature
+
+if TYPE_CHECKING:
+    from sensenet.runtime.image_batches import ImageReader
 
 ROWS_AT_ONCE = 65_536
 """Rows without images that are run together: limits memory, and is faster than larger batches."""
@@ -132,8 +135,17 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
     return Predictor(
         run=executable.run,
         rows=rows,
-        images=image_reader(signature, rows.layout, path_prefix),
+        images=_image_reader(signature, rows.layout, path_prefix),
         has_numbers=len(signature.image_columns) < len(signature.columns),
         most_rows=find_most_rows,
         answer_row=executable.answer_row,
     )
+
+
+def _image_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> ImageReader | None:
+    """Return the reader of a model's images, if it has any."""
+    if not signature.image_columns or signature.image is None:
+        return None
+    from sensenet.runtime.image_batches import image_reader
+
+    return image_reader(signature.image, signature, layout, path_prefix)

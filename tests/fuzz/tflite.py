@@ -17,7 +17,7 @@ from fuzz.mutators import mutate_bytes, mutate_json
 from sensenet.backends.tflite.flatbuffer import pack, unpack
 from sensenet.backends.tflite.metadata import SIGNATURE_FILE, _pack_archive
 from sensenet.compile import compile
-from sensenet.files.reading import read_members
+from sensenet.files.archives import read_members
 
 NAME = "case.tflite"
 INTEGERS = (

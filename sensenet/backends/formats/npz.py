@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sensenet.errors import ArtifactError
-from sensenet.files.reading import read_members
+from sensenet.files.archives import read_members
 from sensenet.ir.types import Array
 
 DTYPES = {dtype.str: dtype for dtype in map(np.dtype, (np.float32, np.int32, np.bool_, np.uint8))}

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sensenet.artifact import Artifact, Executable, Files, Report
-from sensenet.backends.formats.npz import read_npz, write_npz
-from sensenet.backends.interpreter.executable import make_executable, parse_saved
+from sensenet.backends.interpreter import execute, load
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
@@ -47,6 +46,8 @@ def build(graph: Graph, report: Report, options: IrOptions) -> Artifact:
 
 
 def _write(graph: Graph, drawing: bool) -> dict[str, bytes]:
+    from sensenet.backends.formats.npz import write_npz
+
     files = {TEXT_FILE: print_graph(graph).encode(), WEIGHTS_FILE: write_npz(weights(graph))}
     if drawing:
         from sensenet.drawing import to_dot  # eleven modules that no other artifact needs
@@ -57,6 +58,8 @@ def _write(graph: Graph, drawing: bool) -> dict[str, bytes]:
 
 def _bridge(old: Files, new: Files) -> dict[str, bytes]:
     """Return the weights of the old text and of the new one together, which name theirs by content."""
+    from sensenet.backends.formats.npz import read_npz, write_npz
+
     try:
         present = read_npz(old[WEIGHTS_FILE], WEIGHTS_FILE)
     except (KeyError, ArtifactError):  # what is there cannot be opened anyway
@@ -64,13 +67,11 @@ def _bridge(old: Files, new: Files) -> dict[str, bytes]:
     return {WEIGHTS_FILE: write_npz({**present, **read_npz(new[WEIGHTS_FILE], WEIGHTS_FILE)})}
 
 
-def load(artifact: Artifact) -> Executable:
-    """Run an artifact."""
-    return make_executable(artifact.graph)
-
-
 def open(path: Path) -> Executable:
     """Open a saved text with its .npz file; raise ArtifactError if one is missing or damaged."""
+    from sensenet.backends.formats.npz import read_npz
+    from sensenet.backends.interpreter.executable import make_executable, parse_saved
+
     weights_path = _find_weights(path)
     arrays = read_npz(read_file(weights_path), str(weights_path))
     return make_executable(parse_saved(read_file(path), arrays, str(path)))
@@ -97,6 +98,6 @@ TARGET = Target(
     load=load,
     open=open,
     recognizes=lambda _, head: head.startswith(HEADER.encode()),
-    execute=make_executable,
+    execute=execute,
     list_files=list_files,
 )

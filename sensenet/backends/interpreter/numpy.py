@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends.formats.npz import read_npz, write_npz
-from sensenet.backends.interpreter.executable import make_executable, parse_saved
+from sensenet.backends.interpreter import execute, load
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
-from sensenet.files.reading import ZIP_START, read_file, read_member_names
+from sensenet.files.reading import ZIP_START, read_file
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import every_op
 from sensenet.ir.printer import print_graph, weights
@@ -31,17 +30,17 @@ def build(graph: Graph, report: Report, _: Options) -> Artifact:
 
 
 def _write(graph: Graph) -> bytes:
+    from sensenet.backends.formats.npz import write_npz
+
     text = np.frombuffer(print_graph(graph).encode(), np.uint8)
     return write_npz({GRAPH_MEMBER: text, **weights(graph)})
 
 
-def load(artifact: Artifact) -> Executable:
-    """Run an artifact."""
-    return make_executable(artifact.graph)
-
-
 def open(path: Path) -> Executable:
     """Run a saved file; raises ArtifactError for a file that is damaged, or that sensenet did not write."""
+    from sensenet.backends.formats.npz import read_npz
+    from sensenet.backends.interpreter.executable import make_executable, parse_saved
+
     arrays = read_npz(read_file(path), str(path))
     text = arrays.pop(GRAPH_MEMBER, None)
     if text is None:
@@ -53,6 +52,8 @@ def recognizes(path: Path, head: bytes) -> bool:
     """Return whether a file is an archive of arrays; raises ArtifactError for a damaged archive."""
     if not head.startswith(ZIP_START):
         return False
+    from sensenet.files.archives import read_member_names
+
     return any(name.endswith(ARRAY_SUFFIX) for name in read_member_names(path))
 
 
@@ -66,5 +67,5 @@ TARGET = Target(
     load=load,
     open=open,
     recognizes=recognizes,
-    execute=make_executable,
+    execute=execute,
 )

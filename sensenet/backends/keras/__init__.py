@@ -20,7 +20,7 @@ from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.keras.names import CONFIGURATION, FILE_NAME, SUFFIX
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
-from sensenet.files.reading import ZIP_START, read_member_names
+from sensenet.files.reading import ZIP_START
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal, every_op
 from sensenet.ir.ops.dense import BatchedDense
@@ -77,7 +77,11 @@ def open(path: Path) -> Executable:
 
 def recognizes(path: Path, head: bytes) -> bool:
     """Return whether a file is an archive of a Keras model; raises ArtifactError for a damaged archive."""
-    return head.startswith(ZIP_START) and CONFIGURATION in read_member_names(path)
+    if not head.startswith(ZIP_START):
+        return False
+    from sensenet.files.archives import read_member_names
+
+    return CONFIGURATION in read_member_names(path)
 
 
 def copy_files(executable: Executable) -> Files:

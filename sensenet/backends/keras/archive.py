@@ -28,8 +28,9 @@ from sensenet.backends.optional import import_package, import_tensorflow
 from sensenet.backends.recursion import deep_recursion
 from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, LimitError
+from sensenet.files.archives import read_members
 from sensenet.files.directories import temporary_directory
-from sensenet.files.reading import read_file, read_members
+from sensenet.files.reading import read_file
 from sensenet.limits import require_memory
 
 WEIGHTS = "model.weights.h5"

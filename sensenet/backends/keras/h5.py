@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends.interpreter.executable import make_executable
+from sensenet.backends.interpreter import execute
 from sensenet.backends.keras.weights import (
     get_weights,
     replace_ops,
@@ -29,7 +29,6 @@ from sensenet.backends.keras.weights import (
     set_weights,
     weighted_nodes,
 )
-from sensenet.backends.optional import import_package
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
 from sensenet.errors import ArtifactError
@@ -81,7 +80,7 @@ def build(graph: Graph, report: Report, _: Options) -> Artifact:
 
 def load(artifact: Artifact) -> Executable:
     """Run the artifact's graph in the interpreter, with the weights of the file."""
-    return make_executable(_load(artifact.graph, bytes(artifact), FILE_NAME))
+    return execute(_load(artifact.graph, bytes(artifact), FILE_NAME))
 
 
 def open(path: Path) -> Executable:
@@ -97,6 +96,8 @@ def write_weights(graph: Graph) -> bytes:
 
     Raises MissingPackageError if h5py is not installed.
     """
+    from sensenet.backends.optional import import_package
+
     h5py = import_package("h5py", "tensorflow", "writing an h5 file")
     nodes = weighted_nodes(graph)
     content = io.BytesIO()
@@ -273,6 +274,6 @@ TARGET = Target(
     recognizes=lambda _, head: head.startswith(FILE_START),
     runs=False,
     level=0,
-    execute=make_executable,
+    execute=execute,
     load_weights=load_weights,
 )

@@ -20,7 +20,6 @@ from sensenet.errors import UnknownTargetError
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
 from sensenet.ir.types import Array
-from sensenet.progress import progress_bar, step_line
 from sensenet.records import frozen
 
 if TYPE_CHECKING:
@@ -137,6 +136,7 @@ def apply_options(graph: Graph, report: Report, options: TfliteOptions) -> tuple
 def _choose_layers(graph: Graph, feeds: Sequence[Mapping[str, Array]], budget: Budget) -> Choice:
     from sensenet.passes.quantization.answers import has_decisions
     from sensenet.passes.quantization.budget import quantize_within
+    from sensenet.progress import progress_bar, step_line
 
     if budget.min_agreement is not None and not has_decisions(graph):
         raise UnknownTargetError(

@@ -25,7 +25,7 @@ import numpy as np
 
 from sensenet.backends.tflite.flatbuffer import MODEL_IDENTIFIER, import_flatbuffers, import_schema, pack
 from sensenet.errors import ArtifactError
-from sensenet.files.reading import read_members
+from sensenet.files.archives import read_members
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
 from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, ModelKind, Signature

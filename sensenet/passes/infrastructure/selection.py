@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sensenet.errors import UnknownPassError
@@ -46,6 +45,8 @@ def require_names(names: Iterable[str], known: Collection[str]) -> None:
             raise UnknownPassError(f"{name} is the target's own pass: it always runs, after all others")
         if name in ALL_PASSES:
             raise UnknownPassError(f"the pass {name} does not run here; {_listed(known)}")
+        import difflib  # for errors alone
+
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else _listed(known)
         raise UnknownPassError(f"unknown pass {name!r}; {hint}")
