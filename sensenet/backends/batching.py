@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 """Returns the named outputs for named inputs."""
 
-FEWEST_ROWS, MOST_ROWS = 2048, 4096
-"""Rows of a block: with fewer, threads take longer to start than they save; more are too many for a cache."""
+MOST_ROWS = 4096
+"""Rows of a block: more are too many for a cache, and half of them take no longer than a thread to start."""
 
 FEWEST_TREE_ROWS, MOST_TREE_ROWS = 1 << 16, 1 << 17
 """The same for trees that are looked up in tables: in hundreds of comparisons of one column each, so short
@@ -48,6 +48,9 @@ that threads mostly wait for Python's lock. In blocks of 4,096 rows, four take f
 
 LARGE_IMAGE = 10_000_000
 """Multiply-adds of an image from which on several together take no less time than one after the other."""
+
+FEWEST_LIMITED = 128
+"""Rows from which a product may be large enough for the library to divide it: limiting that takes 9 µs."""
 
 _one_at_a_time = PerProcess(threading.Lock)
 """Held while blocks run: they take all processors, and the library has one number of threads for all."""
@@ -92,8 +95,11 @@ def has_small_trees(graph: Graph) -> bool:
     return any(len(op.left.array) <= 2 * MOST_SPLITS * len(op.roots.array) for op in forests)
 
 
-def divide(graph: Graph, run: Run) -> Run:
-    """Return a function equal to `run`, which interprets the graph, but faster for many rows or images."""
+def divide(graph: Graph, run: Run, most: int = MOST_ROWS) -> Run:
+    """Return a function equal to `run`, which interprets the graph, but faster for many rows or images.
+
+    A block has at most `most` rows, and half of them are too few for a thread; but small trees need more.
+    """
     declared = {node.name: node.types[0] for node in graph.inputs}
     inputs, outputs = declared.values(), [value.type for value in graph.outputs.values()]
     rows = fixed_batch(inputs, outputs)
@@ -101,9 +107,22 @@ def divide(graph: Graph, run: Run) -> Run:
         run_all = run_in_blocks(pad_batches(run, rows), rows, rows, one_thread_a_product)
         return check_inputs(run_all, open_batches(declared))
     if is_of_rows(inputs, outputs):
-        sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (FEWEST_ROWS, MOST_ROWS)
-        return run_in_blocks(run, *sizes, one_thread_a_product)
+        sizes = (FEWEST_TREE_ROWS, MOST_TREE_ROWS) if has_small_trees(graph) else (most // 2, most)
+        return run_in_blocks(_limit_products(run), *sizes, one_thread_a_product)
     return run_in_blocks(run, 1, 1, one_thread_a_product) if is_of_large_images(graph) else run
+
+
+def _limit_products(run: Run) -> Run:
+    """Return a function equal to `run` whose products take one thread each if there are many rows."""
+
+    def run_limited(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        few = min(map(len, inputs.values()), default=0) < FEWEST_LIMITED
+        if few or _one_at_a_time.get().locked():  # another thread has limited all products meanwhile
+            return run(inputs)
+        with one_thread_a_product():
+            return run(inputs)
+
+    return run_limited
 
 
 def threads_of_a_call(signature: Signature) -> int:

@@ -65,8 +65,7 @@ class Program:
         except SensenetError:
             raise
         except (ValueError, IndexError) as error:
-            shapes = ", ".join(f"{name} {list(inputs[name].shape)}" for name, _, _ in self.inputs)
-            raise InputError(f"the shapes of the inputs do not match: {shapes} ({error})") from error
+            raise shape_error({name: inputs[name] for name, _, _ in self.inputs}, error) from error
         return {name: slots[slot] for name, slot in self.outputs}
 
     def _run(self, slots: list[Any]) -> None:
@@ -101,6 +100,12 @@ def checked_input(inputs: Mapping[str, Array], name: str, declared: TensorType) 
     if not declared.accepts(array):
         raise InputError(f"the input {name!r} is {array.dtype}{list(array.shape)}, expected {declared}")
     return array
+
+
+def shape_error(inputs: Mapping[str, Array], error: Exception) -> InputError:
+    """Return the error for inputs of the declared types whose shapes an op refuses."""
+    shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in inputs.items())
+    return InputError(f"the shapes of the inputs do not match: {shapes} ({error})")
 
 
 def prepare(graph: Graph, kernels: Kernels = NO_KERNELS) -> Program:

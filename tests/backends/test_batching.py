@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 from sensenet.backends import batching as blocks
 from sensenet.backends.batching import (
-    FEWEST_ROWS,
+    FEWEST_LIMITED,
     FEWEST_TREE_ROWS,
     MOST_ROWS,
     divide,
@@ -21,6 +21,7 @@ from sensenet.backends.batching import (
     run_batches,
     run_in_blocks,
 )
+from sensenet.backends.interpreter import straight_line
 from sensenet.backends.interpreter.executable import make_executable
 from sensenet.errors import InputError, LimitError
 from sensenet.frontend import import_graph
@@ -33,6 +34,9 @@ from sensenet.limits import VARIABLE
 from sensenet.pretrained import get_pretrained_network
 from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Signature
 
+FEWEST = straight_line.FEWEST_ROWS // 2
+"""Rows that one thread answers, if the buffers of a row are as wide as can be."""
+
 
 def blas_threads() -> set[int]:
     """The threads of NumPy's matrix library: SciPy's has its own."""
@@ -41,9 +45,10 @@ def blas_threads() -> set[int]:
 
 
 @pytest.mark.parametrize("processors", [1, 3])
-@pytest.mark.parametrize("rows", [0, 1, FEWEST_ROWS, FEWEST_ROWS + 1, MOST_ROWS, 4 * MOST_ROWS + 5])
+@pytest.mark.parametrize("rows", [0, 1, FEWEST, FEWEST + 1, 2 * FEWEST, 8 * FEWEST + 5])
 def test_rows_are_answered_in_order(monkeypatch, rows, processors):
     monkeypatch.setattr(blocks, "usable_processors", lambda: processors)
+    monkeypatch.setattr(straight_line, "KEPT_NUMBERS", 1)
     graph = import_graph(typed())
     x = np.random.default_rng(0).normal(size=(rows, len(graph.signature.columns))).astype(np.float32)
     found = make_executable(graph).run({NUMERIC_INPUT: x})
@@ -168,7 +173,7 @@ def test_products_take_one_thread_meanwhile():
         seen.append(blas_threads())
         return dict(inputs)
 
-    divided = run_in_blocks(run, FEWEST_ROWS, MOST_ROWS, one_thread_a_product)
+    divided = run_in_blocks(run, MOST_ROWS // 2, MOST_ROWS, one_thread_a_product)
     divided({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
     assert len(seen) > 1
     assert all(threads == {1} for threads in seen)
@@ -181,13 +186,30 @@ def test_threads_are_restored_after_a_fault():
     def fail(_: object) -> dict[str, np.ndarray]:
         raise ArithmeticError
 
-    divided = run_in_blocks(fail, FEWEST_ROWS, MOST_ROWS, one_thread_a_product)
+    divided = run_in_blocks(fail, MOST_ROWS // 2, MOST_ROWS, one_thread_a_product)
     with pytest.raises(ArithmeticError):
         divided({NUMERIC_INPUT: np.zeros((3 * MOST_ROWS, 2), np.float32)})
     assert blas_threads() == before
 
 
-def test_many_callers_at_once():
+@pytest.mark.parametrize(("rows", "limited"), [(FEWEST_LIMITED - 1, False), (FEWEST_LIMITED, True)])
+def test_products_of_few_rows_take_one_thread_unless_they_are_small(rows, limited):
+    graph, seen = import_graph(typed()), []
+
+    def run(inputs):
+        seen.append(bool(blocks._limiters))
+        return dict(inputs)
+
+    divided, inputs = divide(graph, run), {NUMERIC_INPUT: np.zeros((rows, 2), np.float32)}
+    divided(inputs)
+    assert seen == [limited]
+    with one_thread_a_product():  # as another thread may be in
+        divided(inputs)
+    assert seen == [limited, True]
+
+
+def test_many_callers_at_once(monkeypatch):
+    monkeypatch.setattr(straight_line, "KEPT_NUMBERS", 1)
     before = blas_threads()
     graph = import_graph(typed())
     run = make_executable(graph).run

@@ -11,6 +11,7 @@ from support.forests import FEATURES, chain, forests, graph_of, make_forest, ran
 from support.lowered import graph_of_op, has_inputs
 from support.op_cases import ALL_CASES, case_name
 from support.profiles import examples
+from support.row_graphs import assert_same_bits, recorded_graph, unusual_rows
 from support.strategies import TABULAR_OPS, any_of, feeds, graphs, graphs_with_inputs, like_tables
 
 import sensenet
@@ -41,34 +42,6 @@ def plan_or_skip(graph):
         return plan_graph(graph)
     except UnsupportedOpError as error:
         pytest.skip(f"not of rows: {error}")
-
-
-def assert_same_bits(found, wanted):
-    """All numbers are the same; NaN is NaN, of whatever bits."""
-    np.testing.assert_array_equal(found, wanted)
-    zeros = wanted == 0
-    np.testing.assert_array_equal(np.signbit(found[zeros]), np.signbit(wanted[zeros]))
-
-
-def unusual_rows(columns, count=50):
-    random = np.random.default_rng(0)
-    x = np.concatenate(
-        [random.normal(0, 2, (count, columns)), random.integers(-1, 5, (count, columns))]
-    ).astype(np.float32)
-    if columns:
-        x[5, 0], x[6, 0], x[7, 0] = np.nan, np.inf, -np.inf
-    x[8] *= 100
-    return x
-
-
-def recorded_graph(case, level):
-    record = case.read()
-    with skip_if_refused(record):
-        settings = record.get("settings")
-        graph = sensenet.compile(record["model"], "numpy", settings=settings, optimize=level).graph
-    if graph.signature.image is not None or not graph.inputs:
-        pytest.skip("it reads images")
-    return graph
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
