@@ -86,6 +86,10 @@ class LimitError(SensenetError, MemoryError):
     """A request that would take more memory than the limit allows, or than the machine has."""
 
 
+class ServerBusyError(SensenetError):
+    """A request that a server refuses because others take its memory or its time; it may be repeated."""
+
+
 class ProcessError(SensenetError, RuntimeError):
     """An operation that a forked process cannot do."""
 

@@ -48,7 +48,8 @@ ARROWS = {
     "compiler": COMPILER | {"callable_module"},
     "models": COMPILER | {"compiler"},
     "published": COMPILER | {"compiler", "models"},
-    "cli": COMPILER | {"compiler", "models", "drawing"},
+    "serve": COMPILER | {"compiler", "models"},
+    "cli": COMPILER | {"compiler", "models", "drawing", "serve"},
     "keras": BASE | {"backends"},
 }
 """Each room, and the other rooms that it may import from."""
@@ -56,7 +57,7 @@ ARROWS = {
 DOORS = {
     *("accessors", "bisect", "compile", "constants", "decompile", "ir.drawing", "load", "models.bundle"),
     *("models.settings", "models.wrappers", "passes.manager", "passes.selection", "predict"),
-    "pretrained.__main__",
+    *("pretrained.__main__", "serve.__main__"),
 }
 """Old paths of names, and commands: modules, and folders of them, that only lead to another room."""
 

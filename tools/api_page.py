@@ -67,8 +67,8 @@ unknown setting 'max_object'; did you mean 'max_objects'? expected one of: ...
 ```
 
 The commands `python -m sensenet.compile`, `sensenet.predict`, `sensenet.pretrained`, `sensenet.decompile` and
-`sensenet.bisect` are in [cli.md](cli.md); what differs from the published package is in
-[migrating.md](migrating.md).
+`sensenet.bisect` are in [cli.md](cli.md), `sensenet.serve` in [serving.md](serving.md); what differs from the
+published package is in [migrating.md](migrating.md).
 """
 
 
@@ -247,6 +247,14 @@ SECTIONS = (
         "Decompiling",
         "[fine_tuning.md](fine_tuning.md) has an example.",
         {"sensenet.compiler.decompile": ("decompile",)},
+    ),
+    Section(
+        "Serving",
+        "[serving.md](serving.md) has an example. These need the extra `serve`.",
+        {
+            "sensenet.serve.application": ("make_application", "Limits"),
+            "sensenet.serve.served": ("serve_model", "make_catalog"),
+        },
     ),
     Section(
         "Errors",
