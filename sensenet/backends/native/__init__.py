@@ -44,6 +44,9 @@ class NativeOptions(Options):
     stack: int | None = None
     """The most bytes of the stack for numbers between steps; 16 KiB by default, or more if a row needs it."""
 
+    exact: bool = False
+    """Round every product before it is added, and add biases last: the same bits on every processor."""
+
 
 def build(graph: Graph, report: Report, options: NativeOptions) -> Artifact:
     """Return the code of a graph and its header, made at once.

@@ -12,12 +12,30 @@ PROLOGUE = """\
 #error "compile this file without -ffast-math: it compares with NaN, and rounds by adding and subtracting"
 #endif
 
+/* Each operation is rounded: compilers may not make one of two, as GCC does without -std=c99. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+"""
+
+FUSED_IF_FAST = """\
 /* a * b + c, rounded once if the processor has an instruction for that, else twice. */
 #if defined(__FP_FAST_FMAF)
 #define {upper}_FUSED(a, b, c) __builtin_fmaf(a, b, c)
 #else
-#define {upper}_FUSED(a, b, c) ((a) * (b) + (c))
+#define {upper}_FUSED(a, b, c) ((float)((a) * (b)) + (c))
 #endif
+"""
+
+NEVER_FUSED = """\
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "compile this file for a processor that computes in float, with -msse2 -mfpmath=sse on 32-bit x86"
+#endif
+
+/* a * b + c, rounded twice. */
+#define {upper}_FUSED(a, b, c) ((float)((a) * (b)) + (c))
 """
 
 HELPERS = {
@@ -56,6 +74,15 @@ static float {prefix}_floor(float number) {{
   return rounded > number ? rounded - 1.0f : rounded;
 }}
 """,
+    "add_lanes": """\
+/* Returns the sum of 16 numbers, in the order of code with vectors: half and half. */
+static float {prefix}_add_lanes(float *lanes) {{
+  for (size_t half = 8; half > 0; half /= 2) {{
+    for (size_t j = 0; j < half; ++j) lanes[j] += lanes[j + half];
+  }}
+  return lanes[0];
+}}
+""",
 }
 """What the operations of formulas call, each after those that it calls itself."""
 
@@ -73,25 +100,26 @@ static void {prefix}_dense(const float *restrict x, float *restrict y, const flo
 
 SOFTMAX = """\
 static void {prefix}_softmax(const float *x, float *y, size_t width) {{
-  float most = x[0], total = 0.0f;
+  float most = x[0], total, lanes[16] = {{0.0f}};
   for (size_t j = 1; j < width; ++j) most = most < x[j] ? x[j] : most;
   for (size_t j = 0; j < width; ++j) {{
     y[j] = {prefix}_exp(x[j] - most);
-    total += y[j];
+    lanes[j % 16] += y[j];
   }}
+  total = {prefix}_add_lanes(lanes);
   for (size_t j = 0; j < width; ++j) y[j] /= total;
 }}
 """
 
 LOG_SOFTMAX = """\
 static void {prefix}_log_softmax(const float *x, float *y, size_t width) {{
-  float most = x[0], total = 0.0f;
+  float most = x[0], total, lanes[16] = {{0.0f}};
   for (size_t j = 1; j < width; ++j) most = most < x[j] ? x[j] : most;
   for (size_t j = 0; j < width; ++j) {{
     y[j] = x[j] - most;
-    total += {prefix}_exp(y[j]);
+    lanes[j % 16] += {prefix}_exp(y[j]);
   }}
-  total = {prefix}_log(total);
+  total = {prefix}_log({prefix}_add_lanes(lanes));
   for (size_t j = 0; j < width; ++j) y[j] -= total;
 }}
 """

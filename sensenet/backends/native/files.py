@@ -20,7 +20,14 @@ COMMENTS = {"assembly": f"{HEAD} */\n", "llvm": f"{LLVM_HEAD}\n"}
 
 
 def write_files(
-    graph: Graph, *, emit: str, triple: str | None, cpu: str | None, prefix: str | None, stack: int | None
+    graph: Graph,
+    *,
+    emit: str,
+    triple: str | None,
+    cpu: str | None,
+    prefix: str | None,
+    stack: int | None,
+    exact: bool,
 ) -> Mapping[str, bytes]:
     """Return the files by name: the code, unless only the header is asked for, and the header.
 
@@ -29,20 +36,20 @@ def write_files(
     signature = graph.signature
     if signature.image is not None:
         raise SettingsError("native code takes rows of numbers: use -t tflite for networks of images")
-    plan = plan_graph(graph)
+    plan = plan_graph(graph, exact=exact)
     prefix = prefix or prefix_of(signature.name)
     files = {}
     if emit == "source":
         taken, made_for = stack_of_source(plan), "in C99"
         require_stack(stack, taken)
-        files[STEM + FORMS[emit]] = write_source(plan, prefix, signature.name)
+        files[STEM + FORMS[emit]] = write_source(plan, prefix, signature.name, exact=exact)
     else:
         taken, made_for = stack_of_object(plan, stack), "as machine code"
         if emit != "header":
             form = cast(Form, emit)
             processor = choose_processor(triple, cpu)
             made_for = f"for {processor.triple}, {processor.cpu}"
-            code = write_object(plan, prefix, processor, stack, form)
+            code = write_object(plan, prefix, processor, stack, form, exact=exact)
             files[STEM + FORMS[emit]] = COMMENTS.get(emit, "").encode() + code
     header = write_header(plan, signature, prefix, made_for, taken)
     return {**files, STEM + HEADER_SUFFIX: header}

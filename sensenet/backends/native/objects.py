@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from sensenet.backends.native.emitting import Form, Probed, Processor, emit, probe
@@ -61,13 +63,18 @@ def stack_of_object(plan: Plan, stack: int | None) -> int:
     return scratch_bytes(arrange_buffers(plan)[1], rows_of_block(plan, stack))
 
 
-def write_object(plan: Plan, prefix: str, processor: Processor, stack: int | None, form: Form) -> bytes:
+def write_object(
+    plan: Plan, prefix: str, processor: Processor, stack: int | None, form: Form, *, exact: bool
+) -> bytes:
     """Return a network's code; raises UnknownTargetError for a processor that LLVM has no code for."""
-    return emit(write_text(plan, prefix, probe(processor), stack), processor, form)
+    return emit(write_text(plan, prefix, probe(processor), stack, exact=exact), processor, form)
 
 
-def write_text(plan: Plan, prefix: str, probed: Probed, stack: int | None) -> str:
-    """Return the module with the function for C, for a processor that was probed."""
+def write_text(plan: Plan, prefix: str, probed: Probed, stack: int | None, *, exact: bool = False) -> str:
+    """Return the module with the function for C, for a processor that was probed.
+
+    If it is `exact`, all products are rounded.
+    """
     rows = rows_of_block(plan, stack)
     written = write_module(plan, probed.machine, f"{prefix}_rows", rows=rows, linkage="internal")
     require_memory(BYTES_OF_A_BYTE * written.constants.nbytes, "the constants of the network")
@@ -79,16 +86,22 @@ def write_text(plan: Plan, prefix: str, probed: Probed, stack: int | None) -> st
         size=probed.size_type,
         widened="add i64 %n, 0" if probed.size_type == "i64" else f"zext {probed.size_type} %n to i64",
     )
-    text = fuse_if_fast(written.text)
+    text = choose_products(written.text, exact=exact)
     return f"{text if probed.rounds else replace_rounding(text)}\n{predict}"
 
 
-def fuse_if_fast(text: str) -> str:
-    """Return a module whose products are rounded before they are added to, if the processor cannot do both.
+FUSED = re.compile(r"^( *)(%\w+) = call (.+) @llvm\.fma\.\w+\(\3 (.+), \3 (.+), \3 (.+)\)$", re.MULTILINE)
+"""A product that is added to, and rounded once."""
 
-    Otherwise LLVM would call `fmaf`, of the C library's mathematics.
+ROUNDED = r"\1\2.product = fmul \3 \4, \5\n\1\2 = fadd \3 \2.product, \6"
+
+
+def choose_products(text: str, *, exact: bool) -> str:
+    """Return a module whose products are rounded before they are added to: all of them if it is `exact`.
+
+    Else those for processors that cannot do both at once, where LLVM would call `fmaf`, of the C library.
     """
-    return text.replace("@llvm.fma.", "@llvm.fmuladd.")
+    return FUSED.sub(ROUNDED, text) if exact else text.replace("@llvm.fma.", "@llvm.fmuladd.")
 
 
 def escape(content: Array) -> str:

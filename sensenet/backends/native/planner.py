@@ -53,9 +53,12 @@ REARRANGEMENTS: tuple[type[Op], ...] = (
 """Ops whose answers are numbers of their input at other positions."""
 
 
-def plan_graph(graph: Graph) -> Plan:
-    """Return the plan of a graph; raises UnsupportedOpError, naming the node, for one that is not of rows."""
-    return _Planner(graph).plan()
+def plan_graph(graph: Graph, *, exact: bool = False) -> Plan:
+    """Return the plan of a graph; if it is `exact`, biases are added last, as the interpreter does.
+
+    Raises UnsupportedOpError, naming the node, for a graph that is not of rows.
+    """
+    return _Planner(graph, exact).plan()
 
 
 def row_shape(value: Value) -> tuple[int, ...]:
@@ -82,8 +85,9 @@ def _batch_axis(found: TensorType) -> int:
 class _Planner:
     """Plans one graph: assigns places from the outputs to the input, then writes steps in order."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, exact: bool) -> None:
         self._graph = graph
+        self._exact = exact
         self._widths: list[int] = []
         self._places: dict[Value, Place] = {}
         self._steps: list[Step] = []
@@ -394,7 +398,14 @@ class _Planner:
     ) -> None:
         added = np.zeros(y.width, np.float32) if bias is None else bias
         fused = activation if activation.elementwise else ActivationFunction.LINEAR
-        self._steps.append(DenseStep(x=x, y=y, kernel=kernel, bias=added, activation=fused))
+        if not self._exact:
+            self._steps.append(DenseStep(x=x, y=y, kernel=kernel, bias=added, activation=fused))
+            return
+        linear = ActivationFunction.LINEAR
+        self._steps.append(DenseStep(x=x, y=y, kernel=kernel, bias=np.zeros_like(added), activation=linear))
+        self._steps.append(MapStep(op=basic.Add(), xs=(y, added), y=y))
+        if fused is not linear:
+            self._steps.append(MapStep(op=dense.Activation(function=fused), xs=(y,), y=y))
 
     def _normalize_after(self, activation: ActivationFunction, y: Place, width: int) -> None:
         if not activation.elementwise:

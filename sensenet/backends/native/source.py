@@ -21,8 +21,10 @@ from sensenet.backends.native.c_helpers import (
     DENSE,
     EMBEDDING,
     FOREST,
+    FUSED_IF_FAST,
     HELPERS,
     LOG_SOFTMAX,
+    NEVER_FUSED,
     PREDICT,
     PROLOGUE,
     SOFTMAX,
@@ -58,10 +60,13 @@ BYTES_OF_A_NUMBER = 200
 """More than a number of a table takes while it is written: its object, its text, and this joined twice."""
 
 
-def write_source(plan: Plan, prefix: str, name: str) -> bytes:
-    """Return the file of a plan; raises LimitError if memory is insufficient for its text."""
+def write_source(plan: Plan, prefix: str, name: str, *, exact: bool = False) -> bytes:
+    """Return the file of a plan, with all products rounded if it is `exact`.
+
+    Raises LimitError if memory is insufficient for its text.
+    """
     require_memory(BYTES_OF_A_NUMBER * count_numbers(plan), "the source of the network")
-    return _Source(plan, prefix).text(name).encode("ascii")
+    return _Source(plan, prefix).text(name, NEVER_FUSED if exact else FUSED_IF_FAST).encode("ascii")
 
 
 def stack_of_source(plan: Plan) -> int:
@@ -119,8 +124,8 @@ class _Source:
     declarations: list[str] = Factory(list)
     statements: list[str] = Factory(list)
 
-    def text(self, name: str) -> str:
-        """Return the file; `name` is what the network is called."""
+    def text(self, name: str, products: str) -> str:
+        """Return the file; `name` is what the network is called, `products` says how they are rounded."""
         starts, width = arrange_buffers(self.plan)
         bases = {INPUT: ("x", 0), OUTPUT: ("y", 0)} | {key: ("s", value) for key, value in starts.items()}
 
@@ -143,7 +148,7 @@ class _Source:
             if f"{self.prefix}_{helper}(" in code:
                 code = f"{text.format(**names)}\n{code}"
         head = f"{HEAD}\n   The network {comment_on(name)}, in C99. */\n"
-        return f"{head}\n{PROLOGUE.format(**names)}\n{code}"
+        return f"{head}\n{PROLOGUE}\n{products.format(**names)}\n{code}"
 
     @property
     def names(self) -> dict[str, Any]:

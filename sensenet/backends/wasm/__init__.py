@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from attrs import frozen
+
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
@@ -24,7 +26,15 @@ LAYOUT = Layout(
 )
 
 
-def build(graph: Graph, report: Report, _: Options) -> Artifact:
+@frozen(kw_only=True)
+class WasmOptions(Options):
+    """How answers are rounded."""
+
+    exact: bool = False
+    """Round every product before it is added, and add biases last: the same bits as `native` with `exact`."""
+
+
+def build(graph: Graph, report: Report, options: WasmOptions) -> Artifact:
     """Return the graph as a directory of files, which are made at once.
 
     Raises UnsupportedOpError for a network of images, LimitError for more weights than WebAssembly addresses,
@@ -36,7 +46,7 @@ def build(graph: Graph, report: Report, _: Options) -> Artifact:
         raise UnsupportedOpError(
             "the target wasm runs models of rows, and this one reads images: compile it for tfjs or onnx"
         )
-    files = write_files(graph)
+    files = write_files(graph, exact=options.exact)
     return Artifact(target="wasm", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
@@ -64,7 +74,7 @@ TARGET = Target(
     name="wasm",
     suffix="_wasm",
     description="WebAssembly and a module of JavaScript that predict by themselves",
-    options=Options,
+    options=WasmOptions,
     legal=every_op,
     build=build,
     load=load,

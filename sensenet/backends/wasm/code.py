@@ -15,7 +15,7 @@ from sensenet.backends.native.emitting import Processor, make_code
 from sensenet.backends.native.llvm import FunctionWriter
 from sensenet.backends.native.memory import align
 from sensenet.backends.native.module import write_module
-from sensenet.backends.native.objects import fuse_if_fast
+from sensenet.backends.native.objects import choose_products
 from sensenet.backends.native.plan import INPUT, OUTPUT
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.wasm.linker import ModuleLayout, link
@@ -52,13 +52,13 @@ LARGEST_MEMORY = 2**31
 """The most bytes of memory: half of what 32 bits address, because addresses are signed in places."""
 
 
-def write_wasm(graph: Graph) -> bytes:
-    """Return the module of a graph of rows.
+def write_wasm(graph: Graph, *, exact: bool = False) -> bytes:
+    """Return the module of a graph of rows, with all products rounded if it is `exact`.
 
     Raises UnsupportedOpError for other graphs, LimitError for one that takes 2 GiB of memory, and
     MissingPackageError without llvmlite.
     """
-    plan = plan_graph(graph)
+    plan = plan_graph(graph, exact=exact)
     written = write_module(plan, MACHINE, "answer")
     columns, outputs = plan.buffers[INPUT].width, plan.buffers[OUTPUT].width
     capacity = max(1, MOST_NUMBERS // max(1, columns + outputs))
@@ -83,7 +83,7 @@ def write_wasm(graph: Graph) -> bytes:
         exports=["run"],
         description=(SECTION, _write_json(description)),
     )
-    text = "\n".join([fuse_if_fast(written.text), _run_function(rows, answers, scratch)])
+    text = "\n".join([choose_products(written.text, exact=exact), _run_function(rows, answers, scratch)])
     return link(compile_object(text), layout)
 
 

@@ -33,12 +33,12 @@ writeFileSync('answers', model.compute(new Float32Array(buffer, byteOffset, leng
 """
 
 
-def write_files(graph: Graph) -> Files:
+def write_files(graph: Graph, *, exact: bool = False) -> Files:
     """Return the files of a graph by name; raises as `write_wasm` does."""
     here = Path(__file__).parent
     scripts = {name: (here / name).read_bytes() for name in (SCRIPT_FILE, DECLARATIONS_FILE)}
     package = json.dumps(PACKAGE, indent=2).encode() + b"\n"
-    return {MODULE_FILE: write_wasm(graph), **scripts, PACKAGE_FILE: package}
+    return {MODULE_FILE: write_wasm(graph, exact=exact), **scripts, PACKAGE_FILE: package}
 
 
 def make_executable(files: Files, graph: Graph) -> Executable:
