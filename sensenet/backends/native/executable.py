@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends.native.plan import Plan
+from sensenet.backends.native.plan import Place
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import Runner
 from sensenet.errors import MissingPackageError
@@ -33,12 +33,13 @@ def make_executable(graph: Graph) -> Executable:
     plan = plan_graph(graph)
     runner = Runner(plan, graph.signature.columns)
     (node,) = graph.inputs
+    outputs = plan.outputs
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
         x = checked_input(inputs, node.name, node.types[0])
-        return name_answers(plan, runner.answer(np.ascontiguousarray(x)))
+        return name_answers(outputs, runner.answer(np.ascontiguousarray(x)))
 
-    predicts = [shape[0] for _, shape in plan.outputs.values()] == [None]
+    predicts = [shape[0] for _, shape in outputs.values()] == [None]
     return Executable(
         signature=graph.signature,
         run=run,
@@ -64,11 +65,11 @@ def _read_late(signature: Signature) -> Callable[[Sequence[Sequence[Any]]], Arra
     return read
 
 
-def name_answers(plan: Plan, answers: Array) -> dict[str, Array]:
-    """Return the outputs of a plan by name, from f32[rows, outputs]."""
+def name_answers(outputs: Mapping[str, tuple[Place, Shape]], answers: Array) -> dict[str, Array]:
+    """Return the outputs of a plan by name, from f32[rows, outputs]; `outputs` are as in `Plan`."""
     return {
         name: _reshape(answers[:, place.start : place.start + place.width], shape)
-        for name, (place, shape) in plan.outputs.items()
+        for name, (place, shape) in outputs.items()
     }
 
 

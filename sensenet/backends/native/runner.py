@@ -35,7 +35,8 @@ class Runner:
     """Answers f32[rows, columns] with f32[rows, outputs]; threads may share it."""
 
     def __init__(self, plan: Plan, columns: Sequence[Column]) -> None:
-        self._plan = plan
+        self._plan: Plan | None = plan
+        """The plan until it is compiled: machine code has its own copy of the weights."""
         self._columns = columns
         self._operations, self._numbers = count_operations(plan)
         self._spent = 0
@@ -45,10 +46,11 @@ class Runner:
 
     def answer(self, x: Array) -> Array:
         """Return the answers for an array without gaps."""
-        if self._compiled is None and len(x) <= FEW_ROWS:
+        plan = self._plan
+        if plan is not None and len(x) <= FEW_ROWS:
             self._spent += self._operations + len(x) * self._numbers // NUMBERS_OF_AN_OPERATION
             if self._spent <= OPERATIONS_TO_COMPILE:
-                return run_plan(self._plan, x)
+                return run_plan(plan, x)
         return self.compile().answer(x)
 
     def answer_row(self, row: Sequence[Any]) -> Array | None:
@@ -64,8 +66,9 @@ class Runner:
             from sensenet.backends.native.compiled import Compiled
 
             with self._compiling.get(), delay_forks():
-                if self._compiled is None:
+                if self._plan is not None:
                     compiled = Compiled(self._plan)
                     self._row_function = compiled.row_function(self._columns)
-                    self._compiled = compiled
+                    self._compiled, self._plan = compiled, None
+        assert self._compiled is not None
         return self._compiled

@@ -75,7 +75,7 @@ class _Call:
         answers = np.empty((len(rows), self.plan.buffers[OUTPUT].width), np.float32)
         if self.function(rows.ctypes.data, len(rows), answers.ctypes.data):
             raise ArtifactError("native code refused its rows")
-        return name_answers(self.plan, answers)
+        return name_answers(self.plan.outputs, answers)
 
 
 def _require_own_processor(header: str) -> None:

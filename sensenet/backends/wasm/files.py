@@ -48,7 +48,8 @@ def make_executable(files: Files, graph: Graph) -> Executable:
 
     def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         rows = np.ascontiguousarray(inputs[node.name], np.float32)
-        return name_answers(plan, run_in_node(files, rows).reshape(len(rows), plan.buffers[OUTPUT].width))
+        answers = run_in_node(files, rows).reshape(len(rows), plan.buffers[OUTPUT].width)
+        return name_answers(plan.outputs, answers)
 
     return Executable(signature=graph.signature, run=run)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ import pytest
 from support.lowered import graph_of_op
 from support.op_case import weights
 
-from sensenet.backends.native import compiled, runner
+from sensenet.backends.native import compiled, executable, runner
 from sensenet.backends.native.executable import make_executable
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import FEW_ROWS, Runner
@@ -164,3 +165,27 @@ def test_only_predictions_are_answered_as_rows():
     (value,) = graph.outputs.values()
     two = Graph.create(graph.inputs, {"predictions": value, "others": value}, graph.signature)
     assert make_executable(two).answer_row is None
+
+
+def test_a_plan_is_released_when_it_is_compiled(monkeypatch):
+    """Machine code has the weights by itself."""
+    plans = []
+
+    def plan(graph):
+        made = plan_graph(graph)
+        plans.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(executable, "plan_graph", plan)
+    graph = graph_of_op(Dense(kernel=weights(3, 4)), f32(None, 3))
+    made = make_executable(graph)
+    (released,) = plans
+    name = graph.inputs[0].name
+    first = made.run({name: np.ones((1, 3), np.float32)})
+    assert released() is not None
+    many = made.run({name: np.ones((FEW_ROWS + 1, 3), np.float32)})
+    gc.collect()
+    assert released() is None
+    again = made.run({name: np.ones((1, 3), np.float32)})
+    for answers in (again, many):
+        np.testing.assert_array_equal(answers["y0"][:1], first["y0"])
