@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -121,6 +122,22 @@ def test_buffers_of_any_number_of_rows(monkeypatch, rows):
     assert StraightLine(graph, KERNELS).most_rows == straight_line.FEWEST_ROWS
     x = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
     assert_answers_as_interpreter(graph, x)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_wide_rows_take_memory_for_themselves_alone(rows):
+    width = 2 * straight_line.KEPT_NUMBERS
+    graph = graph_of_op(Activation(function=ActivationFunction.TANH), f32(None, width))
+    answer = StraightLine(graph, KERNELS)
+    x = np.ones((rows, width), np.float32)
+    tracemalloc.start()
+    try:
+        answer(x)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * x.nbytes
+    assert kept < x.nbytes / 10
 
 
 def test_threads_have_buffers_of_their_own():

@@ -29,7 +29,7 @@ KEPT_NUMBERS = 1 << 19
 """The numbers of the buffers that are kept for further calls, 2 MiB: more fit no processor's cache."""
 
 FEWEST_ROWS = 256
-"""Rows for which buffers are kept however wide they are: products of fewer rows take longer for each."""
+"""Rows of a block however wide their buffers are: products of fewer rows take longer for each."""
 
 
 @frozen(eq=False)
@@ -52,16 +52,18 @@ class StraightLine:
             (writer.slots[value], np.ndarray.copy if value in writer.shared else np.ascontiguousarray)
             for value in graph.outputs.values()
         ]
-        self.most_rows = max(FEWEST_ROWS, KEPT_NUMBERS // max(1, sum(writer.buffers.values())))
-        """Rows of a call for which buffers are kept."""
+        self._kept_rows = KEPT_NUMBERS // max(1, sum(writer.buffers.values()))
+        """Rows for which buffers are kept: for more, they are made anew."""
+        self.most_rows = max(FEWEST_ROWS, self._kept_rows)
+        """Rows of a block."""
         self._of_a_row: list[_Bound] = []
         self._of_rows: list[_Bound] = []
 
     def __call__(self, x: Array) -> list[Array]:
         """Return the outputs for an array without gaps; as many buffers are kept as threads call at once."""
         rows = len(x)
-        kept, most = (self._of_a_row, 1) if rows == 1 else (self._of_rows, self.most_rows)
-        bound = self._find(kept, rows, most)
+        kept = self._of_a_row if rows == 1 else self._of_rows
+        bound = self._find(kept, rows)
         values = bound.values
         values[INPUT] = x
         with np.errstate(all="ignore"):
@@ -70,22 +72,22 @@ class StraightLine:
         answers = [take(values[slot]) for slot, take in self._answers]
         for slot in self._writer.returned:
             values[slot] = None
-        if rows <= most:
+        if rows <= self._kept_rows:
             kept.append(bound)
         return answers
 
-    def _find(self, kept: list[_Bound], rows: int, most: int) -> _Bound:
+    def _find(self, kept: list[_Bound], rows: int) -> _Bound:
         """Return calls that nobody else uses: kept ones, or others with their buffers, or new ones."""
+        capacity = rows if rows == 1 else max(rows, self._kept_rows)
         try:
-            bound = kept.pop() if rows <= most else None
+            bound = kept.pop() if capacity <= self._kept_rows else None
         except IndexError:
             bound = None
-        if bound is not None and bound.rows == rows:
-            return bound
-        if bound is not None:
-            return _bind(self._writer, bound.buffers, rows)
-        widths = self._writer.buffers.values()
-        return _bind(self._writer, [np.empty((max(rows, most), width), np.float32) for width in widths], rows)
+        if bound is None:
+            widths = self._writer.buffers.values()
+            buffers = [np.empty((capacity, width), np.float32) for width in widths]
+            return _bind(self._writer, buffers, rows)
+        return bound if bound.rows == rows else _bind(self._writer, bound.buffers, rows)
 
 
 def _write(graph: Graph, kernels: Kernels) -> CallWriter:
