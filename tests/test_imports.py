@@ -221,7 +221,7 @@ def test_predicting_needs_no_tensorflow(tmp_path):
 
 LATER = (
     *("argparse", "concurrent.futures", "difflib", "hashlib", "logging", "shutil", "tempfile", "zipfile"),
-    *("PIL", "llvmlite", "narwhals", "threadpoolctl"),
+    *("decimal", "fractions", "numpy.typing", "PIL", "llvmlite", "narwhals", "threadpoolctl"),
     "sensenet.backends.batching",
     "sensenet.backends.formats.hdf5",
     "sensenet.backends.formats.npz",
@@ -234,6 +234,7 @@ LATER = (
     "sensenet.files.writing",
     "sensenet.frontend.detector",
     "sensenet.frontend.images",
+    "sensenet.frontend.trees",
     "sensenet.ir.cost",
     "sensenet.ir.ops.detection",
     "sensenet.ir.ops.elementwise",
@@ -249,6 +250,7 @@ LATER = (
     "sensenet.runtime.detections",
     "sensenet.runtime.image_batches",
     "sensenet.runtime.prefetch",
+    "sensenet.runtime.terms",
 )
 """Modules that the first row of a table's model does not need in the engine native; importing them would take
 a fifth of its time."""

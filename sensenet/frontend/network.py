@@ -15,7 +15,6 @@ from sensenet.frontend.exposition import Exposition, read_exposition
 from sensenet.frontend.features import ColumnEncoder
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.table import build_network
-from sensenet.frontend.trees import build_tree_features
 from sensenet.frontend.weight_sources import ImportedGraph, SourceRecord
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.interface import check_graph
@@ -178,7 +177,7 @@ def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
 
     A single network reads the trees if the model has any.
     """
-    trees = build_tree_features(network["trees"], features)
+    trees = _build_trees(network["trees"], features)
     if not network["networks"].present:
         source = features if trees is None else trees
         yield Part(layers=network.require("layers"), source=source, prefix="")
@@ -189,6 +188,15 @@ def _find_parts(network: Cursor, features: Value) -> Iterator[Part]:
             raise part["trees"].error("this network reads trees, but the model has none")
         source = trees if wants_trees and trees is not None else features
         yield Part(layers=part.require("layers"), source=source, prefix=f"network_{index}_")
+
+
+def _build_trees(trees: Cursor, features: Value) -> Value | None:
+    """Return the outputs of the trees, then the features; None without trees."""
+    if not trees.present or trees.value is False or trees.value == []:
+        return None
+    from sensenet.frontend.trees import build_tree_features
+
+    return build_tree_features(trees, features)
 
 
 def _build_part(part: Part, exposition: Exposition | None, sources: SourceRecord) -> Value:

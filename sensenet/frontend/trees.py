@@ -38,10 +38,8 @@ LONGEST_PATH = 12
 """The greatest depth at which an error names a node's path; for deeper nodes it names the depth."""
 
 
-def build_tree_features(trees: Cursor, features: Value) -> Value | None:
-    """Return the outputs of all forests in order, then the features; None without trees."""
-    if not trees.present or trees.value is False or trees.value == []:
-        return None
+def build_tree_features(trees: Cursor, features: Value) -> Value:
+    """Return the outputs of all forests in order, then the features."""
     outputs = [_build_forest(entry, features, number) for number, entry in enumerate(trees.items())]
     return emit(trees, Concatenate(), *outputs, features, name="tree_features")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensenet.artifact import Artifact
 from sensenet.compiler.sources import find_target, open_saved
 from sensenet.errors import SensenetError, UnknownTargetError
+from sensenet.ir.types import Array
 from sensenet.models.create import Source, create_model
 from sensenet.models.deepnet import Model
 from sensenet.settings import Settings
@@ -54,9 +54,7 @@ def _is_artifact(path: str | os.PathLike[str], target: str) -> bool:
         return False
 
 
-def tflite_predict(
-    tflite_model: str | os.PathLike[str], image_file: str | os.PathLike[str]
-) -> list[npt.NDArray[Any]]:
+def tflite_predict(tflite_model: str | os.PathLike[str], image_file: str | os.PathLike[str]) -> list[Array]:
     """Return the output arrays of a TensorFlow Lite file for one image, in the file's order.
 
     Each has a batch axis of size 1. The file contains a model that reads only one image, and was written by

@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 import datetime
-import decimal
-import fractions
+import functools
 import math
 import re
 from collections.abc import Callable, Container
@@ -29,15 +28,6 @@ CellReader = Callable[[Cells], Cells]
 
 INTEGER_SIZED = "?bBhHiIlLqQefd"
 """The dtypes of numbers with as many bits as an integer dtype: all but the longest floats."""
-
-HAVE_TEXT = (
-    *(str, int, float, decimal.Decimal, fractions.Fraction, datetime.date),
-    *(np.bool_, np.integer, np.floating),
-)
-"""Types whose `str` is the usual text. A date with a time is excluded: it is written in many ways."""
-
-INEXACT = (float, np.floating, decimal.Decimal)
-"""Types of numbers that may be written with more digits than they need: 1.0, 1.50."""
 
 MOST_EXACT = 2**53
 """Floats of this size and more may be several integers."""
@@ -60,6 +50,8 @@ def is_missing(value: Any) -> bool:
         return math.isnan(value)
     if isinstance(value, np.floating):
         return bool(np.isnan(value))
+    import decimal  # not needed for a row of numbers and texts
+
     if isinstance(value, decimal.Decimal):
         return value.is_nan()
     if isinstance(value, np.datetime64 | np.timedelta64):
@@ -94,10 +86,10 @@ def read_text(value: Any, known: Container[str]) -> str:
     """
     if isinstance(value, str):
         return value
-    if not isinstance(value, HAVE_TEXT) or isinstance(value, datetime.datetime):
+    if not isinstance(value, _types_with_text()) or isinstance(value, datetime.datetime):
         raise TypeError(f"{type(value).__name__} has no text")
     text = str(value)
-    return _shorten(value, text) if isinstance(value, INEXACT) and text not in known else text
+    return _shorten(value, text) if isinstance(value, _inexact_types()) and text not in known else text
 
 
 def read_name(value: Any, known: Container[str]) -> str:
@@ -109,8 +101,29 @@ def read_name(value: Any, known: Container[str]) -> str:
     return text
 
 
+@functools.cache
+def _types_with_text() -> tuple[type, ...]:
+    """Return the types whose `str` is the usual text.
+
+    A date with a time is excluded: it is written in many ways.
+    """
+    from fractions import Fraction
+
+    return (*_inexact_types(), str, int, Fraction, datetime.date, np.bool_, np.integer)
+
+
+@functools.cache
+def _inexact_types() -> tuple[type, ...]:
+    """Return the types of numbers that may be written with more digits than they need: 1.0, 1.50."""
+    from decimal import Decimal
+
+    return float, np.floating, Decimal
+
+
 def _shorten(value: Any, text: str) -> str:
     """Return the text of a number without superfluous digits."""
+    import decimal
+
     if isinstance(value, decimal.Decimal):
         short = value.is_finite() and abs(value.adjusted()) < MOST_DIGITS
         return f"{value.normalize():f}" if short else text

@@ -9,7 +9,7 @@ import contextlib
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -26,8 +26,10 @@ from sensenet.runtime.cells import (
     read_number,
     read_text,
 )
-from sensenet.runtime.terms import Counter, count_items, count_terms
 from sensenet.signature import Booleans, CategoricalColumn, Column, Field, Items, Number, NumericColumn, Terms
+
+if TYPE_CHECKING:
+    from sensenet.runtime.terms import Counter
 
 FieldEncoder = Callable[[Cells], Sequence[Cells]]
 """Encodes the values of all rows as columns; raises InputError naming the row of an invalid value."""
@@ -111,10 +113,14 @@ def field_encoder(field: Field, missing_tokens: frozenset[str]) -> FieldEncoder:
 def _encoder(field: Field) -> FieldEncoder:
     match field.encoding:
         case Terms() as terms:
+            from sensenet.runtime.terms import count_terms
+
             known = frozenset((*terms.terms, *terms.forms))
             read = partial(read_text, known=known)
             return partial(_encode_texts, cache(partial(count_terms, terms)), read, len(terms.terms), field)
         case Items() as items:
+            from sensenet.runtime.terms import count_items
+
             read = partial(read_name, known=frozenset(items.items))
             return partial(_encode_texts, cache(partial(count_items, items)), read, len(items.items), field)
         case Number() as number:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensenet.limits import require_memory
 
-Float32Array = npt.NDArray[np.float32]
+Float32Array = np.ndarray[Any, np.dtype[np.float32]]
 
 POINTER_BYTES = 8
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensenet.records import frozen
 
-Weights = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Weights = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @frozen(eq=False)
