@@ -12,7 +12,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +20,7 @@ from starlette.routing import Route
 
 from sensenet.errors import InputError, LimitError, SensenetError, ServerBusyError
 from sensenet.limits import limit_error
+from sensenet.records import frozen
 from sensenet.serve import requests, responses
 from sensenet.serve.answers import answer_tensors, join_answers, predict
 from sensenet.serve.batching import Batcher
@@ -62,7 +62,11 @@ class Limits:
     """The seconds that the first request of a batch waits for more."""
 
 
-def make_application(catalog: Catalog, limits: Limits = Limits()) -> Starlette:
+DEFAULT_LIMITS = Limits()
+"""The limits of a server that is given none."""
+
+
+def make_application(catalog: Catalog, limits: Limits = DEFAULT_LIMITS) -> Starlette:
     """Return the ASGI application that answers for the models of a catalog, by the protocol.
 
     Every error is `{"error": "…"}`, with a status of 4xx if it is the client's. All requests together take

@@ -14,10 +14,10 @@ from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 from sensenet.serve.answers import Answers
 
 Predict = Callable[[Array], Answers]

@@ -22,12 +22,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.onnx.names import LABEL, LABELS, PROBABILITIES
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet, ObjectDetector
+from sensenet.records import frozen
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.serve.tensors import BYTES, Tensor
 from sensenet.signature import (

@@ -10,9 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.errors import InputError
+from sensenet.records import frozen
 from sensenet.serve.tensors import Tensor, read_binary_data, read_json_data, require_datatype, require_shape
 
 SIZE = "binary_data_size"

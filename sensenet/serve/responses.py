@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.errors import InputError
+from sensenet.records import frozen
 from sensenet.serve.requests import LONGEST_NAME, SIZE, Request
 from sensenet.serve.tensors import Tensor, write_binary_data, write_json_data
 

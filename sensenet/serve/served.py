@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import InputError, SettingsError
 from sensenet.models.deepnet import Deepnet, ObjectDetector
+from sensenet.records import frozen
 from sensenet.serve.answers import answer_tensors, predict
 from sensenet.serve.interface import Interface, make_interface
 

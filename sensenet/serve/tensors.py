@@ -20,10 +20,11 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 DATATYPES: Mapping[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from sensenet.ir.evaluate import Kernels
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
 Slot = int
 """A number of what calls share: a constant, a buffer, a column of one, or what a call has returned."""

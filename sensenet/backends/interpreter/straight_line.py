@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.backends.interpreter.call_writer import INPUT, Call, CallWriter, Slot
 from sensenet.backends.interpreter.calls import OVERWRITING, write_node
@@ -24,6 +23,7 @@ from sensenet.ir.evaluate import Kernels
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, DType
+from sensenet.records import frozen
 
 KEPT_NUMBERS = 1 << 19
 """The numbers of the buffers that are kept for further calls, 2 MiB: more fit no processor's cache."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from attrs import frozen
-
 from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
@@ -20,6 +18,7 @@ from sensenet.files.destinations import Layout
 from sensenet.files.reading import read_head
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import every_op
+from sensenet.records import frozen
 
 LAYOUT = Layout(
     names=re.compile(r"model\.(wasm|js|d\.ts)|package\.json"), mark=MODULE_FILE, content=SECTION.encode()
