@@ -15,6 +15,14 @@ from support.javascript import install
 
 ROOT = Path(__file__).resolve().parent.parent
 
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.published.beside import WORKS_BESIDE  # noqa: E402
+from benchmarks.published.table import HEADER, replace_lines, work_of  # noqa: E402
+from benchmarks.published.works import WORKS  # noqa: E402
+
+NAMES = [work.name for work in (*WORKS, *WORKS_BESIDE)]
+
 PUBLISHED = "SENSENET_PEER_PYTHON"
 WITH_TENSORFLOWJS = "SENSENET_TFJS_PYTHON"
 WITH_TF2ONNX = "SENSENET_TF2ONNX_PYTHON"
@@ -37,10 +45,14 @@ def test_our_figures_are_printed_without_the_published_package(tmp_path: Path) -
     assert result.returncode == 0, result.stderr
     assert f"{PUBLISHED} is not set" in result.stderr
     header, ruler, *lines = result.stdout.splitlines()
-    assert {line.count("|") for line in (header, ruler, *lines)} == {7}
+    assert {line.count("|") for line in (header, ruler, *lines)} == {8}
     record = json.loads((tmp_path / "figures.json").read_text())
     assert [work["work"] for work in record["works"]] == ["one row", "fresh process to first row"]
-    assert all(0 < work["seconds"] < 60 and work["times_faster"] is None for work in record["works"])
+    for work in record["works"]:
+        assert 0 < work["seconds"] < 60
+        assert work["times_faster"] is None
+        assert work["share_of_limit"] > 0
+        assert all(len(seconds) == 1 for seconds in work["limits"].values())
 
 
 @pytest.mark.parametrize(
@@ -66,6 +78,37 @@ def test_our_files_are_measured_without_those_of_other_converters(
     assert figures["seconds"] > 0
     assert figures["megabytes"] > 0
     assert figures["times_faster"] is None
+
+
+@pytest.mark.parametrize(
+    ("work", "package"),
+    [
+        ("a row, LiteRT's invoke", "ai_edge_litert"),
+        ("a row, onnxruntime", "onnxruntime"),
+        ("a row, laminar", "bigml"),
+    ],
+)
+def test_other_runtimes_answer_the_same(work: str, package: str, tmp_path: Path) -> None:
+    pytest.importorskip(package)
+    result = run_benchmarks(work, "--json", str(tmp_path / "figures.json"))
+    assert result.returncode == 0, result.stderr
+    (figures,) = json.loads((tmp_path / "figures.json").read_text())["works"]
+    assert figures["times_faster"] > 0
+
+
+def test_the_page_has_a_line_for_each_work() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    works = [work_of(line) for line in page.split("\n")]
+    assert sorted(name for name in works if name in NAMES) == sorted(NAMES)
+
+
+def test_lines_of_the_page_are_replaced() -> None:
+    old, other = "| one | 1 ms | 1 MB | – | – | – | – |", "| one | another table |"
+    new = old.replace("1 ms", "2 ms")
+    page = f"text\n{HEADER}\n{old}\n\n{other}\n"
+    assert replace_lines(page, [new]) == page.replace(old, new)
+    with pytest.raises(ValueError, match="is of two"):
+        replace_lines(page, [new.replace("one", "two")])
 
 
 def test_help_names_the_variable_of_each_environment() -> None:

@@ -20,27 +20,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import machine
 import numpy as np
+import runtimes
+from timing import read_input, time_calls
 
 LATENCY_SIDE = 224
 """Pixels of an image's sides, for files that take images of any size."""
-
-
-def read_input(path):
-    """Rows, a row or a path: an array, or what JSON holds."""
-    return np.load(path) if path.endswith(".npy") else json.loads(Path(path).read_text())
-
-
-def time_calls(call, repeats, warm_up):
-    """Seconds of each call, and what the last one gave."""
-    for _ in range(warm_up):
-        call()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        answer = call()
-        seconds.append(time.perf_counter() - start)
-    return seconds, answer
 
 
 def predict(model, x, repeats, warm_up=1, engine=None):
@@ -191,18 +177,12 @@ def draw_inputs(shapes):
     return [random.integers(0, 3, shape) for shape in shapes]
 
 
-def multiply(size, repeats):
-    """Products of two square float32 matrices: what NumPy gets out of this machine."""
-    random = np.random.default_rng(0)
-    a, b = (random.normal(size=(size, size)).astype(np.float32) for _ in range(2))
-    return time_calls(lambda: a @ b, repeats, 2)
-
-
 WORKS = {
     work.__name__: work
     for work in (
         *(predict, published_array, first_prediction, load, convert, convert_by_tf2onnx, run_module),
-        *(published_forest, forest, latency, onnx_latency, tfjs_latency, multiply),
+        *(published_forest, forest, latency, onnx_latency, tfjs_latency),
+        *(*machine.WORKS, *runtimes.WORKS),
     )
 }
 

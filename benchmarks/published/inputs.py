@@ -15,11 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from support.large_documents import write_document
 
 COLUMNS, UNITS, CLASSES = 30, 64, 4
+NUMBERS = 12
 VALUES = (3, 5, 8, 20)
 """How many values the categorical columns of the mixed table have."""
 
 PHOTOGRAPH = (640, 480)
 PHOTOGRAPHS = 64
+SIDE = 224
+"""Pixels of the sides that networks bring images to."""
+
 FOREST_ROWS = 200_000
 RANGES, TREES, FEATURES = 10, 8, 30
 
@@ -82,19 +86,26 @@ def write_million_rows(directory: Path) -> None:
 def write_mixed_table(directory: Path) -> None:
     """mixed.json: 12 numbers and 4 categories, two layers; row.json and rows.json: one row, and 20,000."""
     random = np.random.default_rng(2)
-    numbers = [make_numeric(index) for index in range(12)]
+    numbers = [make_numeric(index) for index in range(NUMBERS)]
     categories = [
-        {"type": "categorical", "index": 12 + index, "values": [f"value {code}" for code in range(count)]}
+        {
+            "type": "categorical",
+            "index": NUMBERS + index,
+            "values": [f"value {code}" for code in range(count)],
+        }
         for index, count in enumerate(VALUES)
     ]
     layers = [
-        make_dense(random, 12 + sum(VALUES), 32, "tanh"),
+        make_dense(random, NUMBERS + sum(VALUES), 32, "tanh"),
         make_dense(random, 32, 32, "relu"),
         make_dense(random, 32, CLASSES, "softmax"),
     ]
     (directory / "mixed.json").write_text(json.dumps(make_document(numbers + categories, layers)))
     rows = [
-        [*random.normal(size=12).round(3).tolist(), *(f"value {random.integers(count)}" for count in VALUES)]
+        [
+            *random.normal(size=NUMBERS).round(3).tolist(),
+            *(f"value {random.integers(count)}" for count in VALUES),
+        ]
         for _ in range(20_000)
     ]
     (directory / "row.json").write_text(json.dumps(rows[0]))
@@ -151,7 +162,10 @@ def write_forests(directory: Path) -> None:
 
 
 def write_photographs(directory: Path) -> None:
-    """photo-00.jpg, …: drawn scenes of the size of a photograph; photo.json, photos.json: rows of them."""
+    """photo-00.jpg, …: drawn scenes of the size of a photograph; photo.json, photos.json: rows of them.
+
+    pixels.npy: the first one's, f32[1, 224, 224, 3].
+    """
     random = np.random.default_rng(4)
     names = []
     for number in range(PHOTOGRAPHS):
@@ -159,6 +173,9 @@ def write_photographs(directory: Path) -> None:
         names.append(str(directory / f"photo-{number:02d}.jpg"))
         Image.fromarray(coarse).resize(PHOTOGRAPH, Image.Resampling.BICUBIC).save(names[-1], quality=90)
     (directory / "photo.json").write_text(json.dumps([names[0]]))
+    with Image.open(names[0]) as image:
+        pixels = np.asarray(image.resize((SIDE, SIDE)), np.float32)
+    np.save(directory / "pixels.npy", pixels[None])
     (directory / "photo_path.json").write_text(json.dumps(names[0]))
     (directory / "photos.json").write_text(json.dumps([[name] for name in names]))
 

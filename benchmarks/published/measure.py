@@ -1,4 +1,4 @@
-"""Runs works in turns, this package and the published one, each run in a process of its own."""
+"""Runs works in turns, this package and the other, each run in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from attrs import evolve, frozen
 
-from benchmarks.published.works import Run, Work
+from benchmarks.published.work import Limit, Run, Work
 
 CLIENT = Path(__file__).with_name("client.py")
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
@@ -23,14 +23,9 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 
 NEAR_PIXELS = 2
 
-SIDE = 4096
-"""Of the square matrices whose product shows the machine's peak."""
-
-PEAK = Run("multiply", {"size": SIDE, "repeats": 5})
-
 WITH_ANSWERS = frozenset(
     {"predict", "published_array", "first_prediction", "published_forest", "forest"}
-    | {"latency", "onnx_latency", "tfjs_latency"}
+    | {"latency", "onnx_latency", "tfjs_latency", "litert", "onnxruntime", "laminar"}
 )
 
 
@@ -44,15 +39,15 @@ class Figure:
 
 @frozen
 class Result:
-    """A work, measured in several rounds; a ratio is of the two runs of a round.
+    """A work, measured in several rounds; a ratio is of the runs of a round.
 
-    `products` are the runs of PEAK beside ours, where the share of the machine's peak is told.
+    `limits` are, of each round, the seconds that the machine needs for each of the work's limits.
     """
 
     work: Work
     ours: tuple[Figure, ...]
-    published: tuple[Figure, ...]
-    products: tuple[Figure, ...] = ()
+    other: tuple[Figure, ...]
+    limits: tuple[tuple[float, ...], ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -67,24 +62,35 @@ class Result:
     @property
     def faster(self) -> float | None:
         """How many times faster ours is: the median of the rounds' ratios."""
-        pairs = zip(self.ours, self.published, strict=False)
-        ratios = [published.seconds / ours.seconds for ours, published in pairs]
+        pairs = zip(self.ours, self.other, strict=False)
+        ratios = [other.seconds / ours.seconds for ours, other in pairs]
         return statistics.median(ratios) if ratios else None
 
     @property
     def memory(self) -> float | None:
         """Our memory as a share of the other's."""
-        pairs = zip(self.ours, self.published, strict=False)
-        ratios = [ours.megabytes / published.megabytes for ours, published in pairs]
+        pairs = zip(self.ours, self.other, strict=False)
+        ratios = [ours.megabytes / other.megabytes for ours, other in pairs]
         return statistics.median(ratios) if ratios else None
 
     @property
-    def peak(self) -> float | None:
-        """Our multiply-adds a second as a share of those of a matrix product on the same machine."""
-        pairs = zip(self.ours, self.products, strict=False)
-        work = self.work.calls * self.work.multiply_adds / SIDE**3
-        ratios = [work * product.seconds / ours.seconds for ours, product in pairs]
-        return statistics.median(ratios) if ratios else None
+    def rate(self) -> float:
+        """How much is done in a second, in the work's unit."""
+        return self.work.amount / self.seconds
+
+    @property
+    def share(self) -> float | None:
+        """What the machine needs, as a share of our seconds."""
+        pairs = zip(self.ours, self.limits, strict=True)
+        shares = [sum(seconds) / ours.seconds for ours, seconds in pairs]
+        return statistics.median(shares) if self.work.limits else None
+
+    @property
+    def limit(self) -> str | None:
+        """The name of what the machine needs longest."""
+        medians = [statistics.median(seconds) for seconds in zip(*self.limits, strict=True)]
+        names = [limit.name for limit in self.work.limits]
+        return max(zip(medians, names, strict=True))[1] if names else None
 
     def to_json(self) -> dict[str, Any]:
         """What the file of records holds."""
@@ -92,38 +98,45 @@ class Result:
             "work": self.work.name,
             "seconds": self.seconds,
             "megabytes": round(self.megabytes, 4),
-            "published_seconds": [figure.seconds for figure in self.published],
+            "other_seconds": [figure.seconds for figure in self.other],
             "our_seconds": [figure.seconds for figure in self.ours],
             "times_faster": self.faster,
             "aim": self.work.faster,
             "share_of_memory": self.memory,
-            "share_of_peak": self.peak,
+            "limits": {
+                limit.name: [seconds[index] for seconds in self.limits]
+                for index, limit in enumerate(self.work.limits)
+            },
+            "share_of_limit": self.share,
         }
 
 
-def measure(work: Work, directory: Path, rounds: int, published_python: str | None) -> Result:
-    """Ours and the published package's in turns; raises AssertionError where their answers differ."""
+def measure(work: Work, directory: Path, rounds: int, other_python: str | None) -> Result:
+    """Ours and the other's in turns; raises AssertionError where their answers differ."""
     for prepare in work.prepare:
         done = directory / f".{prepare.__qualname__}-{prepare.__module__}-{id(prepare)}"
         if not done.exists():
             prepare(directory)
             done.touch()
     both = [(work.ours, sys.executable)]
-    if work.published and published_python:
-        both.append((work.published, published_python))
+    if work.other and other_python:
+        both.append((work.other, other_python))
     for what, python in both:
         if what.before:
             run(what.before, python, directory, "before")
-    ours, published, products = [], [], []
+    ours, others, limits = [], [], []
     for _ in range(rounds):
         ours.append(run(work.ours, sys.executable, directory, "ours"))
-        if work.multiply_adds:
-            products.append(run(PEAK, sys.executable, directory, "peak"))
-        if work.published and published_python:
-            python = sys.executable if work.published.before else published_python
-            published.append(run(work.published, python, directory, "published"))
+        limits.append(tuple(_measure_limit(limit, directory) for limit in work.limits))
+        if work.other and other_python:
+            python = sys.executable if work.other.before else other_python
+            others.append(run(work.other, python, directory, "other"))
             check_answers(work, directory)
-    return Result(work, tuple(ours), tuple(published), tuple(products))
+    return Result(work, tuple(ours), tuple(others), tuple(limits))
+
+
+def _measure_limit(limit: Limit, directory: Path) -> float:
+    return limit.times * run(limit.run, sys.executable, directory, "limit").seconds
 
 
 def run(what: Run, python: str, directory: Path, who: str) -> Figure:
@@ -161,15 +174,15 @@ def _answers(directory: Path, who: str) -> Sequence[Path]:
 
 
 def check_answers(work: Work, directory: Path) -> None:
-    """Raise AssertionError unless both packages gave the same answer, up to rounding."""
-    ours, published = (_read_answer(directory, who) for who in ("ours", "published"))
-    if isinstance(ours, np.ndarray) and isinstance(published, np.ndarray):
-        np.testing.assert_allclose(ours, published, RELATIVE, ABSOLUTE, err_msg=work.name)
-    elif ours is not None or published is not None:
-        assert len(ours) == len(published), f"{work.name}: {len(ours)} boxes against {len(published)}"
-        for box, other in zip(ours, published, strict=True):
-            assert box["label"] == other["label"], work.name
-            assert np.abs(np.subtract(box["box"], other["box"])).max() <= NEAR_PIXELS, work.name
+    """Raise AssertionError unless both gave the same answer, up to rounding."""
+    ours, other = (_read_answer(directory, who) for who in ("ours", "other"))
+    if isinstance(ours, np.ndarray) and isinstance(other, np.ndarray):
+        np.testing.assert_allclose(ours, other, RELATIVE, ABSOLUTE, err_msg=work.name)
+    elif ours is not None or other is not None:
+        assert len(ours) == len(other), f"{work.name}: {len(ours)} boxes against {len(other)}"
+        for box, expected in zip(ours, other, strict=True):
+            assert box["label"] == expected["label"], work.name
+            assert np.abs(np.subtract(box["box"], expected["box"])).max() <= NEAR_PIXELS, work.name
 
 
 def _read_answer(directory: Path, who: str) -> Any:
