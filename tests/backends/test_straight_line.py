@@ -26,7 +26,7 @@ from sensenet.errors import InputError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply
-from sensenet.ir.ops import basic
+from sensenet.ir.ops import basic, elementwise
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.types import f32
 
@@ -138,6 +138,27 @@ def test_wide_rows_take_memory_for_themselves_alone(rows):
         tracemalloc.stop()
     assert most < 3 * x.nbytes
     assert kept < x.nbytes / 10
+
+
+def test_what_whole_ops_return_counts_and_is_released():
+    """A chain of ops without buffers keeps two results at a time, and takes smaller blocks."""
+
+    def outputs(x):
+        for _ in range(20):
+            x = apply(elementwise.Floor(), x).value
+        return {"y": x}
+
+    graph = graph_of({"x": f32(None, 64)}, outputs)
+    answer = StraightLine(graph, KERNELS)
+    assert answer.most_rows == straight_line.KEPT_NUMBERS // (20 * 64)
+    x = np.ones((1000, 64), np.float32)
+    tracemalloc.start()
+    try:
+        answer(x)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * x.nbytes
 
 
 def test_threads_have_buffers_of_their_own():

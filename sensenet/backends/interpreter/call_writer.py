@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,6 +54,8 @@ class CallWriter:
     shared: set[Value] = Factory(set)
     strided: set[Value] = Factory(set)
     count: int = INPUT + 1
+    numbers: int = 0
+    """The numbers of a row in what whole ops return."""
     _free: list[Slot] = Factory(list)
 
     def call(self, function: Callable[..., Any], *arguments: Slot) -> None:
@@ -99,6 +102,12 @@ class CallWriter:
         """Let others use the buffers of values."""
         self.free(*(self.slots[value] for value in values if value in self.owned))
         self.keep(values)
+
+    def drop(self, values: Sequence[Value]) -> None:
+        """Release the memory of values that whole ops returned, unless they are answers."""
+        for value in values:
+            if self.slots[value] in self.returned - {INPUT} and value not in self.outputs | self.strided:
+                self.calls.append(Call(_nothing, (), (self.slots[value],)))
 
     def keep(self, values: Sequence[Value]) -> None:
         """Let nobody else use the buffers of values: another value may have memory in common with them."""
@@ -153,9 +162,14 @@ class CallWriter:
         self.calls.append(Call(function, arguments, results))
         self.calls += [Call(np.ascontiguousarray, (slot,), (slot,)) for slot in results]
         self.slots.update(zip(node.values, results, strict=True))
+        self.numbers += sum(math.prod(size for size in each.shape if size is not None) for each in node.types)
         if not self.shared.isdisjoint(node.inputs):
             self.shared.update(node.values)
             self.keep(node.inputs)
+
+
+def _nothing() -> None:
+    """Return what is in a slot whose value nobody reads any more."""
 
 
 def width_of(value: Value) -> int:

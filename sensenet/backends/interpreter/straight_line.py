@@ -28,6 +28,9 @@ from sensenet.records import frozen
 KEPT_NUMBERS = 1 << 19
 """The numbers of the buffers that are kept for further calls, 2 MiB: more fit no processor's cache."""
 
+FEWEST_NUMBERS = 16
+"""The numbers of a row that count at least: blocks have at most 32,768 rows."""
+
 FEWEST_ROWS = 256
 """Rows of a block however wide their buffers are: products of fewer rows take longer for each."""
 
@@ -52,7 +55,8 @@ class StraightLine:
             (writer.slots[value], np.ndarray.copy if value in writer.shared else np.ascontiguousarray)
             for value in graph.outputs.values()
         ]
-        self._kept_rows = KEPT_NUMBERS // max(1, sum(writer.buffers.values()))
+        numbers = max(FEWEST_NUMBERS, writer.numbers + sum(writer.buffers.values()))
+        self._kept_rows = KEPT_NUMBERS // numbers
         """Rows for which buffers are kept: for more, they are made anew."""
         self.most_rows = max(FEWEST_ROWS, self._kept_rows)
         """Rows of a block."""
@@ -108,6 +112,7 @@ def _write(graph: Graph, kernels: Kernels) -> CallWriter:
         if not (rows and write_node(writer, node)):
             writer.evaluate(node)
         writer.release(last)
+        writer.drop(last)
     return writer
 
 
