@@ -19,7 +19,7 @@ def describe(result: Result) -> str:
     cells = [
         result.work.name,
         _time(result),
-        f"{result.megabytes:,.3g} MB",
+        _size(result.megabytes),
         _optional(result.faster, ",.2f"),
         _aims(result),
         _optional(result.memory, ".2f"),
@@ -32,6 +32,10 @@ def _time(result: Result) -> str:
     seconds = f"{result.seconds * 1e3:,.3g} ms" if result.seconds < 1 else f"{result.seconds:,.1f} s"
     rate = f" ({result.rate:,.0f}{result.work.unit}/s)" if result.work.amount > 1 else ""
     return seconds + rate
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes:,.0f} MB" if megabytes >= 1000 else f"{megabytes:.3g} MB"
 
 
 def _aims(result: Result) -> str:
