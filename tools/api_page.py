@@ -168,8 +168,8 @@ SECTIONS = (
     Section(
         "Models",
         "A model comes from a document, an artifact or a saved file. [fields.md](fields.md) describes rows "
-        "by field name, [images.md](images.md) images. Clients of the published package use the names that "
-        "begin with an underscore.",
+        "by field name, [images.md](images.md) images, [answers.md](answers.md) predictions. Clients of the "
+        "published package use the names that begin with an underscore.",
         {
             "sensenet.models.wrappers": (
                 "create_model",
@@ -178,6 +178,16 @@ SECTIONS = (
                 "Deepnet",
                 "Deepnet.__call__",
                 "Deepnet.encode",
+                "Deepnet.predict",
+                "Deepnet.predict_proba",
+                "Deepnet.score",
+                "Deepnet.fit",
+                "Deepnet.get_params",
+                "Deepnet.classes_",
+                "Deepnet.feature_names_in_",
+                "Deepnet.n_features_in_",
+                "Deepnet.predict_probability",
+                "Deepnet.batch_predict",
                 "ObjectDetector",
                 "ObjectDetector.__call__",
                 "Model",

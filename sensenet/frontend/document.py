@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.fields import member, read_conventions, read_field
+from sensenet.frontend.fields import member, read_categories, read_conventions, read_field
 from sensenet.frontend.json.cursor import Cursor, describe, list_keys
 from sensenet.frontend.json.reader import read_bytes, read_file
 from sensenet.records import frozen
@@ -24,7 +24,7 @@ class Document:
     """A document, with a cursor at its network.
 
     `input_fields` are the fields of a row's cells, in order, if the resource describes all of them;
-    `missing_tokens` are the texts that mean missing values.
+    `missing_tokens` are the texts that mean missing values, `categories` those of the objective in its order.
     """
 
     network: Cursor
@@ -33,6 +33,7 @@ class Document:
     input_fields: tuple[Field, ...] = ()
     objective: Field | None = None
     missing_tokens: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 def read_document(source: Any) -> Document:
@@ -105,11 +106,13 @@ def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
     conventions = read_conventions(resource, model)
     inputs = [read_field(fields, id_, conventions) for id_ in member(resource, "input_fields", list) or []]
     objectives = member(resource, "objective_fields", list) or [None]
+    objective = member(resource, "objective_field", str) or objectives[0]
     return Document(
         network=network,
         name=member(resource, "name", str) or "",
         description=member(resource, "description", str) or "",
         input_fields=tuple(field for field in inputs if field) if all(inputs) else (),
-        objective=read_field(fields, member(resource, "objective_field", str) or objectives[0]),
+        objective=read_field(fields, objective),
         missing_tokens=conventions.missing_tokens,
+        categories=read_categories(fields, objective),
     )

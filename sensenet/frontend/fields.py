@@ -77,6 +77,18 @@ def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -
         return None
 
 
+def read_categories(fields: Json, id_: Any) -> tuple[str, ...]:
+    """Return the categories of the field with this id in their order, the most frequent first; () if
+    invalid."""
+    record = member(fields, id_, dict) if is_text(id_) else None
+    summary = member(record or {}, "summary", dict) or {}
+    try:
+        categories = tuple(category for category, _ in summary["categories"])
+    except (KeyError, TypeError, ValueError):
+        return ()
+    return categories if all(map(is_text, categories)) else ()
+
+
 def member(record: Json, key: str, kind: type) -> Any:
     """Return a member if it has this type, else None; text that files cannot contain counts as missing."""
     value = record.get(key)

@@ -94,6 +94,7 @@ def _build_deepnet(document: Document, settings: Settings, sources: SourceRecord
         columns=tuple(encoding.column for encoding in encoder.encodings),
         **_describe_fields(document, encoder),
         classes=exposition.classes,
+        categories=_order_classes(document, exposition),
         image=image,
     )
     return Graph.create(inputs, {PREDICTIONS: predictions}, signature)
@@ -150,6 +151,12 @@ def _read_encoder(network: Cursor) -> ColumnEncoder:
 def _describe_fields(document: Document, encoder: ColumnEncoder) -> dict[str, Any]:
     fields = match_fields(encoder.encodings, document.input_fields)
     return {"fields": fields, "missing_tokens": document.missing_tokens if fields else ()}
+
+
+def _order_classes(document: Document, exposition: Exposition) -> tuple[str, ...]:
+    """Return the classes in the order of the objective's categories, if that has them all and no others."""
+    same = sorted(document.categories) == sorted(exposition.classes)
+    return document.categories if same else ()
 
 
 def _describe(document: Document, settings: Settings, **parts: Any) -> Signature:

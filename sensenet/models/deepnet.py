@@ -2,207 +2,208 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.backends import get_target, keras, smbundle, tfjs
-from sensenet.backends.keras import h5
-from sensenet.errors import ArtifactError, LimitError, VerifyError
-from sensenet.forks import PerProcess
-from sensenet.ir.graph import Graph
+from sensenet.errors import ArtifactError, SettingsError, VerifyError
+from sensenet.forks import cached_property
 from sensenet.ir.interface import check_graph, check_signature
 from sensenet.ir.types import Array
-from sensenet.limits import limit_error, memory_errors_reported
-from sensenet.models.engines import run_imported
-from sensenet.runtime.predictor import make_predictor
+from sensenet.limits import memory_errors_reported
+from sensenet.models.model import Model
+from sensenet.models.row_model import RowModel
 from sensenet.settings import Settings
-from sensenet.signature import ModelKind, Signature, describe_column
+from sensenet.signature import ModelKind
+
+if TYPE_CHECKING:
+    from sensenet.models.labels import Labels
 
 
-class Model:
-    """The base of all models, created by `sensenet.models.create`; threads may share a model.
+class Deepnet(RowModel):
+    """Predicts class probabilities or numbers of rows; an extractor predicts features of images.
 
-    Models can be pickled and copied, with their settings and engine: see docs/processes.md.
-
-    The underscored names are used by clients of the published package.
+    scikit-learn takes it for a fitted classifier or regressor, and a dict by field name has the answers of
+    BigML's bindings: see docs/answers.md.
     """
 
-    def __init__(
+    def predict(
+        self, x: Any, operating_point: Any = None, operating_kind: str | None = None, full: bool = False
+    ) -> Any:
+        """Return the predictions for rows: an array [rows] of classes, as text, or f32[rows] of a regression.
+
+        Rows have any form that calls accept. But for a dict, one row by field name, the answer is that of
+        BigML's bindings: the class or the number itself; with `full` a dict of `prediction`, `unused_fields`,
+        and for classes `probability`, `confidence` and `distribution`.
+
+        `operating_point` is `{"kind": "probability", "positive_class": …, "threshold": …}`: that class is
+        predicted if its probability is above the threshold, otherwise the most probable of the others.
+        `operating_kind` may be "probability". With either, the answer for a dict is a dict of `prediction`,
+        `probability` and `confidence`.
+
+        Raises what calls raise; SettingsError for an invalid operating point or kind; InputTypeError for
+        `full` with anything but a dict; ArtifactError for an extractor.
+        """
+        self._check_operation(operating_point, operating_kind)
+        if not isinstance(x, Mapping) and not full:
+            if not self.classes:
+                return self._numbers(x)
+            labels = self._labels
+            return labels.classes[labels.choose(self._probabilities(x), operating_point, operating_kind)]
+        from sensenet.models.answers import PREDICTION, keep_known, require_row
+
+        row = require_row(x)
+        if not (self.classes or full):
+            return float(self._numbers(keep_known(row, self._predict.rows.layout))[0])
+        (answer,) = self._answer([row], operating_point, operating_kind)
+        return answer if full or operating_point or operating_kind else answer[PREDICTION]
+
+    def predict_probability(self, x: Any, compact: bool = False) -> list[Any] | dict[str, Any]:
+        """Return what BigML's bindings do for a dict, one row by field name.
+
+        For classes that is a list of dicts of `category` and `probability`, or, if `compact`, of the
+        probabilities alone, in alphabetical order of the classes; for a regression the answer of `predict`
+        with `full`, or, if `compact`, a list of the number. Raises what `predict` raises.
+        """
+        from sensenet.models.answers import require_row
+
+        row = require_row(x)
+        if not self.classes:
+            return [self.predict(row)] if compact else self.predict(row, full=True)
+        distribution = self.predict(row, full=True)["distribution"]
+        return [each["probability"] for each in distribution] if compact else distribution
+
+    def batch_predict(
         self,
-        executable: Executable,
-        settings: Settings,
-        preprocessors: Sequence[Mapping[str, Any]] | None = None,
-    ) -> None:
-        self._settings = settings
-        self._columns = preprocessors
-        self._lock = PerProcess(threading.Lock)
-        self._use(executable)
+        rows: Any,
+        outputs: Mapping[str, Sequence[str]] | None = None,
+        all_fields: bool = True,
+        operating_point: Any = None,
+        operating_kind: str | None = None,
+    ) -> Any:
+        """Return rows with their predictions: a list of dicts for a list of dicts, a frame for a frame.
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._executable, self._settings, self._columns)
-
-    def _use(self, executable: Executable) -> None:
-        """Use an executable for all further calls."""
-        self._executable = executable
-        self._keras_model = executable.model
-
-    @property
-    def signature(self) -> Signature:
-        """The interface of the model: columns, fields, classes, image size."""
-        return self._executable.signature
-
-    @property
-    def engine(self) -> str | None:
-        """The target whose runtime runs the model: see `sensenet.models.engines`."""
-        return self._executable.engine
-
-    @property
-    def settings(self) -> Settings:
-        """The settings that the model was made with."""
-        return self._settings
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes, in the order of the answers; empty for a regression."""
-        return self.signature.classes
-
-    @property
-    def _model(self) -> Any:
-        """The model as a `tf.keras.Model`, made at first use; for a document, the network as trained.
-
-        Raises MissingPackageError without TensorFlow, ArtifactError for a saved file that has no such model.
+        `outputs["output_fields"]` are what to add of the answer that `predict` returns with `full`, by
+        default `prediction` and `probability`; `outputs["output_headers"]` are other names for them. Without
+        `all_fields`, the rows have nothing else. Operating points and errors are those of `predict`.
         """
-        with self._lock.get():
-            if self._keras_model is None:
-                from sensenet.compiler.driver import compile
+        from sensenet.models.batch_answers import answer_batch
 
-                self._keras_model = compile(self._graph(), keras.TARGET.name, optimize=0).model
-            return self._keras_model
+        self._check_operation(operating_point, operating_kind)
 
-    def _graph(self) -> Graph:
-        """Return the graph of the model; as imported if it was made from a document."""
-        if self._executable.graph is None:
-            raise ArtifactError(
-                "this model was opened from a file without a Keras model or a graph to compile; "
-                "make the model from its document instead"
-            )
-        return self._executable.graph
+        def answer(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+            return self._answer(rows, operating_point, operating_kind) if rows else []
 
-    def _trained_graph(self) -> Graph:
-        """Return the graph as imported, with the trained weights; raise ArtifactError if there is none."""
-        if not self._executable.as_imported:
-            raise ArtifactError(
-                "this model was made from an artifact, whose weights may differ from the trained ones; "
-                "make the model from its document instead"
-            )
-        return self._graph()
+        return answer_batch(answer, rows, outputs, all_fields)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Use the weights of an h5 file for all further calls (see the target h5).
-
-        Raises ArtifactError for a file with the weights of another network, or for a model that was not made
-        from a document; MissingPackageError without h5py.
-        """
-        self._use(run_imported(h5.load_weights(self._trained_graph(), Path(path)), self.engine))
-
-    def save_as(self, target: str, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
-        from sensenet.compiler.driver import compile
-
-        graph = self._graph() if get_target(target).level is None else self._trained_graph()
-        compile(graph, target).save(path, force=force)
-
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights as an h5 file; raise ArtifactError if that is impossible."""
-        self.save_as(h5.TARGET.name, path)
-
-    def save_bundle(
-        self, path: str | os.PathLike[str], tfjs_path: str | os.PathLike[str] | None = None
-    ) -> None:
-        """Write the model as an smbundle, and add the suffix if it is missing.
-
-        With `tfjs_path`, also as a TensorFlow.js model, in that directory. Raises as `save_as` does.
-        """
-        name, suffix = os.fspath(path), smbundle.SUFFIX
-        self.save_as(smbundle.TARGET.name, name if name.endswith(suffix) else name + suffix)
-        if tfjs_path is not None:
-            self.save_tfjs(tfjs_path)
-
-    def save_tfjs(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as a TensorFlow.js model, a directory; raises as `save_as` does."""
-        self.save_as(tfjs.TARGET.name, path)
+    def fit(self, x: Any = None, y: Any = None, **parameters: Any) -> Self:  # noqa: ARG002
+        """Return the model as it is, as scikit-learn's `FrozenEstimator` does: it is trained already."""
+        return self
 
     @property
-    def _preprocessors(self) -> list[dict[str, Any]]:
-        """The columns in the form of the document; for a saved artifact, as far as known."""
-        if self._columns is not None:
-            return [dict(column) for column in self._columns]
-        return [describe_column(column) for column in self.signature.columns]
+    def predict_proba(self) -> Callable[[Any], Array]:
+        """A method that returns f32[rows, classes] for rows: the probabilities of `classes_`.
 
-    @property
-    def _classes(self) -> list[str] | None:
-        """The classes as a list; None for a regression."""
-        return list(self.classes) or None
-
-    @property
-    def _ncolumns(self) -> int:
-        """The number of columns, images among them."""
-        return len(self.signature.columns)
-
-    @property
-    def _nimages(self) -> int:
-        """The number of columns that are images."""
-        return len(self.signature.image_columns)
-
-    def __repr__(self) -> str:
-        name = f" {self.signature.name!r}" if self.signature.name else ""
-        classes = f", {len(self.classes)} classes" if self.classes else ""
-        columns = f"{self._ncolumns} column" + ("" if self._ncolumns == 1 else "s")
-        return f"<{type(self).__name__}{name}: {columns}{classes}>"
-
-
-class Deepnet(Model):
-    """Predicts class probabilities or numbers of rows; an extractor predicts features of images."""
-
-    def _use(self, executable: Executable) -> None:
-        super()._use(executable)
-        self._predict = make_predictor(executable, self._settings.image_path_prefix)
-
-    def __call__(self, x: Any) -> Array:
-        """Return f32[rows, outputs] for one row or several: the probabilities of `classes`, or one number.
-
-        The features of images have the shape of the layer that they come from: f32[rows, ...].
-
-        A row is a list or tuple of cells, a 1-D array, or a dict by field name or id; rows are a list of
-        those, a 2-D array, or a data frame. A cell is a number or its text, the text of a category, an image
-        (path, encoded bytes, array), or None if it is missing. By name, texts and lists of items are passed
-        whole: see docs/fields.md.
-
-        A model of one image per row also accepts the image alone, a list of images and an array [n, h, w, c]:
-        see docs/images.md. Raises InputError, naming row and column, for invalid or ambiguous input, and
-        LimitError for images that would take more memory than allowed.
+        Raises AttributeError if the model is not a classifier, as scikit-learn's do.
         """
-        try:  # not `memory_errors_reported`: that takes a microsecond, and one row some twenty
-            return self._predict(x)
-        except LimitError:
-            raise
-        except MemoryError as error:
-            raise limit_error(error) from error
+        self._require_classes("predict_proba")
+        return MethodType(predict_proba, self)
 
-    def encode(self, x: Any) -> dict[str, Array]:
-        """Return the inputs of the network for rows, by name: the training input of its Keras model.
+    @property
+    def classes_(self) -> Array:
+        """The classes in alphabetical order, an array of text; AttributeError if there are none."""
+        self._require_classes("classes_")
+        return self._labels.classes.copy()
 
-        `numeric_inputs` is f32[rows, columns], a category its position or -1; `image_pixel_inputs` is
-        f32[rows, height, width, channels], or f32[rows, images, height, width, channels] if a row has
-        several, with values from 0 to 255. Accepts the same rows as a call of the model, and raises the same
-        errors.
+    @property
+    def feature_names_in_(self) -> Array:
+        """The names of the model's fields, or ids where names repeat; AttributeError if they are unknown."""
+        layout = self._predict.rows.layout
+        if layout.refusal:
+            raise AttributeError(f"this model has no feature_names_in_: {layout.refusal}")
+        names = [each.id if each.name in layout.ambiguous else each.name for each in layout.fields]
+        return np.array(names, object)
+
+    @property
+    def n_features_in_(self) -> int:
+        """The number of fields, which is that of a data frame's columns; of cells, if fields are unknown."""
+        layout = self._predict.rows.layout
+        return self.signature.row_width if layout.refusal else len(layout.fields)
+
+    def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of the predicted classes, or R² of the numbers, for rows and true values.
+
+        Raises MissingPackageError without scikit-learn, and what it raises for `y`, besides what `predict`
+        raises.
         """
-        with memory_errors_reported():
-            return self._predict.encode(x)
+        from sensenet.models.estimators import import_sklearn
+
+        metrics = import_sklearn("sklearn.metrics")
+        measure = metrics.accuracy_score if self.classes else metrics.r2_score
+        return float(measure(y, self.predict(x), sample_weight=sample_weight))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """Return no parameters: nothing about a trained model can be searched for."""
+        return {}
+
+    def __sklearn_tags__(self) -> Any:
+        from sensenet.models.estimators import make_tags
+
+        return make_tags(self.signature)
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    @cached_property
+    def _labels(self) -> Labels:
+        from sensenet.models.labels import read_labels
+
+        return read_labels(self.signature)
+
+    def _require_classes(self, name: str) -> None:
+        if not self.classes or self.signature.kind is ModelKind.EXTRACTOR:
+            raise AttributeError(f"this model is not a classifier, so it has no {name}")
+
+    def _check_operation(self, operating_point: Any, operating_kind: Any) -> None:
+        """Raise SettingsError for a regression at an operating point, ArtifactError for an extractor."""
+        if self.signature.kind is ModelKind.EXTRACTOR:
+            raise ArtifactError("a feature extractor predicts nothing: call it for the features")
+        if (operating_point or operating_kind) and not self.classes:
+            raise SettingsError("operating points and kinds are for classes, but this model predicts numbers")
+
+    def _probabilities(self, x: Any) -> Array:
+        """Return f32[rows, classes] in alphabetical order."""
+        return self._labels.sort(self(x))
+
+    def _numbers(self, x: Any) -> Array:
+        """Return f32[rows], or f32[rows, outputs] of several outputs."""
+        answers = self(x)
+        return answers[:, 0] if answers.shape[1:] == (1,) else answers
+
+    def _answer(
+        self, rows: Sequence[Mapping[Any, Any]], operating_point: Any, operating_kind: Any
+    ) -> list[dict[str, Any]]:
+        """Return BigML's answers for rows by field name, of which there are some."""
+        from sensenet.models.answers import describe_numbers, describe_rows, find_unused, keep_known
+
+        layout = self._predict.rows.layout
+        known = [keep_known(row, layout) for row in rows]
+        if not self.classes:
+            answers = describe_numbers(self._numbers(known))
+        else:
+            answers = describe_rows(self._labels, self._probabilities(known), operating_point, operating_kind)
+        if not (operating_point or operating_kind):
+            for answer, row in zip(answers, rows, strict=True):
+                answer["unused_fields"] = find_unused(row, layout, self.signature)
+        return answers
+
+
+def predict_proba(model: Deepnet, x: Any) -> Array:
+    """Return f32[rows, classes], a method of classifiers; scikit-learn asks for its name."""
+    return model._probabilities(x)
 
 
 class ObjectDetector(Model):

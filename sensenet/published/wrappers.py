@@ -14,7 +14,7 @@ from sensenet.compiler.sources import find_target, open_saved
 from sensenet.errors import SensenetError, UnknownTargetError
 from sensenet.ir.types import Array
 from sensenet.models.create import Source, create_model
-from sensenet.models.deepnet import Model
+from sensenet.models.model import Model
 from sensenet.settings import Settings
 from sensenet.signature import PIXEL_INPUT
 

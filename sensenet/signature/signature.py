@@ -66,6 +66,11 @@ def _as_settings(settings: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return dict(settings)
 
 
+def _same_as_classes(signature: Signature, _: object, categories: tuple[str, ...]) -> None:
+    if categories and sorted(categories) != sorted(signature.classes):
+        raise ValueError("the categories of the objective are not the classes")
+
+
 @frozen(kw_only=True)
 class Signature:
     """How to encode a row and decode an answer.
@@ -73,6 +78,8 @@ class Signature:
     `columns` are in feature order; `fields` in the order of a row's cells, if known. `classes` is empty for a
     regression. `image` has the size of images, if there are any. `settings` are those with which the graph
     was made, by name. A value given by field name counts as missing if it is one of `missing_tokens`.
+    `categories` are the classes in the order of the objective field, if known: of equally probable ones,
+    BigML predicts the first.
     """
 
     kind: ModelKind = ModelKind.DEEPNET
@@ -85,6 +92,9 @@ class Signature:
     description: str = attrs.field(default="", validator=is_a(str))
     settings: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_as_settings)
     missing_tokens: tuple[str, ...] = attrs.field(default=(), converter=_as_texts, validator=each(is_a(str)))
+    categories: tuple[str, ...] = attrs.field(
+        default=(), converter=_as_texts, validator=[each(is_a(str)), _same_as_classes]
+    )
 
     @property
     def image_columns(self) -> tuple[ImageColumn, ...]:
@@ -143,6 +153,7 @@ def _read(record: Any) -> Signature:
         description=record["description"],
         settings=settings,
         missing_tokens=as_items(record.get("missing_tokens", ())),  # missing in files of the first releases
+        categories=as_items(record.get("categories", ())),  # missing in those, too
     )
 
 

@@ -12,6 +12,7 @@ import sys
 
 from bigml import deepnet as deepnets
 from bigml.deepnet import Deepnet
+from bigml.supervised import SupervisedModel
 
 
 def plain(value):
@@ -25,6 +26,19 @@ def predict(job):
     return [
         {"cells": cells_of(model, row), "prediction": model.predict(row, full=True)} for row in job["rows"]
     ]
+
+
+def answer_calls(job):
+    """What each call of a method answers: `[name, row, arguments]`."""
+    model = Deepnet(job["resource"])
+    return [getattr(model, name)(row, **arguments) for name, row, arguments in job["rows"]]
+
+
+def predict_batch(job):
+    """What a batch of rows answers to each set of arguments; `SupervisedModel` wants to be online."""
+    model = SupervisedModel.__new__(SupervisedModel)
+    model.local_model = Deepnet(job["resource"])
+    return [model.batch_predict(rows, **arguments) for rows, arguments in job["rows"]]
 
 
 def cells_of(model, row):
@@ -59,7 +73,14 @@ def featurize(job):
     return [featurizer.extend_input(row) for row in job["rows"]]
 
 
-KINDS = {"predict": predict, "numpy": predict_with_numpy, "detect": detect, "featurize": featurize}
+KINDS = {
+    "predict": predict,
+    "calls": answer_calls,
+    "batch": predict_batch,
+    "numpy": predict_with_numpy,
+    "detect": detect,
+    "featurize": featurize,
+}
 
 
 def main(jobs_path, answers_path):

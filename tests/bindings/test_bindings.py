@@ -14,7 +14,7 @@ from bindings.random_rows import draw_rows, draw_words
 from PIL import Image
 from support.conformance import read_recorded
 from support.documents import image
-from support.resources import LAMINAR, RESOURCES, image_resource, region_resource
+from support.resources import LAMINAR, NUMBERS, RESOURCES, image_resource, region_resource
 
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 from sensenet.runtime.rows import row_encoder
@@ -73,6 +73,14 @@ def answers(tmp_path_factory, images, image_rows, image_fields):
         name: {"kind": "predict", "resource": make(), "rows": draw_rows(make(), ROWS)}
         for name, make in RESOURCES.items()
     }
+    jobs |= {
+        f"{name}, calls": {"kind": "calls", "resource": make(), "rows": draw_calls(make())}
+        for name, make in RESOURCES.items()
+    }
+    jobs |= {
+        f"{name}, batch": {"kind": "batch", "resource": make(), "rows": draw_batches(make())}
+        for name, make in RESOURCES.items()
+    }
     jobs |= {f"{name}, numpy": {**jobs[name], "kind": "numpy"} for name in LAMINAR}
     jobs["not preferred"] = {"kind": "predict", "resource": not_preferred(), "rows": [*ROWS_OF_TABLE, {}]}
     jobs["image"] = {"kind": "predict", "resource": image_resource(), "rows": image_rows}
@@ -89,6 +97,40 @@ def answers(tmp_path_factory, images, image_rows, image_fields):
     }
     return run_client(jobs, tmp_path_factory.mktemp("jobs"))
 
+
+def draw_calls(resource):
+    """Calls of methods for rows by name, some with unused fields: `[name, row, arguments]`."""
+    rows = draw_rows(resource, ROWS // 4)
+    rows = [{**row, "unknown": number, "kind": None, "price": 3} for number, row in enumerate(rows)]
+    calls = [[name, row, arguments] for row in rows for name, arguments in CALLS]
+    if resource["object"]["deepnet"]["network"].get("output_exposition") == NUMBERS:
+        return calls
+    return calls + [["predict", row, arguments] for row in rows for arguments in OPERATIONS]
+
+
+def draw_batches(resource):
+    """Rows and arguments of batches."""
+    rows = draw_rows(resource, ROWS // 4)
+    arguments = ({}, {"outputs": OUTPUTS}, {"outputs": OUTPUTS, "all_fields": False})
+    return [[[], {}], *([rows, each] for each in arguments)]
+
+
+CALLS = (
+    ("predict", {}),
+    ("predict", {"full": True}),
+    ("predict_probability", {}),
+    ("predict_probability", {"compact": True}),
+)
+OPERATIONS = (
+    *(
+        {"operating_point": {"kind": "probability", "positive_class": positive, "threshold": threshold}}
+        for positive in ("ham", "other", "spam")
+        for threshold in (0, 0.3, 0.5, 1)
+    ),
+    {"operating_kind": "probability"},
+    {"operating_kind": "Probability", "full": True},
+)
+OUTPUTS = {"output_fields": ["prediction", "probability", "unused_fields"], "output_headers": ["p", "q", "r"]}
 
 ROWS_OF_TABLE = [{"width": 1.5, "color": "red", "height": 4}, {"color": "blue"}, {"width": 0.25}]
 
@@ -137,6 +179,38 @@ def test_cells_by_name_are_those_of_the_bindings(answers, name):
     by_position = encoder.encode(as_table([answer["cells"] for answer in answers[name]], encoder.layout))
     np.testing.assert_array_equal(by_name, by_position)
     assert len(np.unique(by_name, axis=0)) >= 10
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_methods_answer_as_those_of_the_bindings(answers, name):
+    model = create_model(RESOURCES[name]())
+    calls = draw_calls(RESOURCES[name]())
+    for answer, (method, row, arguments) in zip(answers[f"{name}, calls"], calls, strict=True):
+        assert_same_answer(getattr(model, method)(row, **arguments), answer)
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_batches_answer_as_those_of_the_bindings(answers, name):
+    model = create_model(RESOURCES[name]())
+    batches = draw_batches(RESOURCES[name]())
+    for answer, (rows, arguments) in zip(answers[f"{name}, batch"], batches, strict=True):
+        assert_same_answer(model.batch_predict(rows, **arguments), answer)
+
+
+def assert_same_answer(found, expected):
+    """The same members, with numbers up to the last decimal that the bindings keep."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_same_answer(found[key], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_same_answer(one, other)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, abs=2.1e-5)
+    else:
+        assert found == expected
 
 
 def test_the_bindings_pass_over_fields_that_are_not_preferred(answers):
