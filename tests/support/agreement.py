@@ -28,7 +28,8 @@ def encode(graph: Graph, table: list[list[Any]]) -> dict[str, np.ndarray]:
     """The graph's inputs for rows."""
     encoder = row_encoder(graph.signature)
     rows = table_of_rows(table, encoder.layout)
-    reader = image_reader(graph.signature, encoder.layout, None)
+    image = graph.signature.image
+    reader = None if image is None else image_reader(image, graph.signature, encoder.layout, None)
     batches = reader.read(rows) if reader else ()
     images = [row for batch in batches for row in batch]
     pixels = {PIXEL_INPUT: np.stack(images)} if images else {}
