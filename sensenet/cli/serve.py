@@ -13,7 +13,6 @@ from sensenet.errors import SettingsError
 from sensenet.limits import format_size, memory_limit, parse_size
 from sensenet.models.create import create_model
 from sensenet.models.engines import ENGINES
-from sensenet.serve.requests import JSON_MEMORY
 from sensenet.serve.served import FIRST_VERSION, Served, make_catalog, serve_model
 
 PROGRAM = "python -m sensenet.serve"
@@ -30,7 +29,7 @@ exit status: 0 after SIGTERM, 1 if a model or the address cannot be used, 2 for 
 
 NAMED = re.compile(r"(?P<name>[\w.-]+)(:(?P<version>[\w.-]+))?=(?P<source>.+)", re.DOTALL)
 
-PACKAGES = ("uvicorn", "starlette", "prometheus_client")
+PACKAGES = ("uvicorn", "starlette", "orjson", "prometheus_client")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,9 +54,9 @@ def _make_parser() -> argparse.ArgumentParser:
     add(
         "--max-body",
         type=_size,
-        default=32 << 20,
+        default=16 << 20,
         metavar="SIZE",
-        help="the longest body of a request (default: 32MiB)",
+        help="the longest body of a request (default: 16MiB)",
     )
     add(
         "--timeout",
@@ -133,6 +132,7 @@ def _run(options: argparse.Namespace) -> int:
     for package in PACKAGES:
         import_package(package, "serve", "serving")
     from sensenet.serve.application import Limits, make_application
+    from sensenet.serve.requests import JSON_MEMORY
     from sensenet.serve.server import listen, make_server, stopped_by_sigterm
 
     needed = (JSON_MEMORY + 2) * options.max_body

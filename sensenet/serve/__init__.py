@@ -3,5 +3,5 @@
     body ─ requests ─▶ tensors ─ interface ─▶ rows
     rows ─ batching ─▶ answers ─ answers ─▶ tensors ─ responses ─▶ body
 
-Everything but `application`, `metrics` and `server` works without a server, and without the extra `serve`.
+`application`, `metrics`, `server`, `requests` and `responses` need the extra `serve`.
 """

@@ -35,10 +35,10 @@ log = logging.getLogger("sensenet.serve")
 JSON_LENGTH = "Inference-Header-Content-Length"
 """The header that says how many bytes of a body are JSON."""
 
-SMALL_BODY = 1 << 14
+SMALL_BODY = 1 << 16
 """Up to this size in bytes, a body is read at once; others in threads, since all requests wait meanwhile."""
 
-SMALL_ANSWER = 1 << 18
+SMALL_ANSWER = 1 << 20
 """The same for the memory of answers."""
 
 ROWS, IMAGE_ROWS = 1024, 16
@@ -54,7 +54,7 @@ Result = TypeVar("Result")
 class Limits:
     """What strangers may use. `seconds` is for reading a body, and again for answering it."""
 
-    body: int = 32 << 20
+    body: int = 16 << 20
     seconds: float = 60.0
     rows: int | None = None
     """The most rows of a batch, instead of ROWS and IMAGE_ROWS."""
@@ -224,7 +224,8 @@ class _Application:
         asked, rows = await _run_action(read, len(body), SMALL_BODY)
         size = len(rows) * served.row_bytes
         hold.add(size, f"answering {len(rows)} rows")
-        parts = await self._batchers[served].submit(rows)
+        small = len(body) <= SMALL_BODY and not served.reads_images  # a small file may be a huge image
+        parts = await self._batchers[served].submit(rows, small=small)
 
         def write() -> responses.Response:
             tensors = answer_tensors(served.model.signature, join_answers(parts))

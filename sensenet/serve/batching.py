@@ -3,11 +3,16 @@
 While a batch runs, the requests that arrive wait and become the next. Nothing waits for more requests,
 unless a window is set. Requests share a batch if their rows have the same form, and one whose rows cannot be
 read fails alone. More rows than a batch has become several batches, between which others have their turn.
+
+A batch runs in a thread, unless all its requests are small and the last one like it took less time than to
+hand it to a thread and back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -22,12 +27,16 @@ from sensenet.serve.answers import Answers
 
 Predict = Callable[[Array], Answers]
 
+QUICK = 0.0005
+"""Up to these processor seconds, a batch of small requests runs at once: a thread would add as much."""
+
 
 @frozen(eq=False)
 class Item:
     """Rows that wait for their answers."""
 
     rows: Array
+    small: bool
     answers: asyncio.Future[Answers]
 
     def fits(self, other: Item) -> bool:
@@ -59,29 +68,32 @@ class Batcher:
         self._items: deque[Item] = deque()
         self._waiting = asyncio.Event()
         self._enough = asyncio.Event()
+        self._row_seconds = math.inf
+        self._batch_seconds = math.inf
 
     @property
     def rows(self) -> int:
         """The number of rows that wait."""
         return sum(len(item.rows) for item in self._items)
 
-    async def submit(self, rows: Array) -> list[Answers]:
+    async def submit(self, rows: Array, *, small: bool = False) -> list[Answers]:
         """Return the answers for rows, one part for each batch; raise what the model raises.
 
-        Who cancels this cancels the batches that have not begun.
+        Who cancels this cancels the batches that have not begun. `small` says that no row takes much longer
+        than others.
         """
         if len(rows) <= self._largest:
-            return [await self._submit(rows)]
+            return [await self._submit(rows, small)]
         parts = []
         for start in range(0, len(rows), self._largest):
             try:
-                parts.append(await self._submit(rows[start : start + self._largest]))
+                parts.append(await self._submit(rows[start : start + self._largest], small))
             except InputError as error:
                 raise InputError(f"in the rows from {start} on: {error}") from error
         return parts
 
-    async def _submit(self, rows: Array) -> Answers:
-        item = Item(rows, asyncio.get_running_loop().create_future())
+    async def _submit(self, rows: Array, small: bool) -> Answers:
+        item = Item(rows, small, asyncio.get_running_loop().create_future())
         self._items.append(item)
         self._waiting.set()
         if self._window and self.rows >= self._largest:
@@ -90,7 +102,6 @@ class Batcher:
 
     async def run(self) -> None:
         """Answer batch after batch, until this is cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await self._waiting.wait()
             if self._window:
@@ -100,9 +111,7 @@ class Batcher:
                 self._waiting.clear()
             if not batch:
                 continue
-            parts = [item.rows for item in batch]
-            self._observe(sum(map(len, parts)))
-            outcomes = await loop.run_in_executor(self._executor, answer_each, self._predict, parts)
+            outcomes = await self._answer(batch)
             for item, outcome in zip(batch, outcomes, strict=True):
                 if item.answers.done():  # its request was cancelled
                     continue
@@ -110,6 +119,21 @@ class Batcher:
                     item.answers.set_exception(outcome)
                 else:
                     item.answers.set_result(outcome)
+
+    async def _answer(self, batch: Sequence[Item]) -> list[Any]:
+        """Return the answers of each item, or the exception that it raises."""
+        parts = [item.rows for item in batch]
+        rows = sum(map(len, parts))
+        self._observe(rows)
+        quick = max(self._batch_seconds, self._row_seconds * rows) <= QUICK
+        if quick and all(item.small for item in batch):
+            seconds, outcomes = answer_timed(self._predict, parts)
+            await asyncio.sleep(0)  # others have their turn
+        else:
+            loop = asyncio.get_running_loop()
+            seconds, outcomes = await loop.run_in_executor(self._executor, answer_timed, self._predict, parts)
+        self._batch_seconds, self._row_seconds = seconds, seconds / rows
+        return outcomes
 
     async def _wait_for_more(self) -> None:
         self._enough.clear()
@@ -133,6 +157,13 @@ class Batcher:
                 batch.append(item)
                 rows += len(item.rows)
         return batch
+
+
+def answer_timed(predict: Predict, parts: Sequence[Array]) -> tuple[float, list[Any]]:
+    """Return the processor seconds that a batch takes, and what `answer_each` returns."""
+    start = time.thread_time()
+    outcomes = answer_each(predict, parts)
+    return time.thread_time() - start, outcomes
 
 
 def answer_each(predict: Predict, parts: Sequence[Array]) -> list[Any]:

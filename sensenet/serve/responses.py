@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
+
+import orjson
 
 from sensenet.errors import InputError
 from sensenet.records import frozen
 from sensenet.serve.requests import LONGEST_NAME, SIZE, Request
-from sensenet.serve.tensors import Tensor, write_binary_data, write_json_data
+from sensenet.serve.tensors import Tensor, json_data, write_binary_data
 
 
 @frozen
@@ -43,7 +44,7 @@ def write_response(request: Request, model: str, version: str, tensors: Sequence
             parts.append(write_binary_data(tensor.array))
             output["parameters"] = {SIZE: len(parts[-1])}
         else:
-            output["data"] = write_json_data(tensor.array)
+            output["data"] = json_data(tensor.array)
         outputs.append(output)
     identity = {} if request.id is None else {"id": request.id}
     record = {"model_name": model, "model_version": version, **identity, "outputs": outputs}
@@ -52,7 +53,5 @@ def write_response(request: Request, model: str, version: str, tensors: Sequence
 
 
 def write_json(value: Any) -> bytes:
-    """Return a value as JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
-        errors="backslashreplace"
-    )
+    """Return a value, which may have flat arrays, as JSON in UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -127,12 +127,10 @@ def _flatten(data: list[Any], shape: tuple[int, ...], where: str) -> list[Any]:
     return data
 
 
-def write_json_data(array: Array) -> list[Any]:
-    """Return the JSON data of an array: its elements, flat, with null for NaN and infinities."""
-    elements: list[Any] = array.reshape(-1).tolist()
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return [element if math.isfinite(element) else None for element in elements]
-    return elements
+def json_data(array: Array) -> Array | list[Any]:
+    """Return the elements of an array, flat, as orjson writes them: null for NaN and infinities."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return list(flat) if array.dtype.kind == "O" else flat
 
 
 def read_binary_data(content: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> Array:
@@ -180,4 +178,4 @@ def write_binary_data(array: Array) -> bytes:
 
 
 def _as_bytes(element: str | bytes | None) -> bytes:
-    return element.encode(errors="backslashreplace") if isinstance(element, str) else element or b""
+    return element.encode() if isinstance(element, str) else element or b""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sensenet.errors import InputError
+from sensenet.serve import batching
 from sensenet.serve.batching import Batcher, answer_each
 
 
@@ -212,3 +213,23 @@ def test_any_exception_is_that_of_its_part():
     one, two, three = answer_each(predict, [rows(1), rows(2), rows(3)])
     assert (one.tolist(), two.tolist()) == ([2], [4])
     assert isinstance(three, MemoryError)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_only_small_requests_after_a_quick_batch_run_without_a_thread(monkeypatch, small):
+    monkeypatch.setattr(batching, "QUICK", 3600.0)
+    threads = []
+
+    def predict(given):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return given * 2
+
+    async def run():
+        model = Model()
+        async with running(model) as batcher:
+            monkeypatch.setattr(batcher, "_predict", predict)
+            for _ in range(3):
+                assert values([await batcher.submit(rows(1), small=small)]) == [[[2]]]
+
+    asyncio.run(run())
+    assert threads == [False, small, small]

@@ -11,6 +11,8 @@ import pytest
 from sensenet.errors import InputError, LimitError, ServerBusyError
 from sensenet.limits import VARIABLE
 from sensenet.serve.budget import Budget
+
+pytest.importorskip("orjson")
 from sensenet.serve.requests import BINARY_MEMORY, JSON_MEMORY, read_request
 
 

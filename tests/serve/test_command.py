@@ -87,7 +87,7 @@ def test_every_option_is_documented():
     assert options - set(re.findall(r"--[a-z][a-z-]*", page)) == set()
 
 
-@pytest.mark.parametrize("package", ["uvicorn", "starlette", "prometheus_client"])
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "orjson", "prometheus_client"])
 def test_a_missing_package_is_named_with_its_extra(package):
     code = f"""if True:
         import sys
