@@ -33,6 +33,12 @@ def step_line(label: str, done: int, total: int | None, _: float) -> str:
     return f"{label}  {done}" if not total else f"{_bar(label, done, total)}  {done}/{total}"
 
 
+def row_line(label: str, done: int, total: int | None, speed: float) -> str:
+    """Return the text of the bar for rows, of which the total may be an estimate."""
+    rows = f"{done:,} rows  {speed:,.0f}/s"
+    return f"{_bar(label, done, total)}  {rows}" if total else f"{label}  {rows}"
+
+
 def _bar(label: str, done: int, total: int) -> str:
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
     return f"{label}  [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {100 * done // total:3d}%"

@@ -47,9 +47,10 @@ ARROWS = {
     "pretrained": BASE,
     "compiler": COMPILER | {"callable_module"},
     "models": COMPILER | {"compiler"},
+    "batches": COMPILER | {"compiler", "models"},
     "published": COMPILER | {"compiler", "models"},
     "serve": COMPILER | {"compiler", "models"},
-    "cli": COMPILER | {"compiler", "models", "drawing", "serve"},
+    "cli": COMPILER | {"compiler", "models", "batches", "drawing", "serve"},
     "keras": BASE | {"backends"},
 }
 """Each room, and the other rooms that it may import from."""

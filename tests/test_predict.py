@@ -205,7 +205,10 @@ def test_numbers_that_json_cannot_write_are_null():
     "arguments",
     [
         (IRIS, EXAMPLES / "iris.csv", "--draw", "x.png"),
-        (IRIS, EXAMPLES / "iris.csv", EXAMPLES / "iris.csv"),
+        (IRIS, EXAMPLES / "iris.csv", "--format", "xlsx"),
+        (IRIS, EXAMPLES / "iris.csv", "--on-error", "ignore"),
+        (IRIS, EXAMPLES / "iris.csv", "--no-header", "--keep", "species"),
+        (IRIS, EXAMPLES / "iris.csv", "--output-format", "parquet", "-o", "rows.parquet.gz"),
         (IRIS, EXAMPLES / "iris.csv", "--batch", "0"),
         (IRIS, EXAMPLES / "iris.csv", "--delimiter", "::"),
         (IRIS, EXAMPLES / "iris.csv", "--delimiter", '"'),

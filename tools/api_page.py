@@ -188,8 +188,12 @@ SECTIONS = (
                 "Deepnet.n_features_in_",
                 "Deepnet.predict_probability",
                 "Deepnet.batch_predict",
+                "Deepnet.answer_shape",
+                "Deepnet.answer_table",
                 "ObjectDetector",
                 "ObjectDetector.__call__",
+                "ObjectDetector.answers_arrays",
+                "ObjectDetector.answer_table",
                 "Model",
                 "Model.classes",
                 "Model.engine",
@@ -223,6 +227,13 @@ SECTIONS = (
             "sensenet.models.settings": ("Settings", "ensure_settings"),
         },
         tabulate_settings,
+    ),
+    Section(
+        "Record batches",
+        "[scale.md](scale.md) says what to do with them. They need the extra `arrow`.",
+        {
+            "sensenet.batches": ("score", "output_schema", "spark_schema", "Scores"),
+        },
     ),
     Section(
         "Compiling",

@@ -1,4 +1,4 @@
-"""The command line of `python -m sensenet.predict`: rows of a CSV file, or images.
+"""The command line of `python -m sensenet.predict`: tables, or images.
 
 Results go to stdout, progress and diagnostics to stderr.
 """
@@ -6,36 +6,39 @@ Results go to stdout, progress and diagnostics to stderr.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
+import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
+from sensenet.batches.outputs import ErrorPolicies
+from sensenet.batches.scoring import ROWS_AT_ONCE
+from sensenet.batches.table_files import FORMATS
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
-from sensenet.cli.predict_images import predict_images
-from sensenet.cli.predict_rows import BATCH_ROWS, predict_rows
-from sensenet.files.writing import new_file, require_free
+from sensenet.cli.predict_inputs import are_tables, reads_images_alone, run_images, run_rows
+from sensenet.cli.predict_rows import BATCH_ROWS
+from sensenet.files.writing import require_free
 from sensenet.models.create import create_model
-from sensenet.models.deepnet import Deepnet, ObjectDetector
+from sensenet.models.deepnet import ObjectDetector
 from sensenet.models.engines import ENGINES
-from sensenet.runtime.row_files import RowFile
 
 PROGRAM = "python -m sensenet.predict"
+
+DRAW_ROWS = "images, but this model reads rows"
 
 NO_DELIMITERS = '"\r\n\0'
 
 EXAMPLES = f"""\
 examples:
   {PROGRAM} deepnet.json rows.csv -o predictions.csv
+  {PROGRAM} deepnet.json 'year=*/*.parquet' --keep id -o scores.parquet
   {PROGRAM} deepnet.tflite - < rows.csv          from standard input, to standard output
   {PROGRAM} detector.json photo.jpg --draw found.png
   {PROGRAM} mobilenetv2 *.jpg -o answers.jsonl   a pretrained network, by name
 
-A model that reads only images takes images, and prints a line of JSON for each. Any other model takes one CSV
-file: its header names fields (--no-header: cells are in the model's order), and an empty cell is missing; the
-output is a CSV file with one line per row.
+Tables are CSV, lines of JSON (.jsonl), Parquet or Arrow files, whose columns are named after fields.
+Without a header (--no-header), the cells of CSV are in the model's order. A model that reads only images also
+takes images, and prints a line of JSON for each.
 
 exit status: 0, 1 for input that cannot be predicted, 2 for a wrong command line.
 """
@@ -52,7 +55,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
-    add("inputs", metavar="INPUT", nargs="+", help="a CSV file or -, or images")
+    add("inputs", metavar="INPUT", nargs="+", help="tables or -, or images; folders and globs of these")
     add(
         "-o",
         "--output",
@@ -74,7 +77,37 @@ def _make_parser() -> argparse.ArgumentParser:
         type=Path,
         help="draw a detector's objects: an image, or a directory for several",
     )
-    rows = parser.add_argument_group("rows")
+    rows = parser.add_argument_group("tables")
+    rows.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="the format of the inputs (default: by their suffix, else csv)",
+    )
+    rows.add_argument(
+        "--output-format",
+        choices=FORMATS,
+        help="the format of the output (default: by its suffix, else csv)",
+    )
+    rows.add_argument(
+        "--keep",
+        metavar="NAMES",
+        type=_names,
+        action="extend",
+        default=[],
+        help="columns of the input, separated by commas, that come first in the output",
+    )
+    rows.add_argument(
+        "--outputs",
+        metavar="NAMES",
+        type=_names,
+        help="what to write: prediction, probability, features, detections (default: all of the model's)",
+    )
+    rows.add_argument(
+        "--on-error",
+        choices=ErrorPolicies,
+        default="raise",
+        help="null: a row that cannot be read gets no answer, and the reason in the column 'error'",
+    )
     rows.add_argument("--no-header", action="store_true", help="the first line is a row, not a header")
     rows.add_argument(
         "--delimiter", default=",", metavar="CHARACTER", help="between cells (default: a comma)"
@@ -82,11 +115,15 @@ def _make_parser() -> argparse.ArgumentParser:
     rows.add_argument(
         "--batch",
         type=_positive,
-        default=BATCH_ROWS,
         metavar="ROWS",
-        help="rows in memory at a time (default: %(default)s)",
+        help=f"rows that are predicted together (default: {ROWS_AT_ONCE}, without pyarrow {BATCH_ROWS})",
     )
     return parser
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a list as CSV writes it, so that quotes allow commas in names."""
+    return next(csv.reader([text]), [])
 
 
 def _positive(text: str) -> int:
@@ -105,31 +142,11 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.output != STANDARD:
         require_free(Path(options.output), options.force)  # before all the work
     model = create_model(options.model, dict(options.settings), options.engine)
-    if _reads_images_alone(model):
-        if options.draw and not isinstance(model, ObjectDetector):
-            parser.error("--draw needs an object detector")
-        with _open_output(options) as output:
-            return predict_images(model, options.inputs, output, draw=options.draw, force=options.force)
+    if options.draw and not isinstance(model, ObjectDetector):
+        parser.error(f"--draw needs {'an object detector' if reads_images_alone(model) else DRAW_ROWS}")
+    if reads_images_alone(model) and not are_tables(options):
+        return run_images(model, options, parser)
     if options.draw:
-        parser.error("--draw needs images, but this model reads rows")
-    if len(options.inputs) != 1:
-        parser.error(f"this model reads rows: give one CSV file; found {len(options.inputs)} inputs")
-    source = RowFile(options.inputs[0], delimiter=options.delimiter, header=not options.no_header)
-    with _open_output(options) as output:
-        predict_rows(model, source, output, options.batch)
+        parser.error("--draw needs images, not tables")
+    run_rows(model, options, parser)
     return 0
-
-
-def _reads_images_alone(model: Deepnet | ObjectDetector) -> bool:
-    columns = model.signature.columns
-    return isinstance(model, ObjectDetector) or len(model.signature.image_columns) == len(columns) == 1
-
-
-@contextlib.contextmanager
-def _open_output(options: argparse.Namespace) -> Iterator[TextIO]:
-    """Yield stdout, or a file that appears at its path only when it is complete."""
-    if options.output == STANDARD:
-        yield sys.stdout
-        return
-    with new_file(Path(options.output), options.force) as stream:
-        yield stream

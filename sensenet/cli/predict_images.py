@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from PIL import Image
 
+from sensenet.batches.table_writers import as_json
 from sensenet.cli import common as command_line
 from sensenet.cli.predict_rows import require_classes
 from sensenet.errors import ArtifactError, InputError, LimitError
@@ -70,18 +71,6 @@ def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, A
         "prediction": None if any(map(math.isnan, numbers)) else best,
         "probabilities": probabilities,
     }
-
-
-def as_json(value: Any) -> Any:
-    """Return the value with None for each number that JSON cannot represent: NaN and infinities."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case list():
-            return [as_json(entry) for entry in value]
-        case dict():
-            return {name: as_json(member) for name, member in value.items()}
-    return value
 
 
 def _drawing_paths(paths: Sequence[str], draw: Path, force: bool) -> dict[str, Path]:

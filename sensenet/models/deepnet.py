@@ -233,6 +233,16 @@ class ObjectDetector(Model):
         with memory_errors_reported():
             return self._detect(x)
 
+    @property
+    def answers_arrays(self) -> bool:
+        """Whether answers are dicts of arrays instead of lists of objects."""
+        return self._detect.raw
+
+    def answer_table(self, table: Any) -> list[Any]:
+        """Return the answers for the images of a data frame: a list, of one image too."""
+        with memory_errors_reported():
+            return self._detect.answer_table(table)
+
 
 def require_fit(executable: Executable) -> None:
     """Raise ArtifactError unless an executable has the signature of a model that fits its graph."""

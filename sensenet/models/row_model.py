@@ -40,6 +40,15 @@ class RowModel(Model):
         except MemoryError as error:
             raise limit_error(error) from error
 
+    def answer_shape(self) -> tuple[int, ...]:
+        """Return the shape of the answer for one row: (classes,), (1,), or that of an extractor's layer."""
+        with memory_errors_reported():
+            return self._predict.answer_shape()
+
+    def answer_table(self, table: Any) -> Array:
+        """Return the answers for the rows of a data frame, as a call of the model does."""
+        return self(table)
+
     def encode(self, x: Any) -> dict[str, Array]:
         """Return the inputs of the network for rows, by name: the training input of its Keras model.
 

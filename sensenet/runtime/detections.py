@@ -54,11 +54,18 @@ class Detector:
         InputError.
         """
         images, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
-        numbered = list(enumerate(images))
+        return unflatten(nest, self.answer_each(images))
+
+    def answer_each(self, images: Sequence[Any]) -> list[Any]:
+        """Return the answer for each image, of none too; raise InputError."""
         answers: list[Any] = []
-        for part in batch_ahead(self._open_image, numbered, IMAGES_AT_ONCE, memory_limit()):
+        for part in batch_ahead(self._open_image, list(enumerate(images)), IMAGES_AT_ONCE, memory_limit()):
             answers += self._detect(part)
-        return unflatten(nest, answers)
+        return answers
+
+    def answer_table(self, table: Any) -> list[Any]:
+        """Return the answer for each row of a data frame; raise InputError."""
+        return self.answer_each(list(as_table(table, self.layout).cells(0)))
 
     def _open_image(self, image: tuple[int, Any]) -> Task[Array]:
         number, given = image

@@ -63,6 +63,21 @@ class RowLayout:
                 raise self._unknown(key)
         return found
 
+    def select(self, names: Sequence[str], keep: Sequence[str] = ()) -> list[str]:
+        """Return those of a table's columns that are fields.
+
+        Raises InputError for a column that is neither a field nor to be kept, one that is there twice, and
+        one that is to be kept and is not there.
+        """
+        doubled = next((name for name, count in Counter(names).items() if count > 1), None)
+        if doubled is not None:
+            raise InputError(f"several columns are named {describe(doubled)}: rename them")
+        absent = next((name for name in keep if name not in names), None)
+        if absent is not None:
+            raise InputError(f"no column {absent!r} to keep; expected one of: {_list_names(names)}")
+        self.find(name for name in names if name not in keep)
+        return [name for name in names if name in self.positions]
+
     def _unknown(self, key: Any) -> InputError:
         if key in self.ambiguous:
             ids = ", ".join(field.id for field in self.fields if field.name == key)

@@ -50,7 +50,7 @@ class Predictor:
             return self._predict_row(x)
         results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
         if not results:
-            return self._predict(self._blank(), 1)[:0]
+            return self._answer_blank()[:0]
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def _predict_row(self, row: Sequence[Any]) -> Array:
@@ -118,6 +118,13 @@ class Predictor:
         for start in range(0, rows, most):
             part = {name: array[start : start + most] for name, array in inputs.items()}
             yield part, min(most, rows - start)
+
+    def answer_shape(self) -> tuple[int, ...]:
+        """Return the shape of the answer for one row, such as (classes,); runs the model on a blank row."""
+        return tuple(self._answer_blank().shape[1:])
+
+    def _answer_blank(self) -> Array:
+        return self._predict(self._blank(), 1)
 
     def _blank(self) -> Inputs:
         """Return one row of inputs, for engines that cannot run zero rows."""

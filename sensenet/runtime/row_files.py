@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from sensenet.errors import InputError, LimitError
 from sensenet.limits import VARIABLE, memory_limit
@@ -33,8 +33,16 @@ LONGEST_CELL = 2**31 - 1
 UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
 """The byte order marks of UTF-16 as `surrogateescape` decodes them."""
 
+Record = TypeVar("Record")
+"""What the cells of a record are read as."""
+
 CheckNames = Callable[[list[str]], None]
 """Raises InputError for a header with a name that no field has."""
+
+
+def open_binary(path: str) -> BinaryIO:
+    """Open a file for reading."""
+    return Path(path).open("rb")
 
 
 def accept_any_names(_: list[str]) -> None:
@@ -43,11 +51,15 @@ def accept_any_names(_: list[str]) -> None:
 
 @frozen
 class RowFile:
-    """A CSV file in UTF-8, or `-` for stdin; without a header, cells are in the model's order."""
+    """A CSV file in UTF-8, or `-` for stdin; without a header, cells are in the model's order.
+
+    `opener` opens the file of a path, and may raise OSError or ValueError.
+    """
 
     path: str
     delimiter: str = ","
     header: bool = True
+    opener: Callable[[str], BinaryIO] = open_binary
 
     def rows(
         self, check: CheckNames = accept_any_names, show: Progress = ignore_progress
@@ -59,60 +71,107 @@ class RowFile:
         the first line of the row, for a file that cannot be read, is not CSV in UTF-8, has a name twice in
         its header, or a row whose length differs from the header's; LimitError for a line beyond the limit.
         """
-        limit = min(memory_limit() // BYTES_PER_CHARACTER, LONGEST_CELL)
-        csv.field_size_limit(max(csv.field_size_limit(), limit))
         header: list[str] | None = None
-        start = 1
-        with self._open() as stream:
-            lines = csv.reader(_read_lines(stream, limit, show), delimiter=self.delimiter, strict=True)
-            try:
-                for cells in lines:
-                    if not cells:
-                        pass
-                    elif header is None and self.header:
-                        header = _check_header(cells, check)
-                    else:
-                        yield start, _as_row(cells, header)
-                    start = lines.line_num + 1
-            except _LineError as error:
-                raise InputError(f"{self.path}, line {start}: {error}") from error
-            except LimitError as error:
-                raise LimitError(f"{self.path}, line {start}: {error}") from error
-            except csv.Error as error:
-                if "field limit" in str(error):
-                    raise LimitError(f"{self.path}, line {start}: {_longer_than(limit)}") from error
-                raise InputError(f"{self.path}, line {start}: invalid CSV: {error}") from error
-            except OSError as error:
-                raise self._unreadable(error) from error
+
+        def read(cells: list[str]) -> Row | None:
+            nonlocal header
+            if header is None and self.header:
+                header = _check_header(cells, check)
+                return None
+            return _as_row(cells, header)
+
+        with self.open() as stream:
+            for line, _, row in self._records(stream, 1, read, show):
+                if row is not None:
+                    yield line, row
+
+    def read_header(self, stream: BinaryIO, check: CheckNames) -> tuple[list[str], int] | None:
+        """Return the names of the header, and how many lines end with it; None if there is no line.
+
+        Raises what `rows` raises.
+        """
+        for _, lines, names in self._records(stream, 1, lambda cells: _check_header(cells, check)):
+            return names, lines
+        return None
+
+    def rows_below(self, header: list[str], stream: BinaryIO, line: int) -> Iterator[tuple[int, Row]]:
+        """Yield what `rows` yields, of a stream of the file's content from that line on."""
+        for start, _, row in self._records(stream, line, lambda cells: _as_row(cells, header)):
+            yield start, row
+
+    def _records(
+        self,
+        stream: BinaryIO,
+        first: int,
+        read: Callable[[list[str]], Record],
+        show: Progress = ignore_progress,
+    ) -> Iterator[tuple[int, int, Record]]:
+        """Yield the first and last line of each record of a stream, and what `read` returns for its cells.
+
+        `first` is the number of the stream's first line.
+        """
+        limit = longest_line()
+        csv.field_size_limit(max(csv.field_size_limit(), limit))
+        start = first
+        lines = csv.reader(
+            _read_lines(stream, limit, show, first == 1), delimiter=self.delimiter, strict=True
+        )
+        try:
+            for cells in lines:
+                end = first + lines.line_num - 1
+                if cells:
+                    yield start, end, read(cells)
+                start = end + 1
+        except _LineError as error:
+            raise InputError(f"{self.path}, line {start}: {error}") from error
+        except LimitError as error:
+            raise LimitError(f"{self.path}, line {start}: {error}") from error
+        except csv.Error as error:
+            if "field limit" in str(error):
+                raise LimitError(f"{self.path}, line {start}: {longer_than(limit)}") from error
+            raise InputError(f"{self.path}, line {start}: invalid CSV: {error}") from error
+        except OSError as error:
+            raise self.unreadable(error) from error
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[BinaryIO]:
+        """Yield the file's stream; raise InputError if it cannot be opened."""
         if self.path == STANDARD:
             yield sys.stdin.buffer
             return
         try:
-            stream = Path(self.path).open("rb")  # noqa: SIM115 - closed below
+            stream = self.opener(self.path)
         except (OSError, ValueError) as error:  # ValueError: a null character in the path
-            raise self._unreadable(error) from error
+            raise self.unreadable(error) from error
         with stream:
             yield stream
 
-    def _unreadable(self, error: Exception) -> InputError:
+    def unreadable(self, error: Exception) -> InputError:
+        """Return the error for a file that cannot be opened or read."""
         return InputError(f"{self.path} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def longest_line() -> int:
+    """Return the most characters of a line that fit the limit on memory."""
+    return min(memory_limit() // BYTES_PER_CHARACTER, LONGEST_CELL)
 
 
 class _LineError(InputError):
     """A line that is not text, or whose length differs."""
 
 
-def _read_lines(stream: BinaryIO, limit: int, show: Progress) -> Iterator[str]:
-    """Yield the lines of UTF-8 text, with or without a byte order mark; they may end in CR, LF or both."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+def _read_lines(stream: BinaryIO, limit: int, show: Progress, start_of_file: bool) -> Iterator[str]:
+    """Yield the lines of UTF-8 text; they may end in CR, LF or both.
+
+    A file, and not the rest of one, may start with a byte order mark.
+    """
+    encoding = "utf-8-sig" if start_of_file else "utf-8"
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     total = _find_size(stream)
     done = 0
     try:
         while line := text.readline(limit + 1):
-            _check_line(line, limit, first=done == 0)
+            _check_line(line, limit, first=start_of_file and done == 0)
             done += len(line)
             show(done, total)
             yield line
@@ -130,7 +189,7 @@ def _find_size(stream: BinaryIO) -> int | None:
 
 def _check_line(line: str, limit: int, first: bool) -> None:
     if len(line) > limit:
-        raise LimitError(_longer_than(limit))
+        raise LimitError(longer_than(limit))
     if first and line.startswith(UTF_16_MARKS):
         raise _LineError("the file is UTF-16: save it as UTF-8")
     if not line.isascii():
@@ -143,7 +202,8 @@ def _check_line(line: str, limit: int, first: bool) -> None:
         raise _LineError("not CSV in UTF-8: found a null character")
 
 
-def _longer_than(limit: int) -> str:
+def longer_than(limit: int) -> str:
+    """Return the reason for refusing a line beyond the limit."""
     return f"longer than {limit} characters: set {VARIABLE} to allow more"
 
 

@@ -1,0 +1,176 @@
+"""Reads tables from files of several formats as record batches; finds the formats of files."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from sensenet.batches.arrow import import_arrow
+from sensenet.batches.compression import open_input, split_compression
+from sensenet.batches.csv_blocks import csv_parts
+from sensenet.batches.json_lines import json_parts
+from sensenet.batches.parts import Part
+from sensenet.batches.scoring import ROWS_AT_ONCE, Scorer
+from sensenet.errors import InputError, SensenetError
+from sensenet.runtime.row_files import STANDARD, RowFile
+
+CSV, JSON_LINES, PARQUET, ARROW, ARROW_STREAM = "csv", "jsonl", "parquet", "arrow", "arrows"
+
+SUFFIXES: Mapping[str, str] = {
+    ".csv": CSV,
+    **dict.fromkeys((".jsonl", ".ndjson"), JSON_LINES),
+    **dict.fromkeys((".parquet", ".pq"), PARQUET),
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), ARROW),
+    ".arrows": ARROW_STREAM,
+}
+"""The formats by suffix; those of text may be compressed: `.csv.gz`, `.jsonl.zst`."""
+
+FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+
+TEXT_FORMATS = (CSV, JSON_LINES)
+
+
+def find_format(path: str) -> str | None:
+    """Return the format that a path's suffix names, if any."""
+    plain, compression = split_compression(path)
+    found = SUFFIXES.get(Path(plain).suffix.lower())
+    return found if compression is None or found in TEXT_FORMATS else None
+
+
+def expand_paths(paths: Sequence[str]) -> list[str]:
+    """Return paths with globs and folders replaced by their tables, in the order of their names.
+
+    A folder's other files are ignored, and so are hidden ones. Raises InputError for a glob that matches
+    nothing, or a folder without tables.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path != STANDARD and not os.path.exists(path) and glob.has_magic(path):
+            matched = sorted(glob.glob(path, recursive=True))
+            if not matched:
+                raise InputError(f"{path} matches no file")
+            found += matched
+        elif os.path.isdir(path):
+            found += _list_tables(path)
+        else:
+            found.append(path)
+    return found
+
+
+def _list_tables(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            paths = sorted(entry.path for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
+    tables = [path for path in paths if find_format(path) and os.path.isfile(path)]
+    if not tables:
+        raise InputError(f"the folder {folder} contains no tables; expected {', '.join(SUFFIXES)}")
+    return tables
+
+
+@frozen
+class TableFile:
+    """A file, or `-` for stdin, and its format; `delimiter` is that of CSV."""
+
+    path: str
+    format: str
+    delimiter: str = ","
+
+    def parts(self, scorer: Scorer) -> Iterator[Part]:
+        """Yield what a scorer reads of the file, in batches.
+
+        Raises InputError, naming the file, if it cannot be read or has columns that the scorer refuses.
+        """
+        check = partial(_check_names, scorer)
+        rows = RowFile(self.path, delimiter=self.delimiter, opener=open_input)
+        if self.format == CSV:
+            return csv_parts(rows, check)
+        if self.format == JSON_LINES:
+            return json_parts(rows, check, scorer.keep)
+        read = {PARQUET: _parquet_parts, ARROW: _arrow_parts, ARROW_STREAM: _stream_parts}[self.format]
+        return self._reported(read, scorer)
+
+    def _reported(self, read: Callable[[str, Scorer], Iterator[Part]], scorer: Scorer) -> Iterator[Part]:
+        """Yield what a reader yields; raise InputError for anything that pyarrow raises in it."""
+        try:
+            yield from read(self.path, scorer)
+        except SensenetError:
+            raise
+        except Exception as error:  # damaged files make pyarrow raise many kinds
+            reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+            raise InputError(f"{self.path} cannot be read as {self.format}: {reason}") from error
+
+
+def _check_names(scorer: Scorer, names: Sequence[str]) -> None:
+    """Raise InputError for names that a scorer refuses, or if its model cannot read rows by name."""
+    if scorer.layout.refusal and scorer.layout.width > 1:
+        raise InputError(scorer.layout.refusal)
+    scorer.reads(names)
+
+
+def _reads(path: str, scorer: Scorer, names: Sequence[str]) -> list[str]:
+    """Return the columns that a scorer reads of a file; raise InputError naming the file."""
+    try:
+        return scorer.reads(names)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _where(path: str, start: int, row: int) -> str:
+    return f"{path}, row {start + row}"
+
+
+def _parquet_parts(path: str, scorer: Scorer) -> Iterator[Part]:
+    parquet = import_arrow("pyarrow.parquet")
+    _require_seekable(path)
+    with parquet.ParquetFile(path) as file:
+        names = _reads(path, scorer, file.schema_arrow.names)
+        total, start = file.metadata.num_rows, 0
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
+            # A name may select the members of a struct, or another column that begins with it and a point.
+            selected = batch.select(names)
+            selected.validate(full=True)
+            yield Part(selected, partial(_where, path, start), (start + batch.num_rows) / total)
+            start += batch.num_rows
+
+
+def _arrow_parts(path: str, scorer: Scorer) -> Iterator[Part]:
+    pa = import_arrow()
+    _require_seekable(path)
+    with open(path, "rb") as stream, pa.ipc.open_file(stream) as file:
+        count = file.num_record_batches
+        batches = (file.get_batch(number) for number in range(count))
+        shares = ((number + 1) / count for number in range(count))
+        yield from _ipc_parts(path, scorer, zip(batches, shares, strict=True))
+
+
+def _stream_parts(path: str, scorer: Scorer) -> Iterator[Part]:
+    pa = import_arrow()
+    standard = path == STANDARD
+    with contextlib.nullcontext(sys.stdin.buffer) if standard else open(path, "rb") as stream:
+        yield from _ipc_parts(path, scorer, ((batch, None) for batch in pa.ipc.open_stream(stream)))
+
+
+def _ipc_parts(path: str, scorer: Scorer, batches: Iterator[tuple[Any, float | None]]) -> Iterator[Part]:
+    start = 0
+    for batch, share in batches:
+        selected = batch.select(_reads(path, scorer, batch.schema.names))
+        selected.validate(full=True)  # else a damaged file makes pyarrow read other memory
+        yield Part(selected, partial(_where, path, start), share)
+        start += batch.num_rows
+
+
+def _require_seekable(path: str) -> None:
+    if path == STANDARD:
+        raise InputError(
+            f"{path}: this format needs a file; of formats of Arrow, stdin may be {ARROW_STREAM}"
+        )
