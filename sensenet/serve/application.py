@@ -70,7 +70,7 @@ def make_application(catalog: Catalog, limits: Limits = DEFAULT_LIMITS) -> Starl
     """Return the ASGI application that answers for the models of a catalog, by the protocol.
 
     Every error is `{"error": "…"}`, with a status of 4xx if it is the client's. All requests together take
-    at most the memory limit of `sensenet.limits`, and images that are decoded as much again.
+    at most the memory limit of `sensenet.limits`; models that answer have that limit to themselves.
     """
     return _Application(catalog, limits).starlette()
 
