@@ -138,7 +138,7 @@ def theirs(folder: Path, python: str) -> Iterator[tuple[int, int]]:
         "http_port": port,
         "grpc_port": free_port(),
         "metrics_port": free_port(),
-        "parallel_workers": 0,  # faster than its default of one process beside the server's
+        "parallel_workers": 0,  # one process, like ours
         "debug": False,  # no access log
     }
     (folder / "settings.json").write_text(json.dumps(settings))

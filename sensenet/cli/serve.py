@@ -31,8 +31,8 @@ exit status: 0 after SIGTERM, 1 if a model or the address cannot be used, 2 for 
 NAMED = re.compile(r"(?P<name>[\w.-]+)(:(?P<version>[\w.-]+))?=(?P<source>.+)", re.DOTALL)
 
 GARBAGE = 50_000
-"""How many new objects Python looks through for garbage at once. At its 700, reading a large request takes more
-than twice as long, and all others wait for it."""
+"""How many new objects Python makes before it looks for garbage. At its 700, reading a large request takes
+more than twice as long, and all others wait for it."""
 
 PACKAGES = ("uvicorn", "starlette", "orjson", "prometheus_client")
 

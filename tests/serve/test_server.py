@@ -87,7 +87,6 @@ def test_too_many_connections_are_refused(monkeypatch):
         kept = [stack.enter_context(contextlib.closing(HTTPConnection("127.0.0.1", port))) for _ in range(2)]
         assert [ask(client) for client in kept] == [200, 200]
         assert call(port, "GET", "/v2/health/live")[0] == 503
-        assert [ask(client) for client in kept] == [200, 200]
 
 
 def test_an_address_that_is_taken_is_an_error():
