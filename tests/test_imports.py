@@ -52,6 +52,7 @@ ARROWS = {
     "serve": COMPILER | {"compiler", "models"},
     "cli": COMPILER | {"compiler", "models", "batches", "drawing", "serve"},
     "keras": BASE | {"backends"},
+    "mlflow": COMPILER | {"compiler", "models"},
 }
 """Each room, and the other rooms that it may import from."""
 

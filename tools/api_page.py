@@ -258,6 +258,7 @@ SECTIONS = (
                 "Signature",
                 "Signature.image_columns",
                 "Signature.cell_names",
+                "Signature.field_keys",
                 "Signature.row_width",
                 "Signature.to_json",
                 "Signature.from_json",
@@ -276,6 +277,11 @@ SECTIONS = (
             "sensenet.serve.application": ("make_application", "Limits"),
             "sensenet.serve.served": ("serve_model", "make_catalog"),
         },
+    ),
+    Section(
+        "MLflow",
+        "[mlflow.md](mlflow.md) has an example.",
+        {"sensenet.mlflow": ("save_model", "log_model", "load_model", "make_signature", "list_requirements")},
     ),
     Section(
         "Errors",

@@ -124,8 +124,7 @@ class Deepnet(RowModel):
         layout = self._predict.rows.layout
         if layout.refusal:
             raise AttributeError(f"this model has no feature_names_in_: {layout.refusal}")
-        names = [each.id if each.name in layout.ambiguous else each.name for each in layout.fields]
-        return np.array(names, object)
+        return np.array(self.signature.field_keys, object)
 
     @property
     def n_features_in_(self) -> int:

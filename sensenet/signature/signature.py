@@ -107,6 +107,12 @@ class Signature:
         return tuple(name for field in self.fields for name in field.cell_names)
 
     @property
+    def field_keys(self) -> tuple[str, ...]:
+        """The names of the fields, or the ids of those that share a name."""
+        names = [field.name for field in self.fields]
+        return tuple(field.id if names.count(field.name) > 1 else field.name for field in self.fields)
+
+    @property
     def row_width(self) -> int:
         """The number of cells of a row, from whose end negative indices of columns count."""
         least = (column.index + 1 if column.index >= 0 else -column.index for column in self.columns)
