@@ -297,3 +297,39 @@ def test_no_rows(iris):
 def test_the_objective_is_not_needed_and_not_read(iris):
     with_species = rows_of(score(flowers(species=["?"] * 7), iris))
     assert with_species == rows_of(score(flowers(), iris))
+
+
+ONE_AND_NULL = {
+    "half floats": pa.array(np.array([1, np.nan], np.float16)),
+    "unsigned integers": pa.array([1, None], pa.uint64()),
+    "decimals": pa.array(["1.00", None]).cast(pa.decimal256(50, 2)),
+    "views of text": pa.array(["1", None], pa.string_view()),
+    "large text": pa.array(["1", None], pa.large_string()),
+    "dictionaries of text": pa.array(["1", None]).dictionary_encode(),
+    "dictionaries of numbers": pa.array([1, None]).dictionary_encode(),
+    "runs": pa.RunEndEncodedArray.from_arrays([1, 2], pa.array([1.0, None])),
+    "booleans": pa.array([True, None]),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_AND_NULL)
+def test_types_of_numbers(iris, kind):
+    rows = rows_of(score(pa.table({"petal width": ONE_AND_NULL[kind]}), iris))
+    wanted = iris([{"petal width": 1}, {}])
+    np.testing.assert_array_equal(np.float32([list(row["probability"].values()) for row in rows]), wanted)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[1]]),
+        pa.array([[1]], pa.list_view(pa.int8())),
+        pa.array([{"a": 1}]),
+        pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())),
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_types_that_are_no_number_are_errors_that_name_the_column(iris, column):
+    with pytest.raises(InputError, match=r'^row 0: column 3 \("petal width"\): cannot read .* as a number'):
+        list(score(pa.table({"petal width": column}), iris))
