@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -186,7 +186,7 @@ class _Application:
             ) from error
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await self._answer_body(body, json_length, served, hold)
+                return await self._answer_body(request, body, json_length, served, hold)
         except TimeoutError as error:
             raise ServerBusyError(
                 f"there was no answer within {self._limits.seconds:g} seconds: send fewer rows, or try later"
@@ -208,7 +208,7 @@ class _Application:
         return body
 
     async def _answer_body(
-        self, body: bytearray, json_length: int | None, served: Served, hold: Hold
+        self, request: Request, body: bytearray, json_length: int | None, served: Served, hold: Hold
     ) -> Response:
         in_json = len(body) if json_length is None else min(json_length, len(body))
         hold.add(
@@ -225,7 +225,8 @@ class _Application:
         size = len(rows) * served.row_bytes
         hold.add(size, f"answering {len(rows)} rows")
         small = len(body) <= SMALL_BODY and not served.reads_images  # a small file may be a huge image
-        parts = await self._batchers[served].submit(rows, small=small)
+        answers = self._batchers[served].submit(rows, small=small)
+        parts = await (answers if small else _unless_disconnected(request, answers))
 
         def write() -> responses.Response:
             tensors = answer_tensors(served.model.signature, join_answers(parts))
@@ -244,6 +245,20 @@ class _Application:
 async def _run_action(action: Callable[[], Result], size: int, small: int) -> Result:
     """Run an action at once if its size is small, else in a thread."""
     return action() if size <= small else await asyncio.to_thread(action)
+
+
+async def _unless_disconnected(request: Request, answers: Coroutine[Any, Any, Result]) -> Result:
+    """Return answers that may take long; cancel them and raise ClientDisconnect if nobody waits any more."""
+    waiting = asyncio.create_task(answers)
+    gone = asyncio.ensure_future(request.receive())  # the body has been read: what follows is the end
+    try:
+        await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise ClientDisconnect
+        return waiting.result()
+    finally:
+        waiting.cancel()
+        gone.cancel()
 
 
 def _json_length(request: Request) -> int | None:

@@ -253,6 +253,29 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
         slow.gate.set()
 
 
+def test_what_nobody_waits_for_is_not_computed(monkeypatch):
+    slow = Slow(monkeypatch)
+    monkeypatch.setattr(application, "SMALL_BODY", 0)  # as if computing took long
+    waits = 'sensenet_waiting_rows{model="iris",version="1"} 1.0'
+    gone = 'sensenet_requests_total{model="iris",status="499",version="1"} 1.0'
+    with serving({"iris": IRIS}) as port:
+        thread = threading.Thread(target=infer, args=(port, "iris", FLOWER))
+        thread.start()
+        assert slow.begun.acquire(timeout=60)
+        with connect(port) as client:
+            body = body_of(FLOWER)
+            client.sendall(head(len(body)) + body)
+            while waits not in (metrics := read_metrics(port)):
+                assert "sensenet_waiting_rows" in metrics
+        while gone not in (metrics := read_metrics(port)):
+            assert "sensenet_requests" in metrics
+        slow.gate.set()
+        thread.join()
+        assert infer(port, "iris", FLOWER)[0] == 200
+    assert slow.begun.acquire(blocking=False)  # that of the last request
+    assert not slow.begun.acquire(blocking=False)
+
+
 def test_a_fault_of_the_model_is_500_and_tells_strangers_nothing(monkeypatch, caplog):
     faults = iter([ArtifactError("the model is wrong"), ZeroDivisionError("secret")])
 
