@@ -204,6 +204,8 @@ def _categorical_encoder(column: CategoricalColumn) -> ColumnEncoder:
 def _fill_missing_cells(numbers: Array, cells: Array, missing: float) -> Array:
     """Return the numbers of an array's cells, with `missing` for NaN."""
     absent = np.isnan(cells) if cells.dtype.kind == "f" else np.False_
+    if numbers.dtype == np.float16:  # which would round the number for missing cells
+        numbers = numbers.astype(np.float32)
     return np.where(absent, missing, numbers) if absent.any() else numbers
 
 
