@@ -63,8 +63,8 @@ class Scorer:
     def reads(self, names: Sequence[str]) -> list[str]:
         """Return those of a table's columns that are read or kept, in their order.
 
-        Without field names, columns are read by position, and these are all. Raises what `RowLayout.select`
-        raises.
+        Without field names, all columns are; those that are not kept are read by position. Raises what
+        `RowLayout.select` raises.
         """
         if not self.layout.fields:
             return list(names)
@@ -100,7 +100,7 @@ class Scorer:
         return pa.Table.from_batches([self.numbers.read(batch.select(wanted))])
 
     def _is_read(self, name: str) -> bool:
-        return not self.layout.fields or name in self.layout.positions
+        return name in self.layout.positions if self.layout.fields else name not in self.keep
 
     def _answer(self, table: Any, where: Where) -> Iterator[Piece]:
         for start in range(0, table.num_rows, self.rows_at_once):

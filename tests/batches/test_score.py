@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.documents import detector, image
+from support.documents import detector, image, typed
 from support.profiles import examples
 from support.resources import RESOURCES, detect, image_field, number, predict_number, whole
 
@@ -333,3 +333,13 @@ def test_types_of_numbers(iris, kind):
 def test_types_that_are_no_number_are_errors_that_name_the_column(iris, column):
     with pytest.raises(InputError, match=r'^row 0: column 3 \("petal width"\): cannot read .* as a number'):
         list(score(pa.table({"petal width": column}), iris))
+
+
+def test_without_field_names_what_is_kept_is_not_a_cell():
+    """So that a path may come before its image, as Spark and Ray have it."""
+    model = sensenet.create_model(typed())
+    row = {"id": ["a", "b"], "x": [2.5, 1.0], "y": ["green", "red"], "z": [None, 3.0]}
+    (batch,) = score(pa.table(row), model, keep=["id"])
+    (alone,) = score(pa.table({name: cells for name, cells in row.items() if name != "id"}), model)
+    assert batch.column("id").to_pylist() == ["a", "b"]
+    assert batch.drop_columns(["id"]).equals(alone)
