@@ -21,7 +21,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 """On the first, the extra `oracle` holds TensorFlow, NumPy and protobuf at the oldest that are tested."""
 
-WITHOUT_WHEELS = ("bigml-chronos",)
+WITHOUT_WHEELS = ("bigml-chronos", "pyspark")
 """The packages that are built from source; of others, only wheels count."""
 
 HEADER = """\

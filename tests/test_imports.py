@@ -49,6 +49,8 @@ ARROWS = {
     "models": COMPILER | {"compiler"},
     "batches": COMPILER | {"compiler", "models"},
     "published": COMPILER | {"compiler", "models"},
+    "spark": BASE | {"backends", "runtime", "batches"},
+    "ray": BASE | {"runtime", "batches"},
     "serve": COMPILER | {"compiler", "models"},
     "cli": COMPILER | {"compiler", "models", "batches", "drawing", "serve"},
     "keras": BASE | {"backends"},

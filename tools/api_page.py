@@ -236,6 +236,14 @@ SECTIONS = (
         },
     ),
     Section(
+        "Spark and Ray",
+        "[scale.md](scale.md#spark) has scripts. They need the extras `spark` and `ray`.",
+        {
+            "sensenet.spark": ("score", "udf"),
+            "sensenet.ray": ("Scorer",),
+        },
+    ),
+    Section(
         "Compiling",
         "[targets.md](targets.md) has the targets and their options, [ir.md](ir.md) the graph.",
         {
