@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=described, epilog=variables)
     parser.add_argument("words", nargs="*", metavar="WORD", help="measure works with this in their names")
     parser.add_argument("--rounds", type=int, default=3, help="of both in turns (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there, in place of earlier ones of the same work")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the works' lines in its tables")
     options = parser.parse_args()
     works = (*WORKS, *WORKS_BESIDE)
@@ -51,9 +51,10 @@ def main() -> None:
             results.append(measure(work, Path(directory), options.rounds, find_python(work.peer)))
             print(describe(results[-1]), flush=True)
     if options.json:
-        machine = {"machine": platform.platform(), "processors": os.cpu_count(), "rounds": options.rounds}
-        record = machine | {"works": [result.to_json() for result in results]}
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
+        earlier = json.loads(options.json.read_text("utf-8"))["works"] if options.json.exists() else []
+        works = {work["work"]: work for work in (*earlier, *(result.to_json() for result in results))}
+        machine = {"machine": platform.platform(), "processors": os.cpu_count()}
+        options.json.write_text(json.dumps(machine | {"works": [*works.values()]}, indent=1) + "\n", "utf-8")
     if options.write:
         page = options.write.read_text("utf-8")
         options.write.write_text(replace_lines(page, list(map(describe, results))), "utf-8")

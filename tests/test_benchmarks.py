@@ -41,14 +41,18 @@ def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_our_figures_are_printed_without_the_published_package(tmp_path: Path) -> None:
+    earlier = {"works": [{"work": "another"}, {"work": "one row"}]}
+    (tmp_path / "figures.json").write_text(json.dumps(earlier))
     result = run_benchmarks("one row", "fresh", "--json", str(tmp_path / "figures.json"))
     assert result.returncode == 0, result.stderr
     assert f"{PUBLISHED} is not set" in result.stderr
     header, ruler, *lines = result.stdout.splitlines()
     assert {line.count("|") for line in (header, ruler, *lines)} == {8}
     record = json.loads((tmp_path / "figures.json").read_text())
-    assert [work["work"] for work in record["works"]] == ["one row", "fresh process to first row"]
-    for work in record["works"]:
+    another, *works = record["works"]
+    assert another == {"work": "another"}
+    assert [work["work"] for work in works] == ["one row", "fresh process to first row"]
+    for work in works:
         assert 0 < work["seconds"] < 60
         assert work["times_faster"] is None
         assert work["share_of_limit"] > 0

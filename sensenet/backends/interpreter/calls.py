@@ -13,6 +13,15 @@ from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
 from sensenet.ir.graph import Node
 from sensenet.ir.types import Array
 
+
+def _maximum(x: Array, other: Array, y: Array) -> None:
+    np.maximum(x, other, out=y)  # a third position is deprecated, of this function and the next alone
+
+
+def _minimum(x: Array, other: Array, y: Array) -> None:
+    np.minimum(x, other, out=y)
+
+
 PAIRWISE = 8
 """From so many numbers on, NumPy does not add a row's numbers one after the other."""
 
@@ -21,8 +30,8 @@ FOLDS: Mapping[str, Callable[..., Any]] = {
     "subtract": np.subtract,
     "multiply": np.multiply,
     "divide": np.divide,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
+    "maximum": _maximum,
+    "minimum": _minimum,
 }
 """The functions that ops of several inputs apply from the left, by mnemonic."""
 
@@ -165,14 +174,14 @@ def _activate(writer: CallWriter, function: ActivationFunction, x: Slot, y: Slot
             if x != y:
                 call(_copy, y, x)
         case ActivationFunction.RELU:
-            call(np.maximum, x, number(0), y)
+            call(_maximum, x, number(0), y)
         case ActivationFunction.RELU6:
-            call(np.maximum, x, number(0), y)
-            call(np.minimum, y, number(6), y)
+            call(_maximum, x, number(0), y)
+            call(_minimum, y, number(6), y)
         case ActivationFunction.LEAKY_RELU:
             small = writer.buffer(width)
             call(np.multiply, x, number(LEAKY_RELU_SLOPE), small)
-            call(np.maximum, x, small, y)
+            call(_maximum, x, small, y)
             writer.free(small)
         case ActivationFunction.TANH:
             call(np.tanh, x, y)
