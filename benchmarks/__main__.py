@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=described, epilog=variables)
     parser.add_argument("words", nargs="*", metavar="WORD", help="measure works with this in their names")
     parser.add_argument("--rounds", type=int, default=3, help="of both in turns (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there, in place of earlier ones of the same work")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write their figures there")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the works' lines in its tables")
     options = parser.parse_args()
     works = (*WORKS, *WORKS_BESIDE)

@@ -80,7 +80,7 @@ def run_interpreted(graph: Graph, name: str) -> Executable:
 def _with_remake(executable: Executable, target: Target[Any], remake: Callable[[], Remake]) -> Executable:
     """Return the executable with what remakes it: its graph or its runtime if that has all, else `remake`."""
     graph, copy_files = executable.graph, target.copy_files
-    if target.execute is not None and graph is not None:
+    if target.execute is execute and graph is not None:
         return attrs.evolve(executable, remake=lambda: (run_interpreted, (graph, target.name)))
     if copy_files is not None:
         return attrs.evolve(

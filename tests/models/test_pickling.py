@@ -26,7 +26,7 @@ ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, None]]
 PACKAGES = {"native": "llvmlite", "tflite": "ai_edge_litert", "onnx": "onnxruntime"}
 PACKAGES |= dict.fromkeys(["keras", "savedmodel", "smbundle", "tfjs"], "tensorflow")
 ENGINES = ["ir", "numpy", *PACKAGES]
-TARGETS = [engine for engine in ENGINES if engine != "native"]  # whose artifact holds an object file
+UNREADABLE = ["native"]  # its files are for compilers
 
 
 def require(engine):
@@ -106,12 +106,13 @@ def test_models_of_documents(engine):
         require_same(pickle.loads(pickle.dumps(again)), model, ROWS)
 
 
-@pytest.mark.parametrize("engine", TARGETS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_artifacts_and_saved_ones(engine, tmp_path):
     require(engine)
     artifact = sensenet.compile(IRIS, engine)
     path = artifact.save(tmp_path / f"model{'.keras' if engine == 'keras' else ''}")
-    for source in (artifact, path, pickle.loads(pickle.dumps(artifact))):
+    saved = [] if engine in UNREADABLE else [path]
+    for source in (artifact, pickle.loads(pickle.dumps(artifact)), *saved):
         model = sensenet.create_model(source)
         again = pickle.loads(pickle.dumps(model))
         require_same(again, model, ROWS)
