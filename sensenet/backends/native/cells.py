@@ -56,7 +56,8 @@ class CellReader:
     def __init__(self, columns: Sequence[Column]) -> None:
         pointer, count = ctypes.c_void_p, ctypes.c_int64
         parameters = ctypes.py_object, count, pointer, count, pointer
-        self._read = ctypes.PYFUNCTYPE(ctypes.c_int, *parameters)(load_code().address("read_rows"))
+        self._code = load_code()
+        self._read = ctypes.PYFUNCTYPE(ctypes.c_int, *parameters)(self._code.address("read_rows"))
         self._table = CellTable(columns)
 
     def __call__(self, rows: Sequence[Sequence[Any]]) -> Array:
@@ -76,19 +77,20 @@ def row_function(columns: Sequence[Column], prediction: Prediction) -> RowFuncti
     It holds Python's lock, which protects the scratch memory. It raises what Python does for a cell that is
     no number, or a short row.
     """
-    table, shape, kind = CellTable(columns), (1, prediction.outputs), np.dtype(np.float32)
+    code, table = load_code(), CellTable(columns)
+    arrays = np.empty, (1, prediction.outputs), np.dtype(np.float32)
     places = (
         table.address,
         table.width,
         prediction.code.address(prediction.name),
         prediction.constants.ctypes.data,
         prediction.scratch.ctypes.data,
-        *map(id, (np.empty, shape, kind)),
+        *map(id, arrays),
     )
     call = np.array(places, np.uint64)
-    address = load_code().address("answer_row")
+    address = code.address("answer_row")
     method = _Method(b"answer_row", address, TAKES_ONE_ARGUMENT, b"Return f32[1, outputs] for a row.")
-    owned = prediction, table, shape, kind, call, method  # in place of a module, which a function keeps
+    owned = code, prediction, table, arrays, call, method  # in place of a module, which a function keeps
     function: RowFunction = _new_function(ctypes.addressof(method), call.ctypes.data, owned)
     return function
 
@@ -109,20 +111,23 @@ _new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_o
 )
 
 
+_FUNCTIONS_OF_PYTHON = np.array(
+    [*(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in FUNCTIONS), id(None)],
+    np.uint64,
+)
+"""The addresses that the code calls; they stay in memory, since all code reads them there."""
+
+
 @functools.cache
 def load_code() -> MachineCode:
-    """Return the code that reads cells, which knows the functions of Python."""
+    """Return the code that reads cells, which knows the functions of Python.
+
+    Two threads may make it at once, and the second replaces the first: who uses its addresses keeps it.
+    """
     code = compile_module(TEXT)
     use_python = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(code.address("use_python"))
-    use_python(_functions_of_python().ctypes.data)
+    use_python(_FUNCTIONS_OF_PYTHON.ctypes.data)
     return code
-
-
-@functools.cache
-def _functions_of_python() -> Array:
-    """Return the addresses that the code calls; they stay in memory, since the code reads them."""
-    functions = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in FUNCTIONS]
-    return np.array([*functions, id(None)], np.uint64)
 
 
 def _describe(column: Column, codes: dict[str, int]) -> tuple[int, int, float, int]:

@@ -14,7 +14,7 @@ import pytest
 from support.lowered import graph_of_op
 from support.op_case import weights
 
-from sensenet.backends.native import compiled, executable, runner
+from sensenet.backends.native import cells, compiled, executable, runner
 from sensenet.backends.native.executable import make_executable
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import FEW_ROWS, Runner
@@ -131,6 +131,42 @@ def test_rows_of_cells_are_answered_after_their_model_is_gone():
     del answers
     gc.collect()
     np.testing.assert_array_equal(answer(ROW), expected)
+
+
+def test_rows_of_cells_keep_the_code_that_reads_them():
+    """Two threads that compile their first models at once each load that code, and one replaces the other."""
+    answers, rows = small_runner(), [ROW] * 2
+    answers.compile()
+    reader = cells.CellReader(COLUMNS)
+    code = weakref.ref(cells.load_code())
+    cells.load_code.cache_clear()
+    gc.collect()
+    assert code() is not None
+    np.testing.assert_array_equal(answers.answer_row(ROW), answers.answer(reader(rows))[:1])
+    del answers
+    gc.collect()
+    assert code() is not None
+    np.testing.assert_array_equal(reader(rows), rows)
+    del reader
+    gc.collect()
+    assert code() is None
+
+
+def test_rows_of_cells_keep_the_function_that_makes_their_arrays(monkeypatch):
+    """A tool may replace it while a model is compiled."""
+
+    def empty(*arguments):
+        return made(*arguments)
+
+    answers, made = small_runner(), np.empty
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "empty", empty)
+        answers.compile()
+    replaced = weakref.ref(empty)
+    del empty
+    gc.collect()
+    assert replaced() is not None
+    np.testing.assert_array_equal(answers.answer_row(ROW), answers.answer(np.float32([ROW])))
 
 
 def test_a_row_of_cells_keeps_nothing():
