@@ -114,6 +114,19 @@ def test_a_value_is_read_again_after_others_were_computed():
     assert_answers_as_interpreter(graph_of({"x": f32(None, 4)}, outputs), x)
 
 
+@pytest.mark.parametrize("rows", [1, 5])
+def test_answers_share_no_memory_with_the_rows(rows):
+    """A part of one row has no gaps."""
+
+    def outputs(x):
+        part = apply(basic.Slice(start=0, stop=2), x).value
+        return {"x": x, "part": part, "flat": apply(basic.Flatten(), part).value}
+
+    x = np.ones((rows, 4), np.float32)
+    for each in StraightLine(graph_of({"x": f32(None, 4)}, outputs), KERNELS)(x):
+        assert not np.shares_memory(each, x)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 255, 256, 257, 3000])
 def test_buffers_of_any_number_of_rows(monkeypatch, rows):
     monkeypatch.setattr(straight_line, "KEPT_NUMBERS", 1)

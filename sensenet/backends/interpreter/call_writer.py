@@ -36,7 +36,8 @@ class CallWriter:
     """Calls that are being written, and their slots.
 
     `slots` has the slot of each value, and `owned` those with a buffer to themselves. `shared` are the values
-    that may have memory in common with a buffer, `strided` those that are columns of another.
+    that may have memory in common with a buffer or the caller's rows, `strided` those that are columns of
+    another.
     """
 
     outputs: frozenset[Value]

@@ -101,6 +101,7 @@ def _write(graph: Graph, kernels: Kernels) -> CallWriter:
     for node in graph.nodes:
         if isinstance(node.op, Input):
             writer.slots[node.value] = INPUT
+            writer.shared.add(node.value)
             continue
         if isinstance(node.op, Constant):
             writer.slots[node.value] = writer.constant(node.op.value.array)
