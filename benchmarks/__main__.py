@@ -5,7 +5,7 @@
 Works whose names have one of the words in them are measured, all without any. SENSENET_PEER_PYTHON names the
 Python of the published package, SENSENET_TFJS_PYTHON one that has tensorflowjs too, SENSENET_TF2ONNX_PYTHON
 one that has tf2onnx too (one Python may be all three). Without it, a work has only our own figures; so has
-one beside LiteRT, onnxruntime or bigml (the extra bindings), if this Python lacks that.
+one next to LiteRT, onnxruntime or bigml (the extra bindings), if this Python lacks that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.published.beside import WORKS_BESIDE
+from benchmarks.published.runtime_works import RUNTIME_WORKS
 from benchmarks.published.measure import measure
 from benchmarks.published.table import HEADER, describe, replace_lines
 from benchmarks.published.work import explain_missing, find_python
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="PATH", help="write their figures there")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the works' lines in its tables")
     options = parser.parse_args()
-    works = (*WORKS, *WORKS_BESIDE)
+    works = (*WORKS, *RUNTIME_WORKS)
     chosen = [work for work in works if not options.words or any(word in work.name for word in options.words)]
     if not chosen:
         names = ", ".join(work.name for work in works)

@@ -1,4 +1,4 @@
-"""Our quantizer beside TensorFlow's and ai-edge-quantizer: the table of docs/targets.md.
+"""Our quantizer next to TensorFlow's and ai-edge-quantizer: the table of docs/targets.md.
 
     SENSENET_AI_EDGE_PYTHON=…/bin/python python -m benchmarks.quantizers [MODEL …]
 

@@ -1,4 +1,4 @@
-"""How far -O2 moves what pretrained networks compute, beside what the last bit of their weights does.
+"""How far -O2 moves what pretrained networks compute, next to what the last bit of their weights does.
 
     python benchmarks/rounding.py [NETWORK…]
 

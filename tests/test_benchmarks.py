@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.published.beside import WORKS_BESIDE  # noqa: E402
+from benchmarks.published.runtime_works import RUNTIME_WORKS  # noqa: E402
 from benchmarks.published.table import HEADER, replace_lines, work_of  # noqa: E402
 from benchmarks.published.works import WORKS  # noqa: E402
 
-NAMES = [work.name for work in (*WORKS, *WORKS_BESIDE)]
+NAMES = [work.name for work in (*WORKS, *RUNTIME_WORKS)]
 
 PUBLISHED = "SENSENET_PEER_PYTHON"
 WITH_TENSORFLOWJS = "SENSENET_TFJS_PYTHON"

@@ -23,7 +23,7 @@ PEERS = {
 """What the Python has that an environment variable names."""
 
 LITERT, ONNXRUNTIME, BINDINGS = "ai_edge_litert", "onnxruntime", "bigml"
-"""Packages beside this one, in the same Python, that do the same work."""
+"""Packages in the same Python that do the same work."""
 
 
 @frozen

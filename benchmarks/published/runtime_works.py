@@ -37,7 +37,7 @@ def _laminar(x: str, repeats: int) -> Run:
 
 ONE, MANY, ARRAY = call("mixed", *ROW, 100), call("mixed", *ROWS), call("numeric", *MILLION)
 
-WORKS_BESIDE = (
+RUNTIME_WORKS = (
     Work("a row, LiteRT's invoke", TABLE, ONE, _litert("mixed", ROW, threads=1), 0.5, peer=LITERT),
     Work("a row, onnxruntime", TABLE, ONE, _onnxruntime("mixed", ROW), 1, peer=ONNXRUNTIME),
     Work("a row, laminar", TABLE, ONE, _laminar("row.json", 200), 1, peer=BINDINGS),
