@@ -19,8 +19,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.published.runtime_works import RUNTIME_WORKS
 from benchmarks.published.measure import measure
+from benchmarks.published.runtime_works import RUNTIME_WORKS
 from benchmarks.published.table import HEADER, describe, replace_lines
 from benchmarks.published.work import explain_missing, find_python
 from benchmarks.published.works import WORKS
