@@ -70,10 +70,11 @@ def is_missing_number(value: Any) -> bool:
 
 
 def read_number(value: Any) -> Any:
-    """Return the value, or None if it is missing; raises TypeError for a time, which `float` would read."""
+    """Return the value, or None if it is missing; raises TypeError for a time or bytes, which `float` would
+    read."""
     if is_missing_number(value):
         return None
-    if isinstance(value, np.datetime64 | np.timedelta64):
+    if isinstance(value, np.datetime64 | np.timedelta64 | bytes | bytearray | memoryview):
         raise TypeError(f"{type(value).__name__} is not a number")
     return value
 

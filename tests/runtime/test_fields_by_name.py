@@ -161,6 +161,7 @@ def test_cells_by_position_are_taken_as_they_are():
         ({"color": datetime.datetime(2020, 1, 1)}, 'column 10 ("color"): cannot read datetime'),
         ({"date.year": np.datetime64("2020-01-01", "ns")}, 'column 11 ("date.year"): cannot read'),
         ([{}] * 20 + [{"date.year": np.timedelta64(5)}], 'row 20, column 11 ("date.year"): cannot read'),
+        ({"date.year": b"1"}, "row 0, column 11 (\"date.year\"): cannot read b'1' as a number"),
         ([{"date.year": 1}] * 20 + [{"date.year": "x"}], 'row 20, column 11 ("date.year"): cannot read'),
         (
             [{"date.year": 1}] * 20 + [{"date.year": 10**400}],
