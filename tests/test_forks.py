@@ -132,6 +132,35 @@ def test_a_child_has_interpreters_of_its_own(holds):
     np.testing.assert_array_equal(model(ROWS), wanted)
 
 
+def test_a_child_of_a_process_that_compiles_and_answers_in_machine_code():
+    pytest.importorskip("llvmlite")
+    model = sensenet.create_model(IRIS, engine="native")
+    row = ROWS[0].tolist()
+    ended = threading.Event()
+
+    def answer():
+        new = sensenet.create_model(IRIS, engine="native")
+        return model(ROWS), model(row), new(ROWS), new(row)
+
+    def answer_until_the_end():
+        while not ended.is_set():
+            answer()
+
+    wanted = answer()
+    threads = [threading.Thread(target=answer_until_the_end) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        results = [in_child(answer) for _ in range(5)]
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    for result in results:
+        for found, expected in zip(result, wanted, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("engine", ["keras", "savedmodel", "tfjs"])
 def test_tensorflow_refuses_to_run_in_a_child(engine):
     pytest.importorskip("tensorflow")

@@ -19,6 +19,7 @@ from attrs import astuple
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.machine_code import load_llvm
 from sensenet.errors import UnknownTargetError
+from sensenet.forks import delay_forks
 from sensenet.records import frozen
 
 Form = Literal["object", "assembly", "llvm", "probe"]
@@ -43,6 +44,7 @@ def _llvm() -> Any:
     return llvm
 
 
+@delay_forks()
 def host_processor() -> Processor:
     """Return this machine's processor; raises MissingPackageError without llvmlite."""
     llvm = _llvm()
@@ -67,6 +69,7 @@ def choose_processor(triple: str | None, cpu: str | None) -> Processor:
     return Processor(chosen, cpu or GENERIC.get(family, "generic"), features, abi)
 
 
+@delay_forks()
 def complete_triple(triple: str) -> str:
     """Return a triple with its vendor, if that was left out; LLVM would take the system for it."""
     parts = triple.split("-")
@@ -162,6 +165,7 @@ def _reason(lines: list[str]) -> str:
     return (errors or lines or ["it ends the process"])[-1].removeprefix("RuntimeError: ")[:200]
 
 
+@delay_forks()
 def make_code(text: str, processor: Processor, form: Form) -> bytes:
     """Return what `emit` does, in this process."""
     llvm = _llvm()

@@ -1,13 +1,19 @@
-"""Compiles modules of LLVM's language for the processor at hand, with llvmlite."""
+"""Compiles modules of LLVM's language for the processor at hand, with llvmlite.
+
+LLVM has one lock, which a forked child would find held for ever if another thread held it: forks wait while
+LLVM works.
+"""
 
 from __future__ import annotations
 
 import functools
+import weakref
 from typing import Any
 
 from sensenet.backends.native.cache import code_key, find_code, keep_code
 from sensenet.backends.native.code import Machine
 from sensenet.backends.optional import import_package
+from sensenet.forks import delay_forks
 from sensenet.records import frozen
 
 EXTRA = "native"
@@ -22,6 +28,7 @@ def load_llvm() -> Any:
     return llvm
 
 
+@delay_forks()
 def host_machine() -> Machine:
     """Return the machine at hand."""
     features = load_llvm().get_host_cpu_features()
@@ -44,6 +51,7 @@ class MachineCode:
         return address
 
 
+@delay_forks()
 def compile_module(text: str) -> MachineCode:
     """Return the functions of a module, compiled for the processor at hand or found in the cache."""
     llvm = load_llvm()
@@ -60,6 +68,7 @@ def compile_module(text: str) -> MachineCode:
     return link_object(code)
 
 
+@delay_forks()
 def link_object(code: bytes) -> MachineCode:
     """Return the functions of an object file for this processor."""
     llvm = load_llvm()
@@ -67,4 +76,11 @@ def link_object(code: bytes) -> MachineCode:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return MachineCode(engine)
+    linked = MachineCode(engine)
+    weakref.finalize(linked, _free, engine).atexit = False
+    return linked
+
+
+@delay_forks()
+def _free(engine: Any) -> None:
+    engine.close()
