@@ -28,7 +28,7 @@ def test_the_page_has_the_recipes():
 @pytest.mark.parametrize("tool", RECIPES)
 def test_a_recipe_gives_the_answers_of_one_process(tool, tmp_path):
     require(tool.lower())
-    pa, parquet = require("pyarrow"), require("pyarrow.parquet").parquet
+    pa, parquet = require("pyarrow"), require("pyarrow.parquet")
     shutil.copy(ROOT / "examples/iris.json", tmp_path)
     random = np.random.default_rng(0)
     names = ("sepal length", "sepal width", "petal length", "petal width")

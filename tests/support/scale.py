@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
 import numpy as np
@@ -23,7 +24,7 @@ TABLES = {
 
 def require(package):
     """Return a package; skip the test without it, or fail if ALWAYS is set."""
-    return __import__(package) if os.environ.get(ALWAYS) else pytest.importorskip(package)
+    return importlib.import_module(package) if os.environ.get(ALWAYS) else pytest.importorskip(package)
 
 
 def make_table(name, rows):
