@@ -162,6 +162,7 @@ def test_a_directory_of_someone_else(made):
     code = f"""if True:
         import os, sys
         from sensenet.errors import ArtifactError
+        import sensenet.files.writing  # nobody may read the modules of Python
         from support.artifacts import make_artifact
         artifact = make_artifact({made})
         os.setuid({NOBODY})

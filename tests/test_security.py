@@ -40,6 +40,10 @@ class Trap:
         return open, (str(self.path), "w")
 
 
+BETWEEN_PROCESSES = {"spark.py"}
+"""What pickles a model for the workers of a job, whose code Spark pickles too."""
+
+
 def nodes_of_package():
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -51,7 +55,8 @@ def test_no_module_can_unpickle_or_evaluate():
     for path, node in nodes_of_package():
         imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        assert not UNSAFE & {name.split(".")[0] for name in imported}, path
+        if path.relative_to(PACKAGE).as_posix() not in BETWEEN_PROCESSES:
+            assert not UNSAFE & {name.split(".")[0] for name in imported}, path
         if isinstance(node, ast.Call):
             assert getattr(node.func, "id", "") not in ("eval", "exec"), path
             assert not any(keyword.arg == "allow_pickle" for keyword in node.keywords), path

@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, BinaryIO
 
-from attrs import frozen
-
 from sensenet.batches.arrow import RecordBatch, import_arrow
 from sensenet.batches.parts import Part, read_share
+from sensenet.records import frozen
 from sensenet.runtime.row_files import CheckNames, RowFile, accept_any_names, longest_line
 
 BLOCK = 8 << 20

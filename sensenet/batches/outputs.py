@@ -17,12 +17,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from attrs import frozen
 
 from sensenet.batches.arrow import ArrowArray, ArrowField, DataType, Schema, import_arrow
 from sensenet.errors import InputError, SettingsError
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet, ObjectDetector
+from sensenet.records import frozen
 from sensenet.signature import ModelKind
 from sensenet.suggestions import suggest
 

@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.batches.arrow import RecordBatch
+from sensenet.records import frozen
 
 Where = Callable[[int], str]
 """Returns the place of a row of a batch, such as `rows.csv, line 7`."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs import frozen
 
 from sensenet.batches.arrow import RecordBatch, import_arrow
 from sensenet.batches.outputs import (
@@ -24,6 +23,7 @@ from sensenet.batches.parts import Part, Where
 from sensenet.batches.text_numbers import TextNumbers, text_numbers
 from sensenet.errors import InputError, InputTypeError, LimitError
 from sensenet.models.deepnet import ObjectDetector
+from sensenet.records import frozen
 from sensenet.runtime.cells import describe
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.tables import as_table

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import open_input, split_compression
 from sensenet.batches.csv_blocks import csv_parts
@@ -20,6 +18,7 @@ from sensenet.batches.json_lines import json_parts
 from sensenet.batches.parts import Part
 from sensenet.batches.scoring import ROWS_AT_ONCE, Scorer
 from sensenet.errors import InputError, SensenetError
+from sensenet.records import frozen
 from sensenet.runtime.row_files import STANDARD, RowFile
 
 CSV, JSON_LINES, PARQUET, ARROW, ARROW_STREAM = "csv", "jsonl", "parquet", "arrow", "arrows"

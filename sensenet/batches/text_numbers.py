@@ -6,9 +6,8 @@ are read one by one. Both give the same numbers.
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sensenet.batches.arrow import ArrowArray, RecordBatch, import_arrow
+from sensenet.records import frozen
 from sensenet.runtime.layout import RowLayout
 from sensenet.signature import Number, NumericColumn, Signature
 

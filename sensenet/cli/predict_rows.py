@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TextIO
 
-from attrs import define, frozen
+from attrs import define
 
 from sensenet.batches.outputs import PREDICTION, PROBABILITY, require_outputs
 from sensenet.errors import ArtifactError, InputError
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import progress_bar, row_line
+from sensenet.records import frozen
 from sensenet.runtime.cells import is_missing_number
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.row_files import Row, RowFile

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from attrs import frozen
-
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import compressed
 from sensenet.batches.outputs import PREDICTION
@@ -16,6 +14,7 @@ from sensenet.batches.table_writers import open_writer
 from sensenet.cli.common import print_note
 from sensenet.cli.predict_rows import no_rows
 from sensenet.progress import progress_bar, row_line
+from sensenet.records import frozen
 from sensenet.runtime.layout import RowLayout
 
 INPUT = "input"
