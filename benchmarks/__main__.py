@@ -52,9 +52,11 @@ def main() -> None:
             print(describe(results[-1]), flush=True)
     if options.json:
         earlier = json.loads(options.json.read_text("utf-8"))["works"] if options.json.exists() else []
-        works = {work["work"]: work for work in (*earlier, *(result.to_json() for result in results))}
+        figures = {work["work"]: work for work in (*earlier, *(result.to_json() for result in results))}
         machine = {"machine": platform.platform(), "processors": os.cpu_count()}
-        options.json.write_text(json.dumps(machine | {"works": [*works.values()]}, indent=1) + "\n", "utf-8")
+        options.json.write_text(
+            json.dumps(machine | {"works": [*figures.values()]}, indent=1) + "\n", "utf-8"
+        )
     if options.write:
         page = options.write.read_text("utf-8")
         options.write.write_text(replace_lines(page, list(map(describe, results))), "utf-8")

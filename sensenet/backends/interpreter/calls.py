@@ -218,9 +218,9 @@ def _reduce(writer: CallWriter, function: np.ufunc, x: Slot, y: Slot, width: int
         writer.call(partial(_reduce_rows, function), x, y)
         return
     first, *others = (writer.column(x, number) for number in range(width))
-    total = writer.column(y, 0)
+    fold, total = FOLDS[function.__name__], writer.column(y, 0)
     for column in others:
-        writer.call(function, first, column, total)
+        writer.call(fold, first, column, total)
         first = total
 
 

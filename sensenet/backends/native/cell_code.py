@@ -53,7 +53,7 @@ entry:
   br label %head
 
 head:
-  %r = phi i64 [ 0, %entry ], [ %next, %read ]
+  %r = phi i64 [ 0, %entry ], [ %next, %present ]
   %more = icmp slt i64 %r, %count
   br i1 %more, label %row, label %finished
 
@@ -69,10 +69,7 @@ present:
   call void %Py_DecRef(ptr %list)
   %next = add i64 %r, 1
   %good = icmp eq i32 %status, 0
-  br i1 %good, label %read, label %failed
-
-read:
-  br label %head
+  br i1 %good, label %head, label %failed
 
 failed:
   ret i32 1

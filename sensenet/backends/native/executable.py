@@ -14,7 +14,6 @@ from sensenet.backends.native.plan import Place
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import Runner
 from sensenet.errors import MissingPackageError
-from sensenet.forks import delay_forks
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array, Shape
@@ -56,8 +55,7 @@ def _read_late(signature: Signature) -> Callable[[Sequence[Sequence[Any]]], Arra
     def make_reader() -> Callable[[Sequence[Sequence[Any]]], Array]:
         from sensenet.backends.native.cells import CellReader
 
-        with delay_forks():
-            return CellReader(signature.columns)
+        return CellReader(signature.columns)
 
     def read(rows: Sequence[Sequence[Any]]) -> Array:
         return make_reader()(rows)

@@ -45,6 +45,7 @@ class MachineCode:
 
     engine: Any
 
+    @delay_forks()
     def address(self, name: str) -> int:
         """Return the address of a function."""
         address: int = self.engine.get_function_address(name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensenet.backends.native.plan import Plan
 from sensenet.backends.native.reference import count_operations, run_plan
-from sensenet.forks import PerProcess, delay_forks
+from sensenet.forks import PerProcess
 from sensenet.ir.types import Array
 from sensenet.signature import Column
 
@@ -65,7 +65,7 @@ class Runner:
         if self._compiled is None:
             from sensenet.backends.native.compiled import Compiled
 
-            with self._compiling.get(), delay_forks():
+            with self._compiling.get():
                 if self._plan is not None:
                     compiled = Compiled(self._plan)
                     self._row_function = compiled.row_function(self._columns)
