@@ -7,6 +7,7 @@ image size, and the settings that determine the interface. Exported files contai
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -109,8 +110,8 @@ class Signature:
     @property
     def field_keys(self) -> tuple[str, ...]:
         """The names of the fields, or the ids of those that share a name."""
-        names = [field.name for field in self.fields]
-        return tuple(field.id if names.count(field.name) > 1 else field.name for field in self.fields)
+        count = Counter(field.name for field in self.fields)
+        return tuple(field.id if count[field.name] > 1 else field.name for field in self.fields)
 
     @property
     def row_width(self) -> int:
