@@ -63,11 +63,8 @@ class Scorer:
     def reads(self, names: Sequence[str]) -> list[str]:
         """Return those of a table's columns that are read or kept, in their order.
 
-        Without field names, all columns are; those that are not kept are read by position. Raises what
-        `RowLayout.select` raises.
+        Raises what `RowLayout.select` raises.
         """
-        if not self.layout.fields:
-            return list(names)
         chosen = {*self.layout.select(names, self.keep), *self.keep}
         return [name for name in names if name in chosen]
 
@@ -93,14 +90,11 @@ class Scorer:
     def _select(self, batch: RecordBatch) -> Any:
         """Return the table of the columns that the model reads."""
         pa = import_arrow()
-        wanted = [name for name in self.reads(batch.schema.names) if self._is_read(name)]
+        wanted = self.layout.select(batch.schema.names, self.keep)
         if not wanted and self.layout.fields:  # a table without columns has no rows
             nothing = pa.nulls(batch.num_rows, pa.string())
             return pa.table({self.layout.fields[0].id: nothing})
         return pa.Table.from_batches([self.numbers.read(batch.select(wanted))])
-
-    def _is_read(self, name: str) -> bool:
-        return name in self.layout.positions if self.layout.fields else name not in self.keep
 
     def _answer(self, table: Any, where: Where) -> Iterator[Piece]:
         for start in range(0, table.num_rows, self.rows_at_once):

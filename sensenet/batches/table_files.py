@@ -89,7 +89,7 @@ class TableFile:
 
         Raises InputError, naming the file, if it cannot be read or has columns that the scorer refuses.
         """
-        check = partial(_check_names, scorer)
+        check = partial(scorer.layout.check_header, keep=scorer.keep)
         rows = RowFile(self.path, delimiter=self.delimiter, opener=open_input)
         if self.format == CSV:
             return csv_parts(rows, check)
@@ -107,13 +107,6 @@ class TableFile:
         except Exception as error:  # damaged files make pyarrow raise many kinds
             reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
             raise InputError(f"{self.path} cannot be read as {self.format}: {reason}") from error
-
-
-def _check_names(scorer: Scorer, names: Sequence[str]) -> None:
-    """Raise InputError for names that a scorer refuses, or if its model cannot read rows by name."""
-    if scorer.layout.refusal and scorer.layout.width > 1:
-        raise InputError(scorer.layout.refusal)
-    scorer.reads(names)
 
 
 def _reads(path: str, scorer: Scorer, names: Sequence[str]) -> list[str]:

@@ -64,7 +64,7 @@ class RowLayout:
         return found
 
     def select(self, names: Sequence[str], keep: Sequence[str] = ()) -> list[str]:
-        """Return those of a table's columns that are fields.
+        """Return those of a table's columns that the model reads: fields, or without these all but the kept.
 
         Raises InputError for a column that is neither a field nor to be kept, one that is there twice, and
         one that is to be kept and is not there.
@@ -75,8 +75,17 @@ class RowLayout:
         absent = next((name for name in keep if name not in names), None)
         if absent is not None:
             raise InputError(f"no column {absent!r} to keep; expected one of: {_list_names(names)}")
-        self.find(name for name in names if name not in keep)
+        others = [name for name in names if name not in keep]
+        if not self.fields:
+            return others
+        self.find(others)
         return [name for name in names if name in self.positions]
+
+    def check_header(self, names: Sequence[str], keep: Sequence[str] = ()) -> None:
+        """Raise InputError for names of columns that `select` refuses, or if a row needs names to be read."""
+        if self.refusal and self.width > 1:
+            raise InputError(self.refusal)
+        self.select(names, keep)
 
     def _unknown(self, key: Any) -> InputError:
         if key in self.ambiguous:

@@ -343,3 +343,9 @@ def test_without_field_names_what_is_kept_is_not_a_cell():
     (alone,) = score(pa.table({name: cells for name, cells in row.items() if name != "id"}), model)
     assert batch.column("id").to_pylist() == ["a", "b"]
     assert batch.drop_columns(["id"]).equals(alone)
+    for names, keep, message in (
+        (["id", "x", "y", "z"], "price", "no column 'price' to keep"),
+        (["id", "x", "x", "z"], "id", "several columns are named 'x'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            list(score(pa.table(list(row.values()), names), model, keep=[keep]))
