@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.documents import detector
+from support.documents import detector, image
 from support.processes import kill, start
 from support.profiles import examples
 
@@ -261,6 +261,9 @@ CELLS = ["", "1", "2.5", "nan", " 3", "x", '"4"', '"5,5"', '"a\nb"', "inf", "NA"
 PLAIN_ROWS = st.lists(st.tuples(*[st.sampled_from(CELLS)] * 3), max_size=6)
 
 
+OUTPUTS = [[], ["--outputs", "probability,prediction"], ["--outputs", "probability"]]
+
+
 @given(
     rows=PLAIN_ROWS, end=st.sampled_from(["\n", "\r\n"]), mark=st.sampled_from(["", "\ufeff"]), data=st.data()
 )
@@ -271,7 +274,12 @@ def test_csv_has_the_same_answers_without_pyarrow(rows, end, mark, data, tmp_pat
     path = folder / "rows.csv"
     lines = [data.draw(st.sampled_from(["petal width,id,petal length", "petal width,id,petal lenght"]))]
     path.write_text(mark + end.join([*lines, *map(",".join, rows)]), newline="")
-    arguments = [str(IRIS), str(path), "--keep", "id", "-f", "-o"]
+    with_arrow, without = both_ways(folder, IRIS, path, "--keep", "id", *data.draw(st.sampled_from(OUTPUTS)))
+    assert with_arrow == without
+
+
+def both_ways(folder, *arguments):
+    """Exit status, output and stderr of the command, with pyarrow and without."""
     outcomes = []
     for way in (True, False):
         output = folder / f"{way}.csv"
@@ -279,9 +287,41 @@ def test_csv_has_the_same_answers_without_pyarrow(rows, end, mark, data, tmp_pat
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(predict_inputs, "_has_arrow", lambda way=way: way)
             patched.setattr("sys.stderr", stream)
-            code = main([*arguments, str(output)])
+            code = main([*map(str, arguments), "-f", "-o", str(output)])
         outcomes.append((code, output.read_bytes() if output.exists() else None, stream.getvalue()))
-    assert outcomes[0] == outcomes[1]
+    return outcomes
+
+
+def test_a_column_needs_no_name_if_it_is_the_only_cell(tmp_path):
+    document = image()
+    document["preprocess"] = document["preprocess"][:1]
+    first = document["layers"][0]
+    first["weights"] = first["weights"][:3]  # of the image's features
+    model, rows = tmp_path / "model.json", tmp_path / "rows.csv"
+    model.write_text(json.dumps(document))
+    Image.new("RGB", (24, 20)).save(tmp_path / "a.png")
+    rows.write_text(f"id,path\n7,{tmp_path / 'a.png'}\n")
+    with_arrow, without = both_ways(tmp_path, model, rows, "--keep", "id")
+    assert with_arrow == without
+    assert with_arrow[0] == 0
+    assert with_arrow[1].startswith(b"id,")
+    assert with_arrow[1].splitlines()[1].startswith(b"7,")
+
+
+def test_detections_and_features_need_pyarrow(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    rows, model = tmp_path / "rows.csv", tmp_path / "model.json"
+    rows.write_text("image\na.png\n")
+    for document, settings in (
+        (detector(), []),
+        (image(), ["-s", "extract_image_features=true"]),
+    ):
+        model.write_text(json.dumps(document))
+        code, _, err = run(capsys, model, rows, *settings)
+        assert (code, "pip install 'sensenet[arrow]'" in err) == (1, True)
+        with pytest.raises(SystemExit):
+            run(capsys, model, rows, "--no-header", *settings)
+        assert "a model that predicts classes or numbers" in capsys.readouterr().err
 
 
 def test_csv_needs_no_pyarrow(capsys, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ from sensenet.files.writing import new_binary_file
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.runtime.image_folders import read_image_folder
 from sensenet.runtime.row_files import RowFile
+from sensenet.signature import ModelKind
 
 
 def are_tables(options: argparse.Namespace) -> bool:
@@ -81,7 +82,7 @@ def run_rows(
     """Predict tables: through Arrow, or if that is not installed and all is CSV, without it."""
     paths = expand_paths(options.inputs)
     formats = [options.format or find_format(path) or CSV for path in paths]
-    if options.no_header or not (_needs_arrow(formats, options) or _has_arrow()):
+    if options.no_header or not (_needs_arrow(model, formats, options) or _has_arrow()):
         _run_plain(model, paths, formats, options, parser)
         return
     scorer = make_scorer(model, options.outputs, options.keep, on_error=options.on_error)
@@ -99,9 +100,12 @@ def _has_arrow() -> bool:
     return True
 
 
-def _needs_arrow(formats: Sequence[str], options: argparse.Namespace) -> bool:
+def _needs_arrow(
+    model: Deepnet | ObjectDetector, formats: Sequence[str], options: argparse.Namespace
+) -> bool:
     """Return whether something is not CSV, or is asked for that only Arrow has."""
-    return {*formats, _output_format(options)} != {CSV} or options.on_error != "raise"
+    others = {*formats, _output_format(options)} != {CSV}
+    return others or options.on_error != "raise" or model.signature.kind is not ModelKind.DEEPNET
 
 
 def _run_plain(
@@ -111,8 +115,11 @@ def _run_plain(
     options: argparse.Namespace,
     parser: argparse.ArgumentParser,
 ) -> None:
-    if options.no_header and (_needs_arrow(formats, options) or options.keep):
-        parser.error("--no-header needs CSV as input and output, and neither --keep nor --on-error")
+    if options.no_header and (_needs_arrow(model, formats, options) or options.keep):
+        parser.error(
+            "--no-header needs a model that predicts classes or numbers, CSV as input and output, and neither "
+            "--keep nor --on-error"
+        )
     selection = select_columns(model, options.outputs, options.keep)
     sources = [
         RowFile(path, delimiter=options.delimiter, header=not options.no_header, opener=open_input)

@@ -20,7 +20,7 @@ from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import progress_bar, row_line
 from sensenet.records import frozen
 from sensenet.runtime.cells import is_missing_number
-from sensenet.runtime.layout import RowLayout, row_layout
+from sensenet.runtime.layout import row_layout
 from sensenet.runtime.row_files import Row, RowFile
 from sensenet.signature import NumericColumn
 
@@ -35,11 +35,10 @@ BYTES_PER_CELL = 64
 
 @frozen(kw_only=True)
 class Selection:
-    """The columns of the output: those of the input that are kept, and which outputs of the model."""
+    """The columns of the output: those of the input that are kept, and the outputs of the model, in order."""
 
-    keep: tuple[str, ...] = ()
-    prediction: bool = True
-    probability: bool = True
+    keep: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 def predict_rows(
@@ -47,7 +46,7 @@ def predict_rows(
     sources: Sequence[RowFile],
     output: TextIO,
     batch: int,
-    selection: Selection | None = None,
+    selection: Selection,
 ) -> None:
     """Write a CSV line of predictions for each row, under a header.
 
@@ -56,7 +55,6 @@ def predict_rows(
     probabilities are NaN, the best class is empty. Raises InputError, naming the line, for a header or a row
     that the model cannot read.
     """
-    selection = selection or Selection()
     layout = row_layout(model.signature)
     writer = csv.writer(output, delimiter=sources[0].delimiter, lineterminator="\n")
     written = 0
@@ -64,7 +62,7 @@ def predict_rows(
         with progress_bar(source.path, line=row_line) as show:
             read = 0
             share = Share()
-            check = partial(_check_names, layout, selection.keep)
+            check = partial(layout.check_header, keep=selection.keep)
             for rows in _batches(source.rows(check, share.set), batch):
                 answers = _predict(model, rows, source, selection.keep)
                 if not written:
@@ -85,8 +83,7 @@ def select_columns(
 ) -> Selection:
     """Return the columns of the output; raise SettingsError for an output that the model lacks."""
     available = (PREDICTION, PROBABILITY) if model.classes else (PREDICTION,)
-    wanted = require_outputs(outputs, available)
-    return Selection(keep=tuple(keep), prediction=PREDICTION in wanted, probability=PROBABILITY in wanted)
+    return Selection(keep=tuple(keep), outputs=tuple(require_outputs(outputs, available)))
 
 
 @define
@@ -114,21 +111,14 @@ def no_rows(paths: Sequence[str]) -> InputError:
 
 def _header(model: Deepnet | ObjectDetector, outputs: int, selection: Selection) -> list[str]:
     objective = model.signature.objective
-    name = objective.name if objective and objective.name not in selection.keep else "prediction"
+    name = objective.name if objective and objective.name not in selection.keep else PREDICTION
     require_classes(model, outputs)
-    if model.classes:
-        answers = [name] * selection.prediction + [*model.classes] * selection.probability
-    else:
-        answers = [name] if outputs == 1 else [f"{name} {number}" for number in range(outputs)]
-    names = [*selection.keep, *answers]
+    numbers = [name] if outputs == 1 else [f"{name} {number}" for number in range(outputs)]
+    columns = {PREDICTION: [name] if model.classes else numbers, PROBABILITY: model.classes}
+    names = [*selection.keep, *(column for output in selection.outputs for column in columns[output])]
     if doubled := next((name for name, count in Counter(names).items() if count > 1), None):
         raise ArtifactError(f"two columns of the CSV file would be named {doubled!r}: write another format")
     return names
-
-
-def _check_names(layout: RowLayout, keep: Sequence[str], names: Sequence[str]) -> None:
-    """Raise InputError for a name that is neither a field's nor kept."""
-    layout.select(names, keep)
 
 
 def require_classes(model: Deepnet | ObjectDetector, outputs: int) -> None:
@@ -153,7 +143,8 @@ def _answer_cells(
         best = ""
     else:
         best = model.classes[max(range(len(numbers)), key=numbers.__getitem__)]
-    return [best] * selection.prediction + [*numbers] * selection.probability
+    cells = {PREDICTION: [best], PROBABILITY: numbers}
+    return [cell for output in selection.outputs for cell in cells[output]]
 
 
 def _batches(rows: Iterator[tuple[int, Row]], size: int) -> Iterator[list[tuple[int, Row]]]:
@@ -192,15 +183,18 @@ def _predict(
 def _row_reader(model: Deepnet | ObjectDetector, keep: Sequence[str]) -> Callable[[Row], Row]:
     """Return the function that leaves out the kept columns that the model does not read.
 
-    It reads `nan` in numeric cells as missing; by name, the model does so.
+    Without field names it returns cells. It reads `nan` in numeric cells as missing; by name, the model does.
     """
-    unread = set(keep) - row_layout(model.signature).positions.keys()
+    layout = row_layout(model.signature)
+    unread = set(keep) - layout.positions.keys()
     numeric = [column.index for column in model.signature.columns if isinstance(column, NumericColumn)]
 
     def read(row: Row) -> Row:
         if isinstance(row, dict):
-            return {name: cell for name, cell in row.items() if name not in unread} if unread else row
-        cells = list(row)
+            row = {name: cell for name, cell in row.items() if name not in unread} if unread else row
+            if layout.fields:
+                return row
+        cells = list(row.values() if isinstance(row, dict) else row)
         for index in numeric:
             if -len(cells) <= index < len(cells) and is_missing_number(cells[index]):
                 cells[index] = None
