@@ -143,6 +143,8 @@ def test_folders_globs_and_several_files(capsys, tmp_path):
     code, out, _ = run(capsys, IRIS, folder / "a.parquet", folder / "a.parquet", "--keep", "id")
     assert len(out.splitlines()) == 17
     assert "matches no file" in run(capsys, IRIS, folder / "*.csv")[2]
+    code, out, _ = run(capsys, IRIS, tmp_path / "tabl*", "--keep", "id", "--outputs", "prediction")
+    assert [line.partition(",")[0] for line in out.splitlines()] == ["id", *flowers()["id"].to_pylist()]
     (tmp_path / "empty").mkdir()
     assert "contains no tables" in run(capsys, IRIS, tmp_path / "empty")[2]
 
@@ -159,6 +161,10 @@ def test_images_as_a_table(capsys, tmp_path):
     settings = ("-s", "bounding_box_threshold=0.01")
     assert run(capsys, model, folder, "-o", output, *settings)[0] == 0
     found = read(output).to_pylist()
+    for inputs in ([folder / "*.png"], [tmp_path / "imag*"], [folder / "a.png", folder / "b.*"]):
+        assert run(capsys, model, *inputs, "-o", output, "-f", *settings, "--batch", 1)[0] == 0
+        assert read(output).to_pylist() == found
+        assert pq.ParquetFile(output).num_row_groups == 2  # one for each batch
     assert [row["input"] for row in found] == [str(folder / "a.png"), str(folder / "b.png")]
     wanted = sensenet.create_model(detector(), {"bounding_box_threshold": 0.01})(str(folder / "a.png"))
     assert [each["box"] for each in found[0]["detections"]] == [each["box"] for each in wanted]

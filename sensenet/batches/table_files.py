@@ -52,28 +52,32 @@ def expand_paths(paths: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for path in paths:
-        if path != STANDARD and not os.path.exists(path) and glob.has_magic(path):
-            matched = sorted(glob.glob(path, recursive=True))
-            if not matched:
-                raise InputError(f"{path} matches no file")
-            found += matched
-        elif os.path.isdir(path):
-            found += _list_tables(path)
-        else:
-            found.append(path)
+        matched = match_glob(path)
+        if not matched:
+            raise InputError(f"{path} matches no file")
+        for each in matched:
+            tables = list_tables(each) if os.path.isdir(each) else [each]
+            if not tables:
+                raise InputError(f"the folder {each} contains no tables; expected {', '.join(SUFFIXES)}")
+            found += tables
     return found
 
 
-def _list_tables(folder: str) -> list[str]:
+def match_glob(path: str) -> list[str]:
+    """Return the paths that a glob matches, in order; any other path, or that of a file, as it is."""
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [path]
+    return sorted(glob.glob(path, recursive=True))
+
+
+def list_tables(folder: str) -> list[str]:
+    """Return the tables in a folder, in the order of their names, without hidden ones; raises InputError."""
     try:
         with os.scandir(folder) as entries:
             paths = sorted(entry.path for entry in entries if not entry.name.startswith("."))
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
-    tables = [path for path in paths if find_format(path) and os.path.isfile(path)]
-    if not tables:
-        raise InputError(f"the folder {folder} contains no tables; expected {', '.join(SUFFIXES)}")
-    return tables
+    return [path for path in paths if find_format(path) and os.path.isfile(path)]
 
 
 @frozen

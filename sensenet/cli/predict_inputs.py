@@ -16,7 +16,16 @@ import attrs
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import compressed, open_input, split_compression
 from sensenet.batches.scoring import Scorer, make_scorer
-from sensenet.batches.table_files import CSV, JSON_LINES, TEXT_FORMATS, TableFile, expand_paths, find_format
+from sensenet.batches.table_files import (
+    CSV,
+    JSON_LINES,
+    TEXT_FORMATS,
+    TableFile,
+    expand_paths,
+    find_format,
+    list_tables,
+    match_glob,
+)
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.predict_images import predict_images
@@ -38,9 +47,7 @@ def are_tables(options: argparse.Namespace) -> bool:
 
 
 def _is_table(path: str) -> bool:
-    if os.path.isdir(path):
-        return any(find_format(name) for name in os.listdir(path) if not name.startswith("."))
-    return find_format(path) is not None
+    return bool(list_tables(path)) if os.path.isdir(path) else find_format(path) is not None
 
 
 def run_images(
@@ -48,24 +55,26 @@ def run_images(
 ) -> int:
     """Predict images: as a table if the output is one, else with a line of JSON for each."""
     paths = _list_images(options.inputs)
-    table = options.output_format or (options.output != STANDARD and find_format(options.output))
-    if table in (None, False, JSON_LINES):
+    if _named_format(options) in (None, JSON_LINES):
         if options.keep or options.outputs or options.on_error != "raise":
             parser.error("--keep, --outputs and --on-error are for tables; give an --output-format")
         with _open_output(options) as output:
             return predict_images(model, paths, output, draw=options.draw, force=options.force)
     if options.draw:
         parser.error("--draw needs lines of JSON as the output")
-    scorer = make_scorer(model, options.outputs, (INPUT, *options.keep), on_error=options.on_error)
+    scorer = _make_scorer(model, options, [INPUT, *options.keep])
     readers = [(f"{len(paths)} images", image_reader(paths, scorer.layout))]
     _write_table(scorer, readers, options, parser)
     return 0
 
 
 def _list_images(inputs: Sequence[str]) -> list[str]:
-    """Return the paths of images, with those in folders."""
+    """Return the paths of images, with those in folders and of globs.
+
+    A glob that matches nothing may be the name of an image below the setting `image_path_prefix`.
+    """
     paths: list[str] = []
-    for path in inputs:
+    for path in (each for given in inputs for each in match_glob(given) or [given]):
         if os.path.isdir(path):
             folder = read_image_folder(path)
             for note in folder.notes:
@@ -85,11 +94,14 @@ def run_rows(
     if options.no_header or not (_needs_arrow(model, formats, options) or _has_arrow()):
         _run_plain(model, paths, formats, options, parser)
         return
-    scorer = make_scorer(model, options.outputs, options.keep, on_error=options.on_error)
-    if options.batch is not None:
-        scorer = attrs.evolve(scorer, rows_at_once=options.batch)
+    scorer = _make_scorer(model, options, options.keep)
     files = [TableFile(path, format, options.delimiter) for path, format in zip(paths, formats, strict=True)]
     _write_table(scorer, [(file.path, file.parts) for file in files], options, parser)
+
+
+def _make_scorer(model: Deepnet | ObjectDetector, options: argparse.Namespace, keep: Sequence[str]) -> Scorer:
+    scorer = make_scorer(model, options.outputs, keep, on_error=options.on_error)
+    return attrs.evolve(scorer, rows_at_once=options.batch or scorer.rows_at_once)
 
 
 def _has_arrow() -> bool:
@@ -117,8 +129,8 @@ def _run_plain(
 ) -> None:
     if options.no_header and (_needs_arrow(model, formats, options) or options.keep):
         parser.error(
-            "--no-header needs a model that predicts classes or numbers, CSV as input and output, and neither "
-            "--keep nor --on-error"
+            "--no-header needs a model that predicts classes or numbers, CSV as input and output, and "
+            "neither --keep nor --on-error"
         )
     selection = select_columns(model, options.outputs, options.keep)
     sources = [
@@ -130,8 +142,12 @@ def _run_plain(
 
 
 def _output_format(options: argparse.Namespace) -> str:
-    named = find_format(options.output) if options.output != STANDARD else None
-    return options.output_format or named or CSV
+    return _named_format(options) or CSV
+
+
+def _named_format(options: argparse.Namespace) -> str | None:
+    """Return the format of the output, if an option or its suffix names one."""
+    return options.output_format or find_format(options.output)
 
 
 def _write_table(
@@ -164,10 +180,7 @@ def _open_output(options: argparse.Namespace) -> Iterator[TextIO]:
         yield sys.stdout
         return
     compression = split_compression(options.output)[1]
-    with (
-        new_binary_file(Path(options.output), options.force) as binary,
-        compressed(binary, compression) as target,
-    ):
+    with _open_binary_output(options) as binary, compressed(binary, compression) as target:
         stream = io.TextIOWrapper(target, encoding="utf-8", newline="")
         yield stream
         stream.flush()
