@@ -48,11 +48,13 @@ def answer_batch(
 def read_outputs(outputs: Mapping[str, Sequence[str]] | None) -> list[tuple[str, str]]:
     """Return the outputs of a batch, each with its header; raise SettingsError for unknown ones."""
     given = outputs or {}
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"expected outputs as a dict of lists of names, found {describe(given)}")
     unknown = [name for name in given if name not in (OUTPUT_FIELDS, OUTPUT_HEADERS)]
     if unknown:
         raise SettingsError(f"unknown outputs {unknown[0]!r}; expected {OUTPUT_FIELDS} and {OUTPUT_HEADERS}")
-    names = given.get(OUTPUT_FIELDS, (PREDICTION, "probability"))
-    headers = given.get(OUTPUT_HEADERS, names)
+    names = _read_names(given, OUTPUT_FIELDS, (PREDICTION, "probability"))
+    headers = _read_names(given, OUTPUT_HEADERS, names)
     for name in names:
         if name not in OUTPUTS:
             raise SettingsError(
@@ -61,6 +63,13 @@ def read_outputs(outputs: Mapping[str, Sequence[str]] | None) -> list[tuple[str,
     if len(headers) > len(names):
         raise SettingsError(f"expected at most {len(names)} {OUTPUT_HEADERS}, found {len(headers)}")
     return list(zip(names, [*headers, *names[len(headers) :]], strict=True))
+
+
+def _read_names(given: Mapping[str, Any], member: str, default: Sequence[str]) -> Sequence[str]:
+    names = given.get(member, default)
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(f"{member}: expected a list of names, found {describe(names)}")
+    return names
 
 
 def _answer_frame(

@@ -194,6 +194,13 @@ def test_wrong_batches(classifier):
         classifier.batch_predict([ROW], {"fields": ["prediction"]})
     with pytest.raises(SettingsError, match="at most 1 output_headers, found 2"):
         classifier.batch_predict([ROW], {"output_fields": ["prediction"], "output_headers": ["a", "b"]})
+    for wrong in ("prediction", None, [1], {"prediction"}):
+        for member in ("output_fields", "output_headers"):
+            with pytest.raises(SettingsError, match=f"{member}: expected a list of names, found"):
+                classifier.batch_predict([ROW], {member: wrong})
+    for outputs in ("prediction", ["prediction"], 3):
+        with pytest.raises(SettingsError, match="expected outputs as a dict of lists of names, found"):
+            classifier.batch_predict([ROW], outputs)
     with pytest.raises(InputTypeError, match="row 1: expected a dict by field name"):
         classifier.batch_predict([ROW, [1, "red", 2]])
     for rows in (np.ones((2, 3)), None, "rows", pd.Series([1])):
