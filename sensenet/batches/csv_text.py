@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from sensenet.batches.arrow import ArrowArray, RecordBatch, import_arrow
 from sensenet.batches.outputs import PREDICTION
 from sensenet.errors import ArtifactError
+from sensenet.runtime.cells import find_repeated
 
 Columns = list[tuple[str, ArrowArray]]
 """Names and their arrays, of numbers, texts and the like."""
@@ -28,7 +28,7 @@ def flatten(batch: RecordBatch, objective: str) -> Columns:
     columns: Columns = []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         columns += _split(name_of_prediction if name == PREDICTION else name, array)
-    doubled = next((name for name, count in Counter(name for name, _ in columns).items() if count > 1), None)
+    doubled = find_repeated(name for name, _ in columns)
     if doubled is not None:
         raise ArtifactError(f"two columns of the CSV file would be named {doubled!r}: write another format")
     return columns

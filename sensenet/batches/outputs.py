@@ -23,6 +23,7 @@ from sensenet.errors import InputError, SettingsError
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.records import frozen
+from sensenet.runtime.cells import find_repeated
 from sensenet.signature import ModelKind
 from sensenet.suggestions import suggest
 
@@ -82,8 +83,9 @@ def require_outputs(names: Sequence[str] | None, available: Collection[str]) -> 
             raise SettingsError(
                 f"unknown output {name!r}; {suggest(name, available)}this model has {_join(available)}"
             )
-        if list(names).count(name) > 1:
-            raise SettingsError(f"outputs: {name!r} is there twice")
+    repeated = find_repeated(names)
+    if repeated is not None:
+        raise SettingsError(f"outputs: {repeated!r} is there twice")
     return names
 
 
@@ -195,10 +197,9 @@ def join_schema(outputs: Sequence[Output], kept: Iterable[ArrowField], on_error:
     fields = [*kept, *(pa.field(output.name, output.type) for output in outputs)]
     if on_error == "null":
         fields.append(pa.field(ERROR, pa.string()))
-    names = [field.name for field in fields]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"two columns would be named {name!r}: rename the one that is kept")
+    repeated = find_repeated(field.name for field in fields)
+    if repeated is not None:
+        raise SettingsError(f"two columns would be named {repeated!r}: rename the one that is kept")
     return pa.schema(fields)
 
 

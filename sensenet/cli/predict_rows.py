@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TextIO
@@ -19,7 +18,7 @@ from sensenet.errors import ArtifactError, InputError
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import progress_bar, row_line
 from sensenet.records import frozen
-from sensenet.runtime.cells import is_missing_number
+from sensenet.runtime.cells import find_repeated, is_missing_number
 from sensenet.runtime.layout import row_layout
 from sensenet.runtime.row_files import Row, RowFile
 from sensenet.signature import NumericColumn
@@ -116,7 +115,8 @@ def _header(model: Deepnet | ObjectDetector, outputs: int, selection: Selection)
     numbers = [name] if outputs == 1 else [f"{name} {number}" for number in range(outputs)]
     columns = {PREDICTION: [name] if model.classes else numbers, PROBABILITY: model.classes}
     names = [*selection.keep, *(column for output in selection.outputs for column in columns[output])]
-    if doubled := next((name for name, count in Counter(names).items() if count > 1), None):
+    doubled = find_repeated(names)
+    if doubled is not None:
         raise ArtifactError(f"two columns of the CSV file would be named {doubled!r}: write another format")
     return names
 

@@ -13,7 +13,8 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Callable, Container
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,11 @@ def find_distinct(cells: Array) -> tuple[Array, Array]:
     bits = np.ascontiguousarray(cells).view(f"u{cells.dtype.itemsize}")
     distinct, positions = np.unique(bits, return_inverse=True)
     return distinct.view(cells.dtype), positions
+
+
+def find_repeated(names: Iterable[Any]) -> Any:
+    """Return the first of the names that is there more than once; None if there is none."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def describe(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sensenet.errors import InputError
 from sensenet.records import frozen
-from sensenet.runtime.cells import CellReader, describe
+from sensenet.runtime.cells import CellReader, describe, find_repeated
 from sensenet.runtime.field_cells import FieldEncoder, cell_reader, field_encoder
 from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, NumericColumn, Signature
 
@@ -69,7 +69,7 @@ class RowLayout:
         Raises InputError for a column that is neither a field nor to be kept, one that is there twice, and
         one that is to be kept and is not there.
         """
-        doubled = next((name for name, count in Counter(names).items() if count > 1), None)
+        doubled = find_repeated(names)
         if doubled is not None:
             raise InputError(f"several columns are named {describe(doubled)}: rename them")
         absent = next((name for name in keep if name not in names), None)
