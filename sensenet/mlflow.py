@@ -155,13 +155,13 @@ class PyFunc:
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Return a data frame of pandas with the outputs of the signature, for rows of any form."""
         pandas = import_package("pandas", EXTRA, "answering through MLflow")
-        index = getattr(model_input, "index", None)
+        index = model_input.index if isinstance(model_input, pandas.DataFrame) else None
         return pandas.DataFrame(self._answer(model_input, params or {}), index=index)
 
     def _answer(self, x: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-        answers = self.model(x)
         if isinstance(self.model, ObjectDetector):
-            return {"prediction": answers}
+            return {"prediction": self.model.answer_table(x)}
+        answers = self.model(x)
         if self.model.signature.kind is ModelKind.EXTRACTOR:
             return {"features": [row.ravel().astype(float).tolist() for row in answers]}
         if not self.model.classes:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from support.documents import image
+from support.documents import ROW, detector, image, typed
 from support.resources import MIXED_ROWS, RESOURCES, image_resource, region_resource
 
 from sensenet.compiler.driver import compile
@@ -109,12 +109,36 @@ def test_images_are_paths_or_bytes(tmp_path):
         if name == "regions":
             assert found["prediction"].tolist() == model(cells)
             assert found["prediction"][0]
+            one = loaded.predict(pd.DataFrame({column: cells[:1]}, index=[3]))
+            assert one["prediction"].to_dict() == {3: model(cells[0])}
         elif name == "features":
             np.testing.assert_allclose(
                 found["features"].tolist(), model([[cell] for cell in cells]), rtol=1e-5
             )
         else:
             assert found["prediction"].tolist() == model.predict([{"photo": cell} for cell in cells]).tolist()
+
+
+def test_a_model_without_field_names_takes_rows_of_cells(tmp_path):
+    model = create_model(typed())
+    flavor.save_model(model, tmp_path / "model")
+    loaded = pyfunc.load_model(str(tmp_path / "model"))
+    assert loaded.metadata.signature.inputs is None
+    for rows in ([list(ROW)] * 2, np.array([ROW] * 2, object), pd.DataFrame([ROW] * 2)):
+        assert loaded.predict(rows)["prediction"].tolist() == model.predict(rows).tolist()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_detector_without_field_names_takes_rows_of_cells(count, tmp_path):
+    path = tmp_path / "image.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 31, 3), np.uint8)).save(path)
+    model = create_model(detector(), {"bounding_box_threshold": 0.01})
+    flavor.save_model(model, tmp_path / "model")
+    loaded = pyfunc.load_model(str(tmp_path / "model"))
+    wanted = [model(str(path))] * count
+    assert loaded.predict(pd.DataFrame({"0": [str(path)] * count}))["prediction"].tolist() == wanted
+    if count:
+        assert loaded.predict([[str(path)]] * count)["prediction"].tolist() == wanted
 
 
 def test_an_artifact_keeps_its_target(classifier, tmp_path):
