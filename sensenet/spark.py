@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sensenet.backends.optional import import_package
 from sensenet.batches.arrow import ArrowArray, DataType, RecordBatch, Schema, import_arrow
-from sensenet.batches.outputs import Model, OnError, Probabilities, output_schema, spark_schema
+from sensenet.batches.outputs import Model, OnError, Probabilities, output_schema, quote_name
 from sensenet.batches.parts import Part
 from sensenet.batches.row_names import name_row
 from sensenet.batches.scoring import Scores, make_scorer
@@ -87,7 +87,7 @@ def score(
     functions, types = import_spark("sql.functions"), import_spark("sql.types")
     options: Options = {"outputs": outputs, "probabilities": probabilities, "on_error": on_error}
     scorer = make_scorer(model, keep=keep, **options)
-    read = [df[_quote(name)].alias(name) for name in scorer.reads(df.columns)]
+    read = [df[quote_name(name)].alias(name) for name in scorer.reads(df.columns)]
     kept = [df.schema[name] for name in scorer.keep]
     answers = _answer_fields(model, [field.name for field in kept], options)
     shipment: Any = Shipment(model)  # a model in workers, which unpickle it
@@ -132,20 +132,20 @@ def import_spark(module: str) -> Any:
 
 
 def _answer_fields(model: Model, keep: Sequence[str], options: Options) -> list[Any]:
-    """Return the fields of the answers, in types of Spark; raise SettingsError for two of one name."""
+    """Return the fields of the answers, in types of Spark; raise SettingsError for two of one name.
+
+    Spark reads Arrow's types without a session, and types in text only with one.
+    """
     pa = import_arrow()
     schema = output_schema(model, kept=[pa.field(name, pa.null()) for name in keep], **options)
-    return list(import_spark("sql.types").StructType.fromDDL(spark_schema(list(schema)[len(keep) :])))
+    answers = _spark_schema(list(schema)[len(keep) :])
+    return list(import_spark("sql.pandas.types").from_arrow_schema(answers))
 
 
 def _only_field(model: Model) -> str | None:
     """Return the name of a model's only field; None if it has several."""
     fields = model.signature.fields
     return fields[0].id if len(fields) == 1 else None
-
-
-def _quote(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _score_rows(model: Model, options: Options, batches: Iterator[RecordBatch]) -> Iterator[RecordBatch]:
@@ -200,16 +200,14 @@ def _to_pandas(column: ArrowArray) -> Any:
     return column.to_pandas()
 
 
-def _spark_schema(schema: Schema) -> Schema:
-    """Return a schema with lists of any size for those of a fixed size, which Spark lacks."""
-    return import_arrow().schema([field.with_type(_without_sizes(field.type)) for field in schema])
+def _spark_schema(fields: Iterable[Any]) -> Schema:
+    """Return the schema of fields with lists of any size for those of a fixed size, which Spark lacks."""
+    return import_arrow().schema([field.with_type(_without_sizes(field.type)) for field in fields])
 
 
 def _without_sizes(type_: DataType) -> DataType:
     pa = import_arrow()
-    if pa.types.is_fixed_size_list(type_):
-        return pa.list_(_without_sizes(type_.value_type))
-    if pa.types.is_list(type_):
+    if pa.types.is_fixed_size_list(type_) or pa.types.is_list(type_):
         return pa.list_(_without_sizes(type_.value_type))
     if pa.types.is_struct(type_):
         return pa.struct([member.with_type(_without_sizes(member.type)) for member in type_])

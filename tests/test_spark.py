@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import pytest
 
@@ -42,8 +43,15 @@ def test_what_is_not_a_data_frame_is_an_error():
         spark.score([], create_model(IRIS))
 
 
+def test_a_function_of_columns_is_made_before_the_session():
+    pytest.importorskip("pyspark.sql")
+    assert spark.udf(create_model(IRIS)).returnType.simpleString() == "string"
+    probability = spark.udf(create_model(IRIS), "probability", probabilities="list")
+    assert probability.returnType.simpleString() == "array<float>"
+
+
 def test_a_missing_pyspark_is_an_error(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pyspark", None)
-    monkeypatch.setitem(__import__("sys").modules, "pyspark.sql", None)
+    for name in {"pyspark", *(name for name in sys.modules if name.startswith("pyspark."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingPackageError, match=r"sensenet\[spark\]"):
         spark.udf(sensenet.create_model(IRIS))

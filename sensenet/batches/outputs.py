@@ -208,10 +208,11 @@ def spark_schema(schema: Schema) -> str:
 
     Lists of a fixed size become arrays. Raises InputError for a type that Spark lacks.
     """
-    return ", ".join(f"{_quote(field.name)} {_spark_type(field.type, field.name)}" for field in schema)
+    return ", ".join(f"{quote_name(field.name)} {_spark_type(field.type, field.name)}" for field in schema)
 
 
-def _quote(name: str) -> str:
+def quote_name(name: str) -> str:
+    """Return the name of a column as Spark's SQL writes it."""
     return "`" + name.replace("`", "``") + "`"
 
 
@@ -228,7 +229,7 @@ def _spark_type(type_: DataType, where: str) -> str:
     if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
         return f"array<{_spark_type(type_.value_type, where)}>"
     if types.is_struct(type_):
-        members = (f"{_quote(field.name)}: {_spark_type(field.type, where)}" for field in type_)
+        members = (f"{quote_name(field.name)}: {_spark_type(field.type, where)}" for field in type_)
         return f"struct<{', '.join(members)}>"
     if types.is_decimal128(type_):
         return f"decimal({type_.precision}, {type_.scale})"
