@@ -10,5 +10,4 @@ COPY --from=build /installed /usr/local
 USER 65534
 WORKDIR /tmp
 EXPOSE 8080
-STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "sensenet.serve", "--host", "0.0.0.0"]
