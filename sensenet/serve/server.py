@@ -103,7 +103,7 @@ def make_server(application: Any, drain_seconds: int) -> uvicorn.Server:
         log_level="error",
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=CONNECTIONS + 1,  # uvicorn refuses the connection that makes so many
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=drain_seconds,
         h11_max_incomplete_event_size=LARGEST_HEAD,

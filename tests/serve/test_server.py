@@ -82,7 +82,7 @@ def test_a_connection_is_used_again():
 
 
 def test_too_many_connections_are_refused(monkeypatch):
-    monkeypatch.setattr(server, "CONNECTIONS", 3)
+    monkeypatch.setattr(server, "CONNECTIONS", 2)
     with serving({"iris": IRIS}) as port, contextlib.ExitStack() as stack:
         kept = [stack.enter_context(contextlib.closing(HTTPConnection("127.0.0.1", port))) for _ in range(2)]
         assert [ask(client) for client in kept] == [200, 200]
