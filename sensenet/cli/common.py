@@ -50,6 +50,14 @@ def _setting_argument(text: str) -> tuple[str, Value]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def positive_count(text: str) -> int:
+    """Return a positive whole number of at most 18 digits, as the type of an argparse argument."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, found {text!r}")
+    return number
+
+
 def add_memory_limit(parser: argparse.ArgumentParser) -> None:
     """Add the option that sets the limit of `sensenet.limits`, for this process and its children."""
     parser.add_argument(

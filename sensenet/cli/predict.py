@@ -114,7 +114,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     rows.add_argument(
         "--batch",
-        type=_positive,
+        type=command_line.positive_count,
         metavar="ROWS",
         help=f"rows that are predicted together (default: {ROWS_AT_ONCE}, without pyarrow {BATCH_ROWS})",
     )
@@ -124,16 +124,6 @@ def _make_parser() -> argparse.ArgumentParser:
 def _names(text: str) -> list[str]:
     """Return the names in a list as CSV writes it, so that quotes allow commas in names."""
     return next(csv.reader([text]), [])
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number, found {text!r}")
-    return number
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:

@@ -72,7 +72,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     add(
         "--batch",
-        type=_count,
+        type=command_line.positive_count,
         metavar="ROWS",
         help="the most rows that run together (default: 1024, or 16 with images)",
     )
@@ -86,7 +86,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     add(
         "--drain",
-        type=_count,
+        type=command_line.positive_count,
         default=30,
         metavar="SECONDS",
         help="for answers that have begun when the server is stopped (default: %(default)s)",
@@ -98,13 +98,6 @@ def _port(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
     if not 0 <= number < 1 << 16:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, found {text!r}")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive whole number, found {text!r}")
     return number
 
 

@@ -20,11 +20,7 @@ Answers = Array | Sequence[Any]
 
 def predict(model: Deepnet | ObjectDetector, rows: Array) -> Answers:
     """Return a model's answers for the rows of `Interface.read_rows`; raises what a call of it raises."""
-    if isinstance(model, Deepnet):
-        return model(rows)
-    images = list(rows[rows.dtype.names[0]] if rows.dtype.names else rows[:, 0])
-    answers = model(images)
-    return [answers] if len(images) == 1 else list(answers)
+    return model.answer_table(rows)
 
 
 def join_answers(parts: Sequence[Answers]) -> Answers:

@@ -29,7 +29,7 @@ from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.records import frozen
 from sensenet.runtime.layout import RowLayout, row_layout
-from sensenet.serve.tensors import BYTES, Tensor
+from sensenet.serve.tensors import BYTES, Tensor, as_objects
 from sensenet.signature import (
     BOXES,
     CLASSES,
@@ -116,7 +116,7 @@ def _read_column(tensor: Tensor, image: bool) -> Array:
     if image and tensor.datatype != BYTES:
         if array.ndim not in PIXEL_AXES:
             raise InputError(f"{where}: expected pixels [rows, height, width, channels], or BYTES")
-        return _as_objects(list(array))
+        return as_objects(list(array))
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -124,14 +124,7 @@ def _read_column(tensor: Tensor, image: bool) -> Array:
     if tensor.datatype != BYTES:
         return array
     read = _read_image if image else _read_text
-    return _as_objects([read(cell, f"{where}, row {row}") for row, cell in enumerate(array)])
-
-
-def _as_objects(cells: Sequence[Any]) -> Array:
-    array = np.empty(len(cells), object)
-    for row, cell in enumerate(cells):
-        array[row] = cell
-    return array
+    return as_objects([read(cell, f"{where}, row {row}") for row, cell in enumerate(array)])
 
 
 def _read_image(cell: str | bytes | None, where: str) -> bytes | None:

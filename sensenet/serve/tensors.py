@@ -137,7 +137,7 @@ def read_binary_data(content: memoryview, dtype: np.dtype[Any], shape: tuple[int
     """Return the array of binary data; raise InputError for data of another size."""
     count = math.prod(shape)
     if dtype.kind == "O":
-        return _as_objects(_split_elements(content, count, where)).reshape(shape)
+        return as_objects(_split_elements(content, count, where)).reshape(shape)
     if len(content) != count * dtype.itemsize:
         raise InputError(
             f"{where}: {len(content)} bytes of data, and the shape {list(shape)} has {count * dtype.itemsize}"
@@ -147,10 +147,9 @@ def read_binary_data(content: memoryview, dtype: np.dtype[Any], shape: tuple[int
     return np.frombuffer(content, dtype).reshape(shape)
 
 
-def _as_objects(elements: Sequence[Any]) -> Array:
-    array = np.empty(len(elements), object)
-    array[:] = elements
-    return array
+def as_objects(elements: Sequence[Any]) -> Array:
+    """Return an array whose elements are objects, arrays too."""
+    return np.fromiter(elements, object, len(elements))
 
 
 def _split_elements(content: memoryview, count: int, where: str) -> list[bytes]:

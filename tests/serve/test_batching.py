@@ -63,6 +63,17 @@ async def settle():
         await asyncio.sleep(0)
 
 
+async def answers_behind_a_batch(model, batcher, *given):
+    """The answers of requests that arrive while a batch of another runs, or their errors."""
+    first = submit(batcher, rows(1))
+    await begun(model)
+    later = submit(batcher, *given)
+    await settle()
+    model.gate.set()
+    await asyncio.gather(*first)
+    return await asyncio.gather(*later, return_exceptions=True)
+
+
 def values(results):
     return [[part.tolist() for part in parts] for parts in results]
 
@@ -89,12 +100,13 @@ def test_rows_of_another_form_are_another_batch():
     async def run():
         model = Model()
         async with running(model) as batcher:
-            first = submit(batcher, rows(1))
-            await begun(model)
-            later = submit(batcher, rows(2), rows(3, dtype=np.float64), rows([4]), rows(5))
-            await settle()
-            model.gate.set()
-            await asyncio.gather(*first, *later)
+            given = rows(2), rows(3, dtype=np.float64), rows([4]), rows(5)
+            assert values(await answers_behind_a_batch(model, batcher, *given)) == [
+                [[4]],
+                [[6]],
+                [[[8]]],
+                [[10]],
+            ]
         assert model.batches == [[1], [2], [3], [[4]], [5]]
 
     asyncio.run(run())
@@ -104,16 +116,11 @@ def test_only_the_request_with_the_bad_row_fails():
     async def run():
         model = Model()
         async with running(model) as batcher:
-            first = submit(batcher, rows(1))
-            await begun(model)
-            later = submit(batcher, rows(2), rows(3, -1), rows(4))
-            await settle()
-            model.gate.set()
-            good, bad, other = await asyncio.gather(*later, return_exceptions=True)
+            given = rows(2), rows(3, -1), rows(4)
+            good, bad, other = await answers_behind_a_batch(model, batcher, *given)
             assert values([good, other]) == [[[4]], [[8]]]
             assert isinstance(bad, InputError)
             assert str(bad) == "row 1: negative"
-            await asyncio.gather(*first)
 
     asyncio.run(run())
 
