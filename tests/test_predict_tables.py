@@ -298,6 +298,27 @@ def both_ways(folder, *arguments):
     return outcomes
 
 
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [
+        ("id", ""),
+        ("id,id", "two columns would be named 'id'"),
+        ("prediction", "two columns would be named 'prediction'"),
+        ("setosa", "two columns of the CSV file would be named 'setosa'"),
+        ("species", ""),
+        ("petal width", ""),
+    ],
+)
+def test_kept_columns_have_the_same_names_without_pyarrow(tmp_path, keep, told):
+    path = tmp_path / "rows.csv"
+    name = keep.partition(",")[0]
+    path.write_text(f"petal length,{name}\n1,2\n")
+    with_arrow, without = both_ways(tmp_path, IRIS, path, "--keep", keep)
+    assert with_arrow == without
+    assert with_arrow[0] == bool(told)
+    assert told in with_arrow[2]
+
+
 def test_a_column_needs_no_name_if_it_is_the_only_cell(tmp_path):
     document = image()
     document["preprocess"] = document["preprocess"][:1]

@@ -197,10 +197,15 @@ def join_schema(outputs: Sequence[Output], kept: Iterable[ArrowField], on_error:
     fields = [*kept, *(pa.field(output.name, output.type) for output in outputs)]
     if on_error == "null":
         fields.append(pa.field(ERROR, pa.string()))
-    repeated = find_repeated(field.name for field in fields)
+    require_distinct(field.name for field in fields)
+    return pa.schema(fields)
+
+
+def require_distinct(names: Iterable[str]) -> None:
+    """Raise SettingsError if two of the columns, kept ones and outputs, have the same name."""
+    repeated = find_repeated(names)
     if repeated is not None:
         raise SettingsError(f"two columns would be named {repeated!r}: rename the one that is kept")
-    return pa.schema(fields)
 
 
 def spark_schema(schema: Schema) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from attrs import define
 
-from sensenet.batches.outputs import PREDICTION, PROBABILITY, require_outputs
+from sensenet.batches.outputs import PREDICTION, PROBABILITY, require_distinct, require_outputs
 from sensenet.errors import ArtifactError, InputError
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import progress_bar, row_line
@@ -112,6 +112,7 @@ def _header(model: Deepnet | ObjectDetector, outputs: int, selection: Selection)
     objective = model.signature.objective
     name = objective.name if objective and objective.name not in selection.keep else PREDICTION
     require_classes(model, outputs)
+    require_distinct([*selection.keep, *selection.outputs])
     numbers = [name] if outputs == 1 else [f"{name} {number}" for number in range(outputs)]
     columns = {PREDICTION: [name] if model.classes else numbers, PROBABILITY: model.classes}
     names = [*selection.keep, *(column for output in selection.outputs for column in columns[output])]
