@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Files = Mapping[str, bytes]
 """Content of files by relative path."""
 
+ROWS_AT_ONCE = 65_536
+"""Rows without images that a runtime gets in one call: limits memory, and is faster than larger batches."""
+
 
 @frozen(kw_only=True)
 class PassRecord:
@@ -212,6 +215,7 @@ class Executable:
     ways, or None if it cannot; it may raise anything for cells that are not numbers or None.
     `read_rows` returns the numbers of rows of cells, f32[rows, columns], as `sensenet.runtime.rows` does, but
     faster; it may raise anything for cells that are not numbers or None.
+    `rows_at_once` is the number of rows without images that a call of `run` should get at most.
     """
 
     signature: Signature
@@ -224,6 +228,7 @@ class Executable:
     remake: Callable[[], Remake] | None = None
     answer_row: Callable[[Sequence[Any]], Array | None] | None = None
     read_rows: Callable[[Sequence[Sequence[Any]]], Array] | None = None
+    rows_at_once: int = ROWS_AT_ONCE
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.remake is None:

@@ -21,9 +21,6 @@ from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, PREDICTIONS, Signatur
 if TYPE_CHECKING:
     from sensenet.runtime.image_batches import ImageReader
 
-ROWS_AT_ONCE = 65_536
-"""Rows without images that are run together: limits memory, and is faster than larger batches."""
-
 LISTS = (list, tuple)
 """A union of them would be made anew for each row, which takes longer than the answer to one."""
 
@@ -40,6 +37,8 @@ class Predictor:
     has_numbers: bool
     """Whether the model has the input `numeric_inputs`."""
     most_rows: MostRows
+    rows_at_once: int
+    """Rows without images that are run together."""
     answer_row: Callable[[Sequence[Any]], Array | None] | None
     """Returns the predictions f32[1, outputs] for a row of cells, if it can: see `Executable`."""
 
@@ -96,8 +95,8 @@ class Predictor:
 
     def _batches_of_numbers(self, table: Table) -> Iterator[Inputs]:
         numbers = self.rows.encode(table)
-        for start in range(0, table.length, ROWS_AT_ONCE):
-            yield {NUMERIC_INPUT: numbers[start : start + ROWS_AT_ONCE]}
+        for start in range(0, table.length, self.rows_at_once):
+            yield {NUMERIC_INPUT: numbers[start : start + self.rows_at_once]}
 
     def _batches_with_images(self, images: ImageReader, table: Table) -> Iterator[Inputs]:
         numbers = {NUMERIC_INPUT: self.rows.encode(table)} if self.has_numbers else {}
@@ -145,6 +144,7 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
         images=_image_reader(signature, rows.layout, path_prefix),
         has_numbers=len(signature.image_columns) < len(signature.columns),
         most_rows=find_most_rows,
+        rows_at_once=executable.rows_at_once,
         answer_row=executable.answer_row,
     )
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sensenet.artifact import Executable
 from sensenet.errors import InputError, InputTypeError
-from sensenet.runtime import image_batches, predictor
+from sensenet.runtime import image_batches
 from sensenet.runtime.predictor import make_predictor
 from sensenet.signature import (
     NUMERIC_INPUT,
@@ -40,10 +40,10 @@ class Engine:
         return {PREDICTIONS: np.stack(means, axis=1)}
 
 
-def make(columns, image=None, path_prefix=None):
+def make(columns, image=None, path_prefix=None, **executable):
     engine = Engine()
     signature = Signature(columns=columns, image=image)
-    return engine, make_predictor(Executable(signature=signature, run=engine), path_prefix)
+    return engine, make_predictor(Executable(signature=signature, run=engine, **executable), path_prefix)
 
 
 def solid_image(value, height=4, width=6):
@@ -66,9 +66,8 @@ def test_one_row_of_numbers(x):
     np.testing.assert_array_equal(call[NUMERIC_INPUT], [[2, 1]])
 
 
-def test_many_rows_are_run_in_parts(monkeypatch):
-    monkeypatch.setattr(predictor, "ROWS_AT_ONCE", 3)
-    engine, predict = make(NUMBERS)
+def test_many_rows_are_run_in_parts():
+    engine, predict = make(NUMBERS, rows_at_once=3)
     rows = [[number, "b"] for number in range(8)]
     np.testing.assert_array_equal(predict(rows), [[(number + 1) / 2] for number in range(8)])
     assert [len(call[NUMERIC_INPUT]) for call in engine.calls] == [3, 3, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,8 +20,11 @@ from sensenet.signature import Column
 
 NAME = "predict"
 
-NANOSECONDS_OF_A_THREAD = 300_000
-"""Nanoseconds of work for which a thread pays."""
+NANOSECONDS_OF_A_PART = 300_000
+"""Nanoseconds of work for which a thread pays; threads that share more take parts of this size in turns, so
+that all end together, whatever else the processors do."""
+
+MOST_ROWS_OF_A_PART = 8192
 
 NANOSECONDS_TO_WAIT = 50_000
 """Nanoseconds of a row up to which other threads may wait for it: letting them run takes some time too."""
@@ -63,21 +67,28 @@ class Compiled:
     def answer(self, x: Array) -> Array:
         """Return f32[rows, outputs] for f32[rows, columns] without gaps, computed by several threads."""
         answers = np.empty((len(x), self._outputs), np.float32)
-        fewest = max(1, NANOSECONDS_OF_A_THREAD // max(1, self._nanoseconds))
-        threads = min(usable_processors(), len(x) // fewest)
+        size = min(max(1, NANOSECONDS_OF_A_PART // max(1, self._nanoseconds)), MOST_ROWS_OF_A_PART)
+        parts = deque(slice(start, start + size) for start in range(0, len(x), size))
+        threads = min(usable_processors(), len(x) // size)
         if threads <= 1:
-            self._answer_part(x, answers)
+            self._answer_parts(x, answers, deque([slice(None)]))
             return answers
-        parts = zip(np.array_split(x, threads), np.array_split(answers, threads), strict=True)
         with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(self._answer_part, *part) for part in parts]:
+            for done in [pool.submit(self._answer_parts, x, answers, parts) for _ in range(threads)]:
                 done.result()
         return answers
 
-    def _answer_part(self, x: Array, answers: Array) -> None:
+    def _answer_parts(self, x: Array, answers: Array, parts: deque[slice]) -> None:
+        """Answer parts of the rows until none is left: several threads may take them from `parts`."""
         scratch = np.empty(self._scratch, np.uint8)
-        addresses = x.ctypes.data, len(x), answers.ctypes.data, scratch.ctypes.data
-        self._predict(self._constants.ctypes.data, *addresses)
+        constants, memory = self._constants.ctypes.data, scratch.ctypes.data
+        while parts:
+            try:
+                part = parts.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            rows, results = x[part], answers[part]
+            self._predict(constants, rows.ctypes.data, len(rows), results.ctypes.data, memory)
 
 
 def _has_lock() -> bool:

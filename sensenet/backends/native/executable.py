@@ -21,6 +21,9 @@ from sensenet.signature import Signature
 
 PACKAGE, EXTRA = "llvmlite", "native"
 
+ROWS_AT_ONCE = 1 << 22
+"""Rows of a call: it divides them itself, and needs memory for little more than the answers."""
+
 
 def make_executable(graph: Graph) -> Executable:
     """Return a graph of rows that answers in machine code.
@@ -45,6 +48,7 @@ def make_executable(graph: Graph) -> Executable:
         graph=graph,
         answer_row=runner.answer_row if predicts else None,
         read_rows=_read_late(graph.signature),
+        rows_at_once=ROWS_AT_ONCE,
     )
 
 

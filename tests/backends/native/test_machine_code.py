@@ -144,7 +144,7 @@ def test_deep_forests_are_exact():
 
 @pytest.mark.parametrize("count", [0, 1, 23, 24, 25, 961, 5000])
 def test_any_number_of_rows(monkeypatch, count):
-    monkeypatch.setattr(compiled, "NANOSECONDS_OF_A_THREAD", 1000)
+    monkeypatch.setattr(compiled, "NANOSECONDS_OF_A_PART", 1000)
     monkeypatch.setattr(compiled, "usable_processors", lambda: 3)
     plan = plan_graph(graph_of_op(*_layer()))
     x = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
