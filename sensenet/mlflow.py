@@ -14,15 +14,15 @@ from typing import Any
 
 from sensenet.artifact import Artifact
 from sensenet.backends import get_target
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.interpreter import numpy
-from sensenet.backends.optional import import_package
 from sensenet.compiler.driver import compile
 from sensenet.errors import ArtifactError, InputTypeError
+from sensenet.foreign_errors import first_line
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.labels import PROBABILITY, Labels, read_labels
 from sensenet.models.model import Model
+from sensenet.optional_packages import import_package
 from sensenet.records import frozen
 from sensenet.signature import ModelKind, Signature
 

@@ -12,13 +12,13 @@ import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sensenet.backends.optional import import_package
 from sensenet.batches.arrow import ArrowArray, DataType, RecordBatch, Schema, import_arrow
 from sensenet.batches.outputs import Model, OnError, Probabilities, output_schema, quote_name
 from sensenet.batches.parts import Part
 from sensenet.batches.row_names import name_row
 from sensenet.batches.scoring import Scores, make_scorer
 from sensenet.errors import InputError, InputTypeError
+from sensenet.optional_packages import import_package
 from sensenet.runtime.cells import describe
 
 DataFrame = Any

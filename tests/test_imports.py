@@ -15,7 +15,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "sensenet"
 
 LEAVES = frozenset(
-    {"errors", "forks", "limits", "processors", "progress", "records", "suggestions", "validators"}
+    {
+        *("errors", "foreign_errors", "forks", "limits", "optional_packages", "processors", "progress"),
+        *("records", "suggestions", "validators"),
+    }
 )
 """Modules that anything may import, and that import nothing of ours but leaves."""
 
@@ -26,7 +29,9 @@ COMPILER = BASE | {"frontend", "layer_schema", "passes", "backends", "runtime", 
 ARROWS = {
     "errors": frozenset(),
     "limits": frozenset({"errors"}),
+    "foreign_errors": frozenset(),
     "forks": frozenset(),
+    "optional_packages": frozenset({"errors", "foreign_errors", "forks"}),
     "processors": frozenset(),
     "progress": frozenset(),
     "records": frozenset(),
@@ -40,9 +45,10 @@ ARROWS = {
     "artifact": LEAVES | {"signature", "ir", "files"},
     "layer_schema": LEAVES | {"ir"},
     "drawing": BASE,
-    "frontend": BASE | {"layer_schema"},
+    "llvm": LEAVES,
+    "frontend": BASE | {"layer_schema", "llvm"},
     "passes": BASE,
-    "backends": BASE | {"layer_schema", "passes", "drawing"},
+    "backends": BASE | {"layer_schema", "llvm", "passes", "drawing"},
     "runtime": BASE,
     "pretrained": BASE,
     "compiler": COMPILER | {"callable_module"},
@@ -231,6 +237,8 @@ LATER = (
     "sensenet.backends.formats.npz",
     "sensenet.backends.interpreter.executable",
     "sensenet.backends.optional",
+    "sensenet.llvm",
+    "sensenet.optional_packages",
     "sensenet.compiler.driver",
     "sensenet.compiler.pretrained_weights",
     "sensenet.compiler.request",

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sensenet.backends.graph_loops import data_inputs
-from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError
 from sensenet.ir.peak_memory import Step, peak_bytes
 from sensenet.limits import require_memory
+from sensenet.optional_packages import import_package
 
 SHAPES: Mapping[str, tuple[int, ...]] = {
     "Fill": (0,),

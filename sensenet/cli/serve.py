@@ -8,12 +8,12 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from sensenet.backends.optional import import_package
 from sensenet.cli import common as command_line
 from sensenet.errors import SettingsError
 from sensenet.limits import format_size, memory_limit, parse_size
 from sensenet.models.create import create_model
 from sensenet.models.engines import ENGINES
+from sensenet.optional_packages import import_package
 from sensenet.serve.served import FIRST_VERSION, Served, make_catalog, serve_model
 
 PROGRAM = "python -m sensenet.serve"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sensenet.backends.optional import import_package
+from sensenet.optional_packages import import_package
 from sensenet.signature import ModelKind, Signature
 
 

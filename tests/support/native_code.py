@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from sensenet.backends.native import emitting
-from sensenet.backends.native.machine_code import load_llvm
 from sensenet.compiler.verify.inputs import generated_inputs
 from sensenet.compiler.verify.verification import compare
 from sensenet.ir.evaluate import evaluate
+from sensenet.llvm.compilation import load_llvm
 from support.c_code import WARNINGS
 
 MAIN = """\

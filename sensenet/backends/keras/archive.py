@@ -19,19 +19,20 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.formats.hdf5 import StoredFile, read_hdf5
 from sensenet.backends.keras.configuration import Configuration, read_configuration
 from sensenet.backends.keras.layers import keras_major, make_layer_classes, stored_shapes
 from sensenet.backends.keras.names import CONFIGURATION, EARLIER_MEMBER, METADATA, SIGNATURE
-from sensenet.backends.optional import import_package, import_tensorflow
+from sensenet.backends.optional import import_tensorflow
 from sensenet.backends.recursion import deep_recursion
 from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, LimitError
 from sensenet.files.archives import read_members
 from sensenet.files.directories import temporary_directory
 from sensenet.files.reading import read_file
+from sensenet.foreign_errors import first_line
 from sensenet.limits import require_memory
+from sensenet.optional_packages import import_package
 
 WEIGHTS = "model.weights.h5"
 """The member of a .keras file with the weights."""

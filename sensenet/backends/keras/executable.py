@@ -11,7 +11,6 @@ import numpy as np
 
 from sensenet.artifact import Artifact, Executable
 from sensenet.backends.batching import run_batches
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.keras.archive import load_keras_model
 from sensenet.backends.keras.layers import keras_major, signature_layer
 from sensenet.backends.keras.model import BuildOptions, build_model
@@ -21,6 +20,7 @@ from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, SensenetError
 from sensenet.files.directories import temporary_directory
+from sensenet.foreign_errors import first_line
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.signature import Signature

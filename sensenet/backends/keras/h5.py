@@ -96,7 +96,7 @@ def write_weights(graph: Graph) -> bytes:
 
     Raises MissingPackageError if h5py is not installed.
     """
-    from sensenet.backends.optional import import_package
+    from sensenet.optional_packages import import_package
 
     h5py = import_package("h5py", "tensorflow", "writing an h5 file")
     nodes = weighted_nodes(graph)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from sensenet.backends.native.cell_code import CATEGORY, CONSTANT, FUNCTIONS, NUMBER, TEXT
-from sensenet.backends.native.machine_code import MachineCode, compile_module
 from sensenet.ir.types import Array
+from sensenet.llvm.compilation import MachineCode, compile_module
 from sensenet.records import frozen
 from sensenet.signature import CategoricalColumn, Column, NumericColumn
 

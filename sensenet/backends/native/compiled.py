@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from sensenet.backends.native.cells import MOST_COLUMNS, Prediction, RowFunction, row_function
-from sensenet.backends.native.machine_code import compile_module, host_machine
+from sensenet.backends.native.code import Machine
 from sensenet.backends.native.module import write_module
 from sensenet.backends.native.plan import OUTPUT, DenseStep, EmbeddingStep, ForestStep, Plan, Step
+from sensenet.forks import delay_forks
 from sensenet.ir.types import Array
+from sensenet.llvm.compilation import compile_module, load_llvm
 from sensenet.processors import usable_processors
 from sensenet.signature import Column
 
@@ -89,6 +91,17 @@ class Compiled:
                 return
             rows, results = x[part], answers[part]
             self._predict(constants, rows.ctypes.data, len(rows), results.ctypes.data, memory)
+
+
+@delay_forks()
+def host_machine() -> Machine:
+    """Return the machine at hand."""
+    features = load_llvm().get_host_cpu_features()
+    if features.get("avx512f"):
+        return Machine(lanes=16, registers=32)
+    if features.get("avx2") and features.get("fma"):
+        return Machine(lanes=8, registers=16)
+    return Machine(lanes=4, registers=32 if features.get("neon") else 16)
 
 
 def _has_lock() -> bool:

@@ -17,9 +17,9 @@ from typing import Any, Literal
 from attrs import astuple
 
 from sensenet.backends.native.code import Machine
-from sensenet.backends.native.machine_code import load_llvm
 from sensenet.errors import UnknownTargetError
 from sensenet.forks import delay_forks
+from sensenet.llvm.compilation import load_llvm
 from sensenet.records import frozen
 
 Form = Literal["object", "assembly", "llvm", "probe"]

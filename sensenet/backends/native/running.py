@@ -16,7 +16,6 @@ from sensenet.artifact import Executable, Files
 from sensenet.backends.batching import run_batches
 from sensenet.backends.native.emitting import host_processor, make_code
 from sensenet.backends.native.executable import name_answers
-from sensenet.backends.native.machine_code import link_object
 from sensenet.backends.native.names import FORMS, HEADER_SUFFIX
 from sensenet.backends.native.plan import OUTPUT, Plan
 from sensenet.backends.native.planner import plan_graph
@@ -24,6 +23,7 @@ from sensenet.errors import ArtifactError
 from sensenet.files.directories import temporary_directory
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
+from sensenet.llvm.compilation import link_object
 from sensenet.records import frozen
 
 MOST_ROWS = 4096

@@ -20,7 +20,6 @@ from sensenet.backends.onnx.names import (
     PRODUCER,
 )
 from sensenet.backends.onnx.operators import CODES, TEXT, Declared, Operator, declare, integers
-from sensenet.backends.optional import import_package
 from sensenet.backends.unique_names import UniqueNames
 from sensenet.errors import ArtifactError
 from sensenet.ir.graph import Graph, Node, Value
@@ -28,6 +27,7 @@ from sensenet.ir.ops.control import MOST_STEPS, While
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array
 from sensenet.limits import memory_errors_reported
+from sensenet.optional_packages import import_package
 from sensenet.records import frozen
 
 LARGEST_MODEL = (1 << 31) - 1

@@ -7,11 +7,11 @@ from typing import Any
 
 from sensenet.artifact import Executable
 from sensenet.backends.batching import call_memory, run_batches, threads_of_a_call
-from sensenet.backends.foreign_errors import first_line
-from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError, InputError, SensenetError
+from sensenet.foreign_errors import first_line
 from sensenet.forks import PerProcess, delay_forks
 from sensenet.ir.types import Array, DType, TensorType
+from sensenet.optional_packages import import_package
 from sensenet.signature import Signature
 
 MOST_ROWS = 1024

@@ -15,10 +15,10 @@ import numpy as np
 
 from sensenet.backends.onnx.nodes import bodies_of, read_by
 from sensenet.backends.onnx.operators import CODES
-from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError
 from sensenet.ir.peak_memory import Step, peak_bytes
 from sensenet.limits import require_memory
+from sensenet.optional_packages import import_package
 
 SMALL = 4096
 """Bytes of a constant that sizes may be computed from; larger ones are not looked at."""

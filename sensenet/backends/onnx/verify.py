@@ -14,9 +14,9 @@ from typing import Any
 
 from sensenet.backends.onnx.names import IR_VERSIONS
 from sensenet.backends.onnx.sizes import ITEM_SIZES, row_memory
-from sensenet.backends.optional import import_package
 from sensenet.errors import ArtifactError
 from sensenet.ir.ops.control import MOST_STEPS
+from sensenet.optional_packages import import_package
 
 WINDOWS = frozenset({"kernel_shape", "strides", "pads", "auto_pad"})
 REDUCTION = frozenset({"keepdims", "noop_with_empty_axes"})

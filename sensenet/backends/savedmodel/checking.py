@@ -14,9 +14,9 @@ from typing import Any
 
 from sensenet.backends.graph_checks import make_safe
 from sensenet.backends.graph_loops import called_by
-from sensenet.backends.optional import import_package
 from sensenet.backends.savedmodel.names import MODEL_FILE
 from sensenet.errors import ArtifactError
+from sensenet.optional_packages import import_package
 
 GENERIC = "_generic_user_object"
 CONTAINERS = frozenset(

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sensenet.backends.optional import import_package
 from sensenet.backends.tensorflow import Variables
 from sensenet.ir.graph import Graph, Node
+from sensenet.optional_packages import import_package
 from sensenet.signature import DETECTOR_OUTPUTS, VALID, ModelKind, Signature
 
 LAYER = "network"

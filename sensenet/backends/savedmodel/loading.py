@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from sensenet.backends.batching import Run
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_loops import BOUND
 from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.checking import clean_files
@@ -23,6 +22,7 @@ from sensenet.backends.silence import silence
 from sensenet.errors import ArtifactError, InputError
 from sensenet.files.directories import temporary_directory
 from sensenet.files.reading import read_file
+from sensenet.foreign_errors import first_line
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.ops.control import MOST_STEPS
 from sensenet.ir.types import Array, DType, TensorType

@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.interpreter.executable import parse_saved
 from sensenet.backends.tfjs.names import (
     GRAPH_KEY,
@@ -26,6 +25,7 @@ from sensenet.backends.tfjs.names import (
 )
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError
+from sensenet.foreign_errors import first_line
 from sensenet.ir.graph import Graph
 from sensenet.ir.printer import HEADER, print_graph, text_digest
 from sensenet.ir.types import Tensor

@@ -12,18 +12,19 @@ import numpy as np
 from sensenet.artifact import CallMemory, Executable
 from sensenet.backends.batching import Run, call_memory, run_batches
 from sensenet.backends.fitting import require_fitting
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.graph_checks import make_safe
 from sensenet.backends.graph_sizes import row_memory
-from sensenet.backends.optional import import_package, import_tensorflow, require_unforked
+from sensenet.backends.optional import import_tensorflow, require_unforked
 from sensenet.backends.savedmodel.loading import describe_failure
 from sensenet.backends.silence import silence
 from sensenet.backends.tfjs.fused import split_fused
 from sensenet.backends.tfjs.names import MANIFEST, METADATA, METADATA_KEY, MODEL_FILE, SIGNATURE, TOPOLOGY
 from sensenet.backends.tfjs.weights import read_weights
 from sensenet.errors import ArtifactError, InputError, LimitError
+from sensenet.foreign_errors import first_line
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.limits import limit_error
+from sensenet.optional_packages import import_package
 from sensenet.signature import Signature
 
 PURPOSE = "running a model of TensorFlow.js"

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.optional import import_package, import_tensorflow
+from sensenet.backends.optional import import_tensorflow
 from sensenet.errors import ArtifactError, MissingPackageError
 from sensenet.ir.types import Array
+from sensenet.optional_packages import import_package
 
 MODEL_IDENTIFIER = b"TFL3"
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from sensenet.artifact import Executable
 from sensenet.backends.batching import call_memory, is_of_rows, run_batches, threads_of_a_call
-from sensenet.backends.foreign_errors import first_line
 from sensenet.backends.optional import import_tensorflow_lite
 from sensenet.backends.silence import silence
 from sensenet.backends.tflite.metadata import SIGNATURE_KEY
 from sensenet.errors import ArtifactError, InputError, MissingPackageError
+from sensenet.foreign_errors import first_line
 from sensenet.forks import PerProcess, delay_forks
 from sensenet.ir.types import Array, DType, TensorType
 from sensenet.processors import usable_processors

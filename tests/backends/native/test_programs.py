@@ -34,7 +34,6 @@ from sensenet.backends import get_target
 from sensenet.backends.native.c_arithmetic import float_numbers
 from sensenet.backends.native.code import Machine
 from sensenet.backends.native.emitting import Probed, host_processor, make_code
-from sensenet.backends.native.machine_code import link_object
 from sensenet.backends.native.objects import write_text
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.running import declare
@@ -45,6 +44,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.ops import dense as dense_ops
 from sensenet.ir.ops import elementwise
 from sensenet.ir.types import Tensor, f32
+from sensenet.llvm.compilation import link_object
 
 pytest.importorskip("llvmlite")
 

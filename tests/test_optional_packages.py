@@ -10,8 +10,8 @@ import pytest
 from support.documents import network
 from support.h5_files import LAYERS, load, write
 
-from sensenet.backends.optional import import_package
 from sensenet.errors import BrokenPackageError, MissingPackageError
+from sensenet.optional_packages import import_package
 
 FAULTS = {
     "ImportError": ("from os import nothing", "ImportError: cannot import name 'nothing'"),

@@ -9,12 +9,12 @@ import pytest
 from support.lowered import graph_of_op
 from support.op_case import weights
 
-from sensenet.backends.native import cache, machine_code
-from sensenet.backends.native.cache import code_key, find_code, keep_code
 from sensenet.backends.native.compiled import Compiled
 from sensenet.backends.native.planner import plan_graph
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.types import f32
+from sensenet.llvm import cache, compilation
+from sensenet.llvm.cache import code_key, find_code, keep_code
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owners here")
 
@@ -117,6 +117,6 @@ def test_machine_code_is_compiled_once(directory, monkeypatch):
     x = np.ones((2, 3), np.float32)
     first = Compiled(plan).answer(x)
     kept = []
-    monkeypatch.setattr(machine_code, "keep_code", lambda *given: kept.append(given))
+    monkeypatch.setattr(compilation, "keep_code", lambda *given: kept.append(given))
     np.testing.assert_array_equal(Compiled(plan).answer(x), first)
     assert not kept

@@ -10,10 +10,9 @@ import functools
 import weakref
 from typing import Any
 
-from sensenet.backends.native.cache import code_key, find_code, keep_code
-from sensenet.backends.native.code import Machine
-from sensenet.backends.optional import import_package
 from sensenet.forks import delay_forks
+from sensenet.llvm.cache import code_key, find_code, keep_code
+from sensenet.optional_packages import import_package
 from sensenet.records import frozen
 
 EXTRA = "native"
@@ -26,17 +25,6 @@ def load_llvm() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm
-
-
-@delay_forks()
-def host_machine() -> Machine:
-    """Return the machine at hand."""
-    features = load_llvm().get_host_cpu_features()
-    if features.get("avx512f"):
-        return Machine(lanes=16, registers=32)
-    if features.get("avx2") and features.get("fma"):
-        return Machine(lanes=8, registers=16)
-    return Machine(lanes=4, registers=32 if features.get("neon") else 16)
 
 
 @frozen(eq=False)
