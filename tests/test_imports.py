@@ -65,8 +65,8 @@ ARROWS = {
 """Each room, and the other rooms that it may import from."""
 
 DOORS = {
-    *("accessors", "bisect", "compile", "constants", "decompile", "ir.drawing", "load", "models.bundle"),
-    *("models.settings", "models.wrappers", "passes.manager", "passes.selection", "predict"),
+    *("__main__", "accessors", "bisect", "compile", "constants", "decompile", "ir.drawing", "load"),
+    *("models.bundle", "models.settings", "models.wrappers", "passes.manager", "passes.selection", "predict"),
     *("pretrained.__main__", "serve.__main__"),
 }
 """Old paths of names, and commands: modules, and folders of them, that only lead to another room."""

@@ -1,4 +1,4 @@
-"""The command line of `python -m sensenet.bisect`.
+"""The command line of `sensenet bisect`.
 
 Results go to stdout, progress and diagnostics to stderr.
 """
@@ -20,30 +20,31 @@ from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
 from sensenet.runtime.row_files import read_rows
 
-PROGRAM = "python -m sensenet.bisect"
+PROGRAM = "sensenet bisect"
 DEFAULT_OUTPUT = "smallest.ir"
 EXIT_FOUND = 3
 
 EXAMPLES = f"""\
 examples:
-  {PROGRAM} deepnet.json                         every pass of -O2, in the interpreter
-  {PROGRAM} deepnet.json --rows rows.csv -t tflite
-  {PROGRAM} deepnet.json -O1 -o found.ir
+  %(prog)s deepnet.json                         every pass of -O2, in the interpreter
+  %(prog)s deepnet.json --rows rows.csv -t tflite
+  %(prog)s deepnet.json -O1 -o found.ir
 
 exit status: 0 if nothing differs, {EXIT_FOUND} if something does, 1 for input that cannot be compiled,
 2 for a wrong command line.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run the command line and return the exit status."""
-    parser = _make_parser()
+    parser = make_parser(program)
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     description = "Find the pass that changes a deepnet's answers, and the smallest graph that shows it."
-    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
+    parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
     add(
         "model",
@@ -89,7 +90,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     lines = _describe_culprit(found)
     if found.passes and not smallest.passes:
         lines.append(f"the interpreter's answers on that graph are right: the fault is in {options.target}")
-    print("\n".join([*lines, *_describe_smallest(smallest, str(path), options)]))
+    print("\n".join([*lines, *_describe_smallest(smallest, str(path), options, parser.prog)]))
     return EXIT_FOUND
 
 
@@ -103,7 +104,7 @@ def _describe_culprit(culprit: Culprit) -> list[str]:
     return lines
 
 
-def _describe_smallest(smallest: Smallest, path: str, options: argparse.Namespace) -> list[str]:
+def _describe_smallest(smallest: Smallest, path: str, options: argparse.Namespace, program: str) -> list[str]:
     """Return lines on the smallest graph, with the commands that show it again."""
     passes = f"--passes {','.join(each.name for each in smallest.passes)}" if smallest.passes else "-O0"
     target = f" -t {options.target}" if options.target else ""
@@ -111,8 +112,9 @@ def _describe_smallest(smallest: Smallest, path: str, options: argparse.Namespac
     lines = [f"{path}: {len(smallest.graph.nodes)} nodes that show the fault ({smallest.message})"]
     if smallest.rewrite is not None:
         lines.append(f"caused there by the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}")
+    compiler = f"{program.removesuffix('bisect')}compile"
     return [
         *lines,
-        f"to find it again: {PROGRAM} {path} {passes}{target}{rows}",
-        f"to see the graph: python -m sensenet.compile {path} {passes}{target or ' -t ir'} --print-ir",
+        f"to find it again: {program} {path} {passes}{target}{rows}",
+        f"to see the graph: {compiler} {path} {passes}{target or ' -t ir'} --print-ir",
     ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
 from sensenet.limits import VARIABLE, parse_size
 from sensenet.settings import Value, parse_setting
@@ -21,13 +23,8 @@ STANDARD = "-"
 
 
 def make_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """Return a parser with the parts of all commands for models: `--setting`, and help with examples."""
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Return a parser with the options of all commands for models: `--setting` and `--memory-limit`."""
+    parser = CommandParser(program, description, examples)
     parser.add_argument(
         "-s",
         "--setting",
@@ -56,6 +53,16 @@ def positive_count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a positive whole number, found {text!r}")
     return number
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, in ASCII: no name in it can control a terminal."""
+    print(json.dumps(value, indent=2, allow_nan=False))
 
 
 def add_memory_limit(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The command line of `python -m sensenet.compile`.
+"""The command line of `sensenet compile`.
 
 Results go to stdout, progress and diagnostics to stderr.
 """
@@ -12,13 +12,16 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from sensenet.artifact import Artifact
 from sensenet.backends import DEFAULT_TARGET, TARGETS
 from sensenet.backends.interpreter import ir
 from sensenet.backends.options import describe_options
+from sensenet.backends.target import Target
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
-from sensenet.cli.compile_options import make_parser
+from sensenet.cli.compile_options import PROGRAM, make_parser
 from sensenet.cli.document_files import require_writable, write_document
 from sensenet.cli.drawings import draw_instead
 from sensenet.cli.pass_options import choose_passes
@@ -41,17 +44,19 @@ STRIPPED_SUFFIX = ".stripped.json"
 DOCUMENT_SUFFIXES = (".gz", ".json")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run the command line and return the exit status."""
-    parser = make_parser()
+    parser = make_parser(program)
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if options.list_targets:
-        _list_targets(verbose=options.verbose)
+        _list_targets(options)
     elif options.list_passes:
-        _print_table([(name, levels) for name, levels in _levels_by_pass().items()])
+        _list_passes(options)
+    elif options.json:
+        parser.error("--json needs --list-targets or --list-passes")
     elif options.model is None:
         parser.error("the following arguments are required: MODEL")
     elif options.strip_weights:
@@ -60,31 +65,46 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         _compile(options, parser)
 
 
-def _list_targets(*, verbose: bool) -> None:
+def _list_targets(options: argparse.Namespace) -> None:
     """Print each target and, if wanted, its options in lines below it."""
+    if options.json:
+        command_line.print_json([_describe_target(target) for target in TARGETS.values()])
+        return
     width = max(map(len, TARGETS))
     ends = max(len(target.suffix) for target in TARGETS.values())
     for name, target in TARGETS.items():
         print(f"{name:{width}}  {target.suffix:{ends}}  {target.description}")
-        for option in describe_options(target.options) if verbose else ():
+        for option in describe_options(target.options) if options.verbose else ():
             default = f" (default: {option.default})" if option.default else ""
             print(f"    {option.name}: {option.values}{default}\n        {option.meaning}")
+
+
+def _describe_target(target: Target[Any]) -> dict[str, Any]:
+    """Return a target's name, suffix, description and options, as JSON has them."""
+    options = [attrs.asdict(option) for option in describe_options(target.options)]
+    return {
+        "name": target.name,
+        "suffix": target.suffix,
+        "description": target.description,
+        "options": options,
+    }
+
+
+def _list_passes(options: argparse.Namespace) -> None:
+    """Print each pass and the levels at which it runs."""
+    levels = {name: [n for n, some in PIPELINES.items() if each in some] for name, each in ALL_PASSES.items()}
+    levels |= {name: list(PIPELINES) for name in LOWERING}
+    if options.json:
+        command_line.print_json([{"name": name, "levels": each} for name, each in levels.items()])
+        return
+    rows = [(name, " ".join(f"-O{level}" for level in each)) for name, each in levels.items()]
+    _print_table([(name, f"{text}, {LOWERING[name]}" if name in LOWERING else text) for name, text in rows])
 
 
 def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _levels_by_pass() -> dict[str, str]:
-    """Return the levels at which each pass runs, by pass."""
-    table = {
-        name: " ".join(f"-O{level}" for level, passes in PIPELINES.items() if current in passes)
-        for name, current in ALL_PASSES.items()
-    }
-    every = " ".join(f"-O{level}" for level in PIPELINES)
-    return table | {name: f"{every}, {purpose}" for name, purpose in LOWERING.items()}
 
 
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The options of `python -m sensenet.compile`."""
+"""The options of `sensenet compile`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from sensenet.cli.pass_options import add_pass_options
 from sensenet.compiler.driver import compile
 from sensenet.drawing import FORMS
 
-PROGRAM = "python -m sensenet.compile"
+PROGRAM = "sensenet compile"
 
-EXAMPLES = f"""\
+EXAMPLES = """\
 examples:
-  {PROGRAM} deepnet.json --target tflite -o deepnet.tflite
-  {PROGRAM} deepnet.json.gz -t numpy            writes deepnet.npz
-  curl … | {PROGRAM} - -t tflite -o - | …       from standard input, to standard output
-  {PROGRAM} deepnet.json --print-ir -O1         shows the graph, writes no file
-  {PROGRAM} deepnet.json --emit html            writes deepnet.html, a drawing of the graph
-  {PROGRAM} deepnet.json -t tflite --setting regression_normalize=true
-  {PROGRAM} deepnet.json -t tflite --dump-ir stages --time-passes
-  {PROGRAM} deepnet.json -t tflite -t tfjs -o made --verify --rows rows.csv
-  {PROGRAM} deepnet.json --strip-weights -o bare.json
-  {PROGRAM} bare.json --weights deepnet.h5 -t tflite
-  {PROGRAM} mobilenetv2 -t tflite               downloads its weights, once
+  %(prog)s deepnet.json --target tflite -o deepnet.tflite
+  %(prog)s deepnet.json.gz -t numpy            writes deepnet.npz
+  curl … | %(prog)s - -t tflite -o - | …       from standard input, to standard output
+  %(prog)s deepnet.json --print-ir -O1         shows the graph, writes no file
+  %(prog)s deepnet.json --emit html            writes deepnet.html, a drawing of the graph
+  %(prog)s deepnet.json -t tflite --setting regression_normalize=true
+  %(prog)s deepnet.json -t tflite --dump-ir stages --time-passes
+  %(prog)s deepnet.json -t tflite -t tfjs -o made --verify --rows rows.csv
+  %(prog)s deepnet.json --strip-weights -o bare.json
+  %(prog)s bare.json --weights deepnet.h5 -t tflite
+  %(prog)s mobilenetv2 -t tflite               downloads its weights, once
 
 exit status: 0, 1 for input that cannot be compiled, 2 for a wrong command line.
 """
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = command_line.make_parser(PROGRAM, "Compile a BigML deepnet for another runtime.", EXAMPLES)
+    parser = command_line.make_parser(program, "Compile a BigML deepnet for another runtime.", EXAMPLES)
     add = parser.add_argument
     add(
         "model",
@@ -122,6 +122,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--list-targets", action="store_true", help="list the targets and exit; with -v, their options too")
     add("-v", "--verbose", action="store_true", help="list more")
     add("--list-passes", action="store_true", help="list the passes and their levels, and exit")
+    command_line.add_json(parser)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The command line of `python -m sensenet.decompile`."""
+"""The command line of `sensenet decompile`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ from collections.abc import Sequence
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.document_files import require_writable, write_document
+from sensenet.cli.parser import CommandParser
 from sensenet.compiler.decompile import decompile
 
-PROGRAM = "python -m sensenet.decompile"
+PROGRAM = "sensenet decompile"
 
-EXAMPLES = f"""\
+EXAMPLES = """\
 examples:
-  {PROGRAM} trained.keras --like deepnet.json -o trained.json
-  {PROGRAM} weights.h5 --like bare.json > deepnet.json
+  %(prog)s trained.keras --like deepnet.json -o trained.json
+  %(prog)s weights.h5 --like bare.json > deepnet.json
 
 exit status: 0, 1 for input that cannot be decompiled, 2 for a wrong command line.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run the command line and return the exit status."""
-    return command_line.run(lambda: _decompile(_make_parser().parse_args(arguments)))
+    return command_line.run(lambda: _decompile(make_parser(program).parse_args(arguments)))
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Write a trained network as a BigML document.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = CommandParser(program, "Write a trained network as a BigML document.", EXAMPLES)
     command_line.add_memory_limit(parser)
     add = parser.add_argument
     add("trained", metavar="TRAINED", help="a .keras file of level 0, or an h5 file of weights")

@@ -1,4 +1,4 @@
-"""The command line of `python -m sensenet.predict`: tables, or images.
+"""The command line of `sensenet predict`: tables, or images.
 
 Results go to stdout, progress and diagnostics to stderr.
 """
@@ -22,19 +22,19 @@ from sensenet.models.create import create_model
 from sensenet.models.deepnet import ObjectDetector
 from sensenet.models.engines import ENGINES
 
-PROGRAM = "python -m sensenet.predict"
+PROGRAM = "sensenet predict"
 
 DRAW_ROWS = "images, but this model reads rows"
 
 NO_DELIMITERS = '"\r\n\0'
 
-EXAMPLES = f"""\
+EXAMPLES = """\
 examples:
-  {PROGRAM} deepnet.json rows.csv -o predictions.csv
-  {PROGRAM} deepnet.json 'year=*/*.parquet' --keep id -o scores.parquet
-  {PROGRAM} deepnet.tflite - < rows.csv          from standard input, to standard output
-  {PROGRAM} detector.json photo.jpg --draw found.png
-  {PROGRAM} mobilenetv2 *.jpg -o answers.jsonl   a pretrained network, by name
+  %(prog)s deepnet.json rows.csv -o predictions.csv
+  %(prog)s deepnet.json 'year=*/*.parquet' --keep id -o scores.parquet
+  %(prog)s deepnet.tflite - < rows.csv          from standard input, to standard output
+  %(prog)s detector.json photo.jpg --draw found.png
+  %(prog)s mobilenetv2 *.jpg -o answers.jsonl   a pretrained network, by name
 
 Tables are CSV, lines of JSON (.jsonl), Parquet or Arrow files, whose columns are named after fields.
 Without a header (--no-header), the cells of CSV are in the model's order. A model that reads only images also
@@ -44,15 +44,16 @@ exit status: 0, 1 for input that cannot be predicted, 2 for a wrong command line
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run the command line and return the exit status."""
-    parser = _make_parser()
+    parser = make_parser(program)
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     description = "Predict with a BigML deepnet, or a model compiled from one."
-    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
+    parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
     add("inputs", metavar="INPUT", nargs="+", help="tables or -, or images; folders and globs of these")

@@ -1,4 +1,4 @@
-"""Finds out what the inputs and the output of `python -m sensenet.predict` are, and predicts them."""
+"""Finds out what the inputs and the output of `sensenet predict` are, and predicts them."""
 
 from __future__ import annotations
 

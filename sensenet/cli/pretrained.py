@@ -1,15 +1,14 @@
-"""`python -m sensenet.pretrained list | fetch NAME | path NAME`.
-
-Exit status: 0 for success, 1 if a file cannot be downloaded or is not in the cache, 2 for wrong arguments.
-"""
+"""The command line of `sensenet pretrained list | fetch NAME | path NAME`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from sensenet.errors import SensenetError
+from sensenet.cli import common as command_line
+from sensenet.cli.parser import CommandParser
 from sensenet.pretrained.addresses import hide_credentials
 from sensenet.pretrained.cache import (
     cache_directory,
@@ -20,19 +19,35 @@ from sensenet.pretrained.cache import (
 )
 from sensenet.pretrained.networks import NETWORKS, extractor_file_name, weights_file_name
 
+PROGRAM = "sensenet pretrained"
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sensenet.pretrained",
-        description="The pretrained networks and their files in the local cache.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="list the networks, and which files the cache has")
+EXAMPLES = """\
+examples:
+  %(prog)s list
+  %(prog)s fetch mobilenetv2
+  %(prog)s path resnet50 --extractor
+
+exit status: 0, 1 if a file cannot be downloaded or is not in the cache, 2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run the command line and return the exit status."""
+    return command_line.run(lambda: _run(make_parser(program).parse_args(arguments)))
+
+
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    description = "List the pretrained networks, and download their files into the local cache."
+    parser = CommandParser(program, description, EXAMPLES)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
+    listing = "list the networks, and which files the cache has"
+    command_line.add_json(commands.add_parser("list", help=listing, description=_as_sentence(listing)))
     for command, purpose in (
         ("fetch", "download a network's weights unless the cache has them, and print their path"),
         ("path", "print the path of a network's weights in the cache, without downloading"),
     ):
-        subparser = commands.add_parser(command, help=purpose, description=purpose)
+        subparser = commands.add_parser(command, help=purpose, description=_as_sentence(purpose))
         subparser.add_argument("name", choices=NETWORKS, metavar="NAME", help=", ".join(NETWORKS))
         subparser.add_argument(
             "--extractor",
@@ -45,20 +60,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _show_list() -> int:
+def _as_sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _run(options: argparse.Namespace) -> int:
+    match options.command:
+        case "list":
+            return _show_list(as_json=options.json)
+        case "fetch":
+            print(cache_resource_path(options.file_name(options.name)))
+            return 0
+        case _:
+            return _show_path(options.file_name(options.name))
+
+
+def _show_list(*, as_json: bool) -> int:
+    networks = [_describe(name) for name in NETWORKS]
+    if as_json:
+        command_line.print_json({"cache": str(cache_directory()), "networks": networks})
+        return 0
     print(f"{'NAME':<12}{'KIND':<12}{'PIXELS':<10}{'IN THE CACHE'}")
-    for name, network in NETWORKS.items():
-        files = {"weights": weights_file_name(name), "extractor": extractor_file_name(name)}
-        cached = [kind for kind, file_name in files.items() if is_cached(file_name)]
-        pixels = f"{network.side}x{network.side}"
-        print(f"{name:<12}{network.kind:<12}{pixels:<10}{', '.join(cached) or '-'}")
+    for network in networks:
+        pixels = f"{network['side']}x{network['side']}"
+        cached = ", ".join(network["cached"]) or "-"
+        print(f"{network['name']:<12}{network['kind']:<12}{pixels:<10}{cached}")
     print(f"cache: {cache_directory()}")
     return 0
 
 
-def _fetch(file_name: str) -> int:
-    print(cache_resource_path(file_name))
-    return 0
+def _describe(name: str) -> dict[str, Any]:
+    """Return what the list shows of a network; `side` is in pixels."""
+    files = {"weights": weights_file_name(name), "extractor": extractor_file_name(name)}
+    cached = [kind for kind, file_name in files.items() if is_cached(file_name)]
+    return {"name": name, "kind": NETWORKS[name].kind, "side": NETWORKS[name].side, "cached": cached}
 
 
 def _show_path(file_name: str) -> int:
@@ -67,22 +102,3 @@ def _show_path(file_name: str) -> int:
         return 0
     print(f"not in the cache; it comes from {hide_credentials(file_url(file_name))}", file=sys.stderr)
     return 1
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        match options.command:
-            case "list":
-                return _show_list()
-            case "fetch":
-                return _fetch(options.file_name(options.name))
-            case _:
-                return _show_path(options.file_name(options.name))
-    except SensenetError as fault:
-        print(f"sensenet.pretrained: {fault}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("sensenet.pretrained: stopped; the next fetch continues from here", file=sys.stderr)
-        return 1

@@ -1,4 +1,4 @@
-"""The command line of `python -m sensenet.serve`."""
+"""The command line of `sensenet serve`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sensenet.models.engines import ENGINES
 from sensenet.optional_packages import import_package
 from sensenet.serve.served import FIRST_VERSION, Served, make_catalog, serve_model
 
-PROGRAM = "python -m sensenet.serve"
+PROGRAM = "sensenet serve"
 
-EXAMPLES = f"""\
+EXAMPLES = """\
 examples:
-  {PROGRAM} deepnet.json                        at http://127.0.0.1:8080, by the name deepnet
-  {PROGRAM} flowers=iris.json prices=homes.onnx --port 9000
-  {PROGRAM} iris:1=old.json iris:2=new.json     two versions; the higher number is the default
-  {PROGRAM} mobilenetv2 --host 0.0.0.0          a pretrained network, for other machines too
+  %(prog)s deepnet.json                        at http://127.0.0.1:8080, by the name deepnet
+  %(prog)s flowers=iris.json prices=homes.onnx --port 9000
+  %(prog)s iris:1=old.json iris:2=new.json     two versions; the higher number is the default
+  %(prog)s mobilenetv2 --host 0.0.0.0          a pretrained network, for other machines too
 
 exit status: 0 after SIGTERM, 1 if a model or the address cannot be used, 2 for a wrong command line.
 """
@@ -37,14 +37,15 @@ more than twice as long, and all others wait for it."""
 PACKAGES = ("uvicorn", "starlette", "orjson", "prometheus_client")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run the command line and return the exit status."""
-    return command_line.run(lambda: _run(_make_parser().parse_args(arguments)))
+    return command_line.run(lambda: _run(make_parser(program).parse_args(arguments)))
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     description = "Serve models over HTTP by the Open Inference Protocol, version 2."
-    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
+    parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
     add(
         "models",

@@ -6,4 +6,4 @@ import sys
 
 from sensenet.cli.pretrained import main
 
-sys.exit(main())
+sys.exit(main(program="python -m sensenet.pretrained"))

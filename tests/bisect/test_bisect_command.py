@@ -83,8 +83,8 @@ def test_a_planted_pass_is_found(planted, capsys, in_directory, arguments):
     )
     assert re.fullmatch(r"caused there by the rule drop_bias at node \w+", lines[3])
     given = " -t numpy" if "numpy" in arguments else ""
-    assert lines[4] == f"to find it again: python -m sensenet.bisect smallest.ir --passes drop-bias{given}"
-    again, see = (shlex.split(line.partition("python -m sensenet.")[2])[1:] for line in lines[4:])
+    assert lines[4] == f"to find it again: sensenet bisect smallest.ir --passes drop-bias{given}"
+    again, see = (shlex.split(line.partition(": sensenet ")[2])[1:] for line in lines[4:])
     assert main([*again, "-o", "again.ir"]) == 3
     assert (in_directory / "again.ir").read_text() == (in_directory / "smallest.ir").read_text()
     capsys.readouterr()
@@ -109,7 +109,7 @@ def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert out.startswith("after the pass remove-identities: answers differ by up to ")
     assert "\nthe interpreter's answers on that graph are right: the fault is in numpy\n" in out
-    assert "\nto find it again: python -m sensenet.bisect smallest.ir -O0 -t numpy\n" in out
+    assert "\nto find it again: sensenet bisect smallest.ir -O0 -t numpy\n" in out
     assert main(["smallest.ir", "-O0", "-t", "numpy", "-f"]) == 3
     assert capsys.readouterr().out.startswith("in numpy: answers differ by up to ")
 

@@ -153,7 +153,7 @@ def test_failed_fetch_prints_one_line_and_exits_with_1(server, cache, capsys):
     assert main(["fetch", "resnet18"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("sensenet.pretrained: cannot download resnet18")
+    assert captured.err.startswith("sensenet: error: cannot download resnet18")
     assert captured.err.count("\n") == 1
 
 

@@ -1,0 +1,9 @@
+"""`python -m sensenet`."""
+
+from __future__ import annotations
+
+import sys
+
+from sensenet.cli.sensenet import main
+
+sys.exit(main())
