@@ -21,6 +21,7 @@ from sensenet.signature import (
     Field,
     Items,
     Number,
+    Summary,
     Terms,
 )
 
@@ -68,7 +69,7 @@ def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -
     name, optype = (member(record or {}, key, str) for key in ("name", "optype"))
     if name is None or optype is None:
         return None
-    field = Field(id=id_, name=name, optype=optype)
+    field = Field(id=id_, name=name, optype=optype, summary=_describe_training(record or {}, optype))
     if conventions is None or optype not in ENCODERS:
         return field
     try:
@@ -110,6 +111,26 @@ def _texts(entries: Any) -> tuple[str, ...]:
 
 def _summary(record: Json) -> Json:
     return member(record, "summary", dict) or {}
+
+
+STATISTICS = ("minimum", "maximum", "mean", "median", "standard_deviation")
+
+COUNTS: Mapping[str, tuple[str, ...]] = {"numeric": ("counts", "bins"), "categorical": ("categories",)}
+"""The members of a summary that have counts of values, by type of field."""
+
+
+def _describe_training(record: Json, optype: str) -> Summary | None:
+    """Return what the field's summary says of the training rows; None if nothing, or if it is invalid."""
+    summary = _summary(record)
+    statistics = {name: summary[name] for name in STATISTICS if name in summary and optype == "numeric"}
+    counts = next((summary[name] for name in COUNTS.get(optype, ()) if summary.get(name)), ())
+    try:
+        found = Summary(**statistics, counts=counts, missing=summary.get("missing_count", 0))
+    except (TypeError, ValueError):
+        return None
+    if not all(is_text(value) is (optype == "categorical") for value, _ in found.counts):
+        return None
+    return None if found == Summary() else found
 
 
 def _terms(record: Json, _: Conventions) -> Terms | None:

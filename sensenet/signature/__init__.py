@@ -37,6 +37,7 @@ from sensenet.signature.signature import (
     ModelKind,
     Signature,
 )
+from sensenet.signature.summaries import Summary
 
 __all__ = [
     "ALL",
@@ -66,6 +67,7 @@ __all__ = [
     "NumericColumn",
     "RescaleType",
     "Signature",
+    "Summary",
     "Terms",
     "describe_column",
 ]

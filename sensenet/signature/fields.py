@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 
 from sensenet.records import frozen
+from sensenet.signature.summaries import Summary, read_summary
 from sensenet.validators import FLOAT32_MAX, as_items, each, is_a, one_of, within
 
 ALL = "all"
@@ -120,7 +121,10 @@ CELL_TYPES: Mapping[type[Any], str] = {
 
 @frozen(kw_only=True)
 class Field:
-    """A field of the resource: its id (`000001`), its name, its type there, and its encoding."""
+    """A field of the resource: its id (`000001`), its name, its type there, and its encoding.
+
+    `summary` is what the document says of the training rows, if it does.
+    """
 
     id: str = attrs.field(validator=is_a(str))
     name: str = attrs.field(validator=is_a(str))
@@ -128,6 +132,7 @@ class Field:
     encoding: Encoding | None = attrs.field(
         default=None, validator=is_a(Terms, Items, Number, Booleans, type(None))
     )
+    summary: Summary | None = attrs.field(default=None, validator=is_a(Summary, type(None)))
 
     @property
     def cell_names(self) -> tuple[str, ...]:
@@ -145,13 +150,19 @@ class Field:
         if self.encoding:
             tags = {kind: tag for tag, kind in ENCODINGS.items()}
             record["encoding"] = {"type": tags[type(self.encoding)], **attrs.asdict(self.encoding)}
+        if self.summary:
+            record["summary"] = self.summary.to_json()
         return record
 
 
 def read_field(record: Any) -> Field:
     """Return the field of a JSON object; raise KeyError, TypeError or ValueError for an invalid one."""
-    encoding = record.get("encoding")
-    return Field(**{**record, "encoding": None if encoding is None else _read_encoding(encoding)})
+    encoding, summary = record.get("encoding"), record.get("summary")
+    read = {
+        "encoding": None if encoding is None else _read_encoding(encoding),
+        "summary": None if summary is None else read_summary(summary),
+    }
+    return Field(**{**record, **read})
 
 
 def _read_encoding(record: Any) -> Encoding:

@@ -13,9 +13,9 @@ from support.documents import dense
 
 from sensenet.errors import InputError
 from sensenet.frontend import import_graph
-from sensenet.frontend.fields import MISSING_TOKENS
+from sensenet.frontend.fields import MISSING_TOKENS, read_field
 from sensenet.models.wrappers import create_model
-from sensenet.signature import Booleans, Field, Items, Number, Signature, Terms
+from sensenet.signature import Booleans, Field, Items, Number, Signature, Summary, Terms
 
 NUMERIC = {"type": "numeric", "mean": 0.0, "stdev": 1.0}
 TEXT = {
@@ -114,6 +114,35 @@ def test_defaults_of_numbers(statistic, default):
     document = resource(NUMBER, columns=[NUMERIC])
     document["object"]["default_numeric_value"] = statistic
     assert import_graph(document).signature.fields[0].encoding == Number(default=default)
+
+
+@pytest.mark.parametrize(
+    ("field", "summary"),
+    [
+        (NUMBER, Summary(mean=4.5, missing=3)),
+        (
+            {**NUMBER, "summary": {"minimum": 1, "maximum": 9, "median": 4, "standard_deviation": 0.5}},
+            Summary(minimum=1, maximum=9, median=4, standard_deviation=0.5),
+        ),
+        ({**NUMBER, "summary": {"bins": [[1.5, 2], [4, 6]]}}, Summary(counts=[(1.5, 2), (4, 6)])),
+        ({**NUMBER, "summary": {"bins": [], "counts": [[1, 2]]}}, Summary(counts=[(1, 2)])),
+        (CATEGORY, Summary(counts=[("False", 3), ("True", 3)])),
+        ({**CATEGORY, "summary": {"categories": [["a", 1]], "mean": 3}}, Summary(counts=[("a", 1)])),
+        ({**TEXT, "summary": {"missing_count": 4}}, Summary(missing=4)),
+        (TEXT, None),
+        ({**NUMBER, "summary": None}, None),
+        ({**NUMBER, "summary": {"mean": "4.5"}}, None),
+        ({**NUMBER, "summary": {"mean": float("inf")}}, None),
+        ({**NUMBER, "summary": {"bins": [["a", 2]]}}, None),
+        ({**NUMBER, "summary": {"bins": 2}}, None),
+        ({**CATEGORY, "summary": {"categories": [[1, 2]]}}, None),
+        ({**CATEGORY, "summary": {"categories": [["\ud800", 2]]}}, None),
+        ({**CATEGORY, "summary": {"categories": [["a", 2.5]]}}, None),
+    ],
+)
+def test_summaries_say_what_training_rows_had(field, summary):
+    named = {"0": {"name": "objective", **field}}
+    assert read_field(named, "0").summary == summary
 
 
 def test_affixes_of_numbers():

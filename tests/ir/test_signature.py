@@ -18,6 +18,7 @@ from sensenet.signature import (
     Number,
     NumericColumn,
     Signature,
+    Summary,
     Terms,
 )
 
@@ -34,8 +35,24 @@ FULL = Signature(
         Field(id="000003", name="text", optype="text", encoding=Terms(terms=["a", "ñ"], forms={"b": 1})),
         Field(id="000004", name="list", optype="items", encoding=Items(items=["x"], separator_regexp="[,;]")),
         Field(id="000005", name="flag", optype="categorical", encoding=Booleans(true="1", false="0")),
+        Field(
+            id="000006",
+            name="width",
+            optype="numeric",
+            summary=Summary(
+                minimum=0,
+                maximum=9.5,
+                mean=2.5,
+                median=2,
+                standard_deviation=0.5,
+                counts=[(0.5, 3)],
+                missing=1,
+            ),
+        ),
     ],
-    objective=Field(id="000002", name="class", optype="categorical"),
+    objective=Field(
+        id="000002", name="class", optype="categorical", summary=Summary(counts=[("yes", 2), ("no", 0)])
+    ),
     image=ImageInput(height=32, width=64, channels=3, rescale_type="warp"),
     name="model",
     description="of\nsomething",
@@ -58,8 +75,8 @@ def test_sequences_are_tuples():
 
 
 def test_cells_of_fields():
-    assert FULL.cell_names == ("height", "height is missing", "text a", "text ñ", "list x", "flag")
-    assert [field.cell_type for field in FULL.fields] == ["numeric"] * 3 + ["categorical"]
+    assert FULL.cell_names == ("height", "height is missing", "text a", "text ñ", "list x", "flag", "width")
+    assert [field.cell_type for field in FULL.fields] == ["numeric"] * 3 + ["categorical", "numeric"]
 
 
 def test_files_without_missing_tokens_have_none():
@@ -78,6 +95,10 @@ def changed(**changes: object) -> dict[str, object]:
 
 def encoded(encoding: object) -> dict[str, object]:
     return {"id": "1", "name": "a", "optype": "text", "encoding": encoding}
+
+
+def summarized(**summary: object) -> dict[str, object]:
+    return {"id": "1", "name": "a", "optype": "numeric", "summary": summary}
 
 
 COLUMN = {"type": "numeric", "index": 0, "missing": 0.0}
@@ -120,6 +141,15 @@ COLUMN = {"type": "numeric", "index": 0, "missing": 0.0}
         changed(fields=[encoded({"type": "number", "default": "1"})]),
         changed(fields=[encoded({"type": "booleans", "true": "1"})]),
         changed(fields=[encoded([])]),
+        changed(fields=[summarized(minimum="1")]),
+        changed(fields=[summarized(maximum=float("inf"))]),
+        changed(fields=[summarized(mode=1)]),
+        changed(fields=[summarized(missing=-1)]),
+        changed(fields=[summarized(counts="ab")]),
+        changed(fields=[summarized(counts=[["a", 1, 2]])]),
+        changed(fields=[summarized(counts=[["a", -1]])]),
+        changed(fields=[summarized(counts=[[True, 1]])]),
+        changed(fields=[{**summarized(), "summary": []}]),
         changed(missing_tokens="NA"),
         changed(objective=[]),
         changed(image={"height": 1.5, "width": 2, "channels": 3, "rescale_type": "warp"}),
