@@ -20,11 +20,12 @@ from sensenet.batches.outputs import (
     require_one_of,
 )
 from sensenet.batches.parts import Part, Where
-from sensenet.batches.text_numbers import TextNumbers, text_numbers
+from sensenet.batches.text_columns import TextColumns, text_columns
 from sensenet.errors import InputError, InputTypeError, LimitError
 from sensenet.models.deepnet import ObjectDetector
 from sensenet.records import frozen
 from sensenet.runtime.cells import describe
+from sensenet.runtime.frames import require_readable
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.tables import as_table
 
@@ -57,7 +58,7 @@ class Scorer:
     outputs: tuple[Output, ...]
     keep: tuple[str, ...]
     on_error: OnError
-    numbers: TextNumbers
+    texts: TextColumns
     rows_at_once: int
 
     def reads(self, names: Sequence[str]) -> list[str]:
@@ -88,13 +89,15 @@ class Scorer:
         return pa.RecordBatch.from_arrays(columns, schema=schema), int(absent.sum())
 
     def _select(self, batch: RecordBatch) -> Any:
-        """Return the table of the columns that the model reads."""
+        """Return the table of the columns that the model reads; raises InputError for one without cells."""
         pa = import_arrow()
         wanted = self.layout.select(batch.schema.names, self.keep)
         if not wanted and self.layout.fields:  # a table without columns has no rows
             nothing = pa.nulls(batch.num_rows, pa.string())
             return pa.table({self.layout.fields[0].id: nothing})
-        return pa.Table.from_batches([self.numbers.read(batch.select(wanted))])
+        for name in wanted:
+            require_readable(name, batch.schema.field(name).type)
+        return pa.Table.from_batches([self.texts.read(batch.select(wanted))])
 
     def _answer(self, table: Any, where: Where) -> Iterator[Piece]:
         for start in range(0, table.num_rows, self.rows_at_once):
@@ -154,7 +157,7 @@ def make_scorer(
         outputs=find_outputs(model, outputs, probabilities),
         keep=tuple(keep),
         on_error=on_error,
-        numbers=text_numbers(model.signature, layout),
+        texts=text_columns(model.signature, layout),
         rows_at_once=IMAGES_AT_ONCE if model.signature.image_columns else ROWS_AT_ONCE,
     )
 

@@ -14,15 +14,35 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from sensenet.errors import InputError
 from sensenet.ir.types import Array
+from sensenet.records import frozen
 
-Cells = list[Any] | Array
-"""A column: a list, or a 1-D array."""
+
+@frozen
+class CodedCells:
+    """A column as its `values`, and the position of each cell among them: i[cells], -1 for the last.
+
+    Values are read once, and not once a cell; see `read_values`. Some may be those of no cell.
+    """
+
+    values: list[Any]
+    positions: Array
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.values.__getitem__, self.positions.tolist())
+
+
+Cells = list[Any] | Array | CodedCells
+"""A column: a list, a 1-D array, or values with positions."""
 
 CellReader = Callable[[Cells], Cells]
 """Converts the values of a column to cells; raises InputError naming the row and column of a bad value."""
@@ -141,6 +161,26 @@ def find_distinct(cells: Array) -> tuple[Array, Array]:
     bits = np.ascontiguousarray(cells).view(f"u{cells.dtype.itemsize}")
     distinct, positions = np.unique(bits, return_inverse=True)
     return distinct.view(cells.dtype), positions
+
+
+def read_values(read: Callable[[Cells], Sequence[Cells]], cells: Cells) -> Sequence[Cells]:
+    """Return the columns that `read` makes of cells; of coded cells, it reads each value once.
+
+    If it raises InputError for a value, it reads all cells: the value may be that of none, and the error
+    names a row.
+    """
+    if not isinstance(cells, CodedCells):
+        return read(cells)
+    try:
+        columns = read(cells.values)
+    except InputError:
+        return read(list(cells))
+    return [gather(column, cells.positions) for column in columns]
+
+
+def gather(values: Cells, positions: Array) -> Cells:
+    """Return the column with the values at some positions."""
+    return values[positions] if isinstance(values, np.ndarray) else CodedCells(list(values), positions)
 
 
 def find_repeated(names: Iterable[Any]) -> Any:

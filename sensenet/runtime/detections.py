@@ -96,7 +96,7 @@ class Detector:
     def _find_cell(self, given: Any) -> Any:
         """Return the cell of a row, which may be a dict by field name if the model has names."""
         by_name = isinstance(given, Mapping) and not self.layout.refusal
-        return as_table(given, self.layout).cells(0)[0] if by_name else given
+        return next(iter(as_table(given, self.layout).cells(0))) if by_name else given
 
     def _read(self, outputs: Inputs, row: int) -> Any:
         if not self.raw:

@@ -25,6 +25,7 @@ from sensenet.runtime.cells import (
     read_name,
     read_number,
     read_text,
+    read_values,
 )
 from sensenet.signature import Booleans, CategoricalColumn, Column, Field, Items, Number, NumericColumn, Terms
 
@@ -51,12 +52,16 @@ def cell_reader(column: Column, where: str) -> CellReader:
     """
     match column:
         case NumericColumn():
-            return partial(_read_numbers, where)
+            return partial(_read_column, partial(_read_numbers, where))
         case CategoricalColumn():
             known = frozenset(value for value in column.values if value is not None)
-            return partial(_read_categories, known, where)
+            return partial(_read_column, partial(_read_categories, known, where))
         case _:
             return lambda cells: [None if is_missing(cell) else cell for cell in cells]
+
+
+def _read_column(read: CellReader, cells: Cells) -> Cells:
+    return read_values(lambda values: (read(values),), cells)[0]
 
 
 def _read_numbers(where: str, cells: Cells) -> Cells:
@@ -107,7 +112,7 @@ def _holds_numbers(cells: Cells) -> TypeGuard[Array]:
 def field_encoder(field: Field, missing_tokens: frozenset[str]) -> FieldEncoder:
     """Return the encoder of a field; it is prepared at first use, and may raise InputError then."""
     encode = _encoder(field)
-    return lambda values: encode(_without_tokens(values, missing_tokens))
+    return partial(read_values, lambda values: encode(_without_tokens(values, missing_tokens)))
 
 
 def _encoder(field: Field) -> FieldEncoder:

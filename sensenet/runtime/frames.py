@@ -6,6 +6,7 @@ a frame.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ import numpy as np
 from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.types import Array
 from sensenet.records import frozen
-from sensenet.runtime.cells import Cells, describe
+from sensenet.runtime.cells import Cells, CodedCells, describe
 
 if TYPE_CHECKING:
     import narwhals
@@ -100,25 +101,61 @@ def _refuse(x: Any, error: Exception) -> InputError:
 
 
 def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
-    """Return the cells of a column: an array of numbers, or a list of Python objects.
+    """Return the cells of a column: an array of numbers, coded cells, or a list of Python objects.
 
-    Integers stay integers if some are missing. Categories become lists too, because the arrays of some
-    libraries do not mark missing ones. Raises InputError naming a column that cannot be read.
+    Integers stay integers if some are missing. Raises InputError naming a column that cannot be read.
     """
     import narwhals as nw
 
     try:
         series = frame.get_column(name)
         dtype = series.dtype
+        if series.implementation.is_pyarrow():
+            require_readable(name, series.to_native().type)
+        if dtype == nw.Categorical:
+            with contextlib.suppress(Exception):  # a list of the cells can be read, or says why not
+                coded = _read_codes(series)
+                if coded is not None:
+                    return coded
         exact = dtype.is_integer() or dtype == nw.Boolean
         if dtype.is_float() or (exact and not series.null_count()):
             array: Array = series.to_numpy()
             if array.dtype.kind in NUMBER_KINDS:
                 return array
         return list(series.to_list())
+    except InputError:
+        raise
     except Exception as error:  # anything that the frame's library raises
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"cannot read column {describe(name)} of the data frame: {reason}") from error
+
+
+def _read_codes(series: narwhals.Series[Any]) -> CodedCells | None:
+    """Return the cells of a categorical column of pandas or Arrow.
+
+    Returns None for other libraries, and for a column with more categories than cells, such as a slice.
+    """
+    native: Any = series.to_native()
+    if series.implementation.is_pandas():
+        if len(native.cat.categories) <= len(native):
+            return CodedCells([*native.cat.categories.tolist(), None], native.cat.codes.to_numpy())
+    elif series.implementation.is_pyarrow():
+        whole = native.unify_dictionaries().combine_chunks()
+        if len(whole.dictionary) <= len(whole):
+            codes = whole.indices.cast("int64").fill_null(-1).to_numpy()
+            return CodedCells([*whole.dictionary.to_pylist(), None], codes)
+    return None
+
+
+def require_readable(name: Any, type_: Any) -> None:
+    """Raise InputError for a column of a type of Arrow whose values have no one meaning as cells.
+
+    Those are unions, and extension types but that of booleans: JSON, for one, is text that contains values.
+    """
+    pa = sys.modules["pyarrow"]  # its type is there
+    extended = isinstance(type_, pa.BaseExtensionType) and type_.extension_name != "arrow.bool8"
+    if pa.types.is_union(type_) or extended:
+        raise InputError(f"column {describe(name)} has the type {type_}, which has no cells: cast it")
 
 
 def records_frame(x: Array) -> Frame:

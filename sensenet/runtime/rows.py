@@ -12,6 +12,7 @@ numbers counts as None; in a list it is a number.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from attrs import field
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
 from sensenet.records import frozen
-from sensenet.runtime.cells import INTEGER_SIZED, Cells, describe, find_distinct
+from sensenet.runtime.cells import INTEGER_SIZED, Cells, CodedCells, describe, find_distinct
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.tables import Table, table_of_rows
 from sensenet.signature import CategoricalColumn, Column, NumericColumn, Signature
@@ -98,6 +99,11 @@ class RowEncoder:
 
     def _encode_column(self, cells: Cells, column: ColumnEncoder) -> Array:
         """Return f[rows], or f[1] if all rows have the same number."""
+        if isinstance(cells, CodedCells):
+            with contextlib.suppress(Exception):  # the value may be that of no cell
+                numbers = np.asarray(column.encode_cells(cells.values))
+                return numbers[cells.positions] if len(numbers) > 1 else numbers
+            cells = list(cells)
         try:
             return np.asarray(column.encode_cells(cells))
         except Exception as error:  # anything that a cell's class raises

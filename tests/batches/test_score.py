@@ -335,6 +335,15 @@ def test_types_that_are_no_number_are_errors_that_name_the_column(iris, column):
         list(score(pa.table({"petal width": column}), iris))
 
 
+@pytest.mark.parametrize("on_error", ["raise", "null"])
+def test_types_without_cells_are_errors_of_the_column(iris, on_error):
+    table = pa.table({"petal width": pa.array(["1"], pa.json_())})
+    with pytest.raises(InputError, match=r"^column 'petal width' has the type extension<arrow.json>"):
+        list(score(table, iris, on_error=on_error))
+    kept = score(table.rename_columns(["id"]), iris, keep=["id"], on_error=on_error)
+    assert len(rows_of(kept)) == 1
+
+
 def test_without_field_names_what_is_kept_is_not_a_cell():
     """So that a path may come before its image, as Spark and Ray have it."""
     model = sensenet.create_model(typed())

@@ -162,6 +162,18 @@ def dictionaries(table):
     return pa.table({name: pa.array(cells).dictionary_encode() for name, cells in table.items()})
 
 
+def joined_dictionaries(table):
+    """Two chunks, each with its own dictionary."""
+    table = arrow(table)
+    chunks = [table.slice(0, 1), table.slice(1)]
+    return pa.table(
+        {
+            name: pa.chunked_array([chunk[name].combine_chunks().dictionary_encode() for chunk in chunks])
+            for name in table.column_names
+        }
+    )
+
+
 def large_strings(table):
     frame = arrow(table)
     types = [pa.large_string() if pa.types.is_string(kind) else kind for kind in frame.schema.types]
@@ -215,7 +227,7 @@ FORMS = {
         function.__name__: function
         for function in (
             *(plain_pandas, nullable_pandas, arrow_pandas, categorical_pandas),
-            *(arrow, dictionaries, large_strings, record_batch),
+            *(arrow, dictionaries, joined_dictionaries, large_strings, record_batch),
             *(polars, polars_categories, polars_decimals, small_numbers),
         )
     },
@@ -361,3 +373,63 @@ def test_a_stream_of_arrow_is_read_by_name():
             return frame.__arrow_c_stream__(requested_schema)
 
     np.testing.assert_array_equal(encode(Stream()), encode(frame))
+
+
+ROWS = 100
+
+
+def dictionary_of(values, rows=ROWS):
+    """An Arrow table of one column, which has only the first value."""
+    return lambda name: pa.table({name: pa.DictionaryArray.from_arrays([0] * rows, pa.array(values))})
+
+
+def categories_of(values, rows=ROWS):
+    """The same of pandas."""
+    return lambda name: pd.DataFrame({name: pd.Categorical.from_codes([0] * rows, values)})
+
+
+@pytest.mark.parametrize("make", [dictionary_of, categories_of])
+@pytest.mark.parametrize("name", ["float", "flagged"])
+def test_a_value_that_no_cell_has_is_not_refused(make, name):
+    np.testing.assert_array_equal(encode(make(["2", "x"])(name)), encode({name: "2"}).repeat(ROWS, axis=0))
+    with pytest.raises(InputError, match=r"row 0, .*cannot read 'x'"):
+        encode(make(["x", "2"])(name))
+
+
+@pytest.mark.parametrize("make", [dictionary_of, categories_of])
+@pytest.mark.parametrize(("values", "rows", "times"), [(["free", "x"], ROWS, 2), (["x", *"abc"], 3, 3)])
+def test_each_value_is_read_once_or_only_those_of_cells(make, values, rows, times, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "sensenet.runtime.terms._count", lambda words, positions, size: read.append(1) or np.zeros(size)
+    )
+    encode(make(values, rows)("text"))
+    assert len(read) == times
+
+
+def unions(cells):
+    codes = pa.array([0] * len(cells), pa.int8())
+    return pa.UnionArray.from_sparse(codes, [pa.array(cells), pa.array([1] * len(cells))])
+
+
+TYPES_WITHOUT_CELLS = {
+    "JSON": lambda cells: pa.array(cells, pa.json_()),
+    "union": unions,
+    "identifiers": lambda cells: pa.array([bytes(16)] * len(cells), pa.uuid()),
+    "opaque": lambda cells: pa.array(cells).cast(pa.opaque(pa.string(), "a", "b")),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES_WITHOUT_CELLS)
+@pytest.mark.parametrize("name", ["float", "code", "text"])
+def test_types_of_arrow_without_cells_are_refused_by_name(kind, name):
+    column = TYPES_WITHOUT_CELLS[kind](["1", "1"])
+    for table in (pa.table({name: column}), pa.RecordBatch.from_pydict({name: column})):
+        with pytest.raises(InputError, match=f"column '{name}' has the type .*, which has no cells"):
+            encode(table)
+
+
+def test_booleans_of_eight_bits_are_booleans():
+    flags = pa.array([True, False, None])
+    table = pa.table({"flag": flags.cast(pa.bool8())})
+    np.testing.assert_array_equal(encode(table), encode(pa.table({"flag": flags})))
