@@ -54,11 +54,12 @@ ARROWS = {
     "compiler": COMPILER | {"callable_module"},
     "models": COMPILER | {"compiler"},
     "batches": COMPILER | {"compiler", "models"},
+    "explanation": COMPILER | {"compiler", "models"},
     "published": COMPILER | {"compiler", "models"},
     "spark": BASE | {"backends", "runtime", "batches"},
     "ray": BASE | {"runtime", "batches"},
     "serve": COMPILER | {"compiler", "models"},
-    "cli": COMPILER | {"compiler", "models", "batches", "drawing", "serve"},
+    "cli": COMPILER | {"compiler", "models", "batches", "drawing", "explanation", "serve"},
     "keras": BASE | {"backends"},
     "mlflow": COMPILER | {"compiler", "models"},
 }

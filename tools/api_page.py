@@ -178,6 +178,7 @@ SECTIONS = (
                 "Deepnet",
                 "Deepnet.__call__",
                 "Deepnet.encode",
+                "Deepnet.answer_inputs",
                 "Deepnet.predict",
                 "Deepnet.predict_proba",
                 "Deepnet.score",
@@ -236,6 +237,21 @@ SECTIONS = (
         },
     ),
     Section(
+        "Explaining",
+        "[explanation.md](explanation.md) has examples, and the definitions.",
+        {
+            "sensenet.explanation": (
+                "contributions",
+                "Contributions",
+                "Contributions.predicted",
+                "Contributions.ranked",
+                "Contributions.to_json",
+                "make_background",
+                "Background",
+            ),
+        },
+    ),
+    Section(
         "Spark and Ray",
         "[scale.md](scale.md#spark) has scripts. They need the extras `spark` and `ray`.",
         {
@@ -270,6 +286,7 @@ SECTIONS = (
                 "Signature.row_width",
                 "Signature.to_json",
                 "Signature.from_json",
+                "Summary",
             ),
         },
     ),

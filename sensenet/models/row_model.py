@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sensenet.artifact import Executable
@@ -59,3 +60,8 @@ class RowModel(Model):
         """
         with memory_errors_reported():
             return self._predict.encode(x)
+
+    def answer_inputs(self, inputs: Mapping[str, Array]) -> Array:
+        """Return f32[rows, outputs] for inputs of the network, one row or more, as `encode` returns them."""
+        with memory_errors_reported():
+            return self._predict.answer_inputs(inputs)

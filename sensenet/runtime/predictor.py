@@ -47,9 +47,14 @@ class Predictor:
         InputError."""
         if self.images is None and isinstance(x, LISTS) and x and not is_row(x[0]):
             return self._predict_row(x)
-        results = [self._predict(*part) for inputs in self._batches(x) for part in self._parts(inputs)]
+        results = [self.answer_inputs(inputs) for inputs in self._batches(x)]
         if not results:
             return self._answer_blank()[:0]
+        return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def answer_inputs(self, inputs: Inputs) -> Array:
+        """Return f32[rows, outputs] for inputs of the network, of which there are some."""
+        results = [self._predict(*part) for part in self._parts(inputs)]
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def _predict_row(self, row: Sequence[Any]) -> Array:

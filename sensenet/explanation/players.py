@@ -1,0 +1,159 @@
+"""The players of a model: the fields that it reads, each with its part of the network's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sensenet.errors import ArtifactError, InputError
+from sensenet.ir.types import Array
+from sensenet.models.deepnet import Deepnet, ObjectDetector
+from sensenet.records import frozen
+from sensenet.runtime.cells import is_missing
+from sensenet.runtime.layout import RowLayout, row_layout
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Column, ImageColumn, ModelKind, Signature
+
+Inputs = Mapping[str, Array]
+"""The inputs of the network for some rows, by name: see `RowModel.encode`."""
+
+MIXED_BYTES = 1 << 26
+"""The most bytes of inputs that are mixed together."""
+
+MIXED_ROWS = 1 << 16
+"""The most rows that are."""
+
+
+@frozen(kw_only=True)
+class Player:
+    """A field, or without names of fields a cell: its name, and the columns that it fills.
+
+    `field` is its position among the signature's fields, None for a cell. `cell` is the position of its first
+    cell in a row. `columns` are positions in `numeric_inputs`, `images` positions among a row's images.
+    """
+
+    name: str
+    field: int | None
+    cell: int
+    columns: tuple[int, ...]
+    images: tuple[int, ...]
+
+
+def find_players(signature: Signature) -> tuple[Player, ...]:
+    """Return the fields that a model reads, in order, or without names of fields the cells."""
+    layout = row_layout(signature)
+    image_columns = signature.image_columns
+    owned: dict[int, list[tuple[int, Column]]] = {}
+    for position, column in enumerate(signature.columns):
+        cell = column.index % signature.row_width
+        owner = cell if layout.refusal else layout.owners[cell][0]
+        owned.setdefault(owner, []).append((position, column))
+    return tuple(
+        Player(
+            name=layout.describe(owner) if layout.refusal else signature.field_keys[owner],
+            field=None if layout.refusal else owner,
+            cell=owner if layout.refusal else [field for field, _ in layout.owners].index(owner),
+            columns=tuple(position for position, _ in owned[owner]),
+            images=tuple(
+                image_columns.index(column) for _, column in owned[owner] if isinstance(column, ImageColumn)
+            ),
+        )
+        for owner in sorted(owned)
+    )
+
+
+def require_row_model(model: Any) -> Deepnet:
+    """Return a model whose fields can be explained; raise ArtifactError for any other.
+
+    That is one that predicts classes or numbers and reads more than one image.
+    """
+    if isinstance(model, ObjectDetector):
+        raise ArtifactError("a detector reads an image, not fields: use occlusion_map")
+    if not isinstance(model, Deepnet):
+        raise ArtifactError(f"expected a model of create_model, found {type(model).__name__}")
+    if model.signature.kind is ModelKind.EXTRACTOR:
+        raise ArtifactError("a feature extractor predicts nothing that can be explained: use its model")
+    if len(model.signature.columns) == len(model.signature.image_columns) == 1:
+        raise ArtifactError("this model reads one image, not fields: use occlusion_map")
+    if not model.signature.columns:
+        raise ArtifactError("this model reads no fields: its answer is always the same")
+    return model
+
+
+def read_one_row(model: Deepnet, row: Any) -> dict[str, Array]:
+    """Return the inputs of one row; raise InputError for several rows, or what the model cannot read."""
+    inputs = model.encode(row)
+    rows = len(next(iter(inputs.values())))
+    if rows != 1:
+        raise InputError(f"expected one row to explain, found {rows}")
+    return inputs
+
+
+def read_values(row: Any, players: tuple[Player, ...], layout: RowLayout) -> tuple[Any, ...] | None:
+    """Return the value of each player as it was given in a row, None if missing.
+
+    Returns None for forms of rows other than a dict or a list of cells.
+    """
+    if isinstance(row, list | tuple) and len(row) == 1 and isinstance(row[0], Mapping | list | tuple):
+        (row,) = row
+    if isinstance(row, Mapping):
+        found = layout.find(row)
+        values = [row[found[each.field][0]] if each.field in found else None for each in players]
+    elif isinstance(row, list | tuple):
+        values = [row[each.cell] if len(each.columns) == 1 else None for each in players]
+    else:
+        return None
+    return tuple(None if is_missing(value) else value for value in values)
+
+
+@frozen(kw_only=True, eq=False)
+class Game:
+    """Answers for rows that are mixed of a row and of background rows."""
+
+    model: Deepnet
+    players: tuple[Player, ...]
+    row: Inputs
+    background: Inputs
+
+    @property
+    def background_rows(self) -> int:
+        """The number of background rows."""
+        return len(next(iter(self.background.values())))
+
+    def answers(self, given: Array, chosen: Array) -> Array:
+        """Return f64[rows, outputs], the answers for mixed rows.
+
+        `given` bool[rows, players] says which fields are the row's; the others are those of the background
+        row at the position in `chosen` i[rows].
+        """
+        size = sum(array[:1].nbytes for array in self.row.values())
+        at_once = max(min(MIXED_BYTES // max(size, 1), MIXED_ROWS), 1)
+        parts = []
+        for start in range(0, len(given), at_once):
+            part = slice(start, start + at_once)
+            mixed = {name: self._mix(name, given[part], chosen[part]) for name in self.row}
+            parts.append(self.model.answer_inputs(mixed))
+        answers = np.concatenate(parts)
+        return answers.reshape(len(answers), -1).astype(np.float64)
+
+    def _mix(self, name: str, given: Array, chosen: Array) -> Array:
+        row, others = self.row[name], self.background[name][chosen]
+        owners = self._owners(name)
+        mask = given[:, owners]
+        alone = name == PIXEL_INPUT and len(owners) == 1  # without the axis of images
+        mask = mask.reshape(*mask.shape[: 1 if alone else 2], *[1] * (row.ndim - (1 if alone else 2)))
+        return np.where(mask, row, others)
+
+    def _owners(self, name: str) -> list[int]:
+        """Return the player of each column, or of each image."""
+        parts = "columns" if name == NUMERIC_INPUT else "images"
+        owners = {part: number for number, each in enumerate(self.players) for part in getattr(each, parts)}
+        return [owners[part] for part in sorted(owners)]
+
+    def values(self, given: Array) -> Array:
+        """Return f64[sets, outputs]: for each set of given fields, the mean answer over the background."""
+        rows = self.background_rows
+        answers = self.answers(np.repeat(given, rows, axis=0), np.tile(np.arange(rows), len(given)))
+        means: Array = answers.reshape(len(given), rows, -1).mean(axis=1)
+        return means
