@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sensenet.compiler.decompile import decompile
     from sensenet.compiler.driver import compile  # so is the module sensenet.compile, and decompile
     from sensenet.errors import SensenetError
+    from sensenet.inspection import inspect
     from sensenet.models.create import create_image_feature_extractor, create_model
     from sensenet.settings import Settings
 
@@ -33,6 +34,7 @@ __all__ = [
     "create_image_feature_extractor",
     "create_model",
     "decompile",
+    "inspect",
 ]
 
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "Settings": "sensenet.settings",
     "create_image_feature_extractor": "sensenet.models.create",
     "create_model": "sensenet.models.create",
+    "inspect": "sensenet.inspection",
 }
 """The module of each public name."""
 

@@ -5,6 +5,7 @@ Saving is atomic (see `sensenet.files.writing`), and an existing path is replace
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -181,6 +182,11 @@ class Artifact:
         paths = {names[path.suffix]: path for path in old}
         between = self.bridge({name: old[path] for name, path in paths.items()}, self.files)
         return {paths[name]: content for name, content in between.items()}
+
+    def _repr_html_(self) -> str:
+        """Return how notebooks show the artifact; the room that draws is above this one, so it is named."""
+        html: str = importlib.import_module("sensenet.facts.notebooks").show_artifact(self)
+        return html
 
     def __repr__(self) -> str:
         return f"<Artifact for {self.target} at -O{self.report.level}>"

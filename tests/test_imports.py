@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "sensenet"
 
 LEAVES = frozenset(
     {
-        *("errors", "foreign_errors", "forks", "limits", "optional_packages", "processors", "progress"),
-        *("records", "suggestions", "validators"),
+        *("errors", "foreign_errors", "forks", "limits", "optional_packages", "plain_text", "processors"),
+        *("progress", "records", "suggestions", "validators"),
     }
 )
 """Modules that anything may import, and that import nothing of ours but leaves."""
@@ -32,6 +32,7 @@ ARROWS = {
     "foreign_errors": frozenset(),
     "forks": frozenset(),
     "optional_packages": frozenset({"errors", "foreign_errors", "forks"}),
+    "plain_text": frozenset(),
     "processors": frozenset(),
     "progress": frozenset(),
     "records": frozenset(),
@@ -45,6 +46,7 @@ ARROWS = {
     "artifact": LEAVES | {"signature", "ir", "files"},
     "layer_schema": LEAVES | {"ir"},
     "drawing": BASE,
+    "facts": BASE | {"drawing"},
     "llvm": LEAVES,
     "frontend": BASE | {"layer_schema", "llvm"},
     "passes": BASE,
@@ -52,14 +54,15 @@ ARROWS = {
     "runtime": BASE,
     "pretrained": BASE,
     "compiler": COMPILER | {"callable_module"},
-    "models": COMPILER | {"compiler"},
+    "models": COMPILER | {"compiler", "facts"},
     "batches": COMPILER | {"compiler", "models"},
     "explanation": COMPILER | {"compiler", "models"},
+    "inspection": COMPILER | {"compiler", "facts", "models"},
     "published": COMPILER | {"compiler", "models"},
     "spark": BASE | {"backends", "runtime", "batches"},
     "ray": BASE | {"runtime", "batches"},
     "serve": COMPILER | {"compiler", "models"},
-    "cli": COMPILER | {"compiler", "models", "batches", "drawing", "explanation", "serve"},
+    "cli": COMPILER | {"compiler", "models", "batches", "drawing", "explanation", "inspection", "serve"},
     "keras": BASE | {"backends"},
     "mlflow": COMPILER | {"compiler", "models"},
 }
@@ -243,6 +246,7 @@ LATER = (
     "sensenet.compiler.driver",
     "sensenet.compiler.pretrained_weights",
     "sensenet.compiler.request",
+    "sensenet.facts",
     "sensenet.files.archives",
     "sensenet.files.writing",
     "sensenet.frontend.detector",

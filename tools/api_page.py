@@ -66,9 +66,8 @@ names of one word after `sensenet.`, and imports nothing else until one of them 
 unknown setting 'max_object'; did you mean 'max_objects'? expected one of: ...
 ```
 
-The commands `python -m sensenet.compile`, `sensenet.predict`, `sensenet.pretrained`, `sensenet.decompile` and
-`sensenet.bisect` are in [cli.md](cli.md), `sensenet.serve` in [serving.md](serving.md); what differs from the
-published package is in [migrating.md](migrating.md).
+The command `sensenet` is in [cli.md](cli.md); what differs from the published package is in
+[migrating.md](migrating.md).
 """
 
 
@@ -234,6 +233,18 @@ SECTIONS = (
         "[scale.md](scale.md) says what to do with them. They need the extra `arrow`.",
         {
             "sensenet.batches": ("score", "output_schema", "spark_schema", "Scores"),
+        },
+    ),
+    Section(
+        "Inspecting",
+        "[inspection.md](inspection.md) has examples.",
+        {
+            "sensenet": ("inspect",),
+            "sensenet.inspection": ("Inspection", "Inspection.to_json"),
+            "sensenet.inspection.resource": ("Resource",),
+            "sensenet.inspection.targets": ("TargetFacts", "Latency"),
+            "sensenet.facts.fields": ("FieldFacts",),
+            "sensenet.facts.layers": ("LayerFacts", "Costs"),
         },
     ),
     Section(

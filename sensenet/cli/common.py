@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
 from sensenet.limits import VARIABLE, parse_size
+from sensenet.plain_text import one_line
 from sensenet.settings import Value, parse_setting
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -174,12 +175,8 @@ def print_note(text: str) -> None:
 
 def _print(text: str) -> None:
     """Write one line to stderr, without control characters; nothing if stderr cannot be written."""
-    line = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in " ".join(text.split())
-    )
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
     except OSError:
         _abandon(sys.stderr)
 

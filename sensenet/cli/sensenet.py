@@ -21,6 +21,7 @@ SHELLS = ("bash", "zsh", "tcsh")
 COMMANDS = {
     "compile": "compile a deepnet for another runtime",
     "predict": "predict tables or images",
+    "inspect": "show fields, layers, costs and what BigML says",
     "serve": "serve models over HTTP",
     "bisect": "find the pass that makes an answer wrong",
     "decompile": "write a trained network as a BigML document",

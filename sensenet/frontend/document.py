@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from sensenet.errors import DocumentError
@@ -97,11 +98,16 @@ def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:
     return cursor if isinstance(cursor.value, dict) else None
 
 
+def find_resource(network: Cursor, root: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the resource of a document, and the model in it, which is empty if there is none."""
+    resource = root["object"] if network.path.startswith("object.") else root
+    return resource, member(resource, "deepnet", dict) or member(resource, "model", dict) or {}
+
+
 def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
     """Return the document with the fields of its resource; invalid ones are ignored, as answers do not depend
     on them."""
-    resource = root["object"] if network.path.startswith("object.") else root
-    model = member(resource, "deepnet", dict) or member(resource, "model", dict) or {}
+    resource, model = find_resource(network, root)
     fields = member(resource, "fields", dict) or member(model, "fields", dict) or {}
     conventions = read_conventions(resource, model)
     inputs = [read_field(fields, id_, conventions) for id_ in member(resource, "input_fields", list) or []]

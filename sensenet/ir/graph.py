@@ -9,6 +9,7 @@ iterative, because a network may be deeper than Python's recursion limit.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import math
 from collections import Counter
@@ -129,6 +130,16 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: Mapping[str, Value]
     signature: Signature
+
+    def _repr_html_(self) -> str:
+        """Return how notebooks show the graph; the room that draws is above this one, so it is named."""
+        html: str = importlib.import_module("sensenet.facts.notebooks").show_graph(self)
+        return html
+
+    def _repr_svg_(self) -> str | None:
+        """Return a drawing of the graph, if it is small."""
+        svg: str | None = importlib.import_module("sensenet.facts.notebooks").draw_small(self)
+        return svg
 
     @classmethod
     def create(cls, inputs: Iterable[Node], outputs: Mapping[str, Value], signature: Signature) -> Graph:

@@ -154,6 +154,13 @@ class Model:
         """The number of columns that are images."""
         return len(self.signature.image_columns)
 
+    def _repr_html_(self) -> str:
+        from sensenet.facts.notebooks import show_model
+
+        facts = {"engine": self.engine or ""}
+        facts |= {f"setting {name}": str(value) for name, value in self.settings.given().items()}
+        return show_model(type(self).__name__, self.signature, facts, self._executable.graph)
+
     def __repr__(self) -> str:
         name = f" {self.signature.name!r}" if self.signature.name else ""
         classes = f", {len(self.classes)} classes" if self.classes else ""

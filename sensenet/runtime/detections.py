@@ -13,6 +13,7 @@ from sensenet.ir.types import Array
 from sensenet.limits import memory_limit, require_memory
 from sensenet.records import frozen
 from sensenet.runtime.decode_image import FLOAT_BYTES, open_image
+from sensenet.runtime.detected import Detections
 from sensenet.runtime.frames import is_frame
 from sensenet.runtime.image_lists import flatten, unflatten
 from sensenet.runtime.layout import RowLayout, row_layout
@@ -61,7 +62,12 @@ class Detector:
         answers: list[Any] = []
         for part in batch_ahead(self._open_image, list(enumerate(images)), IMAGES_AT_ONCE, memory_limit()):
             answers += self._detect(part)
-        return answers
+        if self.raw:
+            return answers
+        return [
+            Detections(objects, self._find_cell(given), self.path_prefix)
+            for objects, given in zip(answers, images, strict=True)
+        ]
 
     def answer_table(self, table: Any) -> list[Any]:
         """Return the answer for each row of a data frame; raise InputError."""
