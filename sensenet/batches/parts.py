@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 from sensenet.batches.arrow import RecordBatch
+from sensenet.progress import Progress
 from sensenet.records import frozen
 
 Where = Callable[[int], str]
@@ -33,3 +34,32 @@ def read_share(stream: Any) -> float | None:
         return min(file.tell() / size, 1.0) if size else None
     except (OSError, ValueError):
         return None
+
+
+class Columns(Protocol):
+    """Which columns of a source are read."""
+
+    @property
+    def keep(self) -> Sequence[str]:
+        """Columns that a source must have, whether a model reads them or not."""
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise InputError for names of columns that are refused."""
+
+    def reads(self, names: Sequence[str]) -> list[str]:
+        """Return those of a source's columns that are read, in their order; raise InputError."""
+
+
+Reader = Callable[[Columns], Iterator[Part]]
+"""Yields the batches of one source."""
+
+
+def read_all(readers: Sequence[Reader], columns: Columns, show: Progress) -> Iterator[Part]:
+    """Yield the batches of some sources; `show` is called with the rows so far, and an estimate of all."""
+    rows = 0
+    for finished, reader in enumerate(readers):
+        for part in reader(columns):
+            yield part
+            rows += part.batch.num_rows
+            done = None if part.share is None else (finished + part.share) / len(readers)
+            show(rows, round(rows / done) if done else None)

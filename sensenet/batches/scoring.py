@@ -61,6 +61,10 @@ class Scorer:
     texts: TextColumns
     rows_at_once: int
 
+    def check(self, names: Sequence[str]) -> None:
+        """Raise what `RowLayout.check_header` raises."""
+        self.layout.check_header(names, self.keep)
+
     def reads(self, names: Sequence[str]) -> list[str]:
         """Return those of a table's columns that are read or kept, in their order.
 
@@ -209,7 +213,15 @@ def score(
     pyarrow.
     """
     scorer = make_scorer(model, outputs, keep, probabilities=probabilities, on_error=on_error)
-    return Scores(scorer, _number_rows(_read_batches(batches)))
+    return Scores(scorer, batch_parts(batches))
+
+
+def batch_parts(batches: Any) -> Iterator[Part]:
+    """Yield batches, of all forms that `score` takes, with places that count the rows of all of them."""
+    start = 0
+    for batch in _read_batches(batches):
+        yield Part(batch, lambda row, start=start: f"row {start + row}")  # type: ignore[misc]
+        start += batch.num_rows
 
 
 def _read_batches(batches: Any) -> Iterator[RecordBatch]:
@@ -228,11 +240,3 @@ def _read_batches(batches: Any) -> Iterator[RecordBatch]:
             yield from _read_batches(each)
     else:
         raise InputTypeError(f"expected record batches of Arrow, found {describe(batches)}")
-
-
-def _number_rows(batches: Iterator[RecordBatch]) -> Iterator[Part]:
-    """Yield the batches with places that count the rows of all of them."""
-    start = 0
-    for batch in batches:
-        yield Part(batch, lambda row, start=start: f"row {start + row}")  # type: ignore[misc]
-        start += batch.num_rows

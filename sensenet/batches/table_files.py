@@ -15,8 +15,8 @@ from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import open_input, split_compression
 from sensenet.batches.csv_blocks import csv_parts
 from sensenet.batches.json_lines import json_parts
-from sensenet.batches.parts import Part
-from sensenet.batches.scoring import ROWS_AT_ONCE, Scorer
+from sensenet.batches.parts import Columns, Part
+from sensenet.batches.scoring import ROWS_AT_ONCE
 from sensenet.errors import InputError, SensenetError
 from sensenet.records import frozen
 from sensenet.runtime.row_files import STANDARD, RowFile
@@ -88,24 +88,23 @@ class TableFile:
     format: str
     delimiter: str = ","
 
-    def parts(self, scorer: Scorer) -> Iterator[Part]:
-        """Yield what a scorer reads of the file, in batches.
+    def parts(self, columns: Columns) -> Iterator[Part]:
+        """Yield those columns of the file that are read, in batches.
 
-        Raises InputError, naming the file, if it cannot be read or has columns that the scorer refuses.
+        Raises InputError, naming the file, if it cannot be read or has columns that are refused.
         """
-        check = partial(scorer.layout.check_header, keep=scorer.keep)
         rows = RowFile(self.path, delimiter=self.delimiter, opener=open_input)
         if self.format == CSV:
-            return csv_parts(rows, check)
+            return csv_parts(rows, columns.check)
         if self.format == JSON_LINES:
-            return json_parts(rows, check, scorer.keep)
+            return json_parts(rows, columns.check, columns.keep)
         read = {PARQUET: _parquet_parts, ARROW: _arrow_parts, ARROW_STREAM: _stream_parts}[self.format]
-        return self._reported(read, scorer)
+        return self._reported(read, columns)
 
-    def _reported(self, read: Callable[[str, Scorer], Iterator[Part]], scorer: Scorer) -> Iterator[Part]:
+    def _reported(self, read: Callable[[str, Columns], Iterator[Part]], columns: Columns) -> Iterator[Part]:
         """Yield what a reader yields; raise InputError for anything that pyarrow raises in it."""
         try:
-            yield from read(self.path, scorer)
+            yield from read(self.path, columns)
         except SensenetError:
             raise
         except Exception as error:  # damaged files make pyarrow raise many kinds
@@ -113,10 +112,10 @@ class TableFile:
             raise InputError(f"{self.path} cannot be read as {self.format}: {reason}") from error
 
 
-def _reads(path: str, scorer: Scorer, names: Sequence[str]) -> list[str]:
-    """Return the columns that a scorer reads of a file; raise InputError naming the file."""
+def _reads(path: str, columns: Columns, names: Sequence[str]) -> list[str]:
+    """Return the columns that are read of a file; raise InputError naming the file."""
     try:
-        return scorer.reads(names)
+        return columns.reads(names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -125,11 +124,11 @@ def _where(path: str, start: int, row: int) -> str:
     return f"{path}, row {start + row}"
 
 
-def _parquet_parts(path: str, scorer: Scorer) -> Iterator[Part]:
+def _parquet_parts(path: str, columns: Columns) -> Iterator[Part]:
     parquet = import_arrow("pyarrow.parquet")
     _require_seekable(path)
     with parquet.ParquetFile(path) as file:
-        names = _reads(path, scorer, file.schema_arrow.names)
+        names = _reads(path, columns, file.schema_arrow.names)
         total, start = file.metadata.num_rows, 0
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
             # A name may select the members of a struct, or another column that begins with it and a point.
@@ -139,27 +138,27 @@ def _parquet_parts(path: str, scorer: Scorer) -> Iterator[Part]:
             start += batch.num_rows
 
 
-def _arrow_parts(path: str, scorer: Scorer) -> Iterator[Part]:
+def _arrow_parts(path: str, columns: Columns) -> Iterator[Part]:
     pa = import_arrow()
     _require_seekable(path)
     with open(path, "rb") as stream, pa.ipc.open_file(stream) as file:
         count = file.num_record_batches
         batches = (file.get_batch(number) for number in range(count))
         shares = ((number + 1) / count for number in range(count))
-        yield from _ipc_parts(path, scorer, zip(batches, shares, strict=True))
+        yield from _ipc_parts(path, columns, zip(batches, shares, strict=True))
 
 
-def _stream_parts(path: str, scorer: Scorer) -> Iterator[Part]:
+def _stream_parts(path: str, columns: Columns) -> Iterator[Part]:
     pa = import_arrow()
     standard = path == STANDARD
     with contextlib.nullcontext(sys.stdin.buffer) if standard else open(path, "rb") as stream:
-        yield from _ipc_parts(path, scorer, ((batch, None) for batch in pa.ipc.open_stream(stream)))
+        yield from _ipc_parts(path, columns, ((batch, None) for batch in pa.ipc.open_stream(stream)))
 
 
-def _ipc_parts(path: str, scorer: Scorer, batches: Iterator[tuple[Any, float | None]]) -> Iterator[Part]:
+def _ipc_parts(path: str, columns: Columns, batches: Iterator[tuple[Any, float | None]]) -> Iterator[Part]:
     start = 0
     for batch, share in batches:
-        selected = batch.select(_reads(path, scorer, batch.schema.names))
+        selected = batch.select(_reads(path, columns, batch.schema.names))
         selected.validate(full=True)  # else a damaged file makes pyarrow read other memory
         yield Part(selected, partial(_where, path, start), share)
         start += batch.num_rows

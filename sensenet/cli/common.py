@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import io
 import json
 import os
@@ -18,6 +19,8 @@ from sensenet.plain_text import one_line
 from sensenet.settings import Value, parse_setting
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+NO_DELIMITERS = '"\r\n\0'
 
 STANDARD = "-"
 """The file name that means stdin or stdout."""
@@ -54,6 +57,20 @@ def positive_count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a positive whole number, found {text!r}")
     return number
+
+
+def names(text: str) -> list[str]:
+    """Return the names in a list as CSV writes it, so that quotes allow commas; the type of an argument."""
+    return next(csv.reader([text]), [])
+
+
+def delimiter(text: str) -> str:
+    """Return a delimiter of CSV, as the type of an argparse argument."""
+    if len(text) != 1 or text in NO_DELIMITERS:
+        raise argparse.ArgumentTypeError(
+            f"the delimiter is one character, not a quote or line end; found {text!r}"
+        )
+    return text
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

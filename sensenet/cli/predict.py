@@ -6,16 +6,16 @@ Results go to stdout, progress and diagnostics to stderr.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from sensenet.batches.image_tables import reads_images_alone
 from sensenet.batches.outputs import ErrorPolicies
 from sensenet.batches.scoring import ROWS_AT_ONCE
 from sensenet.batches.table_files import FORMATS
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
-from sensenet.cli.predict_inputs import are_tables, reads_images_alone, run_images, run_rows
+from sensenet.cli.predict_inputs import are_tables, run_images, run_rows
 from sensenet.cli.predict_rows import BATCH_ROWS
 from sensenet.files.writing import require_free
 from sensenet.models.create import create_model
@@ -25,8 +25,6 @@ from sensenet.models.engines import ENGINES
 PROGRAM = "sensenet predict"
 
 DRAW_ROWS = "images, but this model reads rows"
-
-NO_DELIMITERS = '"\r\n\0'
 
 EXAMPLES = """\
 examples:
@@ -92,7 +90,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     rows.add_argument(
         "--keep",
         metavar="NAMES",
-        type=_names,
+        type=command_line.names,
         action="extend",
         default=[],
         help="columns of the input, separated by commas, that come first in the output",
@@ -100,7 +98,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     rows.add_argument(
         "--outputs",
         metavar="NAMES",
-        type=_names,
+        type=command_line.names,
         help="what to write: prediction, probability, features, detections (default: all of the model's)",
     )
     rows.add_argument(
@@ -111,7 +109,11 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     )
     rows.add_argument("--no-header", action="store_true", help="the first line is a row, not a header")
     rows.add_argument(
-        "--delimiter", default=",", metavar="CHARACTER", help="between cells (default: a comma)"
+        "--delimiter",
+        default=",",
+        type=command_line.delimiter,
+        metavar="CHARACTER",
+        help="between cells (default: a comma)",
     )
     rows.add_argument(
         "--batch",
@@ -122,14 +124,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     return parser
 
 
-def _names(text: str) -> list[str]:
-    """Return the names in a list as CSV writes it, so that quotes allow commas in names."""
-    return next(csv.reader([text]), [])
-
-
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    if len(options.delimiter) != 1 or options.delimiter in NO_DELIMITERS:
-        parser.error(f"the delimiter is one character, not a quote or line end; found {options.delimiter!r}")
     if options.output != STANDARD:
         require_free(Path(options.output), options.force)  # before all the work
     model = create_model(options.model, dict(options.settings), options.engine)

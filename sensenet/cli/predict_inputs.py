@@ -15,6 +15,8 @@ import attrs
 
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import compressed, open_input, split_compression
+from sensenet.batches.image_tables import image_reader
+from sensenet.batches.parts import Reader
 from sensenet.batches.scoring import Scorer, make_scorer
 from sensenet.batches.table_files import (
     CSV,
@@ -30,7 +32,7 @@ from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.predict_images import predict_images
 from sensenet.cli.predict_rows import BATCH_ROWS, predict_rows, select_columns
-from sensenet.cli.predict_tables import INPUT, Reader, TableOutput, image_reader, predict_tables
+from sensenet.cli.predict_tables import INPUT, TableOutput, predict_tables
 from sensenet.errors import MissingPackageError
 from sensenet.files.writing import new_binary_file
 from sensenet.models.deepnet import Deepnet, ObjectDetector
@@ -63,7 +65,7 @@ def run_images(
     if options.draw:
         parser.error("--draw needs lines of JSON as the output")
     scorer = _make_scorer(model, options, [INPUT, *options.keep])
-    readers = [(f"{len(paths)} images", image_reader(paths, scorer.layout))]
+    readers = [(f"{len(paths)} images", image_reader(model, paths, {INPUT: paths}, scorer.rows_at_once))]
     _write_table(scorer, readers, options, parser)
     return 0
 
@@ -165,12 +167,6 @@ def _write_table(
         parser.error(f"{output.format} files are compressed inside: leave out the suffix")
     with _open_binary_output(options) as stream:
         predict_tables(scorer, readers, output, stream)
-
-
-def reads_images_alone(model: Deepnet | ObjectDetector) -> bool:
-    """Return whether a model takes images without rows around them."""
-    columns = model.signature.columns
-    return isinstance(model, ObjectDetector) or len(model.signature.image_columns) == len(columns) == 1
 
 
 @contextlib.contextmanager

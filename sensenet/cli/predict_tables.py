@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
-from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import compressed
 from sensenet.batches.outputs import PREDICTION
-from sensenet.batches.parts import Part
+from sensenet.batches.parts import Reader, read_all
 from sensenet.batches.scoring import Scorer, Scores
 from sensenet.batches.table_writers import open_writer
 from sensenet.cli.common import print_note
 from sensenet.cli.predict_rows import no_rows
 from sensenet.progress import progress_bar, row_line
 from sensenet.records import frozen
-from sensenet.runtime.layout import RowLayout
 
 INPUT = "input"
 """The column with the paths of images."""
-
-Reader = Callable[[Scorer], Iterator[Part]]
-"""Yields the batches of one source."""
 
 
 @frozen(kw_only=True)
@@ -50,21 +45,9 @@ def predict_tables(
         compressed(stream, output.compression) as target,
         open_writer(output.format, target, delimiter=output.delimiter, objective=name) as write,
     ):
-        scores = Scores(scorer, iter(()))
-        for finished, reader in enumerate(reader for _, reader in readers):
-            share: float | None = 0.0
-
-            def parts(reader: Reader = reader) -> Iterator[Part]:
-                nonlocal share
-                for part in reader(scorer):
-                    share = part.share
-                    yield part
-
-            scores.parts = parts()
-            for batch in scores:
-                write(batch)
-                done = None if share is None else (finished + share) / len(readers)
-                show(scores.rows, round(scores.rows / done) if done else None)
+        scores = Scores(scorer, read_all([reader for _, reader in readers], scorer, show))
+        for batch in scores:
+            write(batch)
         if not scores.rows:
             raise no_rows(names)
     stream.flush()
@@ -72,17 +55,3 @@ def predict_tables(
         print_note(
             f"{scores.failed} of {scores.rows} rows have no answer: the column 'error' has the reasons"
         )
-
-
-def image_reader(paths: Sequence[str], layout: RowLayout) -> Reader:
-    """Return the reader of images as a table, with their paths as the model's field and as `input`."""
-    name = layout.fields[0].id if layout.fields else "image"
-
-    def read(scorer: Scorer) -> Iterator[Part]:
-        pa = import_arrow()
-        for start in range(0, len(paths), scorer.rows_at_once):
-            some = pa.array(paths[start : start + scorer.rows_at_once], pa.string())
-            batch = pa.record_batch({name: some, INPUT: some})
-            yield Part(batch, lambda row, start=start: paths[start + row], (start + len(some)) / len(paths))  # type: ignore[misc]
-
-    return read
