@@ -7,20 +7,18 @@ script reads, which contains no `<`.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import inspect
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from sensenet.drawing.blocks import Block, find_blocks
-from sensenet.drawing.captions import count, cut, family, make_title, print_briefly, printable
+from sensenet.drawing.captions import count, cut, family, make_title, print_briefly
+from sensenet.drawing.page import escape_text, write_page
 from sensenet.drawing.svg import STYLE, Box, draw_boxes, node_box, pill
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters, multiply_adds, parameters
 from sensenet.ir.graph import Graph, Node
@@ -55,29 +53,17 @@ def to_html(graph: Graph) -> str:
     scene = _make_scene(graph)
     stages = find_blocks(graph)
     title = make_title(graph)
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy()}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<title>{_text(title)}</title>",
-            f"<style>{PAGE_STYLE}</style>",
-            *_header(graph, title),
-            f'<nav aria-label="Stages">{_draw_map(stages)}</nav>',
-            "<main>",
-            *(line for number, stage in enumerate(stages) for line in _fold(stage, scene, f"stage-{number}")),
-            "</main>",
-            '<aside aria-live="polite" aria-label="The chosen node">',
-            "<p>Choose a node to see its details.</p></aside>",
-            f'<script type="application/json" id="nodes">{_json(_describe_all(graph, scene))}</script>',
-            f"<script>{SCRIPT}</script>",
-            "</html>",
-            "",
-        ]
-    )
+    body = [
+        *_header(graph, title),
+        f'<nav aria-label="Stages">{_draw_map(stages)}</nav>',
+        "<main>",
+        *(line for number, stage in enumerate(stages) for line in _fold(stage, scene, f"stage-{number}")),
+        "</main>",
+        '<aside aria-live="polite" aria-label="The chosen node">',
+        "<p>Choose a node to see its details.</p></aside>",
+        f'<script type="application/json" id="nodes">{_json(_describe_all(graph, scene))}</script>',
+    ]
+    return write_page(title, PAGE_STYLE, body, SCRIPT)
 
 
 def _make_scene(graph: Graph) -> _Scene:
@@ -97,15 +83,6 @@ def _make_scene(graph: Graph) -> _Scene:
     )
 
 
-def _policy() -> str:
-    """Return a policy that allows only the page's own style and script, by their hashes."""
-    return f"default-src 'none'; img-src data:; style-src {_hash(PAGE_STYLE)}; script-src {_hash(SCRIPT)}"
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
 def _header(graph: Graph, title: str) -> Iterator[str]:
     inputs = (f"{node.name}: {node.types[0]}" for node in graph.inputs)
     outputs = (f"{name}: {value.type}" for name, value in graph.outputs.items())
@@ -117,9 +94,9 @@ def _header(graph: Graph, title: str) -> Iterator[str]:
         "Inputs": inputs,
         "Outputs": outputs,
     }
-    yield f"<header><h1>{_text(title)}</h1><dl>"
+    yield f"<header><h1>{escape_text(title)}</h1><dl>"
     for name, texts in facts.items():
-        yield f"<div><dt>{name}</dt>{''.join(f'<dd>{_text(text)}</dd>' for text in texts)}</div>"
+        yield f"<div><dt>{name}</dt>{''.join(f'<dd>{escape_text(text)}</dd>' for text in texts)}</div>"
     yield "</dl></header>"
     yield (
         '<form role="search"><input type="search" aria-label="Search nodes by name, op or type" '
@@ -137,9 +114,9 @@ def _draw_map(stages: Sequence[Block]) -> str:
         Box(
             f"node {_main_family(stage)}",
             ((stage.title,), (count(len(stage.nodes), "node"),)),
-            attributes=f'data-stage="{number}" tabindex="0" role="link" aria-label="{_text(stage.title)}"',
+            attributes=f'data-stage="{number}" tabindex="0" role="link" aria-label="{label}"',
         )
-        for number, stage in enumerate(stages)
+        for number, (stage, label) in enumerate((stage, escape_text(stage.title)) for stage in stages)
     ]
     return draw_boxes(boxes, sorted(e for e in edges if e[0] != e[1]), 'role="group" aria-label="Stages"')
 
@@ -156,7 +133,7 @@ def _fold(block: Block, scene: _Scene, identity: str = "") -> Iterator[str]:
     """Yield a foldable block: its title and costs, then its blocks or its image."""
     shown = scene.unfolded or (bool(identity) and bool(block.blocks))
     yield f"<details{f' id={identity}' if identity else ''}{' open' if shown else ''}><summary>"
-    yield f'<span class="title">{_text(block.title)}</span>{_summarize(block, scene)}</summary>'
+    yield f'<span class="title">{escape_text(block.title)}</span>{_summarize(block, scene)}</summary>'
     if block.blocks:
         for part in block.blocks:
             yield from _fold(part, scene)
@@ -178,9 +155,9 @@ def _summarize(block: Block, scene: _Scene) -> str:
     ops = Counter(node.op.mnemonic() for node in nodes)
     listed = ", ".join(op if count == 1 else f"{count} {op}" for op, count in ops.items())
     return (
-        f'<span class="ops">{_text(listed)}</span>'
+        f'<span class="ops">{escape_text(listed)}</span>'
         f'<meter value="{share:.3f}" title="{share:.1%} of all multiply-adds"></meter>'
-        f'<span class="costs">{_text(" · ".join(costs))}</span>'
+        f'<span class="costs">{escape_text(" · ".join(costs))}</span>'
     )
 
 
@@ -198,7 +175,7 @@ def _draw_block(block: Block, scene: _Scene) -> str:
     place = {node: index for index, node in enumerate((*sources, *nodes))}
     edges = {(place[value.node], place[node]) for node in nodes for value in node.inputs}
     edges |= {(place[node], len(place) + index) for index, (node, _) in enumerate(exits)}
-    return draw_boxes(boxes, sorted(edges), f'role="group" aria-label="{_text(block.title)}"')
+    return draw_boxes(boxes, sorted(edges), f'role="group" aria-label="{escape_text(block.title)}"')
 
 
 def _exits(node: Node, inside: set[Node], scene: _Scene) -> Iterator[Box]:
@@ -213,11 +190,13 @@ def _exits(node: Node, inside: set[Node], scene: _Scene) -> Iterator[Box]:
 
 def _way(text: str, tooltip: str, number: int) -> Box:
     """Return a pill that leads to a node elsewhere."""
-    return pill(text, tooltip, f'data-node="{number}" tabindex="0" role="link" aria-label="{_text(text)}"')
+    return pill(
+        text, tooltip, f'data-node="{number}" tabindex="0" role="link" aria-label="{escape_text(text)}"'
+    )
 
 
 def _node_box(node: Node, scene: _Scene) -> Box:
-    label = _text(f"{node.op.mnemonic()} {node.name}, {node.types[0]}")
+    label = escape_text(f"{node.op.mnemonic()} {node.name}, {node.types[0]}")
     identity = f'id="node-{scene.numbers[node]}" data-node="{scene.numbers[node]}"'
     return node_box(node, f'{identity} tabindex="0" role="button" aria-label="{label}"')
 
@@ -272,8 +251,3 @@ def _abbreviate(number: int) -> str:
         if number >= size:
             return f"{number / size:.3g} {unit}"
     return str(number)
-
-
-def _text(text: str) -> str:
-    """Return text escaped for an element or attribute."""
-    return escape(printable(text))

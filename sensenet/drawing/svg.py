@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
 import attrs
@@ -22,6 +21,7 @@ from sensenet.drawing.captions import (
     printable,
 )
 from sensenet.drawing.layout import Edge, Layout, Point, arrange
+from sensenet.drawing.page import escape_text
 from sensenet.ir.graph import Graph, Node
 from sensenet.records import frozen
 
@@ -88,10 +88,10 @@ def to_svg(graph: Graph) -> str:
     edges |= {
         (position[value.node], len(graph.nodes) + index) for index, value in enumerate(graph.outputs.values())
     }
-    title = make_title(graph)
+    title = escape_text(make_title(graph))
     summary = f"The graph of a {graph.signature.kind.value}: {count(len(graph.nodes), 'node')}."
-    head = f"<title>{_text(title)}</title><desc>{_text(summary)}</desc><style>\n{STYLE}</style>{PAPER}"
-    return draw_boxes(boxes, sorted(edges), f'role="img" aria-label="{_text(title)}"', head) + "\n"
+    head = f"<title>{title}</title><desc>{escape_text(summary)}</desc><style>\n{STYLE}</style>{PAPER}"
+    return draw_boxes(boxes, sorted(edges), f'role="img" aria-label="{title}"', head) + "\n"
 
 
 def draw_boxes(boxes: Sequence[Box], edges: Sequence[Edge], attributes: str, head: str = "") -> str:
@@ -134,11 +134,14 @@ def _draw_box(box: Box, corner: Point, size: tuple[int, int]) -> str:
         first, *rest = line
         room_left = room - sum(columns(text) + BETWEEN for text in rest)
         x = left + PADDING
-        texts.append(f'<text class="line{number}" x="{x}" y="{y}">{_text(cut(first, room_left))}</text>')
+        texts.append(
+            f'<text class="line{number}" x="{x}" y="{y}">{escape_text(cut(first, room_left))}</text>'
+        )
         texts += [
-            f'<text class="type" x="{left + width - PADDING}" y="{y}">{_text(text)}</text>' for text in rest
+            f'<text class="type" x="{left + width - PADDING}" y="{y}">{escape_text(text)}</text>'
+            for text in rest
         ]
-    tooltip = f"<title>{_text(box.tooltip)}</title>" if box.tooltip else ""
+    tooltip = f"<title>{escape_text(box.tooltip)}</title>" if box.tooltip else ""
     return (
         f'<g class="{box.kind}"{box.attributes and " "}{box.attributes}>{tooltip}'
         f'<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="{radius}"/>{"".join(texts)}</g>'
@@ -163,8 +166,3 @@ def _tips(layout: Layout) -> str:
     """Return the path of an arrowhead at each end."""
     ends = dict.fromkeys(route[-1] for route in layout.routes)
     return "".join(f"M{x - 4} {y - 6}H{x + 4}L{x} {y}Z" for x, y in ends)
-
-
-def _text(text: str) -> str:
-    """Return text escaped for an XML element or attribute."""
-    return escape(printable(text))

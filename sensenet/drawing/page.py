@@ -1,0 +1,44 @@
+"""Writes HTML pages that load nothing: their policy allows only their own style and script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from html import escape
+
+from sensenet.drawing.captions import printable
+
+
+def write_page(title: str, style: str, body: Iterable[str], script: str = "") -> str:
+    """Return a page of a title in plain text, and of lines of HTML without style attributes."""
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<link rel="icon" href="data:,">',
+            f"<title>{escape_text(title)}</title>",
+            f"<style>{style}</style>",
+            *body,
+            *([f"<script>{script}</script>"] if script else []),
+            "</html>",
+            "",
+        ]
+    )
+
+
+def escape_text(text: str) -> str:
+    """Return text escaped for an element or attribute, of HTML or SVG."""
+    return escape(printable(text))
+
+
+def _policy(style: str, script: str) -> str:
+    scripts = f"; script-src {_hash(script)}" if script else ""
+    return f"default-src 'none'; img-src data:; style-src {_hash(style)}{scripts}"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
