@@ -41,18 +41,27 @@ class MachineCode:
 
 
 @delay_forks()
-def compile_module(text: str) -> MachineCode:
-    """Return the functions of a module, compiled for the processor at hand or found in the cache."""
+def compile_module(text: str, optimization: int = 0) -> MachineCode:
+    """Return the functions of a module, compiled for the processor at hand or found in the cache.
+
+    LLVM's own passes run at the level `optimization`, from 0 to 3.
+    """
     llvm = load_llvm()
     triple, cpu = llvm.get_process_triple(), llvm.get_host_cpu_name()
     features = llvm.get_host_cpu_features().flatten()
-    key = code_key(text, triple, cpu, features, ".".join(map(str, llvm.llvm_version_info)))
+    version = ".".join(map(str, llvm.llvm_version_info))
+    key = code_key(text, str(optimization), triple, cpu, features, version)
     code = find_code(key)
     if code is None:
         module = llvm.parse_assembly(text)
         module.verify()
         target = llvm.Target.from_triple(triple)
-        code = target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True).emit_object(module)
+        machine = target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True)
+        if optimization:
+            options = llvm.create_pipeline_tuning_options(speed_level=optimization)
+            builder = llvm.create_pass_builder(machine, options)
+            builder.getModulePassManager().run(module, builder)
+        code = machine.emit_object(module)
         keep_code(key, code)
     return link_object(code)
 

@@ -2,7 +2,8 @@
 
 The lists of weights are cut out of the text while it is read, and become float32 arrays (see `weight_lists`).
 The rest is small, and becomes dicts and lists. simdjson parses both if it is installed, else the standard
-library, which takes several times as long. Text that simdjson rejects (NaN, infinities, integers beyond 64
+library, which takes several times as long; lists of large documents are read by machine code, if llvmlite is
+installed (`machine_code_reader`). Text that simdjson rejects (NaN, infinities, integers beyond 64
 bits, deep nesting, syntax errors) is always parsed by the standard library, whose errors have a position.
 Numbers may be infinite or NaN: the code that uses them checks that.
 """
@@ -14,13 +15,14 @@ import gzip
 import io
 import json
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
-from sensenet.errors import DocumentError
+from sensenet.errors import DocumentError, MissingPackageError
 from sensenet.frontend.json import standard_parser
 from sensenet.frontend.json.arrays import Float32Array
 from sensenet.frontend.json.standard_parser import BYTE_ORDER_MARK
@@ -34,6 +36,9 @@ with contextlib.suppress(ImportError):  # simdjson has no wheel for some Pythons
 MOST_BYTES = 0xFFFFFFFF
 """The most bytes of a text that simdjson parses: 4 GiB."""
 
+BYTES_FOR_MACHINE_CODE = 1 << 26
+"""The bytes of a stored document from which it pays to load LLVM, or code from the cache."""
+
 GZIP_MAGIC = b"\x1f\x8b"
 
 BYTES_PER_BYTE = 12
@@ -44,6 +49,13 @@ LIST_BYTES, ENTRY_BYTES = 84, 52
 
 Arrays = dict[str, Float32Array]
 """The weights that were cut out, by the text that replaces each."""
+
+
+class ListReader(Protocol):
+    """Reads one list after another."""
+
+    def read(self, text: bytes | memoryview) -> Float32Array | None:
+        """Return a JSON list as a read-only float32 array; None for any other text, or a ragged list."""
 
 
 Allow = Callable[[int], None]
@@ -82,7 +94,7 @@ def _read(stream: io.BufferedIOBase, name: str) -> Any:
         require_memory(size - BYTES_PER_BYTE * stored, f"{name}: the content of its {stored} bytes")
 
     with contextlib.suppress(_NotTakenError):
-        return _read_quickly(_make_read(text, name, allow), allow)
+        return _read_quickly(_make_read(text, name, allow), _list_reader(stored), allow)
     with _naming(name):
         text.seek(0)
         content = text.read()
@@ -130,9 +142,22 @@ def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
     return read
 
 
-def _read_quickly(read: Read, allow: Allow) -> Any:
+def _list_reader(stored: int) -> ListReader:
+    """Return the reader of lists for a document of so many bytes."""
+    lists: ListReader = parser.ListReader()
+    if stored < BYTES_FOR_MACHINE_CODE or sys.byteorder != "little":
+        return lists
+    from sensenet.frontend.json import machine_code_reader
+
+    try:
+        return machine_code_reader.ListReader(lists.read)
+    except MissingPackageError:
+        return lists
+
+
+def _read_quickly(read: Read, lists: ListReader, allow: Allow) -> Any:
     """Return the value of a text, with weights as arrays; raises _NotTakenError if simdjson rejects it."""
-    rest, arrays = _read_weights(read, allow)
+    rest, arrays = _read_weights(read, lists, allow)
     allow(_value_bytes(rest))
     try:
         value = parser.parse(rest, arrays)
@@ -151,9 +176,8 @@ def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
         raise _NotTakenError from error
 
 
-def _read_weights(read: Read, allow: Allow) -> tuple[bytearray, Arrays]:
+def _read_weights(read: Read, lists: ListReader, allow: Allow) -> tuple[bytearray, Arrays]:
     """Return the text with replacements for its weights, and the weights by replacement."""
-    lists = parser.ListReader()
     arrays: Arrays = {}
     rest = bytearray()
     unique = os.urandom(16).hex()  # so that no document contains it
