@@ -20,7 +20,7 @@ from support.op_cases import floats, weights
 
 from sensenet.backends import batching as blocks
 from sensenet.backends import get_target
-from sensenet.backends.tflite import TARGET, interpreter
+from sensenet.backends.tflite import TARGET, flatbuffer, interpreter
 from sensenet.backends.tflite.flatbuffer import import_schema, pack, unpack
 from sensenet.backends.tflite.interpreter import find_interpreter
 from sensenet.backends.tflite.metadata import _pack_archive, build_model_metadata
@@ -200,6 +200,19 @@ def test_buffers_are_aligned(content):
     starts = [each._tab.Vector(each._tab.Offset(4)) for each in tables if each.DataLength()]
     assert starts
     assert all(start % 16 == 0 for start in starts)
+
+
+@pytest.mark.parametrize("small", [0, 1 << 16])
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (70, 300), (65, 2, 3, 50), (1, 1, 1, 1), (3, 0)])
+@pytest.mark.parametrize("layout", ["row-major", "kernel", "reversed"])
+def test_buffers_of_any_layout_are_copied(monkeypatch, shape, layout, small):
+    monkeypatch.setattr(flatbuffer, "SMALL", small)
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    kernel = np.moveaxis(np.ascontiguousarray(np.moveaxis(values, 0, -1)), -1, 0)
+    source = {"row-major": values, "kernel": kernel, "reversed": values[::-1]}[layout]
+    target = np.full_like(values, np.nan)
+    flatbuffer._copy(source, target)
+    np.testing.assert_array_equal(target, source)
 
 
 class Table:

@@ -42,7 +42,10 @@ def assert_nearest(read, text):
     assert found.tobytes() == wanted(text).tobytes(), text
 
 
-@given(value=st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x == 0 or 1e-75 < abs(x) < 1e60))
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(value=FLOATS.filter(lambda value: value == 0 or 1e-75 < abs(value) < 1e60))
 @example(-0.0)
 @example(5e-324 * 2**1000)
 @example(float(np.finfo(np.float32).max) * 2)
@@ -98,11 +101,13 @@ def test_zeros_after_the_point_are_not_counted(read, zeros):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "-", "+1", ".5", "1.", "1.e3", "01", "-01", "00", "1e", "1e+", "1e-", "--1", "1-", "1.2.3", "1e5e5"),
-        *("0x10", "1_0", "NaN", "Infinity", "-Infinity", "null", "true", '"1"', "{}", "1 2", "1;2", "\x001", "1\x00"),
-        *("1\v", "１", "1,", ",1", ",", "1,,2", "[", "]", "[]", "1,[2]", "[1],2", "[1],[]", "[1][2]", "[1],[2,3]"),
+        *("", "-", "+1", ".5", "1.", "1.e3", "01", "-01", "00", "1e", "1e+", "1e-", "--1", "1-", "1.2.3"),
+        *("1e5e5", "0x10", "1_0", "NaN", "Infinity", "-Infinity", "null", "true", '"1"', "{}", "1 2", "1;2"),
+        *("\x001", "1\x00", "1\v", "１", "1,", ",1", ",", "1,,2", "[", "]", "[]", "1,[2]", "[1],2", "[1],[]"),
+        *("[1][2]", "[1],[2,3]", "12345678:", "1234567/", "0.12345678/", "0.1234567:9", ":", "/"),
         *("[[1],[2]],[[3]]", "[[1]],[2]", "[1,2],[3],[4]", "[1,2],[3],[4,5,6]"),
-        *("12345678901234567890", "1.2345678901234567890", "1000000000000000000", "1e400", "1e-400", "1e00001"),
+        *("12345678901234567890", "1.2345678901234567890", "1000000000000000000"),
+        *("1e400", "1e-400", "1e00001"),
         f"1e{EXPONENTS.stop}",
         "[" * MOST_DEPTH + "1" + "]" * MOST_DEPTH,
     ],
@@ -111,7 +116,9 @@ def test_other_texts_are_undecided(read, text):
     assert read(f"[{text}]".encode()) is UNDECIDED
 
 
-@pytest.mark.parametrize("text", ["", " ", "1", "[1", "1]", "[1]]", "[[1]", "[1] ", "[1][2]", "][", "]", "{[1]}", "[1]a"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "1", "[1", "1]", "[1]]", "[[1]", "[1] ", "[1][2]", "][", "]", "{[1]}", "[1]a"]
+)
 def test_texts_that_are_not_one_list_are_undecided(read, text):
     assert read(text.encode()) is UNDECIDED
 
@@ -119,10 +126,10 @@ def test_texts_that_are_not_one_list_are_undecided(read, text):
 SHAPES = st.lists(st.integers(1, 6), min_size=1, max_size=MOST_DEPTH)
 
 
-@given(shape=SHAPES, separators=st.sampled_from([(",", ":"), (", ", ":"), (" ,\r\n\t", ":")]), indent=st.booleans())
-def test_shapes_and_white_space(read, shape, separators, indent):
+@given(shape=SHAPES, separator=st.sampled_from([",", ", ", " ,\r\n\t"]), indent=st.sampled_from([None, 2]))
+def test_shapes_and_white_space(read, shape, separator, indent):
     numbers = np.random.default_rng(math.prod(shape)).normal(size=shape)
-    text = json.dumps(numbers.tolist(), separators=separators, indent=2 if indent else None)
+    text = json.dumps(numbers.tolist(), separators=(separator, ":"), indent=indent)
     found = read(text.encode())
     assert found.shape == tuple(shape)
     assert not found.flags.writeable

@@ -33,9 +33,9 @@ def read_of(text, sizes=()):
     return read
 
 
-def cut(text, sizes=()):
+def cut(text, sizes=(), room=10):
     """What is cut out of a text, which the pieces must make up."""
-    found = [(bytes(rest), bytes(weights)) for rest, weights in cut_weights(read_of(text, sizes))]
+    found = [(bytes(rest), bytes(weights)) for rest, weights in cut_weights(read_of(text, sizes), room)]
     assert b"".join(rest + weights for rest, weights in found) == text
     return [weights for _, weights in found if weights]
 

@@ -125,7 +125,7 @@ MUTATIONS = (
         name="float32-kernel-folding",
         reason="a kernel is scaled by factors already rounded to float32",
         file="sensenet/passes/analysis/linear_layers.py",
-        old="scaled = as_sums(kernel * by_channel)",
+        old="_rounded_product(kernel, by_channel)",
         new="scaled = as_sums(kernel * by_channel.astype(np.float32))",
     ),
     Mutation(

@@ -9,6 +9,7 @@ import numpy as np
 
 from sensenet.backends.optional import import_tensorflow
 from sensenet.errors import ArtifactError, MissingPackageError
+from sensenet.files.memory import reserve
 from sensenet.ir.types import Array
 from sensenet.optional_packages import import_package
 
@@ -18,6 +19,10 @@ PURPOSE = "writing .tflite files"
 
 BUFFER_ALIGNMENT = 16
 """Of a model's buffers, in bytes: the schema's `force_align`, which Python's flatbuffers do not follow."""
+
+SMALL, BLOCK = 1 << 16, (64, 256)
+"""The numbers up to which a kernel is copied at once, and the rows and columns that are copied together else:
+of blocks of 32 to 256 rows and 128 to 1024 columns, these took the least time."""
 
 LARGEST_MODEL = (1 << 31) - 1
 """Bytes of a flatbuffer: its offsets are numbers of 32 bits with a sign."""
@@ -84,7 +89,7 @@ def pack(tree: Any) -> memoryview:
                 builder.StartVector(1, size, BUFFER_ALIGNMENT)
                 builder.head = builder.head - size
                 target = np.frombuffer(builder.Bytes, self.data.dtype, self.data.size, builder.head)
-                target.reshape(self.data.shape)[...] = self.data
+                _copy(self.data, target.reshape(self.data.shape))
                 vector = builder.EndVector()
             schema.BufferStart(builder)
             if size:
@@ -99,9 +104,28 @@ def pack(tree: Any) -> memoryview:
         )
     for each in tree.buffers:
         each.__class__ = AlignedBuffer
-    builder = flatbuffers.Builder(size)
+    builder = flatbuffers.Builder(0)
+    builder.Bytes, builder.head = reserve(size), size  # of a size given to it, it writes zeros everywhere
     builder.Finish(tree.Pack(builder), file_identifier=MODEL_IDENTIFIER)
     return memoryview(builder.Bytes)[builder.head :]
+
+
+def _copy(source: Array, target: Array) -> None:
+    """Copy an array to a row-major one of its shape.
+
+    A kernel whose first axis is the last in memory is copied block by block: a block's rows and columns fit
+    the processor's cache.
+    """
+    kernel = np.moveaxis(source, 0, -1) if source.ndim else source
+    if source.size < SMALL or not kernel.flags.c_contiguous:
+        target[...] = source
+        return
+    columns, rows = kernel.reshape(-1, source.shape[0]), target.reshape(source.shape[0], -1)
+    height, width = BLOCK
+    for top in range(0, rows.shape[0], height):
+        for left in range(0, rows.shape[1], width):
+            part = slice(top, top + height), slice(left, left + width)
+            rows[part] = columns[part[::-1]].T
 
 
 def _estimate(tree: Any) -> int:

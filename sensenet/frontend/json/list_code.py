@@ -75,59 +75,89 @@ SPACE = """
     }
 """
 
-DIGITS = """
-    ; Returns the end of the digits, and the number that they continue, modulo 2 to the 64.
-    define internal { ptr, i64 } @digits(ptr %from, ptr %end, i64 %number) alwaysinline {
+DIGITS = f"""
+    @tens = internal constant [8 x i64] [{", ".join(f"i64 {10**n}" for n in range(8))}]
+
+    declare i64 @llvm.cttz.i64(i64, i1)
+
+    ; Returns the number of eight digits.
+    define internal i64 @eight_digits(i64 %bytes) alwaysinline {{
     entry:
-      br label %eight
-    eight:
-      %p = phi ptr [ %from, %entry ], [ %after, %take8 ]
-      %m = phi i64 [ %number, %entry ], [ %m8, %take8 ]
-      %after = getelementptr i8, ptr %p, i64 8
-      %fits = icmp ule ptr %after, %end
-      br i1 %fits, label %load8, label %one
-    load8:
-      %bytes = load i64, ptr %p, align 1
-      %raised = add i64 %bytes, 434041037028460038          ; 0x0606…: a byte above '9' leaves 0x3_
-      %a = and i64 %bytes, -1085102592571150096             ; 0xf0f0…
-      %b = and i64 %raised, -1085102592571150096
-      %c = lshr i64 %b, 4
-      %kinds = or i64 %a, %c
-      %all = icmp eq i64 %kinds, 3689348814741910323        ; 0x3333…
-      br i1 %all, label %take8, label %one
-    take8:
-      %values = sub i64 %bytes, 3472328296227680304         ; 0x3030…
+      %values = sub i64 %bytes, {0x3030303030303030}
       %tens = mul i64 %values, 10
       %ones = lshr i64 %values, 8
       %pairs = add i64 %tens, %ones
-      %first = and i64 %pairs, 1095216660735                ; 0x000000ff000000ff
-      %first4 = mul i64 %first, 4294967296000100            ; 100 + (1000000 << 32)
+      %first = and i64 %pairs, {0x000000FF000000FF}
+      %first4 = mul i64 %first, {100 + (1000000 << 32)}
       %shifted = lshr i64 %pairs, 16
-      %second = and i64 %shifted, 1095216660735
-      %second4 = mul i64 %second, 42949672960001            ; 1 + (10000 << 32)
+      %second = and i64 %shifted, {0x000000FF000000FF}
+      %second4 = mul i64 %second, {1 + (10000 << 32)}
       %sum = add i64 %first4, %second4
-      %eight_digits = lshr i64 %sum, 32
-      %scaled = mul i64 %m, 100000000
-      %m8 = add i64 %scaled, %eight_digits
+      %number = lshr i64 %sum, 32
+      ret i64 %number
+    }}
+
+    ; Returns the end of the digits, and the number that they continue, modulo 2 to the 64.
+    define internal {{ ptr, i64 }} @digits(ptr %from, ptr %end, i64 %number) alwaysinline {{
+    entry:
       br label %eight
-    one:
-      %q = phi ptr [ %p, %eight ], [ %p, %load8 ], [ %next, %take1 ]
-      %k = phi i64 [ %m, %eight ], [ %m, %load8 ], [ %m1, %take1 ]
+    eight:
+      %p = phi ptr [ %from, %entry ], [ %after, %all ]
+      %m = phi i64 [ %number, %entry ], [ %m8, %all ]
+      %after = getelementptr i8, ptr %p, i64 8
+      %fits = icmp ule ptr %after, %end
+      br i1 %fits, label %load, label %one
+    load:
+      %bytes = load i64, ptr %p, align 1
+      %raised = add i64 %bytes, {0x0606060606060606}           ; a byte above '9' leaves 0x3_
+      %a = and i64 %bytes, {_signed(0xF0F0F0F0F0F0F0F0)}
+      %b = and i64 %raised, {_signed(0xF0F0F0F0F0F0F0F0)}
+      %c = lshr i64 %b, 4
+      %kinds = or i64 %a, %c
+      %others = xor i64 %kinds, {0x3333333333333333}           ; its lowest bit is in the first other byte
+      %is_all = icmp eq i64 %others, 0
+      br i1 %is_all, label %all, label %some
+    all:
+      %next8 = call i64 @eight_digits(i64 %bytes)
+      %scaled8 = mul i64 %m, 100000000
+      %m8 = add i64 %scaled8, %next8
+      br label %eight
+    some:                                                   ; as eight digits, with zeros before them
+      %bit = call i64 @llvm.cttz.i64(i64 %others, i1 true)
+      %count = lshr i64 %bit, 3
+      %bits = and i64 %bit, 56
+      %left = sub i64 56, %bits
+      %shifted7 = shl i64 %bytes, %left
+      %shifted8 = shl i64 %shifted7, 8
+      %zeros = lshr i64 {0x3030303030303030}, %bits
+      %padded = or i64 %shifted8, %zeros
+      %next = call i64 @eight_digits(i64 %padded)
+      %ten_at = getelementptr [8 x i64], ptr @tens, i64 0, i64 %count
+      %ten = load i64, ptr %ten_at
+      %scaled = mul i64 %m, %ten
+      %sum = add i64 %scaled, %next
+      %stop = getelementptr i8, ptr %p, i64 %count
+      br label %done
+    one:                                                    ; near the end of the text
+      %q = phi ptr [ %p, %eight ], [ %following, %take ]
+      %k = phi i64 [ %m, %eight ], [ %k_more, %take ]
       %byte = call i8 @byte(ptr %q, ptr %end)
       %value = sub i8 %byte, 48
       %is_digit = icmp ult i8 %value, 10
-      br i1 %is_digit, label %take1, label %done
-    take1:
-      %next = getelementptr i8, ptr %q, i64 1
+      br i1 %is_digit, label %take, label %done
+    take:
+      %following = getelementptr i8, ptr %q, i64 1
       %ten_times = mul i64 %k, 10
       %wide = zext i8 %value to i64
-      %m1 = add i64 %ten_times, %wide
+      %k_more = add i64 %ten_times, %wide
       br label %one
     done:
-      %result = insertvalue { ptr, i64 } poison, ptr %q, 0
-      %both = insertvalue { ptr, i64 } %result, i64 %k, 1
-      ret { ptr, i64 } %both
-    }
+      %last = phi ptr [ %stop, %some ], [ %q, %one ]
+      %result = phi i64 [ %sum, %some ], [ %k, %one ]
+      %half = insertvalue {{ ptr, i64 }} poison, ptr %last, 0
+      %both = insertvalue {{ ptr, i64 }} %half, i64 %result, 1
+      ret {{ ptr, i64 }} %both
+    }}
 """
 
 FLOAT = f"""
@@ -219,9 +249,25 @@ NUMBER = """
       %is_negative = icmp eq i8 %byte0, 45
       %sign_length = zext i1 %is_negative to i64
       %start = getelementptr i8, ptr %from, i64 %sign_length
-      %whole = call { ptr, i64 } @digits(ptr %start, ptr %end, i64 0)
-      %whole_end = extractvalue { ptr, i64 } %whole, 0
-      %whole_number = extractvalue { ptr, i64 } %whole, 1
+      %start_next = getelementptr i8, ptr %start, i64 1
+      %start_byte = call i8 @byte(ptr %start, ptr %end)
+      %start_next_byte = call i8 @byte(ptr %start_next, ptr %end)
+      %start_value = sub i8 %start_byte, 48
+      %start_is_digit = icmp ult i8 %start_value, 10
+      %is_before_point = icmp eq i8 %start_next_byte, 46
+      %has_one_digit = and i1 %start_is_digit, %is_before_point
+      br i1 %has_one_digit, label %one_digit, label %digits
+    one_digit:                                              ; nearly always: the next number need not wait
+      %one_number = zext i8 %start_value to i64
+      br label %whole
+    digits:
+      %whole_part = call { ptr, i64 } @digits(ptr %start, ptr %end, i64 0)
+      %digits_end = extractvalue { ptr, i64 } %whole_part, 0
+      %digits_number = extractvalue { ptr, i64 } %whole_part, 1
+      br label %whole
+    whole:
+      %whole_end = phi ptr [ %start_next, %one_digit ], [ %digits_end, %digits ]
+      %whole_number = phi i64 [ %one_number, %one_digit ], [ %digits_number, %digits ]
       %start_address = ptrtoint ptr %start to i64
       %whole_address = ptrtoint ptr %whole_end to i64
       %whole_length = sub i64 %whole_address, %start_address
@@ -246,11 +292,24 @@ NUMBER = """
       %part_address = ptrtoint ptr %part_end to i64
       %part_length = sub i64 %part_address, %part_start_address
       %has_digits = icmp ne i64 %part_length, 0
+      %has_eight = icmp ugt i64 %part_length, 7
+      br i1 %has_eight, label %long, label %short
+    short:
       br i1 %has_digits, label %exponent, label %undecided
+    long:                                                   ; count zeros after 0. without a branch
+      %part_bytes = load i64, ptr %part_start, align 1
+      %part_others = xor i64 %part_bytes, 3472328296227680304
+      %part_bit = call i64 @llvm.cttz.i64(i64 %part_others, i1 false)
+      %part_zeros = lshr i64 %part_bit, 3
+      %is_below_one = icmp eq i64 %whole_number, 0
+      %part_skipped = add i64 %part_zeros, 1
+      %some_skipped = select i1 %is_below_one, i64 %part_skipped, i64 0
+      br label %exponent
     exponent:
-      %q = phi ptr [ %whole_end, %point ], [ %part_end, %fraction ]
-      %m = phi i64 [ %whole_number, %point ], [ %part_number, %fraction ]
-      %places = phi i64 [ 0, %point ], [ %part_length, %fraction ]
+      %q = phi ptr [ %whole_end, %point ], [ %part_end, %short ], [ %part_end, %long ]
+      %m = phi i64 [ %whole_number, %point ], [ %part_number, %short ], [ %part_number, %long ]
+      %places = phi i64 [ 0, %point ], [ %part_length, %short ], [ %part_length, %long ]
+      %skipped_zeros = phi i64 [ 0, %point ], [ 0, %short ], [ %some_skipped, %long ]
       %byte3 = call i8 @byte(ptr %q, ptr %end)
       %lower = or i8 %byte3, 32
       %has_exponent = icmp eq i8 %lower, 101
@@ -263,9 +322,9 @@ NUMBER = """
       %is_signed = or i1 %is_minus, %is_plus
       %skipped = zext i1 %is_signed to i64
       %power_start = getelementptr i8, ptr %sign_at, i64 %skipped
-      %digits = call { ptr, i64 } @digits(ptr %power_start, ptr %end, i64 0)
-      %power_end = extractvalue { ptr, i64 } %digits, 0
-      %power_number = extractvalue { ptr, i64 } %digits, 1
+      %power_digits = call { ptr, i64 } @digits(ptr %power_start, ptr %end, i64 0)
+      %power_end = extractvalue { ptr, i64 } %power_digits, 0
+      %power_number = extractvalue { ptr, i64 } %power_digits, 1
       %power_start_address = ptrtoint ptr %power_start to i64
       %power_address = ptrtoint ptr %power_end to i64
       %power_length = sub i64 %power_address, %power_start_address
@@ -279,9 +338,10 @@ NUMBER = """
       %given = phi i64 [ 0, %exponent ], [ %power_value, %power ]
       %ten = sub i64 %given, %places
       %length = add i64 %whole_length, %places
-      %is_exact = icmp ule i64 %length, 19
+      %significant = sub i64 %length, %skipped_zeros
+      %is_exact = icmp ule i64 %significant, 19
       br i1 %is_exact, label %kind, label %zeros
-    zeros:                                                  ; zeros before the first other digit do not count
+    zeros:                                                  ; all zeros before the first other digit
       %z = phi ptr [ %start, %count ], [ %z_next, %zero ]
       %left = phi i64 [ %length, %count ], [ %left_next, %zero ]
       %byte5 = call i8 @byte(ptr %z, ptr %end)

@@ -94,7 +94,7 @@ def _read(stream: io.BufferedIOBase, name: str) -> Any:
         require_memory(size - BYTES_PER_BYTE * stored, f"{name}: the content of its {stored} bytes")
 
     with contextlib.suppress(_NotTakenError):
-        return _read_quickly(_make_read(text, name, allow), _list_reader(stored), allow)
+        return _read_quickly(_make_read(text, name, allow), stored, allow)
     with _naming(name):
         text.seek(0)
         content = text.read()
@@ -155,9 +155,12 @@ def _list_reader(stored: int) -> ListReader:
         return lists
 
 
-def _read_quickly(read: Read, lists: ListReader, allow: Allow) -> Any:
-    """Return the value of a text, with weights as arrays; raises _NotTakenError if simdjson rejects it."""
-    rest, arrays = _read_weights(read, lists, allow)
+def _read_quickly(read: Read, stored: int, allow: Allow) -> Any:
+    """Return the value of a text of about so many bytes, with weights as arrays.
+
+    Raises _NotTakenError if simdjson rejects it.
+    """
+    rest, arrays = _read_weights(read, stored, allow)
     allow(_value_bytes(rest))
     try:
         value = parser.parse(rest, arrays)
@@ -176,12 +179,13 @@ def _read_rest(rest: bytearray, arrays: Arrays) -> Any:
         raise _NotTakenError from error
 
 
-def _read_weights(read: Read, lists: ListReader, allow: Allow) -> tuple[bytearray, Arrays]:
+def _read_weights(read: Read, stored: int, allow: Allow) -> tuple[bytearray, Arrays]:
     """Return the text with replacements for its weights, and the weights by replacement."""
+    lists = _list_reader(stored)
     arrays: Arrays = {}
     rest = bytearray()
     unique = os.urandom(16).hex()  # so that no document contains it
-    for before, weights in cut_weights(read):
+    for before, weights in cut_weights(read, stored):
         rest += before
         allow(parser.NUMBERS_BYTES * len(weights))
         array = lists.read(weights) if weights else None

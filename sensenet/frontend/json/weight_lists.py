@@ -11,9 +11,11 @@ in the place of each list.
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Callable, Iterator
 
+from sensenet.files.memory import reserve
 from sensenet.layer_schema import WEIGHT_KEYS
 
 LIST_KEYS = (*WEIGHT_KEYS, "mean_image")
@@ -35,11 +37,15 @@ Read = Callable[[memoryview], int]
 
 
 class _Window:
-    """A part of a text, `buffer[start:end]`, that moves along the text; the buffer grows only if needed."""
+    """A part of a text, `buffer[start:end]`, that moves along the text.
 
-    def __init__(self, read: Read) -> None:
+    The buffer has room for `size` bytes, and grows if that is too little. The system gives it memory when it
+    is first written to, so that room for a whole document takes no more than the longest list needs.
+    """
+
+    def __init__(self, read: Read, size: int) -> None:
         self._read = read
-        self.buffer = bytearray(BLOCK)
+        self.buffer = reserve(size + BLOCK)
         self.start = 0
         self.end = 0
 
@@ -47,10 +53,10 @@ class _Window:
         """Move the part to the front of the buffer, read more after it, and return whether there was more."""
         size, old = self.end - self.start, self.buffer
         if size + BLOCK > len(old):
-            self.buffer = bytearray(len(old) * 3 // 2 + BLOCK)
+            self.buffer = reserve(2 * len(old))
         memory = memoryview(self.buffer)
         if self.start or self.buffer is not old:
-            memory[:size] = memoryview(old)[self.start : self.end]  # unlike a bytearray's, parts may overlap
+            memory[:size] = memoryview(old)[self.start : self.end]  # unlike slices, parts may overlap
         count = self._read(memory[size : size + BLOCK])
         self.start, self.end = 0, size + count
         return count > 0
@@ -64,12 +70,13 @@ class _Window:
         return found - self.start
 
 
-def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
+def cut_weights(read: Read, size: int) -> Iterator[tuple[bytes, bytes | memoryview]]:
     """Yield the text in order, as pairs of other text and a possible list of a weight, or nothing.
 
-    A list may be a view of memory that the next step overwrites.
+    `size` is about the length of the text, in bytes. A list may be a view of memory that the next step
+    overwrites.
     """
-    window = _Window(read)
+    window = _Window(read, size)
     while window.extend():
         while found := WEIGHT.search(window.buffer, window.start + 1, window.end):  # a byte to look behind at
             offset = found.end() - 1 - window.start
@@ -85,7 +92,7 @@ def cut_weights(read: Read) -> Iterator[tuple[bytearray, bytes | memoryview]]:
     yield window.buffer[window.start : window.end], b""
 
 
-def _find_end(text: bytearray, begin: int, quote: int) -> int:
+def _find_end(text: mmap.mmap, begin: int, quote: int) -> int:
     """Return the end of the list of numbers at `begin`; for other text, any position up to the quote."""
     brace = text.find(b"}", begin, quote)
     bracket = text.rfind(b"]", begin, quote if brace < 0 else brace)

@@ -85,7 +85,7 @@ def scale_results(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearL
     kernel = _kernel(layer, name).array
     by_channel = scale.reshape(kernel.shape[2:]) if isinstance(layer, DepthwiseConvolution2D) else scale
     with np.errstate(all="ignore"):
-        scaled = as_sums(kernel * by_channel)
+        scaled = Sums(_rounded_product(kernel, by_channel))
         return with_weights(layer, {name: scaled}, as_sums(bias_of(layer)) * scale + shift)
 
 
@@ -97,8 +97,19 @@ def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLa
     """
     name = _first_kernel(layer)
     with np.errstate(all="ignore"):
-        scaled = as_sums(_kernel(layer, name).array * scale[:, None])
+        scaled = Sums(_rounded_product(_kernel(layer, name).array, scale[:, None]))
         return with_weights(layer, {name: scaled}, bias_of(layer) + response(layer, shift).moved())
+
+
+def _rounded_product(kernel: Array, factors: Weights) -> Array:
+    """Return f32 of the kernel's shape: its product with float64 factors, computed in float64.
+
+    NumPy converts some thousand numbers at a time, which takes less memory than all products in float64.
+    """
+    product: Array = np.empty(kernel.shape, np.float32)
+    np.multiply(kernel, factors, out=product, dtype=np.float64, casting="same_kind")
+    product.flags.writeable = False
+    return product
 
 
 def permute_inputs(layer: Mixing, order: Array) -> Mixing:
@@ -121,6 +132,6 @@ def _first_kernel(layer: LinearLayer) -> str:
 
 
 def _kernel(layer: LinearLayer, name: str) -> Tensor:
-    """Return a kernel; its float32 array times float64 factors is float64."""
+    """Return a kernel of the layer."""
     kernel: Tensor = getattr(layer, name)
     return kernel
