@@ -8,6 +8,9 @@ from __future__ import annotations
 FUNCTIONS = (
     "PySequence_GetItem",
     "PyFloat_AsDouble",
+    "PyNumber_Float",
+    "PyObject_Type",
+    "PyType_IsSubtype",
     "PyErr_Occurred",
     "PyObject_Str",
     "PyDict_GetItemWithError",
@@ -17,8 +20,10 @@ FUNCTIONS = (
     "PyObject_GetBuffer",
     "PyBuffer_Release",
 )
-"""The functions of Python that the code calls, in the order of the table of `use_python`, whose last entry is
-None."""
+"""The functions of Python that the code calls, in the order of the table of `use_python`."""
+
+OBJECTS = {"None": None, "float": float}
+"""The objects after them."""
 
 CONSTANT, NUMBER, CATEGORY = 0, 1, 2
 """Kinds of columns."""
@@ -28,8 +33,8 @@ BUFFER = 80
 
 
 def _load(name: str) -> str:
-    """Return the lines that load a function of Python, or None, as a variable of that name."""
-    position = (*FUNCTIONS, "None").index(name)
+    """Return the lines that load a function of Python, or an object, as a variable of that name."""
+    position = (*FUNCTIONS, *OBJECTS).index(name)
     return f"""\
   %table.{name} = load ptr, ptr @python
   %entry.{name} = getelementptr ptr, ptr %table.{name}, i64 {position}
@@ -83,11 +88,15 @@ define internal i32 @read_row(ptr %list, ptr %columns, i64 %width, ptr %out) {{
 entry:
 {_load("PySequence_GetItem")}
 {_load("PyFloat_AsDouble")}
+{_load("PyNumber_Float")}
+{_load("PyObject_Type")}
+{_load("PyType_IsSubtype")}
 {_load("PyErr_Occurred")}
 {_load("PyObject_Str")}
 {_load("PyDict_GetItemWithError")}
 {_load("Py_DecRef")}
 {_load("None")}
+{_load("float")}
   br label %head
 
 head:
@@ -118,15 +127,33 @@ present:
 
 number:
   %is.none = icmp eq ptr %object, %None
-  br i1 %is.none, label %none, label %convert
+  br i1 %is.none, label %none, label %type
 
 none:
   call void %Py_DecRef(ptr %object)
   br label %done
 
-convert:
-  %double = call double %PyFloat_AsDouble(ptr %object)
+type:
+  %class = call ptr %PyObject_Type(ptr %object)
+  call void %Py_DecRef(ptr %class)
+  %is.float = icmp eq ptr %class, %float
+  br i1 %is.float, label %convert, label %other.type
+
+other.type:
+  %subtype = call i32 %PyType_IsSubtype(ptr %class, ptr %float)
+  %is.subtype = icmp ne i32 %subtype, 0
+  br i1 %is.subtype, label %make.float, label %convert
+
+make.float: ; PyFloat_AsDouble would not call the __float__ of a class derived from float
+  %made = call ptr %PyNumber_Float(ptr %object)
   call void %Py_DecRef(ptr %object)
+  %is.made = icmp ne ptr %made, null
+  br i1 %is.made, label %convert, label %failed
+
+convert:
+  %number.object = phi ptr [ %object, %type ], [ %object, %other.type ], [ %made, %make.float ]
+  %double = call double %PyFloat_AsDouble(ptr %number.object)
+  call void %Py_DecRef(ptr %number.object)
   %may.fail = fcmp oeq double %double, -1.0
   br i1 %may.fail, label %check, label %converted
 

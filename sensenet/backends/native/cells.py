@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sensenet.backends.native.cell_code import CATEGORY, CONSTANT, FUNCTIONS, NUMBER, TEXT
+from sensenet.backends.native.cell_code import CATEGORY, CONSTANT, FUNCTIONS, NUMBER, OBJECTS, TEXT
 from sensenet.ir.types import Array
 from sensenet.llvm.compilation import MachineCode, compile_module
 from sensenet.records import frozen
@@ -111,11 +111,14 @@ _new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_o
 )
 
 
-_FUNCTIONS_OF_PYTHON = np.array(
-    [*(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in FUNCTIONS), id(None)],
+_PARTS_OF_PYTHON = np.array(
+    [
+        *(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in FUNCTIONS),
+        *map(id, OBJECTS.values()),
+    ],
     np.uint64,
 )
-"""The addresses that the code calls; they stay in memory, since all code reads them there."""
+"""The addresses of functions and objects that the code uses, which reads them here at every call."""
 
 
 @functools.cache
@@ -126,7 +129,7 @@ def load_code() -> MachineCode:
     """
     code = compile_module(TEXT)
     use_python = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(code.address("use_python"))
-    use_python(_FUNCTIONS_OF_PYTHON.ctypes.data)
+    use_python(_PARTS_OF_PYTHON.ctypes.data)
     return code
 
 
