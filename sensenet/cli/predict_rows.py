@@ -167,7 +167,7 @@ def _predict(
     model: Deepnet | ObjectDetector, rows: Sequence[tuple[int, Row]], source: RowFile, keep: Sequence[str]
 ) -> Any:
     """Return the answers of a batch; an error names the line of the row."""
-    read = _row_reader(model, keep)
+    read = row_reader(model, keep)
     try:
         return model([read(row) for _, row in rows])
     except InputError:
@@ -181,7 +181,7 @@ def _predict(
         raise
 
 
-def _row_reader(model: Deepnet | ObjectDetector, keep: Sequence[str]) -> Callable[[Row], Row]:
+def row_reader(model: Deepnet | ObjectDetector, keep: Sequence[str] = ()) -> Callable[[Row], Row]:
     """Return the function that leaves out the kept columns that the model does not read.
 
     Without field names it returns cells. It reads `nan` in numeric cells as missing; by name, the model does.

@@ -7,5 +7,17 @@ from __future__ import annotations
 
 from sensenet.explanation.attribution import Contributions, contributions
 from sensenet.explanation.background import Background, make_background
+from sensenet.explanation.curves import Curve, what_if
+from sensenet.explanation.importance import Importance, mean_contributions, permutation_importance
 
-__all__ = ["Background", "Contributions", "contributions", "make_background"]
+__all__ = [
+    "Background",
+    "Contributions",
+    "Curve",
+    "Importance",
+    "contributions",
+    "make_background",
+    "mean_contributions",
+    "permutation_importance",
+    "what_if",
+]

@@ -26,7 +26,7 @@ class Contributions:
 
     They add up to `answer` - `expectation`, both f64[outputs]: the answer for the row, and the mean answer
     for the background. `outputs` are the classes, or the name of the objective. `values` are those of the
-    row by field, None if missing; None if the row had another form than a dict or a list.
+    row by field, None if missing, and a description of images; None if the row was neither a dict nor a list.
 
     `method` is exact or sampled. `standard_error` f64[fields, outputs] is that of sampled ones, else None.
     `evaluations` is how many rows the model answered.

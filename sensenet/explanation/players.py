@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sensenet.errors import ArtifactError, InputError
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.records import frozen
-from sensenet.runtime.cells import is_missing
+from sensenet.runtime.cells import describe, is_missing
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Column, ImageColumn, ModelKind, Signature
 
@@ -91,10 +92,7 @@ def read_one_row(model: Deepnet, row: Any) -> dict[str, Array]:
 
 
 def read_values(row: Any, players: tuple[Player, ...], layout: RowLayout) -> tuple[Any, ...] | None:
-    """Return the value of each player as it was given in a row, None if missing.
-
-    Returns None for forms of rows other than a dict or a list of cells.
-    """
+    """Return the `plain_value` of each player in a row; None for a row that is neither a dict nor a list."""
     if isinstance(row, list | tuple) and len(row) == 1 and isinstance(row[0], Mapping | list | tuple):
         (row,) = row
     if isinstance(row, Mapping):
@@ -104,7 +102,40 @@ def read_values(row: Any, players: tuple[Player, ...], layout: RowLayout) -> tup
         values = [row[each.cell] if len(each.columns) == 1 else None for each in players]
     else:
         return None
-    return tuple(None if is_missing(value) else value for value in values)
+    return tuple(map(plain_value, values))
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value as text, a number or a boolean, None if it is missing; a description of any other."""
+    if is_missing(value):
+        return None
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return str(plain)
+    return plain if isinstance(plain, str | int | float) else describe(plain)
+
+
+def mix_inputs(rows: Inputs, others: Inputs, given: Array, players: Sequence[Player]) -> dict[str, Array]:
+    """Return the inputs of rows, or of one, with some fields of other rows.
+
+    `given` bool[rows, players] says which fields are those of `rows`.
+    """
+    return {name: _mix(name, rows[name], others[name], given, players) for name in rows}
+
+
+def _mix(name: str, rows: Array, others: Array, given: Array, players: Sequence[Player]) -> Array:
+    parts = "columns" if name == NUMERIC_INPUT else "images"
+    owners = {part: number for number, each in enumerate(players) for part in getattr(each, parts)}
+    mask = given[:, [owners[part] for part in sorted(owners)]]
+    alone = name == PIXEL_INPUT and len(owners) == 1  # then without the axis of images
+    axes = 1 if alone else 2
+    return np.where(mask.reshape(*mask.shape[:axes], *[1] * (rows.ndim - axes)), rows, others)
+
+
+def rows_at_once(inputs: Inputs) -> int:
+    """Return how many rows of inputs are mixed together."""
+    size = sum(array[:1].nbytes for array in inputs.values())
+    return max(min(MIXED_BYTES // max(size, 1), MIXED_ROWS), 1)
 
 
 @frozen(kw_only=True, eq=False)
@@ -127,29 +158,14 @@ class Game:
         `given` bool[rows, players] says which fields are the row's; the others are those of the background
         row at the position in `chosen` i[rows].
         """
-        size = sum(array[:1].nbytes for array in self.row.values())
-        at_once = max(min(MIXED_BYTES // max(size, 1), MIXED_ROWS), 1)
+        at_once = rows_at_once(self.row)
         parts = []
         for start in range(0, len(given), at_once):
             part = slice(start, start + at_once)
-            mixed = {name: self._mix(name, given[part], chosen[part]) for name in self.row}
-            parts.append(self.model.answer_inputs(mixed))
+            others = {name: array[chosen[part]] for name, array in self.background.items()}
+            parts.append(self.model.answer_inputs(mix_inputs(self.row, others, given[part], self.players)))
         answers = np.concatenate(parts)
         return answers.reshape(len(answers), -1).astype(np.float64)
-
-    def _mix(self, name: str, given: Array, chosen: Array) -> Array:
-        row, others = self.row[name], self.background[name][chosen]
-        owners = self._owners(name)
-        mask = given[:, owners]
-        alone = name == PIXEL_INPUT and len(owners) == 1  # without the axis of images
-        mask = mask.reshape(*mask.shape[: 1 if alone else 2], *[1] * (row.ndim - (1 if alone else 2)))
-        return np.where(mask, row, others)
-
-    def _owners(self, name: str) -> list[int]:
-        """Return the player of each column, or of each image."""
-        parts = "columns" if name == NUMERIC_INPUT else "images"
-        owners = {part: number for number, each in enumerate(self.players) for part in getattr(each, parts)}
-        return [owners[part] for part in sorted(owners)]
 
     def values(self, given: Array) -> Array:
         """Return f64[sets, outputs]: for each set of given fields, the mean answer over the background."""

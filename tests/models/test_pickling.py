@@ -120,8 +120,7 @@ def test_artifacts_and_saved_ones(engine, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("target", "package"),
-    [("h5", "h5py"), ("c", "ai_edge_litert"), ("wasm", "llvmlite"), ("web", "llvmlite")],
+    ("target", "package"), [("h5", "h5py"), ("c", "ai_edge_litert"), ("wasm", "llvmlite")]
 )
 def test_an_artifact_that_is_not_opened(target, package):
     """Its file does not run by itself, so the graph goes along."""

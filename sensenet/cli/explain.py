@@ -1,0 +1,183 @@
+"""The command line of `sensenet explain`: contributions, importance, what-if curves, maps of images."""
+
+from __future__ import annotations
+
+import argparse
+import locale
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+from sensenet.cli import common as command_line
+from sensenet.cli.explain_inputs import read_row, read_sample
+from sensenet.explanation.attribution import contributions, find_output, name_outputs
+from sensenet.explanation.background import MOST_ROWS, Background, make_background
+from sensenet.explanation.curves import what_if
+from sensenet.explanation.html import write_page
+from sensenet.explanation.importance import Importance, mean_contributions, permutation_importance
+from sensenet.explanation.players import require_row_model
+from sensenet.explanation.report import Report
+from sensenet.explanation.text import ASCII, UNICODE, contribution_lines, curve_lines, importance_lines
+from sensenet.files.writing import new_binary_file, require_free
+from sensenet.models.create import create_model
+from sensenet.models.deepnet import Deepnet
+from sensenet.models.engines import ENGINES
+
+PROGRAM = "sensenet explain"
+
+IMPORTANCE_ROWS = 10_000
+"""The most rows that importance is measured on."""
+
+EXAMPLES = """\
+examples:
+  %(prog)s deepnet.json 'petal length=1.4' 'petal width=0.2'
+  %(prog)s deepnet.json '{"petal length": 1.4}' --background rows.csv --html flower.html
+  %(prog)s deepnet.json rows.csv --row 7 --what-if 'petal length'
+  %(prog)s deepnet.json --importance rows.csv
+  %(prog)s mobilenetv2 photo.jpg -o map.png
+
+Contributions of fields add up to the answer minus the mean answer for the background. docs/explanation.md has
+the definition.
+
+exit status: 0, 1 for input that cannot be explained, 2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    parser = make_parser()
+    return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
+
+
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    description = "Show why a model answers so: what each field, or part of an image, contributes."
+    parser = command_line.make_parser(program, description, EXAMPLES)
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
+    add("row", metavar="ROW", nargs="*", help="pairs field=value, a JSON object, or a table; or an image")
+    add(
+        "--row",
+        dest="number",
+        type=command_line.positive_count,
+        default=1,
+        metavar="N",
+        help="the table's row (default: 1)",
+    )
+    add("--class", dest="output", metavar="NAME", help="the class to explain (default: the predicted one)")
+    add(
+        "--background",
+        metavar="TABLE",
+        action="append",
+        help="rows to compare with (default: typical ones, made of what the document says of its fields)",
+    )
+    add(
+        "--importance",
+        metavar="TABLE",
+        action="append",
+        help="show how important each field is for the rows of a table: by the accuracy or R² that is lost "
+        "if it is shuffled, or without a column of true values by contributions",
+    )
+    add(
+        "--what-if",
+        metavar="FIELD",
+        action="append",
+        default=[],
+        help="show the answers for other values of a field; repeatable",
+    )
+    add("--seed", type=_seed, default=0, help="the seed of what is drawn at random (default: 0)")
+    add("--engine", choices=ENGINES, metavar="TARGET", help="the target whose runtime predicts")
+    add("--html", metavar="PATH", type=Path, help="write a page with all of it")
+    add("-f", "--force", action="store_true", help="replace existing files")
+    command_line.add_json(parser)
+    return parser
+
+
+def _seed(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else -1
+    if not 0 <= number < 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 4294967295, found {text!r}")
+    return number
+
+
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if not options.row and not options.importance:
+        parser.error("give a ROW to explain, or --importance TABLE")
+    if options.what_if and not options.row:
+        parser.error("--what-if needs a ROW")
+    if options.html:
+        require_free(options.html, options.force)  # before all the work
+    with command_line.status_line() as show:
+        show("opening the model …")
+        model = require_row_model(create_model(options.model, dict(options.settings), options.engine))
+        report = _explain(model, options, show)
+    if options.html:
+        with new_binary_file(options.html, options.force) as stream:
+            stream.write(write_page(report).encode())
+    if options.json:
+        command_line.print_json(report.to_json())
+    else:
+        print("\n".join(_lines(report)))
+    return 0
+
+
+def _explain(model: Deepnet, options: argparse.Namespace, show: Callable[[str], None]) -> Report:
+    """Return all that is asked for; `show` is called with what is being done."""
+    row = read_row(model, options.row, options.number) if options.row else None
+    outputs = name_outputs(model, model.answer_shape()[0])
+    output = None if options.output is None else find_output(outputs, options.output)
+    background = _read_background(model, options)
+    found, curves = None, []
+    if row is not None:
+        show("explaining the answer …")
+        found = contributions(model, row, background, seed=options.seed)
+        for field in options.what_if:
+            show(f"trying values of {field} …")
+            curves.append(what_if(model, row, field, background, seed=options.seed))
+    importance = None
+    if options.importance:
+        show("measuring importance …")
+        importance = _measure_importance(model, options, background, output)
+    return Report(
+        model=model,
+        title=model.signature.name or Path(options.model).name,
+        output=found.predicted if found and output is None else output or 0,
+        contributions=found,
+        curves=tuple(curves),
+        importance=importance,
+    )
+
+
+def _read_background(model: Deepnet, options: argparse.Namespace) -> Background:
+    if not options.background:
+        return make_background(model)
+    sample = read_sample(model, options.background, MOST_ROWS, options.seed)
+    files = ", ".join(options.background)
+    part = "" if len(sample.rows) == sample.found else f"{len(sample.rows):,} of "
+    source = f"{part}{sample.found:,} rows of {files}"
+    return attrs.evolve(make_background(model, sample.rows), source=source)
+
+
+def _measure_importance(
+    model: Deepnet, options: argparse.Namespace, background: Background, output: int | None
+) -> Importance:
+    sample = read_sample(model, options.importance, IMPORTANCE_ROWS, options.seed)
+    if len(sample.rows) < sample.found:
+        command_line.print_note(f"importance is measured on {len(sample.rows):,} of {sample.found:,} rows")
+    if sample.truth is None or options.output is not None:
+        return mean_contributions(model, sample.rows, background, output=output, seed=options.seed)
+    return permutation_importance(model, sample.rows, sample.truth, seed=options.seed)
+
+
+def _lines(report: Report) -> Iterator[str]:
+    """Yield the report as text, its parts below one another."""
+    blocks = UNICODE if locale.getencoding().lower().replace("-", "") == "utf8" else ASCII
+    parts = []
+    if report.contributions:
+        parts.append(contribution_lines(report.model, report.contributions, report.output, blocks))
+    parts += [curve_lines(curve, report.output, blocks) for curve in report.curves]
+    if report.importance:
+        parts.append(importance_lines(report.importance, blocks))
+    for number, lines in enumerate(parts):
+        yield from ["", *lines] if number else lines

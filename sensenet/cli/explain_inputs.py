@@ -1,0 +1,130 @@
+"""Reads the rows that `sensenet explain` is given: in JSON, as pairs, or in tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from sensenet.batches.compression import open_input
+from sensenet.batches.parts import Part
+from sensenet.batches.scoring import make_scorer
+from sensenet.batches.table_files import CSV, TableFile, expand_paths, find_format
+from sensenet.cli.predict_rows import row_reader
+from sensenet.errors import InputError
+from sensenet.models.deepnet import Deepnet
+from sensenet.records import frozen
+from sensenet.runtime.layout import row_layout
+from sensenet.runtime.row_files import RowFile
+
+Row = dict[str, Any] | list[Any]
+
+
+@frozen(kw_only=True)
+class Sample:
+    """Some rows of a table in their order, how many it has, and the true values if it has their column."""
+
+    rows: list[Row]
+    found: int
+    truth: list[Any] | None
+
+
+def read_row(model: Deepnet, given: Sequence[str], number: int) -> Row:
+    """Return the row in arguments: JSON, pairs `field=value`, or row `number` of a table.
+
+    Raises InputError if there is no such row, or text that is not one.
+    """
+    if len(given) == 1 and given[0].lstrip().startswith(("{", "[")):
+        return _read_json(given[0])
+    if all(_is_pair(each) for each in given):
+        pairs = [each.partition("=")[::2] for each in given]
+        return {name: value or None for name, value in pairs}
+    if len(given) > 1:
+        wrong = next(each for each in given if not _is_pair(each))
+        raise InputError(f"expected pairs field=value, one JSON object, or one table; found {wrong!r:.60}")
+    found = next(islice(_read_rows(model, given[0]), number - 1, None), None)
+    if found is None:
+        raise InputError(f"{given[0]} has no row {number}")
+    return found[0]
+
+
+def _is_pair(text: str) -> bool:
+    return "=" in text[1:] and not os.path.exists(text)
+
+
+def _read_json(text: str) -> Row:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the row is not JSON: {error}") from error
+    if isinstance(row, dict) or (row and not any(isinstance(cell, dict | list) for cell in row)):
+        return row
+    raise InputError("expected one row: a JSON object by field name, or a list of cells")
+
+
+def read_sample(model: Deepnet, paths: Sequence[str], most: int, seed: int) -> Sample:
+    """Return at most so many rows of tables, drawn by a seed; raise InputError if there are none."""
+    generator = random.Random(seed)
+    kept: list[tuple[int, Row, Any]] = []
+    found = 0
+    for row, truth in chain.from_iterable(_read_rows(model, path) for path in expand_paths(paths)):
+        found += 1
+        if len(kept) < most:
+            kept.append((found, row, truth))
+        elif (place := generator.randrange(found)) < most:
+            kept[place] = (found, row, truth)
+    if not found:
+        raise InputError(f"{', '.join(paths)} has no rows")
+    kept.sort(key=lambda each: each[0])
+    truths = [truth for _, _, truth in kept]
+    return Sample(
+        rows=[row for _, row, _ in kept],
+        found=found,
+        truth=None if all(truth is None for truth in truths) else truths,
+    )
+
+
+def _read_rows(model: Deepnet, path: str) -> Iterator[tuple[Row, Any]]:
+    """Yield the rows of a table, each with its true value, None if it has none."""
+    read, find_truth = row_reader(model), _truth_finder(model)
+    kind = find_format(path) or CSV
+    if kind == CSV:
+        check = row_layout(model.signature).check_header
+        rows: Iterator[Any] = (row for _, row in RowFile(path, opener=open_input).rows(check))
+    else:
+        rows = chain.from_iterable(part.batch.to_pylist() for part in _read_parts(model, path, kind))
+    for row in rows:
+        yield read(row), find_truth(row)
+
+
+def _truth_names(model: Deepnet) -> list[str]:
+    """Return the names of the column of true values: the objective's id and name, unless fields have them."""
+    objective, positions = model.signature.objective, row_layout(model.signature).positions
+    return [key for key in (objective.id, objective.name) if key not in positions] if objective else []
+
+
+def _truth_finder(model: Deepnet) -> Callable[[Any], Any]:
+    names = _truth_names(model)
+
+    def find(row: Any) -> Any:
+        return next((row[name] for name in names if name in row), None) if isinstance(row, dict) else None
+
+    return find
+
+
+def _read_parts(model: Deepnet, path: str, kind: str) -> Iterator[Part]:
+    """Yield the batches of a table that is not CSV, with the column of true values if there is one."""
+    for name in _truth_names(model):
+        parts = TableFile(path, kind).parts(make_scorer(model, keep=[name]))
+        try:
+            first = next(parts, None)
+        except InputError:  # no such column, or what is raised again below
+            continue
+        if first is not None:
+            yield first
+        yield from parts
+        return
+    yield from TableFile(path, kind).parts(make_scorer(model))

@@ -1,0 +1,266 @@
+"""Explanations as one HTML page: no scripts, no requests, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from sensenet.explanation.attribution import Contributions
+from sensenet.explanation.curves import Curve
+from sensenet.explanation.importance import Importance
+from sensenet.explanation.plot import plot_curve
+from sensenet.explanation.report import Report
+from sensenet.explanation.wording import (
+    describe_background,
+    describe_importance,
+    describe_method,
+    format_alike,
+    format_number,
+    format_value,
+    shorten,
+    unit,
+)
+
+STYLE = (Path(__file__).parent / "page.css").read_text("utf-8")
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+MOST_FIELDS = 30
+"""The fields that a chart shows; it sums up the others."""
+
+LONGEST_NAME = 60
+WIDTH, HEIGHT = 1000, 40
+"""The box of a bar, which is stretched to its cell."""
+
+
+def write_page(report: Report) -> str:
+    """Return an HTML document; texts of the model are escaped."""
+    figures = [*_answer_figures(report), *(_curve_figure(report, each) for each in report.curves)]
+    if report.importance:
+        figures.append(_importance_figure(report.importance))
+    title = escape(f"Explanation of {shorten(report.title, 100)}")
+    return f"""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{title}</title>
+<style>
+{STYLE}</style>
+</head>
+<body>
+<header>
+{_header(report)}
+</header>
+<main>
+{"".join(figures)}
+</main>
+</body>
+</html>
+"""
+
+
+def _header(report: Report) -> str:
+    found, model = report.contributions, report.model
+    name = escape(shorten(report.title, 100))
+    eyebrow = f'<p class="eyebrow">{name}</p>'
+    if found is None:
+        return f"{eyebrow}\n<h1>Importance of fields</h1>\n<p>{len(model.signature.fields) or ''}</p>"
+    output = report.output
+    objective = model.signature.objective
+    subject = escape(shorten(objective.name, LONGEST_NAME)) if objective else "the prediction"
+    answer, typical = format_number(found.answer[output]), format_number(found.expectation[output])
+    if model.classes:
+        best = escape(shorten(found.outputs[output], LONGEST_NAME))
+        heading = f"Why {subject} is {best} with probability {answer}"
+        if output != found.predicted:
+            heading = f"Why {subject} would be {best} with probability {answer}"
+    else:
+        heading = f"Why {subject} is {answer}"
+    text = f"On average for the background it is {typical}. Each field moves the {unit(model)} from there."
+    return f"{eyebrow}\n<h1>{heading}</h1>\n<p>{text}</p>"
+
+
+def _answer_figures(report: Report) -> Iterator[str]:
+    found = report.contributions
+    if found is None:
+        return
+    table = _waterfall(found, report.output, unit(report.model))
+    details = "".join((_all_outputs(found), _background_table(found)))
+    caption = _caption("Contributions", f"{describe_method(found)} {describe_background(found)}")
+    yield f"<figure>\n{caption}\n{table}\n{details}</figure>\n"
+
+
+def _caption(title: str, text: str, after: str = "") -> str:
+    return f"<figcaption><h2>{escape(title)}</h2><p>{escape(text)}{after}</p></figcaption>"
+
+
+def _waterfall(found: Contributions, output: int, unit: str) -> str:
+    """Return a table with a bar a field, each of which begins where the one above it ends."""
+    ranked = found.ranked(output)
+    shown, others = ranked[:MOST_FIELDS], ranked[MOST_FIELDS:]
+    names = [_name_cell(found, number) for number in shown]
+    sizes = [float(found.contributions[number, output]) for number in shown]
+    errors = [_error(found, number, output) for number in shown]
+    if others:
+        names.append(f"{len(others)} other fields")
+        sizes.append(float(found.contributions[others, output].sum()))
+        errors.append("")
+    start, answer = float(found.expectation[output]), float(found.answer[output])
+    ends = np.cumsum([start, *sizes]).tolist()
+    scale = _scale([*ends, answer])
+    rows = [_end_row("on average", start, scale)]
+    changes = zip(names, format_alike(sizes, sign=True), errors, pairwise(ends), strict=True)
+    for name, change, error, (before, after) in changes:
+        rows.append(_bar_row(name, f"{change}{error}", _step(before, after, scale)))
+    rows.append(_end_row("this row", answer, scale))
+    return _bar_table(("field", f"from average to answer ({unit})", "contribution"), rows)
+
+
+def _name_cell(found: Contributions, number: int) -> str:
+    name = escape(shorten(found.fields[number], LONGEST_NAME))
+    if found.values is None:
+        return name
+    return f'{name} <span class="value">{escape(format_value(found.values[number]))}</span>'
+
+
+def _error(found: Contributions, number: int, output: int) -> str:
+    if found.standard_error is None:
+        return ""
+    return f" <small>± {format_number(found.standard_error[number, output])}</small>"
+
+
+def _bar_table(heads: Sequence[str], rows: Iterable[str]) -> str:
+    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    return f'<table class="bars"><thead><tr>{columns}</tr></thead><tbody>\n{"".join(rows)}</tbody></table>'
+
+
+def _bar_row(name: str, number: str, drawing: str, kind: str = "") -> str:
+    return (
+        f'<tr{kind}><th scope="row">{name}</th><td class="bar"><svg viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'preserveAspectRatio="none" aria-hidden="true">{drawing}</svg></td>'
+        f'<td class="number">{number}</td></tr>\n'
+    )
+
+
+def _scale(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return the least and the greatest of some numbers, which differ; NaN is left out."""
+    finite = [number for number in numbers if np.isfinite(number)] or [0.0]
+    least, greatest = min(finite), max(finite)
+    return (least, greatest) if least < greatest else (least - 1, greatest + 1)
+
+
+def _place(number: float, scale: tuple[float, float]) -> float:
+    """Return the position of a number in the box of a bar; NaN is at its left end."""
+    share = (number - scale[0]) / (scale[1] - scale[0])
+    return round(WIDTH * (share if np.isfinite(share) else 0.0), 1)
+
+
+def _end_row(name: str, number: float, scale: tuple[float, float]) -> str:
+    place = _place(number, scale)
+    mark = f'<rect class="rest" x="{max(place - 5, 0)}" y="5" width="10" height="30"/>'
+    return _bar_row(name, format_number(number), mark, ' class="end"')
+
+
+def _step(before: float, after: float, scale: tuple[float, float]) -> str:
+    left, right = sorted((_place(before, scale), _place(after, scale)))
+    kind = "more" if after >= before else "less"
+    width = max(right - left, 2)
+    line = _place(after, scale)
+    return (
+        f'<line class="step" x1="{line}" y1="32" x2="{line}" y2="48"/>'
+        f'<rect class="{kind}" x="{left}" y="8" width="{round(width, 1)}" height="24"/>'
+    )
+
+
+def _all_outputs(found: Contributions) -> str:
+    """Return a table of the contributions to all outputs, if there are several."""
+    if len(found.outputs) < 2:
+        return ""
+    heads = "".join(f'<th scope="col">{escape(shorten(name, LONGEST_NAME))}</th>' for name in found.outputs)
+    names = ["on average", *found.fields, "this row"]
+    numbers = np.vstack([found.expectation, found.contributions, found.answer])
+    columns = [format_alike(column.tolist()) for column in numbers.T]
+    body = "".join(
+        _named_row(name, "".join(f"<td>{cell}</td>" for cell in cells))
+        for name, cells in zip(names, zip(*columns, strict=True), strict=True)
+    )
+    table = (
+        f'<table class="numbers"><thead><tr><th scope="col">field</th>{heads}</tr></thead>'
+        f"<tbody>\n{body}</tbody></table>"
+    )
+    return _details("Contributions to all classes", table)
+
+
+def _background_table(found: Contributions) -> str:
+    """Return a table of where the values of typical rows come from, if rows were made."""
+    if not found.background.fields:
+        return ""
+    body = "".join(
+        _named_row(name, f"<td>{escape(shorten(source, 200))}</td>")
+        for name, source in found.background.fields.items()
+    )
+    return _details("Values of the typical rows", f"<table><tbody>\n{body}</tbody></table>")
+
+
+def _named_row(name: str, cells: str) -> str:
+    return f'<tr><th scope="row">{escape(shorten(name, LONGEST_NAME))}</th>{cells}</tr>\n'
+
+
+def _details(title: str, content: str) -> str:
+    return f'<details><summary>{title}</summary><div class="wide">{content}</div></details>\n'
+
+
+def _curve_figure(report: Report, curve: Curve) -> str:
+    name = shorten(curve.field, LONGEST_NAME)
+    output = shorten(curve.outputs[report.output], LONGEST_NAME)
+    text = f"{unit(report.model)} of {output}" if report.model.classes else output
+    keys = ' <span class="key"></span>this row <span class="key dashed"></span>the background on average'
+    sentence = f"{text}; the row has {format_value(curve.given)}."
+    caption = _caption(f"What if {name} were another", sentence, keys if curve.numeric else "")
+    drawing = plot_curve(curve, report.output) if curve.numeric else _category_table(curve, report.output)
+    return f"<figure>\n{caption}\n{drawing}</figure>\n"
+
+
+def _category_table(curve: Curve, output: int) -> str:
+    answers, average = curve.answers[:, output].tolist(), curve.average[:, output].tolist()
+    scale = _scale([0.0, *answers, *average])
+    points = zip(curve.values, answers, average, format_alike(answers), strict=True)
+    rows = []
+    for value, answer, mean, number in points:
+        own = ' <span class="value">this row</span>' if value == curve.given else ""
+        line = _place(mean, scale)
+        dashes = f'<line class="error" stroke-dasharray="4 3" x1="{line}" y1="2" x2="{line}" y2="38"/>'
+        rows.append(_bar_row(f"{escape(format_value(value))}{own}", number, _bar(answer, scale) + dashes))
+    heads = (shorten(curve.field, LONGEST_NAME), "answer; dashed: the background on average", "answer")
+    return _bar_table(heads, rows)
+
+
+def _bar(number: float, scale: tuple[float, float]) -> str:
+    """Return a bar from zero to a number."""
+    left, right = sorted((_place(0.0, scale), _place(number, scale)))
+    kind = "more" if number >= 0 else "less"
+    return f'<rect class="{kind}" x="{left}" y="8" width="{max(round(right - left, 1), 2)}" height="24"/>'
+
+
+def _importance_figure(found: Importance) -> str:
+    ranked = found.ranked()[:MOST_FIELDS]
+    sizes = found.importance[ranked]
+    errors = 2 * np.nan_to_num(found.standard_error[ranked])
+    scale = _scale([0.0, *(sizes - errors).tolist(), *(sizes + errors).tolist()])
+    written = format_alike([*sizes.tolist(), *errors.tolist()])
+    rows = []
+    for place, number in enumerate(ranked):
+        left, right = (_place(sizes[place] + sign * errors[place], scale) for sign in (-1, 1))
+        whisker = f'<line class="error" x1="{left}" y1="20" x2="{right}" y2="20"/>'
+        text = f"{written[place]} <small>± {written[len(ranked) + place]}</small>"
+        name = escape(shorten(found.fields[number], LONGEST_NAME))
+        rows.append(_bar_row(name, text, _bar(float(sizes[place]), scale) + whisker))
+    table = _bar_table(("field", found.measure, "importance"), rows)
+    return f"<figure>\n{_caption('Importance of fields', describe_importance(found))}\n{table}</figure>\n"

@@ -1,0 +1,137 @@
+"""Explanations as text for terminals: tables with bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sensenet.explanation.attribution import Contributions
+from sensenet.explanation.curves import Curve
+from sensenet.explanation.importance import Importance
+from sensenet.explanation.wording import (
+    describe_answer,
+    describe_background,
+    describe_importance,
+    describe_method,
+    format_alike,
+    format_number,
+    format_value,
+    shorten,
+)
+from sensenet.models.deepnet import Deepnet
+from sensenet.records import frozen
+
+BAR_WIDTH = 40
+LONGEST_NAME = 30
+
+MOST_FIELDS = 20
+"""The fields that a table shows; it sums up the others."""
+
+MOST_POINTS = 11
+"""The numbers of a curve that a table shows."""
+
+
+@frozen(kw_only=True)
+class Blocks:
+    """The characters of bars: whole ones, halves at their right and left ends, and the line of zero."""
+
+    whole: str
+    right_half: str
+    left_half: str
+    zero: str
+
+
+UNICODE = Blocks(whole="█", right_half="▌", left_half="▐", zero="│")
+ASCII = Blocks(whole="#", right_half="", left_half="", zero="|")
+
+
+def contribution_lines(model: Deepnet, found: Contributions, output: int, blocks: Blocks) -> Iterator[str]:
+    """Yield a table of the contributions to one output, the greatest first."""
+    yield shorten(describe_answer(model, found, output), 200)
+    yield ""
+    ranked = found.ranked(output)
+    shown, others = ranked[:MOST_FIELDS], ranked[MOST_FIELDS:]
+    names = [shorten(found.fields[number], LONGEST_NAME) for number in shown]
+    values = [format_value(found.values[number]) if found.values else "" for number in shown]
+    sizes = [float(found.contributions[number, output]) for number in shown]
+    errors = [_error(found, number, output) for number in shown]
+    if others:
+        names.append(f"{len(others)} other fields")
+        values.append("")
+        sizes.append(float(found.contributions[others, output].sum()))
+        errors.append("")
+    changes = format_alike(sizes, sign=True)
+    numbers = [f"{change}{error}" for change, error in zip(changes, errors, strict=True)]
+    yield from _table([names, values, numbers], _bars(sizes, blocks))
+    yield ""
+    yield describe_background(found)
+    yield describe_method(found)
+
+
+def _error(found: Contributions, number: int, output: int) -> str:
+    if found.standard_error is None:
+        return ""
+    return f" ± {format_number(found.standard_error[number, output])}"
+
+
+def importance_lines(found: Importance, blocks: Blocks) -> Iterator[str]:
+    """Yield a table of the importance of fields."""
+    yield describe_importance(found)
+    yield ""
+    ranked = found.ranked()[:MOST_FIELDS]
+    sizes = [float(found.importance[number]) for number in ranked]
+    errors = [2 * float(found.standard_error[number]) for number in ranked]
+    written = format_alike([*sizes, *errors])
+    numbers = [
+        f"{size} ± {error}" for size, error in zip(written[: len(sizes)], written[len(sizes) :], strict=True)
+    ]
+    names = [shorten(found.fields[number], LONGEST_NAME) for number in ranked]
+    yield from _table([names, numbers], _bars(sizes, blocks))
+    if len(found.fields) > len(ranked):
+        yield f"  and {len(found.fields) - len(ranked)} less important fields"
+
+
+def curve_lines(found: Curve, output: int, blocks: Blocks) -> Iterator[str]:
+    """Yield a table of the answers to one output for the values of a field."""
+    name, output_name = shorten(found.field, LONGEST_NAME), shorten(found.outputs[output], LONGEST_NAME)
+    yield f"{output_name} if {name} were another (this row: {format_value(found.given)})"
+    yield ""
+    shown = range(len(found.values))
+    if found.numeric and len(shown) > MOST_POINTS:
+        ends = np.linspace(0, len(shown) - 2, MOST_POINTS - 1).round().astype(int)
+        shown = [*ends.tolist(), len(found.values) - 1]  # type: ignore[assignment]
+    sizes = [float(found.answers[number, output]) for number in shown]
+    means = [float(found.average[number, output]) for number in shown]
+    written = format_alike([*sizes, *means])
+    averages = [f"average {each}" for each in written[len(sizes) :]]
+    values = [format_value(found.values[number]) for number in shown]
+    yield from _table([values, written[: len(sizes)], averages], _bars(sizes, blocks))
+
+
+def _table(columns: Sequence[Sequence[str]], bars: Sequence[str]) -> Iterator[str]:
+    """Yield lines of aligned cells, the first column to the left, the others to the right, then bars."""
+    widths = [max(map(len, column), default=0) for column in columns]
+    for row, bar in zip(zip(*columns, strict=True), bars, strict=True):
+        first, *others = (
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield f"  {first}  {'  '.join(others)}  {bar}".rstrip()
+
+
+def _bars(sizes: Sequence[float], blocks: Blocks) -> list[str]:
+    """Return a bar for each number, to the left of zero if it is negative."""
+    finite = [size if np.isfinite(size) else 0.0 for size in sizes]
+    least, greatest = min(0.0, *finite), max(0.0, *finite)
+    scale = BAR_WIDTH / ((greatest - least) or 1.0)
+    left = round(-least * scale)
+    return [_bar(size * scale, left, blocks) for size in finite]
+
+
+def _bar(length: float, left: int, blocks: Blocks) -> str:
+    whole, half = divmod(round(2 * abs(length)), 2)
+    if length >= 0:
+        return " " * left + blocks.zero + blocks.whole * whole + blocks.right_half * half
+    bar = blocks.left_half * half + blocks.whole * whole
+    return bar.rjust(left)[-left:] + blocks.zero if left else blocks.zero

@@ -1,0 +1,84 @@
+"""The words of an explanation, which its text and its page share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sensenet.explanation.attribution import EXACT, Contributions
+from sensenet.explanation.importance import Importance
+from sensenet.models.deepnet import Deepnet
+from sensenet.plain_text import one_line
+
+LONGEST_VALUE = 32
+
+
+def format_number(number: float) -> str:
+    """Return a number with four digits or, if it is large, all digits before the point."""
+    if abs(number) >= 10_000:
+        return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.3e}"
+    return f"{number:.4g}"
+
+
+def format_alike(numbers: Sequence[float], sign: bool = False) -> list[str]:
+    """Return numbers with as many decimals each: four digits of the greatest; with `sign`, also a plus."""
+    greatest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
+    if not 1e-6 < greatest < 1e9:
+        return [format_number(number) for number in numbers]
+    decimals = max(3 - math.floor(math.log10(greatest)), 0)
+    rounded = [round(number, decimals) + 0.0 for number in numbers]  # never -0.0
+    return [f"{number:{'+' if sign else ''},.{decimals}f}" for number in rounded]
+
+
+def format_value(value: Any) -> str:
+    """Return a value of a field: a number, a text that is not too long, or the word missing."""
+    if value is None:
+        return "missing"
+    if isinstance(value, float):
+        return format_number(value)
+    return shorten(str(value), LONGEST_VALUE)
+
+
+def shorten(text: str, length: int) -> str:
+    """Return a text in one line, cut to a length."""
+    plain = one_line(text)
+    return plain if len(plain) <= length else f"{plain[: length - 1]}…"
+
+
+def unit(model: Deepnet) -> str:
+    """Return what answers are: a probability, or a number."""
+    return "probability" if model.classes else "prediction"
+
+
+def describe_answer(model: Deepnet, found: Contributions, output: int) -> str:
+    """Return a sentence on the answer, and on that for the background."""
+    name = found.outputs[output]
+    answer, typical = format_number(found.answer[output]), format_number(found.expectation[output])
+    return f"{name}: {unit(model)} {answer}, and {typical} on average for the background"
+
+
+def describe_method(found: Contributions) -> str:
+    """Return a sentence on how contributions were computed."""
+    answers = f"{found.evaluations:,} answers of the model"
+    if found.method == EXACT:
+        return f"Exact Shapley values, from {answers}."
+    return f"Shapley values estimated from random orders of the fields, from {answers}; ± one standard error."
+
+
+def describe_background(found: Contributions) -> str:
+    """Return a sentence on the background."""
+    return f"Background: {found.background.source}."
+
+
+def describe_importance(found: Importance) -> str:
+    """Return a sentence on what importance measures."""
+    if found.score is None:
+        return (
+            f"Mean absolute contribution of each field over {found.rows:,} rows; ± two standard errors over "
+            "the rows."
+        )
+    return (
+        f"How much {found.measure} falls from {format_number(found.score)} if a field's values are shuffled, "
+        f"over {found.rows:,} rows; mean of {found.repeats} repeats, ± two standard errors."
+    )

@@ -1,0 +1,165 @@
+"""Explanations as text and as a page: what they show, and that names from documents stay text."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from support import resources
+
+import sensenet
+from sensenet.explanation import contributions, permutation_importance, what_if
+from sensenet.explanation.html import write_page
+from sensenet.explanation.plot import Axis
+from sensenet.explanation.report import Report
+from sensenet.explanation.text import ASCII, UNICODE, contribution_lines, curve_lines, importance_lines
+from sensenet.explanation.wording import format_alike, format_number, format_value
+
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "\x1b[31mred\u202e&amp;")
+VOID = {"meta"}
+
+
+def hostile_report():
+    """A report whose names, classes and values are those of a stranger who means harm."""
+    fields = [resources.category(HOSTILE[0], *HOSTILE), resources.number(HOSTILE[1])]
+    objective = {**resources.category(HOSTILE[2], *HOSTILE), "name": HOSTILE[0]}
+    classes = {"type": "categorical", "values": sorted(HOSTILE)}
+
+    def make_network(features):
+        return {**resources.classify(features), "output_exposition": classes}
+
+    model = sensenet.create_model(resources.whole(fields, make_network, objective), engine="numpy")
+    row = {HOSTILE[0]: HOSTILE[2], HOSTILE[1]: "3"}
+    rows = [{HOSTILE[0]: HOSTILE[number % 3], HOSTILE[1]: number} for number in range(6)]
+    return Report(
+        model=model,
+        title=HOSTILE[2],
+        output=1,
+        contributions=contributions(model, row),
+        curves=tuple(what_if(model, row, name) for name in HOSTILE[:2]),
+        importance=permutation_importance(model, rows, [HOSTILE[number % 2] for number in range(6)]),
+    )
+
+
+class Page(HTMLParser):
+    """The tags of a page, which must be closed in order, its attributes, and its text."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.tags, self.attributes, self.text, self._open = [], [], [], []
+        self.feed(content)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_names_of_documents_stay_text():
+    content = write_page(hostile_report())
+    page = Page(content)
+    assert set(page.tags).isdisjoint({"script", "img", "iframe", "link", "object", "a"})
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
+    assert "".join(page.text).count(HOSTILE[0]) > 3
+    assert "\x1b" not in content
+    assert "\u202e" not in content
+    assert r"\u202e" in content
+
+
+def test_a_page_asks_for_nothing():
+    content = write_page(hostile_report())
+    assert not re.search(r"url\(|@import|https?:", content)
+    assert "default-src 'none'" in content
+    assert "prefers-color-scheme: dark" in content
+
+
+def test_numbers_that_are_not_finite_make_a_page():
+    report = hostile_report()
+    for part in (
+        report.contributions.contributions,
+        report.contributions.answer,
+        *(c.answers for c in report.curves),
+    ):
+        part[:] = np.nan
+    report.importance.importance[:] = np.inf
+    page = Page(write_page(report))
+    assert "nan" in "".join(page.text)
+    assert not [value for _, value in page.attributes if value and re.search(r"\bnan\b|\binf\b", value)]
+    assert list(contribution_lines(report.model, report.contributions, 0, UNICODE))
+    assert list(importance_lines(report.importance, ASCII))
+    assert "NaN" not in str(report.to_json())
+
+
+def test_text_has_no_control_characters_and_ascii_bars():
+    report = hostile_report()
+    lines = [
+        *contribution_lines(report.model, report.contributions, 0, ASCII),
+        *curve_lines(report.curves[1], 0, ASCII),
+        *importance_lines(report.importance, ASCII),
+    ]
+    assert all(line.isprintable() for line in lines)
+    assert any("#" in line for line in lines)
+    assert not any(character in line for line in lines for character in "█▌▐│")
+
+
+def test_bars_are_as_long_as_contributions():
+    found = contributions(sensenet.create_model("examples/diabetes.json"), {"age": 60, "body mass index": 32})
+    lines = list(contribution_lines(sensenet.create_model("examples/diabetes.json"), found, 0, UNICODE))
+    assert lines[0].startswith("progression: prediction ")
+    bars = [line.count("█") + line.count("▌") / 2 + line.count("▐") / 2 for line in lines]
+    sizes = np.abs(found.contributions[found.ranked(0), 0])
+    spread = max(found.contributions[:, 0].max(), 0) - min(found.contributions[:, 0].min(), 0)
+    np.testing.assert_allclose(bars[2 : 2 + len(sizes)], 40 * sizes / spread, atol=0.26)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ([0.47269, -0.0166], ["+0.4727", "-0.0166"]),
+        ([36.4725, -0.001], ["+36.47", "+0.00"]),
+        ([123456.7, 2], ["+123,457", "+2"]),
+        ([0.0], ["0"]),
+        ([float("nan"), 1.0], ["+nan", "+1.000"]),
+    ],
+)
+def test_numbers_of_a_column_have_as_many_decimals(numbers, texts):
+    assert format_alike(numbers, sign=True) == texts
+
+
+def test_values_are_short():
+    assert format_value(None) == "missing"
+    assert format_value("x" * 50) == "x" * 31 + "…"
+    assert [format_number(number) for number in (0.123456, 12345.6, 1e20)] == [
+        "0.1235",
+        "12,346",
+        "1.000e+20",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("least", "greatest", "ticks"),
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (18, 41.3, [20, 25, 30, 35, 40]),
+        (-1e-5, 1e-5, [-1e-5, -5e-6, 0, 5e-6, 1e-5]),
+    ],
+)
+def test_ticks_are_round(least, greatest, ticks):
+    np.testing.assert_allclose(
+        Axis(least=least, greatest=greatest, start=0, end=1).ticks(), ticks, atol=1e-12
+    )
