@@ -57,7 +57,7 @@ ARROWS = {
     "models": COMPILER | {"compiler", "facts"},
     "batches": COMPILER | {"compiler", "models"},
     "explanation": COMPILER | {"compiler", "models"},
-    "inspection": COMPILER | {"compiler", "facts", "models"},
+    "inspection": COMPILER | {"compiler", "drawing", "facts", "models"},
     "published": COMPILER | {"compiler", "models"},
     "spark": BASE | {"backends", "runtime", "batches"},
     "ray": BASE | {"runtime", "batches"},

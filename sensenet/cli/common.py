@@ -79,8 +79,10 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, in ASCII: no name in it can control a terminal."""
-    print(json.dumps(value, indent=2, allow_nan=False))
+    """Print a value as JSON, in ASCII: no name in it can control a terminal. NaN and infinity become null."""
+    from sensenet.batches.table_writers import as_json
+
+    print(json.dumps(as_json(value), indent=2, allow_nan=False))
 
 
 def add_memory_limit(parser: argparse.ArgumentParser) -> None:
@@ -105,12 +107,12 @@ class _SetMemoryLimit(argparse.Action):
         os.environ[VARIABLE] = values
 
 
-def run(action: Callable[[], int | None]) -> int:
+def run(action: Callable[[], int | None], error_status: int = EXIT_ERROR) -> int:
     """Run a command, including the parsing of its arguments, and return the exit status.
 
-    A SensenetError, a full disk or a lack of memory becomes one line on stderr and the status 1, and Ctrl-C
-    the status 130; a closed stdout ends the command silently. `action` may return a status other than 0.
-    Results on stdout are in UTF-8, whatever the locale.
+    A SensenetError, a full disk or a lack of memory becomes one line on stderr and `error_status`, and
+    Ctrl-C the status 130; a closed stdout ends the command silently. `action` may return a status other
+    than 0. Results on stdout are in UTF-8, whatever the locale.
     """
     _prepare_streams()
     try:
@@ -124,7 +126,7 @@ def run(action: Callable[[], int | None]) -> int:
         _abandon(sys.stdout)
     except (SensenetError, OSError, UnicodeEncodeError, MemoryError, RecursionError) as error:
         print_error(_as_our_error(error))
-    return EXIT_ERROR
+    return error_status
 
 
 def _prepare_streams() -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "predict tables or images",
     "inspect": "show fields, layers, costs and what BigML says",
     "explain": "show why a model answers so, by field",
+    "diff": "show where two models differ",
     "serve": "serve models over HTTP",
     "bisect": "find the pass that makes an answer wrong",
     "decompile": "write a trained network as a BigML document",

@@ -161,7 +161,7 @@ def tensors_of(op: Any) -> Iterator[Tensor]:
     """Yield the tensors among an op's attributes, those of regions too, in order of declaration."""
     op_class: Any = type(op)  # mypy takes a class's hash for its instances'
     for name in _attribute_names(op_class):
-        yield from _tensors_in(getattr(op, name))
+        yield from tensors_in(getattr(op, name))
 
 
 @functools.cache
@@ -170,12 +170,13 @@ def _attribute_names(value_class: Any) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(value_class)) if attrs.has(value_class) else ()
 
 
-def _tensors_in(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in the value of an attribute, in order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _tensors_in(item)
+            yield from tensors_in(item)
     elif isinstance(value, Region):
         for node in value.graph.nodes:
             yield from tensors_of(node.op)

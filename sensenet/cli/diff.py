@@ -1,0 +1,98 @@
+"""The command line of `sensenet diff`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from sensenet.cli import common as command_line
+from sensenet.inspection.differ import PARTS, diff
+from sensenet.suggestions import suggest
+
+PROGRAM = "sensenet diff"
+
+EXIT_SAME, EXIT_DIFFERENT, EXIT_TROUBLE = 0, 1, 2
+
+EXAMPLES = """\
+examples:
+  %(prog)s old.json new.json                            what a new training changed
+  %(prog)s old.json new.json --rows rows.csv --only answers
+  %(prog)s deepnet.json deepnet.tflite --only answers --tolerance 1e-5
+  %(prog)s one.npz other.npz --json
+
+exit status: 0 if nothing differs, 1 if something does, 2 for input that cannot be compared or a wrong
+command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    return command_line.run(lambda: _run(make_parser().parse_args(arguments)), EXIT_TROUBLE)
+
+
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    description = "Show where two models differ: fields, settings, graph, weights, and answers to rows."
+    parser = command_line.make_parser(program, description, EXAMPLES)
+    add = parser.add_argument
+    add("first", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
+    add("second", metavar="MODEL", help="another")
+    add(
+        "--rows",
+        metavar="PATH",
+        help="rows to answer: a CSV file with a header of field names, or a folder of images "
+        "(default: rows drawn from the first's fields)",
+    )
+    add(
+        "--only",
+        metavar="PARTS",
+        type=_parts,
+        default=PARTS,
+        help=f"compare only these, separated by commas: {', '.join(PARTS)}",
+    )
+    add(
+        "--tolerance",
+        metavar="NUMBER",
+        type=_tolerance,
+        default=0.0,
+        help="how far weights and answers may differ and count as equal (default: 0)",
+    )
+    command_line.add_json(parser)
+    return parser
+
+
+def _parts(text: str) -> list[str]:
+    parts = [part for part in text.split(",") if part]
+    for part in parts:
+        if part not in PARTS:
+            hint = suggest(part, PARTS) or f"expected one of {', '.join(PARTS)}"
+            raise argparse.ArgumentTypeError(f"unknown part {part!r}; {hint.strip()}")
+    return parts
+
+
+def _tolerance(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, found {text!r}")
+    return number
+
+
+def _run(options: argparse.Namespace) -> int:
+    with command_line.status_line() as show:
+        show(f"comparing {options.first} and {options.second} …")
+        found = diff(
+            options.first,
+            options.second,
+            dict(options.settings),
+            rows=options.rows,
+            parts=options.only,
+            tolerance=options.tolerance,
+        )
+    if options.json:
+        command_line.print_json(found.to_json())
+    else:
+        print(found)
+    return EXIT_SAME if found.same else EXIT_DIFFERENT
