@@ -10,11 +10,18 @@ from typing import Any, BinaryIO
 from sensenet.batches.arrow import RecordBatch, import_arrow
 from sensenet.batches.parts import Part, read_share
 from sensenet.errors import InputError, LimitError
+from sensenet.limits import memory_limit, require_memory
 from sensenet.runtime.cells import describe
-from sensenet.runtime.row_files import CheckNames, RowFile, longer_than, longest_line
+from sensenet.runtime.row_files import CheckNames, RowFile, longer_than
 
 ROWS_AT_ONCE = 16_384
-"""Objects that are made a batch."""
+"""Objects that are made a batch, or fewer if they are long."""
+
+BYTES_PER_CHARACTER = 32
+"""Memory per character of a line, while its values are objects of Python: `[[],[],…` takes most."""
+
+BYTES_PER_CELL = 16
+"""Memory of a cell of a batch that is null."""
 
 Numbered = tuple[int, dict[str, Any]]
 """The number of a line, and its object."""
@@ -30,7 +37,7 @@ def json_parts(file: RowFile, check: CheckNames, keep: Sequence[str] = ()) -> It
     with file.open() as stream:
         rows = _read_rows(file, stream)
         later: Sequence[str] = ()
-        while some := list(islice(rows, ROWS_AT_ONCE)):
+        while some := _take(rows):
             found = (name for _, row in some for name in row)
             names = list(dict.fromkeys([*found, *later]))
             later = keep
@@ -38,11 +45,25 @@ def json_parts(file: RowFile, check: CheckNames, keep: Sequence[str] = ()) -> It
                 check(names)
             except InputError as error:
                 raise InputError(f"{file.path}, lines from {some[0][0]}: {error}") from error
+            require_memory(BYTES_PER_CELL * len(names) * len(some), f"{file.path}: {len(names)} columns")
             yield from _as_parts(file.path, names, some, read_share(stream))
 
 
-def _read_rows(file: RowFile, stream: BinaryIO) -> Iterator[Numbered]:
-    longest = longest_line()
+def _take(rows: Iterator[tuple[int, Numbered]]) -> list[Numbered]:
+    """Return the next rows that are made a batch."""
+    taken: list[Numbered] = []
+    size, most = 0, memory_limit() // BYTES_PER_CHARACTER
+    for length, row in islice(rows, ROWS_AT_ONCE):
+        taken.append(row)
+        size += length
+        if 2 * size > most:
+            break
+    return taken
+
+
+def _read_rows(file: RowFile, stream: BinaryIO) -> Iterator[tuple[int, Numbered]]:
+    """Yield the length of each line, and its row."""
+    longest = memory_limit() // BYTES_PER_CHARACTER // 2
     number = 0
     while True:
         try:
@@ -55,7 +76,7 @@ def _read_rows(file: RowFile, stream: BinaryIO) -> Iterator[Numbered]:
         if len(line) > longest:
             raise LimitError(f"{file.path}, line {number}: {longer_than(longest)}")
         if line.strip():
-            yield number, _read_row(line, f"{file.path}, line {number}", number == 1)
+            yield len(line), (number, _read_row(line, f"{file.path}, line {number}", number == 1))
 
 
 def _read_row(line: bytes, where: str, first: bool) -> dict[str, Any]:

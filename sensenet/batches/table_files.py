@@ -11,13 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sensenet.batches.arrow import import_arrow
+from sensenet.batches.arrow import RecordBatch, import_arrow
+from sensenet.batches.arrow_messages import CheckedStream, check_file
 from sensenet.batches.compression import open_input, split_compression
 from sensenet.batches.csv_blocks import csv_parts
+from sensenet.batches.dense_sizes import list_views, require_dense
 from sensenet.batches.json_lines import json_parts
+from sensenet.batches.parquet_files import read_parquet
 from sensenet.batches.parts import Columns, Part
 from sensenet.batches.scoring import ROWS_AT_ONCE
-from sensenet.errors import InputError, SensenetError
+from sensenet.errors import InputError, LimitError, SensenetError
 from sensenet.records import frozen
 from sensenet.runtime.row_files import STANDARD, RowFile
 
@@ -91,7 +94,8 @@ class TableFile:
     def parts(self, columns: Columns) -> Iterator[Part]:
         """Yield those columns of the file that are read, in batches.
 
-        Raises InputError, naming the file, if it cannot be read or has columns that are refused.
+        Raises InputError, naming the file, if it cannot be read or has columns that are refused;
+        LimitError if reading it would take more memory than allowed.
         """
         rows = RowFile(self.path, delimiter=self.delimiter, opener=open_input)
         if self.format == CSV:
@@ -105,6 +109,8 @@ class TableFile:
         """Yield what a reader yields; raise InputError for anything that pyarrow raises in it."""
         try:
             yield from read(self.path, columns)
+        except LimitError as error:
+            raise LimitError(f"{self.path}: {error}") from error
         except SensenetError:
             raise
         except Exception as error:  # damaged files make pyarrow raise many kinds
@@ -127,41 +133,56 @@ def _where(path: str, start: int, row: int) -> str:
 def _parquet_parts(path: str, columns: Columns) -> Iterator[Part]:
     parquet = import_arrow("pyarrow.parquet")
     _require_seekable(path)
-    with parquet.ParquetFile(path) as file:
-        names = _reads(path, columns, file.schema_arrow.names)
-        total, start = file.metadata.num_rows, 0
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
-            # A name may select the members of a struct, or another column that begins with it and a point.
-            selected = batch.select(names)
-            selected.validate(full=True)
-            yield Part(selected, partial(_where, path, start), (start + batch.num_rows) / total)
-            start += batch.num_rows
+    metadata = parquet.read_metadata(path)
+    schema = metadata.schema.to_arrow_schema()
+    names = _reads(path, columns, schema.names)
+    total, start = metadata.num_rows, 0
+    for batch in read_parquet(path, names, ROWS_AT_ONCE):
+        checked = _check(batch, columns.keep)
+        for name in columns.keep:
+            column = checked.column(name).cast(schema.field(name).type)
+            checked = checked.set_column(names.index(name), schema.field(name), column)
+        yield Part(checked, partial(_where, path, start), (start + batch.num_rows) / max(total, 1))
+        start += batch.num_rows
 
 
 def _arrow_parts(path: str, columns: Columns) -> Iterator[Part]:
     pa = import_arrow()
     _require_seekable(path)
-    with open(path, "rb") as stream, pa.ipc.open_file(stream) as file:
-        count = file.num_record_batches
-        batches = (file.get_batch(number) for number in range(count))
-        shares = ((number + 1) / count for number in range(count))
-        yield from _ipc_parts(path, columns, zip(batches, shares, strict=True))
+    with open(path, "rb") as stream:
+        check_file(stream)
+        with pa.ipc.open_file(stream) as file:
+            count = file.num_record_batches
+            batches = (file.get_batch(number) for number in range(count))
+            shares = ((number + 1) / count for number in range(count))
+            yield from _ipc_parts(path, columns, zip(batches, shares, strict=True))
 
 
 def _stream_parts(path: str, columns: Columns) -> Iterator[Part]:
     pa = import_arrow()
     standard = path == STANDARD
     with contextlib.nullcontext(sys.stdin.buffer) if standard else open(path, "rb") as stream:
-        yield from _ipc_parts(path, columns, ((batch, None) for batch in pa.ipc.open_stream(stream)))
+        reader = pa.ipc.open_stream(pa.PythonFile(CheckedStream(stream), mode="r"))
+        yield from _ipc_parts(path, columns, ((batch, None) for batch in reader))
 
 
 def _ipc_parts(path: str, columns: Columns, batches: Iterator[tuple[Any, float | None]]) -> Iterator[Part]:
     start = 0
     for batch, share in batches:
         selected = batch.select(_reads(path, columns, batch.schema.names))
-        selected.validate(full=True)  # else a damaged file makes pyarrow read other memory
-        yield Part(selected, partial(_where, path, start), share)
+        for first in range(0, batch.num_rows, ROWS_AT_ONCE):
+            part = _check(selected.slice(first, ROWS_AT_ONCE), columns.keep)
+            yield Part(part, partial(_where, path, start + first), share)
         start += batch.num_rows
+
+
+def _check(batch: RecordBatch, keep: Sequence[str]) -> RecordBatch:
+    """Return a batch; raise an error if it is not valid, as in a damaged file, or LimitError if the columns
+    to keep would take too much memory."""
+    require_dense(batch, list_views(batch))
+    batch.validate(full=True)  # else a damaged file makes pyarrow read other memory
+    require_dense(batch, keep)
+    return batch
 
 
 def _require_seekable(path: str) -> None:

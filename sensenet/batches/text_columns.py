@@ -34,12 +34,17 @@ class TextColumns:
 
     def _read_column(self, name: str, array: ArrowArray) -> ArrowArray:
         types = import_arrow().types
-        if types.is_string(array.type) or types.is_large_string(array.type):
-            if name in self.numbers:
-                return self._read_numbers(array)
-            if name in self.categories:
-                return array.dictionary_encode()
-        return array
+        coded = types.is_dictionary(array.type)
+        kind = array.type.value_type if coded else array.type
+        if not (types.is_string(kind) or types.is_large_string(kind)):
+            return array
+        if name in self.numbers:
+            return (
+                self._read_numbers(array.dictionary).take(array.indices)
+                if coded
+                else self._read_numbers(array)
+            )
+        return array.dictionary_encode() if name in self.categories and not coded else array
 
     def _read_numbers(self, texts: ArrowArray) -> ArrowArray:
         pa, compute = import_arrow(), import_arrow("pyarrow.compute")

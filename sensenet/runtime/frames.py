@@ -10,7 +10,7 @@ import contextlib
 import importlib.util
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -110,9 +110,11 @@ def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
     try:
         series = frame.get_column(name)
         dtype = series.dtype
-        if series.implementation.is_pyarrow():
-            require_readable(name, series.to_native().type)
-        if dtype == nw.Categorical:
+        native: Any = series.to_native()
+        in_arrow = series.implementation.is_pyarrow()
+        if in_arrow:
+            require_readable(name, native.type)
+        if dtype == nw.Categorical or (in_arrow and hasattr(native.type, "run_end_type")):
             with contextlib.suppress(Exception):  # a list of the cells can be read, or says why not
                 coded = _read_codes(series)
                 if coded is not None:
@@ -131,20 +133,48 @@ def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
 
 
 def _read_codes(series: narwhals.Series[Any]) -> CodedCells | None:
-    """Return the cells of a categorical column of pandas or Arrow.
+    """Return the cells of a categorical column of pandas, or one of Arrow of dictionaries or runs.
 
-    Returns None for other libraries, and for a column with more categories than cells, such as a slice.
+    Returns None for other libraries, and for pandas if there are more categories than cells, as in a slice.
     """
     native: Any = series.to_native()
     if series.implementation.is_pandas():
         if len(native.cat.categories) <= len(native):
             return CodedCells([*native.cat.categories.tolist(), None], native.cat.codes.to_numpy())
     elif series.implementation.is_pyarrow():
-        whole = native.unify_dictionaries().combine_chunks()
-        if len(whole.dictionary) <= len(whole):
-            codes = whole.indices.cast("int64").fill_null(-1).to_numpy()
-            return CodedCells([*whole.dictionary.to_pylist(), None], codes)
+        return _join([_read_chunk(chunk) for chunk in native.chunks])
     return None
+
+
+def _read_chunk(chunk: Any) -> CodedCells:
+    """Return the cells of an array of dictionary or run-end encoded values, at most as many as cells."""
+    if hasattr(chunk, "dictionary"):
+        values, positions = chunk.dictionary, chunk.indices.cast("int64").fill_null(-1).to_numpy()
+    else:
+        values, positions = chunk.values, run_positions(chunk)
+    if len(values) > len(chunk):
+        used, positions = np.unique(positions, return_inverse=True)
+        return CodedCells([values[int(each)].as_py() if each >= 0 else None for each in used], positions)
+    return CodedCells([*values.to_pylist(), None], positions)
+
+
+def run_positions(array: Any) -> Array:
+    """Return the position of each cell of run-end encoded values among these: i64[cells]."""
+    rows = np.arange(array.offset, array.offset + len(array))
+    found: Array = np.searchsorted(array.run_ends.to_numpy(), rows, side="right")
+    return found
+
+
+def _join(chunks: Sequence[CodedCells]) -> CodedCells:
+    """Return the cells of all chunks, each of which has its own values."""
+    if len(chunks) == 1:
+        return chunks[0]
+    starts = np.cumsum([0, *(len(chunk.values) for chunk in chunks)])
+    positions = [
+        chunk.positions % len(chunk.values) + start for chunk, start in zip(chunks, starts, strict=False)
+    ]
+    values = [value for chunk in chunks for value in chunk.values]
+    return CodedCells(values, np.concatenate(positions) if positions else np.zeros(0, np.intp))
 
 
 def require_readable(name: Any, type_: Any) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fuzz.formats import FORMATS, FormatModule
 from fuzz.runner import MEMORY_LIMIT, SLACK, make_case, write_case
-from sensenet.errors import SensenetError
+from sensenet.errors import LimitError, SensenetError
 
 ADDRESS_SPACE = 12 << 30
 """Bytes that the process may reserve: much more than it may use, since packages reserve a lot."""
@@ -65,8 +65,11 @@ def run_case(module: FormatModule, folder: Path, weight: int) -> tuple[str, int,
 
 def describe(error: SensenetError, folder: Path) -> tuple[str, str]:
     """Whether an error of ours is as it should be."""
-    if isinstance(error.__cause__, MemoryError):
-        return "memory", f"asked the system for too much: {locate(error.__cause__)}"
+    cause: BaseException = error
+    while isinstance(cause.__cause__, BaseException):
+        cause = cause.__cause__
+    if isinstance(cause, MemoryError) and not isinstance(cause, LimitError):
+        return "memory", f"asked the system for too much: {locate(cause)}"
     try:
         str(error).encode()
     except Exception as fault:

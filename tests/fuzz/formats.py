@@ -63,6 +63,7 @@ FORMATS: Mapping[str, Format] = {
     "savedmodel": Format(module="fuzz.savedmodel", cases=60, packages=("tensorflow",)),
     "smbundle": Format(module="fuzz.smbundle", cases=40, packages=("tensorflow",)),
     "tfjs": Format(module="fuzz.tfjs", cases=40, packages=("tensorflow",)),
+    "tables": Format(module="fuzz.tables", cases=300, packages=("pyarrow",)),
 }
 
 FORMATS_OF_TARGETS: Mapping[str, str] = {"numpy": "npz"}
