@@ -43,6 +43,7 @@ RUNTIMES = {
     "onnx": "onnxruntime",
     "native": "llvmlite",
     "wasm": "llvmlite",
+    "web": "llvmlite",
 }
 """The package that runs each target's artifacts."""
 
@@ -51,7 +52,7 @@ def test_every_target_has_a_runtime():
     assert RUNTIMES.keys() == TARGETS.keys()
 
 
-ON_ANY_IMAGE = RUNTIMES.keys() - {"c", "native", "wasm"}
+ON_ANY_IMAGE = RUNTIMES.keys() - {"c", "native", "wasm", "web"}
 """The targets of images of any size, and of detectors."""
 
 
@@ -67,7 +68,7 @@ ON_ANY_IMAGE = RUNTIMES.keys() - {"c", "native", "wasm"}
 )
 def test_every_target_is_verified_in_its_own_runtime(target, make):
     pytest.importorskip(RUNTIMES[target])
-    if target == "wasm" and not shutil.which("node"):
+    if target in ("wasm", "web") and not shutil.which("node"):
         pytest.skip("node is not installed: WebAssembly is not run")
     outcome = sensenet.compile(make(), target, verify=True).report.verification
     assert outcome.difference < (1.5 if make is detector else 1e-4)

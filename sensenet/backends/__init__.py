@@ -24,6 +24,7 @@ MODULES: Mapping[str, str] = {
     "c": "sensenet.backends.c",
     "native": "sensenet.backends.native",
     "wasm": "sensenet.backends.wasm",
+    "web": "sensenet.backends.web",
     "h5": "sensenet.backends.keras.h5",
 }
 """The module of each target, which holds it as `TARGET`. Importing one imports no optional package."""

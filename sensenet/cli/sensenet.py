@@ -22,6 +22,7 @@ COMMANDS = {
     "compile": "compile a deepnet for another runtime",
     "predict": "predict tables or images",
     "inspect": "show fields, layers, costs and what BigML says",
+    "page": "write a page that predicts in the browser",
     "explain": "show why a model answers so, by field",
     "diff": "show where two models differ",
     "serve": "serve models over HTTP",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.fields import member, read_categories, read_conventions, read_field
+from sensenet.frontend.fields import member, read_categories, read_conventions, read_field, read_objective
 from sensenet.frontend.json.cursor import Cursor, describe, list_keys
 from sensenet.frontend.json.reader import read_bytes, read_file
 from sensenet.records import frozen
@@ -118,7 +118,7 @@ def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
         name=member(resource, "name", str) or "",
         description=member(resource, "description", str) or "",
         input_fields=tuple(field for field in inputs if field) if all(inputs) else (),
-        objective=read_field(fields, objective),
+        objective=read_objective(fields, objective),
         missing_tokens=conventions.missing_tokens,
         categories=read_categories(fields, objective),
     )

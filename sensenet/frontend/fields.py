@@ -69,13 +69,28 @@ def read_field(fields: Json, id_: Any, conventions: Conventions | None = None) -
     name, optype = (member(record or {}, key, str) for key in ("name", "optype"))
     if name is None or optype is None:
         return None
-    field = Field(id=id_, name=name, optype=optype, summary=_describe_training(record or {}, optype))
+    field = Field(
+        id=id_,
+        name=name,
+        optype=optype,
+        summary=_describe_training(record or {}, optype),
+        description=member(record or {}, "description", str) or "",
+    )
     if conventions is None or optype not in ENCODERS:
         return field
     try:
         return attrs.evolve(field, encoding=ENCODERS[optype](record or {}, conventions))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def read_objective(fields: Json, id_: Any) -> Field | None:
+    """Return the objective with this id, or None if invalid; a number has its prefix and suffix alone."""
+    field = read_field(fields, id_)
+    if field is None or field.optype != "numeric":
+        return field
+    prefix, suffix = (member(fields[id_], name, str) or "" for name in ("prefix", "suffix"))
+    return attrs.evolve(field, encoding=Number(prefix=prefix, suffix=suffix)) if prefix or suffix else field
 
 
 def read_categories(fields: Json, id_: Any) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ CELL_TYPES: Mapping[type[Any], str] = {
 class Field:
     """A field of the resource: its id (`000001`), its name, its type there, and its encoding.
 
-    `summary` is what the document says of the training rows, if it does.
+    `summary` is what the document says of the training rows, `description` what it says for people, if any.
     """
 
     id: str = attrs.field(validator=is_a(str))
@@ -133,6 +133,7 @@ class Field:
         default=None, validator=is_a(Terms, Items, Number, Booleans, type(None))
     )
     summary: Summary | None = attrs.field(default=None, validator=is_a(Summary, type(None)))
+    description: str = attrs.field(default="", validator=is_a(str))
 
     @property
     def cell_names(self) -> tuple[str, ...]:
@@ -152,6 +153,8 @@ class Field:
             record["encoding"] = {"type": tags[type(self.encoding)], **attrs.asdict(self.encoding)}
         if self.summary:
             record["summary"] = self.summary.to_json()
+        if self.description:
+            record["description"] = self.description
         return record
 
 

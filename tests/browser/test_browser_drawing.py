@@ -6,20 +6,14 @@ temporary files.
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
+from support import browser
 from support.documents import detector, ensemble
 from support.drawings import HOSTILE, small_graph
-from support.javascript import install
 
 from sensenet.drawing import draw
 from sensenet.frontend import import_graph
 from sensenet.pretrained import get_pretrained_network
-
-HERE = Path(__file__).parent
 
 COUNT = "document.querySelectorAll({!r}).length"
 VISIBLE = "[...document.querySelectorAll({!r})].filter((element) => element.checkVisibility()).length"
@@ -41,32 +35,12 @@ TEXTS_OUTSIDE = """
 @pytest.fixture
 def look(chromium, tmp_path):
     """A function that opens a drawing and gives the answers of some steps; there are no complaints."""
-    install()
 
     def run(content, form, *steps, width=1280, scheme="light"):
         page = tmp_path / f"graph.{form}"
         page.write_text(content, "utf-8")
-        given = {
-            "executable": chromium,
-            "page": page.as_uri(),
-            "width": width,
-            "height": 900,
-            "scheme": scheme,
-            "steps": [*steps, ("image", str(tmp_path / f"graph-{width}-{scheme}.png"))],
-        }
-        result = subprocess.run(
-            ["node", str(HERE / "look.mjs")],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        seen = json.loads(result.stdout)
-        assert seen["complaints"] == []
-        return seen["answers"][:-1]
+        image = ("image", str(tmp_path / f"graph-{width}-{scheme}.png"))
+        return browser.look(chromium, page.as_uri(), [*steps, image], width=width, scheme=scheme)[:-1]
 
     return run
 

@@ -199,6 +199,20 @@ def test_fields_whose_cells_are_others_are_left_out(field):
     assert signature.missing_tokens == ()
 
 
+def test_descriptions_and_the_unit_of_the_objective_are_kept():
+    area = {"name": "area", "optype": "numeric", "description": "in square feet"}
+    document = resource(area, columns=[NUMERIC])
+    price = {"name": "price", "optype": "numeric", "prefix": "$", "suffix": 7, "description": "\ud800"}
+    document["object"]["objective_field"] = "00000f"
+    document["object"]["deepnet"]["fields"]["00000f"] = price
+    signature = create_model(document).signature
+    assert signature.fields[0].description == "in square feet"
+    assert signature.objective == Field(
+        id="00000f", name="price", optype="numeric", encoding=Number(prefix="$")
+    )
+    assert Signature.from_json(json.loads(json.dumps(signature.to_json()))) == signature
+
+
 WORDS = st.sampled_from(["a", "b", "free", "", "\ud800", "(a+)+", "[", ",", "all", "mean", "é"])
 LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | WORDS
 VALUES = st.recursive(

@@ -58,6 +58,7 @@ FORMATS: Mapping[str, Format] = {
     "c": Format(module="fuzz.c", cases=30, packages=("ai_edge_litert",)),
     "native": Format(module="fuzz.native", cases=30, packages=("llvmlite",)),
     "wasm": Format(module="fuzz.wasm", cases=30, packages=("llvmlite",)),
+    "web": Format(module="fuzz.web", cases=30, packages=("llvmlite",)),
     "keras": Format(module="fuzz.keras", cases=30, packages=("tensorflow", "h5py")),
     "h5": Format(module="fuzz.h5", cases=30, packages=("h5py",)),
     "savedmodel": Format(module="fuzz.savedmodel", cases=60, packages=("tensorflow",)),

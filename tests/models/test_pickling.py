@@ -120,7 +120,8 @@ def test_artifacts_and_saved_ones(engine, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("target", "package"), [("h5", "h5py"), ("c", "ai_edge_litert"), ("wasm", "llvmlite")]
+    ("target", "package"),
+    [("h5", "h5py"), ("c", "ai_edge_litert"), ("wasm", "llvmlite"), ("web", "llvmlite")],
 )
 def test_an_artifact_that_is_not_opened(target, package):
     """Its file does not run by itself, so the graph goes along."""

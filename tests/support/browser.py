@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support.javascript import install
 
-DRIVER = Path(__file__).parents[1] / "browser" / "drive.mjs"
+BROWSER = Path(__file__).parents[1] / "browser"
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -32,11 +32,32 @@ def serve(root):
 
 def drive(executable, page, requests):
     """What the page's `predict` answers to each request."""
+    return _run("drive.mjs", {"executable": executable, "page": page, "requests": requests})
+
+
+def look(executable, page, steps, **window):
+    """The answers of the steps that a reader takes on a page, which must not complain."""
+    seen = look_at_all(executable, page, steps, **window)
+    assert seen["complaints"] == []
+    return seen["answers"]
+
+
+def look_at_all(executable, page, steps, *, width=1280, height=900, scheme="light", motion="no-preference"):
+    """The answers of the steps, and the complaints: see look.mjs."""
+    given = {"executable": executable, "page": page, "steps": steps}
+    return _run("look.mjs", {**given, "width": width, "height": height, "scheme": scheme, "motion": motion})
+
+
+def _run(script, given):
     install()  # Playwright is among the packages of tests/js
-    given = json.dumps({"executable": executable, "page": page, "requests": requests})
-    command = ["node", str(DRIVER)]
     result = subprocess.run(
-        command, input=given, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False
+        ["node", str(BROWSER / script)],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

@@ -13,6 +13,8 @@ export class Model {
   readonly classes: string[];
   /** The names of the fields of a row; empty if the document does not have them. */
   readonly fields: string[];
+  /** How many numbers answer a row. */
+  readonly outputs: number;
   /** The columns, the fields and the classes, as the document has them. */
   readonly signature: any;
   /** Answer each of an array of rows, or one row. */

@@ -59,6 +59,11 @@ export class Model {
     return this.signature.classes;
   }
 
+  /** How many numbers answer a row. */
+  get outputs() {
+    return this.#description.outputs;
+  }
+
   /** The names of the fields of a row. */
   get fields() {
     return this.signature.fields.map((field) => field.name);

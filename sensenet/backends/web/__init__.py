@@ -1,0 +1,86 @@
+"""The target web: a page that predicts in the browser, as one file or as a folder.
+
+The page is a form of the model's fields over the target wasm. As one file it needs no server and loads
+nothing: see docs/web.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sensenet.artifact import Artifact, Executable, Report
+from sensenet.backends.options import Options
+from sensenet.backends.target import Target
+from sensenet.backends.web.names import MARK, PAGE_FILE
+from sensenet.errors import ArtifactError, UnsupportedOpError
+from sensenet.files.destinations import Layout
+from sensenet.files.reading import read_head
+from sensenet.ir.graph import Graph
+from sensenet.ir.legality import every_op
+from sensenet.records import frozen
+
+LAYOUT = Layout(names=re.compile(r"index\.html|page\.(css|js|wasm)"), mark=PAGE_FILE, content=MARK)
+
+FOLDER_SUFFIX, FILE_SUFFIX = "_web", ".html"
+
+
+@frozen(kw_only=True)
+class WebOptions(Options):
+    """What is written: a folder for a web server, or one file."""
+
+    single_file: bool = False
+    """Write one file that opens from disk, without a server, instead of a folder."""
+
+
+def build(graph: Graph, report: Report, options: WebOptions) -> Artifact:
+    """Return the page of a graph.
+
+    Raises UnsupportedOpError for a network of images, LimitError for more weights than WebAssembly addresses,
+    MissingPackageError without llvmlite.
+    """
+    from sensenet.backends.web.page import write_page
+
+    if graph.signature.image is not None:
+        raise UnsupportedOpError(
+            "the target web makes pages for models of rows, and this one reads images: compile it for tfjs"
+        )
+    files = write_page(graph, single_file=options.single_file)
+    return Artifact(target="web", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
+
+
+def load(artifact: Artifact) -> Executable:
+    """Run the model of a page in Node; raises ArtifactError without Node."""
+    from sensenet.backends.wasm.files import make_executable, write_files
+
+    return make_executable(write_files(artifact.graph), artifact.graph)
+
+
+def open(path: Path) -> Executable:
+    """Raise ArtifactError: browsers show pages."""
+    raise ArtifactError(
+        f"{path} is a page, which browsers show: compile the document with -t numpy for a file of the same "
+        "network that sensenet opens"
+    )
+
+
+def recognizes(path: Path, head: bytes) -> bool:
+    """Return whether a file is a page of this target, or a directory has one."""
+    return (read_head(path / PAGE_FILE) if path.is_dir() else head).startswith(MARK)
+
+
+TARGET = Target(
+    name="web",
+    suffix=FOLDER_SUFFIX,
+    description="a page with a form that predicts in the browser, without a server",
+    options=WebOptions,
+    legal=every_op,
+    build=build,
+    load=load,
+    open=open,
+    recognizes=recognizes,
+    runs=False,
+    simplifies=True,
+    interpreted=True,
+    find_suffix=lambda options: FILE_SUFFIX if options.single_file else FOLDER_SUFFIX,
+)

@@ -1,0 +1,92 @@
+// The answer to the row of the form: what is predicted, the probabilities as bars, and what is read aloud.
+
+import {element, find, numberText, percentText, showBars} from './dom.js';
+
+const MOST_BARS = 12;
+const TOP = 10;
+const LONG_LABEL = 24;
+const QUIET = 700; // milliseconds without an edit before an answer is read aloud
+
+let timer;
+
+/** The caption above the answer. */
+export function showObjective(signature) {
+  find('objective').textContent = signature.objective?.name || 'Prediction';
+}
+
+/** Show the numbers that answer a row; null if a field cannot be read. */
+export function showAnswer(numbers, signature) {
+  const {classes} = signature;
+  if (!numbers) showHeadline('–', 'Correct the marked field.');
+  else if (classes.length === numbers.length) showClasses(numbers, classes);
+  else showNumbers(numbers, signature);
+}
+
+function showHeadline(label, certainty, spoken = `${label}, ${certainty}`) {
+  const shown = find('label');
+  shown.textContent = label || '(empty)';
+  shown.title = label;
+  shown.classList.toggle('long', label.length > LONG_LABEL);
+  find('certainty').textContent = certainty;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    find('announcement').textContent = spoken;
+  }, QUIET);
+}
+
+function showClasses(numbers, classes) {
+  const best = numbers.indexOf(Math.max(...numbers));
+  const shares = numbers.every((number) => number >= 0 && number <= 1.001);
+  const text = shares ? percentText : numberText;
+  if (best < 0) showHeadline('unknown', 'The probabilities are not numbers.');
+  else showHeadline(classes[best], text(numbers[best]));
+  const order = [...numbers.keys()];
+  if (classes.length > MOST_BARS) order.sort((a, b) => numbers[b] - numbers[a]).splice(TOP);
+  const most = shares ? 1 : Math.max(...numbers.map(Math.abs));
+  showList(
+    order.map((i) => ({key: i, label: classes[i] || '(empty)', value: text(numbers[i]), share: numbers[i] / most, best: i === best})),
+    classes.length > order.length ? `The ${order.length} most probable of ${classes.length} classes.` : '',
+  );
+}
+
+function showNumbers(numbers, {objective, settings}) {
+  const own = settings.regression_normalize !== true; // else answers are not in the units of the objective
+  const {prefix = '', suffix = ''} = (own && objective?.encoding) || {};
+  const [number] = numbers;
+  const text = `${prefix}${numberText(number)}${suffix}`;
+  find('label').classList.add('number');
+  showHeadline(text, '', text);
+  const {minimum, maximum} = objective?.summary ?? {};
+  find('scale').hidden = !(own && numbers.length === 1 && minimum < maximum);
+  if (!find('scale').hidden) {
+    const share = Math.min(1, Math.max(0, (number - minimum) / (maximum - minimum)));
+    find('scale').querySelector('i').style.setProperty('--share', `${100 * share}%`);
+    find('least').textContent = `${prefix}${numberText(minimum)}${suffix}`;
+    find('greatest').textContent = `${prefix}${numberText(maximum)}${suffix}`;
+  }
+  if (numbers.length === 1) return;
+  find('probabilities-title').textContent = 'Outputs';
+  const most = Math.max(...numbers.map(Math.abs)) || 1;
+  showList(numbers.slice(0, TOP).map((value, i) => ({key: i, label: `output ${i}`, value: numberText(value), share: value / most})), '');
+}
+
+function showList(entries, more) {
+  const section = find('probabilities');
+  section.hidden = false;
+  showBars(section.querySelector('ol'), entries);
+  section.querySelector('.more').textContent = more;
+}
+
+/** The rows of a table, in whose last columns are answers. */
+export function fillTable(table, header, rows, own) {
+  const cells = (tag, texts) => texts.map((text, i) =>
+    element(tag, {textContent: shorten(text), className: i >= own ? 'own' : '', dir: 'auto', ...(tag === 'th' ? {'@scope': 'col'} : {})}));
+  table.replaceChildren(
+    element('thead', {}, element('tr', {}, ...cells('th', header))),
+    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...cells('td', row)))),
+  );
+}
+
+function shorten(cell) {
+  return typeof cell === 'number' ? numberText(cell) : cell.length > 200 ? `${cell.slice(0, 200)}…` : cell;
+}

@@ -1,0 +1,76 @@
+// What the parts of the page share: elements, bars, and numbers as people read them.
+
+/** The element of an id. */
+export const find = (id) => document.getElementById(id);
+
+/** A new element with properties, attributes (after `@`), and children; text is never read as HTML. */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name[0] !== '@') made[name] = value;
+    else if (value !== null && value !== undefined) made.setAttribute(name.slice(1), value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+const bars = new WeakMap();
+
+/** Show entries {key, label, value, share, best, against} as bars in a list; those that stay move to their share. */
+export function showBars(list, entries) {
+  const old = bars.get(list) ?? new Map();
+  const now = new Map();
+  for (const {key, label, value, share, best = false, against = false} of entries) {
+    const bar = old.get(key) ?? makeBar(label);
+    now.set(key, bar);
+    bar.value.textContent = value;
+    bar.item.classList.toggle('best', best);
+    bar.item.classList.toggle('against', against);
+    bar.fill.style.setProperty('--share', Math.min(1, Math.max(0, share || 0)));
+  }
+  bars.set(list, now);
+  const items = [...now.values()].map(({item}) => item);
+  if (items.length !== list.children.length || items.some((item, i) => item !== list.children[i])) {
+    list.replaceChildren(...items);
+  }
+}
+
+function makeBar(label) {
+  const value = element('span', {className: 'value'});
+  const fill = element('i');
+  const name = element('bdi', {className: 'name', textContent: label, title: label});
+  const item = element('li', {}, name, value, element('span', {className: 'track', '@aria-hidden': true}, fill));
+  return {item, value, fill};
+}
+
+/** A share of one as a percentage with one decimal. */
+export function percentText(share) {
+  if (Number.isNaN(share)) return 'unknown';
+  if (share > 0 && share < 0.0005) return '<0.1%';
+  if (share < 1 && share > 0.9995) return '>99.9%';
+  return `${(100 * share).toFixed(1)}%`;
+}
+
+/** A number with five digits. */
+export function numberText(value, digits = 5) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not a number' : value < 0 ? '−∞' : '∞';
+  const size = Math.abs(value);
+  if (size >= 1e9 || (size > 0 && size < 1e-4)) return value.toExponential(digits - 2).replace('-', '−');
+  const fraction = size >= 1 ? Math.max(0, digits - 1 - Math.floor(Math.log10(size))) : digits - 1;
+  return value.toLocaleString('en', {maximumFractionDigits: fraction}).replace('-', '−');
+}
+
+/** Copy a text, in browsers without a clipboard too; returns whether it was copied. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = element('textarea', {value: text, className: 'unseen', '@aria-hidden': true});
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand('copy');
+    area.remove();
+    return copied;
+  }
+}

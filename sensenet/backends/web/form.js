@@ -1,0 +1,194 @@
+// The form: one field for each input, whose value may be missing.
+
+import {element, numberText} from './dom.js';
+import {readNumber} from './inputs.js';
+
+const FEW_CATEGORIES = 30;
+
+/**
+ * Build the fields of inputs in an element. `check(key, value)` returns why a value cannot be read, or ''; `changed`
+ * is called after an edit. Returns {values, set, valid, filter}.
+ */
+export function buildForm(container, inputs, check, changed) {
+  const values = new Map();
+  const faults = new Map();
+  const fields = inputs.map((input, position) => {
+    const take = (value) => {
+      values.set(input.key, value);
+      const fault = typeof value === 'string' ? check(input.key, value) : '';
+      if (fault) faults.set(input.key, fault);
+      else faults.delete(input.key);
+      field.show(value, fault);
+    };
+    const field = BUILDERS[input.kind](input, `field-${position}`, (value) => {
+      take(value);
+      changed();
+    });
+    return {...field, take, input};
+  });
+  container.append(...fields.map(({root}) => root));
+  return {
+    values,
+    valid: () => faults.size === 0,
+    set: (given) => {
+      for (const {input, take, fill} of fields) {
+        const value = given.get(input.key) ?? null;
+        fill(value);
+        take(value);
+      }
+      changed();
+    },
+    filter: (text) => {
+      const wanted = text.toLowerCase();
+      let shown = 0;
+      for (const {root, input} of fields) {
+        root.hidden = !`${input.label}\n${input.description}`.toLowerCase().includes(wanted);
+        shown += root.hidden ? 0 : 1;
+      }
+      return shown;
+    },
+  };
+}
+
+const BUILDERS = {number: numberField, category: categoryField, text: textField, items: textField};
+
+function makeRoot(input, id, ...parts) {
+  const label = element('label', {htmlFor: id}, element('bdi', {className: 'name', textContent: input.label, title: input.label}));
+  const about = input.description
+    ? element('p', {className: 'hint', id: `${id}-about`, dir: 'auto', textContent: input.description})
+    : null;
+  const hint = element('p', {className: 'hint', id: `${id}-hint`, hidden: true});
+  const root = element('div', {className: 'field', '@data-key': input.key}, label, ...parts, about, hint);
+  return {root, hint};
+}
+
+function describedBy(input, id) {
+  return {'@aria-describedby': input.description ? `${id}-about ${id}-hint` : `${id}-hint`};
+}
+
+function missingButton(input, clear) {
+  const button = element('button', {
+    type: 'button', className: 'missing', textContent: 'Missing', '@aria-label': `${input.label}: missing`,
+  });
+  button.addEventListener('click', clear);
+  return button;
+}
+
+/** Show whether a value is missing, and a hint below the field. */
+function showState({root, hint}, control, button, value, fault, remark = '') {
+  root.classList.toggle('absent', value === null);
+  button?.setAttribute('aria-pressed', value === null);
+  if (fault) control.setAttribute('aria-invalid', true);
+  else control.removeAttribute('aria-invalid');
+  hint.textContent = fault || remark;
+  hint.className = fault ? 'hint error' : 'hint warning';
+  hint.hidden = !hint.textContent;
+}
+
+function numberField(input, id, edited) {
+  const {minimum, maximum, step, known, prefix, suffix, label} = input;
+  const control = element('input', {id, inputMode: 'decimal', placeholder: 'missing', ...describedBy(input, id)});
+  const slider = element('input', {type: 'range', '@aria-label': `${label}, as a slider`});
+  Object.assign(slider, {min: minimum, max: maximum, step});
+  const button = missingButton(input, () => {
+    control.value = '';
+    edited(null);
+  });
+  control.addEventListener('input', () => edited(readNumber(control.value)));
+  slider.addEventListener('input', () => {
+    control.value = slider.value;
+    edited(Number(slider.value));
+  });
+  const affix = (text) => (text ? element('span', {className: 'affix', textContent: text}) : null);
+  const {root, hint} = makeRoot(
+    input, id,
+    element('div', {className: 'entry'}, affix(prefix), control, affix(suffix), button),
+    element('div', {className: 'range'}, slider, ...[minimum, maximum].map((end) => element('span', {textContent: numberText(end)}))),
+  );
+  const range = `Outside the range of training, ${numberText(minimum)} to ${numberText(maximum)}.`;
+  const show = (value, fault) => {
+    if (typeof value === 'number') slider.value = value;
+    slider.style.setProperty('--share', `${(100 * (slider.value - minimum)) / (maximum - minimum)}%`);
+    const outside = known && typeof value === 'number' && (value < minimum || value > maximum);
+    showState({root, hint}, control, button, value, fault, outside ? range : '');
+  };
+  const fill = (value) => {
+    control.value = value ?? '';
+    if (value === null) slider.value = input.typical;
+  };
+  return {root, show, fill};
+}
+
+function categoryField(input, id, edited) {
+  return input.categories.length <= FEW_CATEGORIES ? chooser(input, id, edited) : searcher(input, id, edited);
+}
+
+function chooser(input, id, edited) {
+  const {categories} = input;
+  const control = element('select', {id, ...describedBy(input, id)}, element('option', {value: '', textContent: 'missing'}));
+  control.append(...categories.map((name, position) => element('option', {value: position, textContent: visible(name)})));
+  let other = null; // a category of a link that the model does not know
+  control.addEventListener('change', () => edited(control.value === '' ? null : control.value === '-1' ? other : categories[control.value]));
+  const {root, hint} = makeRoot(input, id, element('div', {className: 'entry'}, control));
+  const show = (value, fault) => showState({root, hint}, control, null, value, fault, remarkOn(value, categories));
+  const fill = (value) => {
+    const text = value === null ? null : String(value);
+    control.querySelector('[value="-1"]')?.remove();
+    if (text !== null && !categories.includes(text)) {
+      other = text;
+      control.append(element('option', {value: '-1', textContent: visible(text)}));
+    }
+    control.value = text === null ? '' : categories.indexOf(text);
+  };
+  return {root, show, fill};
+}
+
+/** A field with suggestions, for many categories. */
+function searcher(input, id, edited) {
+  const shown = new Map(input.categories.map((name) => [visible(name), name]));
+  const control = element('input', {id, placeholder: 'missing', '@list': `${id}-list`, ...describedBy(input, id)});
+  const list = element('datalist', {id: `${id}-list`}, ...[...shown.keys()].map((name) => element('option', {value: name})));
+  const button = missingButton(input, () => {
+    control.value = '';
+    edited(null);
+  });
+  control.addEventListener('input', () => edited(control.value === '' ? null : shown.get(control.value) ?? control.value));
+  const {root, hint} = makeRoot(input, id, element('div', {className: 'entry'}, control, list, button));
+  const show = (value, fault) => showState({root, hint}, control, button, value, fault, remarkOn(value, input.categories));
+  const fill = (value) => {
+    control.value = value === null ? '' : visible(String(value));
+  };
+  return {root, show, fill};
+}
+
+function remarkOn(value, categories) {
+  return value === null || categories.includes(String(value)) ? '' : 'Training had no such category.';
+}
+
+/** A category as one line of text. */
+function visible(name) {
+  return name.replace(/[\r\n]+/g, ' ⏎ ') || '(empty)';
+}
+
+function textField(input, id, edited) {
+  const control = element('textarea', {id, rows: 3, className: 'wide', placeholder: 'missing', dir: 'auto', ...describedBy(input, id)});
+  const button = missingButton(input, () => {
+    control.value = '';
+    edited(null);
+  });
+  control.addEventListener('input', () => edited(control.value || null));
+  const {root, hint} = makeRoot(input, id, element('div', {className: 'entry'}, button), control);
+  const remark = input.kind === 'items' ? itemsRemark(input) : '';
+  const show = (value, fault) => showState({root, hint}, control, button, value, fault, remark);
+  const fill = (value) => {
+    control.value = value ?? '';
+  };
+  return {root, show, fill};
+}
+
+function itemsRemark({words, separator}) {
+  const names = {' ': 'spaces', '\n': 'new lines', '': 'nothing'};
+  const how = separator === null ? '' : `, separated by ${names[separator] ?? JSON.stringify(separator)}`;
+  const some = words.slice(0, 8).join(', ');
+  return `Items${how}: ${some.length > 200 ? `${some.slice(0, 200)}…` : some}${words.length > 8 ? ', …' : ''}`;
+}

@@ -1,0 +1,99 @@
+// Many rows: a CSV file that is dropped or chosen, scored in a worker, with a download.
+
+import {find, percentText, showBars} from './dom.js';
+import {fillTable} from './answer.js';
+
+const MOST_LABELS = 12;
+const MOST_NAMES = 6;
+
+/** Make the panel work; `startWorker` returns a new worker that scores files. */
+export function prepareMany(signature, startWorker) {
+  let worker;
+  let address;
+  const names = signature.fields.map(({name}) => name);
+  find('expected').textContent = names.length
+    ? `A header with the names of fields: ${listNames(names)}`
+    : 'A header, then the cells of each row in the model’s order.';
+
+  const stop = () => {
+    worker?.terminate();
+    worker = undefined;
+    find('working').hidden = true;
+  };
+  const refuse = (message) => {
+    stop();
+    find('refusal').textContent = message;
+    find('refusal').hidden = false;
+  };
+  const score = (file) => {
+    stop();
+    URL.revokeObjectURL(address);
+    for (const id of ['refusal', 'scored']) find(id).hidden = true;
+    find('working').hidden = false;
+    report(0, file, 0);
+    worker = startWorker();
+    worker.onerror = (event) => refuse(event.message || 'the file cannot be scored');
+    worker.onmessage = ({data}) => {
+      if (data.error) refuse(`${file.name}: ${data.error}`);
+      else if (data.scored) {
+        stop();
+        address = URL.createObjectURL(data.scored.blob);
+        showScored(data.scored, file, address, signature);
+      } else report(data.bytes, file, data.rows);
+    };
+    worker.postMessage({score: file, keep: find('keep').checked});
+  };
+
+  find('file').addEventListener('change', ({target}) => {
+    if (target.files.length) score(target.files[0]);
+    target.value = ''; // so that the same file can be chosen again
+  });
+  find('cancel').addEventListener('click', stop);
+  const drop = find('drop');
+  const panel = find('many');
+  panel.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+  panel.addEventListener('dragleave', () => drop.classList.remove('over'));
+  panel.addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    const [file] = event.dataTransfer.files;
+    if (file) score(file);
+  });
+}
+
+function report(bytes, file, rows) {
+  find('progress').value = file.size ? bytes / file.size : 0;
+  find('count').textContent = `${rows.toLocaleString('en')} rows`;
+}
+
+function showScored(scored, file, address, {classes}) {
+  const {rows, labels, header, shown, ignored, absent} = scored;
+  find('scored').hidden = false;
+  find('scored-title').textContent = `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} of ${file.name}`;
+  const remarks = [
+    ignored.length ? `Not read by the model: ${listNames(ignored)}.` : '',
+    absent.length ? `Not in the file, so missing in each row: ${listNames(absent)}.` : '',
+  ];
+  find('remarks').textContent = remarks.filter(Boolean).join(' ');
+  const counts = [...labels].sort((a, b) => b[1] - a[1]).slice(0, MOST_LABELS);
+  showBars(find('labels'), counts.map(([label, count]) => (
+    {key: label, label: label || 'no answer', value: `${count.toLocaleString('en')} (${percentText(count / rows)})`, share: count / rows})));
+  const download = find('download');
+  download.href = address;
+  download.download = `${file.name.replace(/\.(csv|tsv|txt)$/i, '')}-predictions.csv`;
+  const answers = classes.length ? classes.length + 1 : header.length - (shown[0].length - countNumbers(shown[0]));
+  fillTable(find('table'), header, shown, header.length - answers);
+  find('scored-title').focus();
+}
+
+function countNumbers(row) {
+  return row.filter((cell) => typeof cell === 'number').length;
+}
+
+function listNames(names) {
+  const shown = names.slice(0, MOST_NAMES).map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name)).join(', ');
+  return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
+}

@@ -1,0 +1,12 @@
+"""Names in what the target web makes: of its files, and of what tells them from other pages."""
+
+from __future__ import annotations
+
+PAGE_FILE = "index.html"
+SINGLE_FILE = "page.html"
+STYLE_FILE = "page.css"
+SCRIPT_FILE = "page.js"
+MODULE_FILE = "page.wasm"
+
+MARK = b"<!doctype html>\n<!-- sensenet web -->"
+"""How every page begins."""

@@ -1,0 +1,62 @@
+"""The command line of `sensenet page MODEL`: a page that predicts in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sensenet.cli import common as command_line
+from sensenet.cli.common import STANDARD
+from sensenet.compiler.driver import compile
+from sensenet.files.writing import require_free
+
+PROGRAM = "sensenet page"
+
+TARGET = "web"
+
+EXAMPLES = """\
+examples:
+  %(prog)s deepnet.json --single-file deepnet.html    one file, which opens from disk
+  %(prog)s deepnet.json -o site                       a folder for a web server
+
+exit status: 0, 1 for a model that cannot be on a page, 2 for a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run the command line and return the exit status."""
+    return command_line.run(lambda: _run(make_parser(program).parse_args(arguments)))
+
+
+def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = command_line.make_parser(
+        program, "Write a page with a form that predicts in the browser.", EXAMPLES
+    )
+    parser.add_argument(
+        "model", metavar="MODEL", help="a document, a saved artifact that keeps its graph, or -"
+    )
+    output = parser.add_mutually_exclusive_group(required=True)
+    output.add_argument("-o", "--output", metavar="DIR", help="the folder to write, for a web server")
+    output.add_argument(
+        "--single-file", metavar="PATH", help="the HTML file to write, which opens without a server"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="replace an existing page")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    path = Path(options.output or options.single_file)
+    require_free(path, options.force)  # before all the work
+    source = command_line.read_stdin() if options.model == STANDARD else options.model
+    with command_line.status_line() as show:
+        show(f"making a page of {options.model}")
+        artifact = compile(
+            source, TARGET, settings=dict(options.settings), single_file=options.single_file is not None
+        )
+        artifact.save(path, force=options.force)
+    if sys.stderr.isatty():
+        size = sum(map(len, artifact.files.values()))
+        print(f"{path}: {size / 1e3:,.1f} kB", file=sys.stderr)

@@ -1,0 +1,328 @@
+"""Pages of the target web in Chromium, headless: opened from disk, and from a server.
+
+Skipped, and says so, where Chromium or Node is missing. `look` fails a test if the page makes a request, or
+writes to the console.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import browser
+from support.documents import ensemble, typed
+from support.web_pages import hostile, save_page, wide
+
+import sensenet
+from sensenet.cli.predict import main as predict
+from sensenet.explanation import contributions
+
+pytest.importorskip("llvmlite")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+IRIS = EXAMPLES / "iris.json"
+
+TEXTS = "[...document.querySelectorAll({!r})].map((each) => each.textContent)"
+TEXT = "document.querySelector({!r}).textContent"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+EXPLAINED = "document.querySelectorAll('#contributions li').length"
+
+UNLABELED = """
+  [...document.querySelectorAll('input, select, textarea, button, a, progress')].filter((control) => {
+    const labels = [...(control.labels ?? [])].map((each) => each.textContent);
+    return ![control.getAttribute('aria-label') ?? '', ...labels, control.textContent].join('').trim();
+  }).map((control) => control.outerHTML)
+"""
+
+UNKNOWN_IDS = """
+  ['aria-labelledby', 'aria-controls', 'aria-describedby', 'for'].flatMap((name) =>
+    [...document.querySelectorAll(`[${name}]`)].flatMap((each) => each.getAttribute(name).split(' ')))
+    .filter((id) => !document.getElementById(id))
+"""
+
+REPEATED_IDS = """
+  [...document.querySelectorAll('[id]')].map(({id}) => id).filter((id, i, all) => all.indexOf(id) !== i)
+"""
+
+POOR_CONTRAST = """
+  (() => {
+    const numbers = (color) => color.match(/[0-9.]+/g).map(Number);
+    const linear = (part) => (part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
+    const luminance = (color) => {
+      const [r, g, b] = numbers(color).map((part) => linear(part / 255));
+      return .2126 * r + .7152 * g + .0722 * b;
+    };
+    const behind = (element) => {
+      for (let each = element; each; each = each.parentElement) {
+        const color = getComputedStyle(each).backgroundColor;
+        if (numbers(color)[3] !== 0) return color;
+      }
+      return 'rgb(255, 255, 255)';
+    };
+    const ratio = (element) => {
+      const pair = [getComputedStyle(element).color, behind(element)].map(luminance);
+      return (Math.max(...pair) + .05) / (Math.min(...pair) + .05);
+    };
+    const isText = (node) => node.nodeType === 3 && node.textContent.trim();
+    return [...document.querySelectorAll('body *:not(script, option)')]
+      .filter((element) => element.checkVisibility() && !element.closest('.unseen, .skip'))
+      .filter((element) => 'value' in element || [...element.childNodes].some(isText))
+      .filter((element) => ratio(element) < 4.5)
+      .map((element) => [ratio(element), element.outerHTML.slice(0, 80)]);
+  })()
+"""
+
+SMALL_TARGETS = """
+  [...document.querySelectorAll('button, select, input:not([type=file]), textarea, a')]
+    .filter((each) => each.checkVisibility({contentVisibilityAuto: true}) && !each.matches('.skip'))
+    .filter((each) => Math.min(each.offsetWidth, each.offsetHeight) < 17)
+    .map((each) => each.outerHTML.slice(0, 80))
+"""
+
+
+def ask(expression, *parts):
+    return ("ask", expression.format(*parts) if parts else expression)
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory):
+    """The URL of the page of iris, which is one file."""
+    return save_page(IRIS, tmp_path_factory.mktemp("iris") / "iris.html")
+
+
+def type_row(row):
+    """Steps that fill in fields by their position; None is missing."""
+    for position, value in enumerate(row):
+        if value is None:
+            yield ("click", f"#fields .field:nth-child({position + 1}) .missing")
+        else:
+            yield ("fill", f"#field-{position}", str(value))
+
+
+def percent(share):
+    return ">99.9%" if 1 > share > 0.9995 else "<0.1%" if 0 < share < 0.0005 else f"{100 * share:.1f}%"
+
+
+def test_the_answer_follows_what_is_typed(chromium, iris):
+    rows = [[5.1, 3.5, 1.4, 0.2], [6.0, None, 5.1, 1.9], [None, None, None, None]]
+    steps = []
+    for row in rows:
+        steps += [*type_row(row), ("until", "new Promise(requestAnimationFrame).then(() => true)")]
+        steps += [ask(TEXT, "#label"), ask(TEXTS, "#probabilities .value")]
+    answers = [answer for answer in browser.look(chromium, iris, steps) if answer is not None]
+    model = sensenet.create_model(IRIS)
+    for row, label, texts in zip(rows, answers[::2], answers[1::2], strict=True):
+        (shares,) = model(row)
+        assert label == model.classes[shares.argmax()]
+        assert texts == [percent(float(share)) for share in shares]
+
+
+@pytest.mark.slow
+def test_contributions_are_shown(chromium, tmp_path):
+    row = {"age": 70, "sex": "2", "blood pressure": 120}
+    document = EXAMPLES / "diabetes.json"
+    page = save_page(document, tmp_path / "page.html")
+    fields = json.loads(document.read_text())["deepnet"]["fields"]
+    ids = {field["name"]: number for number, field in fields.items()}
+    values = {number: row.get(name) for name, number in ids.items()}
+    address = f"{page}#row={json.dumps(values)}"
+    caption, labels, texts = browser.look(
+        chromium,
+        address,
+        [
+            ("until", EXPLAINED),
+            ask(TEXT, "#contributions .caption"),
+            ask(TEXTS, "#contributions .name"),
+            ask(TEXTS, "#contributions .value"),
+        ],
+    )[1:]
+    found = contributions(sensenet.create_model(document), row)
+    assert caption.endswith(f"to {found.answer[0]:.2f}.")
+    order = found.ranked(0)[:8]
+    assert labels == [found.fields[field] for field in order]
+    numbers = [float(text.replace("−", "-").replace("±", "")) for text in texts]
+    np.testing.assert_allclose(numbers, found.contributions[order, 0], rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_link_has_the_row(chromium, iris):
+    steps = [
+        ("fill", "#field-2", "6.5"),
+        ("click", "#fields .field:nth-child(4) .missing"),
+        ("click", "[data-copy=link]"),
+        ("until", "document.querySelector('#copied').textContent"),
+        ask("navigator.clipboard.readText()"),
+        ("click", "#reset"),
+        ask("document.querySelector('#field-2').value"),
+    ]
+    link, typical = [answer for answer in browser.look(chromium, iris, steps) if answer is not None]
+    assert typical == "3.7"
+    values = browser.look(
+        chromium, link, [ask("[...document.querySelectorAll('.entry input')].map((each) => each.value)")]
+    )
+    assert values == [["5.84", "3.08", "6.5", ""]]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_read_is_marked(chromium, iris):
+    answers = browser.look(
+        chromium,
+        iris,
+        [
+            ("fill", "#field-0", "long"),
+            ask(TEXT, "#field-0-hint"),
+            ask("document.querySelector('#field-0').getAttribute('aria-invalid')"),
+            ("fill", "#field-0", "99"),
+            ask(TEXT, "#field-0-hint"),
+            ask("document.querySelector('#field-0').getAttribute('aria-invalid')"),
+        ],
+    )
+    assert [answer for answer in answers if answer is not None] == [
+        'Cannot read "long" as a number.',
+        "true",
+        "Outside the range of training, 4.3 to 7.7.",
+    ]
+
+
+def test_a_file_is_scored_and_downloaded(chromium, iris, tmp_path):
+    random = np.random.default_rng(1)
+    rows = random.uniform(0, 7, (9000, 4)).round(2)
+    path = tmp_path / "flowers.csv"
+    header = "sepal length,sepal width,petal length,petal width"
+    np.savetxt(path, rows, fmt="%.2f", delimiter=",", header=header, comments="")
+    steps = [
+        ("click", "#many-tab"),
+        ("click", "#keep"),
+        ("choose", "#file", str(path)),
+        ("wait", "#download"),
+        ask(TEXT, "#scored-title"),
+        ("download", "#download"),
+    ]
+    title, download = browser.look(chromium, iris, steps)[-2:]
+    assert (title, download["name"]) == ("9,000 rows of flowers.csv", "flowers-predictions.csv")
+    assert predict([str(IRIS), str(path), "-o", str(tmp_path / "answers.csv")]) == 0
+    got, want = (
+        list(csv.reader(io.StringIO(text)))
+        for text in (download["text"], (tmp_path / "answers.csv").read_text())
+    )
+    assert got[0] == want[0]
+    assert [line[0] for line in got] == [line[0] for line in want]
+    numbers = [np.array([line[1:] for line in lines[1:]], float) for lines in (got, want)]
+    np.testing.assert_allclose(*numbers, atol=2e-6)
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_scored(chromium, iris, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("petal length\n1\nx\n")
+    steps = [
+        ("click", "#many-tab"),
+        ("choose", "#file", str(path)),
+        ("wait", "#refusal"),
+        ask(TEXT, "#refusal"),
+    ]
+    (*_, told) = browser.look(chromium, iris, steps)
+    assert told == 'rows.csv: line 3: field "petal length": cannot read "x" as a number'
+
+
+@pytest.mark.slow
+def test_a_folder_on_a_server(chromium, tmp_path):
+    sensenet.compile(typed(), "web").save(tmp_path / "site")
+    steps = [("until", EXPLAINED), ask(TEXT, "#label")]
+    with browser.serve(tmp_path / "site") as address:
+        seen = browser.look_at_all(chromium, f"{address}/index.html", steps)
+    assert seen["answers"][-1] in ("yes", "no")
+    files = {f"{address}/page.css", f"{address}/page.js", f"{address}/page.wasm"}
+    assert set(seen["complaints"]) == files
+
+
+@pytest.mark.parametrize(
+    "make",
+    [hostile, pytest.param(wide, marks=pytest.mark.slow), pytest.param(ensemble, marks=pytest.mark.slow)],
+)
+def test_any_page_is_accessible(chromium, tmp_path, make):
+    page = save_page(make(), tmp_path / "page.html")
+    for width, scheme in ((1280, "light"), (360, "dark")):
+        hacked, *found = browser.look(
+            chromium,
+            page,
+            [
+                ask("typeof window.hacked"),
+                ask(UNLABELED),
+                ask(UNKNOWN_IDS),
+                ask(REPEATED_IDS),
+                ask(POOR_CONTRAST),
+                ask(SMALL_TARGETS),
+                ("click", "#many-tab"),
+                ask(POOR_CONTRAST),
+                ask(OVERFLOW),
+                ("image", str(tmp_path / f"page-{width}.png")),
+            ],
+            width=width,
+            scheme=scheme,
+        )
+        assert hacked == "undefined"
+        assert [answer for answer in found if answer not in (None, [])] == [0]
+
+
+@pytest.mark.slow
+def test_the_keyboard_is_enough(chromium, iris):
+    steps = [
+        ("press", "Tab"),
+        ask("document.activeElement.textContent"),
+        ("press", "Tab"),
+        ("press", "ArrowRight"),
+        ask("document.activeElement.id"),
+        ask("document.querySelector('#many').checkVisibility()"),
+        ("press", "Tab"),
+        ask("document.activeElement.id"),
+        ask("getComputedStyle(document.querySelector('#drop')).outlineStyle"),
+        ("focus", "#many-tab"),
+        ("press", "ArrowLeft"),
+        ("press", "Tab"),
+        ask("document.activeElement.id"),
+        ask("getComputedStyle(document.activeElement).outlineStyle"),
+    ]
+    answers = [answer for answer in browser.look(chromium, iris, steps) if answer is not None]
+    assert answers == ["Skip to the form", "many-tab", True, "file", "solid", "reset", "solid"]
+
+
+@pytest.mark.slow
+def test_answers_are_announced_and_motion_is_reduced(chromium, iris):
+    steps = [
+        ask("getComputedStyle(document.querySelector('.track i')).transitionDuration"),
+        ("until", "document.querySelector('#announcement').textContent"),
+        ask(TEXT, "#announcement"),
+    ]
+    assert browser.look(chromium, iris, steps)[::2] == ["0.2s", "versicolor, 98.0%"]
+    assert browser.look(chromium, iris, steps[:1], motion="reduce") == ["0s"]
+
+
+@pytest.mark.slow
+def test_a_field_is_found_among_many(chromium, tmp_path):
+    page = save_page(wide(), tmp_path / "page.html")
+    shown = "[...document.querySelectorAll('.field')].filter((field) => !field.hidden).length"
+    steps = [ask(shown), ("fill", "#find", "MENT 49"), ask(shown), ("fill", "#find", "none"), ask(shown)]
+    steps.append(ask("document.querySelector('#nothing').checkVisibility()"))
+    answers = [answer for answer in browser.look(chromium, page, steps) if answer is not None]
+    assert answers == [500, 11, 0, True]
+
+
+@pytest.mark.slow
+def test_the_policy_refuses_other_scripts_and_requests(chromium, iris):
+    """What is refused is told on the console, which `look` complains of."""
+    attack = """
+      (async () => {
+        const script = document.createElement('script');
+        script.textContent = 'window.hacked = 1';
+        document.body.append(script);
+        return [typeof window.hacked, await fetch('https://example.com').then(() => 'sent', () => 'refused')];
+      })()
+    """
+    seen = browser.look_at_all(chromium, iris, [ask(attack)])
+    assert seen["answers"] == [["undefined", "refused"]]
+    assert all("Content Security Policy" in each for each in seen["complaints"])
