@@ -9,20 +9,32 @@ from pathlib import Path
 
 import attrs
 
+from sensenet.batches.image_tables import reads_images_alone
 from sensenet.cli import common as command_line
 from sensenet.cli.explain_inputs import read_row, read_sample
 from sensenet.explanation.attribution import contributions, find_output, name_outputs
 from sensenet.explanation.background import MOST_ROWS, Background, make_background
 from sensenet.explanation.curves import what_if
-from sensenet.explanation.html import write_page
+from sensenet.explanation.heat_image import as_png, draw_map
+from sensenet.explanation.html import write_image_page, write_page
 from sensenet.explanation.importance import Importance, mean_contributions, permutation_importance
+from sensenet.explanation.occlusion import occlusion_map, require_image_model
 from sensenet.explanation.players import require_row_model
 from sensenet.explanation.report import Report
-from sensenet.explanation.text import ASCII, UNICODE, contribution_lines, curve_lines, importance_lines
+from sensenet.explanation.text import (
+    ASCII,
+    UNICODE,
+    Blocks,
+    contribution_lines,
+    curve_lines,
+    importance_lines,
+    map_lines,
+)
 from sensenet.files.writing import new_binary_file, require_free
 from sensenet.models.create import create_model
-from sensenet.models.deepnet import Deepnet
+from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.engines import ENGINES
+from sensenet.progress import progress_bar, step_line
 
 PROGRAM = "sensenet explain"
 
@@ -65,7 +77,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         metavar="N",
         help="the table's row (default: 1)",
     )
-    add("--class", dest="output", metavar="NAME", help="the class to explain (default: the predicted one)")
+    add("--class", dest="class_name", metavar="NAME", help="the class to explain (default: that predicted)")
     add(
         "--background",
         metavar="TABLE",
@@ -89,6 +101,13 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add("--seed", type=_seed, default=0, help="the seed of what is drawn at random (default: 0)")
     add("--engine", choices=ENGINES, metavar="TARGET", help="the target whose runtime predicts")
     add("--html", metavar="PATH", type=Path, help="write a page with all of it")
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        type=_png,
+        help="of an image, draw over it what the score depends on: a .png file",
+    )
     add("-f", "--force", action="store_true", help="replace existing files")
     command_line.add_json(parser)
     return parser
@@ -101,32 +120,81 @@ def _seed(text: str) -> int:
     return number
 
 
+def _png(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"expected a .png file, found {text!r}")
+    return path
+
+
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    for path in filter(None, (options.html, options.output)):
+        require_free(path, options.force)  # before all the work
+    with command_line.status_line() as show:
+        show("opening the model …")
+        model = create_model(options.model, dict(options.settings), options.engine)
+    if reads_images_alone(model):
+        _run_image(model, options, parser)
+    else:
+        _run_row(require_row_model(model), options, parser)
+    return 0
+
+
+def _run_image(
+    model: Deepnet | ObjectDetector, options: argparse.Namespace, parser: argparse.ArgumentParser
+) -> None:
+    require_image_model(model)
+    if len(options.row) != 1 or options.importance or options.what_if or options.background:
+        parser.error("this model reads images: give one image as ROW, and no options for fields")
+    with progress_bar(options.row[0], line=step_line) as show:
+        found = occlusion_map(model, options.row[0], output=options.class_name, show=show)
+    _write(options.output, options, lambda: as_png(draw_map(found)))
+    title = _title(model, options)
+    _write(options.html, options, lambda: write_image_page(title, found).encode())
+    if options.json:
+        command_line.print_json({"model": title, "map": found.to_json()})
+    else:
+        print("\n".join(map_lines(found, _find_blocks())))
+
+
+def _run_row(model: Deepnet, options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if not options.row and not options.importance:
         parser.error("give a ROW to explain, or --importance TABLE")
     if options.what_if and not options.row:
         parser.error("--what-if needs a ROW")
-    if options.html:
-        require_free(options.html, options.force)  # before all the work
+    if options.output:
+        parser.error("--output draws a map over an image, but this model reads fields: use --html")
     with command_line.status_line() as show:
-        show("opening the model …")
-        model = require_row_model(create_model(options.model, dict(options.settings), options.engine))
         report = _explain(model, options, show)
-    if options.html:
-        with new_binary_file(options.html, options.force) as stream:
-            stream.write(write_page(report).encode())
+    _write(options.html, options, lambda: write_page(report).encode())
     if options.json:
         command_line.print_json(report.to_json())
     else:
         print("\n".join(_lines(report)))
-    return 0
+
+
+def _write(path: Path | None, options: argparse.Namespace, make: Callable[[], bytes]) -> None:
+    """Write a file if a path is given."""
+    if path is not None:
+        content = make()
+        with new_binary_file(path, options.force) as stream:
+            stream.write(content)
+
+
+def _title(model: Deepnet | ObjectDetector, options: argparse.Namespace) -> str:
+    return model.signature.name or Path(options.model).name
+
+
+def _find_blocks() -> Blocks:
+    """Return the characters of bars, plain ones if the locale is not UTF-8."""
+    return UNICODE if locale.getencoding().lower().replace("-", "") == "utf8" else ASCII
 
 
 def _explain(model: Deepnet, options: argparse.Namespace, show: Callable[[str], None]) -> Report:
     """Return all that is asked for; `show` is called with what is being done."""
     row = read_row(model, options.row, options.number) if options.row else None
     outputs = name_outputs(model, model.answer_shape()[0])
-    output = None if options.output is None else find_output(outputs, options.output)
+    output = None if options.class_name is None else find_output(outputs, options.class_name)
     background = _read_background(model, options)
     found, curves = None, []
     if row is not None:
@@ -141,7 +209,7 @@ def _explain(model: Deepnet, options: argparse.Namespace, show: Callable[[str], 
         importance = _measure_importance(model, options, background, output)
     return Report(
         model=model,
-        title=model.signature.name or Path(options.model).name,
+        title=_title(model, options),
         output=found.predicted if found and output is None else output or 0,
         contributions=found,
         curves=tuple(curves),
@@ -149,9 +217,10 @@ def _explain(model: Deepnet, options: argparse.Namespace, show: Callable[[str], 
     )
 
 
-def _read_background(model: Deepnet, options: argparse.Namespace) -> Background:
+def _read_background(model: Deepnet, options: argparse.Namespace) -> Background | None:
+    """Return the rows to compare with, if some are given."""
     if not options.background:
-        return make_background(model)
+        return None
     sample = read_sample(model, options.background, MOST_ROWS, options.seed)
     files = ", ".join(options.background)
     part = "" if len(sample.rows) == sample.found else f"{len(sample.rows):,} of "
@@ -160,19 +229,19 @@ def _read_background(model: Deepnet, options: argparse.Namespace) -> Background:
 
 
 def _measure_importance(
-    model: Deepnet, options: argparse.Namespace, background: Background, output: int | None
+    model: Deepnet, options: argparse.Namespace, background: Background | None, output: int | None
 ) -> Importance:
     sample = read_sample(model, options.importance, IMPORTANCE_ROWS, options.seed)
     if len(sample.rows) < sample.found:
         command_line.print_note(f"importance is measured on {len(sample.rows):,} of {sample.found:,} rows")
-    if sample.truth is None or options.output is not None:
+    if sample.truth is None or options.class_name is not None:
         return mean_contributions(model, sample.rows, background, output=output, seed=options.seed)
     return permutation_importance(model, sample.rows, sample.truth, seed=options.seed)
 
 
 def _lines(report: Report) -> Iterator[str]:
     """Yield the report as text, its parts below one another."""
-    blocks = UNICODE if locale.getencoding().lower().replace("-", "") == "utf8" else ASCII
+    blocks = _find_blocks()
     parts = []
     if report.contributions:
         parts.append(contribution_lines(report.model, report.contributions, report.output, blocks))

@@ -9,15 +9,18 @@ from sensenet.explanation.attribution import Contributions, contributions
 from sensenet.explanation.background import Background, make_background
 from sensenet.explanation.curves import Curve, what_if
 from sensenet.explanation.importance import Importance, mean_contributions, permutation_importance
+from sensenet.explanation.occlusion import OcclusionMap, occlusion_map
 
 __all__ = [
     "Background",
     "Contributions",
     "Curve",
     "Importance",
+    "OcclusionMap",
     "contributions",
     "make_background",
     "mean_contributions",
+    "occlusion_map",
     "permutation_importance",
     "what_if",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import pairwise
@@ -11,12 +12,16 @@ import numpy as np
 
 from sensenet.explanation.attribution import Contributions
 from sensenet.explanation.curves import Curve
+from sensenet.explanation.heat_image import as_png, draw_image, draw_map
 from sensenet.explanation.importance import Importance
+from sensenet.explanation.occlusion import OcclusionMap
 from sensenet.explanation.plot import plot_curve
 from sensenet.explanation.report import Report
 from sensenet.explanation.wording import (
+    MAP_COLORS,
     describe_background,
     describe_importance,
+    describe_map,
     describe_method,
     format_alike,
     format_number,
@@ -27,22 +32,41 @@ from sensenet.explanation.wording import (
 
 STYLE = (Path(__file__).parent / "page.css").read_text("utf-8")
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 MOST_FIELDS = 30
 """The fields that a chart shows; it sums up the others."""
 
-LONGEST_NAME = 60
+LONGEST_NAME, LONGEST_TITLE = 60, 100
 WIDTH, HEIGHT = 1000, 40
 """The box of a bar, which is stretched to its cell."""
 
 
 def write_page(report: Report) -> str:
-    """Return an HTML document; texts of the model are escaped."""
+    """Return the HTML document of a report; texts of the model are escaped."""
     figures = [*_answer_figures(report), *(_curve_figure(report, each) for each in report.curves)]
     if report.importance:
         figures.append(_importance_figure(report.importance))
-    title = escape(f"Explanation of {shorten(report.title, 100)}")
+    return _write_document(report.title, _header(report), figures)
+
+
+def write_image_page(title: str, found: OcclusionMap) -> str:
+    """Return the HTML document of an occlusion map: the image, and the map over it."""
+    name, score = escape(shorten(found.output, LONGEST_NAME)), format_number(found.score)
+    subject = "the object" if found.box else "the image"
+    header = f"{_eyebrow(title)}\n<h1>Why {subject} is {name} with score {score}</h1>"
+    images = {"the image": draw_image(found), "the map over the image": draw_map(found)}
+    drawn = "".join(
+        f'<img src="data:image/png;base64,{b64encode(as_png(image)).decode()}" alt="{alt}" '
+        f'width="{image.width}" height="{image.height}">'
+        for alt, image in images.items()
+    )
+    caption = _caption("What the score depends on", f"{describe_map(found)} {MAP_COLORS}")
+    figure = f'<figure>\n{caption}\n<div class="images">{drawn}</div></figure>\n'
+    return _write_document(title, header, [figure])
+
+
+def _write_document(title: str, header: str, figures: Sequence[str]) -> str:
     return f"""\
 <!DOCTYPE html>
 <html lang="en">
@@ -50,13 +74,13 @@ def write_page(report: Report) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{title}</title>
+<title>{escape(f"Explanation of {shorten(title, LONGEST_TITLE)}")}</title>
 <style>
 {STYLE}</style>
 </head>
 <body>
 <header>
-{_header(report)}
+{header}
 </header>
 <main>
 {"".join(figures)}
@@ -66,12 +90,15 @@ def write_page(report: Report) -> str:
 """
 
 
+def _eyebrow(title: str) -> str:
+    return f'<p class="eyebrow">{escape(shorten(title, LONGEST_TITLE))}</p>'
+
+
 def _header(report: Report) -> str:
     found, model = report.contributions, report.model
-    name = escape(shorten(report.title, 100))
-    eyebrow = f'<p class="eyebrow">{name}</p>'
+    eyebrow = _eyebrow(report.title)
     if found is None:
-        return f"{eyebrow}\n<h1>Importance of fields</h1>\n<p>{len(model.signature.fields) or ''}</p>"
+        return f"{eyebrow}\n<h1>Which fields matter</h1>"
     output = report.output
     objective = model.signature.objective
     subject = escape(shorten(objective.name, LONGEST_NAME)) if objective else "the prediction"

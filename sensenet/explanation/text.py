@@ -9,10 +9,12 @@ import numpy as np
 from sensenet.explanation.attribution import Contributions
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.importance import Importance
+from sensenet.explanation.occlusion import OcclusionMap
 from sensenet.explanation.wording import (
     describe_answer,
     describe_background,
     describe_importance,
+    describe_map,
     describe_method,
     format_alike,
     format_number,
@@ -34,16 +36,20 @@ MOST_POINTS = 11
 
 @frozen(kw_only=True)
 class Blocks:
-    """The characters of bars: whole ones, halves at their right and left ends, and the line of zero."""
+    """The characters of bars: whole ones, halves at their right and left ends, and the line of zero.
+
+    `shades` are those of a map, the lightest first.
+    """
 
     whole: str
     right_half: str
     left_half: str
     zero: str
+    shades: str
 
 
-UNICODE = Blocks(whole="█", right_half="▌", left_half="▐", zero="│")
-ASCII = Blocks(whole="#", right_half="", left_half="", zero="|")
+UNICODE = Blocks(whole="█", right_half="▌", left_half="▐", zero="│", shades=" ░▒▓█")
+ASCII = Blocks(whole="#", right_half="", left_half="", zero="|", shades=" .:*#")
 
 
 def contribution_lines(model: Deepnet, found: Contributions, output: int, blocks: Blocks) -> Iterator[str]:
@@ -107,6 +113,19 @@ def curve_lines(found: Curve, output: int, blocks: Blocks) -> Iterator[str]:
     averages = [f"average {each}" for each in written[len(sizes) :]]
     values = [format_value(found.values[number]) for number in shown]
     yield from _table([values, written[: len(sizes)], averages], _bars(sizes, blocks))
+
+
+def map_lines(found: OcclusionMap, blocks: Blocks) -> Iterator[str]:
+    """Yield an occlusion map in shades, the darkest where covering the image lowers the score most."""
+    subject = f"{shorten(found.output, LONGEST_NAME)}: score {format_number(found.score)}"
+    yield subject + (f", in the box {list(found.box)}" if found.box else "")
+    yield ""
+    greatest = float(np.nanmax(found.drops, initial=0.0)) or 1.0
+    shares = np.clip(np.nan_to_num(found.drops) / greatest, 0.0, 1.0)
+    for row in (shares * (len(blocks.shades) - 1)).round().astype(int).tolist():
+        yield "  |" + "".join(2 * blocks.shades[shade] for shade in row) + "|"
+    yield ""
+    yield describe_map(found)
 
 
 def _table(columns: Sequence[Sequence[str]], bars: Sequence[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sensenet.explanation.attribution import EXACT, Contributions
 from sensenet.explanation.importance import Importance
+from sensenet.explanation.occlusion import OcclusionMap
 from sensenet.models.deepnet import Deepnet
 from sensenet.plain_text import one_line
 
@@ -81,4 +82,16 @@ def describe_importance(found: Importance) -> str:
     return (
         f"How much {found.measure} falls from {format_number(found.score)} if a field's values are shuffled, "
         f"over {found.rows:,} rows; mean of {found.repeats} repeats, ± two standard errors."
+    )
+
+
+MAP_COLORS = "Red where covering the image lowers the score, blue where that raises it."
+
+
+def describe_map(found: OcclusionMap) -> str:
+    """Return a sentence on how an occlusion map was made."""
+    side, places = found.patch, found.drops.size
+    return (
+        f"A patch of {side} × {side} pixels in the image's mean color was put in {places:,} places; the "
+        f"score falls by up to {format_number(float(found.drops.max()))}."
     )
