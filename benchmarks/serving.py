@@ -1,4 +1,4 @@
-"""Latency and throughput of `python -m sensenet.serve`, next to MLServer's runtime for scikit-learn.
+"""Latency and throughput of `sensenet serve`, next to MLServer's runtime for scikit-learn.
 
     python -m benchmarks.serving [--requests 2000] [--rounds 3]
 

@@ -1,4 +1,4 @@
-"""python -m sensenet.compile: what it writes where, and with which exit status."""
+"""sensenet compile: what it writes where, and with which exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m sensenet.compile --emit`: drawings of the graph that a target is made from."""
+"""`sensenet compile --emit`: drawings of the graph that a target is made from."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import sensenet
+from sensenet.cli.sensenet import COMMANDS
 from sensenet.models.wrappers import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,11 +193,21 @@ def test_commands_of_the_documentation_print_what_they_show(page: str, copied_ex
         assert checker.check_output(expected, result, OPTIONS), f"$ {command}\n{result}"
 
 
-@pytest.mark.parametrize("command", ["bisect", "compile", "decompile", "predict"])
+OTHER_PAGES = {
+    **{"diff": "inspection", "explain": "explanation", "inspect": "inspection"},
+    **{"pretrained": "pretrained", "serve": "serving"},
+}
+"""The page of each command that docs/cli.md only lists."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_is_documented(command: str) -> None:
-    options = set(re.findall(r"--[a-z][a-z-]*", run_shell(f"python -m sensenet.{command} --help")))
-    assert {"--help", "--force"} <= options
-    assert options - set(re.findall(r"--[a-z][a-z-]*", (ROOT / "docs/cli.md").read_text())) == set()
+    options = set(re.findall(r"--[a-z][a-z-]*", run_shell(f"sensenet {command} --help")))
+    assert {"--help"} <= options
+    pages = {"cli", OTHER_PAGES.get(command, "cli")}
+    texts = "".join((ROOT / f"docs/{page}.md").read_text("utf-8") for page in pages)
+    assert f"`{command}`" in texts
+    assert options - set(re.findall(r"--[a-z][a-z-]*", texts)) == set()
 
 
 @pytest.mark.parametrize(
@@ -215,12 +226,13 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 def run_shell(command: str) -> str:
-    """The output of a command, in which `python` is the Python of the tests and imports this checkout."""
+    """The output of a command, in which `python` and `sensenet` run the tests' Python on this checkout."""
     python = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n'
+    functions = python + 'sensenet() { python -m sensenet "$@"; }\n'
     root = str(Path(sensenet.__file__).resolve().parent.parent)
     environment = os.environ | {"PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"}
     result = subprocess.run(
-        ["bash", "-c", python + command],
+        ["bash", "-c", functions + command],
         check=False,
         env=environment,
         stdin=subprocess.DEVNULL,

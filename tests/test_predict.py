@@ -1,4 +1,4 @@
-"""`python -m sensenet.predict`: rows of CSV files, images, drawings, and what goes wrong."""
+"""`sensenet predict`: rows of CSV files, images, drawings, and what goes wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m sensenet.predict` on CSV files: encodings, line ends, missing cells, lengths, faults."""
+"""`sensenet predict` on CSV files: encodings, line ends, missing cells, lengths, faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m sensenet.predict` on tables of all formats: answers, columns, faults, kills."""
+"""`sensenet predict` on tables of all formats: answers, columns, faults, kills."""
 
 from __future__ import annotations
 

@@ -403,8 +403,7 @@ SECTIONS = (
     ),
     Section(
         "Finding a wrong pass",
-        "What `python -m sensenet.bisect` does ([cli.md](cli.md#finding-the-pass-that-is-wrong)), for "
-        "programs.",
+        "What `sensenet bisect` does ([cli.md](cli.md#finding-the-pass-that-is-wrong)), for programs.",
         {
             "sensenet.compiler.bisect.trial": ("Trial", "Outcome"),
             "sensenet.compiler.bisect.search": ("find_culprit", "Culprit"),

@@ -1,1 +1,1 @@
-"""Finds the pass, and the rewrite, that makes a graph answer otherwise: `python -m sensenet.bisect`."""
+"""Finds the pass, and the rewrite, that makes a graph answer otherwise: `sensenet bisect`."""

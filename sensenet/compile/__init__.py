@@ -1,4 +1,4 @@
-"""Compiles a deepnet for a target: `sensenet.compile(source, target)`, or `python -m sensenet.compile`.
+"""Compiles a deepnet for a target: `sensenet.compile(source, target)`, or `sensenet compile`.
 
 This module is callable: a call calls the function `sensenet.compiler.driver.compile`, which `help` explains.
 """

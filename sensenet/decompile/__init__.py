@@ -1,4 +1,4 @@
-"""Writes a trained network as a document: `sensenet.decompile(…)`, or `python -m sensenet.decompile`.
+"""Writes a trained network as a document: `sensenet.decompile(…)`, or `sensenet decompile`.
 
 This module is callable: a call calls the function `sensenet.compiler.decompile.decompile`, which `help`
 explains.

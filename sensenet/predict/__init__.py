@@ -1,1 +1,1 @@
-"""Predicts from the command line: `python -m sensenet.predict MODEL INPUT…`."""
+"""Predicts from the command line: `sensenet predict MODEL INPUT…`."""

@@ -1,6 +1,6 @@
 """The seven pretrained networks: their topologies as BigML documents, and their files in a local cache.
 
-`python -m sensenet.pretrained list` shows them.
+`sensenet pretrained list` shows them.
 """
 
 from sensenet.pretrained.cache import cache_directory, cache_resource_path

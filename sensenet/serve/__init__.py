@@ -1,4 +1,4 @@
-"""Serves models over HTTP by the Open Inference Protocol: `python -m sensenet.serve MODEL…`.
+"""Serves models over HTTP by the Open Inference Protocol: `sensenet serve MODEL…`.
 
     body ─ requests ─▶ tensors ─ interface ─▶ rows
     rows ─ batching ─▶ answers ─ answers ─▶ tensors ─ responses ─▶ body

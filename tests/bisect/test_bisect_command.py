@@ -1,4 +1,4 @@
-"""python -m sensenet.bisect: what it tells and writes, and with which exit status."""
+"""sensenet bisect: what it tells and writes, and with which exit status."""
 
 from __future__ import annotations
 
