@@ -192,6 +192,7 @@ SECTIONS = (
                 "Deepnet.answer_table",
                 "ObjectDetector",
                 "ObjectDetector.__call__",
+                "ObjectDetector.predict",
                 "ObjectDetector.answers_arrays",
                 "ObjectDetector.answer_table",
                 "Model",

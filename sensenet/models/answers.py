@@ -60,6 +60,22 @@ def describe_numbers(numbers: Array) -> list[Answer]:
     return [{PREDICTION: round(number, DECIMALS)} for number in numbers.tolist()]
 
 
+def describe_regions(objects: Sequence[Mapping[str, Any]], height: int, width: int) -> Answer:
+    """Return the answer of a detector for an image of some size: boxes are parts of it, from 0 to 1."""
+    regions = [
+        {
+            "box": [
+                round(side / size, DECIMALS)
+                for side, size in zip(each["box"], (width, height) * 2, strict=True)
+            ],
+            "label": each["label"],
+            "score": round(each["score"], DECIMALS),
+        }
+        for each in objects
+    ]
+    return {PREDICTION: regions}
+
+
 def describe_rows(
     labels: Labels, probabilities: Array, operating_point: Any, operating_kind: Any
 ) -> list[Answer]:

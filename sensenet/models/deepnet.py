@@ -232,6 +232,23 @@ class ObjectDetector(Model):
         with memory_errors_reported():
             return self._detect(x)
 
+    def predict(self, x: Any) -> Any:
+        """Return what BigML's bindings do for an image: `{"prediction": [{"box", "label", "score"}, …]}`.
+
+        A box is that of a call, as parts of the image's width and height; numbers have five decimals. For a
+        list or 4-D array of images, returns a list of such dicts. Raises what calls raise, and SettingsError
+        if settings make answers arrays.
+        """
+        from sensenet.models.answers import describe_regions
+
+        if self.answers_arrays:
+            raise SettingsError(
+                "predictions have only filtered, unpadded boxes: leave out output_unfiltered_boxes and "
+                "pad_bounding_box_output, or call the model"
+            )
+        with memory_errors_reported():
+            return self._detect.describe_each(x, describe_regions)
+
     @property
     def answers_arrays(self) -> bool:
         """Whether answers are dicts of arrays instead of lists of objects."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from sensenet.records import frozen
 from sensenet.runtime.decode_image import FLOAT_BYTES, open_image
 from sensenet.runtime.detected import Detections
 from sensenet.runtime.frames import is_frame
-from sensenet.runtime.image_lists import flatten, unflatten
+from sensenet.runtime.image_lists import Nest, flatten, unflatten
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.memory import MostRows, most_rows, pixel_shapes
 from sensenet.runtime.prefetch import Task, batch_ahead
@@ -54,20 +54,32 @@ class Detector:
         field name. A list of one image counts as that image; nested lists return nested lists. Raises
         InputError.
         """
-        images, nest = flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
+        images, nest = self._list_images(x)
         return unflatten(nest, self.answer_each(images))
+
+    def _list_images(self, x: Any) -> tuple[list[Any], Nest]:
+        """Return the images in an argument, and how they were nested."""
+        return flatten(list(as_table(x, self.layout).cells(0)) if is_frame(x) else x)
 
     def answer_each(self, images: Sequence[Any]) -> list[Any]:
         """Return the answer for each image, of none too; raise InputError."""
-        answers: list[Any] = []
-        for part in batch_ahead(self._open_image, list(enumerate(images)), IMAGES_AT_ONCE, memory_limit()):
-            answers += self._detect(part)
+        answers = [answer for answer, _ in self._answer_sized(images)]
         if self.raw:
             return answers
         return [
             Detections(objects, self._find_cell(given), self.path_prefix)
             for objects, given in zip(answers, images, strict=True)
         ]
+
+    def describe_each(self, x: Any, describe: Callable[[Any, int, int], Any]) -> Any:
+        """Return what `describe` returns for the answer, the height and the width of images in any form."""
+        images, nest = self._list_images(x)
+        return unflatten(nest, [describe(answer, *size) for answer, size in self._answer_sized(images)])
+
+    def _answer_sized(self, images: Sequence[Any]) -> Iterator[tuple[Any, tuple[int, ...]]]:
+        """Yield the answer for each image, and its height and width."""
+        for part in batch_ahead(self._open_image, list(enumerate(images)), IMAGES_AT_ONCE, memory_limit()):
+            yield from zip(self._detect(part), [pixels.shape[:2] for pixels in part], strict=True)
 
     def answer_table(self, table: Any) -> list[Any]:
         """Return the answer for each row of a data frame; raise InputError."""

@@ -253,6 +253,7 @@ def test_regions(answers, images):
             )
             for each in objects
         ]
+    assert [each["prediction"] for each in model.predict(images)] == answers["regions"]
 
 
 def test_features_of_images(answers, images, extractor):

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from support.documents import detector
 from support.resources import RESOURCES
 
 from sensenet.compiler.driver import compile
@@ -206,3 +207,35 @@ def test_wrong_batches(classifier):
     for rows in (np.ones((2, 3)), None, "rows", pd.Series([1])):
         with pytest.raises(InputTypeError, match="list of dicts or a data frame"):
             classifier.batch_predict(rows)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return [np.random.default_rng(size).integers(0, 256, (size, 31, 3), np.uint8) for size in (20, 29)]
+
+
+def test_regions_are_parts_of_the_image(photos):
+    model = create_model(detector(), {"bounding_box_threshold": 0.01})
+    objects = model(photos[0])
+    assert objects
+    assert model.predict(photos[0]) == {
+        "prediction": [
+            {
+                "box": [
+                    round(side / size, 5) for side, size in zip(each["box"], (31, 20, 31, 20), strict=True)
+                ],
+                "label": each["label"],
+                "score": round(each["score"], 5),
+            }
+            for each in objects
+        ]
+    }
+    assert model.predict(photos) == [model.predict(photo) for photo in photos]
+    assert model.predict(pd.DataFrame({0: photos})) == model.predict(photos)
+
+
+@pytest.mark.parametrize("setting", ["output_unfiltered_boxes", "pad_bounding_box_output"])
+def test_arrays_of_boxes_are_no_predictions(photos, setting):
+    model = create_model(detector(), {setting: True})
+    with pytest.raises(SettingsError, match="leave out output_unfiltered_boxes"):
+        model.predict(photos[0])
