@@ -194,8 +194,8 @@ def test_commands_of_the_documentation_print_what_they_show(page: str, copied_ex
 
 
 OTHER_PAGES = {
-    **{"diff": "inspection", "explain": "explanation", "inspect": "inspection"},
-    **{"pretrained": "pretrained", "serve": "serving"},
+    **{"diff": "inspection", "evaluate": "evaluation", "explain": "explanation", "inspect": "inspection"},
+    **{"page": "web", "pretrained": "pretrained", "serve": "serving"},
 }
 """The page of each command that docs/cli.md only lists."""
 
