@@ -32,7 +32,7 @@ def require_command(action, *arguments):
         message = str(error)
     else:
         message = ""
-    expected = ("pip install 'sensenet[", "compile the document with -t tflite")  # a header is not opened
+    expected = ("pip install 'sensenet-compiler[", "compile the document with -t tflite")  # of a header
     if not any(command in message for command in expected):
         sys.exit(f"{arguments} gives {message!r}")
 

@@ -52,7 +52,7 @@ def __getattr__(name: str) -> Any:
     if name in ("compile", "decompile"):
         return _import_module(f"sensenet.{name}")
     if name == "__version__":
-        value: Any = importlib.import_module("importlib.metadata").version("sensenet")
+        value: Any = _import_module("sensenet.distribution").read_version()
     elif name in _HOMES:
         value = getattr(_import_module(_HOMES[name]), name)
     else:

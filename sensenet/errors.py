@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sensenet.distribution import install_command
+
 
 class SensenetError(Exception):
     """Anything that sensenet reports about its input, its options or its environment.
@@ -115,8 +117,7 @@ class MissingPackageError(SensenetError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed: "
-            f"pip install 'sensenet[{extra}]'"
+            f"{purpose} needs the package {package!r}, which is not installed: {install_command(extra)}"
         )
 
 
@@ -127,5 +128,5 @@ class BrokenPackageError(MissingPackageError):
         ImportError.__init__(  # skips the message of the base class
             self,
             f"{purpose} needs the package {package!r}, which cannot be imported ({fault}): "
-            f"pip install --force-reinstall 'sensenet[{extra}]'",
+            f"{install_command(extra, '--force-reinstall')}",
         )

@@ -16,7 +16,8 @@ from sensenet.artifact import Artifact
 from sensenet.backends import get_target
 from sensenet.backends.interpreter import numpy
 from sensenet.compiler.driver import compile
-from sensenet.errors import ArtifactError, InputTypeError
+from sensenet.distribution import DISTRIBUTION, read_version
+from sensenet.errors import ArtifactError, InputTypeError, MissingPackageError
 from sensenet.foreign_errors import first_line
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
@@ -56,9 +57,7 @@ def save_model(model: Model | Artifact, path: str | os.PathLike[str], **options:
         raise ArtifactError(f"{path} exists already: choose another path")
     made = options.pop("mlflow_model", None) or mlflow.Model()
     file = f"model{get_target(artifact.target).suffix}"
-    made.add_flavor(
-        FLAVOR, data=f"data/{file}", target=artifact.target, version=importlib.metadata.version("sensenet")
-    )
+    made.add_flavor(FLAVOR, data=f"data/{file}", target=artifact.target, version=read_version())
     options.setdefault("signature", make_signature(artifact.graph.signature))
     if options.get("pip_requirements") is None and options.get("code_paths") is None:
         options["pip_requirements"] = list_requirements(artifact.target)
@@ -185,8 +184,13 @@ def _load_pyfunc(path: str) -> PyFunc:
 
 def list_requirements(target: str) -> list[str]:
     """Return the packages that this one needs for a target, if an extra has its name, as installed."""
-    requirements = import_package("packaging.requirements", EXTRA, "saving a model for MLflow")
-    needed = map(requirements.Requirement, importlib.metadata.requires("sensenet") or ())
+    purpose = "saving a model for MLflow"
+    requirements = import_package("packaging.requirements", EXTRA, purpose)
+    try:
+        texts = importlib.metadata.requires(DISTRIBUTION) or ()
+    except importlib.metadata.PackageNotFoundError as error:  # a source tree that is not installed
+        raise MissingPackageError(DISTRIBUTION, EXTRA, purpose) from error
+    needed = map(requirements.Requirement, texts)
     return sorted({_pin(each) for each in needed if _is_needed(each, target)})
 
 

@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "sensenet"
 
 LEAVES = frozenset(
     {
-        *("errors", "foreign_errors", "forks", "limits", "optional_packages", "plain_text", "processors"),
-        *("progress", "records", "suggestions", "validators"),
+        *("distribution", "errors", "foreign_errors", "forks", "limits", "optional_packages", "plain_text"),
+        *("processors", "progress", "records", "suggestions", "validators"),
     }
 )
 """Modules that anything may import, and that import nothing of ours but leaves."""
@@ -27,7 +27,8 @@ BASE = LEAVES | {"signature", "ir", "settings", "artifact", "files"}
 COMPILER = BASE | {"frontend", "layer_schema", "passes", "backends", "runtime", "pretrained"}
 
 ARROWS = {
-    "errors": frozenset(),
+    "distribution": frozenset(),
+    "errors": frozenset({"distribution"}),
     "limits": frozenset({"errors"}),
     "foreign_errors": frozenset(),
     "forks": frozenset(),

@@ -242,8 +242,14 @@ def test_what_cannot_be_saved_or_loaded(classifier, saved, tmp_path):
 def test_without_mlflow_the_error_says_what_to_install(classifier, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     monkeypatch.setitem(sys.modules, "mlflow.models", None)
-    with pytest.raises(MissingPackageError, match=r"sensenet\[mlflow\]"):
+    with pytest.raises(MissingPackageError, match=r"sensenet-compiler\[mlflow\]"):
         flavor.save_model(classifier, tmp_path / "model")
+
+
+def test_of_a_source_tree_that_is_not_installed_the_requirements_are_unknown(monkeypatch):
+    monkeypatch.setattr("sensenet.mlflow.DISTRIBUTION", "never-installed")
+    with pytest.raises(MissingPackageError, match=r"'never-installed', which is not installed"):
+        flavor.list_requirements("numpy")
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_a_broken_package_is_reported_with_its_fault(broken, name):
     with pytest.raises(BrokenPackageError, match="which cannot be imported") as caught:
         import_package("broken_package", "tensorflow", "a test")
     assert message in str(caught.value)
-    assert "pip install --force-reinstall 'sensenet[tensorflow]'" in str(caught.value)
+    assert "pip install --force-reinstall 'sensenet-compiler[tensorflow]'" in str(caught.value)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (type(copy), str(copy)) == (BrokenPackageError, str(caught.value))
 

@@ -345,7 +345,7 @@ def test_detections_and_features_need_pyarrow(capsys, tmp_path, monkeypatch):
     ):
         model.write_text(json.dumps(document))
         code, _, err = run(capsys, model, rows, *settings)
-        assert (code, "pip install 'sensenet[arrow]'" in err) == (1, True)
+        assert (code, "pip install 'sensenet-compiler[arrow]'" in err) == (1, True)
         with pytest.raises(SystemExit):
             run(capsys, model, rows, "--no-header", *settings)
         assert "a model that predicts classes or numbers" in capsys.readouterr().err
@@ -358,7 +358,7 @@ def test_csv_needs_no_pyarrow(capsys, tmp_path, monkeypatch):
     assert out.splitlines()[0] == "species,prediction"
     code, _, err = run(capsys, IRIS, FLOWERS, "-o", tmp_path / "scores.parquet")
     assert code == 1
-    assert "pip install 'sensenet[arrow]'" in err
+    assert "pip install 'sensenet-compiler[arrow]'" in err
 
 
 def test_the_kept_objective_gives_its_name_to_no_other_column(capsys):

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from sensenet.distribution import DISTRIBUTION, install_command
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = runpy.run_path(str(ROOT / ".ci" / "lock.py"))
 LARGEST_FILE = 400_000
@@ -20,7 +22,11 @@ LARGEST_FILE = 400_000
 DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "simdjson": "pysimdjson"}
 """Of packages that are imported by another name."""
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+STRANGER = re.compile(r"(?:pip install|uv add)[^\n&]*[ '\"]sensenet(?![-\w/.])|['\"]sensenet\[[a-z,]+\]['\"]")
+"""An instruction to install `sensenet`, which is a package of others."""
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 CONSTRAINTS = [
     Requirement(line)
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -137,7 +143,7 @@ def imported_packages(path: Path) -> set[str]:
 
 def test_every_package_that_is_imported_is_declared() -> None:
     imported = set().union(*(imported_packages(path) for path in (ROOT / "sensenet").rglob("*.py")))
-    foreign = imported - set(sys.stdlib_module_names) - {PROJECT["name"]}
+    foreign = imported - set(sys.stdlib_module_names) - {"sensenet"}
     assert {"numpy", "tensorflow"} <= foreign
     declared = {normalize(requirement.name) for extra in REQUIREMENTS.values() for requirement in extra}
     assert {normalize(DISTRIBUTIONS.get(name, name)) for name in foreign} - declared == set()
@@ -155,12 +161,60 @@ def test_no_test_module_is_imported_by_another() -> None:
     assert imported == set()
 
 
-def test_no_file_in_git_is_large() -> None:
+def list_files() -> list[Path]:
+    """Return the files in git; skip the test if this is not a git checkout."""
     if not (ROOT / ".git").exists():
-        pytest.skip("this is no git checkout")
+        pytest.skip("this is not a git checkout")
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
     paths = [ROOT / name for name in listing.stdout.split("\0") if name]
-    assert [path.name for path in paths if path.is_file() and path.stat().st_size > LARGEST_FILE] == []
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_file_in_git_is_large() -> None:
+    assert [path.name for path in list_files() if path.stat().st_size > LARGEST_FILE] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("pip install sensenet", True),
+        ("pip install -U 'sensenet[tflite]'", True),
+        ('requires "sensenet[arrow]"', True),
+        ("uv add sensenet", True),
+        ("pip install 'sensenet-compiler[tflite]'", False),
+        ("pip uninstall bigml-sensenet", False),
+        ("pip install . && python -m sensenet.compile", False),
+    ],
+)
+def test_strangers_packages_are_recognized(text: str, found: bool) -> None:
+    assert bool(STRANGER.search(text)) == found
+
+
+def test_no_text_installs_the_package_of_others() -> None:
+    """`sensenet` on PyPI is another project."""
+    texts = {path: path.read_text("utf-8", errors="ignore") for path in list_files()}
+    texts.pop(Path(__file__).resolve())
+    found = {path.name: STRANGER.findall(text) for path, text in texts.items()}
+    assert {name: matches for name, matches in found.items() if matches} == {}
+
+
+def test_one_constant_names_the_distribution() -> None:
+    assert PROJECT["name"] == DISTRIBUTION == "sensenet-compiler"
+    assert install_command("tflite") == "pip install 'sensenet-compiler[tflite]'"
+    required = {
+        Requirement(text).name for texts in PROJECT["optional-dependencies"].values() for text in texts
+    }
+    assert {name for name in required if "sensenet" in name} == {DISTRIBUTION}
+
+
+def test_every_copy_of_the_source_has_a_version() -> None:
+    """A clone without tags and a folder without git count as the newest version of the changelog."""
+    version = PYPROJECT["tool"]["hatch"]["version"]
+    newest = re.search(r"^## \[(\d.*)\] ", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert version == {"source": "vcs", "fallback-version": newest.group(1)}
+    assert "dynamic" in PROJECT
+    assert "version" not in PROJECT
 
 
 def normalize(name: str) -> str:

@@ -53,5 +53,5 @@ def test_a_function_of_columns_is_made_before_the_session():
 def test_a_missing_pyspark_is_an_error(monkeypatch):
     for name in {"pyspark", *(name for name in sys.modules if name.startswith("pyspark."))}:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingPackageError, match=r"sensenet\[spark\]"):
+    with pytest.raises(MissingPackageError, match=r"sensenet-compiler\[spark\]"):
         spark.udf(sensenet.create_model(IRIS))

@@ -13,6 +13,7 @@ from typing import Any
 
 from sensenet.cli import common as command_line
 from sensenet.cli.parser import CommandParser
+from sensenet.distribution import read_version
 
 PROGRAM = "sensenet"
 
@@ -87,9 +88,7 @@ class _PrintVersion(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version
-
-        print(f"{PROGRAM} {version('sensenet')}")
+        print(f"{PROGRAM} {read_version()}")
         parser.exit()
 
 

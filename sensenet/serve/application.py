@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -18,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from sensenet.distribution import read_version
 from sensenet.errors import InputError, LimitError, SensenetError, ServerBusyError
 from sensenet.limits import limit_error
 from sensenet.records import frozen
@@ -138,9 +138,7 @@ class _Application:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def _server(self, _: Request) -> Response:
-        return _json(
-            {"name": "sensenet", "version": version("sensenet"), "extensions": ["binary_tensor_data"]}
-        )
+        return _json({"name": "sensenet", "version": read_version(), "extensions": ["binary_tensor_data"]})
 
     async def _live(self, _: Request) -> Response:
         return _json({"live": True})

@@ -217,7 +217,7 @@ def test_weights_files_of_keras_3_are_explained(tmp_path):
 
 def test_without_h5py(monkeypatch, path):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingPackageError, match="pip install 'sensenet"):
+    with pytest.raises(MissingPackageError, match="pip install 'sensenet-compiler\\[tensorflow"):
         load(network(LAYERS), path)
-    with pytest.raises(MissingPackageError, match="pip install 'sensenet"):
+    with pytest.raises(MissingPackageError, match="pip install 'sensenet-compiler\\[tensorflow"):
         bytes(sensenet.compile(network(LAYERS), "h5"))

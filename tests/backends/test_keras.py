@@ -460,7 +460,7 @@ def test_unknown_options_are_refused():
 def test_without_tensorflow_the_error_names_the_package(monkeypatch):
     graph = legalize(LEGAL).run(network())
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingPackageError, match=r"sensenet\[tensorflow\]"):
+    with pytest.raises(MissingPackageError, match=r"sensenet-compiler\[tensorflow\]"):
         TARGET.build(graph, Report(target="keras", level=0), TARGET.options())
 
 

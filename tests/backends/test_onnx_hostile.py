@@ -360,7 +360,7 @@ def test_a_missing_runtime_is_named(model, tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(SensenetError, match=r"sensenet\[onnx\]|\.\[onnx\]"):
+    with pytest.raises(SensenetError, match=r"sensenet-compiler\[onnx\]|\.\[onnx\]"):
         create_model(path)
 
 

@@ -401,7 +401,7 @@ def test_files_are_written_and_run_without_tensorflow(tmp_path):
     assert process.returncode == 0, errors
     *names, error = output.splitlines()
     assert names == ["typed", "ensemble", "image", "detector"]
-    assert "pip install 'sensenet[tensorflow]'" in error
+    assert "pip install 'sensenet-compiler[tensorflow]'" in error
 
 
 CHANGES = {

@@ -357,12 +357,12 @@ def test_without_both_the_error_names_the_package(purpose, without_litert, monke
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     function = {"writing": import_schema, "running": find_interpreter}[purpose]
     with pytest.raises(
-        MissingPackageError, match=rf"{purpose} .tflite files.*ai-edge-litert.*sensenet\[tflite\]"
+        MissingPackageError, match=rf"{purpose} .tflite files.*ai-edge-litert.*sensenet-compiler\[tflite\]"
     ):
         function()
 
 
 def test_without_flatbuffers_the_error_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "flatbuffers", None)
-    with pytest.raises(MissingPackageError, match=r"flatbuffers.*sensenet\[tflite\]"):
+    with pytest.raises(MissingPackageError, match=r"flatbuffers.*sensenet-compiler\[tflite\]"):
         build(classifier(), "tflite")

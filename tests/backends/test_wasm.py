@@ -230,7 +230,7 @@ def test_without_node_it_is_not_verified(monkeypatch):
 
 
 def test_without_llvmlite_the_extra_is_named():
-    with without_llvmlite(), pytest.raises(MissingPackageError, match=r"sensenet\[native\]"):
+    with without_llvmlite(), pytest.raises(MissingPackageError, match=r"sensenet-compiler\[native\]"):
         sensenet.compile(typed(), "wasm")
 
 

@@ -59,7 +59,13 @@ def test_help_lists_every_subcommand_in_a_line(arguments, capsys):
 
 def test_version(capsys):
     assert exit_status("--version") == 0
-    assert capsys.readouterr().out == f"sensenet {version('sensenet')}\n"
+    assert capsys.readouterr().out == f"sensenet {version('sensenet-compiler')}\n"
+
+
+def test_the_version_of_a_source_tree_that_is_not_installed_is_unknown(capsys, monkeypatch):
+    monkeypatch.setattr("sensenet.distribution.DISTRIBUTION", "never-installed")
+    assert exit_status("--version") == 0
+    assert capsys.readouterr().out == "sensenet 0+unknown\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -195,7 +195,7 @@ def test_unknown_engines_are_refused(tmp_path):
 
 def test_an_engine_that_is_not_installed_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'sensenet\[tensorflow\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'sensenet-compiler\[tensorflow\]'"):
         create_model(typed(), engine="keras")
 
 

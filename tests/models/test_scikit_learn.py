@@ -127,7 +127,7 @@ def test_classes_are_compared_as_text(classifier, frame):
 def test_scoring_without_scikit_learn_says_what_to_install(classifier, frame, kinds, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(MissingPackageError, match=r"sensenet\[sklearn\]"):
+    with pytest.raises(MissingPackageError, match=r"sensenet-compiler\[sklearn\]"):
         classifier.score(frame, kinds)
 
 

@@ -69,7 +69,7 @@ def test_items(text, options, counts):
 
 @given(TEXTS, st.sampled_from(TOKEN_MODES), st.booleans())
 def test_terms_as_the_bindings_count_them(text, mode, case_sensitive):
-    modelfields = pytest.importorskip("bigml.modelfields", reason="pip install 'sensenet[bindings]'")
+    modelfields = pytest.importorskip("bigml.modelfields", reason="pip install 'sensenet-compiler[bindings]'")
     terms, forms = ["a", "b", "free", "call", ".", "ss"], {"a": ["A", "é"], "b": ["a", "0"], "zzz": ["9"]}
     summary = {"tag_cloud": [[term, 1] for term in terms], "term_forms": forms}
     analysis = {"token_mode": mode, "case_sensitive": case_sensitive}
@@ -87,7 +87,7 @@ def test_terms_as_the_bindings_count_them(text, mode, case_sensitive):
 
 @given(TEXTS, st.sampled_from([None, r"[,;]", r"\s+", r"\s*,\s*", r"a|b+", r"(-)|;", r"\b", r"x*", "é?a"]))
 def test_items_as_the_bindings_count_them(text, regexp):
-    modelfields = pytest.importorskip("bigml.modelfields", reason="pip install 'sensenet[bindings]'")
+    modelfields = pytest.importorskip("bigml.modelfields", reason="pip install 'sensenet-compiler[bindings]'")
     pattern = r"\ " if regexp is None else regexp
     try:
         parts = modelfields.parse_items(text, pattern)

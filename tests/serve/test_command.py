@@ -97,5 +97,5 @@ def test_a_missing_package_is_named_with_its_extra(package):
     """
     out, err = processes.start(code).communicate(timeout=60)
     assert out == "1\n"
-    assert "pip install 'sensenet[serve]'" in err
+    assert "pip install 'sensenet-compiler[serve]'" in err
     assert len(err.splitlines()) == 1

@@ -186,7 +186,7 @@ def test_a_process_without_llvmlite(emit):
         if emit in ("source", "header"):
             assert sensenet.compile(typed(), "native", emit=emit).files
         else:
-            with pytest.raises(MissingPackageError, match=r"sensenet\[native\]"):
+            with pytest.raises(MissingPackageError, match=r"sensenet-compiler\[native\]"):
                 sensenet.compile(typed(), "native", emit=emit)
 
 
