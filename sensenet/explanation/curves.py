@@ -145,8 +145,8 @@ def _find_values(field: Field | None, columns: Sequence[Any], numeric: bool) -> 
         (column, *_) = columns
         assert isinstance(column, CategoricalColumn)
         return [value for value in dict.fromkeys(column.values) if value is not None]
-    least, greatest = _find_range(field, columns)
-    return [float(value) for value in np.linspace(least, greatest, POINTS)]
+    least, greatest = sorted(_find_range(field, columns))
+    return [float(value) for value in np.linspace(least, greatest, POINTS if least < greatest else 1)]
 
 
 def _find_range(field: Field | None, columns: Sequence[Any]) -> tuple[float, float]:

@@ -98,3 +98,21 @@ def test_values_are_plain():
     found = contributions(model, row)
     assert found.values[:4] == (60.0, "datetime.date(2026, 1, 2)", "inf", None)
     json.dumps(found.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("summary", "values"),
+    [
+        ({"minimum": 3, "maximum": 3}, (3.0,)),
+        ({"minimum": 4, "maximum": 0}, np.linspace(0, 4, POINTS)),
+        ({"median": 1.5}, np.linspace(0, 1, POINTS)),
+    ],
+)
+def test_ranges_of_odd_summaries(summary, values):
+    document = resources.whole([resources.number("age")], resources.classify, resources.KIND)
+    deepnet = document["object"]["deepnet"]
+    deepnet["fields"]["000000"]["summary"] = summary
+    deepnet["network"]["preprocess"] = [{"type": "numeric", "index": 0, "zero_value": 0.0, "one_value": 1.0}]
+    found = what_if(sensenet.create_model(document, engine="numpy"), {"age": 2}, "age")
+    assert found.values[-1] is None
+    assert found.values[:-1] == pytest.approx(values)
