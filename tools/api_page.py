@@ -256,7 +256,7 @@ SECTIONS = (
             "sensenet.inspection.records": ("Change",),
             "sensenet.inspection.answers": ("AnswerChange", "ClassChange"),
             "sensenet.facts.fields": ("FieldFacts",),
-            "sensenet.facts.layers": ("LayerFacts", "Costs"),
+            "sensenet.ir.layer_costs": ("LayerFacts", "Costs"),
         },
     ),
     Section(

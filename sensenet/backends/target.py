@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.options import AnyOptions, read_options
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
 from sensenet.records import frozen
+
+if TYPE_CHECKING:
+    from sensenet.ir.layer_costs import LayerFacts
 
 
 def list_files(path: Path) -> Iterable[Path]:
@@ -83,6 +86,9 @@ class Target(Generic[AnyOptions]):
 
     read_graph: Callable[[Path], Graph | None] | None = None
     """Reads the graph that a saved artifact keeps next to what the runtime runs, and loads nothing else."""
+
+    read_layers: Callable[[Path], Sequence[LayerFacts]] | None = None
+    """Lists the operators of a saved artifact without its graph, with their constants, after `open`."""
 
     load_weights: Callable[[Graph, Path], Graph] | None = None
     """Replaces the weights of a graph by those of a file: of targets that hold weights alone."""

@@ -14,9 +14,9 @@ from sensenet.artifact import Artifact
 from sensenet.drawing.captions import count, make_title, printable
 from sensenet.drawing.svg import to_svg
 from sensenet.facts.fields import describe_fields, name_kind
-from sensenet.facts.layers import sum_costs
 from sensenet.facts.tables import list_some, print_number, print_size
 from sensenet.ir.graph import Graph
+from sensenet.ir.layer_costs import sum_costs
 from sensenet.signature import Signature
 
 MOST_NODES = 60

@@ -9,11 +9,11 @@ from sensenet.artifact import Artifact
 from sensenet.backends import get_target
 from sensenet.errors import ArtifactError
 from sensenet.facts.fields import describe_fields, describe_objective, name_kind
-from sensenet.facts.layers import describe_layers, sum_costs
 from sensenet.inspection.opening import Inspectable, Opened, open_source
 from sensenet.inspection.report import Inspection, TensorFacts
 from sensenet.inspection.targets import describe_target, measure_latency
 from sensenet.ir.graph import Graph
+from sensenet.ir.layer_costs import describe_layers, sum_costs, sum_layers
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import make_model
 from sensenet.models.engines import run_graph
@@ -65,7 +65,7 @@ def describe(
         classes=opened.signature.classes,
         image=opened.signature.image,
         settings=opened.signature.settings,
-        **_describe_graph(opened.graph),
+        **_describe_graph(opened),
         resource=opened.resource,
         targets=tuple(describe_target(compiled, name, settings, measured=measure) for name in names),
         latency=measure_latency(make_any_model(source, settings)) if measure and not names else None,
@@ -92,9 +92,11 @@ def _find_compiled(source: Any, opened: Opened) -> Any:
     return opened.graph
 
 
-def _describe_graph(graph: Graph | None) -> dict[str, Any]:
+def _describe_graph(opened: Opened) -> dict[str, Any]:
+    graph, layers = opened.graph, tuple(opened.layers)
     if graph is None:
-        return {"inputs": (), "outputs": (), "layers": (), "costs": None}
+        costs = sum_layers(layers) if layers else None
+        return {"inputs": (), "outputs": (), "layers": layers, "costs": costs}
     return {
         "inputs": tuple(TensorFacts(name=node.name, type=str(node.types[0])) for node in graph.inputs),
         "outputs": tuple(TensorFacts(name=name, type=str(each.type)) for name, each in graph.outputs.items()),

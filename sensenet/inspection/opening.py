@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sensenet.frontend import build_graph
 from sensenet.frontend.document import find_network, read_source
 from sensenet.inspection.resource import Resource, read_resource
 from sensenet.ir.graph import Graph
+from sensenet.ir.layer_costs import LayerFacts
 from sensenet.limits import memory_errors_reported
 from sensenet.models.create import Source
 from sensenet.models.model import Model
@@ -31,12 +32,13 @@ Inspectable = Source | Graph | Model
 
 @frozen(kw_only=True, eq=False)
 class Opened:
-    """What a source holds: `graph` is None if an artifact does not keep it; `size` is in bytes."""
+    """What a source holds: `size` is in bytes; without a graph, `layers` may list operators."""
 
     label: str
     format: str
     signature: Signature
     graph: Graph | None
+    layers: Sequence[LayerFacts] = ()
     size: int | None = None
     resource: Resource | None = None
 
@@ -86,6 +88,7 @@ def _open_artifact(source: Any) -> Opened | None:
         format=target.name,
         signature=signature,
         graph=graph,
+        layers=target.read_layers(Path(source)) if graph is None and target.read_layers else (),
         size=sum(each.stat().st_size for each in target.list_files(Path(source))),
     )
 

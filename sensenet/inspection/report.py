@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 
 from sensenet.facts.fields import FieldFacts
-from sensenet.facts.layers import Costs, LayerFacts
 from sensenet.facts.tables import list_some, print_count, print_number, print_size, print_table
 from sensenet.inspection.resource import Resource
 from sensenet.inspection.targets import Latency, TargetFacts
+from sensenet.ir.layer_costs import Costs, LayerFacts
 from sensenet.plain_text import one_line
 from sensenet.records import frozen
 from sensenet.signature import ImageInput
@@ -35,7 +35,8 @@ class Inspection:
     `source` is its path or name, `format` a document, a pretrained network, or the target of an artifact;
     `kind` is classification, regression, object detection or image features, and `size` the bytes of its
     files. `inputs`, `outputs`, `layers` and `costs` are those of the graph, and empty or None if the artifact
-    does not keep it; a document's is the network as trained. `resource` is what BigML says of it; artifacts
+    does not keep it, except that `layers` are the operators of .tflite and .onnx files; a document's graph is
+    the network as trained. `resource` is what BigML says of it; artifacts
     do not keep that. `targets` and `latency` are there if they were asked for.
     """
 
@@ -167,12 +168,19 @@ def _layer_lines(found: Inspection) -> Iterator[str]:
             layer.op,
             layer.result,
             print_count(layer.parameters),
-            print_count(layer.multiply_adds),
+            print_count(layer.multiply_adds or 0),
             print_size(layer.size) if layer.size else "",
         )
         for layer in found.layers
     ]
-    total = ("total", "", "", f"{costs.parameters:,}", f"{costs.multiply_adds:,}", print_size(costs.size))
+    total = (
+        "total",
+        "",
+        "",
+        f"{costs.parameters:,}",
+        print_count(costs.multiply_adds or 0),
+        print_size(costs.size),
+    )
     header = ("name", "op", "result", "parameters", "multiply-adds", "size")
     yield from print_table(header, [*rows, total], (3, 4, 5))
 

@@ -9,7 +9,10 @@ import pytest
 
 import sensenet
 from sensenet.errors import ArtifactError, SensenetError, SettingsError, UnknownTargetError
+from sensenet.inspection.inspector import describe
+from sensenet.inspection.opening import Opened
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters
+from sensenet.signature import Signature
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 IRIS, DIABETES = EXAMPLES / "iris.json", EXAMPLES / "diabetes.json"
@@ -114,9 +117,33 @@ def test_an_artifact_without_its_graph(target, package, tmp_path):
     path = tmp_path / f"iris.{target}"
     sensenet.compile(IRIS, target).save(path)
     found = sensenet.inspect(path)
-    assert (found.costs, found.layers) == (None, ())
+    graph = sensenet.compile(IRIS, target).graph
     assert found.classes == ("setosa", "versicolor", "virginica")
-    assert f"unknown: this {target} artifact does not keep its graph" in str(found)
+    assert {"dense", "softmax", "fully_connected", "matmul"} & {each.op.lower() for each in found.layers}
+    assert found.costs.parameters == graph_parameters(graph)
+    assert found.costs.size >= 4 * graph_parameters(graph)
+    assert found.costs.multiply_adds is None
+    assert {each.multiply_adds for each in found.layers} == {None}
+    assert (found.inputs, found.outputs) == ((), ())
+
+
+def test_quantized_layers_take_a_quarter_of_the_bytes(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    sizes = {}
+    for quantize in ("none", "weights"):
+        path = tmp_path / f"{quantize}.tflite"
+        sensenet.compile(EXAMPLES / "digits.json.gz", "tflite", quantize=quantize).save(path)
+        found = sensenet.inspect(path)
+        sizes[quantize] = (found.costs.size, found.costs.parameters)
+    assert sizes["weights"][0] < 0.4 * sizes["none"][0]
+    assert sizes["weights"][1] == sizes["none"][1]
+
+
+def test_an_artifact_of_unknown_layers_says_so():
+    opened = Opened(label="x.keras", format="keras", signature=Signature(), graph=None)
+    found = describe("x.keras", opened, None, (), measure=False)
+    assert (found.costs, found.layers) == (None, ())
+    assert "unknown: this keras artifact does not keep its graph" in str(found)
 
 
 def test_a_pretrained_network_needs_no_weights(monkeypatch, tmp_path):

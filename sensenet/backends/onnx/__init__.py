@@ -8,8 +8,9 @@ Where inputs are NaN it answers as the interpreter of graphs does, except that o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sensenet.artifact import Artifact, Executable, Files, Report
 from sensenet.backends.onnx.names import FILE_NAME
@@ -18,6 +19,9 @@ from sensenet.backends.target import Target
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import Legal
 from sensenet.records import frozen
+
+if TYPE_CHECKING:
+    from sensenet.ir.layer_costs import LayerFacts
 
 HEAD = re.compile(rb"\x08[\x03-\x1f]\x12[\x01-\x7f][\x20-\x7e]")
 """How a ModelProto begins: the version of the format, and the producer's name."""
@@ -79,6 +83,13 @@ def copy_files(executable: Executable) -> Files:
     return {FILE_NAME: executable.run.content}  # type: ignore[attr-defined]
 
 
+def read_layers(path: Path) -> Sequence[LayerFacts]:
+    """Return the operators of a saved file, which `open` has opened."""
+    from sensenet.backends.onnx.stored_layers import read_layers as read
+
+    return read(path)
+
+
 TARGET = Target(
     name="onnx",
     suffix=".onnx",
@@ -91,4 +102,5 @@ TARGET = Target(
     recognizes=recognizes,
     simplifies=True,
     copy_files=copy_files,
+    read_layers=read_layers,
 )

@@ -23,6 +23,7 @@ from sensenet.ir.types import Array
 from sensenet.records import frozen
 
 if TYPE_CHECKING:
+    from sensenet.ir.layer_costs import LayerFacts
     from sensenet.passes.quantization.budget import Budget, Choice
 
 FILE_NAME = "model.tflite"
@@ -180,6 +181,13 @@ def copy_files(executable: Executable) -> Files:
     return {FILE_NAME: executable.run.content}  # type: ignore[attr-defined]
 
 
+def read_layers(path: Path) -> Sequence[LayerFacts]:
+    """Return the operators of a saved file, which `open` has opened."""
+    from sensenet.backends.tflite.stored_layers import read_layers as read
+
+    return read(path)
+
+
 TARGET = Target(
     name="tflite",
     suffix=".tflite",
@@ -192,4 +200,5 @@ TARGET = Target(
     recognizes=recognizes,
     simplifies=True,
     copy_files=copy_files,
+    read_layers=read_layers,
 )

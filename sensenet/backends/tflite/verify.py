@@ -97,7 +97,7 @@ def verify(content: bytes | memoryview, where: str) -> Interface:
         for entry in model["metadata"]:
             _require(entry["name"] in METADATA and entry["buffer"] < len(model["buffers"]), "the metadata")
         _require(len(model["buffers"]) > 0 and not len(model["buffers"][0]["data"]), "the first buffer")
-        file = _File(model, tuple(map(_kind, model["operator_codes"])))
+        file = _File(model, tuple(map(name_operator, model["operator_codes"])))
         _require(len(model["subgraphs"]) > 0, "the number of subgraphs")
         main = model["subgraphs"][0]
         _check_graph(file, main, None)
@@ -114,7 +114,7 @@ def _require(condition: Any, what: str) -> None:
         raise ArtifactError(f"{what} is not as sensenet or the published package writes it")
 
 
-def _kind(code: Record) -> str:
+def name_operator(code: Record) -> str:
     """Return the name of an operator; raises ArtifactError for one that is not among KINDS."""
     number = max(code["old_code"], code["code"])
     if number not in NAMES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters, multiply_adds, parameters
 from sensenet.ir.graph import Graph
@@ -17,23 +17,28 @@ class LayerFacts:
     """A node: its op, the type of its first result, and its costs for one row or image.
 
     `parameters` counts float32 numbers; `size` is the bytes of all its tensors, which may be of other types.
+    Of an operator in a file without its graph, `multiply_adds` is None, `parameters` counts its weights of
+    any type, and `size` its constants that no earlier operator reads.
     """
 
     name: str
     op: str
     result: str
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     size: int
 
 
 @frozen(kw_only=True)
 class Costs:
-    """The sums over a graph, in which tensors that layers share count once."""
+    """The sums over a graph, in which tensors that layers share count once.
+
+    `multiply_adds` is None if those of the layers are unknown.
+    """
 
     nodes: int
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     size: int
 
 
@@ -61,6 +66,16 @@ def sum_costs(graph: Graph) -> Costs:
         parameters=graph_parameters(graph),
         multiply_adds=graph_multiply_adds(graph),
         size=_count_bytes(tensors.values()),
+    )
+
+
+def sum_layers(layers: Sequence[LayerFacts]) -> Costs:
+    """Return the costs of the operators of a file."""
+    return Costs(
+        nodes=len(layers),
+        parameters=sum(each.parameters for each in layers),
+        multiply_adds=None,
+        size=sum(each.size for each in layers),
     )
 
 
