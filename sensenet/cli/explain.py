@@ -68,7 +68,14 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
-    add("row", metavar="ROW", nargs="*", help="pairs field=value, a JSON object, or a table; or an image")
+    row = add(
+        "row",
+        metavar="ROW",
+        nargs="+",
+        default=[],
+        help="pairs field=value, a JSON object, or a table; or an image; --importance needs none",
+    )
+    row.required = False  # nargs="*" would end with the first option
     add(
         "--row",
         dest="number",

@@ -24,6 +24,7 @@ from sensenet.explanation.wording import (
     describe_map,
     describe_method,
     format_alike,
+    format_error,
     format_number,
     format_value,
     shorten,
@@ -160,7 +161,7 @@ def _name_cell(found: Contributions, number: int) -> str:
 def _error(found: Contributions, number: int, output: int) -> str:
     if found.standard_error is None:
         return ""
-    return f" <small>± {format_number(found.standard_error[number, output])}</small>"
+    return f" <small>{format_error(found.standard_error[number, output])}</small>"
 
 
 def _bar_table(heads: Sequence[str], rows: Iterable[str]) -> str:

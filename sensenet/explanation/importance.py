@@ -23,7 +23,7 @@ from sensenet.explanation.random_numbers import require_seed
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
-from sensenet.runtime.cells import describe
+from sensenet.runtime.cells import describe, is_missing
 
 REPEATS = 10
 
@@ -140,6 +140,9 @@ def _make_measure(model: Deepnet, truth: Sequence[Any], rows: int) -> Callable[[
         raise InputError("expected rows with true values, found none")
     if model.classes:
         codes = {name: code for code, name in enumerate(model.classes)}
+        absent = next((row for row, value in enumerate(truths) if is_missing(value)), None)
+        if absent is not None:
+            raise InputError(f"row {absent} has no true class: leave out rows without one")
         wanted = np.array([codes.get(str(value), -1) for value in truths])
         if (wanted < 0).all():
             known = ", ".join(map(repr, model.classes[:6])) + ", …" * (len(model.classes) > 6)

@@ -17,6 +17,7 @@ from sensenet.explanation.wording import (
     describe_map,
     describe_method,
     format_alike,
+    format_error,
     format_number,
     format_value,
     shorten,
@@ -78,7 +79,7 @@ def contribution_lines(model: Deepnet, found: Contributions, output: int, blocks
 def _error(found: Contributions, number: int, output: int) -> str:
     if found.standard_error is None:
         return ""
-    return f" ± {format_number(found.standard_error[number, output])}"
+    return f" {format_error(found.standard_error[number, output])}"
 
 
 def importance_lines(found: Importance, blocks: Blocks) -> Iterator[str]:

@@ -32,6 +32,11 @@ def format_alike(numbers: Sequence[float], sign: bool = False) -> list[str]:
     return [f"{number:{'+' if sign else ''},.{decimals}f}" for number in rounded]
 
 
+def format_error(error: float) -> str:
+    """Return a standard error with two digits."""
+    return f"± {error:.2g}"
+
+
 def format_value(value: Any) -> str:
     """Return a value of a field: a number, a text that is not too long, or the word missing."""
     if value is None:

@@ -60,6 +60,12 @@ def test_rows_to_compare_with(capsys):
     assert total == pytest.approx(record["answer"]["setosa"] - record["expectation"]["setosa"])
 
 
+def test_options_may_come_before_the_row(capsys):
+    assert explain(capsys, IRIS, "--background", ROWS, *FLOWER) == explain(
+        capsys, IRIS, *FLOWER, "--background", ROWS
+    )
+
+
 def test_long_tables_are_drawn_from(tmp_path, capsys):
     table = tmp_path / "rows.csv"
     table.write_text("petal length\n" + "".join(f"{number / 100}\n" for number in range(700)))
@@ -142,6 +148,7 @@ def test_a_class_may_be_chosen(capsys):
         ([*FLOWER, "--background", "nothing.csv"], "nothing.csv cannot be read"),
         ([*FLOWER, "--background", DIABETES], "diabetes.json, line 1"),
         ([*FLOWER, "--what-if", "color"], "unknown field 'color'"),
+        (["--importance", "nothing.csv"], "nothing.csv cannot be read"),
     ],
 )
 def test_errors_are_one_line(arguments, told, capsys):
