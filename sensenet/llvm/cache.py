@@ -16,6 +16,9 @@ from pathlib import Path
 
 VARIABLE = "SENSENET_NATIVE_CACHE"
 
+FOLDER = "native"
+"""The folder of machine code in the cache."""
+
 MOST_FILES = 256
 """Files of a full cache; half of them, the oldest, are removed then."""
 
@@ -32,7 +35,7 @@ def cache_directory() -> Path | None:
         return None
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     with contextlib.suppress(RuntimeError):  # without a home
-        return (Path(given) if given else Path(home, "sensenet", "native")).expanduser()
+        return (Path(given) if given else Path(home, "sensenet", FOLDER)).expanduser()
     return None
 
 
