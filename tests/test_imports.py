@@ -58,12 +58,14 @@ ARROWS = {
     "models": COMPILER | {"compiler", "facts"},
     "batches": COMPILER | {"compiler", "models"},
     "explanation": COMPILER | {"compiler", "models"},
+    "evaluation": COMPILER | {"compiler", "models", "batches", "drawing"},
     "inspection": COMPILER | {"compiler", "drawing", "facts", "models"},
     "published": COMPILER | {"compiler", "models"},
     "spark": BASE | {"backends", "runtime", "batches"},
     "ray": BASE | {"runtime", "batches"},
     "serve": COMPILER | {"compiler", "models"},
-    "cli": COMPILER | {"compiler", "models", "batches", "drawing", "explanation", "inspection", "serve"},
+    "cli": COMPILER
+    | {"compiler", "models", "batches", "drawing", "evaluation", "explanation", "inspection", "serve"},
     "keras": BASE | {"backends"},
     "mlflow": COMPILER | {"compiler", "models"},
 }

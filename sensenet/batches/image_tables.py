@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.outputs import Model
-from sensenet.batches.parts import Columns, Part, Reader
+from sensenet.batches.parts import ColumnChoice, Part, PartReader
 from sensenet.batches.scoring import IMAGES_AT_ONCE
 from sensenet.signature import ModelKind
 
@@ -22,12 +22,12 @@ def image_reader(
     paths: Sequence[str],
     others: Mapping[str, Sequence[str]],
     rows_at_once: int = IMAGES_AT_ONCE,
-) -> Reader:
+) -> PartReader:
     """Return the reader of images as a table: their paths as the model's field, and other columns of text."""
     fields = model.signature.fields
     columns = {fields[0].id if fields else "image": paths, **others}
 
-    def read(_: Columns) -> Iterator[Part]:
+    def read(_: ColumnChoice) -> Iterator[Part]:
         pa = import_arrow()
         for start in range(0, len(paths), rows_at_once):
             end = min(start + rows_at_once, len(paths))

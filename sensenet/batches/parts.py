@@ -36,12 +36,12 @@ def read_share(stream: Any) -> float | None:
         return None
 
 
-class Columns(Protocol):
+class ColumnChoice(Protocol):
     """Which columns of a source are read."""
 
     @property
     def keep(self) -> Sequence[str]:
-        """Columns that a source must have, whether a model reads them or not."""
+        """ColumnChoice that a source must have, whether a model reads them or not."""
 
     def check(self, names: Sequence[str]) -> None:
         """Raise InputError for names of columns that are refused."""
@@ -50,11 +50,11 @@ class Columns(Protocol):
         """Return those of a source's columns that are read, in their order; raise InputError."""
 
 
-Reader = Callable[[Columns], Iterator[Part]]
+PartReader = Callable[[ColumnChoice], Iterator[Part]]
 """Yields the batches of one source."""
 
 
-def read_all(readers: Sequence[Reader], columns: Columns, show: Progress) -> Iterator[Part]:
+def read_all(readers: Sequence[PartReader], columns: ColumnChoice, show: Progress) -> Iterator[Part]:
     """Yield the batches of some sources; `show` is called with the rows so far, and an estimate of all."""
     rows = 0
     for finished, reader in enumerate(readers):

@@ -18,7 +18,7 @@ from sensenet.batches.csv_blocks import csv_parts
 from sensenet.batches.dense_sizes import list_views, require_dense
 from sensenet.batches.json_lines import json_parts
 from sensenet.batches.parquet_files import read_parquet
-from sensenet.batches.parts import Columns, Part
+from sensenet.batches.parts import ColumnChoice, Part
 from sensenet.batches.scoring import ROWS_AT_ONCE
 from sensenet.errors import InputError, LimitError, SensenetError
 from sensenet.records import frozen
@@ -38,6 +38,9 @@ SUFFIXES: Mapping[str, str] = {
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 TEXT_FORMATS = (CSV, JSON_LINES)
+
+ReadParts = Callable[[str, ColumnChoice], Iterator[Part]]
+"""Yields the columns that are read of the file at a path."""
 
 
 def find_format(path: str) -> str | None:
@@ -91,7 +94,7 @@ class TableFile:
     format: str
     delimiter: str = ","
 
-    def parts(self, columns: Columns) -> Iterator[Part]:
+    def parts(self, columns: ColumnChoice) -> Iterator[Part]:
         """Yield those columns of the file that are read, in batches.
 
         Raises InputError, naming the file, if it cannot be read or has columns that are refused;
@@ -105,7 +108,9 @@ class TableFile:
         read = {PARQUET: _parquet_parts, ARROW: _arrow_parts, ARROW_STREAM: _stream_parts}[self.format]
         return self._reported(read, columns)
 
-    def _reported(self, read: Callable[[str, Columns], Iterator[Part]], columns: Columns) -> Iterator[Part]:
+    def _reported(
+        self, read: Callable[[str, ColumnChoice], Iterator[Part]], columns: ColumnChoice
+    ) -> Iterator[Part]:
         """Yield what a reader yields; raise InputError for anything that pyarrow raises in it."""
         try:
             yield from read(self.path, columns)
@@ -118,7 +123,7 @@ class TableFile:
             raise InputError(f"{self.path} cannot be read as {self.format}: {reason}") from error
 
 
-def _reads(path: str, columns: Columns, names: Sequence[str]) -> list[str]:
+def _reads(path: str, columns: ColumnChoice, names: Sequence[str]) -> list[str]:
     """Return the columns that are read of a file; raise InputError naming the file."""
     try:
         return columns.reads(names)
@@ -130,7 +135,7 @@ def _where(path: str, start: int, row: int) -> str:
     return f"{path}, row {start + row}"
 
 
-def _parquet_parts(path: str, columns: Columns) -> Iterator[Part]:
+def _parquet_parts(path: str, columns: ColumnChoice) -> Iterator[Part]:
     parquet = import_arrow("pyarrow.parquet")
     _require_seekable(path)
     metadata = parquet.read_metadata(path)
@@ -146,7 +151,7 @@ def _parquet_parts(path: str, columns: Columns) -> Iterator[Part]:
         start += batch.num_rows
 
 
-def _arrow_parts(path: str, columns: Columns) -> Iterator[Part]:
+def _arrow_parts(path: str, columns: ColumnChoice) -> Iterator[Part]:
     pa = import_arrow()
     _require_seekable(path)
     with open(path, "rb") as stream:
@@ -158,7 +163,7 @@ def _arrow_parts(path: str, columns: Columns) -> Iterator[Part]:
             yield from _ipc_parts(path, columns, zip(batches, shares, strict=True))
 
 
-def _stream_parts(path: str, columns: Columns) -> Iterator[Part]:
+def _stream_parts(path: str, columns: ColumnChoice) -> Iterator[Part]:
     pa = import_arrow()
     standard = path == STANDARD
     with contextlib.nullcontext(sys.stdin.buffer) if standard else open(path, "rb") as stream:
@@ -166,7 +171,9 @@ def _stream_parts(path: str, columns: Columns) -> Iterator[Part]:
         yield from _ipc_parts(path, columns, ((batch, None) for batch in reader))
 
 
-def _ipc_parts(path: str, columns: Columns, batches: Iterator[tuple[Any, float | None]]) -> Iterator[Part]:
+def _ipc_parts(
+    path: str, columns: ColumnChoice, batches: Iterator[tuple[Any, float | None]]
+) -> Iterator[Part]:
     start = 0
     for batch, share in batches:
         selected = batch.select(_reads(path, columns, batch.schema.names))

@@ -16,7 +16,7 @@ import attrs
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import compressed, open_input, split_compression
 from sensenet.batches.image_tables import image_reader
-from sensenet.batches.parts import Reader
+from sensenet.batches.parts import PartReader
 from sensenet.batches.scoring import Scorer, make_scorer
 from sensenet.batches.table_files import (
     CSV,
@@ -154,7 +154,7 @@ def _named_format(options: argparse.Namespace) -> str | None:
 
 def _write_table(
     scorer: Scorer,
-    readers: Sequence[tuple[str, Reader]],
+    readers: Sequence[tuple[str, PartReader]],
     options: argparse.Namespace,
     parser: argparse.ArgumentParser,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from sensenet.batches.compression import compressed
 from sensenet.batches.outputs import PREDICTION
-from sensenet.batches.parts import Reader, read_all
+from sensenet.batches.parts import PartReader, read_all
 from sensenet.batches.scoring import Scorer, Scores
 from sensenet.batches.table_writers import open_writer
 from sensenet.cli.common import print_note
@@ -29,7 +29,7 @@ class TableOutput:
 
 
 def predict_tables(
-    scorer: Scorer, readers: Sequence[tuple[str, Reader]], output: TableOutput, stream: BinaryIO
+    scorer: Scorer, readers: Sequence[tuple[str, PartReader]], output: TableOutput, stream: BinaryIO
 ) -> None:
     """Write the answers for the rows of all readers to a stream.
 

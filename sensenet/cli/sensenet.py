@@ -22,6 +22,7 @@ SHELLS = ("bash", "zsh", "tcsh")
 COMMANDS = {
     "compile": "compile a deepnet for another runtime",
     "predict": "predict tables or images",
+    "evaluate": "measure models on rows with known answers",
     "inspect": "show fields, layers, costs and what BigML says",
     "page": "write a page that predicts in the browser",
     "explain": "show why a model answers so, by field",

@@ -1,0 +1,1 @@
+"""Writes a report as one page of HTML, with plots as SVG."""

@@ -1,0 +1,183 @@
+"""Writes a report as one page of HTML without scripts, which loads nothing: on screens, phones and paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sensenet.drawing.page import escape_text, write_page
+from sensenet.evaluation.classification import Classification
+from sensenet.evaluation.comparison import ClassComparison
+from sensenet.evaluation.detection import Detection
+from sensenet.evaluation.html.classification import draw_classification
+from sensenet.evaluation.html.detection import draw_detection
+from sensenet.evaluation.html.elements import figure, gauge, name_of, table
+from sensenet.evaluation.html.plot import Plot, widen
+from sensenet.evaluation.html.regression import draw_regression
+from sensenet.evaluation.overview import make_overview
+from sensenet.evaluation.regression import Regression
+from sensenet.evaluation.results import Comparison, Evaluations, Result
+from sensenet.evaluation.to_text import number
+
+STYLE = "\n" + (Path(__file__).parent / "page.css").read_text("utf-8")
+
+SIGNIFICANT = 0.05
+
+LABELS = {
+    "accuracy": "Accuracy",
+    "average_precision": "Mean precision",
+    "average_recall": "Mean recall",
+    "average_f_measure": "Mean F-measure",
+    "average_phi": "Mean phi",
+    "average_area_under_roc_curve": "Mean ROC area",
+    "average_area_under_pr_curve": "Mean PR area",
+    "log_loss": "Log loss",
+    "brier_score": "Brier score",
+    "expected_calibration_error": "Calibration error",
+    "mean_absolute_error": "Mean absolute error",
+    "mean_squared_error": "Mean squared error",
+    "root_mean_squared_error": "Root mean squared error",
+    "r_squared": "R squared",
+    "bias": "Mean of errors",
+}
+"""What the page calls measures; others have their name."""
+
+HIGHER_IS_BETTER = {
+    *("accuracy", "average_precision", "average_recall", "average_f_measure", "average_phi", "r_squared"),
+    *("average_area_under_roc_curve", "average_area_under_pr_curve", "mAP@.5:.95", "mAP@.5", "mAP@.75"),
+}
+"""These are at most 1; of the others, the one nearest to 0 is the best."""
+
+
+def report_page(report: Evaluations) -> str:
+    """Return the page of a report."""
+    names = ", ".join(evaluation.name for evaluation in report.evaluations)
+    return write_page(f"Evaluation of {names}", STYLE, _body(report))
+
+
+def _body(report: Evaluations) -> Iterator[str]:
+    names = [name_of(evaluation.name) for evaluation in report.evaluations]
+    yield '<header><p class="eyebrow">Evaluation</p>'
+    yield f"<h1>{' <small>and</small> '.join(names) if len(names) < 3 else ', '.join(names)}</h1>"
+    yield f"<p>{' · '.join(_facts(report))}</p></header><main>"
+    yield from (f'<p class="note">{escape_text(note)}</p>' for note in report.notes)
+    first = report.evaluations[0]
+    if len(report.evaluations) == 1:
+        yield _tiles(first.result)
+        yield "<h2>Details</h2>"
+        yield from _draw(first.result)
+    else:
+        yield "<h2>Side by side</h2>"
+        yield _side_by_side(report)
+        if report.comparisons:
+            yield f'<h2>Differences from {names[0]}</h2><div class="figures">'
+            yield from map(_compare, report.comparisons)
+            yield "</div>"
+        for name, evaluation in zip(names, report.evaluations, strict=True):
+            yield f"<h2>{name}</h2>"
+            yield from _draw(evaluation.result)
+    yield "</main><footer>Measures have BigML’s definitions where it has them. Made by sensenet.</footer>"
+
+
+def _facts(report: Evaluations) -> Iterator[str]:
+    detected = isinstance(report.evaluations[0].result, Detection)
+    yield f"{report.rows:,} {'images' if detected else 'rows'} of {name_of(report.source, 200)}"
+    yield f"true values: {name_of(report.truth)}"
+    if report.rows_without_truth:
+        yield f"{report.rows_without_truth:,} without a true value"
+    for evaluation in report.evaluations:
+        if evaluation.rows_without_answer:
+            yield f"{evaluation.rows_without_answer:,} without an answer of {name_of(evaluation.name)}"
+
+
+def _draw(result: Result) -> Iterator[str]:
+    match result:
+        case Classification():
+            return draw_classification(result)
+        case Regression():
+            return draw_regression(result)
+        case Detection():
+            return draw_detection(result)
+
+
+def _tiles(result: Result) -> str:
+    overview = make_overview(result)
+    tiles = []
+    for name, value in overview.measures.items():
+        against = {
+            baseline: values[name]
+            for baseline, values in overview.baselines.items()
+            if values.get(name) is not None
+        }
+        bar = gauge(value) if value is not None and name in HIGHER_IS_BETTER else ""
+        tiles.append(
+            f'<div class="tile"><dt>{escape_text(LABELS.get(name, name))}</dt>'
+            f'<dd class="value">{number(value)}{bar}</dd>{_against(against)}</div>'
+        )
+    return f'<dl class="tiles">{"".join(tiles)}</dl>'
+
+
+def _against(baselines: Mapping[str, float | None]) -> str:
+    if not baselines:
+        return ""
+    texts = (f"<span>{name} {number(value)}</span>" for name, value in baselines.items())
+    return f'<dd class="against">{" ".join(texts)}</dd>'
+
+
+def _side_by_side(report: Evaluations) -> str:
+    overviews = [make_overview(evaluation.result) for evaluation in report.evaluations]
+    baselines = overviews[0].baselines
+    rows = []
+    for name in overviews[0].measures:
+        values = [overview.measures[name] for overview in overviews]
+        known = [value for value in values if value is not None]
+        best = (max(known) if name in HIGHER_IS_BETTER else min(known, key=abs)) if known else None
+        distinct = len(set(map(number, known))) > 1
+        cells = [
+            f'<span class="best">{number(value)}</span>' if distinct and value == best else number(value)
+            for value in values
+        ]
+        cells += [
+            f'<span class="baseline">{number(measures[name]) if name in measures else ""}</span>'
+            for measures in baselines.values()
+        ]
+        rows.append([escape_text(LABELS.get(name, name)), *cells])
+    head = ["Measure", *(evaluation.name for evaluation in report.evaluations), *baselines]
+    return table("Measures of all models", head, rows)
+
+
+def _compare(comparison: Comparison) -> str:
+    """Return the card of a comparison: a sentence, and the interval of the difference."""
+    if isinstance(comparison, ClassComparison):
+        difference, what = comparison.accuracy_difference, "Difference of accuracy"
+        verdict = (
+            "differ more than chance explains" if comparison.p_value < SIGNIFICANT else "may be equally good"
+        )
+        caption = (
+            f"Different predictions for {comparison.disagreements:,} of {comparison.rows:,} rows; only the "
+            f"first is right in {comparison.only_first_right:,}, only this one in "
+            f"{comparison.only_second_right:,}. They {verdict} (McNemar’s exact test, p = "
+            f"{comparison.p_value:.3g}). Probabilities change by {number(comparison.mean_change)} on "
+            f"average, {number(comparison.largest_change)} at most."
+        )
+    else:
+        difference, what = comparison.error_difference, "Difference of mean absolute error"
+        caption = (
+            f"Predictions change by {number(comparison.mean_change)} on average, "
+            f"{number(comparison.largest_change)} at most, over {comparison.rows:,} rows."
+        )
+    low, high = comparison.interval or (difference, difference)
+    reach = 1.15 * max(abs(low), abs(high), abs(difference)) or 1.0
+    plot = Plot(x=widen(-reach, reach), height=110, y=(-1, 1))
+    middle = float(plot.down(0))
+    ends = [float(each) for each in plot.across(np.array([low, high, difference]))]
+    content = [
+        plot.line(np.zeros(2), np.array([-1.0, 1.0]), "ideal"),
+        f'<path class="interval" d="M{ends[0]:.1f} {middle:.1f}H{ends[1]:.1f}"/>',
+        f'<circle class="dot" cx="{ends[2]:.1f}" cy="{middle:.1f}" r="6"/>',
+    ]
+    interval = f"{what} {number(difference)}, 95 % interval {number(low)} to {number(high)}"
+    image = plot.draw(interval, f"{what}, and its interval", "", content)
+    return figure(comparison.second, f"{caption} {interval}.", image)

@@ -1,0 +1,70 @@
+"""The measures of a result that reports show first, under their names in BigML's evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sensenet.evaluation.classification import Classification, Measures
+from sensenet.evaluation.detection import Detection
+from sensenet.evaluation.regression import Errors, Regression
+from sensenet.evaluation.results import Result
+from sensenet.records import frozen
+
+PLACES = 4
+"""The digits that reports show."""
+
+
+@frozen
+class Overview:
+    """The measures of a model by name, and those of its baselines."""
+
+    measures: Mapping[str, float | None]
+    baselines: Mapping[str, Mapping[str, float | None]]
+
+
+def make_overview(result: Result) -> Overview:
+    """Return the most important measures."""
+    match result:
+        case Classification():
+            more = {
+                "average_area_under_roc_curve": result.average_area("area_under_roc_curve"),
+                "average_area_under_pr_curve": result.average_area("area_under_pr_curve"),
+                "log_loss": result.log_loss,
+                "brier_score": result.brier_score,
+                "expected_calibration_error": result.calibration.expected_error,
+            }
+            return Overview(
+                measures=_measures(result.model) | more,
+                baselines={"mode": _measures(result.mode), "random": _measures(result.random)},
+            )
+        case Regression():
+            more = {"root_mean_squared_error": result.model.root_mean_squared_error, "bias": result.bias}
+            return Overview(
+                measures=_errors(result.model) | more,
+                baselines={"mean": _errors(result.mean), "random": _errors(result.random)},
+            )
+        case Detection():
+            measures = {
+                "mAP@.5:.95": result.mean_average_precision,
+                "mAP@.5": result.at(0.5),
+                "mAP@.75": result.at(0.75),
+            }
+            return Overview(measures=measures, baselines={})
+
+
+def _measures(measures: Measures) -> dict[str, float | None]:
+    return {
+        "accuracy": measures.accuracy,
+        "average_precision": measures.average_precision,
+        "average_recall": measures.average_recall,
+        "average_f_measure": measures.average_f_measure,
+        "average_phi": measures.average_phi,
+    }
+
+
+def _errors(errors: Errors) -> dict[str, float | None]:
+    return {
+        "mean_absolute_error": errors.mean_absolute_error,
+        "mean_squared_error": errors.mean_squared_error,
+        "r_squared": errors.r_squared,
+    }

@@ -1,0 +1,174 @@
+"""Writes a report as JSON, in the structure and under the names of the `result` of BigML's evaluations.
+
+Measures that BigML does not have, such as `log_loss`, stand next to the others. Numbers that JSON lacks, and
+measures that do not exist, are null. Curves have one of the points that fall together at a resolution of
+1/256.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from sensenet.batches.table_writers import as_json
+from sensenet.evaluation.calibration import Calibration
+from sensenet.evaluation.classification import Classification, ClassStatistics, Measures
+from sensenet.evaluation.curves import Curves, thin
+from sensenet.evaluation.detection import DetectedClass, Detection
+from sensenet.evaluation.histograms import Histogram
+from sensenet.evaluation.objects import IOU_THRESHOLDS
+from sensenet.evaluation.regression import Errors, Regression
+from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
+
+AVERAGED_AREAS = ("area_under_roc_curve", "area_under_pr_curve")
+
+
+def report_json(report: Evaluations) -> dict[str, Any]:
+    """Return the report as objects, lists, texts and numbers of JSON."""
+    record: dict[str, Any] = as_json(
+        {
+            "source": report.source,
+            "truth": report.truth,
+            "rows": report.rows,
+            "rows_without_truth": report.rows_without_truth,
+            "notes": list(report.notes),
+            "evaluations": [_evaluation(each) for each in report.evaluations],
+            "comparisons": [_comparison(each) for each in report.comparisons],
+        }
+    )
+    return record
+
+
+def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "name": evaluation.name,
+        "rows_without_answer": evaluation.rows_without_answer,
+        "result": _result(evaluation.result),
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    record = attrs.asdict(comparison)
+    return record | {"interval": None if comparison.interval is None else list(comparison.interval)}
+
+
+def _result(result: Result) -> dict[str, Any]:
+    match result:
+        case Classification():
+            return _classification(result)
+        case Regression():
+            return _regression(result)
+        case Detection():
+            return _detection(result)
+
+
+def _classification(result: Classification) -> dict[str, Any]:
+    more = {
+        **{f"average_{name}": result.average_area(name) for name in AVERAGED_AREAS},
+        "log_loss": result.log_loss,
+        "brier_score": result.brier_score,
+        "calibration": _calibration(result.calibration),
+    }
+    return {
+        "class_names": list(result.class_names),
+        "model": _measures(result.model) | more,
+        "mode": _measures(result.mode),
+        "random": _measures(result.random),
+    }
+
+
+def _measures(measures: Measures) -> dict[str, Any]:
+    return {
+        "accuracy": measures.accuracy,
+        "average_precision": measures.average_precision,
+        "average_recall": measures.average_recall,
+        "average_f_measure": measures.average_f_measure,
+        "average_phi": measures.average_phi,
+        "confusion_matrix": measures.confusion_matrix.tolist(),
+        "per_class_statistics": [_class(each) for each in measures.per_class_statistics],
+    }
+
+
+def _class(statistics: ClassStatistics) -> dict[str, Any]:
+    names = ("class_name", "accuracy", "precision", "recall", "f_measure", "phi_coefficient")
+    return {
+        **{name: getattr(statistics, name) for name in names},
+        "present_in_test_data": statistics.present_in_test_data,
+        "instances": statistics.instances,
+        **(_curves(statistics.curves) if statistics.curves else {}),
+    }
+
+
+def _curves(curves: Curves) -> dict[str, Any]:
+    recall, precision = curves.precision_recall()
+    rates = curves.roc()
+    thresholds = curves.thresholds.astype(float)
+    infinite = np.concatenate([[np.inf], thresholds])  # nothing is positive: JSON has null
+    return {
+        "area_under_roc_curve": curves.area_under_roc_curve,
+        "area_under_roc_curve_error": curves.roc_error,
+        "area_under_pr_curve": curves.area_under_pr_curve,
+        "area_under_pr_curve_error": curves.pr_error,
+        "ks_statistic": list(curves.ks_statistic) if curves.ks_statistic else None,
+        "max_phi": list(curves.max_phi) if curves.max_phi else None,
+        "roc_curve": _points(*rates, infinite),
+        "pr_curve": _points(recall, precision, thresholds),
+    }
+
+
+def _points(x: Any, y: Any, thresholds: Any) -> list[list[float]]:
+    """Return [x, y, threshold] of each point."""
+    chosen = thin(x, y)
+    points: list[list[float]] = np.stack([each[chosen] for each in (x, y, thresholds)], axis=1).tolist()
+    return points
+
+
+def _calibration(calibration: Calibration) -> dict[str, Any]:
+    return {
+        "expected_calibration_error": calibration.expected_error,
+        "maximum_calibration_error": calibration.maximum_error,
+        "rows": calibration.rows.tolist(),
+        "mean_probability": calibration.mean_probability.tolist(),
+        "accuracy": calibration.accuracy.tolist(),
+    }
+
+
+def _regression(result: Regression) -> dict[str, Any]:
+    more = {"root_mean_squared_error": result.model.root_mean_squared_error, "bias": result.bias}
+    return {
+        "model": _errors(result.model) | more | {"residuals": _histogram(result.residuals)},
+        "mean": _errors(result.mean),
+        "random": _errors(result.random),
+    }
+
+
+def _errors(errors: Errors) -> dict[str, Any]:
+    return attrs.asdict(errors)
+
+
+def _histogram(histogram: Histogram) -> dict[str, Any]:
+    return {"edges": histogram.edges().tolist(), "rows": histogram.counts.astype(int).tolist()}
+
+
+def _detection(result: Detection) -> dict[str, Any]:
+    model = {
+        "mean_average_precision": result.mean_average_precision,
+        "mean_average_precision_50": result.at(0.5),
+        "mean_average_precision_75": result.at(0.75),
+        "per_class_statistics": [_detected(each) for each in result.per_class_statistics],
+    }
+    return {"class_names": [each.class_name for each in result.per_class_statistics], "model": model}
+
+
+def _detected(detected: DetectedClass) -> dict[str, Any]:
+    names = ("class_name", "instances", "boxes", "average_precision", "precision", "recall", "f_measure")
+    return {
+        **{name: getattr(detected, name) for name in names},
+        "average_precision_50": detected.at(0.5),
+        "average_precision_75": detected.at(0.75),
+        "average_precision_by_iou": {
+            f"{threshold:.2f}": detected.at(threshold) for threshold in IOU_THRESHOLDS.tolist()
+        },
+    }

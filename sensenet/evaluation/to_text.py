@@ -1,0 +1,200 @@
+"""Writes a report as aligned lines of text, in which names of strangers have no control characters."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from sensenet.evaluation.classification import Classification
+from sensenet.evaluation.comparison import ClassComparison, NumberComparison
+from sensenet.evaluation.detection import Detection
+from sensenet.evaluation.overview import PLACES, make_overview
+from sensenet.evaluation.regression import Regression
+from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
+
+LONGEST_NAME = 32
+"""Columns of the terminal for a name."""
+
+MOST_CLASSES = 20
+"""The most classes that have a line of their own, or of a confusion matrix."""
+
+
+def report_text(report: Evaluations) -> str:
+    """Return the report: the measures of the models side by side, then of the classes of the first."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Evaluations) -> Iterator[str]:
+    without = f", {report.rows_without_truth:,} without a true value" if report.rows_without_truth else ""
+    source, truth = printable(report.source), printable(report.truth)
+    yield f"{report.rows:,} rows of {source}{without}; true values: {truth}"
+    yield ""
+    yield from _summary(report.evaluations)
+    for evaluation in report.evaluations:
+        if evaluation.rows_without_answer:
+            yield f"{printable(evaluation.name)} has no answer for {evaluation.rows_without_answer:,} rows"
+    first = report.evaluations[0]
+    title = f" of {printable(first.name)}" if len(report.evaluations) > 1 else ""
+    for table in _details(first.result, title):
+        yield ""
+        yield from table
+    for comparison in report.comparisons:
+        yield ""
+        yield from _compare(comparison)
+    for note in report.notes:
+        yield ""
+        yield f"note: {printable(note)}"
+
+
+def _summary(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """Yield a line for each measure, with a column for each model and each baseline of the first."""
+    overviews = [make_overview(evaluation.result) for evaluation in evaluations]
+    baselines = overviews[0].baselines
+    head = ["", *(cut(evaluation.name) for evaluation in evaluations), *baselines]
+    rows = [
+        [
+            name,
+            *(number(overview.measures[name]) for overview in overviews),
+            *(number(measures.get(name)) if name in measures else "" for measures in baselines.values()),
+        ]
+        for name in overviews[0].measures
+    ]
+    yield from align([head, *rows])
+
+
+def _details(result: Result, title: str) -> Iterator[Iterator[str]]:
+    match result:
+        case Classification():
+            yield _classes(result, title)
+            if len(result.class_names) <= MOST_CLASSES:
+                yield _confusion(result, title)
+        case Detection():
+            yield _detected(result, title)
+        case Regression():
+            return
+
+
+def _classes(result: Classification, title: str) -> Iterator[str]:
+    head = [f"classes{title}", "rows", "precision", "recall", "f_measure", "phi", "ROC area", "PR area"]
+    rows = [
+        [
+            cut(each.class_name),
+            f"{each.instances:,}",
+            *map(number, (each.precision, each.recall, each.f_measure, each.phi_coefficient)),
+            number(each.curves.area_under_roc_curve if each.curves else None),
+            number(each.curves.area_under_pr_curve if each.curves else None),
+        ]
+        for each in result.model.per_class_statistics[:MOST_CLASSES]
+    ]
+    yield from align([head, *rows])
+    yield from _more(len(result.class_names))
+
+
+def _confusion(result: Classification, title: str) -> Iterator[str]:
+    names = [cut(name) for name in result.class_names]
+    matrix = result.model.confusion_matrix.tolist()
+    known = len(names) - result.unknown_classes
+    rows = [
+        [name, *(f"{count:,}" for count in counts[:known])]
+        for name, counts in zip(names, matrix, strict=True)
+    ]
+    yield from align([[f"true \\ predicted{title}", *names[:known]], *rows])
+
+
+def _detected(result: Detection, title: str) -> Iterator[str]:
+    head = [f"classes{title}", "objects", "AP@.5:.95", "AP@.5", "precision", "recall"]
+    classes = [each for each in result.per_class_statistics if each.instances or each.boxes]
+    rows = [
+        [
+            cut(each.class_name),
+            f"{each.instances:,}",
+            *map(number, (each.average_precision, each.at(0.5), each.precision, each.recall)),
+        ]
+        for each in classes[:MOST_CLASSES]
+    ]
+    yield from align([head, *rows])
+    yield from _more(len(classes))
+
+
+def _more(classes: int) -> Iterator[str]:
+    if classes > MOST_CLASSES:
+        yield f"… and {classes - MOST_CLASSES} more: --json has them all"
+
+
+def _compare(comparison: Comparison) -> Iterator[str]:
+    first, second = printable(comparison.first), printable(comparison.second)
+    yield f"{second} compared with {first}, {comparison.rows:,} rows"
+    match comparison:
+        case ClassComparison():
+            rows = [
+                ["different predictions", f"{comparison.disagreements:,}"],
+                ["only the first is right", f"{comparison.only_first_right:,}"],
+                ["only the second is right", f"{comparison.only_second_right:,}"],
+                ["p-value (McNemar, exact)", f"{comparison.p_value:.3g}"],
+                ["accuracy difference", _interval(comparison.accuracy_difference, comparison.interval)],
+                ["change of probabilities", _change(comparison)],
+            ]
+        case NumberComparison():
+            rows = [
+                [
+                    "mean_absolute_error difference",
+                    _interval(comparison.error_difference, comparison.interval),
+                ],
+                ["change of predictions", _change(comparison)],
+            ]
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        yield f"  {name:<{width}}  {text}"
+
+
+def _interval(value: float, interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return number(value)
+    return f"{number(value)}, 95 % interval {number(interval[0])} to {number(interval[1])}"
+
+
+def _change(comparison: Comparison) -> str:
+    return f"{number(comparison.mean_change)} on average, {number(comparison.largest_change)} at most"
+
+
+def number(value: float | None) -> str:
+    """Return a number with PLACES significant digits or decimals, a dash for None."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if size and not 1e-4 <= size < 1e6:
+        return f"{value:.{PLACES - 1}e}"
+    return f"{value:.{PLACES}f}" if size < 10 else f"{value:,.{PLACES}g}" if size < 1000 else f"{value:,.0f}"
+
+
+def align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of cells as lines: the first column to the left, the others to the right."""
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [first + " " * (widths[0] - width_of(first))]
+        cells += [
+            " " * (width - width_of(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def width_of(text: str) -> int:
+    """Return the columns of a terminal that text takes: two for East Asian characters, none for marks."""
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def printable(text: str) -> str:
+    """Return text on one line, with escapes for characters that a terminal would obey."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def cut(text: str) -> str:
+    """Return printable text, shortened to LONGEST_NAME."""
+    shown = printable(text)
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"

@@ -1,0 +1,117 @@
+"""Chromium, headless, on reports of evaluations: nothing overflows or is refused, on phones too; texts fit.
+
+Skipped, and says so, where Chromium or Node is missing. Images of what was seen are kept where pytest keeps
+temporary files.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from support.documents import dense
+from support.javascript import install
+from support.resources import PRICE, category, number, predict_number, whole
+
+import sensenet
+from sensenet.evaluation import evaluate
+
+HERE = Path(__file__).parent
+
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+TEXTS_OUTSIDE = """
+  [...document.querySelectorAll('svg.plot')].flatMap((plot) => {
+    const {width, height} = plot.viewBox.baseVal;
+    const place = (text) => {
+      const box = text.getBBox(), matrix = plot.getScreenCTM().inverse().multiply(text.getScreenCTM());
+      const corners = [0, 1].flatMap((x) => [0, 1].map((y) =>
+        new DOMPoint(box.x + x * box.width, box.y + y * box.height).matrixTransform(matrix)));
+      return corners.some(({x, y}) => x < -1 || y < -1 || x > width + 1 || y > height + 1);
+    };
+    return [...plot.querySelectorAll('text')].filter(place).map((text) => text.textContent);
+  })
+"""
+
+BARS = "[...document.querySelectorAll('svg.gauge .bar')].map((bar) => bar.getBoundingClientRect().width > 0)"
+
+
+@pytest.fixture
+def look(chromium, tmp_path):
+    """A function that opens a report and returns the answers of some expressions; there are no complaints."""
+    install()
+
+    def run(report, *expressions, width=1280, scheme="light"):
+        page = tmp_path / "report.html"
+        page.write_text(report.to_html(), "utf-8")
+        image = ("image", str(tmp_path / f"report-{width}-{scheme}.png"))
+        given = {
+            "executable": chromium,
+            "page": page.as_uri(),
+            "width": width,
+            "height": 900,
+            "scheme": scheme,
+            "steps": [*(("ask", expression) for expression in expressions), image],
+        }
+        result = subprocess.run(
+            ["node", str(HERE / "look.mjs")],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=300,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        seen = json.loads(result.stdout)
+        assert seen["complaints"] == []
+        return seen["answers"][:-1]
+
+    return run
+
+
+def classifier(classes):
+    """A report on classes of long names, of which the last is hostile."""
+    names = [f"a rather long name of class {number_}" for number_ in range(classes - 1)] + [
+        "<script>alert(1)"
+    ]
+    values = {"type": "categorical", "values": sorted(names)}
+    document = whole(
+        [number("a")],
+        lambda features: {"layers": [dense(features, classes, "softmax")], "output_exposition": values},
+        category("kind", *names),
+    )
+    table = pa.table({"a": np.arange(4.0 * classes), "kind": names * 4})
+    return evaluate(sensenet.create_model(document), table)
+
+
+def regression():
+    model = sensenet.create_model(whole([number("a")], predict_number, PRICE))
+    random = np.random.default_rng(1)
+    table = pa.table({"a": random.normal(size=300), "price": random.normal(1e7, 1e6, size=300)})
+    return evaluate([model, model], table)
+
+
+REPORTS = {
+    "two classes": lambda: classifier(2),
+    "forty classes": lambda: classifier(40),
+    "regression": regression,
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_a_report_fits_the_screen(look, name, width, scheme):
+    overflow, outside = look(REPORTS[name](), OVERFLOW, TEXTS_OUTSIDE, width=width, scheme=scheme)
+    assert overflow == 0
+    assert outside == []
+
+
+def test_the_style_reaches_what_it_is_for(look):
+    """The policy of the page allows its style, and gauges are as long as their numbers."""
+    (bars,) = look(classifier(2), BARS)
+    assert any(bars)

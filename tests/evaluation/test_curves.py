@@ -1,0 +1,120 @@
+"""Curves from counts of scores: scikit-learn's areas, and the bound on the error of coarse counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sensenet.evaluation.curves import make_curves, thin
+from sensenet.evaluation.score_counts import ScoreCounts, most_scores, order_scores, restore_scores
+
+metrics = pytest.importorskip("sklearn.metrics")
+
+UNIT = st.floats(0, 1, width=32)
+
+TIED = st.sampled_from([0.0, 0.25, 0.5, 0.5000001, 0.75, 1.0])
+
+SCORED = st.lists(st.tuples(st.one_of(UNIT, TIED), st.booleans()), min_size=1, max_size=60)
+
+
+def count(rows, most=65_536, at_once=7):
+    counts = ScoreCounts(most)
+    scores, positive = np.array([score for score, _ in rows], np.float32), np.array([p for _, p in rows])
+    for start in range(0, len(rows), at_once):
+        counts.add(scores[start : start + at_once], positive[start : start + at_once])
+    return counts, scores, positive
+
+
+@given(st.lists(UNIT, min_size=1))
+@example([0.0, 1.0, 0.5, np.float32(1e-45).item(), np.nextafter(np.float32(1), np.float32(0)).item()])
+def test_keys_keep_scores_and_their_order(scores):
+    scores = np.array(scores, np.float32)
+    keys = order_scores(scores)
+    np.testing.assert_array_equal(restore_scores(keys), scores)
+    np.testing.assert_array_equal(np.argsort(keys, kind="stable"), np.argsort(scores, kind="stable"))
+
+
+def test_scores_beyond_the_range_count_as_its_ends():
+    keys = order_scores(np.float32([-0.5, -0.0, 0, 1, 1.5]))
+    np.testing.assert_array_equal(restore_scores(keys), np.float32([0, 0, 0, 1, 1]))
+
+
+@given(SCORED)
+def test_areas_are_those_of_scikit_learn(rows):
+    counts, scores, positive = count(rows)
+    curves = make_curves(counts)
+    assert (curves.roc_error, curves.pr_error) == (0, 0)
+    if not positive.any():
+        assert curves.area_under_pr_curve is None
+    else:
+        wanted = metrics.average_precision_score(positive, scores)
+        assert curves.area_under_pr_curve == pytest.approx(wanted, abs=1e-12)
+    if not positive.any() or positive.all():
+        assert (curves.area_under_roc_curve, curves.ks_statistic, curves.max_phi) == (None, None, None)
+        return
+    assert curves.area_under_roc_curve == pytest.approx(metrics.roc_auc_score(positive, scores), abs=1e-12)
+    x, y, thresholds = metrics.roc_curve(positive, scores, drop_intermediate=False)
+    np.testing.assert_allclose(curves.roc(), (x, y))
+    np.testing.assert_array_equal(curves.thresholds, thresholds[1:])
+    assert curves.ks_statistic[0] == pytest.approx(max(y[1:] - x[1:]))
+    phi = [metrics.matthews_corrcoef(positive, scores >= threshold) for threshold in curves.thresholds]
+    assert curves.max_phi[0] == pytest.approx(max(phi), abs=1e-12)
+    precision, recall, _ = metrics.precision_recall_curve(positive, scores)
+    np.testing.assert_allclose(curves.precision_recall(), (recall[-2::-1], precision[-2::-1]))
+
+
+@given(SCORED, st.integers(2, 20))
+def test_coarse_counts_have_a_bound_that_holds(rows, most):
+    counts, scores, positive = count(rows, most)
+    assert len(counts.keys) <= most
+    assert counts.counts.sum() == len(rows)
+    curves = make_curves(counts)
+    if positive.any():
+        wanted = metrics.average_precision_score(positive, scores)
+        assert abs(curves.area_under_pr_curve - wanted) <= curves.pr_error + 1e-12
+    if positive.any() and not positive.all():
+        wanted = metrics.roc_auc_score(positive, scores)
+        assert abs(curves.area_under_roc_curve - wanted) <= curves.roc_error + 1e-12
+
+
+@given(SCORED, st.randoms(use_true_random=False), st.integers(1, 9))
+def test_counts_do_not_depend_on_the_order_of_rows(rows, random, at_once):
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    one, other = count(rows, 5, at_once)[0], count(shuffled, 5, 3)[0]
+    assert one.dropped_bits == other.dropped_bits
+    np.testing.assert_array_equal(one.keys, other.keys)
+    np.testing.assert_array_equal(one.counts, other.counts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_scores_are_counted_as_a_thousand_and_areas_hardly_change(seed):
+    random = np.random.default_rng(seed)
+    counts = ScoreCounts(1000)
+    scores = random.random(20_000, np.float32)
+    positive = random.random(20_000) < scores
+    counts.add(scores, positive)
+    curves = make_curves(counts)
+    assert len(counts.keys) <= 1000
+    assert 0 < curves.roc_error < 2e-3
+    assert curves.area_under_roc_curve == pytest.approx(
+        metrics.roc_auc_score(positive, scores), abs=curves.roc_error
+    )
+
+
+def test_all_classes_together_keep_a_million_scores():
+    assert [most_scores(classes) for classes in (1, 2, 16, 1024, 100_000)] == [
+        65_536,
+        65_536,
+        65_536,
+        1024,
+        256,
+    ]
+
+
+def test_points_that_fall_together_are_drawn_once():
+    x = np.array([0.0, 0.001, 0.002, 0.5, 0.5, 1.0])
+    assert thin(x, x, 10).tolist() == [0, 3, 5]
+    assert thin(np.zeros(0), np.zeros(0)).tolist() == []
