@@ -20,6 +20,7 @@ EXAMPLES = """\
 examples:
   %(prog)s deepnet.json --single-file deepnet.html    one file, which opens from disk
   %(prog)s deepnet.json -o site                       a folder for a web server
+  %(prog)s detector.json --single-file photos.html    for images: npm downloads TensorFlow.js
 
 exit status: 0, 1 for a model that cannot be on a page, 2 for a wrong command line.
 """
@@ -36,7 +37,9 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         program, "Write a page with a form that predicts in the browser.", EXAMPLES
     )
     parser.add_argument(
-        "model", metavar="MODEL", help="a document, a saved artifact that keeps its graph, or -"
+        "model",
+        metavar="MODEL",
+        help="a document, a saved artifact that keeps its graph, -, or a pretrained network's name",
     )
     output = parser.add_mutually_exclusive_group(required=True)
     output.add_argument("-o", "--output", metavar="DIR", help="the folder to write, for a web server")

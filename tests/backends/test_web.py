@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from support.documents import detector, image, typed
 from support.drawings import HOSTILE
+from support.javascript import DIRECTORY
 from support.native_code import without_llvmlite
-from support.web_pages import hostile
+from support.web_pages import hostile, image_alone
 
 import sensenet
 from sensenet.backends.wasm.names import HEAD
-from sensenet.backends.web import page
+from sensenet.backends.web import page, tensorflow_js
 from sensenet.backends.web.names import (
     MARK,
     MODULE_FILE,
     PAGE_FILE,
+    RUNTIME_FILE,
     SCRIPT_FILE,
     SINGLE_FILE,
     STYLE_FILE,
+    TOPOLOGY_FILE,
+    WEIGHTS_FILE,
 )
 from sensenet.cli.page import main
-from sensenet.errors import ArtifactError, MissingPackageError, UnsupportedOpError
+from sensenet.errors import ArtifactError, DownloadError, MissingPackageError, UnsupportedOpError
 from sensenet.signature import Field, Signature
 
 pytest.importorskip("llvmlite")
@@ -130,10 +137,102 @@ def test_the_same_document_makes_the_same_bytes():
     assert sensenet.compile(typed(), "web").files == sensenet.compile(typed(), "web").files
 
 
-@pytest.mark.parametrize("make", [image, detector])
-def test_networks_of_images_are_refused(make):
-    with pytest.raises(UnsupportedOpError, match="reads images: compile it for tfjs"):
-        sensenet.compile(make(), "web")
+SCRIPTS = {"tf-core.js": "let tf = '<';", "tf-other.js": "tf = 2;"}
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """The page has another runtime, which nobody downloads."""
+    monkeypatch.setattr(page, "fetch_runtime", lambda: (SCRIPTS, b"{runtime"))
+
+
+@pytest.mark.parametrize("make", [detector, image_alone])
+def test_a_page_of_images_in_one_file(runtime, make):
+    document = make()
+    document["output_exposition"]["values"][0] = HOSTILE
+    content = bytes(sensenet.compile(document, "web", single_file=True))
+    found = Page(content)
+    scripts = [text for given, text in found.find("script") if "type" not in given]
+    assert scripts == [*SCRIPTS.values()]
+    ((_, script),) = found.find("script", type="module")
+    allowed = policy(content)
+    assert allowed["script-src"] == " ".join([*map(hash_of, [*scripts, script]), "'wasm-unsafe-eval'"])
+    assert allowed["connect-src"] == "blob:"
+    data = {given["id"]: text for given, text in found.find("script", type="text/plain")}
+    assert base64.b64decode(data["runtime"]) == b"{runtime"
+    model = json.loads(data["model"])
+    assert HOSTILE in model["userDefinedMetadata"]["sensenet"]["classes"]
+    assert HOSTILE.encode() not in content
+    sizes = [
+        np.prod(each["shape"]) * np.dtype(each["dtype"]).itemsize
+        for each in model["weightsManifest"][0]["weights"]
+    ]
+    assert len(base64.b64decode(data["weights"])) == sum(sizes)
+
+
+def test_a_page_of_images_in_a_folder(runtime, tmp_path):
+    artifact = sensenet.compile(detector(), "web")
+    named = {PAGE_FILE, STYLE_FILE, SCRIPT_FILE, TOPOLOGY_FILE, WEIGHTS_FILE, RUNTIME_FILE}
+    assert set(artifact.files) == {*named, *SCRIPTS}
+    found = Page(artifact.files[PAGE_FILE])
+    assert [given["src"] for given, _ in found.find("script")] == [*SCRIPTS, SCRIPT_FILE]
+    path = artifact.save(tmp_path / "site")
+    assert artifact.save(path, force=True) == path
+    with pytest.raises(ArtifactError, match="is a page"):
+        sensenet.create_model(path)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_the_network_of_a_page_is_verified(runtime):
+    pytest.importorskip("tensorflow")
+    outcome = sensenet.compile(image_alone(), "web", verify=True).report.verification
+    assert outcome.difference < 1e-5
+
+
+def test_other_models_of_images_are_refused(runtime):
+    with pytest.raises(UnsupportedOpError, match="reads 1 images of 2 columns; compile it for tfjs"):
+        sensenet.compile(image(), "web")
+    for settings in ({"output_unfiltered_boxes": True}, {"extract_image_features": True}):
+        with pytest.raises(UnsupportedOpError, match="features or all boxes: compile it for tfjs"):
+            sensenet.compile(detector(), "web", settings=settings)
+
+
+def test_without_npm(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(ArtifactError, match=r"npm downloads: install Node\.js"):
+        sensenet.compile(detector(), "web")
+
+
+def npm(directory, script):
+    """A program npm that runs a line of shell."""
+    program = directory / "npm"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(directory)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo no network >&2; exit 1", r"npm cannot download @tensorflow/tfjs-core@4\.22\.0: no network"),
+        ("true", "npm cannot download @tensorflow/tfjs-core"),
+        ("echo other > other.tgz", r"npm brought another @tensorflow/tfjs-core 4\.22\.0 than the known"),
+    ],
+)
+def test_what_npm_does_not_bring(monkeypatch, tmp_path, script, message):
+    monkeypatch.setenv("PATH", npm(tmp_path, script), prepend=os.pathsep)
+    with pytest.raises(DownloadError, match=message):
+        sensenet.compile(detector(), "web")
+
+
+def test_versions_are_those_that_tests_install():
+    """The lock file of tests/js has the hashes, too."""
+    lock = json.loads((DIRECTORY / "package-lock.json").read_text())["packages"]
+    for package in tensorflow_js.PACKAGES:
+        locked = lock[f"node_modules/{package.name}"]
+        assert locked["version"] == tensorflow_js.VERSION
+        assert locked["integrity"] == f"sha512-{package.sha512}"
 
 
 def test_without_llvmlite():
@@ -157,9 +256,10 @@ def test_pages_are_replaced_and_not_opened(tmp_path, single_file):
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_the_script_is_sound(tmp_path):
+@pytest.mark.parametrize("modules", [page.MODULES, page.IMAGE_MODULES])
+def test_the_script_is_sound(tmp_path, modules):
     """No two modules declare the same name, and nothing of the modules' imports remains."""
-    script = page.write_script()
+    script = page.write_script(modules)
     assert not re.search(r"^(import|export)\b|import\.meta", script, re.MULTILINE)
     for name in ("script.js", "script.mjs"):  # a worker runs it as the first, the page as the second
         (tmp_path / name).write_text(script)
@@ -167,7 +267,9 @@ def test_the_script_is_sound(tmp_path):
 
 
 def test_every_module_is_in_the_script():
-    assert {f"{page.HERE / name}" for name in page.MODULES} >= {f"{each}" for each in page.HERE.glob("*.js")}
+    assert {f"{page.HERE / name}" for name in (*page.MODULES, *page.IMAGE_MODULES)} >= {
+        f"{each}" for each in page.HERE.glob("*.js")
+    }
 
 
 def test_the_command_writes_both_forms(tmp_path, monkeypatch, capsys):

@@ -15,7 +15,8 @@ const {chromium} = require('playwright-core');
 const {executable, page: address, width, height, scheme, motion = 'no-preference', steps} = JSON.parse(await text(process.stdin));
 const browser = await chromium.launch({
   executablePath: executable,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking',
+    '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
 });
 
 const ACTIONS = {

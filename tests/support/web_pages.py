@@ -9,7 +9,7 @@ from pathlib import Path
 import sensenet
 from sensenet.backends.wasm.code import write_wasm
 from sensenet.backends.web import page
-from support.documents import dense
+from support.documents import dense, image
 from support.drawings import HOSTILE
 from support.javascript import DIRECTORY, Script
 
@@ -125,6 +125,20 @@ def wide():
     return resource([field for field, _ in pairs], [cell for _, cell in pairs], classes)
 
 
+def image_alone():
+    """A classification of one image, and nothing else."""
+    document = image()
+    document["preprocess"] = document["preprocess"][:1]
+    document["layers"] = [dense(3, 3, "softmax")]
+    document["output_exposition"] = {"type": "categorical", "values": ["a", "b", "c"]}
+    return document
+
+
 def save_page(source, path: Path):
     """Save a page of one file; return its URL."""
     return sensenet.compile(source, "web", single_file=True).save(path).as_uri()
+
+
+def percent(share):
+    """A share as a page shows it."""
+    return ">99.9%" if 1 > share > 0.9995 else "<0.1%" if 0 < share < 0.0005 else f"{100 * share:.1f}%"

@@ -1,7 +1,7 @@
 """The target web: a page that predicts in the browser, as one file or as a folder.
 
-The page is a form of the model's fields over the target wasm. As one file it needs no server and loads
-nothing: see docs/web.md.
+For rows, the page is a form of the model's fields over the target wasm; for an image, it runs the network of
+the target tfjs in TensorFlow.js. As one file it needs no server and loads nothing: see docs/web.md.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from sensenet.artifact import Artifact, Executable, Report
 from sensenet.backends.options import Options
 from sensenet.backends.target import Target
 from sensenet.backends.web.names import MARK, PAGE_FILE
-from sensenet.errors import ArtifactError, UnsupportedOpError
+from sensenet.errors import ArtifactError
 from sensenet.files.destinations import Layout
 from sensenet.files.reading import read_head
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import every_op
 from sensenet.records import frozen
 
-LAYOUT = Layout(names=re.compile(r"index\.html|page\.(css|js|wasm)"), mark=PAGE_FILE, content=MARK)
+LAYOUT = Layout(
+    names=re.compile(r"index\.html|page\.(css|js|wasm|json|bin)|page-runtime\.wasm|tf-[a-z0-9.-]+\.js"),
+    mark=PAGE_FILE,
+    content=MARK,
+)
 
 FOLDER_SUFFIX, FILE_SUFFIX = "_web", ".html"
 
@@ -36,24 +40,34 @@ class WebOptions(Options):
 def build(graph: Graph, report: Report, options: WebOptions) -> Artifact:
     """Return the page of a graph.
 
-    Raises UnsupportedOpError for a network of images, LimitError for more weights than WebAssembly addresses,
-    MissingPackageError without llvmlite.
+    Raises UnsupportedOpError for a model that reads several images, or images with other fields, or whose
+    answer is not what a page shows; ArtifactError and DownloadError as `fetch_runtime`; LimitError for more
+    weights than WebAssembly addresses; MissingPackageError without llvmlite, for rows.
     """
     from sensenet.backends.web.page import write_page
 
     if graph.signature.image is not None:
-        raise UnsupportedOpError(
-            "the target web makes pages for models of rows, and this one reads images: compile it for tfjs"
-        )
-    files = write_page(graph, single_file=options.single_file)
+        from sensenet.backends.web.images import lower_images, write_images
+
+        graph = lower_images(graph)
+        files = write_images(graph, single_file=options.single_file)
+    else:
+        files = write_page(graph, single_file=options.single_file)
     return Artifact(target="web", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:
-    """Run the model of a page in Node; raises ArtifactError without Node."""
-    from sensenet.backends.wasm.files import make_executable, write_files
+    """Run the model of a page: rows in Node, images in TensorFlow.
 
-    return make_executable(write_files(artifact.graph), artifact.graph)
+    Raises ArtifactError without Node, MissingPackageError without TensorFlow.
+    """
+    if artifact.graph.signature.image is not None:
+        from sensenet.backends.web.images import make_executable
+
+        return make_executable(artifact.graph)
+    from sensenet.backends.wasm import files
+
+    return files.make_executable(files.write_files(artifact.graph), artifact.graph)
 
 
 def open(path: Path) -> Executable:

@@ -22,7 +22,21 @@ export function showAnswer(numbers, signature) {
   else showNumbers(numbers, signature);
 }
 
-function showHeadline(label, certainty, spoken = `${label}, ${certainty}`) {
+/** Show the objects that a detector found: entries {label, score}. */
+export function showObjects(objects) {
+  const names = objects.slice(0, TOP).map(({label}) => label || '(empty)').join(', ');
+  const count = objects.length === 1 ? '1 object' : `${objects.length} objects`;
+  showHeadline(objects.length ? count : 'nothing found', '', `${count}${names ? `: ${names}` : ''}`);
+  find('probabilities-title').textContent = 'Scores';
+  showList(
+    objects.slice(0, MOST_BARS).map(({label, score}, i) => (
+      {key: `${i} ${label}`, label: label || '(empty)', value: percentText(score), share: score})),
+    objects.length > MOST_BARS ? `The best ${MOST_BARS} of ${objects.length}.` : '',
+  );
+  find('probabilities').hidden = !objects.length;
+}
+
+export function showHeadline(label, certainty, spoken = `${label}, ${certainty}`) {
   const shown = find('label');
   shown.textContent = label || '(empty)';
   shown.title = label;

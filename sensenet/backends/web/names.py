@@ -8,5 +8,10 @@ STYLE_FILE = "page.css"
 SCRIPT_FILE = "page.js"
 MODULE_FILE = "page.wasm"
 
+TOPOLOGY_FILE = "page.json"
+WEIGHTS_FILE = "page.bin"
+RUNTIME_FILE = "page-runtime.wasm"
+"""Of a model of images: the network, its weights, and the WebAssembly of TensorFlow.js."""
+
 MARK = b"<!doctype html>\n<!-- sensenet web -->"
 """How every page begins."""

@@ -1,27 +1,37 @@
-"""Writes the page of a model: HTML, a style, a script of several modules, and the model's WebAssembly.
+"""Writes the page of a model: HTML, a style, a script of several modules, and the model.
 
-The page reads all names from the module of WebAssembly, so its title is the only text of a document in the
-HTML. Its content security policy allows nothing but its own parts.
+A page of rows reads all names from the module of WebAssembly, and one of images from the JSON of its network.
+So the title is the only text of a document in the HTML. The content security policy allows nothing but the
+page's own parts.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
+
+from attrs import Factory
 
 from sensenet.artifact import Files
 from sensenet.backends.wasm.code import write_wasm
 from sensenet.backends.web.names import (
     MODULE_FILE,
     PAGE_FILE,
+    RUNTIME_FILE,
     SCRIPT_FILE,
     SINGLE_FILE,
     STYLE_FILE,
+    TOPOLOGY_FILE,
+    WEIGHTS_FILE,
 )
+from sensenet.backends.web.tensorflow_js import fetch_runtime
 from sensenet.ir.graph import Graph
+from sensenet.records import frozen
 from sensenet.signature import Signature
 
 HERE = Path(__file__).parent
@@ -39,7 +49,10 @@ MODULES = (
     "many.js",
     "main.js",
 )
-"""The modules of the script: each imports only from those before it, and no two declare the same name."""
+"""The modules of the script of rows: each imports from those before it, and no two declare the same name."""
+
+IMAGE_MODULES = ("dom.js", "answer.js", "images.js")
+"""Those of the script of images."""
 
 IMPORT = re.compile(r"^import \{[^}]*\} from '[^']*';\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class)\b)", re.MULTILINE)
@@ -47,49 +60,122 @@ EXPORT = re.compile(r"^export (?=(async )?(function|const|class)\b)", re.MULTILI
 LONGEST_TITLE = 200
 
 POLICY = (
-    "default-src 'none'; script-src {script} 'wasm-unsafe-eval'; style-src {style}; {more}img-src data:; "
-    "base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src {scripts} 'wasm-unsafe-eval'; style-src {style}; {connections}"
+    "img-src data:; base-uri 'none'; form-action 'none'"
 )
 
 
+@frozen(kw_only=True)
+class Parts:
+    """What a page is made of: panels, scripts by file, and data by the id that it has as an element.
+
+    `start` is the id of what the first link skips to, which is called `what`. The last script is a module. A
+    page of one file makes an address of something in it, and `loads` it as a `worker`, or to `connect` to it.
+    """
+
+    panels: str
+    start: str
+    what: str
+    loads: str
+    scripts: Mapping[str, str]
+    data: Mapping[str, tuple[str, bytes]] = Factory(dict)
+
+
 def write_page(graph: Graph, *, single_file: bool) -> Files:
-    """Return the files of a page by name: one that opens from disk, or a folder for a server.
+    """Return the files of the page of a model of rows: one that opens from disk, or a folder for a server.
 
     Raises what `write_wasm` raises.
     """
-    module = write_wasm(graph)
-    style, script = (HERE / "page.css").read_text("utf-8"), write_script()
-    template = (HERE / "page.html").read_text("utf-8")
-    title = make_title(graph.signature)
-    if single_file:
-        page = _fill(
-            template,
-            policy=POLICY.format(script=_hash(script), style=_hash(style), more="worker-src blob:; "),
-            title=title,
-            style=f"<style>{style}</style>",
-            model=f'<script type="text/plain" id="model">{base64.b64encode(module).decode()}</script>\n',
-            script=f'<script type="module" id="script">{script}</script>',
-        )
-        return {SINGLE_FILE: page}
-    page = _fill(
-        template,
-        policy=POLICY.format(script="'self'", style="'self'", more="connect-src 'self'; worker-src 'self'; "),
-        title=title,
-        style=f'<link rel="stylesheet" href="{STYLE_FILE}">',
-        model="",
-        script=f'<script type="module" id="script" src="{SCRIPT_FILE}"></script>',
+    parts = Parts(
+        panels="rows.html",
+        start="form",
+        what="form",
+        loads="worker",
+        scripts={SCRIPT_FILE: write_script(MODULES)},
+        data={"model": (MODULE_FILE, write_wasm(graph))},
     )
-    return {PAGE_FILE: page, STYLE_FILE: style.encode(), SCRIPT_FILE: script.encode(), MODULE_FILE: module}
+    return _assemble(parts, graph.signature, single_file=single_file)
 
 
-def _fill(template: str, **parts: str) -> bytes:
-    """Return a template with each `{name}` replaced; what is put in is not searched again."""
-    return re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], template).encode()
+def write_image_page(model: bytes, weights: bytes, signature: Signature, *, single_file: bool) -> Files:
+    """Return the files of the page of a model of images, of the topology and weights for TensorFlow.js.
+
+    Raises what `fetch_runtime` raises.
+    """
+    scripts, runtime = fetch_runtime()
+    parts = Parts(
+        panels="images.html",
+        start="file",
+        what="image",
+        loads="connect",
+        scripts={**scripts, SCRIPT_FILE: write_script(IMAGE_MODULES)},
+        data={
+            "runtime": (RUNTIME_FILE, runtime),
+            "weights": (WEIGHTS_FILE, weights),
+            "model": (TOPOLOGY_FILE, model),
+        },
+    )
+    return _assemble(parts, signature, single_file=single_file)
 
 
-def write_script() -> str:
-    """Return the modules as one script, without their imports of each other, which a worker runs too."""
-    texts = ((HERE / name).resolve().read_text("utf-8") for name in MODULES)
+def _assemble(parts: Parts, signature: Signature, *, single_file: bool) -> Files:
+    style = (HERE / "page.css").read_text("utf-8")
+    if single_file:
+        scripts = [_element(name, text) for name, text in parts.scripts.items()]
+        data = [_data_element(id_, *file) for id_, file in parts.data.items()]
+        policy = POLICY.format(
+            scripts=" ".join(map(_hash, parts.scripts.values())),
+            style=_hash(style),
+            connections=f"{parts.loads}-src blob:; ",
+        )
+        page = _fill(parts, signature, policy, f"<style>{style}</style>", [*data, *scripts])
+        return {SINGLE_FILE: page}
+    policy = POLICY.format(
+        scripts="'self'", style="'self'", connections="worker-src 'self'; connect-src 'self'; "
+    )
+    link = f'<link rel="stylesheet" href="{STYLE_FILE}">'
+    page = _fill(parts, signature, policy, link, [_element(name, None) for name in parts.scripts])
+    scripts_by_name = {name: text.encode() for name, text in parts.scripts.items()}
+    return {PAGE_FILE: page, STYLE_FILE: style.encode(), **scripts_by_name, **dict(parts.data.values())}
+
+
+def _fill(parts: Parts, signature: Signature, policy: str, style: str, elements: Iterable[str]) -> bytes:
+    """Return the template with each `{name}` replaced; what is put in is not searched again."""
+    texts = {
+        "policy": policy,
+        "title": make_title(signature),
+        "style": style,
+        "start": parts.start,
+        "what": parts.what,
+        "panels": (HERE / parts.panels).read_text("utf-8"),
+        "parts": "\n".join(elements),
+    }
+    template = (HERE / "page.html").read_text("utf-8")
+    return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], template).encode()
+
+
+def _element(name: str, text: str | None) -> str:
+    """Return the element of a script, with its text or the name of its file."""
+    attributes = ' type="module" id="script"' if name == SCRIPT_FILE else ""
+    return (
+        f'<script{attributes} src="{name}"></script>'
+        if text is None
+        else f"<script{attributes}>{text}</script>"
+    )
+
+
+def _data_element(id_: str, file: str, content: bytes) -> str:
+    """Return an element with the data of a file, which is not run: JSON in ASCII without `<`, else base64."""
+    if file == TOPOLOGY_FILE:
+        text = json.dumps(json.loads(content), separators=(",", ":")).replace("<", "\\u003c")
+    else:
+        text = base64.b64encode(content).decode()
+    return f'<script type="text/plain" id="{id_}">{text}</script>'
+
+
+def write_script(modules: Iterable[str]) -> str:
+    """Return modules as one script, without their imports of each other, which a worker runs too."""
+    texts = ((HERE / name).resolve().read_text("utf-8") for name in modules)
     parts = (
         EXPORT.sub("", IMPORT.sub("", text)).replace("import.meta.url", "location.href") for text in texts
     )

@@ -1,0 +1,154 @@
+"""Pages of models of images in Chromium: files, the camera, boxes; against the models in Python.
+
+Skipped, and says so, where Chromium, Node or npm is missing, or npm cannot download TensorFlow.js.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import browser
+from support.accessibility import CHECKS
+from support.documents import detector
+from support.drawings import HOSTILE
+from support.web_pages import percent
+
+import sensenet
+from sensenet.errors import ArtifactError, DownloadError
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SHAPES, DIGITS = (EXAMPLES / f"{name}.json.gz" for name in ("shapes", "digits"))
+READY = "document.body.dataset.ready"
+ANSWERED = "!['–', ''].includes(document.querySelector('#label').textContent)"
+TEXT = "document.querySelector({!r}).textContent"
+TEXTS = "[...document.querySelectorAll({!r})].map((each) => each.textContent)"
+DESCRIPTION = "document.querySelector('#canvas').getAttribute('aria-label')"
+
+
+def save(source, path, *, single_file=True, **settings):
+    try:
+        return sensenet.compile(source, "web", settings=settings, single_file=single_file).save(path)
+    except (ArtifactError, DownloadError) as error:
+        if "npm" in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """The URL of the page of the detector, which is one file."""
+    return save(SHAPES, tmp_path_factory.mktemp("shapes") / "shapes.html").as_uri()
+
+
+def choose(path):
+    """Steps that choose an image, and wait until its answer is there."""
+    return [
+        ("until", READY),
+        ("choose", "#file", str(path)),
+        ("until", f"({DESCRIPTION}).startsWith({path.name!r})"),
+    ]
+
+
+def test_boxes_are_those_of_python(chromium, shapes, tmp_path):
+    whole = Image.open(EXAMPLES / "shapes.png").convert("RGB")
+    paths = [EXAMPLES / "shapes.png", tmp_path / "wide.png", tmp_path / "part.png"]
+    whole.resize((400, 150)).save(paths[1])
+    whole.crop((0, 100, 90, 256)).save(paths[2])
+    steps = [
+        step
+        for path in paths
+        for step in (*choose(path), ("ask", DESCRIPTION), ("ask", TEXTS.format("#probabilities .value")))
+    ]
+    answers = [answer for answer in browser.look(chromium, shapes, steps) if answer is not None]
+    detect = sensenet.create_model(SHAPES)
+    for path, description, scores in zip(paths, answers[::2], answers[1::2], strict=True):
+        found = detect(str(path))
+        boxes = [f"{each['label']}: {', '.join(map(str, each['box']))}" for each in found]
+        assert description == "; ".join([path.name, *boxes])
+        assert scores == [percent(each["score"]) for each in found]
+    assert len(detect(str(paths[0]))) == 3
+
+
+def test_classes_are_those_of_python(chromium, tmp_path):
+    page = save(DIGITS, tmp_path / "digits.html").as_uri()
+    random = np.random.default_rng(0)
+    paths = []
+    for number, (height, width) in enumerate([(8, 8), (30, 20), (100, 160)]):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(paths[-1])
+    steps = [
+        step
+        for path in paths
+        for step in (*choose(path), ("ask", TEXT.format("#label")), ("ask", TEXTS.format(".value")))
+    ]
+    answers = [answer for answer in browser.look(chromium, page, steps) if answer is not None]
+    model = sensenet.create_model(DIGITS)
+    for path, label, texts in zip(paths, answers[::2], answers[1::2], strict=True):
+        (shares,) = model([str(path)])
+        assert label == model.classes[shares.argmax()]
+        assert texts == [percent(float(share)) for share in shares]
+
+
+def test_the_camera_starts_and_stops(chromium, shapes):
+    tracks = "(document.querySelector('#video').srcObject?.getTracks() ?? [])"
+    states = f"{tracks}.map((track) => track.readyState)"
+    steps = [
+        ("until", READY),
+        ("click", "#camera"),
+        ("until", ANSWERED),
+        ("ask", TEXT.format("#camera")),
+        ("ask", states),
+        ("click", "#camera"),
+        ("ask", TEXT.format("#camera")),
+        ("ask", states),
+        ("click", "#camera"),
+        ("until", f"{tracks}.length"),
+        ("ask", f"window.track = {tracks}[0], dispatchEvent(new Event('pagehide'))"),
+        ("ask", "track.readyState"),
+    ]
+    answers = [answer for answer in browser.look(chromium, shapes, steps) if answer is not None]
+    assert answers == ["Stop the camera", ["live"], "Use the camera", [], True, "ended"]
+
+
+def test_what_is_no_image_is_refused(chromium, shapes, tmp_path):
+    path = tmp_path / "notes.png"
+    path.write_text("not an image")
+    steps = [
+        ("until", READY),
+        ("choose", "#file", str(path)),
+        ("wait", "#refusal"),
+        ("ask", TEXT.format("#refusal")),
+    ]
+    (*_, told) = browser.look(chromium, shapes, steps)
+    assert told.startswith("notes.png cannot be read as an image")
+
+
+def test_a_folder_on_a_server(chromium, tmp_path):
+    save(SHAPES, tmp_path / "site", single_file=False)
+    with browser.serve(tmp_path / "site") as address:
+        steps = [*choose(EXAMPLES / "shapes.png"), ("ask", TEXT.format("#label"))]
+        seen = browser.look_at_all(chromium, f"{address}/index.html", steps)
+    assert seen["answers"][-1] == "3 objects"
+    assert all(each.startswith(f"{address}/") for each in seen["complaints"])
+
+
+def test_pages_of_images_are_accessible(chromium, tmp_path):
+    document = detector()
+    count = len(document["output_exposition"]["values"])
+    document["output_exposition"]["values"] = [f"{HOSTILE} {number}" for number in range(count)]
+    page = save(document, tmp_path / "page.html", bounding_box_threshold=0.01).as_uri()
+    for width, scheme in ((1280, "light"), (360, "dark")):
+        steps = [*choose(EXAMPLES / "shapes.png"), ("ask", "typeof window.hacked")]
+        steps += [("ask", check) for check in CHECKS]
+        hacked, *found = [
+            answer
+            for answer in browser.look(chromium, page, steps, width=width, scheme=scheme)
+            if answer is not None
+        ]
+        assert hacked == "undefined"
+        assert [answer for answer in found if answer != []] == []
