@@ -13,7 +13,6 @@ from sensenet.explanation.attribution import name_outputs, rank, solve
 from sensenet.explanation.background import require_background
 from sensenet.explanation.players import (
     Game,
-    Inputs,
     find_players,
     mix_inputs,
     require_row_model,
@@ -97,12 +96,13 @@ def permutation_importance(
     measure = _make_measure(model, truth, count)
     score = measure(model.answer_inputs(inputs))
     players = find_players(model.signature)
-    drops = np.array(
-        [
-            [score - measure(_answer_shuffled(model, inputs, number, generator)) for _ in range(repeats)]
-            for number in range(len(players))
-        ]
-    )
+    game = Game(model=model, players=players, row=inputs, background=inputs)
+    drops = np.empty((len(players), repeats))
+    for number in range(len(players)):
+        kept = np.arange(len(players))[None] != number
+        for repeat in range(repeats):
+            order = np.array(generator.sample(range(count), count))
+            drops[number, repeat] = score - measure(_answer_moved(game, order, kept))
     return Importance(
         fields=tuple(player.name for player in players),
         importance=drops.mean(axis=1),
@@ -114,19 +114,16 @@ def permutation_importance(
     )
 
 
-def _answer_shuffled(model: Deepnet, inputs: Inputs, number: int, generator: random.Random) -> Array:
-    """Return the answers for rows whose values of one field are shuffled."""
-    players = find_players(model.signature)
-    rows = len(next(iter(inputs.values())))
-    order = np.array(generator.sample(range(rows), rows))
-    kept = np.arange(len(players))[None] != number
-    at_once = rows_at_once(inputs)
+def _answer_moved(game: Game, order: Array, kept: Array) -> Array:
+    """Return the answers for rows with their own values of the fields in `kept`, bool[1, players], and those
+    of the rows in `order` elsewhere."""
     parts = []
-    for start in range(0, rows, at_once):
+    at_once = rows_at_once(game.row)
+    for start in range(0, len(order), at_once):
         part = slice(start, start + at_once)
-        own = {name: array[part] for name, array in inputs.items()}
-        moved = {name: array[order[part]] for name, array in inputs.items()}
-        parts.append(model.answer_inputs(mix_inputs(own, moved, kept, players)))
+        own = {name: array[part] for name, array in game.row.items()}
+        moved = {name: array[order[part]] for name, array in game.background.items()}
+        parts.append(game.model.answer_inputs(mix_inputs(own, moved, kept, game.players)))
     return np.concatenate(parts)
 
 

@@ -57,16 +57,18 @@ def find_marginal(field: Field | None, columns: Sequence[Column]) -> Marginal:
 
 
 def _categories(values: Sequence[str], summary: Summary) -> Marginal:
-    if _total(summary):
-        return _counted(summary, "categories by their counts in training")
+    counted = _counted(summary, str, "categories by their counts in training")
+    if counted:
+        return counted
     if not values:
         return MISSING
     return Marginal(quantile=lambda p: values[int(p * len(values))], source="categories equally often")
 
 
 def _numbers(column: NumericColumn, summary: Summary) -> Marginal:
-    if _total(summary):
-        return _counted(summary, "values by their counts in training")
+    counted = _counted(summary, float, "values by their counts in training")
+    if counted:
+        return counted
     known = column.statistics
     mean = summary.mean if summary.mean is not None else known.get("mean")
     deviation = summary.standard_deviation
@@ -105,14 +107,16 @@ def _normal(mean: float, deviation: float, least: float | None, greatest: float 
     )
 
 
-def _total(summary: Summary) -> int:
-    return sum(count for _, count in summary.counts)
+def _counted(summary: Summary, kind: type, source: str) -> Marginal | None:
+    """Return the distribution of values with counts, in their order, the missing ones last.
 
-
-def _counted(summary: Summary, source: str) -> Marginal:
-    """Return the distribution of values with counts, in their order, the missing ones last."""
-    values: list[Any] = [value for value, _ in summary.counts]
-    counts = [count for _, count in summary.counts]
+    None if nothing was counted, or values that are not of the kind, as only a stranger's file has them.
+    """
+    counted = [(value, count) for value, count in summary.counts if isinstance(value, str) is (kind is str)]
+    values: list[Any] = [value for value, _ in counted]
+    counts = [count for _, count in counted]
+    if not sum(counts):
+        return None
     if summary.missing:
         values.append(None)
         counts.append(summary.missing)

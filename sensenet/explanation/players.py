@@ -14,7 +14,7 @@ from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.records import frozen
 from sensenet.runtime.cells import describe, is_missing
 from sensenet.runtime.layout import RowLayout, row_layout
-from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, Column, ImageColumn, ModelKind, Signature
+from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT, ImageColumn, ModelKind, Signature
 
 Inputs = Mapping[str, Array]
 """The inputs of the network for some rows, by name: see `RowModel.encode`."""
@@ -30,13 +30,15 @@ MIXED_ROWS = 1 << 16
 class Player:
     """A field, or without names of fields a cell: its name, and the columns that it fills.
 
-    `field` is its position among the signature's fields, None for a cell. `cell` is the position of its first
-    cell in a row. `columns` are positions in `numeric_inputs`, `images` positions among a row's images.
+    `field` is its position among the signature's fields, None for a cell. It has so many `cells` of a row,
+    the first at the position `cell`. `columns` are positions in `numeric_inputs`, `images` positions among a
+    row's images.
     """
 
     name: str
     field: int | None
     cell: int
+    cells: int
     columns: tuple[int, ...]
     images: tuple[int, ...]
 
@@ -44,30 +46,34 @@ class Player:
 def find_players(signature: Signature) -> tuple[Player, ...]:
     """Return the fields that a model reads, in order, or without names of fields the cells."""
     layout = row_layout(signature)
-    image_columns = signature.image_columns
-    owned: dict[int, list[tuple[int, Column]]] = {}
+    owned: dict[int, tuple[list[int], list[int]]] = {}
+    images = 0
     for position, column in enumerate(signature.columns):
         cell = column.index % signature.row_width
-        owner = cell if layout.refusal else layout.owners[cell][0]
-        owned.setdefault(owner, []).append((position, column))
+        columns, pixels = owned.setdefault(cell if layout.refusal else layout.owners[cell][0], ([], []))
+        columns.append(position)
+        if isinstance(column, ImageColumn):
+            pixels.append(images)
+            images += 1
+    keys = signature.field_keys
+    starts = {field: cell for cell, (field, offset) in enumerate(layout.owners) if offset == 0}
     return tuple(
         Player(
-            name=layout.describe(owner) if layout.refusal else signature.field_keys[owner],
+            name=layout.describe(owner) if layout.refusal else keys[owner],
             field=None if layout.refusal else owner,
-            cell=owner if layout.refusal else [field for field, _ in layout.owners].index(owner),
-            columns=tuple(position for position, _ in owned[owner]),
-            images=tuple(
-                image_columns.index(column) for _, column in owned[owner] if isinstance(column, ImageColumn)
-            ),
+            cell=owner if layout.refusal else starts[owner],
+            cells=1 if layout.refusal else len(signature.fields[owner].cell_names),
+            columns=tuple(columns),
+            images=tuple(pixels),
         )
-        for owner in sorted(owned)
+        for owner, (columns, pixels) in sorted(owned.items())
     )
 
 
 def require_row_model(model: Any) -> Deepnet:
     """Return a model whose fields can be explained; raise ArtifactError for any other.
 
-    That is one that predicts classes or numbers and reads more than one image.
+    That is one that predicts classes or numbers, and does not read an image alone.
     """
     if isinstance(model, ObjectDetector):
         raise ArtifactError("a detector reads an image, not fields: use occlusion_map")
@@ -99,7 +105,7 @@ def read_values(row: Any, players: tuple[Player, ...], layout: RowLayout) -> tup
         found = layout.find(row)
         values = [row[found[each.field][0]] if each.field in found else None for each in players]
     elif isinstance(row, list | tuple):
-        values = [row[each.cell] if len(each.columns) == 1 else None for each in players]
+        values = [row[each.cell] if each.cells == 1 else f"{each.cells} cells" for each in players]
     else:
         return None
     return tuple(map(plain_value, values))

@@ -20,7 +20,7 @@ from sensenet.errors import ArtifactError, InputError, SettingsError
 from sensenet.explanation import contributions, make_background
 from sensenet.explanation.players import Game, Player, find_players
 from sensenet.explanation.shapley import exact_values, sampled_values
-from sensenet.signature import NUMERIC_INPUT
+from sensenet.signature import NUMERIC_INPUT, ImageColumn, NumericColumn, Signature
 
 METHODS = {"exact": exact_values, "sampled": lambda game: sampled_values(game, 7)}
 IRIS = "examples/iris.json"
@@ -39,7 +39,7 @@ class Formula:
 
 def game_of(function, row, background):
     players = [
-        Player(name=str(number), field=None, cell=number, columns=(number,), images=())
+        Player(name=str(number), field=None, cell=number, cells=1, columns=(number,), images=())
         for number in range(len(row))
     ]
     return Game(
@@ -290,3 +290,17 @@ def test_what_cannot_be_explained_is_refused():
         contributions("iris.json", FLOWER)
     with pytest.raises(SettingsError, match="did you mean 'setosa'"):
         contributions(model, FLOWER).find_output("setosas")
+
+
+def test_two_images_of_a_row_are_two_fields_or_one():
+    """If both are of one cell, they are one field."""
+    for second, images in ((2, [(0,), (), (1,)]), (0, [(0, 1), ()])):
+        columns = [ImageColumn(index=0), NumericColumn(index=1), ImageColumn(index=second)]
+        assert [player.images for player in find_players(Signature(columns=columns))] == images
+
+
+def test_fields_of_several_cells_in_a_list_are_not_missing():
+    fields = [resources.text("message", "free", "call"), resources.number("age")]
+    document = resources.whole(fields, resources.classify, resources.KIND)
+    found = contributions(sensenet.create_model(document, engine="numpy"), [1, 0, 30])
+    assert found.values == ("2 cells", 30)
