@@ -212,6 +212,7 @@ def test_every_copy_of_the_source_has_a_version() -> None:
     version = PYPROJECT["tool"]["hatch"]["version"]
     newest = re.search(r"^## \[(\d.*)\] ", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert newest is not None
+    assert f"\nversion: {newest.group(1)}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert version == {"source": "vcs", "fallback-version": newest.group(1)}
     assert "dynamic" in PROJECT
     assert "version" not in PROJECT

@@ -158,7 +158,8 @@ def test_members_of_an_archive_are_not_extracted(tmp_path):
 def rows_of_page():
     """The rows of the table of files, as cells."""
     table = PAGE[PAGE.index("| file | what opening it does |") : PAGE.index("## What remains")]
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:] if line]
+    rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
 
 
 @pytest.mark.parametrize("row", rows_of_page(), ids=lambda row: row[0])
