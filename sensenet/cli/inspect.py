@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sensenet.backends import TARGETS
 from sensenet.cli import common as command_line
+from sensenet.cli.common import STANDARD
 from sensenet.drawing import FORMS, draw
 from sensenet.errors import ArtifactError
 from sensenet.files.writing import require_free, write_all
@@ -39,7 +40,11 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     description = "Show what a model is: fields, classes, layers, sizes, times, and what BigML says of it."
     parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
+    add(
+        "model",
+        metavar="MODEL",
+        help="a document, a saved artifact, a pretrained network's name, or - for a document from stdin",
+    )
     add(
         "--targets",
         metavar="NAMES",
@@ -85,10 +90,11 @@ def _run(options: argparse.Namespace) -> None:
         require_free(options.draw, options.force)  # before all the work
     with command_line.status_line() as show:
         show(f"inspecting {options.model} …")
-        opened = open_source(options.model, settings)
+        source = command_line.read_stdin() if options.model == STANDARD else options.model
+        opened = open_source(source, settings)
         if options.draw:
             _draw(opened.graph, options)
-        found = describe(options.model, opened, settings, options.targets, measure=options.measure)
+        found = describe(source, opened, settings, options.targets, measure=options.measure)
     if options.json:
         command_line.print_json(found.to_json())
     else:

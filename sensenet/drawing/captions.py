@@ -51,8 +51,8 @@ def make_caption(node: Node) -> Caption:
 
 
 def make_title(graph: Graph) -> str:
-    """Return the name of the model, or "Unnamed" and its kind."""
-    return graph.signature.name or f"Unnamed {graph.signature.kind.value}"
+    """Return the name of the model, shortened if it is long, or "Unnamed" and its kind."""
+    return cut(graph.signature.name, LONGEST_TEXT) or f"Unnamed {graph.signature.kind.value}"
 
 
 def family(op: Op) -> str:

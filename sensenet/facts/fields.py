@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
+
 from sensenet.records import frozen
 from sensenet.signature import (
     CategoricalColumn,
@@ -23,16 +25,18 @@ KINDS = {ModelKind.DETECTOR: "object detection", ModelKind.EXTRACTOR: "image fea
 
 @frozen(kw_only=True)
 class FieldFacts:
-    """A field: `type` is the document's; `prefix` and `suffix` are around its numbers, such as a unit.
+    """A field: `type` and `description` are the document's.
 
-    `categories` are the values of a categorical field, or the terms or items that are counted. `missing` says
-    what stands for a missing value. `minimum`, `maximum`, `mean` and `missing_count` describe the training
-    rows; `importance` is BigML's. What is unknown is None.
+    `prefix` and `suffix` are around its numbers, such as a unit. `categories` are the values of a categorical
+    field, or the terms or items that are counted. `missing` says what stands for a missing value. `minimum`,
+    `maximum`, `mean` and `missing_count` describe the training rows; `importance` is BigML's. What is unknown
+    is None.
     """
 
     id: str
     name: str
     type: str
+    description: str = ""
     prefix: str = ""
     suffix: str = ""
     categories: tuple[str, ...] = ()
@@ -72,10 +76,7 @@ def describe_objective(signature: Signature) -> FieldFacts | None:
     """Return the field that is predicted, if it is known."""
     if signature.objective is None:
         return None
-    field = _describe_field(signature.objective, None, None)
-    return FieldFacts(
-        id=field.id, name=field.name, type=field.type, minimum=field.minimum, maximum=field.maximum
-    )
+    return attrs.evolve(_describe_field(signature.objective, None, None), missing="")
 
 
 def _describe_field(field: Field, column: Column | None, importance: float | None) -> FieldFacts:
@@ -85,6 +86,7 @@ def _describe_field(field: Field, column: Column | None, importance: float | Non
         id=field.id,
         name=field.name,
         type=field.optype,
+        description=field.description,
         prefix=number.prefix,
         suffix=number.suffix,
         categories=_categories(field, column),

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from sensenet.artifact import Artifact
-from sensenet.drawing.captions import count, make_title, printable
+from sensenet.drawing.captions import count, cut, make_title, printable
 from sensenet.drawing.svg import to_svg
 from sensenet.facts.fields import describe_fields, name_kind
 from sensenet.facts.tables import list_some, print_number, print_size
@@ -24,6 +24,9 @@ MOST_NODES = 60
 
 MOST_ROWS = 20
 """The most rows of a table."""
+
+LONGEST_TEXT = 400
+"""The most columns of a text."""
 
 
 def show_graph(graph: Graph) -> str:
@@ -125,4 +128,4 @@ def _page(title: str, kind: str, facts: Mapping[str, str], *parts: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(printable(text))
+    return escape(cut(printable(text), LONGEST_TEXT))

@@ -54,4 +54,8 @@ def print_count(number: int) -> str:
 def list_some(names: Sequence[str], most: int = 5) -> str:
     """Return the first names, separated by commas, and how many more there are."""
     more = f", … {len(names):,} in all" if len(names) > most else ""
-    return ", ".join(one_line(f'"{name}"' if "," in name else name) for name in names[:most]) + more
+    return ", ".join(_quote(cut(one_line(name), LONGEST_CELL)) for name in names[:most]) + more
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"' if "," in name else name

@@ -47,11 +47,16 @@ def _text(record: Mapping[str, Any], name: str) -> str:
 
 
 def _compare_lists(first: Sequence[Any], second: Sequence[Any], path: str) -> Change:
-    removed = [each for each in first if each not in second]
-    added = [each for each in second if each not in first]
+    removed, added = _without(first, second), _without(second, first)
     if not removed and not added:
         return Change(path=f"{path} (order)", first=_list(first), second=_list(second))
     return Change(path=path, first=_list(removed), second=_list(added))
+
+
+def _without(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Return the values that others lack, in order; by their text, since lists have no hash."""
+    known = {repr(each) for each in others}
+    return [each for each in values if repr(each) not in known]
 
 
 def _list(values: Sequence[Any]) -> str:

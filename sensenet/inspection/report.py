@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from sensenet.drawing.captions import cut
 from sensenet.facts.fields import FieldFacts
 from sensenet.facts.tables import list_some, print_count, print_number, print_size, print_table
 from sensenet.inspection.resource import Resource
@@ -71,15 +72,15 @@ class Inspection:
 
 
 def _lines(found: Inspection) -> Iterator[str]:
-    label = found.name or found.source
+    label = cut(one_line(found.name or found.source), LONGEST_DESCRIPTION)
     facts = [
-        "" if found.source in (label, found.format) else one_line(found.source),
+        "" if found.source in (found.name or found.source, found.format) else one_line(found.source),
         found.format,
         "" if found.size is None else print_size(found.size),
     ]
-    yield f"{one_line(label)}: {found.kind} ({', '.join(filter(None, facts))})"
+    yield f"{label}: {found.kind} ({', '.join(filter(None, facts))})"
     if found.description.strip():
-        yield f"  {one_line(found.description)[:LONGEST_DESCRIPTION]}"
+        yield f"  {cut(one_line(found.description), LONGEST_DESCRIPTION)}"
     for title, lines in (
         ("BigML", _resource_lines(found)),
         ("Fields", _field_lines(found)),
@@ -150,11 +151,19 @@ def _field_lines(found: Inspection) -> Iterator[str]:
 
 def _answer_lines(found: Inspection) -> Iterator[str]:
     if found.objective:
-        yield f"  {one_line(found.objective.name)}: {one_line(found.objective.type)}"
+        yield f"  {one_line(found.objective.name)}: {', '.join(_describe_objective(found.objective))}"
     if found.classes:
         yield f"  classes: {list_some(found.classes, 8)}"
     for name, value in found.settings.items():
         yield f"  setting {name}: {one_line(str(value))}"
+
+
+def _describe_objective(field: FieldFacts) -> Iterator[str]:
+    yield one_line(field.type)
+    if field.minimum is not None and field.maximum is not None:
+        yield f"{print_number(field.minimum)} to {print_number(field.maximum)}"
+    if field.prefix or field.suffix:
+        yield f"written {one_line(field.prefix)}…{one_line(field.suffix)}"
 
 
 def _layer_lines(found: Inspection) -> Iterator[str]:

@@ -17,6 +17,7 @@ from sensenet.signature import (
     Signature,
     Terms,
 )
+from sensenet.validators import FLOAT32_MAX
 
 MISSING_SHARE = 1 / 16
 """The share of values that are missing."""
@@ -67,13 +68,13 @@ def _draw_value(
     summary = field.summary
     if isinstance(column, NumericColumn) and summary and summary.mean is not None:
         spread = summary.standard_deviation or 0.0
-        return None if random.random() < MISSING_SHARE else float(random.normal(summary.mean, spread))
+        return None if random.random() < MISSING_SHARE else _draw_number(summary.mean, spread, random)
     return _draw_cell(column, signature, random)
 
 
 def _draw_texts(texts: tuple[str, ...], separator: str, random: np.random.Generator) -> str:
     count = int(random.integers(0, min(len(texts), MOST_TERMS) + 1))
-    return separator.join(texts[index] for index in random.choice(len(texts), count) if texts)
+    return separator.join(texts[index] for index in random.choice(len(texts), count))
 
 
 def _draw_cell(column: Column | None, signature: Signature, random: np.random.Generator) -> Any:
@@ -91,7 +92,12 @@ def _draw_cell(column: Column | None, signature: Signature, random: np.random.Ge
     if zero is not None and one is not None:
         return (zero, one)[random.integers(2)]
     mean = column.missing if column.mean is None else column.mean
-    return float(random.normal(mean, 1.0 if column.stdev is None else abs(column.stdev)))
+    return _draw_number(mean, 1.0 if column.stdev is None else column.stdev, random)
+
+
+def _draw_number(mean: float, spread: float, random: np.random.Generator) -> float:
+    """Return a number that float32 can hold, whatever a document says of the mean and the spread."""
+    return float(np.clip(random.normal(mean, abs(spread)), -FLOAT32_MAX, FLOAT32_MAX))
 
 
 def _draw_image(image: ImageInput | None, random: np.random.Generator) -> Any:

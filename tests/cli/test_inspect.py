@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def test_wrong_command_lines(arguments, expected, capsys):
         main(["inspect", str(IRIS), *arguments])
     assert caught.value.code == 2
     assert expected in capsys.readouterr().err
+
+
+def test_a_document_from_standard_input(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(IRIS.read_bytes())))
+    assert main(["inspect", "-"]) == 0
+    assert capsys.readouterr().out.startswith("iris: classification (document)\n")
 
 
 def test_an_error_is_one_line(capsys):

@@ -213,6 +213,13 @@ def test_wrong_rows_are_one_of_our_errors(rows):
         diff(IRIS, IRIS, rows=rows)
 
 
+@pytest.mark.parametrize("statistics", [(3e38, 3e38), (0.0, -1.0), (-3e38, 3e38), (1.0, 0.0)])
+def test_odd_statistics_of_fields_draw_rows_too(document, statistics):
+    for field in document["deepnet"]["fields"].values():
+        field["summary"] |= dict(zip(("mean", "standard_deviation"), statistics, strict=True))
+    assert diff(document, document, parts=["answers"]).same
+
+
 def test_no_rows():
     with pytest.raises(InputError, match="no rows"):
         diff(IRIS, IRIS, rows=[])

@@ -229,6 +229,25 @@ def test_hostile_names_cannot_control_a_terminal_or_a_notebook():
     assert "<script" not in found._repr_html_()
 
 
+def test_very_long_names_are_cut():
+    document = resource(name="x" * 100_000, description="y" * 100_000)
+    document["deepnet"]["network"]["output_exposition"]["values"] = ["z" * 100_000, "b", "c"]
+    found = sensenet.inspect(document)
+    assert len(str(found)) < 5_000
+    assert len(sensenet.create_model(document)._repr_html_()) < 40_000
+    assert found.classes[0] == "z" * 100_000
+
+
+def test_the_unit_and_range_of_what_is_predicted():
+    document = json.loads(DIABETES.read_text())
+    objective = document["deepnet"]["fields"][document["objective_field"]]
+    objective |= {"prefix": "$", "description": "what it costs"}
+    objective["summary"] = {"minimum": 25, "maximum": 346}
+    found = sensenet.inspect(document)
+    assert (found.objective.prefix, found.objective.description) == ("$", "what it costs")
+    assert "  progression: numeric, 25 to 346, written $…" in str(found)
+
+
 def test_json_has_all_facts():
     record = sensenet.inspect(resource()).to_json()
     again = json.loads(json.dumps(record, allow_nan=False))
