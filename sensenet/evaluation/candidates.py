@@ -88,9 +88,9 @@ def open_models(
             documents.append(number)
         else:
             models[number] = create_model(source, settings, engine)
-    for model in reversed(list(models.values())):
-        if isinstance(model, ObjectDetector):
-            defaults = Settings(**{name: lookup_setting(model, name) for name in THRESHOLDS})  # type: ignore[arg-type]
+    detector = next((model for model in models.values() if isinstance(model, ObjectDetector)), None)
+    if detector:
+        defaults = Settings(**{name: lookup_setting(detector, name) for name in THRESHOLDS})  # type: ignore[arg-type]
     for number in documents:
         models[number] = create_model(sources[number], defaults.override(settings), engine)  # type: ignore[arg-type]
     return [models[number] for number in range(len(sources))]

@@ -27,12 +27,13 @@ def report_text(report: Evaluations) -> str:
 def _lines(report: Evaluations) -> Iterator[str]:
     without = f", {report.rows_without_truth:,} without a true value" if report.rows_without_truth else ""
     source, truth = printable(report.source), printable(report.truth)
-    yield f"{report.rows:,} rows of {source}{without}; true values: {truth}"
+    what = "images" if isinstance(report.evaluations[0].result, Detection) else "rows"
+    yield f"{report.rows:,} {what} of {source}{without}; true values: {truth}"
     yield ""
     yield from _summary(report.evaluations)
     for evaluation in report.evaluations:
         if evaluation.rows_without_answer:
-            yield f"{printable(evaluation.name)} has no answer for {evaluation.rows_without_answer:,} rows"
+            yield f"{printable(evaluation.name)} has no answer for {evaluation.rows_without_answer:,} of them"
     first = report.evaluations[0]
     title = f" of {printable(first.name)}" if len(report.evaluations) > 1 else ""
     for table in _details(first.result, title):

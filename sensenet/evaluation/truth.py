@@ -90,8 +90,8 @@ def _distinct(column: ArrowArray) -> tuple[list[Any], Array]:
         encoded = column.dictionary_encode()
     except pa.ArrowException:  # lists and structs
         return column.to_pylist(), np.arange(len(column))
-    codes = compute.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return encoded.dictionary.to_pylist(), codes
+    codes = compute.fill_null(encoded.indices.cast(pa.int64()), -1)  # frames of Polars have unsigned ones
+    return encoded.dictionary.to_pylist(), codes.to_numpy(zero_copy_only=False)
 
 
 @frozen

@@ -154,6 +154,27 @@ def test_true_classes_that_are_booleans_or_tokens_of_missing_values():
     assert report.rows_without_truth == 1
 
 
+@pytest.mark.parametrize("kind", ["categories of pandas", "categories of Polars", "dictionaries"])
+def test_true_classes_that_are_coded(iris, flowers, kind):
+    match kind:
+        case "categories of pandas":
+            pandas = pytest.importorskip("pandas")
+            rows = pandas.DataFrame(flowers.to_pydict()).astype({"species": "category"})
+        case "categories of Polars":
+            polars = pytest.importorskip("polars")
+            rows = polars.DataFrame(flowers.to_pydict()).cast({"species": polars.Categorical})
+        case _:
+            rows = flowers.set_column(4, "species", flowers["species"].dictionary_encode())
+    assert only(evaluate(iris, rows)).model.accuracy == 0.96
+
+
+def test_true_numbers_of_other_types(prices):
+    for cells in (pa.array([1, 2], pa.decimal128(21, 2)), [True, False], pa.array([1, 2], pa.uint8())):
+        assert only(evaluate(prices, pa.table({"a": [1, 2], "price": cells}))).rows == 2
+    with pytest.raises(InputError, match=r"expected a number .*, found datetime.date"):
+        evaluate(prices, pa.table({"a": [1, 2], "price": pa.array([1, 2], pa.date32())}))
+
+
 def test_truth_in_another_column_and_columns_to_ignore(iris, flowers):
     renamed = flowers.rename_columns([*NAMES, "kind"]).append_column("id", pa.array(range(50)))
     report = evaluate(iris, renamed, truth="kind", ignore=["id"])

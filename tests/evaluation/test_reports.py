@@ -132,6 +132,15 @@ def test_text_of_a_classifier(iris):
     ]
 
 
+def test_text_of_a_detector(cups):
+    lines = cups.to_text().splitlines()
+    assert lines[0] == "1 images of a; true values: annotations"
+    assert lines[3].split() == ["mAP@.5:.95", "0.8000"]  # an IoU of 8/9: right at eight of ten thresholds
+    assert [line.split() for line in lines if line.startswith("<cup>")] == [
+        ["<cup>", "1", "0.8000", "1.0000", "1.0000", "1.0000"]
+    ]
+
+
 def test_json_has_the_structure_of_bigml(iris):
     record = iris.to_json()
     (evaluation,) = record["evaluations"]
