@@ -159,6 +159,25 @@ def test_a_file_is_scored_and_downloaded(chromium, iris, tmp_path):
     np.testing.assert_allclose(*numbers, atol=2e-6)
 
 
+DROP = """
+  (() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['petal length\\n1\\n6\\n'], 'dropped.csv'));
+    const options = {dataTransfer: data, cancelable: true, bubbles: true};
+    return ['dragover', 'drop'].map((type) => document.body.dispatchEvent(new DragEvent(type, options)));
+  })()
+"""
+
+
+@pytest.mark.slow
+def test_a_file_that_is_dropped_anywhere_is_scored(chromium, iris):
+    """The browser would open it instead of the page, unless both events are canceled."""
+    steps = [ask(DROP), ("wait", "#download"), ask(TEXT, "#scored-title")]
+    canceled, _, title = browser.look(chromium, iris, steps)
+    assert canceled == [False, False]
+    assert title == "2 rows of dropped.csv"
+
+
 @pytest.mark.slow
 def test_a_file_that_cannot_be_scored(chromium, iris, tmp_path):
     path = tmp_path / "rows.csv"

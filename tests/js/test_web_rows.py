@@ -139,6 +139,14 @@ def test_cells_that_a_spreadsheet_would_run_are_texts(node):
     assert first[3] in ("'=1+1", "'@x")
 
 
+def test_answers_have_columns_of_their_own(node):
+    document = json.loads((EXAMPLES / "iris.json").read_text())
+    content = b"petal length,setosa\n1,2\n"
+    with pytest.raises(RuntimeError, match='two columns of the answers would be named "setosa": do not keep'):
+        node.score(document, content, keep=True)
+    assert node.score(document, content)["ignored"] == ["setosa"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

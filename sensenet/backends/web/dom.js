@@ -60,6 +60,24 @@ export function numberText(value, digits = 5) {
   return value.toLocaleString('en', {maximumFractionDigits: fraction}).replace('-', '−');
 }
 
+/** Call a function with the first file that is dropped anywhere on the page; `target` shows that one is over it. */
+export function takeDrops(target, open) {
+  const overFile = (event) => event.dataTransfer?.types.includes('Files');
+  document.addEventListener('dragover', (event) => {
+    if (!overFile(event)) return;
+    event.preventDefault(); // else the browser opens the file instead of the page
+    target.classList.add('over');
+  });
+  document.addEventListener('dragleave', () => target.classList.remove('over'));
+  document.addEventListener('drop', (event) => {
+    if (!overFile(event)) return;
+    event.preventDefault();
+    target.classList.remove('over');
+    const [file] = event.dataTransfer.files;
+    if (file) open(file);
+  });
+}
+
 /** Copy a text, in browsers without a clipboard too; returns whether it was copied. */
 export async function copyText(text) {
   try {

@@ -1,7 +1,7 @@
 // The page of a model that reads one image: chosen, dropped, pasted, or from a camera; a detector's boxes are drawn.
 
 import {showAnswer, showHeadline, showObjective, showObjects} from './answer.js';
-import {find, percentText} from './dom.js';
+import {find, percentText, takeDrops} from './dom.js';
 
 const MOST_PIXELS = 4_000_000; // of what the network gets: larger images are made smaller
 const HEIGHT = 0.65; // of the window, that an image has at most
@@ -149,7 +149,6 @@ function prepareFiles(predict, stopCamera) {
       find('refusal').hidden = false;
     }
   };
-  const drop = find('drop');
   find('file').addEventListener('change', ({target}) => {
     if (target.files.length) open(target.files[0]);
     target.value = '';
@@ -157,17 +156,7 @@ function prepareFiles(predict, stopCamera) {
   document.addEventListener('paste', ({clipboardData}) => {
     if (clipboardData.files.length) open(clipboardData.files[0]);
   });
-  document.addEventListener('dragover', (event) => {
-    event.preventDefault();
-    drop.classList.add('over');
-  });
-  document.addEventListener('dragleave', () => drop.classList.remove('over'));
-  document.addEventListener('drop', (event) => {
-    event.preventDefault();
-    drop.classList.remove('over');
-    const [file] = event.dataTransfer.files;
-    if (file) open(file);
-  });
+  takeDrops(find('drop'), open);
 }
 
 /** Make the button of the camera work, if there may be one; returns a function that stops it. */

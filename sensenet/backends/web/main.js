@@ -52,8 +52,7 @@ async function start() {
   showObjective(signature);
   const startWorkerOfModel = () => startWorker(bytes);
   prepareOne(model, startWorkerOfModel());
-  prepareMany(signature, startWorkerOfModel);
-  prepareTabs();
+  prepareMany(signature, startWorkerOfModel, prepareTabs());
 }
 
 /** The bytes of the model: in the page, or next to it. */
@@ -124,6 +123,7 @@ function prepareOne(model, worker) {
   }
 }
 
+/** Make the tabs work; returns a function that chooses the last. */
 function prepareTabs() {
   const tabs = [...document.querySelectorAll('[role="tab"]')];
   const choose = (chosen) => {
@@ -144,4 +144,5 @@ function prepareTabs() {
     });
   }
   choose(tabs[0]);
+  return () => choose(tabs.at(-1));
 }

@@ -1,13 +1,13 @@
 // Many rows: a CSV file that is dropped or chosen, scored in a worker, with a download.
 
-import {find, percentText, showBars} from './dom.js';
+import {find, percentText, showBars, takeDrops} from './dom.js';
 import {fillTable} from './answer.js';
 
 const MOST_LABELS = 12;
 const MOST_NAMES = 6;
 
-/** Make the panel work; `startWorker` returns a new worker that scores files. */
-export function prepareMany(signature, startWorker) {
+/** Make the panel work; `startWorker` returns a new worker that scores files, `showPanel` chooses its tab. */
+export function prepareMany(signature, startWorker, showPanel) {
   let worker;
   let address;
   const names = signature.fields.map(({name}) => name);
@@ -49,18 +49,9 @@ export function prepareMany(signature, startWorker) {
     target.value = ''; // so that the same file can be chosen again
   });
   find('cancel').addEventListener('click', stop);
-  const drop = find('drop');
-  const panel = find('many');
-  panel.addEventListener('dragover', (event) => {
-    event.preventDefault();
-    drop.classList.add('over');
-  });
-  panel.addEventListener('dragleave', () => drop.classList.remove('over'));
-  panel.addEventListener('drop', (event) => {
-    event.preventDefault();
-    drop.classList.remove('over');
-    const [file] = event.dataTransfer.files;
-    if (file) score(file);
+  takeDrops(find('drop'), (file) => {
+    showPanel();
+    score(file);
   });
 }
 

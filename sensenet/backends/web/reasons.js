@@ -10,6 +10,7 @@ export function prepareReasons(model, inputs, worker) {
   let busy = false;
   const next = () => {
     busy = waiting !== null;
+    find('contributions').setAttribute('aria-busy', busy);
     if (busy) worker.postMessage({explain: waiting});
     waiting = null;
   };

@@ -83,6 +83,9 @@ function readHeader({model, keep, known, parts, delimiter}, {cells: names, line}
   const twice = names.find((name, position) => names.indexOf(name) !== position);
   if (twice !== undefined) throw new Error(`line ${line}: the header names ${JSON.stringify(twice)} twice`);
   const {fields, objective, classes} = model.signature;
+  if (classes.length && classes.length !== model.outputs) {
+    throw new Error(`the model has ${classes.length} classes but answers ${model.outputs} numbers`);
+  }
   const read = names.map((name) => !fields.length || known.has(name));
   if (fields.length && !read.includes(true)) {
     const expected = fields.slice(0, 4).map(({name}) => JSON.stringify(name)).join(', ');
@@ -92,6 +95,11 @@ function readHeader({model, keep, known, parts, delimiter}, {cells: names, line}
   const objectiveName = objective && !kept.includes(objective.name) ? objective.name : 'prediction';
   const answers = classes.length ? [objectiveName, ...classes] : numberNames(objectiveName, model);
   const header = [...kept, ...answers];
+  const doubled = header.find((name, position) => header.indexOf(name) !== position);
+  if (doubled !== undefined) {
+    const advice = keep ? ': do not keep the columns of the file' : '';
+    throw new Error(`two columns of the answers would be named ${JSON.stringify(doubled)}${advice}`);
+  }
   parts.push(writeRecord(header, delimiter));
   const present = new Set(names);
   const columns = {
