@@ -6,7 +6,12 @@ import argparse
 
 from sensenet.errors import SensenetError
 
-PATHS = frozenset({"CSV", "DIR", "DOCUMENT", "INPUT", "MODEL", "PATH", "TRAINED", "[NAME[:VERSION]=]MODEL"})
+PATHS = frozenset(
+    {
+        *("CSV", "DATA", "DIR", "DOCUMENT", "FOLDER", "INPUT", "MODEL", "PATH", "ROW", "TABLE", "TRAINED"),
+        "[NAME[:VERSION]=]MODEL",
+    }
+)
 """The metavars of arguments that are paths of files, or mostly."""
 
 

@@ -79,7 +79,14 @@ def test_files(script, tmp_path):
         "compile -t tflite -o dee",
     ):
         assert complete(script, f"sensenet {line}", tmp_path) == {"deepnet.json"}
-    assert complete(script, "sensenet compile deepnet.json --rows ro", tmp_path) == {"rows.csv"}
+    for line in ("compile deepnet.json --rows ro", "explain deepnet.json ro", "explain --background ro"):
+        assert complete(script, f"sensenet {line}", tmp_path) == {"rows.csv"}
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "pretrained"])
+def test_the_first_argument_of_every_command_is_a_file(script, tmp_path, name):
+    (tmp_path / "deepnet.json").touch()
+    assert complete(script, f"sensenet {name} dee", tmp_path) == {"deepnet.json"}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
