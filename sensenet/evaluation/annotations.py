@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
@@ -24,8 +23,6 @@ MEMORY_PER_BYTE = 24
 
 VOC_IMAGES = "JPEGImages"
 """The folder of images next to the folder of annotations in Pascal VOC's layout."""
-
-DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 Value = TypeVar("Value")
 
@@ -155,10 +152,17 @@ def _read_xml(path: str, folder: str) -> AnnotatedImage:
     return _read(path, lambda content: _parse_xml(content, folder))
 
 
-def _parse_xml(content: bytes, folder: str) -> AnnotatedImage:
-    if DECLARATION.search(content):
+class _PlainBuilder(ElementTree.TreeBuilder):
+    """Builds elements of XML without a document type, and so without entities, in any encoding."""
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
         raise InputError("declares a document type; annotations have none")
-    root = ElementTree.fromstring(content)
+
+
+def _parse_xml(content: bytes, folder: str) -> AnnotatedImage:
+    parser = ElementTree.XMLParser(target=_PlainBuilder())
+    parser.feed(content)
+    root: ElementTree.Element = parser.close()
     objects = [_parse_object(each, f"object {number}") for number, each in enumerate(root.iter("object"), 1)]
     return AnnotatedImage(_join(folder, _text(root, "filename", "the annotation")), _collect(objects))
 

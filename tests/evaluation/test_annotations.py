@@ -114,6 +114,7 @@ DAMAGED_XML = {
         "no bndbox/xmin",
     ),
     "a word": (VOC.replace("<xmin>1<", "<xmin>one<"), "object 1, xmin: expected a number, found 'one'"),
+    "nested deep": ("<annotation>" + "<a>" * 500_000 + "</a>" * 500_000 + "</annotation>", "has no filename"),
     "infinity": (VOC.replace("<xmin>1<", "<xmin>inf<"), "object 1, xmin: expected a number"),
 }
 
@@ -123,6 +124,16 @@ def test_damaged_voc(tmp_path, name):
     document, message = DAMAGED_XML[name]
     write(tmp_path / "a.xml", document)
     with pytest.raises(InputError, match=message):
+        read_annotations(str(tmp_path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp037"])
+def test_entities_in_other_encodings(tmp_path, encoding):
+    start = f'<?xml version="1.0" encoding="{encoding}"?>'
+    rest = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><filename>&b;</filename></annotation>'
+    head = start.encode("utf-16" if encoding == "utf-16" else "ascii")
+    (tmp_path / "a.xml").write_bytes(head + rest.encode(encoding).removeprefix(b"\xff\xfe"))
+    with pytest.raises(InputError, match=r"document type|cannot be read as annotations"):
         read_annotations(str(tmp_path))
 
 
