@@ -8,13 +8,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from sensenet.errors import InputError
+from sensenet.errors import InputError, InputTypeError
 from sensenet.explanation.attribution import make_game, name_outputs
 from sensenet.explanation.marginals import find_marginal
 from sensenet.explanation.players import Game, Player, plain_value, read_values
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
+from sensenet.runtime.cells import describe
 from sensenet.signature import CategoricalColumn, Field, ImageColumn, Items, NumericColumn, Terms
 
 POINTS = 41
@@ -80,6 +81,10 @@ def what_if(
     missing value is always tried, last. `background` and the errors raised are those of `contributions`;
     InputError also for an unknown field, an image, or values that the model cannot read.
     """
+    if not isinstance(field, str):
+        raise InputTypeError(f"expected the name or id of a field, found {describe(field)}")
+    if values is not None and not isinstance(values, list | tuple):
+        raise InputTypeError(f"expected a list of values, found {describe(values)}")
     game, _ = make_game(model, row, background, seed)
     player = _find_player(model, game.players, field)
     columns = [model.signature.columns[position] for position in player.columns]

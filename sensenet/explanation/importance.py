@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sensenet.errors import InputError, SettingsError
+from sensenet.errors import InputError, InputTypeError, SettingsError
 from sensenet.explanation.attribution import name_outputs, rank, solve
 from sensenet.explanation.background import require_background
 from sensenet.explanation.players import (
@@ -130,6 +130,8 @@ def _answer_moved(game: Game, order: Array, kept: Array) -> Array:
 def _make_measure(model: Deepnet, truth: Sequence[Any], rows: int) -> Callable[[Array], float]:
     """Return the function that scores answers f32[rows, outputs]; raise InputError for truths that do not
     fit."""
+    if isinstance(truth, str | bytes | Mapping) or not isinstance(truth, Iterable):
+        raise InputTypeError(f"expected a list of true values, found {describe(truth)}")
     truths = list(truth)
     if len(truths) != rows:
         raise InputError(f"expected a true value for each of {rows} rows, found {len(truths)}")

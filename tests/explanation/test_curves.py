@@ -85,6 +85,11 @@ def test_what_cannot_be_tried_is_refused():
         what_if(model, FLOWER, "species")
     with pytest.raises(InputError, match="cannot read 'long' as a number"):
         what_if(model, FLOWER, "petal length", values=["long"])
+    for wrong in (None, 3, ["petal length"]):
+        with pytest.raises(InputError, match="expected the name or id of a field"):
+            what_if(model, FLOWER, wrong)
+    with pytest.raises(InputError, match="expected a list of values, found 3"):
+        what_if(model, FLOWER, "petal length", values=3)
     mixed = sensenet.create_model(image(), engine="numpy")
     cells = [np.zeros((8, 6, 3), np.uint8), 1.0]
     with pytest.raises(InputError, match="is an image"):

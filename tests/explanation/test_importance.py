@@ -113,6 +113,9 @@ def test_wrong_rows_and_truths_are_refused(flowers):
     model = sensenet.create_model(IRIS)
     with pytest.raises(InputError, match="expected a true value for each of 50 rows, found 1"):
         permutation_importance(model, rows, truth[:1])
+    for wrong in (None, 3, "setosa", {"setosa": 1}):
+        with pytest.raises(InputError, match="expected a list of true values, found"):
+            permutation_importance(model, rows, wrong)
     with pytest.raises(InputError, match="the true value 'rose' is not a class"):
         permutation_importance(model, rows, ["rose"] * len(rows))
     with pytest.raises(InputError, match="row 3 has no true class"):
