@@ -57,7 +57,7 @@ ARROWS = {
     "compiler": COMPILER | {"callable_module"},
     "models": COMPILER | {"compiler", "facts"},
     "batches": COMPILER | {"compiler", "models"},
-    "explanation": COMPILER | {"compiler", "models"},
+    "explanation": COMPILER | {"compiler", "models", "drawing"},
     "evaluation": COMPILER | {"compiler", "models", "batches", "drawing"},
     "inspection": COMPILER | {"compiler", "drawing", "facts", "models"},
     "published": COMPILER | {"compiler", "models"},

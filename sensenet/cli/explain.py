@@ -16,7 +16,7 @@ from sensenet.explanation.attribution import contributions, find_output, name_ou
 from sensenet.explanation.background import MOST_ROWS, Background, make_background
 from sensenet.explanation.curves import what_if
 from sensenet.explanation.heat_image import as_png, draw_map
-from sensenet.explanation.html import write_image_page, write_page
+from sensenet.explanation.html import image_page, report_page
 from sensenet.explanation.importance import Importance, mean_contributions, permutation_importance
 from sensenet.explanation.occlusion import occlusion_map, require_image_model
 from sensenet.explanation.players import require_row_model
@@ -157,7 +157,7 @@ def _run_image(
         found = occlusion_map(model, options.row[0], output=options.class_name, show=show)
     _write(options.output, options, lambda: as_png(draw_map(found)))
     title = _title(model, options)
-    _write(options.html, options, lambda: write_image_page(title, found).encode())
+    _write(options.html, options, lambda: image_page(title, found).encode())
     if options.json:
         command_line.print_json({"model": title, "map": found.to_json()})
     else:
@@ -173,7 +173,7 @@ def _run_row(model: Deepnet, options: argparse.Namespace, parser: argparse.Argum
         parser.error("--output draws a map over an image, but this model reads fields: use --html")
     with command_line.status_line() as show:
         report = _explain(model, options, show)
-    _write(options.html, options, lambda: write_page(report).encode())
+    _write(options.html, options, lambda: report_page(report).encode())
     if options.json:
         command_line.print_json(report.to_json())
     else:

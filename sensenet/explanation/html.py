@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from sensenet.drawing.page import escape_text, write_page
 from sensenet.explanation.attribution import Contributions
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.heat_image import as_png, draw_image, draw_map
@@ -33,8 +33,6 @@ from sensenet.explanation.wording import (
 
 STYLE = (Path(__file__).parent / "page.css").read_text("utf-8")
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-
 MOST_FIELDS = 30
 """The fields that a chart shows; it sums up the others."""
 
@@ -43,7 +41,7 @@ WIDTH, HEIGHT = 1000, 40
 """The box of a bar, which is stretched to its cell."""
 
 
-def write_page(report: Report) -> str:
+def report_page(report: Report) -> str:
     """Return the HTML document of a report; texts of the model are escaped."""
     figures = [*_answer_figures(report), *(_curve_figure(report, each) for each in report.curves)]
     if report.importance:
@@ -51,9 +49,9 @@ def write_page(report: Report) -> str:
     return _write_document(report.title, _header(report), figures)
 
 
-def write_image_page(title: str, found: OcclusionMap) -> str:
+def image_page(title: str, found: OcclusionMap) -> str:
     """Return the HTML document of an occlusion map: the image, and the map over it."""
-    name, score = escape(shorten(found.output, LONGEST_NAME)), format_number(found.score)
+    name, score = escape_text(shorten(found.output, LONGEST_NAME)), format_number(found.score)
     subject = "the object" if found.box else "the image"
     header = f"{_eyebrow(title)}\n<h1>Why {subject} is {name} with score {score}</h1>"
     images = {"the image": draw_image(found), "the map over the image": draw_map(found)}
@@ -67,32 +65,13 @@ def write_image_page(title: str, found: OcclusionMap) -> str:
     return _write_document(title, header, [figure])
 
 
-def _write_document(title: str, header: str, figures: Sequence[str]) -> str:
-    return f"""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(f"Explanation of {shorten(title, LONGEST_TITLE)}")}</title>
-<style>
-{STYLE}</style>
-</head>
-<body>
-<header>
-{header}
-</header>
-<main>
-{"".join(figures)}
-</main>
-</body>
-</html>
-"""
+def _write_document(title: str, header: str, figures: Iterable[str]) -> str:
+    body = [f"<header>\n{header}\n</header>", "<main>", *figures, "</main>"]
+    return write_page(f"Explanation of {shorten(title, LONGEST_TITLE)}", STYLE, body)
 
 
 def _eyebrow(title: str) -> str:
-    return f'<p class="eyebrow">{escape(shorten(title, LONGEST_TITLE))}</p>'
+    return f'<p class="eyebrow">{escape_text(shorten(title, LONGEST_TITLE))}</p>'
 
 
 def _header(report: Report) -> str:
@@ -102,10 +81,10 @@ def _header(report: Report) -> str:
         return f"{eyebrow}\n<h1>Which fields matter</h1>"
     output = report.output
     objective = model.signature.objective
-    subject = escape(shorten(objective.name, LONGEST_NAME)) if objective else "the prediction"
+    subject = escape_text(shorten(objective.name, LONGEST_NAME)) if objective else "the prediction"
     answer, typical = format_number(found.answer[output]), format_number(found.expectation[output])
     if model.classes:
-        best = escape(shorten(found.outputs[output], LONGEST_NAME))
+        best = escape_text(shorten(found.outputs[output], LONGEST_NAME))
         heading = f"Why {subject} is {best} with probability {answer}"
         if output != found.predicted:
             heading = f"Why {subject} would be {best} with probability {answer}"
@@ -126,7 +105,7 @@ def _answer_figures(report: Report) -> Iterator[str]:
 
 
 def _caption(title: str, text: str, after: str = "") -> str:
-    return f"<figcaption><h2>{escape(title)}</h2><p>{escape(text)}{after}</p></figcaption>"
+    return f"<figcaption><h2>{escape_text(title)}</h2><p>{escape_text(text)}{after}</p></figcaption>"
 
 
 def _waterfall(found: Contributions, output: int, unit: str) -> str:
@@ -152,10 +131,10 @@ def _waterfall(found: Contributions, output: int, unit: str) -> str:
 
 
 def _name_cell(found: Contributions, number: int) -> str:
-    name = escape(shorten(found.fields[number], LONGEST_NAME))
+    name = escape_text(shorten(found.fields[number], LONGEST_NAME))
     if found.values is None:
         return name
-    return f'{name} <span class="value">{escape(format_value(found.values[number]))}</span>'
+    return f'{name} <span class="value">{escape_text(format_value(found.values[number]))}</span>'
 
 
 def _error(found: Contributions, number: int, output: int) -> str:
@@ -165,7 +144,7 @@ def _error(found: Contributions, number: int, output: int) -> str:
 
 
 def _bar_table(heads: Sequence[str], rows: Iterable[str]) -> str:
-    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    columns = "".join(f'<th scope="col">{escape_text(head)}</th>' for head in heads)
     return f'<table class="bars"><thead><tr>{columns}</tr></thead><tbody>\n{"".join(rows)}</tbody></table>'
 
 
@@ -211,7 +190,9 @@ def _all_outputs(found: Contributions) -> str:
     """Return a table of the contributions to all outputs, if there are several."""
     if len(found.outputs) < 2:
         return ""
-    heads = "".join(f'<th scope="col">{escape(shorten(name, LONGEST_NAME))}</th>' for name in found.outputs)
+    heads = "".join(
+        f'<th scope="col">{escape_text(shorten(name, LONGEST_NAME))}</th>' for name in found.outputs
+    )
     names = ["on average", *found.fields, "this row"]
     numbers = np.vstack([found.expectation, found.contributions, found.answer])
     columns = [format_alike(column.tolist()) for column in numbers.T]
@@ -231,14 +212,14 @@ def _background_table(found: Contributions) -> str:
     if not found.background.fields:
         return ""
     body = "".join(
-        _named_row(name, f"<td>{escape(shorten(source, 200))}</td>")
+        _named_row(name, f"<td>{escape_text(shorten(source, 200))}</td>")
         for name, source in found.background.fields.items()
     )
     return _details("Values of the typical rows", f"<table><tbody>\n{body}</tbody></table>")
 
 
 def _named_row(name: str, cells: str) -> str:
-    return f'<tr><th scope="row">{escape(shorten(name, LONGEST_NAME))}</th>{cells}</tr>\n'
+    return f'<tr><th scope="row">{escape_text(shorten(name, LONGEST_NAME))}</th>{cells}</tr>\n'
 
 
 def _details(title: str, content: str) -> str:
@@ -265,7 +246,9 @@ def _category_table(curve: Curve, output: int) -> str:
         own = ' <span class="value">this row</span>' if value == curve.given else ""
         line = _place(mean, scale)
         dashes = f'<line class="error" stroke-dasharray="4 3" x1="{line}" y1="2" x2="{line}" y2="38"/>'
-        rows.append(_bar_row(f"{escape(format_value(value))}{own}", number, _bar(answer, scale) + dashes))
+        rows.append(
+            _bar_row(f"{escape_text(format_value(value))}{own}", number, _bar(answer, scale) + dashes)
+        )
     heads = (shorten(curve.field, LONGEST_NAME), "answer; dashed: the background on average", "answer")
     return _bar_table(heads, rows)
 
@@ -288,7 +271,7 @@ def _importance_figure(found: Importance) -> str:
         left, right = (_place(sizes[place] + sign * errors[place], scale) for sign in (-1, 1))
         whisker = f'<line class="error" x1="{left}" y1="20" x2="{right}" y2="20"/>'
         text = f"{written[place]} <small>± {written[len(ranked) + place]}</small>"
-        name = escape(shorten(found.fields[number], LONGEST_NAME))
+        name = escape_text(shorten(found.fields[number], LONGEST_NAME))
         rows.append(_bar_row(name, text, _bar(float(sizes[place]), scale) + whisker))
     table = _bar_table(("field", found.measure, "importance"), rows)
     return f"<figure>\n{_caption('Importance of fields', describe_importance(found))}\n{table}</figure>\n"

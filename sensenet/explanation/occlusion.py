@@ -10,6 +10,7 @@ import numpy as np
 
 from sensenet.errors import ArtifactError, InputError, SettingsError
 from sensenet.explanation.attribution import find_output, name_outputs
+from sensenet.ir.ops.detection import overlap
 from sensenet.ir.types import Array
 from sensenet.limits import memory_errors_reported, require_memory
 from sensenet.models.deepnet import Deepnet, ObjectDetector
@@ -210,24 +211,14 @@ def _score_detection(model: ObjectDetector, pixels: Array, output: str | None) -
     found = max(objects, key=lambda each: each["score"])
 
     def score_one(answer: Sequence[Mapping[str, Any]]) -> float:
-        same = (
-            each["score"]
-            for each in answer
-            if each["label"] == found["label"] and overlap(each["box"], found["box"]) >= SAME_BOX
-        )
-        return float(max(same, default=0.0))
+        same = [each for each in answer if each["label"] == found["label"]]
+        boxes = np.array([each["box"] for each in same], np.float64).reshape(-1, 4)
+        shares = overlap(np.array(found["box"], np.float64), boxes)
+        near = (each["score"] for each, share in zip(same, shares, strict=True) if share >= SAME_BOX)
+        return float(max(near, default=0.0))
 
     def score(images: Sequence[Array]) -> Array:
         return np.array([score_one(answer) for answer in model._detect.answer_each(list(images))])
 
     box: Box = tuple(found["box"])
     return found["label"], box, float(found["score"]), score
-
-
-def overlap(one: Sequence[int], other: Sequence[int]) -> float:
-    """Return the intersection over union of two boxes [x1, y1, x2, y2]."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = [max(box[2] - box[0], 0) * max(box[3] - box[1], 0) for box in (one, other)]
-    return shared / (sum(areas) - shared) if shared else 0.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from html import escape
 
 import numpy as np
 
+from sensenet.drawing.page import escape_text
+from sensenet.drawing.ticks import ticks
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.wording import format_number, format_value, shorten
 from sensenet.ir.types import Array
@@ -15,8 +16,6 @@ from sensenet.records import frozen
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 60, 90, 14, 34
 """The margins around the curves; the right one has the answer for a missing value."""
-
-TICKS = 5
 
 
 @frozen(kw_only=True)
@@ -33,14 +32,6 @@ class Axis:
         share = (number - self.least) / (self.greatest - self.least)
         share = min(max(share if math.isfinite(share) else 0.0, 0.0), 1.0)
         return round(self.start + share * (self.end - self.start), 1)
-
-    def ticks(self) -> list[float]:
-        """Return round numbers on the axis, about TICKS of them."""
-        step = (self.greatest - self.least) / TICKS
-        unit = 10.0 ** math.floor(math.log10(step))
-        step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= step * 0.999)
-        first, last = math.ceil(self.least / step - 1e-9), math.floor(self.greatest / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
 
 
 def _axis(numbers: Array, start: float, end: float, margin: float) -> Axis:
@@ -62,9 +53,9 @@ def plot_curve(curve: Curve, output: int) -> str:
     count = len(numbers)
     label = f"{shorten(curve.outputs[output], 60)} by {shorten(curve.field, 60)}"
     parts = [
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">',
-        *(_horizontal(y, tick) for tick in y.ticks()),
-        *(_vertical(x, tick) for tick in x.ticks()),
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape_text(label)}">',
+        *(_horizontal(y, tick) for tick in ticks(y.least, y.greatest)),
+        *(_vertical(x, tick) for tick in ticks(x.least, x.greatest)),
         f'<path class="average" d="{_path(x, y, numbers, average[:count])}"/>',
         f'<path class="curve" d="{_path(x, y, numbers, answers[:count])}"/>',
         _missing(y, answers[count], average[count]),
@@ -117,5 +108,5 @@ def _own(curve: Curve, x: Axis, y: Axis, output: int) -> str:
     title = f"this row: {format_value(curve.given)}, {format_number(answer)}"
     return (
         f'<circle class="dot" cx="{x.place(number)}" cy="{y.place(answer)}" r="6.5">'
-        f"<title>{escape(title)}</title></circle>"
+        f"<title>{escape_text(title)}</title></circle>"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sensenet.drawing.captions import columns
 from sensenet.explanation.attribution import Contributions
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.importance import Importance
@@ -129,15 +130,13 @@ def map_lines(found: OcclusionMap, blocks: Blocks) -> Iterator[str]:
     yield describe_map(found)
 
 
-def _table(columns: Sequence[Sequence[str]], bars: Sequence[str]) -> Iterator[str]:
-    """Yield lines of aligned cells, the first column to the left, the others to the right, then bars."""
-    widths = [max(map(len, column), default=0) for column in columns]
-    for row, bar in zip(zip(*columns, strict=True), bars, strict=True):
-        first, *others = (
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield f"  {first}  {'  '.join(others)}  {bar}".rstrip()
+def _table(cells: Sequence[Sequence[str]], bars: Sequence[str]) -> Iterator[str]:
+    """Yield lines of columns of cells, the first to the left, the others to the right, then bars."""
+    widths = [max(map(columns, column), default=0) for column in cells]
+    for row, bar in zip(zip(*cells, strict=True), bars, strict=True):
+        gaps = [" " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)]
+        others = (gap + cell for gap, cell in zip(gaps[1:], row[1:], strict=True))
+        yield f"  {row[0]}{gaps[0]}  {'  '.join(others)}  {bar}".rstrip()
 
 
 def _bars(sizes: Sequence[float], blocks: Blocks) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from sensenet.drawing.captions import cut
 from sensenet.explanation.attribution import EXACT, Contributions
 from sensenet.explanation.importance import Importance
 from sensenet.explanation.occlusion import OcclusionMap
@@ -47,9 +48,8 @@ def format_value(value: Any) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Return a text in one line, cut to a length."""
-    plain = one_line(text)
-    return plain if len(plain) <= length else f"{plain[: length - 1]}…"
+    """Return a text in one line, cut to so many columns."""
+    return cut(one_line(text), length)
 
 
 def unit(model: Deepnet) -> str:

@@ -6,7 +6,7 @@ import pytest
 from support import browser
 from support.explanations import hostile_report
 
-from sensenet.explanation.html import write_page
+from sensenet.explanation.html import report_page
 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -36,7 +36,7 @@ FAINT = """
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 def test_a_page_fits_and_can_be_read(chromium, tmp_path, width, scheme):
     page = tmp_path / "page.html"
-    page.write_text(write_page(hostile_report()), "utf-8")
+    page.write_text(report_page(hostile_report()), "utf-8")
     steps = [
         ("click", "summary"),
         ("ask", "document.querySelectorAll('details[open] td').length"),

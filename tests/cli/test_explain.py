@@ -113,7 +113,7 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, capsys):
     path = tmp_path / "flower.html"
     run(capsys, IRIS, *FLOWER, "--what-if", "petal length", "--html", path)
     content = path.read_text("utf-8")
-    assert content.startswith("<!DOCTYPE html>")
+    assert content.startswith("<!doctype html>")
     assert "Why species is setosa with probability 0.9976" in content
     err = run(capsys, IRIS, *FLOWER, "--html", path, status=1).err
     assert "already exists" in err

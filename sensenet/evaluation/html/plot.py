@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from sensenet.drawing.page import escape_text
+from sensenet.drawing.ticks import ticks
 from sensenet.ir.types import Array
 from sensenet.records import frozen
 
 Range = tuple[float, float]
 
 UNIT: Range = (0.0, 1.0)
-
-TICKS = 5
-"""About how many ticks an axis has."""
 
 CHARACTER = 8
 """Pixels of a digit, at most about: texts are larger on phones."""
@@ -97,14 +94,6 @@ class Plot:
             f'<rect class="{kind}" x="{left:.2f}" y="{top:.2f}" width="{max(right - left, 1):.2f}" '
             f'height="{max(bottom - top, 1):.2f}"{faded}><title>{escape_text(tooltip)}</title></rect>'
         )
-
-
-def ticks(low: float, high: float, most: int = TICKS) -> Sequence[float]:
-    """Return round numbers in a range, about `most`."""
-    step = 10.0 ** math.floor(math.log10((high - low) / most))
-    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= most + 0.5)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
 
 
 def tick_label(value: float) -> str:
