@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 
 from sensenet.cli import common as command_line
-from sensenet.inspection.differ import PARTS, diff
-from sensenet.suggestions import suggest
+from sensenet.errors import SettingsError
+from sensenet.inspection.differ import PARTS, check_parts, diff
 
 PROGRAM = "sensenet diff"
 
@@ -61,13 +61,11 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     return parser
 
 
-def _parts(text: str) -> list[str]:
-    parts = [part for part in text.split(",") if part]
-    for part in parts:
-        if part not in PARTS:
-            hint = suggest(part, PARTS) or f"expected one of {', '.join(PARTS)}"
-            raise argparse.ArgumentTypeError(f"unknown part {part!r}; {hint.strip()}")
-    return parts
+def _parts(text: str) -> tuple[str, ...]:
+    try:
+        return check_parts([part for part in text.split(",") if part])
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _tolerance(text: str) -> float:

@@ -6,16 +6,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensenet.backends import TARGETS
+from sensenet.backends import get_target
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.drawing import FORMS, draw
-from sensenet.errors import ArtifactError
+from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.files.writing import require_free, write_all
 from sensenet.inspection.inspector import describe
 from sensenet.inspection.opening import open_source
 from sensenet.ir.graph import Graph
-from sensenet.suggestions import suggest
 
 PROGRAM = "sensenet inspect"
 
@@ -69,12 +68,10 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 
 
 def _targets(text: str) -> list[str]:
-    names = [name for name in text.split(",") if name]
-    for name in names:
-        if name not in TARGETS:
-            hint = suggest(name, TARGETS) or f"expected one of {', '.join(TARGETS)}"
-            raise argparse.ArgumentTypeError(f"unknown target {name!r}; {hint.strip()}")
-    return names
+    try:
+        return [get_target(name).name for name in text.split(",") if name]
+    except UnknownTargetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _drawing(text: str) -> Path:

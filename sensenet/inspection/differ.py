@@ -52,7 +52,7 @@ def diff(
     Raises what `create_model` raises; SettingsError for an unknown part; InputError for rows that the first
     model cannot read.
     """
-    chosen = _check_parts(parts)
+    chosen = check_parts(parts)
     sources = (first, second)
     given = [ensure_settings(None if is_artifact(each) else settings) for each in sources]
     opened = [open_source(each, some) for each, some in zip(sources, given, strict=True)]
@@ -93,11 +93,12 @@ def is_artifact(source: Any) -> bool:
     return isinstance(source, Graph | Model | Artifact) or find_target(source) is not None
 
 
-def _check_parts(parts: Collection[str]) -> tuple[str, ...]:
+def check_parts(parts: Collection[str]) -> tuple[str, ...]:
+    """Return the parts in the order of PARTS; raise SettingsError, with the nearest, for an unknown one."""
     for part in parts:
         if part not in PARTS:
             hint = suggest(part, PARTS) or f"expected one of {', '.join(PARTS)}"
-            raise SettingsError(f"nothing to compare is called {part!r}; {hint.strip()}")
+            raise SettingsError(f"unknown part {part!r}; {hint.strip()}")
     return tuple(part for part in PARTS if part in parts)
 
 
