@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Artifact
 from sensenet.backends import get_target
-from sensenet.backends.interpreter import numpy
+from sensenet.backends.interpreter import ir, numpy
 from sensenet.compiler.driver import compile
 from sensenet.distribution import DISTRIBUTION, read_version
 from sensenet.errors import ArtifactError, InputTypeError, MissingPackageError
@@ -23,6 +24,7 @@ from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.labels import PROBABILITY, Labels, read_labels
 from sensenet.models.model import Model
+from sensenet.models.saved import save_opened
 from sensenet.optional_packages import import_package
 from sensenet.records import frozen
 from sensenet.signature import ModelKind, Signature
@@ -43,27 +45,28 @@ NUMERIC, IMAGE = "numeric", "image"
 def save_model(model: Model | Artifact, path: str | os.PathLike[str], **options: Any) -> None:
     """Write a model as a directory that MLflow loads, serves and runs in Spark.
 
-    A model is saved for the target numpy, an artifact for its own. `options` are those of
+    A model is saved for the target numpy, an artifact, and a model that was opened from one, for its own.
+    `options` are those of
     `mlflow.pyfunc.save_model`, such as `signature`, `input_example`, `metadata`, `pip_requirements` and
     `code_paths`; without the last two, the directory has the code of this package, and requires what that
     needs.
 
-    Raises MissingPackageError without MLflow, ArtifactError for a model that was opened from an artifact or
-    if the path exists.
+    Raises MissingPackageError without MLflow, ArtifactError if the path exists, or if the file that a model
+    was opened from has changed.
     """
     mlflow = _import_mlflow("mlflow.models")
-    artifact = _as_artifact(model)
+    source = _as_source(model)
     if Path(path).exists():
         raise ArtifactError(f"{path} exists already: choose another path")
     made = options.pop("mlflow_model", None) or mlflow.Model()
-    file = f"model{get_target(artifact.target).suffix}"
-    made.add_flavor(FLAVOR, data=f"data/{file}", target=artifact.target, version=read_version())
-    options.setdefault("signature", make_signature(artifact.graph.signature))
+    file = f"model{get_target(source.target).suffix}"
+    made.add_flavor(FLAVOR, data=f"data/{file}", target=source.target, version=read_version())
+    options.setdefault("signature", make_signature(source.signature))
     if options.get("pip_requirements") is None and options.get("code_paths") is None:
-        options["pip_requirements"] = list_requirements(artifact.target)
+        options["pip_requirements"] = list_requirements(source.target)
         options["code_paths"] = [os.path.dirname(__file__)]
     with tempfile.TemporaryDirectory() as folder:
-        artifact.save(Path(folder, file))
+        source.save(Path(folder, file))
         _import_mlflow("mlflow.pyfunc").save_model(
             path=os.fspath(path),
             loader_module=__name__,
@@ -207,15 +210,31 @@ def _pin(requirement: Any) -> str:
         return f"{requirement.name}{requirement.specifier}"
 
 
-def _as_artifact(model: Model | Artifact) -> Artifact:
-    """Return the artifact of a model; raise InputTypeError for another object."""
+@frozen
+class Source:
+    """What is saved: its target, its signature, and a function that writes it to a path."""
+
+    target: str
+    signature: Signature
+    save: Callable[[Path], object]
+
+
+def _as_source(model: Model | Artifact) -> Source:
+    """Return what is saved of a model or an artifact; raise InputTypeError for another object."""
     if isinstance(model, Artifact):
-        return model
+        if model.separate_files:  # of which MLflow takes one
+            model = compile(model.graph, TARGET)
+        return Source(model.target, model.graph.signature, model.save)
     if not isinstance(model, Model):
         raise InputTypeError(
             f"expected a model or an artifact, found {type(model).__name__}: call sensenet.create_model first"
         )
-    return compile(model._trained_graph(), TARGET)
+    executable, engine = model._executable, model.engine or TARGET
+    if executable.as_imported:
+        return _as_source(compile(model._trained_graph(), TARGET))
+    if executable.graph is not None and engine in (ir.TARGET.name, numpy.TARGET.name):
+        return _as_source(compile(executable.graph, engine))
+    return Source(engine, model.signature, partial(save_opened, executable))
 
 
 def _import_mlflow(module: str) -> Any:

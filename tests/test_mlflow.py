@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +16,10 @@ from PIL import Image
 from support.documents import ROW, detector, image, typed
 from support.resources import MIXED_ROWS, RESOURCES, image_resource, region_resource
 
+from sensenet.backends import get_target
 from sensenet.compiler.driver import compile
 from sensenet.errors import ArtifactError, InputTypeError, MissingPackageError
+from sensenet.models.engines import run_graph
 from sensenet.models.wrappers import create_image_feature_extractor, create_model
 
 mlflow = pytest.importorskip("mlflow")
@@ -150,6 +153,34 @@ def test_an_artifact_keeps_its_target(classifier, tmp_path):
     np.testing.assert_allclose(again(ROWS), classifier(ROWS), atol=1e-5)
 
 
+@pytest.mark.parametrize("target", ["numpy", "ir", "onnx", "tflite"])
+@pytest.mark.parametrize("saved_first", [True, False])
+def test_a_model_opened_from_an_artifact_keeps_its_target(classifier, tmp_path, target, saved_first):
+    if target in ("onnx", "tflite"):
+        pytest.importorskip({"onnx": "onnxruntime", "tflite": "ai_edge_litert"}[target])
+    artifact = compile(RESOURCES["tabular"](), target)
+    source = artifact.save(tmp_path / f"a{get_target(target).suffix}") if saved_first else artifact
+    opened = create_model(source)
+    flavor.save_model(opened, tmp_path / "model")
+    again = flavor.load_model(str(tmp_path / "model"))
+    assert opened.engine == target
+    assert again.engine == ("numpy" if target == "ir" else target)
+    np.testing.assert_array_equal(again(ROWS), opened(ROWS))
+    found = pyfunc.load_model(str(tmp_path / "model")).predict(pd.DataFrame(ROWS))
+    assert found["prediction"].tolist() == classifier.predict(ROWS).tolist()
+
+
+def test_a_file_that_has_changed_is_not_saved(tmp_path):
+    """Pickling compiles the graph again then; MLflow would get another artifact than the one opened."""
+    pytest.importorskip("onnxruntime")
+    artifact = compile(RESOURCES["tabular"](), "onnx")
+    opened = create_model(artifact)
+    opened._use(attrs.evolve(opened._executable, remake=lambda: (run_graph, (artifact.graph, "onnx"))))
+    with pytest.raises(ArtifactError, match="has changed"):
+        flavor.save_model(opened, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def test_requirements_are_those_of_the_extra_with_the_name_of_the_target(monkeypatch):
     needed = [
         "numpy<3,>=1.26",
@@ -190,7 +221,8 @@ def test_the_directory_brings_its_code_and_requirements(classifier, saved, tmp_p
     pd.DataFrame(ROWS).to_json(tmp_path / "rows.json")
     code = f"""if True:
         import sys
-        import mlflow.pyfunc, pandas
+        import attrs
+import mlflow.pyfunc, pandas
         assert "sensenet" not in sys.modules
         model = mlflow.pyfunc.load_model({str(saved)!r})
         print(sys.modules["sensenet"].__file__)

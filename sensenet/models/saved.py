@@ -61,14 +61,33 @@ def run_files(name: str, files: Files, graph: Graph | None) -> Executable:
     """Run the files of an artifact, by relative path, in the runtime of a target; raises ArtifactError."""
     target = get_target(name)
     with temporary_directory() as directory:
-        for file, content in files.items():
-            place = directory / file
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
         path = directory if len(files) > 1 else directory / next(iter(files))
+        write_files(files, path)
         opened = open_saved(path, target)
     executable = attrs.evolve(opened, graph=graph, engine=name)
     return _with_remake(executable, target, lambda: (run_files, (name, files, graph)))
+
+
+def write_files(files: Files, path: Path) -> None:
+    """Write the files of an artifact to a path: one file, or several by relative path into a directory."""
+    several = len(files) > 1
+    for file, content in files.items():
+        place = path / file if several else path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+def save_opened(executable: Executable, path: Path) -> None:
+    """Write the artifact that an executable was opened from to a path; raises ArtifactError if it is gone."""
+    remake, arguments = executable.remake() if executable.remake else (None, ())
+    if remake is run_files:
+        _, files, _ = arguments
+        write_files(files, path)
+    elif remake is run_artifact:
+        (artifact,) = arguments
+        artifact.save(path)
+    else:
+        raise ArtifactError("the file that the model was opened from has changed: open it again")
 
 
 def run_interpreted(graph: Graph, name: str) -> Executable:
