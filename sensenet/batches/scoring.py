@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -34,6 +34,9 @@ ROWS_AT_ONCE = 65_536
 
 IMAGES_AT_ONCE = 256
 """The same for a model that reads images: their files, and features, take more memory than numbers."""
+
+FEW_ROWS = 256
+"""Up to this number of rows, all are read one by one to find those with errors."""
 
 ROW = "row 0, "
 IMAGE = "image 0: "
@@ -113,7 +116,10 @@ class Scorer:
                 row += piece.rows
 
     def _divide(self, table: Any) -> Iterator[Piece]:
-        """Yield the answers of the whole table, or of ever smaller halves around the rows with errors."""
+        """Yield the answers of the whole table, or of ever smaller halves around the rows with errors.
+
+        If all errors are wanted, those of a small table's cells are found at once.
+        """
         rows = table.num_rows
         try:
             yield Piece(rows, self.model.answer_table(table))
@@ -121,6 +127,12 @@ class Scorer:
         except (InputError, LimitError) as error:
             if rows == 1:
                 yield Piece(1, error=error)
+                return
+        if self.on_error == "null" and rows <= FEW_ROWS:
+            errors = self.model.find_errors(table)
+            readable = _leave_out(table, errors) if errors else None
+            if readable is not None:
+                yield from _insert(errors, list(self._divide(readable)), rows)
                 return
         for start, length in ((0, rows // 2), (rows // 2, rows - rows // 2)):
             yield from self._divide(table.slice(start, length))
@@ -135,6 +147,28 @@ class Scorer:
             np.zeros((piece.rows, *shape), np.float32) if piece.error else piece.answers for piece in pieces
         ]
         return np.concatenate(parts) if parts else np.zeros((0, *shape), np.float32)
+
+
+def _leave_out(table: Any, rows: Collection[int]) -> Any:
+    """Return the table without some rows; None if a column has a type of which Arrow cannot take some."""
+    kept = np.array([row for row in range(table.num_rows) if row not in rows], np.int64)
+    try:
+        return table.take(kept)
+    except import_arrow().ArrowNotImplementedError:
+        return None
+
+
+def _insert(
+    errors: Mapping[int, InputError | LimitError], pieces: Sequence[Piece], rows: int
+) -> Iterator[Piece]:
+    """Yield the answers for rows in their order, those with errors and the pieces of the others."""
+    others = ((piece, row) for piece in pieces for row in range(piece.rows))
+    for row in range(rows):
+        if row in errors:
+            yield Piece(1, error=errors[row])
+        else:
+            piece, at = next(others)
+            yield piece if piece.error else Piece(1, piece.answers[at : at + 1])
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from sensenet.artifact import Executable
-from sensenet.errors import ArtifactError, SettingsError, VerifyError
+from sensenet.errors import ArtifactError, InputError, SettingsError, VerifyError
 from sensenet.forks import cached_property
 from sensenet.ir.interface import check_graph, check_signature
 from sensenet.ir.types import Array
@@ -253,6 +253,10 @@ class ObjectDetector(Model):
     def answers_arrays(self) -> bool:
         """Whether answers are dicts of arrays instead of lists of objects."""
         return self._detect.raw
+
+    def find_errors(self, table: Any) -> dict[int, InputError]:  # noqa: ARG002
+        """Return no errors: rows have nothing but images."""
+        return {}
 
     def answer_table(self, table: Any) -> list[Any]:
         """Return the answers for the images of a data frame: a list, of one image too."""

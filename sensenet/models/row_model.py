@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensenet.artifact import Executable
-from sensenet.errors import LimitError
+from sensenet.errors import InputError, LimitError
 from sensenet.ir.types import Array
 from sensenet.limits import limit_error, memory_errors_reported
 from sensenet.models.model import Model
@@ -49,6 +49,11 @@ class RowModel(Model):
     def answer_table(self, table: Any) -> Array:
         """Return the answers for the rows of a data frame, as a call of the model does."""
         return self(table)
+
+    def find_errors(self, table: Any) -> dict[int, InputError]:
+        """Return the errors of the rows of a data frame whose cells, but for images, cannot be read."""
+        with memory_errors_reported():
+            return self._predict.rows.find_errors(table)
 
     def encode(self, x: Any) -> dict[str, Array]:
         """Return the inputs of the network for rows, by name: the training input of its Keras model.

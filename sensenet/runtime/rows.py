@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from sensenet.ir.types import Array
 from sensenet.records import frozen
 from sensenet.runtime.cells import INTEGER_SIZED, Cells, CodedCells, describe, find_distinct
 from sensenet.runtime.layout import RowLayout, row_layout
-from sensenet.runtime.tables import Table, table_of_rows
+from sensenet.runtime.tables import Table, as_table, table_of_rows, tables_of_rows
 from sensenet.signature import CategoricalColumn, Column, NumericColumn, Signature
 
 UNKNOWN = -1
@@ -96,6 +97,26 @@ class RowEncoder:
                     part = numbers[start : start + ROWS_AT_ONCE] if len(numbers) > 1 else numbers
                     result[start : start + ROWS_AT_ONCE, position] = part
         return result
+
+    def find_errors(self, x: Any) -> dict[int, InputError]:
+        """Return the errors of the rows of a data frame that cannot be read, by their numbers.
+
+        Each is what `encode` raises for a table of the row alone. Only the columns that cannot be read as a
+        whole are read row by row.
+        """
+        whole = as_table(x, self.layout)
+        columns = [column for column in self.columns if self._find_error(whole, [column])]
+        found = map(partial(self._find_error, columns=columns), tables_of_rows(x, self.layout))
+        return {row: error for row, error in enumerate(found) if error} if columns else {}
+
+    def _find_error(self, table: Table, columns: Sequence[ColumnEncoder]) -> InputError | None:
+        """Return the first error of some columns, if any."""
+        try:
+            for column in columns:
+                self._encode_column(table.cells(column.index), column)
+        except InputError as error:
+            return type(error)(str(error))  # not its traceback, which keeps a table for each row
+        return None
 
     def _encode_column(self, cells: Cells, column: ColumnEncoder) -> Array:
         """Return f[rows], or f[1] if all rows have the same number."""

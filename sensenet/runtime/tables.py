@@ -12,7 +12,8 @@ cells: there only None is, as in the published package.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,27 @@ def _table_of_frame(frame: Frame, layout: RowLayout) -> Table:
         return frame.column(given[0]) if given else [None] * frame.length
 
     return _table_of_fields(frame.length, values, layout)
+
+
+def tables_of_rows(x: Any, layout: RowLayout) -> Iterator[Table]:
+    """Yield a table for each row of a data frame, reading each column of the frame once, if it is needed.
+
+    Raises what `as_table` raises.
+    """
+    frame = open_frame(x)
+    if frame is None:
+        raise InputTypeError(f"expected a data frame, found {describe(x)}")
+    columns: dict[Any, Cells] = {}
+
+    def cell(name: Any, row: int) -> Cells:
+        if name not in columns:
+            cells = frame.column(name)
+            columns[name] = cells if isinstance(cells, np.ndarray) else list(cells)
+        return columns[name][row : row + 1]  # type: ignore[index]
+
+    for row in range(frame.length):
+        alone = Frame(names=frame.names, length=1, column=partial(cell, row=row))
+        yield _table_of_frame(alone, layout)
 
 
 def _frame_by_position(frame: Frame, layout: RowLayout) -> Table:

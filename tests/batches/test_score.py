@@ -185,6 +185,45 @@ def test_rows_with_errors_are_null_and_counted(iris, bad):
             np.testing.assert_array_equal(np.float32(list(row["probability"].values())), wanted)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 300, 1000])
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+def test_reasons_are_those_of_rows_alone(rows, share):
+    """Also if several columns are wrong, or texts and the cells of categories."""
+    model = sensenet.create_model(RESOURCES["mixed"]())
+    random = np.random.default_rng(rows)
+    wrong = random.uniform(size=(rows, 3)) < share
+    table = pa.table(
+        {
+            "age": pa.array(["x" if bad else "1" for bad in wrong[:, 0]]),
+            "cost": pa.array(["$y each" if bad else "$2 each" for bad in wrong[:, 1]]),
+            "color": pa.array(["red", "blue"][row % 2] for row in range(rows)),
+            "when.year": pa.array([f"z{row}" if wrong[row, 2] else "2020" for row in range(rows)]),
+        }
+    )
+    found = rows_of(score(table, model, on_error="null"))
+    alone = [rows_of(score(table.slice(row, 1), model, on_error="null"))[0] for row in range(0, rows, 7)]
+    assert found[::7] == alone
+    assert [row["error"] is not None for row in found] == wrong.any(axis=1).tolist()
+
+
+def test_bad_rows_are_read_once_each(iris, monkeypatch):
+    """Of some wrong rows, no model is called for each."""
+    calls = []
+    answer = type(iris).answer_table
+    monkeypatch.setattr(type(iris), "answer_table", lambda *args: calls.append(1) or answer(*args))
+    scores = score(pa.table({"petal width": ["wide"] * 4096}), iris, on_error="null")
+    assert [row["error"] for row in rows_of(scores)] == [
+        "column 3 (\"petal width\"): cannot read 'wide' as a number"
+    ] * 4096
+    assert len(calls) < 4096 / 64
+
+
+def test_bad_rows_of_types_that_arrow_cannot_take(iris):
+    column = pa.array(["1", "wide", "2"] * 9, pa.string_view())
+    scores = score(pa.table({"petal width": column}), iris, on_error="null")
+    assert [row["error"] is None for row in rows_of(scores)] == [True, False, True] * 9
+
+
 def test_images_with_errors_are_null(tmp_path):
     model = sensenet.create_model(detector(), {"bounding_box_threshold": 0.01})
     scores = score(pa.table({"image": [png(), b"no image", None]}), model, on_error="null")
