@@ -19,12 +19,14 @@ from starlette.routing import Route
 
 from sensenet.distribution import read_version
 from sensenet.errors import InputError, LimitError, SensenetError, ServerBusyError
+from sensenet.ir.types import Array
 from sensenet.limits import limit_error
 from sensenet.records import frozen
 from sensenet.serve import requests, responses
-from sensenet.serve.answers import answer_tensors, join_answers, predict
-from sensenet.serve.batching import Batcher
+from sensenet.serve.answers import Answers, answer_tensors, join_answers, predict
+from sensenet.serve.batching import Batcher, Predict
 from sensenet.serve.budget import Budget, Hold
+from sensenet.serve.freed_memory import FreedMemory
 from sensenet.serve.metrics import Metrics
 from sensenet.serve.page import write_page
 from sensenet.serve.responses import write_json
@@ -108,13 +110,15 @@ class _Application:
         """Answer batches. Models of rows have a thread each; those of images share one, as they share
         memory."""
         images = ThreadPoolExecutor(1, "sensenet-images")
+        freed = FreedMemory()
         executors = [images]
         tasks = []
         for served in self._catalog.all():
             if not served.reads_images:
                 executors.append(ThreadPoolExecutor(1, "sensenet-rows"))
+            answer = partial(predict, served.model)
             batcher = Batcher(
-                partial(predict, served.model),
+                partial(_answer_images, answer, freed) if served.reads_images else answer,
                 images if served.reads_images else executors[-1],
                 largest=self._limits.rows or (IMAGE_ROWS if served.reads_images else ROWS),
                 window=self._limits.window,
@@ -238,6 +242,14 @@ class _Application:
             media_type="application/octet-stream",
             headers={JSON_LENGTH: str(written.json_length)},
         )
+
+
+def _answer_images(answer: Predict, freed: FreedMemory, rows: Array) -> Answers:
+    """Return the answers for rows with images, and their memory to the system."""
+    try:
+        return answer(rows)
+    finally:
+        freed.release()
 
 
 async def _run_action(action: Callable[[], Result], size: int, small: int) -> Result:
