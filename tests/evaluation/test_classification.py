@@ -35,6 +35,7 @@ def tally(truth, probabilities, at_once=7, unknown=()):
     return counted.result(unknown)
 
 
+@pytest.mark.filterwarnings("ignore:A single label was found")
 @examples(50)
 @given(answered())
 def test_measures_are_those_of_scikit_learn(drawn):

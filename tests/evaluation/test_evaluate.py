@@ -343,7 +343,7 @@ def test_memory_does_not_grow_with_the_rows(iris):
             tracemalloc.stop()
 
     peak(2)
-    few, many = peak(50), peak(150)
+    few, many = peak(40), peak(120)
     assert many < 1.15 * few
 
 
