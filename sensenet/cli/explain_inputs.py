@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
 from sensenet.batches.compression import open_input
-from sensenet.batches.parts import Part
-from sensenet.batches.scoring import make_scorer
 from sensenet.batches.table_files import CSV, TableFile, expand_paths, find_format
 from sensenet.cli.predict_rows import row_reader
 from sensenet.errors import InputError
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
-from sensenet.runtime.layout import row_layout
+from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.row_files import RowFile
+from sensenet.signature import Field
 
 Row = dict[str, Any] | list[Any]
 
@@ -89,42 +88,40 @@ def read_sample(model: Deepnet, paths: Sequence[str], most: int, seed: int) -> S
 
 def _read_rows(model: Deepnet, path: str) -> Iterator[tuple[Row, Any]]:
     """Yield the rows of a table, each with its true value, None if it has none."""
-    read, find_truth = row_reader(model), _truth_finder(model)
+    columns = ExplainedColumns(row_layout(model.signature), model.signature.objective)
     kind = find_format(path) or CSV
     if kind == CSV:
-        check = row_layout(model.signature).check_header
-        rows: Iterator[Any] = (row for _, row in RowFile(path, opener=open_input).rows(check))
+        rows: Iterator[Any] = (row for _, row in RowFile(path, opener=open_input).rows(columns.check))
     else:
-        rows = chain.from_iterable(part.batch.to_pylist() for part in _read_parts(model, path, kind))
+        parts = TableFile(path, kind).parts(columns)
+        rows = chain.from_iterable(part.batch.to_pylist() for part in parts)
+    read = row_reader(model)
     for row in rows:
-        yield read(row), find_truth(row)
+        yield read(row), next((row[name] for name in columns.truths if name in row), None)
 
 
-def _truth_names(model: Deepnet) -> list[str]:
-    """Return the names of the column of true values: the objective's id and name, unless fields have them."""
-    objective, positions = model.signature.objective, row_layout(model.signature).positions
-    return [key for key in (objective.id, objective.name) if key not in positions] if objective else []
+@frozen
+class ExplainedColumns:
+    """What is read of a table: the model's fields, and the true values if they are there."""
 
+    layout: RowLayout
+    objective: Field | None
 
-def _truth_finder(model: Deepnet) -> Callable[[Any], Any]:
-    names = _truth_names(model)
+    @property
+    def truths(self) -> list[str]:
+        """The names that the column of true values may have: the objective's, unless a field has them."""
+        names = (self.objective.id, self.objective.name) if self.objective else ()
+        return [name for name in names if name not in self.layout.positions]
 
-    def find(row: Any) -> Any:
-        return next((row[name] for name in names if name in row), None) if isinstance(row, dict) else None
+    @property
+    def keep(self) -> tuple[str, ...]:
+        return ()
 
-    return find
+    def check(self, names: Sequence[str]) -> None:
+        """Raise what `RowLayout.check_header` raises."""
+        self.layout.check_header(names)
 
-
-def _read_parts(model: Deepnet, path: str, kind: str) -> Iterator[Part]:
-    """Yield the batches of a table that is not CSV, with the column of true values if there is one."""
-    for name in _truth_names(model):
-        parts = TableFile(path, kind).parts(make_scorer(model, keep=[name]))
-        try:
-            first = next(parts, None)
-        except InputError:  # no such column, or what is raised again below
-            continue
-        if first is not None:
-            yield first
-        yield from parts
-        return
-    yield from TableFile(path, kind).parts(make_scorer(model))
+    def reads(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that are read, in their order; raise what `RowLayout.select` raises."""
+        chosen = {*self.layout.select(names), *self.truths}
+        return [name for name in names if name in chosen]

@@ -87,13 +87,20 @@ def test_importance_with_true_values_and_without(tmp_path, capsys):
     assert "How much accuracy falls from 0.96" in run(capsys, IRIS, "--importance", ROWS).out
 
 
-def test_true_values_of_parquet(tmp_path, capsys):
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl"])
+def test_true_values_of_other_formats(suffix, tmp_path, capsys):
     pytest.importorskip("pyarrow")
     import pyarrow.csv
+    import pyarrow.feather
     import pyarrow.parquet
 
-    path = tmp_path / "rows.parquet"
-    pyarrow.parquet.write_table(pyarrow.csv.read_csv(ROWS), path)
+    path = tmp_path / f"rows.{suffix}"
+    table = pyarrow.csv.read_csv(ROWS)
+    if suffix == "jsonl":
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
+    else:
+        write = {"parquet": pyarrow.parquet.write_table, "arrow": pyarrow.feather.write_feather}[suffix]
+        write(table, path)
     wanted = explain(capsys, IRIS, "--importance", ROWS)
     assert explain(capsys, IRIS, "--importance", path) == wanted
     found, same = (explain(capsys, IRIS, table, "--row", 50)["row"] for table in (path, ROWS))
