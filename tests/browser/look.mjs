@@ -41,7 +41,8 @@ const ACTIONS = {
 };
 
 try {
-  const context = await browser.newContext({viewport: {width, height}, colorScheme: scheme, reducedMotion: motion});
+  const viewport = {width, height};
+  const context = await browser.newContext({viewport, colorScheme: scheme, reducedMotion: motion});
   const page = await context.newPage();
   await context.grantPermissions(['clipboard-read', 'clipboard-write']).catch(() => {});
   const complaints = [];

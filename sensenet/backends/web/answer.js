@@ -1,6 +1,6 @@
 // The answer to the row of the form: what is predicted, the probabilities as bars, and what is read aloud.
 
-import {element, find, numberText, percentText, showBars} from './dom.js';
+import {find, numberText, percentText, showBars} from './dom.js';
 
 const MOST_BARS = 12;
 const TOP = 10;
@@ -24,13 +24,22 @@ export function showAnswer(numbers, signature) {
 
 /** Show the objects that a detector found: entries {label, score}. */
 export function showObjects(objects) {
-  const names = objects.slice(0, TOP).map(({label}) => label || '(empty)').join(', ');
+  const names = objects
+    .slice(0, TOP)
+    .map(({label}) => label || '(empty)')
+    .join(', ');
   const count = objects.length === 1 ? '1 object' : `${objects.length} objects`;
   showHeadline(objects.length ? count : 'nothing found', '', `${count}${names ? `: ${names}` : ''}`);
   find('probabilities-title').textContent = 'Scores';
   showList(
-    objects.slice(0, MOST_BARS).map(({label, score}, i) => (
-      {key: `${i} ${label}`, label: label || '(empty)', value: percentText(score), share: score})),
+    objects
+      .slice(0, MOST_BARS)
+      .map(({label, score}, i) => ({
+        key: `${i} ${label}`,
+        label: label || '(empty)',
+        value: percentText(score),
+        share: score,
+      })),
     objects.length > MOST_BARS ? `The best ${MOST_BARS} of ${objects.length}.` : '',
   );
   find('probabilities').hidden = !objects.length;
@@ -58,7 +67,13 @@ function showClasses(numbers, classes) {
   if (classes.length > MOST_BARS) order.sort((a, b) => numbers[b] - numbers[a]).splice(TOP);
   const most = shares ? 1 : Math.max(...numbers.map(Math.abs));
   showList(
-    order.map((i) => ({key: i, label: classes[i] || '(empty)', value: text(numbers[i]), share: numbers[i] / most, best: i === best})),
+    order.map((i) => ({
+      key: i,
+      label: classes[i] || '(empty)',
+      value: text(numbers[i]),
+      share: numbers[i] / most,
+      best: i === best,
+    })),
     classes.length > order.length ? `The ${order.length} most probable of ${classes.length} classes.` : '',
   );
 }
@@ -74,14 +89,21 @@ function showNumbers(numbers, {objective, settings}) {
   find('scale').hidden = !(own && numbers.length === 1 && minimum < maximum);
   if (!find('scale').hidden) {
     const share = Math.min(1, Math.max(0, (number - minimum) / (maximum - minimum)));
-    find('scale').querySelector('i').style.setProperty('--share', `${100 * share}%`);
+    find('scale')
+      .querySelector('i')
+      .style.setProperty('--share', `${100 * share}%`);
     find('least').textContent = `${prefix}${numberText(minimum)}${suffix}`;
     find('greatest').textContent = `${prefix}${numberText(maximum)}${suffix}`;
   }
   if (numbers.length === 1) return;
   find('probabilities-title').textContent = 'Outputs';
   const most = Math.max(...numbers.map(Math.abs)) || 1;
-  showList(numbers.slice(0, TOP).map((value, i) => ({key: i, label: `output ${i}`, value: numberText(value), share: value / most})), '');
+  showList(
+    numbers
+      .slice(0, TOP)
+      .map((value, i) => ({key: i, label: `output ${i}`, value: numberText(value), share: value / most})),
+    '',
+  );
 }
 
 function showList(entries, more) {
@@ -89,18 +111,4 @@ function showList(entries, more) {
   section.hidden = false;
   showBars(section.querySelector('ol'), entries);
   section.querySelector('.more').textContent = more;
-}
-
-/** The rows of a table, in whose last columns are answers. */
-export function fillTable(table, header, rows, own) {
-  const cells = (tag, texts) => texts.map((text, i) =>
-    element(tag, {textContent: shorten(text), className: i >= own ? 'own' : '', dir: 'auto', ...(tag === 'th' ? {'@scope': 'col'} : {})}));
-  table.replaceChildren(
-    element('thead', {}, element('tr', {}, ...cells('th', header))),
-    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...cells('td', row)))),
-  );
-}
-
-function shorten(cell) {
-  return typeof cell === 'number' ? numberText(cell) : cell.length > 200 ? `${cell.slice(0, 200)}…` : cell;
 }

@@ -12,10 +12,9 @@ const NORMAL = [
   0.019584285230126924, 0.05878293606894306, 0.09807215248866105, 0.13751340214433588, 0.1771698209917398,
   0.21710694721012969, 0.25739352610093824, 0.29810241293048695, 0.3393116065388173, 0.38110545476355645,
   0.4235760842011995, 0.4668251228525896, 0.5109658067382474, 0.5561255936186913, 0.6024494531644237,
-  0.6501040706479952, 0.6992833023832199, 0.7502153754679404, 0.8031725655979177, 0.858484474141832,
-  0.9165566675331125, 0.977897543940542, 1.043158263318454, 1.1131942771609284, 1.1891643501993368,
-  1.2726986411905357, 1.3662038163720984, 1.4734675779471014, 1.6010086648860757, 1.7616704103630663,
-  1.9874278859298957, 2.417559016236505,
+  0.6501040706479952, 0.6992833023832199, 0.7502153754679404, 0.8031725655979177, 0.858484474141832, 0.9165566675331125,
+  0.977897543940542, 1.043158263318454, 1.1131942771609284, 1.1891643501993368, 1.2726986411905357, 1.3662038163720984,
+  1.4734675779471014, 1.6010086648860757, 1.7616704103630663, 1.9874278859298957, 2.417559016236505,
 ];
 
 /** The numbers that a network reads of typical rows: one after another, for the inputs of a form. */
@@ -25,7 +24,8 @@ export function makeBackground(model, inputs, makeRow) {
   const values = inputs.map((input) => typicalOnes(byId.get(input.key), columns[input.columns[0]]));
   const orders = inputs.map((_, number) => shuffle(TYPICAL_ROWS, number));
   const rows = Array.from({length: TYPICAL_ROWS}, (_, row) =>
-    makeRow(new Map(inputs.map(({key}, number) => [key, values[number][orders[number][row]]]))));
+    makeRow(new Map(inputs.map(({key}, number) => [key, values[number][orders[number][row]]]))),
+  );
   return model.encode(rows);
 }
 
@@ -111,13 +111,20 @@ function answerMixed({model, row, background, players}, mixes) {
 
 /** Exactly, from all sets of fields. */
 function solve(game) {
-  const {players, rows, row, model: {outputs}} = game;
+  const {
+    players,
+    rows,
+    row,
+    model: {outputs},
+  } = game;
   const sets = 1 << players.length;
   const values = new Float64Array(sets * outputs);
   const atOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / (rows * row.length)));
   for (let start = 0; start < sets; start += atOnce) {
     const some = Array.from({length: Math.min(atOnce, sets - start)}, (_, i) => start + i);
-    const mixes = some.flatMap((set) => Array.from({length: rows}, (_, other) => [(player) => set & (1 << player), other]));
+    const mixes = some.flatMap((set) =>
+      Array.from({length: rows}, (_, other) => [(player) => set & (1 << player), other]),
+    );
     const answers = answerMixed(game, mixes);
     answers.forEach((answer, i) => {
       values[(start + Math.floor(i / (rows * outputs))) * outputs + (i % outputs)] += answer / rows;
@@ -152,7 +159,11 @@ function bits(set) {
 
 /** From random orders, each forwards and backwards: equally many for each row of the background. */
 function estimate(game) {
-  const {players, rows, model: {outputs}} = game;
+  const {
+    players,
+    rows,
+    model: {outputs},
+  } = game;
   const count = players.length;
   const pairs = Math.max(2, Math.ceil(LEAST_PAIRS / rows));
   const contributions = players.map(() => new Array(outputs).fill(0));

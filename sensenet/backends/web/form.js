@@ -53,7 +53,11 @@ export function buildForm(container, inputs, check, changed) {
 const BUILDERS = {number: numberField, category: categoryField, text: textField, items: textField};
 
 function makeRoot(input, id, ...parts) {
-  const label = element('label', {htmlFor: id}, element('bdi', {className: 'name', textContent: input.label, title: input.label}));
+  const label = element(
+    'label',
+    {htmlFor: id},
+    element('bdi', {className: 'name', textContent: input.label, title: input.label}),
+  );
   const about = input.description
     ? element('p', {className: 'hint', id: `${id}-about`, dir: 'auto', textContent: input.description})
     : null;
@@ -68,7 +72,10 @@ function describedBy(input, id) {
 
 function missingButton(input, clear) {
   const button = element('button', {
-    type: 'button', className: 'missing', textContent: 'Missing', '@aria-label': `${input.label}: missing`,
+    type: 'button',
+    className: 'missing',
+    textContent: 'Missing',
+    '@aria-label': `${input.label}: missing`,
   });
   button.addEventListener('click', clear);
   return button;
@@ -101,9 +108,15 @@ function numberField(input, id, edited) {
   });
   const affix = (text) => (text ? element('span', {className: 'affix', textContent: text}) : null);
   const {root, hint} = makeRoot(
-    input, id,
+    input,
+    id,
     element('div', {className: 'entry'}, affix(prefix), control, affix(suffix), button),
-    element('div', {className: 'range'}, slider, ...[minimum, maximum].map((end) => element('span', {textContent: numberText(end)}))),
+    element(
+      'div',
+      {className: 'range'},
+      slider,
+      ...[minimum, maximum].map((end) => element('span', {textContent: numberText(end)})),
+    ),
   );
   const range = `Outside the range of training, ${numberText(minimum)} to ${numberText(maximum)}.`;
   const show = (value, fault) => {
@@ -125,10 +138,18 @@ function categoryField(input, id, edited) {
 
 function chooser(input, id, edited) {
   const {categories} = input;
-  const control = element('select', {id, ...describedBy(input, id)}, element('option', {value: '', textContent: 'missing'}));
-  control.append(...categories.map((name, position) => element('option', {value: position, textContent: visible(name)})));
+  const control = element(
+    'select',
+    {id, ...describedBy(input, id)},
+    element('option', {value: '', textContent: 'missing'}),
+  );
+  control.append(
+    ...categories.map((name, position) => element('option', {value: position, textContent: visible(name)})),
+  );
   let other = null; // a category of a link that the model does not know
-  control.addEventListener('change', () => edited(control.value === '' ? null : control.value === '-1' ? other : categories[control.value]));
+  control.addEventListener('change', () =>
+    edited(control.value === '' ? null : control.value === '-1' ? other : categories[control.value]),
+  );
   const {root, hint} = makeRoot(input, id, element('div', {className: 'entry'}, control));
   const show = (value, fault) => showState({root, hint}, control, null, value, fault, remarkOn(value, categories));
   const fill = (value) => {
@@ -147,14 +168,21 @@ function chooser(input, id, edited) {
 function searcher(input, id, edited) {
   const shown = new Map(input.categories.map((name) => [visible(name), name]));
   const control = element('input', {id, placeholder: 'missing', '@list': `${id}-list`, ...describedBy(input, id)});
-  const list = element('datalist', {id: `${id}-list`}, ...[...shown.keys()].map((name) => element('option', {value: name})));
+  const list = element(
+    'datalist',
+    {id: `${id}-list`},
+    ...[...shown.keys()].map((name) => element('option', {value: name})),
+  );
   const button = missingButton(input, () => {
     control.value = '';
     edited(null);
   });
-  control.addEventListener('input', () => edited(control.value === '' ? null : shown.get(control.value) ?? control.value));
+  control.addEventListener('input', () =>
+    edited(control.value === '' ? null : (shown.get(control.value) ?? control.value)),
+  );
   const {root, hint} = makeRoot(input, id, element('div', {className: 'entry'}, control, list, button));
-  const show = (value, fault) => showState({root, hint}, control, button, value, fault, remarkOn(value, input.categories));
+  const show = (value, fault) =>
+    showState({root, hint}, control, button, value, fault, remarkOn(value, input.categories));
   const fill = (value) => {
     control.value = value === null ? '' : visible(String(value));
   };
@@ -171,7 +199,14 @@ function visible(name) {
 }
 
 function textField(input, id, edited) {
-  const control = element('textarea', {id, rows: 3, className: 'wide', placeholder: 'missing', dir: 'auto', ...describedBy(input, id)});
+  const control = element('textarea', {
+    id,
+    rows: 3,
+    className: 'wide',
+    placeholder: 'missing',
+    dir: 'auto',
+    ...describedBy(input, id),
+  });
   const button = missingButton(input, () => {
     control.value = '';
     edited(null);

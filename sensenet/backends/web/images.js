@@ -39,7 +39,9 @@ async function loadModel() {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // threads need a page that is isolated from others
   tf.wasm.setWasmPaths(Object.fromEntries(BINARIES.map((name) => [name, runtime])));
   await tf.setBackend('wasm');
-  const {weightsManifest, ...topology} = inside ? JSON.parse(inside.textContent) : await (await read('page.json')).json();
+  const {weightsManifest, ...topology} = inside
+    ? JSON.parse(inside.textContent)
+    : await (await read('page.json')).json();
   const weightData = inside ? bytesOf('weights').buffer : await (await read('page.bin')).arrayBuffer();
   const weightSpecs = weightsManifest.flatMap(({weights}) => weights);
   return tf.loadGraphModel(tf.io.fromMemory({...topology, weightSpecs, weightData}));
@@ -79,15 +81,18 @@ async function answer(model, pixels, channels) {
   const given = tf.tidy(() => tf.expandDims(tf.cast(tf.browser.fromPixels(pixels, channels), 'float32')));
   const loops = 'valid' in model.modelSignature.outputs; // which run asynchronously alone
   const outputs = await model[loops ? 'predictAsync' : 'predict']({image_pixel_inputs: given});
-  const read = async ([name, tensor]) => [name, [...await tensor.data()]];
+  const read = async ([name, tensor]) => [name, [...(await tensor.data())]];
   const answers = Object.fromEntries(await Promise.all(Object.entries(outputs).map(read)));
   tf.dispose([given, outputs]);
   return answers;
 }
 
 function readObjects({boxes, scores, classes, valid: [count]}, labels) {
-  return Array.from({length: count}, (_, i) => (
-    {label: labels[classes[i]] ?? '', score: scores[i], box: boxes.slice(4 * i, 4 * i + 4).map(Math.trunc)}));
+  return Array.from({length: count}, (_, i) => ({
+    label: labels[classes[i]] ?? '',
+    score: scores[i],
+    box: boxes.slice(4 * i, 4 * i + 4).map(Math.trunc),
+  }));
 }
 
 function describeObject({label, box}) {
@@ -113,14 +118,22 @@ function drawImage(image, objects) {
   context.lineJoin = 'round';
   for (const {label, score, box} of [...objects].reverse()) {
     const text = `${label.length > 24 ? `${label.slice(0, 24)}…` : label} ${percentText(score)}`;
-    drawBox(context, box.map((side) => side * scale), text, unit);
+    drawBox(
+      context,
+      box.map((side) => side * scale),
+      text,
+      unit,
+    );
   }
 }
 
 function drawBox(context, [left, top, right, bottom], text, unit) {
   const style = getComputedStyle(document.documentElement);
   const [accent, ink] = ['--accent', '--on-accent'].map((name) => style.getPropertyValue(name).trim());
-  for (const [width, color] of [[5, ink], [2.5, accent]]) {
+  for (const [width, color] of [
+    [5, ink],
+    [2.5, accent],
+  ]) {
     context.lineWidth = width * unit;
     context.strokeStyle = color;
     context.strokeRect(left, top, right - left, bottom - top);

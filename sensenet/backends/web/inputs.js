@@ -52,7 +52,12 @@ function describeField(field, column, repeated) {
     return {...described, kind: 'items', words: encoding.items, separator: separatorOf(encoding), typical: ''};
   }
   if (column.type === 'categorical') return {...described, ...describeCategories(column, field)};
-  return {...described, ...describeNumber(column, field), prefix: encoding?.prefix ?? '', suffix: encoding?.suffix ?? ''};
+  return {
+    ...described,
+    ...describeNumber(column, field),
+    prefix: encoding?.prefix ?? '',
+    suffix: encoding?.suffix ?? '',
+  };
 }
 
 function separatorOf({separator, separator_regexp: expression}) {
@@ -61,12 +66,22 @@ function separatorOf({separator, separator_regexp: expression}) {
 
 function describeCells({columns}) {
   const width = Math.max(0, ...columns.map(({index}) => (index < 0 ? -index : index + 1)));
-  return [...groupByCell(columns, width)].sort(([a], [b]) => a - b).map(([cell, own]) => {
-    const [column] = own.map((position) => columns[position]);
-    const described = {key: String(cell), cell, width, columns: own, label: `column ${cell}`, name: null, description: ''};
-    const kind = column.type === 'categorical' ? describeCategories(column, {}) : describeNumber(column, {});
-    return {...described, prefix: '', suffix: '', ...kind};
-  });
+  return [...groupByCell(columns, width)]
+    .sort(([a], [b]) => a - b)
+    .map(([cell, own]) => {
+      const [column] = own.map((position) => columns[position]);
+      const described = {
+        key: String(cell),
+        cell,
+        width,
+        columns: own,
+        label: `column ${cell}`,
+        name: null,
+        description: '',
+      };
+      const kind = column.type === 'categorical' ? describeCategories(column, {}) : describeNumber(column, {});
+      return {...described, prefix: '', suffix: '', ...kind};
+    });
 }
 
 /** The categories that the network knows; the typical one is the most frequent in training, else the first. */
@@ -87,7 +102,10 @@ function describeNumber({mean: average, stdev, missing, zero_value: zero, one_va
     const half = 3 * (spread || Math.abs(mean) || 1);
     [minimum, maximum] = [mean - half, mean + half];
   }
-  const whole = known && summary.counts?.length && [minimum, maximum, ...summary.counts.map(([value]) => value)].every(Number.isInteger);
+  const whole =
+    known &&
+    summary.counts?.length &&
+    [minimum, maximum, ...summary.counts.map(([value]) => value)].every(Number.isInteger);
   const step = whole ? 1 : niceStep(maximum - minimum);
   if (!known) [minimum, maximum] = [roundTo(minimum, step), roundTo(maximum, step)];
   const center = summary.median ?? (average === undefined && zero !== undefined ? (minimum + maximum) / 2 : mean);
@@ -99,7 +117,12 @@ function describeNumber({mean: average, stdev, missing, zero_value: zero, one_va
 export function niceStep(range) {
   if (!(range > 0) || !Number.isFinite(range)) return 1;
   const power = 10 ** Math.floor(Math.log10(range / 100));
-  return Number([5, 2, 1].map((factor) => factor * power).find((step) => range / step >= 100)?.toPrecision(1) ?? power);
+  return Number(
+    [5, 2, 1]
+      .map((factor) => factor * power)
+      .find((step) => range / step >= 100)
+      ?.toPrecision(1) ?? power,
+  );
 }
 
 /** A number as the nearest multiple of a step, without the digits that binary fractions add. */
@@ -139,7 +162,7 @@ function drawValue(input, random) {
       return input.categories[Math.floor(random() * input.categories.length)] ?? null;
     default: {
       const words = Array.from({length: 3}, () => input.words[Math.floor(random() * input.words.length)] ?? '');
-      return [...new Set(words)].join(input.kind === 'text' ? ' ' : input.separator ?? ' ');
+      return [...new Set(words)].join(input.kind === 'text' ? ' ' : (input.separator ?? ' '));
     }
   }
 }
@@ -181,8 +204,18 @@ export function writePython(inputs, row) {
   const literal = (value) => (value === null ? 'None' : JSON.stringify(value));
   const entries = Array.isArray(named)
     ? `[${named.map(literal).join(', ')}]`
-    : `{\n${Object.entries(named).map(([name, value]) => `    ${literal(name)}: ${literal(value)},\n`).join('')}}`;
-  return `import sensenet\n\nmodel = sensenet.create_model("deepnet.json")  # the document of this page\nrow = ${entries}\nprint(model.predict(${Array.isArray(named) ? '[row]' : 'row'}))\n`;
+    : `{\n${Object.entries(named)
+        .map(([name, value]) => `    ${literal(name)}: ${literal(value)},\n`)
+        .join('')}}`;
+  const lines = [
+    'import sensenet',
+    '',
+    'model = sensenet.create_model("deepnet.json")  # the document of this page',
+    `row = ${entries}`,
+    `print(model.predict(${Array.isArray(named) ? '[row]' : 'row'}))`,
+    '',
+  ];
+  return lines.join('\n');
 }
 
 function nameFields(inputs, row) {

@@ -5,7 +5,15 @@ import {showAnswer, showObjective} from './answer.js';
 import {copyText, find} from './dom.js';
 import {explain, makeBackground} from './explanation.js';
 import {buildForm} from './form.js';
-import {describeInputs, randomValues, readFragment, typicalValues, writeFragment, writeJson, writePython} from './inputs.js';
+import {
+  describeInputs,
+  randomValues,
+  readFragment,
+  typicalValues,
+  writeFragment,
+  writeJson,
+  writePython,
+} from './inputs.js';
 import {prepareMany} from './many.js';
 import {prepareReasons} from './reasons.js';
 import {scoreFile} from './score.js';
@@ -118,7 +126,9 @@ function prepareOne(model, worker) {
   for (const button of document.querySelectorAll('[data-copy]')) {
     button.addEventListener('click', async () => {
       const copied = await copyText(copies[button.dataset.copy]());
-      find('copied').textContent = copied ? `${button.textContent.replace('Copy ', '')} copied.` : 'The browser does not allow copying.';
+      find('copied').textContent = copied
+        ? `${button.textContent.replace('Copy ', '')} copied.`
+        : 'The browser does not allow copying.';
     });
   }
 }

@@ -1,7 +1,6 @@
 // Many rows: a CSV file that is dropped or chosen, scored in a worker, with a download.
 
-import {find, percentText, showBars, takeDrops} from './dom.js';
-import {fillTable} from './answer.js';
+import {element, find, numberText, percentText, showBars, takeDrops} from './dom.js';
 
 const MOST_LABELS = 12;
 const MOST_NAMES = 6;
@@ -38,7 +37,7 @@ export function prepareMany(signature, startWorker, showPanel) {
       else if (data.scored) {
         stop();
         address = URL.createObjectURL(data.scored.blob);
-        showScored(data.scored, file, address, signature);
+        showScored(data.scored, file, address);
       } else report(data.bytes, file, data.rows);
     };
     worker.postMessage({score: file, keep: find('keep').checked});
@@ -60,8 +59,7 @@ function report(bytes, file, rows) {
   find('count').textContent = `${rows.toLocaleString('en')} rows`;
 }
 
-function showScored(scored, file, address, {classes}) {
-  const {rows, labels, header, shown, ignored, absent} = scored;
+function showScored({rows, labels, header, kept, shown, ignored, absent}, file, address) {
   find('scored').hidden = false;
   find('scored-title').textContent = `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} of ${file.name}`;
   const remarks = [
@@ -70,21 +68,42 @@ function showScored(scored, file, address, {classes}) {
   ];
   find('remarks').textContent = remarks.filter(Boolean).join(' ');
   const counts = [...labels].sort((a, b) => b[1] - a[1]).slice(0, MOST_LABELS);
-  showBars(find('labels'), counts.map(([label, count]) => (
-    {key: label, label: label || 'no answer', value: `${count.toLocaleString('en')} (${percentText(count / rows)})`, share: count / rows})));
+  showBars(
+    find('labels'),
+    counts.map(([label, count]) => ({
+      key: label,
+      label: label || 'no answer',
+      value: `${count.toLocaleString('en')} (${percentText(count / rows)})`,
+      share: count / rows,
+    })),
+  );
   const download = find('download');
   download.href = address;
   download.download = `${file.name.replace(/\.(csv|tsv|txt)$/i, '')}-predictions.csv`;
-  const answers = classes.length ? classes.length + 1 : header.length - (shown[0].length - countNumbers(shown[0]));
-  fillTable(find('table'), header, shown, header.length - answers);
+  fillTable(find('table'), header, shown, kept);
   find('scored-title').focus();
 }
 
-function countNumbers(row) {
-  return row.filter((cell) => typeof cell === 'number').length;
+/** Show rows, whose first columns are those of the file, with the answers before them. */
+function fillTable(table, header, rows, kept) {
+  const fill = (tag, cells) =>
+    [...cells.slice(kept), ...cells.slice(0, kept)].map((cell, i) =>
+      element(tag, {textContent: shorten(cell), className: i < header.length - kept ? 'own' : '', dir: 'auto'}),
+    );
+  table.replaceChildren(
+    element('thead', {}, element('tr', {}, ...fill('th', header))),
+    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...fill('td', row)))),
+  );
+}
+
+function shorten(cell) {
+  return typeof cell === 'number' ? numberText(cell) : cell.length > 200 ? `${cell.slice(0, 200)}…` : cell;
 }
 
 function listNames(names) {
-  const shown = names.slice(0, MOST_NAMES).map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name)).join(', ');
+  const shown = names
+    .slice(0, MOST_NAMES)
+    .map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name))
+    .join(', ');
   return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
 }

@@ -3,6 +3,7 @@
 import {find, numberText, percentText, showBars} from './dom.js';
 
 const MOST_FIELDS = 8;
+const LONGEST_LABEL = 60;
 
 /** Returns a function that explains a row of numbers, in a worker; a newer row replaces one that waits. */
 export function prepareReasons(model, inputs, worker) {
@@ -34,16 +35,30 @@ function showReasons({contributions, answer, expectation, exact}, inputs, signat
   const shares = classes && [...answer, ...expectation].every((number) => number >= 0 && number <= 1.001);
   const text = shares ? percentText : numberText;
   const label = signature.classes[best];
-  section.querySelector('.caption').textContent =
-    `From ${text(expectation[best])}, the mean of typical rows, to ${text(answer[best])}${classes ? ` for ${label.length > 60 ? `${label.slice(0, 60)}…` : label || '(empty)'}` : ''}.`;
+  const name = label?.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL)}…` : label || '(empty)';
+  const from = `From ${text(expectation[best])}, the mean of typical rows, to ${text(answer[best])}`;
+  section.querySelector('.caption').textContent = `${from}${classes ? ` for ${name}` : ''}.`;
   const own = contributions.map((outputs) => outputs[best]);
   const order = [...own.keys()].sort((a, b) => Math.abs(own[b]) - Math.abs(own[a]));
   const most = Math.abs(own[order[0]]) || 1;
-  showBars(section.querySelector('ol'), order.slice(0, MOST_FIELDS).map((i) => (
-    {key: inputs[i].key, label: inputs[i].label, value: signed(own[i], shares), share: Math.abs(own[i]) / most, against: own[i] < 0})));
+  showBars(
+    section.querySelector('ol'),
+    order
+      .slice(0, MOST_FIELDS)
+      .map((i) => ({
+        key: inputs[i].key,
+        label: inputs[i].label,
+        value: signed(own[i], shares),
+        share: Math.abs(own[i]) / most,
+        against: own[i] < 0,
+      })),
+  );
   const rest = order.slice(MOST_FIELDS).reduce((sum, i) => sum + own[i], 0);
   const others = order.length - MOST_FIELDS;
-  const remarks = [others > 0 ? `${others} other ${others === 1 ? 'field' : 'fields'}: ${signed(rest, shares)}.` : '', exact ? '' : 'Estimated from a sample.'];
+  const remarks = [
+    others > 0 ? `${others} other ${others === 1 ? 'field' : 'fields'}: ${signed(rest, shares)}.` : '',
+    exact ? '' : 'Estimated from a sample.',
+  ];
   section.querySelector('.more').textContent = remarks.filter(Boolean).join(' ');
 }
 

@@ -7,8 +7,9 @@ const CHARACTERS = 1 << 20;
 const SHOWN = 20;
 
 /**
- * Score a file (a Blob), and return {blob, rows, labels, header, shown, ignored, absent}: the CSV of answers, the
- * number of its rows, how often each class is the best, its first rows, and the columns that one side alone has.
+ * Score a file (a Blob), and return {blob, rows, labels, header, kept, shown, ignored, absent}: the CSV of answers, the
+ * number of its rows, how often each class is the best, its header, how many columns of the file come first in it, its
+ * first rows, and the columns that one side alone has.
  *
  * With `keep`, the columns of the file come first. `report` is called with the bytes that were read, and the rows.
  * Throws an Error that names the line for a file that cannot be read.
@@ -16,7 +17,18 @@ const SHOWN = 20;
 export async function scoreFile(model, file, {keep = false, report = () => {}} = {}) {
   const known = knownNames(model.signature);
   const decoder = new TextDecoder('utf-8', {fatal: true});
-  const state = {model, keep, known, writer: null, reader: null, batch: [], parts: [], rows: 0, shown: [], labels: new Map()};
+  const state = {
+    model,
+    keep,
+    known,
+    writer: null,
+    reader: null,
+    batch: [],
+    parts: [],
+    rows: 0,
+    shown: [],
+    labels: new Map(),
+  };
   let bytes = 0;
   for await (const chunk of chunksOf(file)) {
     if (!bytes) refuseUtf16(chunk);
@@ -88,7 +100,10 @@ function readHeader({model, keep, known, parts, delimiter}, {cells: names, line}
   }
   const read = names.map((name) => !fields.length || known.has(name));
   if (fields.length && !read.includes(true)) {
-    const expected = fields.slice(0, 4).map(({name}) => JSON.stringify(name)).join(', ');
+    const expected = fields
+      .slice(0, 4)
+      .map(({name}) => JSON.stringify(name))
+      .join(', ');
     throw new Error(`line ${line}: the header has no field of the model; expected names such as ${expected}`);
   }
   const kept = keep ? names : [];
@@ -104,6 +119,7 @@ function readHeader({model, keep, known, parts, delimiter}, {cells: names, line}
   const present = new Set(names);
   const columns = {
     header,
+    kept: kept.length,
     ignored: names.filter((name, position) => !read[position] && name !== objective?.name),
     absent: fields.filter(({id, name}) => !present.has(id) && !present.has(name)).map(({name}) => name),
   };
@@ -121,7 +137,7 @@ function answerBatch(state) {
   const {classes} = model;
   const lines = batch.map(({cells}, row) => {
     const numbers = [...answers.subarray(row * model.outputs, (row + 1) * model.outputs)];
-    const label = classes.length ? classes[numbers.indexOf(Math.max(...numbers))] ?? '' : null;
+    const label = classes.length ? (classes[numbers.indexOf(Math.max(...numbers))] ?? '') : null;
     if (label !== null) labels.set(label, (labels.get(label) ?? 0) + 1);
     const line = [...(keep ? cells : []), ...(label === null ? [] : [label]), ...numbers];
     if (shown.length < SHOWN) shown.push(line);
