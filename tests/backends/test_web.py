@@ -198,10 +198,13 @@ def test_other_models_of_images_are_refused(runtime):
             sensenet.compile(detector(), "web", settings=settings)
 
 
-def test_without_npm(monkeypatch):
+def test_without_npm(monkeypatch, tmp_path):
+    page.fetch_runtime.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda _: None)
+    artifact = sensenet.compile(detector(), "web")  # downloads nothing
     with pytest.raises(ArtifactError, match=r"npm downloads: install Node\.js"):
-        sensenet.compile(detector(), "web")
+        artifact.save(tmp_path / "site")
+    assert list(tmp_path.iterdir()) == []
 
 
 def npm(directory, script):
@@ -222,8 +225,9 @@ def npm(directory, script):
 )
 def test_what_npm_does_not_bring(monkeypatch, tmp_path, script, message):
     monkeypatch.setenv("PATH", npm(tmp_path, script), prepend=os.pathsep)
+    page.fetch_runtime.cache_clear()
     with pytest.raises(DownloadError, match=message):
-        sensenet.compile(detector(), "web")
+        bytes(sensenet.compile(detector(), "web", single_file=True))
 
 
 def test_versions_are_those_that_tests_install():

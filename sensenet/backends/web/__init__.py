@@ -7,6 +7,7 @@ the target tfjs in TensorFlow.js. As one file it needs no server and loads nothi
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from sensenet.artifact import Artifact, Executable, Report
@@ -38,22 +39,22 @@ class WebOptions(Options):
 
 
 def build(graph: Graph, report: Report, options: WebOptions) -> Artifact:
-    """Return the page of a graph.
+    """Return the page of a graph; that of an image is made, after a download, when its files are asked for.
 
     Raises UnsupportedOpError for a model that reads several images, or images with other fields, or whose
-    answer is not what a page shows; ArtifactError and DownloadError as `fetch_runtime`; LimitError for more
-    weights than WebAssembly addresses; MissingPackageError without llvmlite, for rows.
+    answer is not what a page shows; LimitError for more weights than WebAssembly addresses, and
+    MissingPackageError without llvmlite, for rows. The files of an image raise what `fetch_runtime` raises.
     """
-    from sensenet.backends.web.page import write_page
-
     if graph.signature.image is not None:
         from sensenet.backends.web.images import lower_images, write_images
 
         graph = lower_images(graph)
-        files = write_images(graph, single_file=options.single_file)
+        produce = partial(write_images, graph, single_file=options.single_file)
     else:
-        files = write_page(graph, single_file=options.single_file)
-    return Artifact(target="web", graph=graph, report=report, produce=lambda: files, layout=LAYOUT)
+        from sensenet.backends.web.page import write_page
+
+        produce = partial(dict[str, bytes], write_page(graph, single_file=options.single_file))
+    return Artifact(target="web", graph=graph, report=report, produce=produce, layout=LAYOUT)
 
 
 def load(artifact: Artifact) -> Executable:
