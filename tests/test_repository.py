@@ -207,6 +207,11 @@ def test_one_constant_names_the_distribution() -> None:
     assert {name for name in required if "sensenet" in name} == {DISTRIBUTION}
 
 
+def test_the_container_has_the_files_that_a_build_reads() -> None:
+    (copied,) = re.findall(r"^COPY (.*) /source/$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]} <= set(copied.split())
+
+
 def test_every_copy_of_the_source_has_a_version() -> None:
     """A clone without tags and a folder without git count as the newest version of the changelog."""
     version = PYPROJECT["tool"]["hatch"]["version"]
