@@ -12,14 +12,14 @@ from typing import Any, BinaryIO
 
 from sensenet.batches.arrow import import_arrow
 
-SUFFIXES: Mapping[str, str] = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSIONS: Mapping[str, str] = {".gz": "gzip", ".zst": "zstd"}
 """Compressions by suffix."""
 
 
 def split_compression(path: str) -> tuple[str, str | None]:
     """Return a path without the suffix of a compression, and the compression."""
     suffix = Path(path).suffix.lower()
-    return (path[: -len(suffix)], SUFFIXES[suffix]) if suffix in SUFFIXES else (path, None)
+    return (path[: -len(suffix)], COMPRESSIONS[suffix]) if suffix in COMPRESSIONS else (path, None)
 
 
 def open_input(path: str) -> BinaryIO:

@@ -22,7 +22,7 @@ from sensenet.runtime.row_files import CheckNames, RowFile, accept_any_names, lo
 BLOCK = 8 << 20
 """Bytes that are read at once."""
 
-ROWS_AT_ONCE = 4096
+PARSED_AT_ONCE = 4096
 """Rows that Python parses for a batch."""
 
 BYTE_ORDER_MARK = "\ufeff".encode()
@@ -168,7 +168,7 @@ class _Below:
 
     def _parse_slowly(self, stream: Any, line: int) -> Iterator[Part]:
         rows = self.file.rows_below(self.names, stream, line)
-        while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+        while some := list(itertools.islice(rows, PARSED_AT_ONCE)):
             yield text_part(self.file.path, self.names, some)
 
 

@@ -17,7 +17,7 @@ def reads_images_alone(model: Model) -> bool:
     return signature.kind is ModelKind.DETECTOR or len(signature.image_columns) == len(signature.columns) == 1
 
 
-def image_reader(
+def read_image_table(
     model: Model,
     paths: Sequence[str],
     others: Mapping[str, Sequence[str]],

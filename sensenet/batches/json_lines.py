@@ -14,7 +14,7 @@ from sensenet.limits import memory_limit, require_memory
 from sensenet.runtime.cells import describe
 from sensenet.runtime.row_files import CheckNames, RowFile, longer_than
 
-ROWS_AT_ONCE = 16_384
+OBJECTS_AT_ONCE = 16_384
 """Objects that are made a batch, or fewer if they are long."""
 
 BYTES_PER_CHARACTER = 32
@@ -53,7 +53,7 @@ def _take(rows: Iterator[tuple[int, Numbered]]) -> list[Numbered]:
     """Return the next rows that are made a batch."""
     taken: list[Numbered] = []
     size, most = 0, memory_limit() // BYTES_PER_CHARACTER
-    for length, row in islice(rows, ROWS_AT_ONCE):
+    for length, row in islice(rows, OBJECTS_AT_ONCE):
         taken.append(row)
         size += length
         if 2 * size > most:

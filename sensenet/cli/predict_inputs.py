@@ -15,7 +15,7 @@ import attrs
 
 from sensenet.batches.arrow import import_arrow
 from sensenet.batches.compression import compressed, open_input, split_compression
-from sensenet.batches.image_tables import image_reader
+from sensenet.batches.image_tables import read_image_table
 from sensenet.batches.parts import PartReader
 from sensenet.batches.scoring import Scorer, make_scorer
 from sensenet.batches.table_files import (
@@ -65,7 +65,7 @@ def run_images(
     if options.draw:
         parser.error("--draw needs lines of JSON as the output")
     scorer = _make_scorer(model, options, [INPUT, *options.keep])
-    readers = [(f"{len(paths)} images", image_reader(model, paths, {INPUT: paths}, scorer.rows_at_once))]
+    readers = [(f"{len(paths)} images", read_image_table(model, paths, {INPUT: paths}, scorer.rows_at_once))]
     _write_table(scorer, readers, options, parser)
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sensenet.batches.image_tables import image_reader
+from sensenet.batches.image_tables import read_image_table
 from sensenet.batches.outputs import DETECTIONS, OnError
 from sensenet.batches.parts import read_all
 from sensenet.batches.scoring import IMAGES_AT_ONCE, Scorer, make_scorer
@@ -69,7 +69,7 @@ def _detect(
     first: ObjectDetector, scorers: Sequence[Scorer], annotated: Sequence[AnnotatedImage], show: Progress
 ) -> Iterator[tuple[int, list[list[Any]]]]:
     """Yield the position of the first image of a batch, and for each model the objects of each image."""
-    reader = image_reader(first, [each.path for each in annotated], {}, IMAGES_AT_ONCE)
+    reader = read_image_table(first, [each.path for each in annotated], {}, IMAGES_AT_ONCE)
     start = 0
     for part in read_all([reader], scorers[0], show):
         found = [scorer.score(part)[0].column(DETECTIONS).to_pylist() for scorer in scorers]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from sensenet.batches.image_tables import image_reader, reads_images_alone
+from sensenet.batches.image_tables import read_image_table, reads_images_alone
 from sensenet.batches.outputs import Model
 from sensenet.batches.parts import PartReader
 from sensenet.batches.scoring import batch_parts
@@ -41,7 +41,7 @@ def find_rows(
     if format is None and reads_images_alone(model) and all(map(_is_image_folder, paths)):
         found = [pair for path in paths for pair in list_images_by_class(path)]
         images, labels = [image for image, _ in found], [label for _, label in found]
-        reader = image_reader(model, images, {truth: labels})
+        reader = read_image_table(model, images, {truth: labels})
         return RowSource(name=", ".join(paths), readers=(reader,))
     files = [TableFile(path, format or find_format(path) or CSV, delimiter) for path in expand_paths(paths)]
     return RowSource(name=", ".join(paths), readers=tuple(file.parts for file in files))

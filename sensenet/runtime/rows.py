@@ -31,7 +31,7 @@ from sensenet.signature import CategoricalColumn, Column, NumericColumn, Signatu
 UNKNOWN = -1
 """The code of a category that is not among a column's values."""
 
-ROWS_AT_ONCE = 4096
+ENCODED_AT_ONCE = 4096
 """Rows that are encoded together, column by column: they fit the processor's cache."""
 
 FEW_ROWS = 16
@@ -92,10 +92,10 @@ class RowEncoder:
         result = np.empty((table.length, len(self.columns)), np.float32)
         encoded = [self._encode_column(table.cells(column.index), column) for column in self.columns]
         with np.errstate(over="ignore"):
-            for start in range(0, table.length, ROWS_AT_ONCE):
+            for start in range(0, table.length, ENCODED_AT_ONCE):
                 for position, numbers in enumerate(encoded):
-                    part = numbers[start : start + ROWS_AT_ONCE] if len(numbers) > 1 else numbers
-                    result[start : start + ROWS_AT_ONCE, position] = part
+                    part = numbers[start : start + ENCODED_AT_ONCE] if len(numbers) > 1 else numbers
+                    result[start : start + ENCODED_AT_ONCE, position] = part
         return result
 
     def find_errors(self, x: Any) -> dict[int, InputError]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.row_encoders import COLUMNS, ENCODER, FIELDS, NAMELESS, NAMES, encode, encode_list
 
 from sensenet.errors import InputError, InputTypeError
-from sensenet.runtime.rows import ROWS_AT_ONCE, row_encoder
+from sensenet.runtime.rows import ENCODED_AT_ONCE, row_encoder
 from sensenet.runtime.tables import as_table
 from sensenet.signature import (
     CategoricalColumn,
@@ -319,7 +319,7 @@ def test_all_ways_of_encoding_agree(rows):
 
 def test_more_rows_than_are_written_at_once():
     """Rows go into the tensor block by block; images have one number for all of them."""
-    count = ROWS_AT_ONCE + 3
+    count = ENCODED_AT_ONCE + 3
     encoder = row_encoder(
         Signature(
             columns=(
