@@ -261,6 +261,39 @@ def test_answers_are_announced_and_motion_is_reduced(chromium, iris):
 
 
 @pytest.mark.slow
+def test_items_are_chosen(chromium, tmp_path):
+    page = save_page(EXAMPLES / "countries.json.gz", tmp_path / "page.html")
+    choice = ".field:nth-child(3) .choice:nth-child({})"
+    value = ask("document.querySelector('#field-2').value")
+    pressed = ask(TEXTS, ".choice[aria-pressed=true]")
+    missing = ask("document.querySelector('.field:nth-child(3) .missing').getAttribute('aria-pressed')")
+    steps = [
+        missing,
+        ("click", choice.format(3)),
+        ("click", choice.format(5)),
+        value,
+        pressed,
+        missing,
+        ("click", choice.format(3)),
+        value,
+        ("fill", "#field-2", " fish;beans "),
+        pressed,
+        ("click", ".field:nth-child(3) .missing"),
+        pressed,
+    ]
+    answers = [answer for answer in browser.look(chromium, page, steps) if answer is not None]
+    assert answers == [
+        "true",
+        "beans; cassava",
+        ["beans", "cassava"],
+        "false",
+        "cassava",
+        ["beans", "fish"],
+        [],
+    ]
+
+
+@pytest.mark.slow
 def test_a_field_is_found_among_many(chromium, tmp_path):
     page = save_page(wide(), tmp_path / "page.html")
     shown = "[...document.querySelectorAll('.field')].filter((field) => !field.hidden).length"

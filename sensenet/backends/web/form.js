@@ -4,6 +4,7 @@ import {element, numberText} from './dom.js';
 import {readNumber} from './inputs.js';
 
 const FEW_CATEGORIES = 30;
+const MOST_CHOICES = 24;
 
 /**
  * Build the fields of inputs in an element. `check(key, value)` returns why a value cannot be read, or ''; `changed`
@@ -198,7 +199,8 @@ function visible(name) {
   return name.replace(/[\r\n]+/g, ' ⏎ ') || '(empty)';
 }
 
-function textField(input, id, edited) {
+function textField(given, id, edited) {
+  const input = {...given, description: [given.description, wordsRemark(given)].filter(Boolean).join(' ')};
   const control = element('textarea', {
     id,
     rows: 3,
@@ -212,18 +214,62 @@ function textField(input, id, edited) {
     edited(null);
   });
   control.addEventListener('input', () => edited(control.value || null));
-  const {root, hint} = makeRoot(input, id, element('div', {className: 'entry'}, button), control);
-  const remark = input.kind === 'items' ? itemsRemark(input) : '';
-  const show = (value, fault) => showState({root, hint}, control, button, value, fault, remark);
+  const choices = input.kind === 'items' && input.separator ? itemChoices(input, control, edited) : null;
+  const {root, hint} = makeRoot(
+    input,
+    id,
+    element('div', {className: 'entry'}, button),
+    control,
+    choices?.root ?? null,
+  );
+  const show = (value, fault) => {
+    showState({root, hint}, control, button, value, fault);
+    choices?.show();
+  };
   const fill = (value) => {
     control.value = value ?? '';
   };
   return {root, show, fill};
 }
 
-function itemsRemark({words, separator}) {
-  const names = {' ': 'spaces', '\n': 'new lines', '': 'nothing'};
-  const how = separator === null ? '' : `, separated by ${names[separator] ?? JSON.stringify(separator)}`;
-  const some = words.slice(0, 8).join(', ');
-  return `Items${how}: ${some.length > 200 ? `${some.slice(0, 200)}…` : some}${words.length > 8 ? ', …' : ''}`;
+/** Buttons that add an item to the list in a field, or remove it. */
+function itemChoices({words, separator, label}, control, edited) {
+  const join = separator.trim() ? `${separator} ` : separator;
+  const items = () =>
+    control.value
+      .split(separator)
+      .map((item) => item.trim())
+      .filter(Boolean);
+  const buttons = words
+    .slice(0, MOST_CHOICES)
+    .filter((word) => word.trim())
+    .map((word) => {
+      const button = element('button', {type: 'button', className: 'choice', textContent: visible(word), title: word});
+      button.addEventListener('click', () => {
+        const given = items();
+        const kept = given.filter((item) => item !== word);
+        control.value = (kept.length < given.length ? kept : [...given, word]).join(join);
+        edited(control.value || null);
+      });
+      return [word, button];
+    });
+  const show = () => {
+    const given = new Set(items());
+    for (const [word, button] of buttons) button.setAttribute('aria-pressed', given.has(word));
+  };
+  const root = element('div', {className: 'choices', '@role': 'group', '@aria-label': `${label}: items`});
+  root.append(...buttons.map(([, button]) => button));
+  return {root, show};
+}
+
+/** What the model knows of a text, or how a list is written. */
+function wordsRemark({kind, words, separator}) {
+  if (kind === 'text' || !separator) {
+    const some = words.slice(0, 8).map(visible).join(', ');
+    const what = kind === 'text' ? 'The model looks for' : 'Items:';
+    return `${what} ${some.length > 200 ? `${some.slice(0, 200)}…` : some}${words.length > 8 ? ', …' : ''}`;
+  }
+  const names = {' ': 'spaces', '\n': 'new lines'};
+  const more = words.length > MOST_CHOICES ? ` The first ${MOST_CHOICES} of ${words.length} are shown.` : '';
+  return `Items are separated by ${names[separator] ?? JSON.stringify(separator)}.${more}`;
 }

@@ -47,9 +47,9 @@ function describeField(field, column, repeated) {
   const {id, name, encoding} = field;
   const described = {key: id, label: name || id, name: repeated ? id : name, description: field.description ?? ''};
   if (repeated) described.label = `${name} (${id})`;
-  if (encoding?.type === 'terms') return {...described, kind: 'text', words: encoding.terms, typical: ''};
+  if (encoding?.type === 'terms') return {...described, kind: 'text', words: encoding.terms, typical: null};
   if (encoding?.type === 'items') {
-    return {...described, kind: 'items', words: encoding.items, separator: separatorOf(encoding), typical: ''};
+    return {...described, kind: 'items', words: encoding.items, separator: separatorOf(encoding), typical: null};
   }
   if (column.type === 'categorical') return {...described, ...describeCategories(column, field)};
   return {
