@@ -106,6 +106,41 @@ def test_models_of_documents(engine):
         require_same(pickle.loads(pickle.dumps(again)), model, ROWS)
 
 
+def count_calls(action):
+    """The calls of functions, those of C too: a measure of work that is the same each time."""
+    calls = 0
+
+    def note(frame, event, argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_opening_a_copy_is_no_more_work_than_opening_the_artifact(tmp_path, monkeypatch):
+    """With machine code too: LLVM compiles for neither, until there are enough rows."""
+    require("native")
+    path = sensenet.compile(IRIS, "numpy").save(tmp_path / "model.npz")
+    model = sensenet.create_model(path, engine="native")
+    content = pickle.dumps(model)
+    compiled = []
+    monkeypatch.setattr("sensenet.backends.native.compiled.compile_module", lambda _: compiled.append(1))
+    counts = []
+    for action in (
+        lambda: sensenet.create_model(path, engine="native")(ROWS),
+        lambda: pickle.loads(content)(ROWS),
+    ):
+        action()  # imports, and fills caches
+        counts.append(count_calls(action))
+    assert counts[1] <= counts[0]
+    assert not compiled
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_artifacts_and_saved_ones(engine, tmp_path):
     require(engine)
