@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from support import browser
 from support.accessibility import CHECKS, POOR_CONTRAST
-from support.documents import ensemble, typed
+from support.documents import typed
 from support.web_pages import hostile, percent, save_page, wide
 
 import sensenet
@@ -203,10 +203,7 @@ def test_a_folder_on_a_server(chromium, tmp_path):
     assert set(seen["complaints"]) == files
 
 
-@pytest.mark.parametrize(
-    "make",
-    [hostile, pytest.param(wide, marks=pytest.mark.slow), pytest.param(ensemble, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("make", [hostile, pytest.param(wide, marks=pytest.mark.slow)])
 def test_any_page_is_accessible(chromium, tmp_path, make):
     page = save_page(make(), tmp_path / "page.html")
     for width, scheme in ((1280, "light"), (360, "dark")):
