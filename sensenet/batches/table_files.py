@@ -145,8 +145,10 @@ def _parquet_parts(path: str, columns: ColumnChoice) -> Iterator[Part]:
     for batch in read_parquet(path, names, ROWS_AT_ONCE):
         checked = _check(batch, columns.keep)
         for name in columns.keep:
-            column = checked.column(name).cast(schema.field(name).type)
-            checked = checked.set_column(names.index(name), schema.field(name), column)
+            column, field = checked.column(name), schema.field(name)
+            if column.type != field.type and hasattr(column, "dictionary"):
+                column = column.dictionary_decode()  # of which Arrow casts to more types
+            checked = checked.set_column(names.index(name), field, column.cast(field.type))
         yield Part(checked, partial(_where, path, start), (start + batch.num_rows) / max(total, 1))
         start += batch.num_rows
 

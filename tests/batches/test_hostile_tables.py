@@ -166,3 +166,28 @@ def test_files_that_are_cut_off(model, tmp_path, suffix):
         path.write_bytes(content[:size])
         with pytest.raises(InputError, match=f"rows{suffix} cannot be read as"):
             predict(model, path)
+
+
+KEPT = {
+    "text": pa.array(["a", "b", "a"]),
+    "views": pa.array(["a", None, "a"], pa.string_view()),
+    "bytes": pa.array([b"a", None, b"a"]),
+    "dictionaries": pa.array(["a", None, "a"]).dictionary_encode(),
+    "lists": pa.array([["a", "a"], None, ["b"]]),
+    "structs": pa.array([{"q": "a"}, None, {"q": "b"}]),
+    "maps": pa.array([[("k", "v")], None, []], pa.map_(pa.string(), pa.string())),
+    "JSON": pa.array(["1", None, "2"], pa.json_()),
+}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".arrows"])
+@pytest.mark.parametrize("kind", KEPT)
+def test_kept_columns_keep_their_types(model, tmp_path, suffix, kind):
+    table = pa.table({"id": KEPT[kind], "id.q": ["x", "y", "z"], "age": ["1", "2", "1"]})
+    path = write(tmp_path / f"rows{suffix}", table)
+    scorer = make_scorer(model, ["prediction"], ["id", "id.q"])
+    (part,) = TableFile(str(path), find_format(str(path))).parts(scorer)
+    scored, _ = scorer.score(part)
+    for name in ("id", "id.q"):
+        assert scored.schema.field(name).type == table.schema.field(name).type
+        assert scored.column(name).to_pylist() == table[name].to_pylist()
