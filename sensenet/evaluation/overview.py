@@ -34,8 +34,8 @@ def make_overview(result: Result) -> Overview:
                 "expected_calibration_error": result.calibration.expected_error,
             }
             return Overview(
-                measures=_measures(result.model) | more,
-                baselines={"mode": _measures(result.mode), "random": _measures(result.random)},
+                measures=average_measures(result.model) | more,
+                baselines={"mode": average_measures(result.mode), "random": average_measures(result.random)},
             )
         case Regression():
             more = {"root_mean_squared_error": result.model.root_mean_squared_error, "bias": result.bias}
@@ -52,7 +52,8 @@ def make_overview(result: Result) -> Overview:
             return Overview(measures=measures, baselines={})
 
 
-def _measures(measures: Measures) -> dict[str, float | None]:
+def average_measures(measures: Measures) -> dict[str, float | None]:
+    """Return the accuracy of a classifier, and the means of the other measures over classes."""
     return {
         "accuracy": measures.accuracy,
         "average_precision": measures.average_precision,

@@ -64,10 +64,7 @@ class ScoreCounts:
         ones = np.zeros((len(scores), 2), np.int64)
         ones[np.arange(len(scores)), positive.astype(np.intp)] = 1
         keys = drop_bits(order_scores(scores), self.dropped_bits)
-        self._set(*_merge(keys, ones))
-
-    def _set(self, keys: Array, counts: Array) -> None:
-        keys, counts = _merge(np.concatenate([self.keys, keys]), np.concatenate([self.counts, counts]))
+        keys, counts = _merge(np.concatenate([self.keys, keys]), np.concatenate([self.counts, ones]))
         while len(keys) > self.most:
             self.dropped_bits += 1
             keys, counts = _merge(drop_bits(keys, self.dropped_bits), counts)

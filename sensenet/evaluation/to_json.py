@@ -1,7 +1,7 @@
 """Writes a report as JSON, in the structure and under the names of the `result` of BigML's evaluations.
 
-Measures that BigML does not have, such as `log_loss`, stand next to the others. Numbers that JSON lacks, and
-measures that do not exist, are null. Curves have one of the points that fall together at a resolution of
+Measures that BigML does not have, such as `log_loss`, are members like the others. Numbers that JSON lacks,
+and measures that do not exist, are null. Curves have one of the points that fall together at a resolution of
 1/256.
 """
 
@@ -19,6 +19,7 @@ from sensenet.evaluation.curves import Curves, thin
 from sensenet.evaluation.detection import DetectedClass, Detection
 from sensenet.evaluation.histograms import Histogram
 from sensenet.evaluation.objects import IOU_THRESHOLDS
+from sensenet.evaluation.overview import average_measures
 from sensenet.evaluation.regression import Errors, Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
 
@@ -81,11 +82,7 @@ def _classification(result: Classification) -> dict[str, Any]:
 
 def _measures(measures: Measures) -> dict[str, Any]:
     return {
-        "accuracy": measures.accuracy,
-        "average_precision": measures.average_precision,
-        "average_recall": measures.average_recall,
-        "average_f_measure": measures.average_f_measure,
-        "average_phi": measures.average_phi,
+        **average_measures(measures),
         "confusion_matrix": measures.confusion_matrix.tolist(),
         "per_class_statistics": [_class(each) for each in measures.per_class_statistics],
     }
