@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
@@ -61,15 +61,21 @@ def describe_fields(
 
     `importance` is by id.
     """
-    columns = {column.index: column for column in signature.columns}
     if not signature.fields:
         return tuple(_describe_column(column) for column in signature.columns)
-    found = []
+    return tuple(
+        _describe_field(field, column, (importance or {}).get(field.id))
+        for field, column in zip(signature.fields, first_columns(signature), strict=True)
+    )
+
+
+def first_columns(signature: Signature) -> Iterator[Column | None]:
+    """Yield the column that reads the first cell of each field; None if the network does not read it."""
+    columns = {column.index: column for column in signature.columns}
     cell = 0
     for field in signature.fields:
-        found.append(_describe_field(field, columns.get(cell), (importance or {}).get(field.id)))
+        yield columns.get(cell)
         cell += len(field.cell_names)
-    return tuple(found)
 
 
 def describe_objective(signature: Signature) -> FieldFacts | None:

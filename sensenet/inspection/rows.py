@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from sensenet.facts.fields import first_columns
 from sensenet.signature import (
     CategoricalColumn,
     Column,
@@ -37,24 +37,15 @@ def draw_rows(signature: Signature, rows: int, seed: int = 0) -> list[Any]:
     random = np.random.default_rng(seed)
     if len(signature.columns) == 1 == len(signature.image_columns) or not signature.columns:
         return [_draw_image(signature.image, random) for _ in range(rows)]
-    columns = {column.index: column for column in signature.columns}
     if not signature.fields:
+        columns = {column.index: column for column in signature.columns}
         cells = [columns.get(index) for index in range(signature.row_width)]
         return [[_draw_cell(column, signature, random) for column in cells] for _ in range(rows)]
-    drawn = list(_columns_of_fields(signature, columns))
+    drawn = list(zip(signature.field_keys, signature.fields, first_columns(signature), strict=True))
     return [
         {key: _draw_value(field, column, signature, random) for key, field, column in drawn}
         for _ in range(rows)
     ]
-
-
-def _columns_of_fields(
-    signature: Signature, columns: dict[int, Column]
-) -> Iterator[tuple[str, Field, Column | None]]:
-    cell = 0
-    for key, field in zip(signature.field_keys, signature.fields, strict=True):
-        yield key, field, columns.get(cell)
-        cell += len(field.cell_names)
 
 
 def _draw_value(
