@@ -50,7 +50,7 @@ class Difference:
         found = self.answers
         if found is None:
             return False
-        return bool(found.refusal or found.changed or found.boxes) or found.largest > self.tolerance
+        return bool(found.refusal or found.changed) or max(found.largest, found.boxes) > self.tolerance
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))

@@ -6,13 +6,14 @@ import copy
 import json
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 from support.documents import dense, detector, image, network
 
 import sensenet
 from sensenet.errors import InputError, SensenetError, SettingsError
-from sensenet.inspection import diff
+from sensenet.inspection import Difference, diff
 from sensenet.inspection.answers import compare_objects
 from sensenet.inspection.graphs import largest_gap
 from sensenet.inspection.records import Change, compare_records
@@ -196,6 +197,12 @@ def test_objects_that_differ(other, largest, boxes, changed):
     assert (found.rows, found.largest, found.boxes) == (2, largest, boxes)
     assert [(each.first, each.second) for each in found.changed] == changed
     assert all(each.row == 2 for each in found.changed)
+
+
+def test_boxes_differ_by_more_than_the_tolerance():
+    answers = compare_objects([[OBJECT]], [[OBJECT | {"box": [0, 2, 10, 13]}]], drawn=False)
+    found = Difference(first="a", second="b", parts=("answers",), answers=answers)
+    assert [attrs.evolve(found, tolerance=pixels).same for pixels in (0, 2, 3)] == [False, False, True]
 
 
 def test_a_detector_equals_itself():
