@@ -6,7 +6,6 @@ The report goes to stdout, progress and diagnostics to stderr.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,7 +127,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         with new_file(options.html, options.force) as stream:
             stream.write(report.to_html())
     if options.json:
-        print(json.dumps(report.to_json(), allow_nan=False, indent=2))
+        command_line.print_json(report.to_json())
     else:
         sys.stdout.write(report.to_text())
 
