@@ -24,4 +24,4 @@ ArrowField = Any
 
 def import_arrow(module: str = "pyarrow") -> Any:
     """Return pyarrow, or one of its modules; raise MissingPackageError if it is not installed."""
-    return import_package(module, "arrow", "scoring Arrow tables")
+    return import_package(module, "arrow", "reading and writing tables in batches")
