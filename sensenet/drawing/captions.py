@@ -23,8 +23,10 @@ LONGEST_TEXT = 120
 ELLIPSIS = "…"
 LAST_LATIN = "\u024f"
 
-UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
-"""Characters that are invalid in XML or UTF-8, and control characters."""
+UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
+)
+"""Characters that are invalid in XML or UTF-8, control terminals, or turn the direction of a text."""
 
 
 @frozen
@@ -129,5 +131,5 @@ def count(number: int, what: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with � for each character that is invalid in text files or XML."""
+    """Return the text with � for each of UNPRINTABLE, which would break a file or hide a text."""
     return UNPRINTABLE.sub("�", text)

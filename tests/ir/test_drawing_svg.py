@@ -122,6 +122,7 @@ def test_wide_characters_take_two_columns():
 
 def test_what_no_file_holds_is_replaced():
     assert printable("a\0b\ud800c\x1b") == "a�b�c�"
+    assert printable("\u202eb\u2066c") == "�b�c"
     assert printable("é画\U0001f333\n") == "é画\U0001f333\n"
 
 

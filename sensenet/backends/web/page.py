@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
 
 from attrs import Factory
@@ -30,6 +29,7 @@ from sensenet.backends.web.names import (
     WEIGHTS_FILE,
 )
 from sensenet.backends.web.tensorflow_js import fetch_runtime
+from sensenet.drawing.page import escape_text
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
 from sensenet.signature import Signature
@@ -186,7 +186,7 @@ def make_title(signature: Signature) -> str:
     """Return the title of the page, escaped: the model's name, else what it predicts."""
     objective = signature.objective.name if signature.objective else ""
     title = " ".join((signature.name or objective).split()) or "Prediction"
-    return escape(title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…")
+    return escape_text(title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…")
 
 
 def _hash(text: str) -> str:
