@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+LONGEST_LINE = 1000
+"""Characters of an error or a note of a command."""
+
 
 def one_line(text: str) -> str:
     """Return a text in one line, with escapes for characters that could control a terminal or hide others."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in " ".join(text.split())
+    )
+
+
+def short_line(text: str) -> str:
+    """Return the same as `one_line`; of a line that repeats a long name, the beginning and the end."""
+    line = one_line(text)
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
+
+
+def columns(text: str) -> int:
+    """Return the columns of a terminal that text takes: two for East Asian characters, none for marks."""
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
     )

@@ -74,7 +74,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     passes = choose_passes(options, parser)
     require_free(Path(options.output), options.force)  # before all the work
-    rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
+    rows = read_rows(options.rows, command_line.print_note) if options.rows is not None else ()
     trial = Trial(target=options.target, rows=rows)
     if options.target is not None and get_target(options.target).level is not None:
         passes = ()  # the target is built from the graph as imported

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
 from sensenet.limits import VARIABLE, parse_size
-from sensenet.plain_text import one_line
+from sensenet.plain_text import short_line
 from sensenet.settings import Value, parse_setting
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -195,7 +195,7 @@ def print_note(text: str) -> None:
 def _print(text: str) -> None:
     """Write one line to stderr, without control characters; nothing if stderr cannot be written."""
     try:
-        print(one_line(text), file=sys.stderr, flush=True)
+        print(short_line(text), file=sys.stderr, flush=True)
     except OSError:
         _abandon(sys.stderr)
 

@@ -110,12 +110,12 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     outputs = _choose_outputs(options, parser)
     passes = _choose_passes(options, parser)
-    if options.rows and not options.verify:
+    if options.rows is not None and not options.verify:
         parser.error("--rows needs --verify")
     for output in outputs.values():
         if output not in (None, STANDARD):
             require_free(Path(output), options.force)  # before all the work
-    rows = read_rows(options.rows, command_line.print_note) if options.rows else ()
+    rows = read_rows(options.rows, command_line.print_note) if options.rows is not None else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
     with command_line.status_line() as show, contextlib.ExitStack() as stack:
         observers = [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from sensenet.plain_text import short_line
 from sensenet.suggestions import suggest
 
 
@@ -35,6 +36,10 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with a line that has no control characters, whatever the arguments have."""
+        super().error(short_line(message))
 
     def _require_known(self, arguments: Sequence[str]) -> None:
         """Exit with an error for an unknown long option; those of a subcommand are left to its parser."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 
+from sensenet.drawing.captions import cut
 from sensenet.evaluation.classification import Classification
 from sensenet.evaluation.comparison import ClassComparison, NumberComparison
 from sensenet.evaluation.detection import Detection
 from sensenet.evaluation.overview import PLACES, make_overview
 from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
+from sensenet.plain_text import columns, one_line
 
 LONGEST_NAME = 32
 """Columns of the terminal for a name."""
@@ -26,16 +27,16 @@ def report_text(report: Evaluations) -> str:
 
 def _lines(report: Evaluations) -> Iterator[str]:
     without = f", {report.rows_without_truth:,} without a true value" if report.rows_without_truth else ""
-    source, truth = printable(report.source), printable(report.truth)
+    source, truth = one_line(report.source), one_line(report.truth)
     what = "images" if isinstance(report.evaluations[0].result, Detection) else "rows"
     yield f"{report.rows:,} {what} of {source}{without}; true values: {truth}"
     yield ""
     yield from _summary(report.evaluations)
     for evaluation in report.evaluations:
         if evaluation.rows_without_answer:
-            yield f"{printable(evaluation.name)} has no answer for {evaluation.rows_without_answer:,} of them"
+            yield f"{one_line(evaluation.name)} has no answer for {evaluation.rows_without_answer:,} of them"
     first = report.evaluations[0]
-    title = f" of {printable(first.name)}" if len(report.evaluations) > 1 else ""
+    title = f" of {one_line(first.name)}" if len(report.evaluations) > 1 else ""
     for table in _details(first.result, title):
         yield ""
         yield from table
@@ -44,14 +45,14 @@ def _lines(report: Evaluations) -> Iterator[str]:
         yield from _compare(comparison)
     for note in report.notes:
         yield ""
-        yield f"note: {printable(note)}"
+        yield f"note: {one_line(note)}"
 
 
 def _summary(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     """Yield a line for each measure, with a column for each model and each baseline of the first."""
     overviews = [make_overview(evaluation.result) for evaluation in evaluations]
     baselines = overviews[0].baselines
-    head = ["", *(cut(evaluation.name) for evaluation in evaluations), *baselines]
+    head = ["", *(cut_name(evaluation.name) for evaluation in evaluations), *baselines]
     rows = [
         [
             name,
@@ -79,7 +80,7 @@ def _classes(result: Classification, title: str) -> Iterator[str]:
     head = [f"classes{title}", "rows", "precision", "recall", "f_measure", "phi", "ROC area", "PR area"]
     rows = [
         [
-            cut(each.class_name),
+            cut_name(each.class_name),
             f"{each.instances:,}",
             *map(number, (each.precision, each.recall, each.f_measure, each.phi_coefficient)),
             number(each.curves.area_under_roc_curve if each.curves else None),
@@ -92,7 +93,7 @@ def _classes(result: Classification, title: str) -> Iterator[str]:
 
 
 def _confusion(result: Classification, title: str) -> Iterator[str]:
-    names = [cut(name) for name in result.class_names]
+    names = [cut_name(name) for name in result.class_names]
     matrix = result.model.confusion_matrix.tolist()
     known = len(names) - result.unknown_classes
     rows = [
@@ -107,7 +108,7 @@ def _detected(result: Detection, title: str) -> Iterator[str]:
     classes = [each for each in result.per_class_statistics if each.instances or each.boxes]
     rows = [
         [
-            cut(each.class_name),
+            cut_name(each.class_name),
             f"{each.instances:,}",
             *map(number, (each.average_precision, each.at(0.5), each.precision, each.recall)),
         ]
@@ -123,7 +124,7 @@ def _more(classes: int) -> Iterator[str]:
 
 
 def _compare(comparison: Comparison) -> Iterator[str]:
-    first, second = printable(comparison.first), printable(comparison.second)
+    first, second = one_line(comparison.first), one_line(comparison.second)
     yield f"{second} compared with {first}, {comparison.rows:,} rows"
     match comparison:
         case ClassComparison():
@@ -170,32 +171,15 @@ def number(value: float | None) -> str:
 
 def align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield rows of cells as lines: the first column to the left, the others to the right."""
-    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
-        cells = [first + " " * (widths[0] - width_of(first))]
+        cells = [first + " " * (widths[0] - columns(first))]
         cells += [
-            " " * (width - width_of(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)
+            " " * (width - columns(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)
         ]
         yield "  ".join(cells).rstrip()
 
 
-def width_of(text: str) -> int:
-    """Return the columns of a terminal that text takes: two for East Asian characters, none for marks."""
-    return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-        for character in text
-    )
-
-
-def printable(text: str) -> str:
-    """Return text on one line, with escapes for characters that a terminal would obey."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
-def cut(text: str) -> str:
-    """Return printable text, shortened to LONGEST_NAME."""
-    shown = printable(text)
-    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
+def cut_name(text: str) -> str:
+    """Return a name on one line, at most LONGEST_NAME columns wide."""
+    return cut(one_line(text), LONGEST_NAME)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sensenet.drawing.captions import columns
 from sensenet.explanation.attribution import Contributions
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.importance import Importance
@@ -24,6 +23,7 @@ from sensenet.explanation.wording import (
     shorten,
 )
 from sensenet.models.deepnet import Deepnet
+from sensenet.plain_text import columns
 from sensenet.records import frozen
 
 BAR_WIDTH = 40

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sensenet.drawing.captions import columns, cut
-from sensenet.plain_text import one_line
+from sensenet.drawing.captions import cut
+from sensenet.plain_text import columns, one_line
 
 LONGEST_CELL = 48
 UNITS = ("bytes", "kB", "MB", "GB")

@@ -46,7 +46,7 @@ def require_free(path: Path, force: bool) -> None:
     if is_stream(path):
         return
     if os.path.lexists(path) and not force:
-        raise ArtifactError(f"{path} already exists: choose another path, or force replacing it")
+        raise ArtifactError(f"{path} already exists: replace it with -f, in Python force=True")
     parent = real_path(path).parent if os.path.islink(path) else path.parent
     if not os.path.isdir(parent):
         raise ArtifactError(f"no such directory {parent}: create it to save {path.name} in it")

@@ -73,8 +73,9 @@ class Inspection:
 
 def _lines(found: Inspection) -> Iterator[str]:
     label = cut(one_line(found.name or found.source), LONGEST_DESCRIPTION)
+    source = cut(one_line(found.source), LONGEST_DESCRIPTION)
     facts = [
-        "" if found.source in (found.name or found.source, found.format) else one_line(found.source),
+        "" if found.source in (found.name or found.source, found.format) else source,
         found.format,
         "" if found.size is None else print_size(found.size),
     ]

@@ -20,7 +20,7 @@ from sensenet.evaluation.objects import TrueObjects, match_image
 from sensenet.evaluation.report import EvaluationReport
 from sensenet.evaluation.results import Evaluation
 from sensenet.evaluation.to_text import number as print_number
-from sensenet.evaluation.to_text import width_of
+from sensenet.plain_text import columns
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -201,4 +201,4 @@ def test_numbers(value, text):
 
 
 def test_columns_of_a_terminal():
-    assert [width_of(text) for text in ("abc", "ß", "Ж", "語", "e\u0301")] == [3, 1, 1, 2, 1]
+    assert [columns(text) for text in ("abc", "ß", "Ж", "語", "e\u0301")] == [3, 1, 1, 2, 1]
