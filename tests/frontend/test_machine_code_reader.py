@@ -107,6 +107,7 @@ def test_zeros_after_the_point_are_not_counted(read, zeros):
         *("[1][2]", "[1],[2,3]", "12345678:", "1234567/", "0.12345678/", "0.1234567:9", ":", "/"),
         *("[[1],[2]],[[3]]", "[[1]],[2]", "[1,2],[3],[4]", "[1,2],[3],[4,5,6]"),
         *("12345678901234567890", "1.2345678901234567890", "1000000000000000000"),
+        *("18446744073709551616.00000000", "-36893488147419103232.00000000e1"),  # 0 modulo 2 to the 64
         *("1e400", "1e-400", "1e00001"),
         f"1e{EXPONENTS.stop}",
         "[" * MOST_DEPTH + "1" + "]" * MOST_DEPTH,
@@ -168,6 +169,18 @@ def test_parts_are_read_by_threads(read, monkeypatch, threads, part):
 def test_a_view_of_a_buffer_is_read_in_place(read):
     buffer = bytearray(b"xx[1, 2.5]yy")
     np.testing.assert_array_equal(read(memoryview(buffer)[2:-2]), [1, 2.5])
+
+
+def test_what_follows_the_text_is_not_read(read):
+    content = b"[[0.12345678e-12,-1234567890],[0.000000001,-0]]"
+    for size in range(len(content)):
+        assert read(memoryview(content)[:size]) is UNDECIDED
+    for tail in (b"5", b"5" * 16, b"e5", b".5", b",5]", b"]" * 70):
+        number = bytearray(b"[1.25" + tail)
+        assert read(memoryview(number)[:5]) is UNDECIDED
+        for text in (b"[12345678]", content):
+            found = read(memoryview(text + tail)[: len(text)])
+            np.testing.assert_array_equal(found, np.array(json.loads(text), np.float32), strict=True)
 
 
 def test_powers_of_five():

@@ -301,9 +301,8 @@ NUMBER = """
       %part_others = xor i64 %part_bytes, 3472328296227680304
       %part_bit = call i64 @llvm.cttz.i64(i64 %part_others, i1 false)
       %part_zeros = lshr i64 %part_bit, 3
-      %is_below_one = icmp eq i64 %whole_number, 0
       %part_skipped = add i64 %part_zeros, 1
-      %some_skipped = select i1 %is_below_one, i64 %part_skipped, i64 0
+      %some_skipped = select i1 %is_zero, i64 %part_skipped, i64 0
       br label %exponent
     exponent:
       %q = phi ptr [ %whole_end, %point ], [ %part_end, %short ], [ %part_end, %long ]
