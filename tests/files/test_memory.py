@@ -22,3 +22,8 @@ def test_reserved_memory(size):
 def test_a_kernel_without_large_pages_gives_small_ones(monkeypatch):
     monkeypatch.setattr(mmap, "MADV_HUGEPAGE", 12345)
     assert len(reserve(10)) == 10
+
+
+def test_more_than_there_are_addresses():
+    with pytest.raises(MemoryError, match="no memory for 4611686018427387904 bytes"):
+        reserve(1 << 62)

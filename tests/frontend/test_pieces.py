@@ -181,3 +181,8 @@ def test_a_fault_anywhere_is_one_for_both_parsers(value, noise, data):
             read_bytes(changed)
     else:
         assert same(read_bytes(changed), expected)
+
+
+def test_memory_for_the_longest_list_is_enough(narrow):
+    text = b'{"weights": [1, 2, 3], "other": [4], "offset": [5, 6]}' * 20
+    assert cut(text, room=1 << 62) == cut(text)

@@ -45,7 +45,10 @@ class _Window:
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
-        self.buffer = reserve(size + BLOCK)
+        try:
+            self.buffer = reserve(size + BLOCK)
+        except MemoryError:  # the longest list may need less
+            self.buffer = reserve(BLOCK)
         self.start = 0
         self.end = 0
 
