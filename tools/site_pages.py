@@ -45,7 +45,7 @@ def _source_folder(file: File) -> Path:
 
 
 def _linked(files: Files) -> set[Path]:
-    """Return the files outside of docs/ that pages link to; READMEs stand for their folders."""
+    """Return the files outside of docs/ that pages link to."""
     found = set()
     for file in files.documentation_pages():
         if file.src_uri.endswith(".md"):

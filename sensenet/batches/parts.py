@@ -41,7 +41,7 @@ class ColumnChoice(Protocol):
 
     @property
     def keep(self) -> Sequence[str]:
-        """ColumnChoice that a source must have, whether a model reads them or not."""
+        """Columns that a source must have, whether a model reads them or not."""
 
     def check(self, names: Sequence[str]) -> None:
         """Raise InputError for names of columns that are refused."""
