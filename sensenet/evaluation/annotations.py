@@ -35,11 +35,6 @@ class AnnotatedImage:
     objects: TrueObjects
 
 
-def is_annotations(path: str) -> bool:
-    """Return whether a path may be that of annotations: a JSON file, or a folder with XML files."""
-    return path.lower().endswith(".json") or (os.path.isdir(path) and bool(_list_xml(path)))
-
-
 def read_annotations(path: str, images: str | None = None) -> list[AnnotatedImage]:
     """Return the annotated images of a COCO file, in the order of their ids, or of a folder of Pascal VOC.
 

@@ -17,12 +17,10 @@ from sensenet.records import frozen
 from sensenet.runtime.cells import describe, is_missing, read_name, read_number
 from sensenet.runtime.field_cells import UNREADABLE
 from sensenet.signature import Signature
+from sensenet.validators import FLOAT32_MAX
 
 MOST_UNKNOWN = 100
 """The most true values that a model does not know as classes."""
-
-LARGEST = float(np.finfo(np.float32).max)
-"""The largest true number: no model answers more, and squares of larger ones overflow."""
 
 MISSING, UNREAD = -1, -2
 """Instead of the position of a class: there is no value, or one that cannot be read."""
@@ -113,11 +111,11 @@ class NumberReader:
         else:
             read = [self._read(cell) for cell in column.to_pylist()]
             values = np.array([np.nan if value is None else value for value in read], float)
-        unread = np.abs(values) > LARGEST
+        unread = np.abs(values) > FLOAT32_MAX  # no model answers more, and squares would overflow
         if self.on_error == "raise" and unread.any():
             row = int(unread.argmax())
             raise _unreadable(part, row, self.name, original[row].as_py(), "a number that float32 can hold")
-        return Truths(values, np.abs(values) <= LARGEST)
+        return Truths(values, np.abs(values) <= FLOAT32_MAX)
 
     def _read(self, cell: Any) -> float | None:
         """Return the number in a cell, None if it is missing, and infinity if it cannot be read."""
