@@ -117,9 +117,9 @@ def test_classes_in_another_order_are_compared_by_name(document, other):
 
 
 def test_rows_whose_class_changes(document, other):
-    for each in (layers(other)[-1],):
-        each["offset"] = [-offset for offset in each["offset"]]
-        each["weights"] = [[-weight for weight in row] for row in each["weights"]]
+    last = layers(other)[-1]
+    last["offset"] = [-offset for offset in last["offset"]]
+    last["weights"] = [[-weight for weight in row] for row in last["weights"]]
     rows = [{"petal length": 1.4, "petal width": 0.2}, {"petal length": 6.0, "petal width": 2.3}]
     found = diff(document, other, rows=rows, parts=["answers"]).answers
     classes = sensenet.create_model(document).predict(rows)
@@ -148,7 +148,7 @@ def test_a_file_without_its_graph(target, package, tmp_path):
     assert found.notes == (f"graph and weights: {path} does not contain its graph",)
 
 
-def test_a_document_and_what_was_compiled_from_it(tmp_path):
+def test_a_document_and_what_was_compiled_from_it():
     artifact = sensenet.compile(DIABETES, "numpy")
     found = diff(DIABETES, artifact, tolerance=1e-3)
     assert {change.what for change in found.graph} >= {"added", "removed"}
@@ -156,7 +156,7 @@ def test_a_document_and_what_was_compiled_from_it(tmp_path):
     assert found.signature == ()
 
 
-def test_settings_are_for_documents(tmp_path):
+def test_settings_are_for_documents():
     settings = {"regression_normalize": True}
     artifact = sensenet.compile(DIABETES, "numpy", settings=settings)
     found = diff(DIABETES, artifact, settings, parts=["settings", "answers"], tolerance=1e-5)
@@ -171,8 +171,8 @@ def test_models_that_cannot_be_compared_differ():
 
 
 def test_images_and_detectors():
-    pictures = {"deepnet": {"network": image()}}
-    assert diff(pictures, pictures).same
+    of_images = {"deepnet": {"network": image()}}
+    assert diff(of_images, of_images).same
     found = diff(EXAMPLES / "shapes.json.gz", EXAMPLES / "shapes.json.gz")
     assert found.same
     assert found.answers.rows == 4

@@ -184,7 +184,7 @@ def test_without_targets_the_model_itself_is_measured():
     assert "this machine" not in str(sensenet.inspect(IRIS))
 
 
-def test_settings_are_for_documents(tmp_path):
+def test_settings_are_for_documents():
     found = sensenet.inspect(DIABETES, {"regression_normalize": True})
     assert dict(found.settings)["regression_normalize"] is True
     with pytest.raises(SettingsError, match="leave out regression_normalize"):
