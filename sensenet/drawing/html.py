@@ -18,7 +18,7 @@ import attrs
 
 from sensenet.drawing.blocks import Block, find_blocks
 from sensenet.drawing.captions import count, cut, family, make_title, print_briefly
-from sensenet.drawing.page import escape_text, write_page
+from sensenet.drawing.page import escape_text, read_style, write_page
 from sensenet.drawing.svg import STYLE, Box, draw_boxes, node_box, pill
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters, multiply_adds, parameters
 from sensenet.ir.graph import Graph, Node
@@ -27,7 +27,7 @@ from sensenet.ir.types import Tensor
 from sensenet.records import frozen
 
 HERE = Path(__file__).parent
-PAGE_STYLE = "\n" + STYLE + (HERE / "page.css").read_text("utf-8")
+PAGE_STYLE = "\n" + STYLE + read_style(HERE / "page.css")
 SCRIPT = "\n" + (HERE / "page.js").read_text("utf-8")
 
 FEW_NODES = 40

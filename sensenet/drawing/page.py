@@ -6,8 +6,17 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 from sensenet.drawing.captions import printable
+
+COLORS = (Path(__file__).parent / "colors.css").read_text("utf-8")
+"""The colors of all pages, light and dark."""
+
+
+def read_style(path: Path) -> str:
+    """Return the style of a page: the colors of all pages, and the file's rules."""
+    return f"\n{COLORS}{path.read_text('utf-8')}"
 
 
 def write_page(title: str, style: str, body: Iterable[str], script: str = "") -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sensenet.drawing.page import escape_text, write_page
+from sensenet.drawing.page import escape_text, read_style, write_page
 from sensenet.explanation.attribution import Contributions
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.heat_image import as_png, draw_image, draw_map
@@ -31,7 +31,7 @@ from sensenet.explanation.wording import (
     unit,
 )
 
-STYLE = (Path(__file__).parent / "page.css").read_text("utf-8")
+STYLE = read_style(Path(__file__).parent / "page.css")
 
 MOST_FIELDS = 30
 """The fields that a chart shows; it sums up the others."""

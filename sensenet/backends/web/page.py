@@ -29,7 +29,7 @@ from sensenet.backends.web.names import (
     WEIGHTS_FILE,
 )
 from sensenet.backends.web.tensorflow_js import fetch_runtime
-from sensenet.drawing.page import escape_text
+from sensenet.drawing.page import escape_text, read_style
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
 from sensenet.signature import Signature
@@ -119,7 +119,7 @@ def write_image_page(model: bytes, weights: bytes, signature: Signature, *, sing
 
 
 def _assemble(parts: Parts, signature: Signature, *, single_file: bool) -> Files:
-    style = (HERE / "page.css").read_text("utf-8")
+    style = read_style(HERE / "page.css")
     if single_file:
         scripts = [_element(name, text) for name, text in parts.scripts.items()]
         data = [_data_element(id_, *file) for id_, file in parts.data.items()]

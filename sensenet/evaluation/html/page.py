@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sensenet.drawing.page import escape_text, write_page
+from sensenet.drawing.page import escape_text, read_style, write_page
 from sensenet.evaluation.classification import Classification
 from sensenet.evaluation.comparison import ClassComparison
 from sensenet.evaluation.detection import Detection
@@ -21,7 +21,7 @@ from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluations, Result
 from sensenet.evaluation.to_text import number
 
-STYLE = "\n" + (Path(__file__).parent / "page.css").read_text("utf-8")
+STYLE = read_style(Path(__file__).parent / "page.css")
 
 SIGNIFICANT = 0.05
 
