@@ -10,16 +10,11 @@ import functools
 import weakref
 from typing import Any
 
-from sensenet.errors import BrokenPackageError
 from sensenet.forks import delay_forks
 from sensenet.llvm.cache import code_key, find_code, keep_code
+from sensenet.llvm.installed import EXTRA, PACKAGE, PURPOSE, require_llvm
 from sensenet.optional_packages import import_package
 from sensenet.records import frozen
-
-PACKAGE, EXTRA, PURPOSE = "llvmlite", "native", "machine code"
-
-OLDEST_LLVM = 20
-"""The oldest tested version of LLVM; that of llvmlite 0.44, 15, cannot parse the modules."""
 
 
 @functools.cache
@@ -28,11 +23,8 @@ def load_llvm() -> Any:
 
     Raises MissingPackageError if it is not installed, or too old, as another package may want it.
     """
+    require_llvm()
     llvm: Any = import_package(f"{PACKAGE}.binding", EXTRA, PURPOSE)
-    version: int = llvm.llvm_version_info[0]
-    if version < OLDEST_LLVM:
-        fault = f"it has LLVM {version}, expected {OLDEST_LLVM} or newer"
-        raise BrokenPackageError(PACKAGE, EXTRA, PURPOSE, fault)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm

@@ -27,13 +27,12 @@ from sensenet.errors import UnknownTargetError, UnsupportedOpError
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
+from sensenet.llvm.installed import has_llvm
 from sensenet.runtime.memory import require_activations
 
 INTERPRETER = "numpy"
 
 ROW_ENGINE = "native"
-COMPILER = "llvmlite"
-"""The package that compiles for ROW_ENGINE."""
 
 LARGE_ENGINE = "tflite"
 RUNTIMES = ("ai_edge_litert", "tensorflow")
@@ -54,7 +53,7 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 def choose_engine(graph: Graph) -> str:
     """Return the fastest installed engine."""
     if graph.signature.image is None:
-        return ROW_ENGINE if importlib.util.find_spec(COMPILER) else INTERPRETER
+        return ROW_ENGINE if has_llvm() else INTERPRETER
     if not any(map(importlib.util.find_spec, RUNTIMES)):
         return INTERPRETER
     from sensenet.ir.cost import graph_multiply_adds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +12,11 @@ from sensenet.artifact import Executable
 from sensenet.backends.native.plan import Place
 from sensenet.backends.native.planner import plan_graph
 from sensenet.backends.native.runner import Runner
-from sensenet.errors import MissingPackageError
 from sensenet.ir.evaluate import checked_input
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array, Shape
+from sensenet.llvm.installed import require_llvm
 from sensenet.signature import Signature
-
-PACKAGE, EXTRA = "llvmlite", "native"
 
 ROWS_AT_ONCE = 1 << 22
 """Rows of a call: it divides them itself, and needs memory for little more than the answers."""
@@ -30,8 +27,7 @@ def make_executable(graph: Graph) -> Executable:
 
     Raises UnsupportedOpError for another graph, and MissingPackageError if llvmlite is not installed.
     """
-    if importlib.util.find_spec(PACKAGE) is None:
-        raise MissingPackageError(PACKAGE, EXTRA, "machine code")
+    require_llvm()
     plan = plan_graph(graph)
     runner = Runner(plan, graph.signature.columns)
     (node,) = graph.inputs
