@@ -15,7 +15,7 @@ from typing import Any
 
 from sensenet.artifact import Artifact
 from sensenet.backends import get_target
-from sensenet.backends.interpreter import ir, numpy
+from sensenet.backends.interpreter import numpy
 from sensenet.compiler.driver import compile
 from sensenet.distribution import DISTRIBUTION, read_version
 from sensenet.errors import ArtifactError, InputTypeError, MissingPackageError
@@ -232,8 +232,8 @@ def _as_source(model: Model | Artifact) -> Source:
     executable, engine = model._executable, model.engine or TARGET
     if executable.as_imported:
         return _as_source(compile(model._trained_graph(), TARGET))
-    if executable.graph is not None and engine in (ir.TARGET.name, numpy.TARGET.name):
-        return _as_source(compile(executable.graph, engine))
+    if executable.graph is not None and get_target(engine).execute is not None:
+        return _as_source(compile(executable.graph, TARGET))
     return Source(engine, model.signature, partial(save_opened, executable))
 
 

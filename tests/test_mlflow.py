@@ -254,8 +254,6 @@ def test_given_requirements_stay(classifier, tmp_path):
 def test_what_cannot_be_saved_or_loaded(classifier, saved, tmp_path):
     with pytest.raises(InputTypeError, match="create_model first"):
         flavor.save_model("model.json", tmp_path / "model")
-    with pytest.raises(ArtifactError, match="make the model from its document"):
-        flavor.save_model(create_model(compile(RESOURCES["tabular"](), "numpy")), tmp_path / "model")
     with pytest.raises(ArtifactError, match="exists already"):
         flavor.save_model(classifier, saved)
     assert not (tmp_path / "model").exists()

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sensenet.backends.web import TARGET
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
 
 PROGRAM = "sensenet page"
-
-TARGET = "web"
 
 EXAMPLES = """\
 examples:
@@ -57,7 +56,7 @@ def _run(options: argparse.Namespace) -> None:
     with command_line.status_line() as show:
         show(f"making a page of {options.model}")
         artifact = compile(
-            source, TARGET, settings=dict(options.settings), single_file=options.single_file is not None
+            source, TARGET.name, settings=dict(options.settings), single_file=options.single_file is not None
         )
         artifact.save(path, force=options.force)
     if sys.stderr.isatty():

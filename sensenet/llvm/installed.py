@@ -10,7 +10,11 @@ from collections.abc import Iterable
 
 from sensenet.errors import BrokenPackageError, MissingPackageError
 
-PACKAGE, EXTRA, PURPOSE = "llvmlite", "native", "machine code"
+PACKAGE = "llvmlite"
+
+EXTRA = "native"
+
+PURPOSE = "machine code"
 
 OLDEST = (0, 45)
 """The oldest version whose LLVM, 20, reads the modules that are written here. Numba may want an older one."""

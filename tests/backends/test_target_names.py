@@ -14,7 +14,7 @@ CONSTANTS = {
     ("backends/__init__.py", "MODULES"): "the table",
     ("backends/__init__.py", "DEFAULT_TARGET"): "what `compile` makes if nothing says otherwise",
     ("llvm/cache.py", "FOLDER"): "a folder of machine code",
-    ("llvm/compilation.py", "EXTRA"): "what brings LLVM",
+    ("llvm/installed.py", "EXTRA"): "what brings LLVM",
     ("models/engines.py", "INTERPRETER"): "what runs models without other packages",
     ("models/engines.py", "ROW_ENGINE"): "what runs models of rows soonest",
     ("models/engines.py", "LARGE_ENGINE"): "what runs large networks of images soonest",

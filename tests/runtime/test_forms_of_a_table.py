@@ -396,8 +396,15 @@ def test_a_value_that_no_cell_has_is_not_refused(make, name):
         encode(make(["x", "2"])(name))
 
 
-@pytest.mark.parametrize("make", [dictionary_of, categories_of])
-@pytest.mark.parametrize(("values", "rows", "times"), [(["free", "x"], ROWS, 2), (["x", *"abc"], 3, 3)])
+@pytest.mark.parametrize(
+    ("make", "values", "rows", "times"),
+    [
+        (dictionary_of, ["free", "x"], ROWS, 2),
+        (categories_of, ["free", "x"], ROWS, 2),
+        (dictionary_of, ["x", *"abc"], 3, 1),
+        (categories_of, ["x", *"abc"], 3, 3),
+    ],
+)
 def test_each_value_is_read_once_or_only_those_of_cells(make, values, rows, times, monkeypatch):
     read = []
     monkeypatch.setattr(
