@@ -63,7 +63,7 @@ ARROWS = {
     "published": COMPILER | {"compiler", "models"},
     "spark": BASE | {"backends", "runtime", "batches"},
     "ray": BASE | {"runtime", "batches"},
-    "serve": COMPILER | {"compiler", "models"},
+    "serve": COMPILER | {"compiler", "drawing", "llvm", "models"},
     "cli": COMPILER
     | {"compiler", "models", "batches", "drawing", "evaluation", "explanation", "inspection", "serve"},
     "keras": BASE | {"backends"},

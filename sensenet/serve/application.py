@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -28,7 +29,7 @@ from sensenet.serve.batching import Batcher, Predict
 from sensenet.serve.budget import Budget, Hold
 from sensenet.serve.freed_memory import FreedMemory
 from sensenet.serve.metrics import Metrics
-from sensenet.serve.page import write_page
+from sensenet.serve.page import has_page, write_model_page, write_page
 from sensenet.serve.responses import write_json
 from sensenet.serve.served import Catalog, Served
 
@@ -86,6 +87,7 @@ class _Application:
         self._budget = Budget()
         self._metrics = Metrics(self._budget)
         self._batchers: dict[Served, Batcher] = {}
+        self._write_model_page = functools.cache(write_model_page)
 
     def starlette(self) -> Starlette:
         model = "/v2/models/{name}"
@@ -93,6 +95,7 @@ class _Application:
         return Starlette(
             routes=[
                 Route("/", self._page),
+                *(Route(f"/models/{{name}}{end}", self._model_page) for end in ("", "/versions/{version}")),
                 Route("/metrics", self._show_metrics),
                 Route("/v2", self._server),
                 Route("/v2/health/live", self._live),
@@ -137,6 +140,12 @@ class _Application:
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(write_page(self._catalog))
+
+    async def _model_page(self, request: Request) -> Response:
+        served = self._find(request)
+        if not has_page(served):
+            raise HTTPException(404, "there is no page of this model: pages need rows, a graph, and llvmlite")
+        return HTMLResponse(await asyncio.to_thread(self._write_model_page, served))
 
     async def _show_metrics(self, _: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")

@@ -66,8 +66,29 @@ def test_the_page_lists_models_and_fields(port):
     text = page.decode()
     for part in ("iris, version 1", "diabetes, version 2", "petal length", "a detector, é", "probabilities"):
         assert part in text
-    for path in set(re.findall('href="([^"]+)"', text)):
+    for path in set(re.findall('href="(/[^"]+)"', text)):
         assert call(port, "GET", path)[0] == 200
+
+
+def test_a_model_has_a_page_that_predicts_in_the_browser(port):
+    pytest.importorskip("llvmlite")
+    overview = call(port, "GET", "/")[2].decode()
+    assert 'href="/models/iris/versions/1"' in overview
+    assert "/models/a%20detector" not in overview.replace("/v2/models/", "")
+    status, headers, page = call(port, "GET", "/models/iris")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page == bytes(sensenet.compile(IRIS, "web", single_file=True))
+    assert call(port, "GET", "/models/diabetes/versions/2")[0] == 200
+    status, _, refusal = call(port, "GET", "/models/a%20detector%2C%20%C3%A9")
+    assert (status, refusal["error"][:31]) == (404, "there is no page of this model:")
+    assert call(port, "GET", "/models/nothing")[0] == 404
+
+
+def test_without_llvm_models_have_no_pages(monkeypatch):
+    monkeypatch.setattr("sensenet.serve.page.has_llvm", lambda: False)
+    with serving({"iris": IRIS}) as port:
+        assert "/models/iris/" not in call(port, "GET", "/")[2].decode().replace("/v2/models/", "")
+        assert call(port, "GET", "/models/iris")[0] == 404
 
 
 def test_names_in_the_page_are_text():
