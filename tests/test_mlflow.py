@@ -222,7 +222,7 @@ def test_the_directory_brings_its_code_and_requirements(classifier, saved, tmp_p
     code = f"""if True:
         import sys
         import attrs
-import mlflow.pyfunc, pandas
+        import mlflow.pyfunc, pandas
         assert "sensenet" not in sys.modules
         model = mlflow.pyfunc.load_model({str(saved)!r})
         print(sys.modules["sensenet"].__file__)
