@@ -47,7 +47,7 @@ def _version_in(locations: Iterable[str]) -> tuple[int, int] | None:
     """
     for location in locations:
         with contextlib.suppress(OSError):
-            for name in os.listdir(os.path.dirname(location)):
-                if found := re.match(rf"{PACKAGE}-(\d+)\.(\d+).*\.dist-info$", name):
-                    return int(found[1]), int(found[2])
+            names = " ".join(os.listdir(os.path.dirname(location)))
+            if found := re.search(rf"(?:^| ){PACKAGE}-(\d+)\.(\d+)\S*\.dist-info\b", names):
+                return int(found[1]), int(found[2])
     return None

@@ -70,11 +70,11 @@ class Compiled:
         """Return f32[rows, outputs] for f32[rows, columns] without gaps, computed by several threads."""
         answers = np.empty((len(x), self._outputs), np.float32)
         size = min(max(1, NANOSECONDS_OF_A_PART // max(1, self._nanoseconds)), MOST_ROWS_OF_A_PART)
-        parts = deque(slice(start, start + size) for start in range(0, len(x), size))
         threads = min(usable_processors(), len(x) // size)
         if threads <= 1:
             self._answer_parts(x, answers, deque([slice(None)]))
             return answers
+        parts = deque(slice(start, start + size) for start in range(0, len(x), size))
         with ThreadPoolExecutor(threads) as pool:
             for done in [pool.submit(self._answer_parts, x, answers, parts) for _ in range(threads)]:
                 done.result()

@@ -84,7 +84,7 @@ class ListReader:
         if len(parts) == 2:
             whole = is_read(0)
         else:
-            with ThreadPoolExecutor() as pool:
+            with ThreadPoolExecutor(len(parts) - 1) as pool:
                 whole = all(list(pool.map(is_read, range(len(parts) - 1))))
         array.flags.writeable = False
         return array if whole else None

@@ -102,7 +102,7 @@ def scale_inputs(layer: LinearLayer, scale: Weights, shift: Weights) -> LinearLa
 
 
 def _rounded_product(kernel: Array, factors: Weights) -> Array:
-    """Return f32 of the kernel's shape: its product with float64 factors, computed in float64.
+    """Return f32 of the kernel's shape: its product with float64 factors, computed in float64, rounded once.
 
     NumPy converts some thousand numbers at a time, which takes less memory than all products in float64.
     """
