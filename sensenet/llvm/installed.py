@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import re
-from collections.abc import Iterable
 
 from sensenet.errors import BrokenPackageError, MissingPackageError
 
@@ -34,13 +34,14 @@ def require_llvm() -> None:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None:
         raise MissingPackageError(PACKAGE, EXTRA, PURPOSE)
-    version = _version_in(spec.submodule_search_locations or ())
+    version = _version_in(tuple(spec.submodule_search_locations or ()))
     if version is not None and version < OLDEST:
         found, oldest = (".".join(map(str, numbers)) for numbers in (version, OLDEST))
         raise BrokenPackageError(PACKAGE, EXTRA, PURPOSE, f"version {found}, expected {oldest} or newer")
 
 
-def _version_in(locations: Iterable[str]) -> tuple[int, int] | None:
+@functools.cache
+def _version_in(locations: tuple[str, ...]) -> tuple[int, int] | None:
     """Return the version by the name of the folder that pip writes next to a package; None without one.
 
     Importing the package, or what reads such folders, would take more of the time to a first row.

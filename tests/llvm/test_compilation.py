@@ -49,9 +49,11 @@ def test_documents_are_read_without_machine_code_then(old_llvm, monkeypatch):
 
 
 def test_the_version_is_that_of_the_folder_next_to_the_package(tmp_path):
-    assert installed._version_in([str(tmp_path / "llvmlite")]) is None
     (tmp_path / "llvmlite-0.46.1rc2.dist-info").mkdir()
     (tmp_path / "llvmlite_other-0.1.dist-info").mkdir()
-    assert installed._version_in([str(tmp_path / "llvmlite")]) == (0, 46)
-    assert installed._version_in([str(tmp_path / "none" / "llvmlite")]) is None
-    assert installed._version_in(llvmlite.__path__) >= installed.OLDEST
+    (tmp_path / "other-llvmlite-0.2.dist-info").mkdir()
+    (tmp_path / "empty").mkdir()
+    assert installed._version_in((str(tmp_path / "llvmlite"),)) == (0, 46)
+    assert installed._version_in((str(tmp_path / "empty" / "llvmlite"),)) is None
+    assert installed._version_in((str(tmp_path / "none" / "llvmlite"),)) is None
+    assert installed._version_in(tuple(llvmlite.__path__)) >= installed.OLDEST
