@@ -100,9 +100,10 @@ def compare_objects(answers: Sequence[Any], others: Sequence[Any], *, drawn: boo
     largest = boxes = 0.0
     worst, changed = 1, []
     for number, (found, other) in enumerate(zip(answers, others, strict=True), start=1):
-        labels = [", ".join(each["label"] for each in objects) or "nothing" for objects in (found, other)]
+        labels = [[each["label"] for each in objects] for objects in (found, other)]
         if labels[0] != labels[1]:
-            changed.append(ClassChange(row=number, first=labels[0], second=labels[1]))
+            first, second = (", ".join(names) or "nothing" for names in labels)
+            changed.append(ClassChange(row=number, first=first, second=second))
             continue
         for one, two in zip(found, other, strict=True):
             gap = abs(one["score"] - two["score"])

@@ -9,7 +9,7 @@ from typing import Any
 from sensenet.artifact import Artifact
 from sensenet.compiler.documents import import_document
 from sensenet.compiler.sources import find_target
-from sensenet.errors import SettingsError
+from sensenet.errors import ArtifactError, SettingsError
 from sensenet.inspection.answers import compare_answers
 from sensenet.inspection.difference import Difference
 from sensenet.inspection.graphs import compare_nodes, compare_weights
@@ -49,8 +49,8 @@ def diff(
     Nodes correspond by name, so the graphs of a document and of what was compiled from it differ: compare
     those with `parts=["answers"]`.
 
-    Raises what `create_model` raises; SettingsError for an unknown part; InputError for rows that the first
-    model cannot read.
+    Raises what `create_model` raises; SettingsError for an unknown part, or none; InputError for rows that
+    the first model cannot read; ArtifactError if only graphs are to be compared, and one is not known.
     """
     chosen = check_parts(parts)
     sources = (first, second)
@@ -66,6 +66,8 @@ def diff(
         notes = [f"graph and weights: {label} does not contain its graph" for label in unknown]
         if graphs[0] is None or graphs[1] is None:
             chosen = tuple(part for part in chosen if part not in GRAPH_PARTS)
+            if not chosen:
+                raise ArtifactError(f"nothing to compare: {unknown[0]} does not contain its graph")
         else:
             nodes = compare_nodes(graphs[0], graphs[1]) if "graph" in chosen else ()
             weights = compare_weights(graphs[0], graphs[1], tolerance) if "weights" in chosen else ()
@@ -94,7 +96,12 @@ def is_artifact(source: Any) -> bool:
 
 
 def check_parts(parts: Collection[str]) -> tuple[str, ...]:
-    """Return the parts in the order of PARTS; raise SettingsError, with the nearest, for an unknown one."""
+    """Return the parts in the order of PARTS.
+
+    Raises SettingsError, with the nearest, for an unknown one, and if there are none.
+    """
+    if not parts:
+        raise SettingsError(f"no parts to compare; expected some of {', '.join(PARTS)}")
     for part in parts:
         if part not in PARTS:
             hint = suggest(part, PARTS) or f"expected one of {', '.join(PARTS)}"

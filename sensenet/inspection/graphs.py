@@ -141,8 +141,7 @@ def _compare_tensors(name: str, first: Tensor | None, second: Tensor | None) -> 
     absolute = largest_gap(first.array, second.array)
     if absolute == 0:
         return None
-    largest = float(np.max(np.abs(first.array.astype(np.float64)), initial=0.0))
-    relative = absolute / largest if largest else None
+    relative = absolute / first.largest if first.largest else None
     return WeightChange(name=name, first=types[0], second=types[1], absolute=absolute, relative=relative)
 
 

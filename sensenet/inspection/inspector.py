@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sensenet.artifact import Artifact
-from sensenet.backends import get_target
 from sensenet.errors import ArtifactError
 from sensenet.facts.fields import describe_fields, describe_objective, name_kind
 from sensenet.inspection.opening import Inspectable, Opened, open_source
 from sensenet.inspection.report import Inspection, TensorFacts
-from sensenet.inspection.targets import describe_target, measure_latency
+from sensenet.inspection.targets import describe_targets, measure_latency
 from sensenet.ir.graph import Graph
 from sensenet.ir.layer_costs import describe_layers, sum_costs, sum_layers
 from sensenet.models.create import create_model
@@ -50,8 +49,6 @@ def describe(
 ) -> Inspection:
     """Return what `inspect` does, of a source that is opened already."""
     names = tuple(dict.fromkeys(targets))
-    for name in names:
-        get_target(name)  # raises before the first is compiled
     compiled = _find_compiled(source, opened) if names else None
     return Inspection(
         source=opened.label,
@@ -67,7 +64,7 @@ def describe(
         settings=opened.signature.settings,
         **_describe_graph(opened),
         resource=opened.resource,
-        targets=tuple(describe_target(compiled, name, settings, measured=measure) for name in names),
+        targets=tuple(describe_targets(compiled, names, settings, measured=measure)) if names else (),
         latency=measure_latency(make_any_model(source, settings)) if measure and not names else None,
     )
 

@@ -37,8 +37,8 @@ class Inspection:
     `kind` is classification, regression, object detection or image features, and `size` the bytes of its
     files. `inputs`, `outputs`, `layers` and `costs` are those of the graph, and empty or None if the artifact
     does not keep it, except that `layers` are the operators of .tflite and .onnx files; a document's graph is
-    the network as trained. `resource` is what BigML says of it; artifacts
-    do not keep that. `targets` and `latency` are there if they were asked for.
+    the network as trained. `resource` is what BigML says of it; artifacts do not keep that. `targets` and
+    `latency` are there if they were asked for.
     """
 
     source: str

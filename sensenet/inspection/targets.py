@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sensenet.artifact import Artifact
 from sensenet.backends import get_target
-from sensenet.compiler.driver import compile
+from sensenet.compiler.driver import compile_targets
 from sensenet.inspection.rows import draw_rows
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
@@ -50,19 +49,19 @@ class TargetFacts:
     latency: Latency | None = None
 
 
-def describe_target(source: Any, target: str, settings: Any, *, measured: bool) -> TargetFacts:
-    """Compile a source for a target at its defaults, and return what came of it.
+def describe_targets(
+    source: Any, targets: Sequence[str], settings: Any, *, measured: bool
+) -> Iterator[TargetFacts]:
+    """Compile a source for targets at their defaults, and yield what came of each.
 
     Raises what `compile` raises.
     """
-    artifact = compile(source, target, settings=settings)
-    runs = get_target(target).runs or get_target(target).executes
-    latency = measure_latency(create_model(artifact)) if measured and runs else None
-    return TargetFacts(target=target, size=_size(artifact), latency=latency)
-
-
-def _size(artifact: Artifact) -> int:
-    return sum(map(len, artifact.files.values()))
+    for artifact in compile_targets(source, targets, settings=settings):
+        target = get_target(artifact.target)
+        runs = target.runs or target.executes
+        latency = measure_latency(create_model(artifact)) if measured and runs else None
+        size = sum(map(len, artifact.files.values()))
+        yield TargetFacts(target=target.name, size=size, latency=latency)
 
 
 def measure_latency(model: Deepnet | ObjectDetector) -> Latency:

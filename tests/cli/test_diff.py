@@ -63,6 +63,7 @@ def test_an_infinite_difference_is_null_in_json(tmp_path, capsys):
     ("arguments", "expected"),
     [
         (["--only", "weight"], "unknown part 'weight'; did you mean 'weights'?"),
+        (["--only", ","], "no parts to compare; expected some of signature, settings, "),
         (["--tolerance", "-1"], "expected a number, 0 or more, found '-1'"),
         (["--tolerance", "nan"], "expected a number, 0 or more, found 'nan'"),
         (["--row", "x", "--onyl", "graph"], "unknown option --onyl; did you mean '--only'?"),

@@ -12,7 +12,7 @@ import pytest
 from support.documents import dense, detector, image, network
 
 import sensenet
-from sensenet.errors import InputError, SensenetError, SettingsError
+from sensenet.errors import ArtifactError, InputError, SensenetError, SettingsError
 from sensenet.inspection import Difference, diff
 from sensenet.inspection.answers import compare_objects
 from sensenet.inspection.graphs import largest_gap
@@ -190,6 +190,7 @@ OBJECT = {"box": [0, 0, 10, 10], "label": "cat", "score": 0.5}
         ([OBJECT | {"box": [0, 2, 10, 13]}], 0, 3, []),
         ([OBJECT | {"label": "dog"}], 0, 0, [("cat", "dog")]),
         ([], 0, 0, [("cat", "nothing")]),
+        ([OBJECT, OBJECT], 0, 0, [("cat", "cat, cat")]),
     ],
 )
 def test_objects_that_differ(other, largest, boxes, changed):
@@ -197,6 +198,13 @@ def test_objects_that_differ(other, largest, boxes, changed):
     assert (found.rows, found.largest, found.boxes) == (2, largest, boxes)
     assert [(each.first, each.second) for each in found.changed] == changed
     assert all(each.row == 2 for each in found.changed)
+
+
+@pytest.mark.parametrize("label", ["nothing", "cat, cat"])
+def test_labels_that_read_like_other_objects(label):
+    other = [] if label == "nothing" else [OBJECT, OBJECT]
+    found = compare_objects([[OBJECT | {"label": label}]], [other], drawn=False)
+    assert [(each.first, each.second) for each in found.changed] == [(label, label)]
 
 
 def test_boxes_differ_by_more_than_the_tolerance():
@@ -212,6 +220,15 @@ def test_a_detector_equals_itself():
 def test_a_wrong_part_suggests_the_nearest():
     with pytest.raises(SettingsError, match="did you mean 'weights'"):
         diff(IRIS, IRIS, parts=["weight"])
+
+
+def test_nothing_to_compare_is_not_equality(tmp_path):
+    with pytest.raises(SettingsError, match="no parts to compare"):
+        diff(IRIS, IRIS, parts=[])
+    pytest.importorskip("onnxruntime")
+    sensenet.compile(IRIS, "onnx").save(tmp_path / "iris.onnx")
+    with pytest.raises(ArtifactError, match=r"nothing to compare: .*iris\.onnx does not contain its graph"):
+        diff(IRIS, tmp_path / "iris.onnx", parts=["graph", "weights"])
 
 
 @pytest.mark.parametrize("rows", [[], "nowhere.csv", [{"nothing": 1}], 3])
