@@ -7,18 +7,21 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
 from sensenet.limits import VARIABLE, parse_size
 from sensenet.plain_text import short_line
-from sensenet.settings import Value, parse_setting
+from sensenet.settings import parse_setting
 
-EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+Read = TypeVar("Read")
+
+EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 NO_DELIMITERS = '"\r\n\0'
 
@@ -33,7 +36,7 @@ def make_parser(program: str, description: str, examples: str) -> argparse.Argum
         "-s",
         "--setting",
         dest="settings",
-        type=_setting_argument,
+        type=argument_type(parse_setting),
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -43,12 +46,16 @@ def make_parser(program: str, description: str, examples: str) -> argparse.Argum
     return parser
 
 
-def _setting_argument(text: str) -> tuple[str, Value]:
-    """Return the same as `parse_setting`, as the type of an argparse argument."""
-    try:
-        return parse_setting(text)
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def argument_type(read: Callable[[str], Read]) -> Callable[[str], Read]:
+    """Return a function as the type of an argparse argument: its SensenetErrors are wrong command lines."""
+
+    def read_argument(text: str) -> Read:
+        try:
+            return read(text)
+        except SensenetError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read_argument
 
 
 def positive_count(text: str) -> int:
@@ -56,6 +63,17 @@ def positive_count(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a positive whole number, found {text!r}")
+    return number
+
+
+def nonnegative(text: str, bound: float = math.inf) -> float:
+    """Return a number from 0 to less than a bound, as the type of an argparse argument."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < bound:
+        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, found {text!r}")
     return number
 
 

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 
 from sensenet.cli import common as command_line
-from sensenet.errors import SettingsError
 from sensenet.inspection.differ import PARTS, check_parts, diff
 
 PROGRAM = "sensenet diff"
@@ -30,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return command_line.run(lambda: _run(make_parser().parse_args(arguments)), EXIT_TROUBLE)
 
 
-def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     description = "Show where two models differ: fields, settings, graph, weights, and answers to rows."
-    parser = command_line.make_parser(program, description, EXAMPLES)
+    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add("first", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
     add("second", metavar="MODEL", help="another")
@@ -46,14 +45,14 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add(
         "--only",
         metavar="PARTS",
-        type=_parts,
+        type=command_line.argument_type(_parts),
         default=PARTS,
         help=f"compare only these, separated by commas: {', '.join(PARTS)}",
     )
     add(
         "--tolerance",
         metavar="NUMBER",
-        type=_tolerance,
+        type=command_line.nonnegative,
         default=0.0,
         help="how far weights and answers may differ and count as equal (default: 0)",
     )
@@ -62,20 +61,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    try:
-        return check_parts([part for part in text.split(",") if part])
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _tolerance(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, found {text!r}")
-    return number
+    return check_parts([part for part in text.split(",") if part])
 
 
 def _run(options: argparse.Namespace) -> int:

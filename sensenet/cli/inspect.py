@@ -10,7 +10,7 @@ from sensenet.backends import get_target
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.drawing import FORMS, draw
-from sensenet.errors import ArtifactError, UnknownTargetError
+from sensenet.errors import ArtifactError
 from sensenet.files.writing import require_free, write_all
 from sensenet.inspection.inspector import describe
 from sensenet.inspection.opening import open_source
@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return command_line.run(lambda: _run(make_parser().parse_args(arguments)))
 
 
-def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     description = "Show what a model is: fields, classes, layers, sizes, times, and what BigML says of it."
-    parser = command_line.make_parser(program, description, EXAMPLES)
+    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add(
         "model",
@@ -47,7 +47,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add(
         "--targets",
         metavar="NAMES",
-        type=_targets,
+        type=command_line.argument_type(_targets),
         default=(),
         help="compile for these comma-separated targets, and show the sizes of their files",
     )
@@ -68,10 +68,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 
 
 def _targets(text: str) -> list[str]:
-    try:
-        return [get_target(name).name for name in text.split(",") if name]
-    except UnknownTargetError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return [get_target(name).name for name in text.split(",") if name]
 
 
 def _drawing(text: str) -> Path:

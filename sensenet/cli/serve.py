@@ -34,6 +34,9 @@ GARBAGE = 50_000
 """How many new objects Python makes before it looks for garbage. At its 700, reading a large request takes
 more than twice as long, and all others wait for it."""
 
+LONGEST = 1e9
+"""No time is as long, in seconds or milliseconds."""
+
 PACKAGES = ("uvicorn", "starlette", "orjson", "prometheus_client")
 
 
@@ -59,7 +62,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add("--engine", choices=ENGINES, metavar="TARGET", help="the target whose runtime predicts")
     add(
         "--max-body",
-        type=_size,
+        type=command_line.argument_type(parse_size),
         default=16 << 20,
         metavar="SIZE",
         help="the longest body of a request (default: 16MiB)",
@@ -103,7 +106,7 @@ def _port(text: str) -> int:
 
 
 def _positive(text: str) -> float:
-    number = _milliseconds(text) * 1000
+    number = command_line.nonnegative(text, LONGEST)
     if number == 0:
         raise argparse.ArgumentTypeError(f"expected a positive number, found {text!r}")
     return number
@@ -111,20 +114,7 @@ def _positive(text: str) -> float:
 
 def _milliseconds(text: str) -> float:
     """Return a number of milliseconds in seconds."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1e9:
-        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, found {text!r}")
-    return number / 1000
-
-
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except SettingsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return command_line.nonnegative(text, LONGEST) / 1000
 
 
 def _run(options: argparse.Namespace) -> int:
