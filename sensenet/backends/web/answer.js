@@ -1,6 +1,6 @@
 // The answer to the row of the form: what is predicted, the probabilities as bars, and what is read aloud.
 
-import {find, numberText, percentText, showBars} from './dom.js';
+import {areShares, find, numberText, percentText, showBars} from './dom.js';
 
 const MOST_BARS = 12;
 const TOP = 10;
@@ -59,7 +59,7 @@ export function showHeadline(label, certainty, spoken = `${label}, ${certainty}`
 
 function showClasses(numbers, classes) {
   const best = numbers.indexOf(Math.max(...numbers));
-  const shares = numbers.every((number) => number >= 0 && number <= 1.001);
+  const shares = areShares(numbers);
   const text = shares ? percentText : numberText;
   if (best < 0) showHeadline('unknown', 'The probabilities are not numbers.');
   else showHeadline(classes[best], text(numbers[best]));

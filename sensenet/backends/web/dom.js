@@ -3,6 +3,38 @@
 /** The element of an id. */
 export const find = (id) => document.getElementById(id);
 
+/** Start a page with the title of its document, or say why it cannot run. */
+export async function startPage(start) {
+  find('title').textContent = document.title;
+  try {
+    await start();
+  } catch (error) {
+    find('failure').textContent = `This page cannot run its model here: ${error.message}`;
+    find('failure').hidden = false;
+    find('certainty').textContent = '';
+  }
+}
+
+/** Show the description of a model, if it has one. */
+export function showDescription({description}) {
+  find('description').textContent = description;
+  find('description').hidden = !description;
+}
+
+/** The bytes of the element of an id, which has them in base64; else those of a file next to the page. */
+export async function readBytes(id, file) {
+  const inside = find(id);
+  if (inside) return Uint8Array.from(atob(inside.textContent), (character) => character.charCodeAt(0)).buffer;
+  return (await fetchFile(file)).arrayBuffer();
+}
+
+/** The response for a file next to the page. */
+export async function fetchFile(file) {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file}: status ${response.status}`);
+  return response;
+}
+
 /** A new element with properties, attributes (after `@`), and children; text is never read as HTML. */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -41,6 +73,16 @@ function makeBar(label) {
   const name = element('bdi', {className: 'name', textContent: label, title: label});
   const item = element('li', {}, name, value, element('span', {className: 'track', '@aria-hidden': true}, fill));
   return {item, value, fill};
+}
+
+/** A text of at most so many characters, and an ellipsis if it was longer. */
+export function cut(text, length) {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+/** Whether numbers are shares of one, but for rounding: probabilities are. */
+export function areShares(numbers) {
+  return numbers.every((number) => number >= 0 && number <= 1.001);
 }
 
 /** A share of one as a percentage with one decimal. */

@@ -1,6 +1,6 @@
 // The form: one field for each input, whose value may be missing.
 
-import {element, numberText} from './dom.js';
+import {cut, element, numberText} from './dom.js';
 import {readNumber} from './inputs.js';
 
 const FEW_CATEGORIES = 30;
@@ -267,7 +267,7 @@ function wordsRemark({kind, words, separator}) {
   if (kind === 'text' || !separator) {
     const some = words.slice(0, 8).map(visible).join(', ');
     const what = kind === 'text' ? 'The model looks for' : 'Items:';
-    return `${what} ${some.length > 200 ? `${some.slice(0, 200)}…` : some}${words.length > 8 ? ', …' : ''}`;
+    return `${what} ${cut(some, 200)}${words.length > 8 ? ', …' : ''}`;
   }
   const names = {' ': 'spaces', '\n': 'new lines'};
   const more = words.length > MOST_CHOICES ? ` The first ${MOST_CHOICES} of ${words.length} are shown.` : '';

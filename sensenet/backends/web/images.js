@@ -1,7 +1,7 @@
 // The page of a model that reads one image: chosen, dropped, pasted, or from a camera; a detector's boxes are drawn.
 
 import {showAnswer, showHeadline, showObjective, showObjects} from './answer.js';
-import {find, percentText, takeDrops} from './dom.js';
+import {cut, fetchFile, find, percentText, readBytes, showDescription, startPage, takeDrops} from './dom.js';
 
 const MOST_PIXELS = 4_000_000; // of what the network gets: larger images are made smaller
 const HEIGHT = 0.65; // of the window, that an image has at most
@@ -12,18 +12,12 @@ const RUNTIME = 'page-runtime.wasm';
 // TensorFlow.js asks for all of them, and takes the second.
 const BINARIES = ['', '-simd', '-threaded-simd'].map((kind) => `tfjs-backend-wasm${kind}.wasm`);
 
-start().catch((error) => {
-  find('failure').textContent = `This page cannot run its model here: ${error.message}`;
-  find('failure').hidden = false;
-  find('certainty').textContent = '';
-});
+startPage(start);
 
 async function start() {
-  find('title').textContent = document.title;
   const model = await loadModel();
   const signature = model.metadata.sensenet;
-  find('description').textContent = signature.description;
-  find('description').hidden = !signature.description;
+  showDescription(signature);
   showObjective(signature);
   if (signature.kind === 'detector' && !signature.objective) find('objective').textContent = 'Objects';
   showHeadline('–', 'No image yet.');
@@ -35,26 +29,17 @@ async function start() {
 /** The network on TensorFlow.js, from what is in the page, or next to it. */
 async function loadModel() {
   const inside = find('model');
-  const runtime = inside ? URL.createObjectURL(new Blob([bytesOf('runtime')], {type: 'application/wasm'})) : RUNTIME;
+  const runtime = inside
+    ? URL.createObjectURL(new Blob([await readBytes('runtime')], {type: 'application/wasm'}))
+    : RUNTIME;
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // threads need a page that is isolated from others
   tf.wasm.setWasmPaths(Object.fromEntries(BINARIES.map((name) => [name, runtime])));
   await tf.setBackend('wasm');
-  const {weightsManifest, ...topology} = inside
-    ? JSON.parse(inside.textContent)
-    : await (await read('page.json')).json();
-  const weightData = inside ? bytesOf('weights').buffer : await (await read('page.bin')).arrayBuffer();
+  const text = inside ? inside.textContent : await (await fetchFile('page.json')).text();
+  const {weightsManifest, ...topology} = JSON.parse(text);
+  const weightData = await readBytes('weights', 'page.bin');
   const weightSpecs = weightsManifest.flatMap(({weights}) => weights);
   return tf.loadGraphModel(tf.io.fromMemory({...topology, weightSpecs, weightData}));
-}
-
-function bytesOf(id) {
-  return Uint8Array.from(atob(find(id).textContent), (character) => character.charCodeAt(0));
-}
-
-async function read(name) {
-  const response = await fetch(name);
-  if (!response.ok) throw new Error(`${name}: status ${response.status}`);
-  return response;
 }
 
 /** Returns a function that shows an image or a frame of a video, and what the network answers. */
@@ -117,7 +102,7 @@ function drawImage(image, objects) {
   context.textBaseline = 'top';
   context.lineJoin = 'round';
   for (const {label, score, box} of [...objects].reverse()) {
-    const text = `${label.length > 24 ? `${label.slice(0, 24)}…` : label} ${percentText(score)}`;
+    const text = `${cut(label, 24)} ${percentText(score)}`;
     drawBox(
       context,
       box.map((side) => side * scale),

@@ -2,7 +2,7 @@
 
 import {load} from '../wasm/model.js';
 import {showAnswer, showObjective} from './answer.js';
-import {copyText, find} from './dom.js';
+import {copyText, find, readBytes, showDescription, startPage} from './dom.js';
 import {explain, makeBackground} from './explanation.js';
 import {buildForm} from './form.js';
 import {
@@ -21,12 +21,7 @@ import {scoreFile} from './score.js';
 const MANY_FIELDS = 12;
 
 if (typeof document === 'undefined') serve();
-else {
-  start().catch((error) => {
-    find('failure').textContent = `This page cannot run its model here: ${error.message}`;
-    find('failure').hidden = false;
-  });
-}
+else startPage(start);
 
 /** Answer the messages of the page, in a worker: {model}, then {score, keep} or {explain}. */
 function serve() {
@@ -51,25 +46,14 @@ function serve() {
 }
 
 async function start() {
-  const bytes = await modelBytes();
+  const bytes = await readBytes('model', 'page.wasm');
   const model = await load(bytes);
   const {signature} = model;
-  find('title').textContent = document.title;
-  find('description').textContent = signature.description;
-  find('description').hidden = !signature.description;
+  showDescription(signature);
   showObjective(signature);
   const startWorkerOfModel = () => startWorker(bytes);
   prepareOne(model, startWorkerOfModel());
   prepareMany(signature, startWorkerOfModel, prepareTabs());
-}
-
-/** The bytes of the model: in the page, or next to it. */
-async function modelBytes() {
-  const inside = find('model');
-  if (inside) return Uint8Array.from(atob(inside.textContent), (character) => character.charCodeAt(0)).buffer;
-  const response = await fetch('page.wasm');
-  if (!response.ok) throw new Error(`page.wasm: status ${response.status}`);
-  return response.arrayBuffer();
 }
 
 let workerAddress;

@@ -1,6 +1,6 @@
 // Many rows: a CSV file that is dropped or chosen, scored in a worker, with a download.
 
-import {element, find, numberText, percentText, showBars, takeDrops} from './dom.js';
+import {cut, element, find, numberText, percentText, showBars, takeDrops} from './dom.js';
 
 const MOST_LABELS = 12;
 const MOST_NAMES = 6;
@@ -88,7 +88,7 @@ function showScored({rows, labels, header, kept, shown, ignored, absent}, file, 
 function fillTable(table, header, rows, kept) {
   const fill = (tag, cells) =>
     [...cells.slice(kept), ...cells.slice(0, kept)].map((cell, i) =>
-      element(tag, {textContent: shorten(cell), className: i < header.length - kept ? 'own' : '', dir: 'auto'}),
+      element(tag, {textContent: cellText(cell), className: i < header.length - kept ? 'own' : '', dir: 'auto'}),
     );
   table.replaceChildren(
     element('thead', {}, element('tr', {}, ...fill('th', header))),
@@ -96,14 +96,14 @@ function fillTable(table, header, rows, kept) {
   );
 }
 
-function shorten(cell) {
-  return typeof cell === 'number' ? numberText(cell) : cell.length > 200 ? `${cell.slice(0, 200)}…` : cell;
+function cellText(cell) {
+  return typeof cell === 'number' ? numberText(cell) : cut(cell, 200);
 }
 
 function listNames(names) {
   const shown = names
     .slice(0, MOST_NAMES)
-    .map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name))
+    .map((name) => cut(name, 60))
     .join(', ');
   return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
 }

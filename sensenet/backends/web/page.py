@@ -57,6 +57,9 @@ IMAGE_MODULES = ("dom.js", "answer.js", "images.js")
 IMPORT = re.compile(r"^import \{[^}]*\} from '[^']*';\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class)\b)", re.MULTILINE)
 
+PLACE = re.compile(r"\{(\w+)\}")
+"""Where something is put into HTML."""
+
 LONGEST_TITLE = 200
 
 POLICY = (
@@ -147,11 +150,19 @@ def _fill(parts: Parts, signature: Signature, policy: str, style: str, elements:
         "style": style,
         "start": parts.start,
         "what": parts.what,
-        "panels": (HERE / parts.panels).read_text("utf-8"),
+        "panels": _read_panels(parts.panels),
         "parts": "\n".join(elements),
     }
-    template = (HERE / "page.html").read_text("utf-8")
-    return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], template).encode()
+    return PLACE.sub(lambda match: texts[match[1]], _read("page.html")).encode()
+
+
+def _read_panels(name: str) -> str:
+    """Return panels with each `{name}` replaced by the file of that name, of what several have."""
+    return PLACE.sub(lambda match: _read(f"{match[1]}.html"), _read(name))
+
+
+def _read(name: str) -> str:
+    return (HERE / name).resolve().read_text("utf-8")
 
 
 def _element(name: str, text: str | None) -> str:
@@ -175,7 +186,7 @@ def _data_element(id_: str, file: str, content: bytes) -> str:
 
 def write_script(modules: Iterable[str]) -> str:
     """Return modules as one script, without their imports of each other, which a worker runs too."""
-    texts = ((HERE / name).resolve().read_text("utf-8") for name in modules)
+    texts = map(_read, modules)
     parts = (
         EXPORT.sub("", IMPORT.sub("", text)).replace("import.meta.url", "location.href") for text in texts
     )

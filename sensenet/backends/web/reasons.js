@@ -1,6 +1,6 @@
 // What moved the answer: contributions of fields, computed in a worker, as bars to either side.
 
-import {find, numberText, percentText, showBars} from './dom.js';
+import {areShares, cut, find, numberText, percentText, showBars} from './dom.js';
 
 const MOST_FIELDS = 8;
 const LONGEST_LABEL = 60;
@@ -32,10 +32,10 @@ function showReasons({contributions, answer, expectation, exact}, inputs, signat
   section.hidden = contributions.flat().some((value) => !Number.isFinite(value));
   if (section.hidden) return;
   const classes = signature.classes.length === answer.length;
-  const shares = classes && [...answer, ...expectation].every((number) => number >= 0 && number <= 1.001);
+  const shares = classes && areShares([...answer, ...expectation]);
   const text = shares ? percentText : numberText;
   const label = signature.classes[best];
-  const name = label?.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL)}…` : label || '(empty)';
+  const name = label ? cut(label, LONGEST_LABEL) : '(empty)';
   const from = `From ${text(expectation[best])}, the mean of typical rows, to ${text(answer[best])}`;
   section.querySelector('.caption').textContent = `${from}${classes ? ` for ${name}` : ''}.`;
   const own = contributions.map((outputs) => outputs[best]);
