@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.documents import ensemble, network, typed
-from support.web_pages import WebNode, category_field, hostile, number_field, resource
+from support.web_pages import category_field, hostile, number_field, resource
 
 import sensenet
 from sensenet.explanation import contributions
@@ -19,13 +19,6 @@ from sensenet.signature import NUMERIC_INPUT
 pytest.importorskip("llvmlite")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    process = WebNode(tmp_path_factory.mktemp("modules"))
-    yield process
-    process.close()
 
 
 def read(name):
@@ -73,11 +66,11 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_contributions_are_those_of_python(node, name):
+def test_contributions_are_those_of_python(web, name):
     document, row = CASES[name]
     model = sensenet.create_model(document)
     want = contributions(model, row)
-    found = node.explain(document, row)
+    found = web.explain(document, row)
     background = np.reshape(found["background"], want.background.inputs[NUMERIC_INPUT].shape)
     np.testing.assert_allclose(background, want.background.inputs[NUMERIC_INPUT], rtol=1e-6)
     scale = max(1.0, np.abs(want.answer).max())
@@ -88,24 +81,24 @@ def test_contributions_are_those_of_python(node, name):
     np.testing.assert_allclose(total, np.subtract(found["answer"], found["expectation"]), atol=1e-6 * scale)
 
 
-def test_names_of_strangers_do_not_matter(node):
+def test_names_of_strangers_do_not_matter(web):
     document = hostile()
     background = make_background(sensenet.create_model(document)).inputs[NUMERIC_INPUT]
-    found = node.explain(document, {})
+    found = web.explain(document, {})
     np.testing.assert_allclose(np.reshape(found["background"], background.shape), background, rtol=1e-6)
     assert len(found["contributions"]) == len(document["input_fields"])
 
 
-def test_cells_that_several_columns_read_are_one_field(node):
+def test_cells_that_several_columns_read_are_one_field(web):
     document = network([{**typed()["layers"][0]}])
     document["preprocess"][2]["index"] = 0
     row = [4.0, "red"]
     want = contributions(sensenet.create_model(document), row)
-    found = node.explain(document, row)
+    found = web.explain(document, row)
     assert len(want.fields) == 2
     np.testing.assert_allclose(found["contributions"], want.contributions, atol=1e-5)
 
 
-def test_orders_are_those_of_python(node):
+def test_orders_are_those_of_python(web):
     for size, order in ((1, 0), (2, 5), (12, 0), (64, 300)):
-        assert node.call("explanation.js", "shuffle", size, order) == shuffled(size, 1, 0, order)[0].tolist()
+        assert web.call("explanation.js", "shuffle", size, order) == shuffled(size, 1, 0, order)[0].tolist()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.conformance import assert_close, is_error, recorded_cases, skip_if_refused
 from support.documents import ensemble, typed
 from support.profiles import examples
-from support.web_pages import WebNode, category_field, hostile, number_field, resource
+from support.web_pages import category_field, hostile, number_field, resource
 
 import sensenet
 from sensenet.cli.predict import main as predict
@@ -23,13 +23,6 @@ from sensenet.settings import ensure_settings
 pytest.importorskip("llvmlite")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    process = WebNode(tmp_path_factory.mktemp("modules"))
-    yield process
-    process.close()
 
 
 def records_in_python(text, delimiter):
@@ -43,9 +36,9 @@ def records_in_python(text, delimiter):
         return None
 
 
-def records_in_javascript(node, text, delimiter, parts=None):
+def records_in_javascript(web, text, delimiter, parts=None):
     try:
-        return [record["cells"] for record in node.records(text, delimiter=delimiter, parts=parts)]
+        return [record["cells"] for record in web.records(text, delimiter=delimiter, parts=parts)]
     except RuntimeError:
         return None
 
@@ -60,17 +53,17 @@ CSV_TEXTS = st.lists(st.sampled_from([*'a",;\n\r \t', "\r\n", '""', '","', "é",
 @example(text='"a"b', delimiter=",", cut=0)
 @example(text='"a\r\nb"\r\n\r\n,', delimiter=",", cut=3)
 @example(text='"', delimiter=",", cut=0)
-def test_csv_is_read_as_in_python(node, text, delimiter, cut):
+def test_csv_is_read_as_in_python(web, text, delimiter, cut):
     want = records_in_python(text, delimiter)
-    assert records_in_javascript(node, text, delimiter) == want
-    assert records_in_javascript(node, text, delimiter, parts=[text[:cut], text[cut:]]) == want
+    assert records_in_javascript(web, text, delimiter) == want
+    assert records_in_javascript(web, text, delimiter, parts=[text[:cut], text[cut:]]) == want
 
 
-def test_records_have_the_number_of_their_line(node):
-    records = node.records('a,b\r\n"1\n2",3\n\n\r4,5')
+def test_records_have_the_number_of_their_line(web):
+    records = web.records('a,b\r\n"1\n2",3\n\n\r4,5')
     assert [record["line"] for record in records] == [1, 2, 6]
     with pytest.raises(RuntimeError, match="line 2: invalid CSV: a quoted cell does not end"):
-        node.records('a\n"b\n')
+        web.records('a\n"b\n')
 
 
 def score_in_python(tmp_path, source, content, *options):
@@ -97,7 +90,7 @@ def require_same_table(got, want):
 
 
 @pytest.mark.parametrize("name", ["iris", "diabetes"])
-def test_a_file_is_scored_as_the_command_does(node, tmp_path, name):
+def test_a_file_is_scored_as_the_command_does(web, tmp_path, name):
     document = json.loads((EXAMPLES / f"{name}.json").read_text())
     fields = [field["name"] for field in document["deepnet"]["fields"].values()][:-1]
     random = np.random.default_rng(0)
@@ -106,31 +99,31 @@ def test_a_file_is_scored_as_the_command_does(node, tmp_path, name):
     lines[3][2] = ""
     content = "\ufeff" + "\r\n".join(map(",".join, lines))
     kept = score_in_python(tmp_path, document, content.encode(), "--keep", ",".join(lines[0]))
-    found = node.score(document, content.encode(), keep=True)
+    found = web.score(document, content.encode(), keep=True)
     require_same_table(found["text"], kept)
     assert (found["rows"], found["ignored"], found["absent"]) == (5000, ["id"], [])
     assert sum(count for _, count in found["labels"]) == (5000 if name == "iris" else 0)
     without = "\n".join(",".join(line[1:]) for line in lines)
     require_same_table(
-        node.score(document, without.encode())["text"], score_in_python(tmp_path, document, without.encode())
+        web.score(document, without.encode())["text"], score_in_python(tmp_path, document, without.encode())
     )
 
 
-def test_other_delimiters_are_found(node):
+def test_other_delimiters_are_found(web):
     document = json.loads((EXAMPLES / "iris.json").read_text())
     for delimiter in ";\t|":
         content = f"a,b,c{delimiter}petal length{delimiter}petal width\n1,2{delimiter}1.4{delimiter}0.2\n"
-        found = node.score(document, content.encode(), keep=True)
+        found = web.score(document, content.encode(), keep=True)
         assert found["header"][:4] == ["a,b,c", "petal length", "petal width", "species"]
         assert found["text"].splitlines()[1].startswith(delimiter.join(["1,2", "1.4", "0.2", "setosa", ""]))
         assert found["absent"] == ["sepal length", "sepal width"]
 
 
-def test_cells_that_a_spreadsheet_would_run_are_texts(node):
+def test_cells_that_a_spreadsheet_would_run_are_texts(web):
     field, cell = number_field("size")
     document = resource([field], [cell], ["=1+1", "@x"])
     content = b'size,note,other\n-1,"=cmd|\'/C calc\'!A0",+1\n-1e3,-,"a""b"\n'
-    text = node.score(document, content, keep=True)["text"]
+    text = web.score(document, content, keep=True)["text"]
     header, first, second = csv.reader(io.StringIO(text))
     assert header[:3] == ["size", "note", "other"]
     assert header[4:] == ["'=1+1", "'@x"]
@@ -139,12 +132,12 @@ def test_cells_that_a_spreadsheet_would_run_are_texts(node):
     assert first[3] in ("'=1+1", "'@x")
 
 
-def test_answers_have_columns_of_their_own(node):
+def test_answers_have_columns_of_their_own(web):
     document = json.loads((EXAMPLES / "iris.json").read_text())
     content = b"petal length,setosa\n1,2\n"
     with pytest.raises(RuntimeError, match='two columns of the answers would be named "setosa": do not keep'):
-        node.score(document, content, keep=True)
-    assert node.score(document, content)["ignored"] == ["setosa"]
+        web.score(document, content, keep=True)
+    assert web.score(document, content)["ignored"] == ["setosa"]
 
 
 @pytest.mark.parametrize(
@@ -164,16 +157,16 @@ def test_answers_have_columns_of_their_own(node):
         (b"petal length\n1\n\n?\nx\n", 'line 5: field "petal length": cannot read "x" as a number'),
     ],
 )
-def test_files_that_cannot_be_scored(node, content, message):
+def test_files_that_cannot_be_scored(web, content, message):
     document = json.loads((EXAMPLES / "iris.json").read_text())
     with pytest.raises(RuntimeError) as found:
-        node.score(document, content)
+        web.score(document, content)
     assert str(found.value).startswith(message)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", recorded_cases("tabular", "real", skip=("trained_images",)))
-def test_recorded_rows_in_a_file(node, case):
+def test_recorded_rows_in_a_file(web, case):
     """Those that CSV can hold: it does not distinguish True from its text, and an empty text from none."""
     record = case.read()
     with skip_if_refused(record):
@@ -195,18 +188,18 @@ def test_recorded_rows_in_a_file(node, case):
     numbers = np.size(pairs[0][1])
     if signature.classes and numbers != len(signature.classes):  # as no trained model answers
         with pytest.raises(RuntimeError, match=f"{len(signature.classes)} classes but answers {numbers} "):
-            node.score(*given)
+            web.score(*given)
         return
-    found = node.score(*given)
+    found = web.score(*given)
     labels = 1 if signature.classes else 0
     answers = [list(map(float, line[labels:])) for line in list(csv.reader(io.StringIO(found["text"])))[1:]]
     assert_close(answers, [want for _, want in pairs], record["tolerance"])
 
 
-def test_inputs_of_a_form(node):
+def test_inputs_of_a_form(web):
     document = json.loads((EXAMPLES / "iris.json").read_text())
     signature = sensenet.compile(document, "wasm").graph.signature.to_json()
-    inputs = node.call("inputs.js", "describeInputs", signature)["inputs"]
+    inputs = web.call("inputs.js", "describeInputs", signature)["inputs"]
     first = inputs[0]
     assert (first["key"], first["label"], first["kind"], first["known"]) == (
         "000000",
@@ -216,17 +209,17 @@ def test_inputs_of_a_form(node):
     )
     assert (first["minimum"], first["maximum"], first["step"]) == (4.3, 7.7, 0.02)
     assert first["typical"] == pytest.approx(5.832, abs=0.02)
-    kinds = [each["kind"] for each in describe(node, hostile())]
+    kinds = [each["kind"] for each in describe(web, hostile())]
     assert kinds == ["number"] * 7 + ["category"] * 2 + ["text", "items"]
 
 
-def describe(node, document):
+def describe(web, document):
     signature = sensenet.compile(document, "wasm").graph.signature.to_json()
-    return node.call("inputs.js", "describeInputs", signature)["inputs"]
+    return web.call("inputs.js", "describeInputs", signature)["inputs"]
 
 
-def test_documents_without_names_have_an_input_for_each_cell(node):
-    inputs = describe(node, typed())
+def test_documents_without_names_have_an_input_for_each_cell(web):
+    inputs = describe(web, typed())
     assert [(each["label"], each["kind"]) for each in inputs] == [
         ("column 0", "number"),
         ("column 1", "category"),
@@ -236,30 +229,30 @@ def test_documents_without_names_have_an_input_for_each_cell(node):
     assert (inputs[0]["minimum"], inputs[0]["maximum"], inputs[0]["known"]) == (-4.5, 7.5, False)
 
 
-def test_the_most_frequent_category_is_typical(node):
+def test_the_most_frequent_category_is_typical(web):
     field, cell = category_field("color", ["red", "green"])
     field["summary"]["categories"] = [["red", 1], ["green", 5]]
-    (given,) = describe(node, resource([field], [cell], ["a", "b"]))
+    (given,) = describe(web, resource([field], [cell], ["a", "b"]))
     assert given["typical"] == "green"
 
 
-def test_whole_numbers_have_whole_steps(node):
+def test_whole_numbers_have_whole_steps(web):
     field, cell = number_field("rooms")
     field["summary"] = {"minimum": 1, "maximum": 9, "counts": [[1, 4], [9, 2]]}
     cell["mean"] = 3.7
-    (given,) = describe(node, resource([field], [cell], []))
+    (given,) = describe(web, resource([field], [cell], []))
     assert (given["step"], given["typical"]) == (1, 4)
 
 
 @pytest.mark.parametrize("fragment", ["", "#row", "#row=%", "#row=[1]", "#row=null", "#row={", "#form"])
-def test_links_without_a_row(node, fragment):
-    assert node.call("inputs.js", "readFragment", fragment, describe(node, ensemble())) is None
+def test_links_without_a_row(web, fragment):
+    assert web.call("inputs.js", "readFragment", fragment, describe(web, ensemble())) is None
 
 
-def test_links_keep_values_and_ignore_others(node):
-    inputs = describe(node, ensemble())
+def test_links_keep_values_and_ignore_others(web):
+    inputs = describe(web, ensemble())
     fragment = '#row={"000000":1.5,"000001":null,"000002":{"a":1},"toString":3}'
-    values = node.call("inputs.js", "readFragment", fragment, inputs)
+    values = web.call("inputs.js", "readFragment", fragment, inputs)
     assert values == {"000000": 1.5, "000001": None, "000002": inputs[2]["typical"]}
 
 
@@ -267,15 +260,15 @@ def test_links_keep_values_and_ignore_others(node):
     ("text", "value"),
     [("", None), (" 1.5 ", 1.5), ("-1e3", -1000), ("1,5", "1,5"), ("$5", "$5"), ("0x10", "0x10"), (".", ".")],
 )
-def test_numbers_as_people_type_them(node, text, value):
-    assert node.call("inputs.js", "readNumber", text) == value
+def test_numbers_as_people_type_them(web, text, value):
+    assert web.call("inputs.js", "readNumber", text) == value
 
 
-def test_copied_python_is_python(node):
+def test_copied_python_is_python(web):
     document = hostile()
-    inputs = describe(node, document)
+    inputs = describe(web, document)
     row = {each["key"]: each["typical"] for each in inputs}
-    code = node.call("inputs.js", "writePython", inputs, row)
+    code = web.call("inputs.js", "writePython", inputs, row)
     path = "deepnet.json"
     namespace = {}
     exec(
@@ -288,7 +281,7 @@ def test_copied_python_is_python(node):
     )
     assert path in code
     assert namespace["row"] == {each["name"]: each["typical"] for each in inputs}
-    assert json.loads(node.call("inputs.js", "writeJson", inputs, row)) == namespace["row"]
+    assert json.loads(web.call("inputs.js", "writeJson", inputs, row)) == namespace["row"]
 
 
 class Recorder:

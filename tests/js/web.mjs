@@ -3,7 +3,6 @@
 //   {"directory": of the modules, "module": file, "call": function, "arguments": [...]} → {"answer": ...}
 //   {"directory": ..., "call": "records", "delimiter": ..., "parts": [text]} → {"answer": [{line, cells}]}
 //   {"directory": ..., "call": "score", "wasm": base64, "csv": base64, "options": {...}} → {"answer": {text, ...}}
-//
 //   {"directory": ..., "call": "explain", "wasm": base64, "row": {...} or [...]} → {"answer": {contributions, ...}}
 //
 // or with {"error": text}.
@@ -12,6 +11,8 @@ import {createInterface} from 'node:readline';
 import {pathToFileURL} from 'node:url';
 
 const load = (directory, name) => import(pathToFileURL(`${directory}/web/${name}`));
+const loadModel = async (directory, wasm) =>
+  (await load(directory, '../wasm/model.js')).load(Buffer.from(wasm, 'base64'));
 
 const CALLS = {
   async records({directory, delimiter, parts}) {
@@ -21,12 +22,12 @@ const CALLS = {
   },
   async score({directory, wasm, csv, options}) {
     const {scoreFile} = await load(directory, 'score.js');
-    const model = await (await load(directory, '../wasm/model.js')).load(Buffer.from(wasm, 'base64'));
+    const model = await loadModel(directory, wasm);
     const {blob, labels, ...others} = await scoreFile(model, new Blob([Buffer.from(csv, 'base64')]), options);
     return {text: await blob.text(), labels: [...labels], ...others};
   },
   async explain({directory, wasm, row}) {
-    const model = await (await load(directory, '../wasm/model.js')).load(Buffer.from(wasm, 'base64'));
+    const model = await loadModel(directory, wasm);
     const {inputs, makeRow} = (await load(directory, 'inputs.js')).describeInputs(model.signature);
     const {explain, makeBackground} = await load(directory, 'explanation.js');
     const background = makeBackground(model, inputs, makeRow);

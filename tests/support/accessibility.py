@@ -33,7 +33,8 @@ POOR_CONTRAST = """
       return 'rgb(255, 255, 255)';
     };
     const ratio = (element) => {
-      const pair = [getComputedStyle(element).color, behind(element)].map(luminance);
+      const {color, fill} = getComputedStyle(element);
+      const pair = [element instanceof SVGElement ? fill : color, behind(element)].map(luminance);
       return (Math.max(...pair) + .05) / (Math.min(...pair) + .05);
     };
     const isText = (node) => node.nodeType === 3 && node.textContent.trim();
