@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "sensenet"
 
 LEAVES = frozenset(
     {
-        *("distribution", "errors", "foreign_errors", "forks", "limits", "optional_packages", "plain_text"),
-        *("processors", "progress", "records", "suggestions", "validators"),
+        *("distribution", "errors", "foreign_errors", "forks", "json_numbers", "limits", "optional_packages"),
+        *("plain_text", "processors", "progress", "records", "suggestions", "validators"),
     }
 )
 """Modules that anything may import, and that import nothing of ours but leaves."""
@@ -32,6 +32,7 @@ ARROWS = {
     "limits": frozenset({"errors"}),
     "foreign_errors": frozenset(),
     "forks": frozenset(),
+    "json_numbers": frozenset(),
     "optional_packages": frozenset({"errors", "foreign_errors", "forks"}),
     "plain_text": frozenset(),
     "processors": frozenset(),

@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import decimal
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -15,6 +14,7 @@ from sensenet.batches.compression import KeptOpen
 from sensenet.batches.csv_text import flatten, header_text, rows_text
 from sensenet.batches.table_files import ARROW, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from sensenet.errors import ArtifactError
+from sensenet.json_numbers import as_json
 
 Write = Callable[[RecordBatch], None]
 """Writes a batch; raises ArtifactError for a column that the format cannot hold."""
@@ -49,18 +49,6 @@ def json_writer(stream: BinaryIO) -> Write:
             stream.write(line.encode() + b"\n")
 
     return write
-
-
-def as_json(value: Any) -> Any:
-    """Return the value with None for each number that JSON cannot represent: NaN and infinities."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case list():
-            return [as_json(entry) for entry in value]
-        case dict():
-            return {name: as_json(member) for name, member in value.items()}
-    return value
 
 
 def _as_text(value: Any) -> str:

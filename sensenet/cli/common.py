@@ -98,7 +98,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON, in ASCII: no name in it can control a terminal. NaN and infinity become null."""
-    from sensenet.batches.table_writers import as_json
+    from sensenet.json_numbers import as_json
 
     print(json.dumps(as_json(value), indent=2, allow_nan=False))
 

@@ -11,11 +11,11 @@ from typing import Any, TextIO
 
 from PIL import Image
 
-from sensenet.batches.table_writers import as_json
 from sensenet.cli import common as command_line
 from sensenet.cli.predict_rows import require_classes
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.files.writing import new_binary_file, require_free
+from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.drawing import draw_boxes
 from sensenet.runtime.decode_image import read_image

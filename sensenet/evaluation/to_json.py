@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-from sensenet.batches.table_writers import as_json
 from sensenet.evaluation.calibration import Calibration
 from sensenet.evaluation.classification import Classification, ClassStatistics, Measures
 from sensenet.evaluation.curves import Curves, thin
@@ -22,6 +21,7 @@ from sensenet.evaluation.objects import IOU_THRESHOLDS
 from sensenet.evaluation.overview import average_measures
 from sensenet.evaluation.regression import Errors, Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
+from sensenet.json_numbers import as_json
 
 AVERAGED_AREAS = ("area_under_roc_curve", "area_under_pr_curve")
 

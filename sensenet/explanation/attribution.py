@@ -13,6 +13,7 @@ from sensenet.explanation.players import Game, find_players, read_one_row, read_
 from sensenet.explanation.random_numbers import require_seed
 from sensenet.explanation.shapley import EXACT_FIELDS, Shapley, exact_values, sampled_values
 from sensenet.ir.types import Array
+from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
 from sensenet.suggestions import suggest
@@ -59,21 +60,24 @@ class Contributions:
     def to_json(self) -> dict[str, Any]:
         """Return the contributions as a JSON object; numbers that are not finite are None."""
         error = self.standard_error
-        return {
-            "method": self.method,
-            "evaluations": self.evaluations,
-            "background": {"rows": self.background.rows, "source": self.background.source}
-            | ({"fields": dict(self.background.fields)} if self.background.fields else {}),
-            "answer": _by_output(self.outputs, self.answer),
-            "expectation": _by_output(self.outputs, self.expectation),
-            "fields": [
-                {"field": name}
-                | ({} if self.values is None else {"value": self.values[number]})
-                | {"contributions": _by_output(self.outputs, self.contributions[number])}
-                | ({} if error is None else {"standard_error": _by_output(self.outputs, error[number])})
-                for number, name in enumerate(self.fields)
-            ],
-        }
+        record: dict[str, Any] = as_json(
+            {
+                "method": self.method,
+                "evaluations": self.evaluations,
+                "background": {"rows": self.background.rows, "source": self.background.source}
+                | ({"fields": dict(self.background.fields)} if self.background.fields else {}),
+                "answer": _by_output(self.outputs, self.answer),
+                "expectation": _by_output(self.outputs, self.expectation),
+                "fields": [
+                    {"field": name}
+                    | ({} if self.values is None else {"value": self.values[number]})
+                    | {"contributions": _by_output(self.outputs, self.contributions[number])}
+                    | ({} if error is None else {"standard_error": _by_output(self.outputs, error[number])})
+                    for number, name in enumerate(self.fields)
+                ],
+            }
+        )
+        return record
 
 
 def contributions(model: Deepnet, row: Any, background: Any = None, *, seed: int = 0) -> Contributions:
@@ -145,8 +149,5 @@ def rank(numbers: Array) -> list[int]:
     return [int(each) for each in np.argsort(-np.nan_to_num(np.abs(numbers), nan=-1.0), kind="stable")]
 
 
-def _by_output(outputs: Sequence[str], numbers: Array) -> dict[str, float | None]:
-    return {
-        name: float(number) if np.isfinite(number) else None
-        for name, number in zip(outputs, numbers, strict=True)
-    }
+def _by_output(outputs: Sequence[str], numbers: Array) -> dict[str, float]:
+    return dict(zip(outputs, numbers.tolist(), strict=True))

@@ -13,6 +13,7 @@ from sensenet.explanation.attribution import make_game, name_outputs
 from sensenet.explanation.marginals import find_marginal
 from sensenet.explanation.players import Game, Player, plain_value, read_values
 from sensenet.ir.types import Array
+from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
 from sensenet.runtime.cells import describe
@@ -50,19 +51,19 @@ class Curve:
     def to_json(self) -> dict[str, Any]:
         """Return the curve as a JSON object; numbers that are not finite are None."""
 
-        def points(answers: Array) -> dict[str, list[float | None]]:
-            return {
-                name: [float(each) if np.isfinite(each) else None for each in answers[:, number]]
-                for number, name in enumerate(self.outputs)
-            }
+        def points(answers: Array) -> dict[str, list[float]]:
+            return dict(zip(self.outputs, answers.T.tolist(), strict=True))
 
-        return {
-            "field": self.field,
-            "given": self.given,
-            "values": list(self.values),
-            "answers": points(self.answers),
-            "average": points(self.average),
-        }
+        record: dict[str, Any] = as_json(
+            {
+                "field": self.field,
+                "given": self.given,
+                "values": list(self.values),
+                "answers": points(self.answers),
+                "average": points(self.average),
+            }
+        )
+        return record
 
 
 def what_if(

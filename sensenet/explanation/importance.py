@@ -20,6 +20,7 @@ from sensenet.explanation.players import (
 )
 from sensenet.explanation.random_numbers import require_seed
 from sensenet.ir.types import Array
+from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
 from sensenet.runtime.cells import describe, is_missing
@@ -55,24 +56,23 @@ class Importance:
 
     def to_json(self) -> dict[str, Any]:
         """Return the importance as a JSON object; numbers that are not finite are None."""
-        return {
-            "measure": self.measure,
-            "score": self.score,
-            "rows": self.rows,
-            "repeats": self.repeats,
-            "fields": [
-                {
-                    "field": self.fields[number],
-                    "importance": _finite(self.importance[number]),
-                    "standard_error": _finite(self.standard_error[number]),
-                }
-                for number in self.ranked()
-            ],
-        }
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if np.isfinite(number) else None
+        record: dict[str, Any] = as_json(
+            {
+                "measure": self.measure,
+                "score": self.score,
+                "rows": self.rows,
+                "repeats": self.repeats,
+                "fields": [
+                    {
+                        "field": self.fields[number],
+                        "importance": float(self.importance[number]),
+                        "standard_error": float(self.standard_error[number]),
+                    }
+                    for number in self.ranked()
+                ],
+            }
+        )
+        return record
 
 
 def permutation_importance(

@@ -12,6 +12,7 @@ from sensenet.errors import ArtifactError, InputError, SettingsError
 from sensenet.explanation.attribution import find_output, name_outputs
 from sensenet.ir.ops.detection import overlap
 from sensenet.ir.types import Array
+from sensenet.json_numbers import as_json
 from sensenet.limits import memory_errors_reported, require_memory
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import Progress, ignore_progress
@@ -72,17 +73,20 @@ class OcclusionMap:
     def to_json(self) -> dict[str, Any]:
         """Return the map as a JSON object, without pixels; numbers that are not finite are None."""
         height, width = self.pixels.shape[:2]
-        return {
-            "output": self.output,
-            "score": self.score if math.isfinite(self.score) else None,
-            **({"box": list(self.box)} if self.box else {}),
-            "height": height,
-            "width": width,
-            "patch": self.patch,
-            "tops": self.tops.tolist(),
-            "lefts": self.lefts.tolist(),
-            "drops": [[float(each) if np.isfinite(each) else None for each in row] for row in self.drops],
-        }
+        record: dict[str, Any] = as_json(
+            {
+                "output": self.output,
+                "score": self.score,
+                **({"box": list(self.box)} if self.box else {}),
+                "height": height,
+                "width": width,
+                "patch": self.patch,
+                "tops": self.tops.tolist(),
+                "lefts": self.lefts.tolist(),
+                "drops": self.drops.tolist(),
+            }
+        )
+        return record
 
 
 def _cover(starts: Array, patch: int, length: int) -> Array:
