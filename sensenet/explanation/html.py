@@ -19,14 +19,15 @@ from sensenet.explanation.plot import plot_curve
 from sensenet.explanation.report import Report
 from sensenet.explanation.wording import (
     MAP_COLORS,
+    Entry,
     describe_background,
     describe_importance,
     describe_map,
     describe_method,
     format_alike,
-    format_error,
     format_number,
     format_value,
+    list_entries,
     shorten,
     unit,
 )
@@ -110,37 +111,23 @@ def _caption(title: str, text: str, after: str = "") -> str:
 
 def _waterfall(found: Contributions, output: int, unit: str) -> str:
     """Return a table with a bar a field, each of which begins where the one above it ends."""
-    ranked = found.ranked(output)
-    shown, others = ranked[:MOST_FIELDS], ranked[MOST_FIELDS:]
-    names = [_name_cell(found, number) for number in shown]
-    sizes = [float(found.contributions[number, output]) for number in shown]
-    errors = [_error(found, number, output) for number in shown]
-    if others:
-        names.append(f"{len(others)} other fields")
-        sizes.append(float(found.contributions[others, output].sum()))
-        errors.append("")
+    entries = list_entries(found, output, MOST_FIELDS, LONGEST_NAME)
+    sizes = [entry.size for entry in entries]
     start, answer = float(found.expectation[output]), float(found.answer[output])
     ends = np.cumsum([start, *sizes]).tolist()
     scale = _scale([*ends, answer])
     rows = [_end_row("on average", start, scale)]
-    changes = zip(names, format_alike(sizes, sign=True), errors, pairwise(ends), strict=True)
-    for name, change, error, (before, after) in changes:
-        rows.append(_bar_row(name, f"{change}{error}", _step(before, after, scale)))
+    changes = zip(entries, format_alike(sizes, sign=True), pairwise(ends), strict=True)
+    for entry, change, (before, after) in changes:
+        error = f" <small>{entry.error}</small>" if entry.error else ""
+        rows.append(_bar_row(_name_cell(entry), f"{change}{error}", _step(before, after, scale)))
     rows.append(_end_row("this row", answer, scale))
     return _bar_table(("field", f"from average to answer ({unit})", "contribution"), rows)
 
 
-def _name_cell(found: Contributions, number: int) -> str:
-    name = escape_text(shorten(found.fields[number], LONGEST_NAME))
-    if found.values is None:
-        return name
-    return f'{name} <span class="value">{escape_text(format_value(found.values[number]))}</span>'
-
-
-def _error(found: Contributions, number: int, output: int) -> str:
-    if found.standard_error is None:
-        return ""
-    return f" <small>{format_error(found.standard_error[number, output])}</small>"
+def _name_cell(entry: Entry) -> str:
+    name = escape_text(entry.name)
+    return name if entry.value is None else f'{name} <span class="value">{escape_text(entry.value)}</span>'
 
 
 def _bar_table(heads: Sequence[str], rows: Iterable[str]) -> str:

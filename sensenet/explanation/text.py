@@ -17,9 +17,9 @@ from sensenet.explanation.wording import (
     describe_map,
     describe_method,
     format_alike,
-    format_error,
     format_number,
     format_value,
+    list_entries,
     shorten,
 )
 from sensenet.models.deepnet import Deepnet
@@ -58,29 +58,18 @@ def contribution_lines(model: Deepnet, found: Contributions, output: int, blocks
     """Yield a table of the contributions to one output, the greatest first."""
     yield shorten(describe_answer(model, found, output), 200)
     yield ""
-    ranked = found.ranked(output)
-    shown, others = ranked[:MOST_FIELDS], ranked[MOST_FIELDS:]
-    names = [shorten(found.fields[number], LONGEST_NAME) for number in shown]
-    values = [format_value(found.values[number]) if found.values else "" for number in shown]
-    sizes = [float(found.contributions[number, output]) for number in shown]
-    errors = [_error(found, number, output) for number in shown]
-    if others:
-        names.append(f"{len(others)} other fields")
-        values.append("")
-        sizes.append(float(found.contributions[others, output].sum()))
-        errors.append("")
-    changes = format_alike(sizes, sign=True)
-    numbers = [f"{change}{error}" for change, error in zip(changes, errors, strict=True)]
-    yield from _table([names, values, numbers], _bars(sizes, blocks))
+    entries = list_entries(found, output, MOST_FIELDS, LONGEST_NAME)
+    sizes = [entry.size for entry in entries]
+    changes = zip(format_alike(sizes, sign=True), entries, strict=True)
+    cells = [
+        [entry.name for entry in entries],
+        [entry.value or "" for entry in entries],
+        [f"{change} {entry.error}".rstrip() for change, entry in changes],
+    ]
+    yield from _table(cells, _bars(sizes, blocks))
     yield ""
     yield describe_background(found)
     yield describe_method(found)
-
-
-def _error(found: Contributions, number: int, output: int) -> str:
-    if found.standard_error is None:
-        return ""
-    return f" {format_error(found.standard_error[number, output])}"
 
 
 def importance_lines(found: Importance, blocks: Blocks) -> Iterator[str]:
@@ -105,10 +94,10 @@ def curve_lines(found: Curve, output: int, blocks: Blocks) -> Iterator[str]:
     name, output_name = shorten(found.field, LONGEST_NAME), shorten(found.outputs[output], LONGEST_NAME)
     yield f"{output_name} if {name} were another (this row: {format_value(found.given)})"
     yield ""
-    shown = range(len(found.values))
+    shown: Sequence[int] = range(len(found.values))
     if found.numeric and len(shown) > MOST_POINTS:
         ends = np.linspace(0, len(shown) - 2, MOST_POINTS - 1).round().astype(int)
-        shown = [*ends.tolist(), len(found.values) - 1]  # type: ignore[assignment]
+        shown = [*ends.tolist(), len(found.values) - 1]
     sizes = [float(found.answers[number, output]) for number in shown]
     means = [float(found.average[number, output]) for number in shown]
     written = format_alike([*sizes, *means])

@@ -12,8 +12,38 @@ from sensenet.explanation.importance import Importance
 from sensenet.explanation.occlusion import OcclusionMap
 from sensenet.models.deepnet import Deepnet
 from sensenet.plain_text import one_line
+from sensenet.records import frozen
 
 LONGEST_VALUE = 32
+
+
+@frozen(kw_only=True)
+class Entry:
+    """A line of a table of contributions: of a field, with its value if the row's is known, or of several."""
+
+    name: str
+    value: str | None
+    size: float
+    error: str
+
+
+def list_entries(found: Contributions, output: int, most: int, longest_name: int) -> list[Entry]:
+    """Return contributions to one output, the greatest first; after `most` of them, the sum of the others."""
+    ranked = found.ranked(output)
+    shown, others = ranked[:most], ranked[most:]
+    entries = [
+        Entry(
+            name=shorten(found.fields[number], longest_name),
+            value=None if found.values is None else format_value(found.values[number]),
+            size=float(found.contributions[number, output]),
+            error="" if found.standard_error is None else format_error(found.standard_error[number, output]),
+        )
+        for number in shown
+    ]
+    if others:
+        size = float(found.contributions[others, output].sum())
+        entries.append(Entry(name=f"{len(others)} other fields", value=None, size=size, error=""))
+    return entries
 
 
 def format_number(number: float) -> str:
