@@ -96,7 +96,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         metavar="TABLE",
         action="append",
         help="show how important each field is for the rows of a table: by the accuracy or R² that is lost "
-        "if it is shuffled, or without a column of true values by contributions",
+        "if it is shuffled; with --class, or without a column of true values, by contributions",
     )
     add(
         "--what-if",
