@@ -10,6 +10,7 @@ import numpy as np
 
 from sensenet.errors import ArtifactError, InputError, SettingsError
 from sensenet.explanation.attribution import find_output, name_outputs
+from sensenet.explanation.players import require_deepnet
 from sensenet.ir.ops.detection import overlap
 from sensenet.ir.types import Array
 from sensenet.json_numbers import as_json
@@ -18,7 +19,6 @@ from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.progress import Progress, ignore_progress
 from sensenet.records import frozen
 from sensenet.runtime.decode_image import open_image
-from sensenet.signature import ModelKind
 
 PATCHES = 7
 """The patches that fit the shorter side of an image, unless a size is given."""
@@ -147,11 +147,8 @@ def require_image_model(model: Any) -> None:
         if model.answers_arrays:
             raise ArtifactError("only filtered, unpadded boxes can be explained: leave out the two settings")
         return
-    if not isinstance(model, Deepnet):
-        raise ArtifactError(f"expected a model of create_model, found {type(model).__name__}")
-    if model.signature.kind is ModelKind.EXTRACTOR:
-        raise ArtifactError("a feature extractor predicts nothing that can be explained: use its model")
-    if not len(model.signature.columns) == len(model.signature.image_columns) == 1:
+    signature = require_deepnet(model).signature
+    if not len(signature.columns) == len(signature.image_columns) == 1:
         raise ArtifactError("this model does not read one image alone: use contributions")
 
 

@@ -77,14 +77,20 @@ def require_row_model(model: Any) -> Deepnet:
     """
     if isinstance(model, ObjectDetector):
         raise ArtifactError("a detector reads an image, not fields: use occlusion_map")
+    found = require_deepnet(model)
+    if len(found.signature.columns) == len(found.signature.image_columns) == 1:
+        raise ArtifactError("this model reads one image, not fields: use occlusion_map")
+    if not found.signature.columns:
+        raise ArtifactError("this model reads no fields: its answer is always the same")
+    return found
+
+
+def require_deepnet(model: Any) -> Deepnet:
+    """Return a model that predicts classes or numbers; raise ArtifactError for any other."""
     if not isinstance(model, Deepnet):
         raise ArtifactError(f"expected a model of create_model, found {type(model).__name__}")
     if model.signature.kind is ModelKind.EXTRACTOR:
         raise ArtifactError("a feature extractor predicts nothing that can be explained: use its model")
-    if len(model.signature.columns) == len(model.signature.image_columns) == 1:
-        raise ArtifactError("this model reads one image, not fields: use occlusion_map")
-    if not model.signature.columns:
-        raise ArtifactError("this model reads no fields: its answer is always the same")
     return model
 
 
