@@ -15,6 +15,7 @@ from typing import Any, TextIO, TypeVar
 
 from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
+from sensenet.json_numbers import as_json
 from sensenet.limits import VARIABLE, parse_size
 from sensenet.plain_text import short_line
 from sensenet.settings import parse_setting
@@ -98,8 +99,6 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON, in ASCII: no name in it can control a terminal. NaN and infinity become null."""
-    from sensenet.json_numbers import as_json
-
     print(json.dumps(as_json(value), indent=2, allow_nan=False))
 
 

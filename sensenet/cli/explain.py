@@ -20,6 +20,7 @@ from sensenet.explanation.html import image_page, report_page
 from sensenet.explanation.importance import Importance, mean_contributions, permutation_importance
 from sensenet.explanation.occlusion import occlusion_map, require_image_model
 from sensenet.explanation.players import require_row_model
+from sensenet.explanation.random_numbers import require_seed
 from sensenet.explanation.report import Report
 from sensenet.explanation.text import (
     ASCII,
@@ -105,7 +106,12 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         default=[],
         help="show the answers for other values of a field; repeatable",
     )
-    add("--seed", type=_seed, default=0, help="the seed of what is drawn at random (default: 0)")
+    add(
+        "--seed",
+        type=command_line.argument_type(_read_seed),
+        default=0,
+        help="the seed of what is drawn at random (default: 0)",
+    )
     add("--engine", choices=ENGINES, metavar="TARGET", help="the target whose runtime predicts")
     add("--html", metavar="PATH", type=Path, help="write a page with all of it")
     add(
@@ -120,11 +126,8 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     return parser
 
 
-def _seed(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else -1
-    if not 0 <= number < 1 << 32:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 4294967295, found {text!r}")
-    return number
+def _read_seed(text: str) -> int:
+    return require_seed(int(text) if text.isascii() and text.isdigit() and len(text) < 11 else text)
 
 
 def _png(text: str) -> Path:

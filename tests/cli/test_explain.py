@@ -170,7 +170,7 @@ def test_errors_are_one_line(arguments, told, capsys):
     [
         ([], "give a ROW to explain, or --importance TABLE"),
         (["--importance", ROWS, "--what-if", "sex"], "--what-if needs a ROW"),
-        ([*FLOWER, "--seed", "4294967296"], "expected a number from 0 to 4294967295"),
+        ([*FLOWER, "--seed", "4294967296"], "expected a seed from 0 to 4294967295"),
         ([*FLOWER, "--row", "0"], "expected a positive whole number"),
     ],
 )
