@@ -66,9 +66,9 @@ function numberQuantile(summary, column) {
   return () => median ?? mean ?? minimum ?? null;
 }
 
-/** Random number n of a seed: mulberry32. */
-function randomNumber(n, seed = 0) {
-  const a = (seed + Math.imul(n + 1, STEP)) | 0;
+/** Random number n of the seed 0: mulberry32. */
+function randomNumber(n) {
+  const a = Math.imul(n + 1, STEP);
   let t = Math.imul(a ^ (a >>> 15), a | 1);
   t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
   return (t ^ (t >>> 14)) >>> 0;
