@@ -45,9 +45,10 @@ def escape_text(text: str) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    scripts = f"; script-src {_hash(script)}" if script else ""
-    return f"default-src 'none'; img-src data:; style-src {_hash(style)}{scripts}"
+    scripts = f"; script-src {hash_source(script)}" if script else ""
+    return f"default-src 'none'; img-src data:; style-src {hash_source(style)}{scripts}"
 
 
-def _hash(text: str) -> str:
+def hash_source(text: str) -> str:
+    """Return the hash by which a content security policy allows a script or a style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

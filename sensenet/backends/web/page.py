@@ -8,7 +8,6 @@ page's own parts.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -29,7 +28,7 @@ from sensenet.backends.web.names import (
     WEIGHTS_FILE,
 )
 from sensenet.backends.web.tensorflow_js import fetch_runtime
-from sensenet.drawing.page import escape_text, read_style
+from sensenet.drawing.page import escape_text, hash_source, read_style
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
 from sensenet.signature import Signature
@@ -127,8 +126,8 @@ def _assemble(parts: Parts, signature: Signature, *, single_file: bool) -> Files
         scripts = [_element(name, text) for name, text in parts.scripts.items()]
         data = [_data_element(id_, *file) for id_, file in parts.data.items()]
         policy = POLICY.format(
-            scripts=" ".join(map(_hash, parts.scripts.values())),
-            style=_hash(style),
+            scripts=" ".join(map(hash_source, parts.scripts.values())),
+            style=hash_source(style),
             connections=f"{parts.loads}-src blob:; ",
         )
         page = _fill(parts, signature, policy, f"<style>{style}</style>", [*data, *scripts])
@@ -198,7 +197,3 @@ def make_title(signature: Signature) -> str:
     objective = signature.objective.name if signature.objective else ""
     title = " ".join((signature.name or objective).split()) or "Prediction"
     return escape_text(title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
