@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -118,6 +120,19 @@ def test_the_wheel_works_without_a_network(wheel: Path) -> None:
     assert output.splitlines()[0] == f"sensenet {wheel.name.split('-')[1]}"
     assert "wrote ir numpy tfjs" in output
     assert "51 answers.csv" in output
+
+
+def test_the_list_of_components_has_the_core(folder: Path, tools: dict[str, str], wheel: Path) -> None:
+    lists = [folder / f"{number}.cdx.json" for number in range(2)]
+    for path in lists:
+        run([".ci/components", wheel, path], ROOT, tools)
+    text, again = (path.read_text(encoding="utf-8") for path in lists)
+    assert text == again
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
+    found = {component["name"] for component in json.loads(text)["components"]}
+    assert found | {"pysimdjson"} == required | {project["name"]}  # it has no wheels for some Pythons
+    assert str(folder) not in text
 
 
 def test_the_version_is_the_newest_tag_and_the_commits_since(
