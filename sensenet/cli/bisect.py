@@ -6,6 +6,7 @@ Results go to stdout, progress and diagnostics to stderr.
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,11 +109,12 @@ def _describe_smallest(smallest: Smallest, path: str, options: argparse.Namespac
     """Return lines on the smallest graph, with the commands that show it again."""
     passes = f"--passes {','.join(each.name for each in smallest.passes)}" if smallest.passes else "-O0"
     target = f" -t {options.target}" if options.target else ""
-    rows = f" --rows {options.rows}" if smallest.trial.rows else ""
+    rows = f" --rows {shlex.quote(options.rows)}" if smallest.trial.rows else ""
     lines = [f"{path}: {len(smallest.graph.nodes)} nodes that show the fault ({smallest.message})"]
     if smallest.rewrite is not None:
         lines.append(f"caused there by the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}")
     compiler = f"{program.removesuffix('bisect')}compile"
+    path = shlex.quote(path)
     return [
         *lines,
         f"to find it again: {program} {path} {passes}{target}{rows}",

@@ -92,6 +92,16 @@ def test_a_planted_pass_is_found(planted, capsys, in_directory, arguments):
     assert "bias=none" in capsys.readouterr().out
 
 
+def test_a_path_with_a_space_is_quoted_in_the_commands(planted, capsys):
+    assert main(["m.json", "-o", "a graph.ir"]) == 3
+    again, see = (
+        shlex.split(line.partition(": sensenet ")[2])[1:]
+        for line in capsys.readouterr().out.splitlines()[-2:]
+    )
+    assert again[0] == see[0] == "a graph.ir"
+    assert main([*again, "-o", "again.ir"]) == 3
+
+
 def test_a_target_that_goes_wrong_after_a_pass_is_told(monkeypatch, capsys):
     """It answers nothing but zeros for networks without dropout."""
     backend = get_target("numpy")
