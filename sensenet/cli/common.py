@@ -97,6 +97,18 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--engine`."""
+    from sensenet.models.engines import ENGINES
+
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        metavar="TARGET",
+        help="the target whose runtime predicts (default: an artifact's own; for a document, the fastest)",
+    )
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, in ASCII: no name in it can control a terminal. NaN and infinity become null."""
     print(json.dumps(as_json(value), indent=2, allow_nan=False))

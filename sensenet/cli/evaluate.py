@@ -10,13 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensenet.batches.outputs import ErrorPolicies
-from sensenet.batches.table_files import FORMATS, find_format
+from sensenet.batches.table_files import find_format
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
+from sensenet.cli.table_options import add_table_options
 from sensenet.evaluation.evaluate import evaluate
 from sensenet.files.writing import new_file, require_free
-from sensenet.models.engines import ENGINES
 from sensenet.progress import progress_bar, row_line
 
 PROGRAM = "sensenet evaluate"
@@ -62,12 +61,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add("--html", metavar="PATH", type=Path, help="write a report with plots, one file that loads nothing")
     command_line.add_json(parser)
     add("-f", "--force", action="store_true", help="replace an existing report")
-    add(
-        "--engine",
-        choices=ENGINES,
-        metavar="TARGET",
-        help="the target whose runtime predicts (default: an artifact's own; for a document, the fastest)",
-    )
+    command_line.add_engine(parser)
     tables = parser.add_argument_group("tables")
     tables.add_argument(
         "--truth", metavar="COLUMN", help="the column with the true values (default: the objective field's)"
@@ -80,22 +74,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         default=[],
         help="columns that are neither fields nor true values, separated by commas",
     )
-    tables.add_argument(
-        "--format", choices=FORMATS, help="the format of tables (default: by suffix, else csv)"
-    )
-    tables.add_argument(
-        "--delimiter",
-        default=",",
-        type=command_line.delimiter,
-        metavar="CHARACTER",
-        help="between cells of CSV (default: a comma)",
-    )
-    tables.add_argument(
-        "--on-error",
-        choices=ErrorPolicies,
-        default="raise",
-        help="null: rows and images that cannot be read are counted and left out",
-    )
+    add_table_options(tables, "rows and images that cannot be read are counted and left out")
     images = parser.add_argument_group("detectors")
     images.add_argument(
         "--images", metavar="FOLDER", help="the folder of the images (default: next to the annotations)"

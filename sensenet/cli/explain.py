@@ -34,7 +34,6 @@ from sensenet.explanation.text import (
 from sensenet.files.writing import new_binary_file, require_free
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
-from sensenet.models.engines import ENGINES
 from sensenet.progress import progress_bar, step_line
 
 PROGRAM = "sensenet explain"
@@ -112,7 +111,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         default=0,
         help="the seed of what is drawn at random (default: 0)",
     )
-    add("--engine", choices=ENGINES, metavar="TARGET", help="the target whose runtime predicts")
+    command_line.add_engine(parser)
     add("--html", metavar="PATH", type=Path, help="write a page with all of it")
     add(
         "-o",

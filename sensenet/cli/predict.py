@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensenet.batches.image_tables import reads_images_alone
-from sensenet.batches.outputs import ErrorPolicies
 from sensenet.batches.scoring import ROWS_AT_ONCE
 from sensenet.batches.table_files import FORMATS
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.predict_inputs import are_tables, run_images, run_rows
 from sensenet.cli.predict_rows import BATCH_ROWS
+from sensenet.cli.table_options import add_table_options
 from sensenet.files.writing import require_free
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import ObjectDetector
-from sensenet.models.engines import ENGINES
 
 PROGRAM = "sensenet predict"
 
@@ -62,12 +61,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         default=STANDARD,
         help="the file to write (default: stdout)",
     )
-    add(
-        "--engine",
-        choices=ENGINES,
-        metavar="TARGET",
-        help="the target whose runtime predicts (default: an artifact's own; for a document, the fastest)",
-    )
+    command_line.add_engine(parser)
     add("-f", "--force", action="store_true", help="replace an existing output")
     images = parser.add_argument_group("images")
     images.add_argument(
@@ -77,11 +71,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         help="draw a detector's objects: an image, or a directory for several",
     )
     rows = parser.add_argument_group("tables")
-    rows.add_argument(
-        "--format",
-        choices=FORMATS,
-        help="the format of the inputs (default: by their suffix, else csv)",
-    )
+    add_table_options(rows, "a row that cannot be read gets no answer, and the reason in the column 'error'")
     rows.add_argument(
         "--output-format",
         choices=FORMATS,
@@ -101,20 +91,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         type=command_line.names,
         help="what to write: prediction, probability, features, detections (default: all of the model's)",
     )
-    rows.add_argument(
-        "--on-error",
-        choices=ErrorPolicies,
-        default="raise",
-        help="null: a row that cannot be read gets no answer, and the reason in the column 'error'",
-    )
     rows.add_argument("--no-header", action="store_true", help="the first line is a row, not a header")
-    rows.add_argument(
-        "--delimiter",
-        default=",",
-        type=command_line.delimiter,
-        metavar="CHARACTER",
-        help="between cells (default: a comma)",
-    )
     rows.add_argument(
         "--batch",
         type=command_line.positive_count,

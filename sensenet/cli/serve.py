@@ -12,7 +12,6 @@ from sensenet.cli import common as command_line
 from sensenet.errors import SettingsError
 from sensenet.limits import format_size, memory_limit, parse_size
 from sensenet.models.create import create_model
-from sensenet.models.engines import ENGINES
 from sensenet.optional_packages import import_package
 from sensenet.serve.served import FIRST_VERSION, Served, make_catalog, serve_model
 
@@ -59,7 +58,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     )
     add("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     add("--port", type=_port, default=8080, help="the port, or 0 for a free one (default: %(default)s)")
-    add("--engine", choices=ENGINES, metavar="TARGET", help="the target whose runtime predicts")
+    command_line.add_engine(parser)
     add(
         "--max-body",
         type=command_line.argument_type(parse_size),

@@ -1,0 +1,24 @@
+"""The options of commands that read tables to predict."""
+
+from __future__ import annotations
+
+import argparse
+
+from sensenet.batches.outputs import ErrorPolicies
+from sensenet.batches.table_files import FORMATS
+from sensenet.cli import common as command_line
+
+
+def add_table_options(group: argparse._ArgumentGroup, null: str) -> None:
+    """Add how tables are read; `null` says what `--on-error null` does."""
+    group.add_argument(
+        "--format", choices=FORMATS, help="the format of the tables (default: by their suffix, else csv)"
+    )
+    group.add_argument(
+        "--delimiter",
+        default=",",
+        type=command_line.delimiter,
+        metavar="CHARACTER",
+        help="between cells of CSV (default: a comma)",
+    )
+    group.add_argument("--on-error", choices=ErrorPolicies, default="raise", help=f"null: {null}")
