@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection, Sequence
 
 LONGEST_LINE = 1000
 """Characters of an error or a note of a command."""
@@ -29,3 +30,20 @@ def columns(text: str) -> int:
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
     )
+
+
+def align(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """Return rows of cells as lines of one width: the columns `left` to the left, the others to the right."""
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            _pad(cell, width, left=number in left)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _pad(text: str, width: int, *, left: bool) -> str:
+    spaces = " " * (width - columns(text))
+    return text + spaces if left else spaces + text

@@ -69,3 +69,13 @@ def _errors(errors: Errors) -> dict[str, float | None]:
         "mean_squared_error": errors.mean_squared_error,
         "r_squared": errors.r_squared,
     }
+
+
+def number(value: float | None) -> str:
+    """Return a number with PLACES significant digits or decimals, a dash for None."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if size and not 1e-4 <= size < 1e6:
+        return f"{value:.{PLACES - 1}e}"
+    return f"{value:.{PLACES}f}" if size < 10 else f"{value:,.{PLACES}g}" if size < 1000 else f"{value:,.0f}"

@@ -8,15 +8,15 @@ from sensenet.drawing.captions import cut
 from sensenet.evaluation.classification import Classification
 from sensenet.evaluation.comparison import ClassComparison, NumberComparison
 from sensenet.evaluation.detection import Detection
-from sensenet.evaluation.overview import PLACES, make_overview
+from sensenet.evaluation.overview import make_overview, number
 from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
-from sensenet.plain_text import columns, one_line
+from sensenet.plain_text import align, one_line
 
-LONGEST_NAME = 32
-"""Columns of the terminal for a name."""
+NAME_COLUMNS = 32
+"""The most columns of the terminal that a name takes."""
 
-MOST_CLASSES = 20
+LISTED_CLASSES = 20
 """The most classes that have a line of their own, or of a confusion matrix."""
 
 
@@ -52,7 +52,7 @@ def _summary(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     """Yield a line for each measure, with a column for each model and each baseline of the first."""
     overviews = [make_overview(evaluation.result) for evaluation in evaluations]
     baselines = overviews[0].baselines
-    head = ["", *(cut_name(evaluation.name) for evaluation in evaluations), *baselines]
+    head = ["", *(_cut(evaluation.name) for evaluation in evaluations), *baselines]
     rows = [
         [
             name,
@@ -61,14 +61,14 @@ def _summary(evaluations: Sequence[Evaluation]) -> Iterator[str]:
         ]
         for name in overviews[0].measures
     ]
-    yield from align([head, *rows])
+    yield from _table([head, *rows])
 
 
 def _details(result: Result, title: str) -> Iterator[Iterator[str]]:
     match result:
         case Classification():
             yield _classes(result, title)
-            if len(result.class_names) <= MOST_CLASSES:
+            if len(result.class_names) <= LISTED_CLASSES:
                 yield _confusion(result, title)
         case Detection():
             yield _detected(result, title)
@@ -80,27 +80,27 @@ def _classes(result: Classification, title: str) -> Iterator[str]:
     head = [f"classes{title}", "rows", "precision", "recall", "f_measure", "phi", "ROC area", "PR area"]
     rows = [
         [
-            cut_name(each.class_name),
+            _cut(each.class_name),
             f"{each.instances:,}",
             *map(number, (each.precision, each.recall, each.f_measure, each.phi_coefficient)),
             number(each.curves.area_under_roc_curve if each.curves else None),
             number(each.curves.area_under_pr_curve if each.curves else None),
         ]
-        for each in result.model.per_class_statistics[:MOST_CLASSES]
+        for each in result.model.per_class_statistics[:LISTED_CLASSES]
     ]
-    yield from align([head, *rows])
+    yield from _table([head, *rows])
     yield from _more(len(result.class_names))
 
 
 def _confusion(result: Classification, title: str) -> Iterator[str]:
-    names = [cut_name(name) for name in result.class_names]
+    names = [_cut(name) for name in result.class_names]
     matrix = result.model.confusion_matrix.tolist()
     known = len(names) - result.unknown_classes
     rows = [
         [name, *(f"{count:,}" for count in counts[:known])]
         for name, counts in zip(names, matrix, strict=True)
     ]
-    yield from align([[f"true \\ predicted{title}", *names[:known]], *rows])
+    yield from _table([[f"true \\ predicted{title}", *names[:known]], *rows])
 
 
 def _detected(result: Detection, title: str) -> Iterator[str]:
@@ -108,19 +108,19 @@ def _detected(result: Detection, title: str) -> Iterator[str]:
     classes = [each for each in result.per_class_statistics if each.instances or each.boxes]
     rows = [
         [
-            cut_name(each.class_name),
+            _cut(each.class_name),
             f"{each.instances:,}",
             *map(number, (each.average_precision, each.at(0.5), each.precision, each.recall)),
         ]
-        for each in classes[:MOST_CLASSES]
+        for each in classes[:LISTED_CLASSES]
     ]
-    yield from align([head, *rows])
+    yield from _table([head, *rows])
     yield from _more(len(classes))
 
 
 def _more(classes: int) -> Iterator[str]:
-    if classes > MOST_CLASSES:
-        yield f"… and {classes - MOST_CLASSES} more: --json has them all"
+    if classes > LISTED_CLASSES:
+        yield f"… and {classes - LISTED_CLASSES} more: --json has them all"
 
 
 def _compare(comparison: Comparison) -> Iterator[str]:
@@ -159,27 +159,10 @@ def _change(comparison: Comparison) -> str:
     return f"{number(comparison.mean_change)} on average, {number(comparison.largest_change)} at most"
 
 
-def number(value: float | None) -> str:
-    """Return a number with PLACES significant digits or decimals, a dash for None."""
-    if value is None:
-        return "–"
-    size = abs(value)
-    if size and not 1e-4 <= size < 1e6:
-        return f"{value:.{PLACES - 1}e}"
-    return f"{value:.{PLACES}f}" if size < 10 else f"{value:,.{PLACES}g}" if size < 1000 else f"{value:,.0f}"
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    return [line.rstrip() for line in align(rows)]
 
 
-def align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows of cells as lines: the first column to the left, the others to the right."""
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = [first + " " * (widths[0] - columns(first))]
-        cells += [
-            " " * (width - columns(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)
-        ]
-        yield "  ".join(cells).rstrip()
-
-
-def cut_name(text: str) -> str:
-    """Return a name on one line, at most LONGEST_NAME columns wide."""
-    return cut(one_line(text), LONGEST_NAME)
+def _cut(text: str) -> str:
+    """Return a name on one line, at most NAME_COLUMNS columns wide."""
+    return cut(one_line(text), NAME_COLUMNS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sensenet.drawing.captions import cut
-from sensenet.plain_text import columns, one_line
+from sensenet.plain_text import align, one_line
 
 LONGEST_CELL = 48
 UNITS = ("bytes", "kB", "MB", "GB")
@@ -21,15 +21,8 @@ def print_table(
     right = frozenset(numbers)
     cells = [[cut(one_line(cell), LONGEST_CELL) for cell in row] for row in (header, *rows)]
     kept = [n for n in range(len(header)) if any(row[n] for row in cells[1:])]
-    widths = {n: max(columns(row[n]) for row in cells) for n in kept}
-    return [
-        "  " + "  ".join(_pad(row[n], widths[n], right=n in right) for n in kept).rstrip() for row in cells
-    ]
-
-
-def _pad(text: str, width: int, *, right: bool) -> str:
-    spaces = " " * (width - columns(text))
-    return spaces + text if right else text + spaces
+    left = [position for position, n in enumerate(kept) if n not in right]
+    return [f"  {line}".rstrip() for line in align([[row[n] for n in kept] for row in cells], left)]
 
 
 def print_size(size: int) -> str:

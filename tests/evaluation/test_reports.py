@@ -17,9 +17,9 @@ import sensenet
 from sensenet.evaluation import evaluate
 from sensenet.evaluation.detection import DetectionTally
 from sensenet.evaluation.objects import TrueObjects, match_image
+from sensenet.evaluation.overview import number as print_number
 from sensenet.evaluation.report import EvaluationReport
 from sensenet.evaluation.results import Evaluation
-from sensenet.evaluation.to_text import number as print_number
 from sensenet.plain_text import columns
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

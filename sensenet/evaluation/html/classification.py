@@ -12,8 +12,8 @@ from sensenet.evaluation.curves import Curves, thin
 from sensenet.evaluation.html.confusion import draw_confusion, list_confusions
 from sensenet.evaluation.html.elements import SERIES, Entry, figure, measured, name_of, table
 from sensenet.evaluation.html.plot import Plot, widen
+from sensenet.evaluation.overview import number
 from sensenet.evaluation.ratios import divide
-from sensenet.evaluation.to_text import number
 
 MOST_ROWS = 200
 """The most classes in the table."""

@@ -10,7 +10,7 @@ from sensenet.evaluation.detection import RECALLS, DetectedClass, Detection
 from sensenet.evaluation.html.elements import SERIES, Entry, figure, measured, name_of, table
 from sensenet.evaluation.html.plot import Plot
 from sensenet.evaluation.objects import IOU_THRESHOLDS
-from sensenet.evaluation.to_text import number
+from sensenet.evaluation.overview import number
 
 
 def draw_detection(result: Detection) -> Iterator[str]:

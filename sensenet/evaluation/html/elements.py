@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sensenet.drawing.captions import columns, cut
 from sensenet.drawing.page import escape_text
-from sensenet.evaluation.to_text import number
+from sensenet.evaluation.overview import number
 from sensenet.records import frozen
 
 LONGEST_NAME = 60

@@ -16,10 +16,9 @@ from sensenet.evaluation.html.detection import draw_detection
 from sensenet.evaluation.html.elements import figure, gauge, name_of, table
 from sensenet.evaluation.html.plot import Plot, widen
 from sensenet.evaluation.html.regression import draw_regression
-from sensenet.evaluation.overview import make_overview
+from sensenet.evaluation.overview import make_overview, number
 from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluations, Result
-from sensenet.evaluation.to_text import number
 
 STYLE = read_style(Path(__file__).parent / "page.css")
 

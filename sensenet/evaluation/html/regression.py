@@ -10,9 +10,9 @@ import numpy as np
 from sensenet.evaluation.histograms import PLOT_BINS, Histogram
 from sensenet.evaluation.html.elements import figure
 from sensenet.evaluation.html.plot import Plot, widen
+from sensenet.evaluation.overview import number
 from sensenet.evaluation.ratios import divide
 from sensenet.evaluation.regression import Regression
-from sensenet.evaluation.to_text import number
 from sensenet.ir.types import Array
 
 FEWEST_BINS = 12
