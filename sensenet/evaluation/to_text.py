@@ -13,7 +13,7 @@ from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
 from sensenet.plain_text import align, one_line
 
-NAME_COLUMNS = 32
+TERMINAL_COLUMNS = 32
 """The most columns of the terminal that a name takes."""
 
 LISTED_CLASSES = 20
@@ -164,5 +164,5 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    """Return a name on one line, at most NAME_COLUMNS columns wide."""
-    return cut(one_line(text), NAME_COLUMNS)
+    """Return a name on one line, at most TERMINAL_COLUMNS columns wide."""
+    return cut(one_line(text), TERMINAL_COLUMNS)

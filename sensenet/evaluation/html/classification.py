@@ -11,7 +11,7 @@ from sensenet.evaluation.classification import Classification, ClassStatistics
 from sensenet.evaluation.curves import Curves, thin
 from sensenet.evaluation.html.confusion import draw_confusion, list_confusions
 from sensenet.evaluation.html.elements import SERIES, Entry, figure, measured, name_of, table
-from sensenet.evaluation.html.plot import Plot, widen
+from sensenet.evaluation.html.plot import Plot, Range, widen
 from sensenet.evaluation.overview import number
 from sensenet.evaluation.ratios import divide
 
@@ -19,6 +19,9 @@ MOST_ROWS = 200
 """The most classes in the table."""
 
 HISTOGRAM_BINS = 25
+
+GAP = 0.045
+"""The space on each side of a bar, relative to the width of its bin."""
 
 DIAGONAL = np.array([0.0, 1.0])
 
@@ -46,8 +49,8 @@ def _choose(result: Classification) -> list[tuple[ClassStatistics, Curves]]:
     having = [
         (each, each.curves) for each in result.model.per_class_statistics if each.curves and each.instances
     ]
-    largest = sorted(having, key=lambda pair: -pair[0].instances)[:SERIES]
-    return [pair for pair in having if any(pair is kept for kept in largest)]
+    largest = sorted(range(len(having)), key=lambda position: -having[position][0].instances)[:SERIES]
+    return [having[position] for position in sorted(largest)]
 
 
 def _classes(result: Classification) -> str:
@@ -108,13 +111,12 @@ def _say(what: str, legend: Sequence[Entry]) -> str:
 def _reliability(result: Classification) -> str:
     calibration = result.calibration
     plot, bars = Plot(), []
-    for number_, (rows, probability, accuracy) in enumerate(
+    for position, (rows, probability, accuracy) in enumerate(
         zip(calibration.rows, calibration.mean_probability, calibration.accuracy, strict=True)
     ):
         if rows:
-            edges = (number_ / BINS + 0.003, (number_ + 1) / BINS - 0.003)
             tooltip = f"{rows:,} rows: probability {probability:.3f} on average, {accuracy:.1%} right"
-            bars.append(plot.box(edges, (0, float(accuracy)), "bar", tooltip, 0.75))
+            bars.append(plot.box(_sides(position, BINS), (0, float(accuracy)), "bar", tooltip, 0.75))
             x, y = (float(pixels) for pixels in (plot.across(probability), plot.down(accuracy)))
             bars.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>')
     content = [*bars, plot.line(DIAGONAL, DIAGONAL, "ideal")]
@@ -134,12 +136,12 @@ def _confidence(result: Classification) -> Iterator[str]:
     plot = Plot(y=(0, highest * 1.05))
     bars = [
         plot.box(
-            (bin / BINS + 0.003, (bin + 1) / BINS - 0.003),
+            _sides(position, BINS),
             (0, float(count)),
             "bar",
-            f"{count:,} rows from {bin / BINS:.2f} to {(bin + 1) / BINS:.2f}",
+            f"{count:,} rows from {position / BINS:.2f} to {(position + 1) / BINS:.2f}",
         )
-        for bin, count in enumerate(rows)
+        for position, count in enumerate(rows)
         if count
     ]
     image = plot.draw("Histogram of confidence", "Probability of the predicted class", "Rows", bars)
@@ -158,18 +160,19 @@ def _scores(pair: tuple[ClassStatistics, Curves]) -> str:
     low, high = -float(shares[1].max(initial=0)), float(shares[0].max(initial=0))
     plot = Plot(y=widen(1.08 * low, 1.08 * high), height=260)
     boxes = []
-    for bin in range(HISTOGRAM_BINS):
-        edges = (bin / HISTOGRAM_BINS + 0.002, (bin + 1) / HISTOGRAM_BINS - 0.002)
-        for sign, share, count, kind in (
-            (1, shares[0], counts[0], "fill s0"),
-            (-1, shares[1], counts[1], "fill s1"),
-        ):
-            if count[bin]:
-                tooltip = f"{int(count[bin]):,} rows, {share[bin]:.1%}"
-                boxes.append(plot.box(edges, (0, sign * float(share[bin])), kind, tooltip))
+    for series, (sign, share, count) in enumerate(zip((1, -1), shares, counts, strict=True)):
+        for position in np.flatnonzero(count).tolist():
+            tooltip = f"{int(count[position]):,} rows, {share[position]:.1%}"
+            heights = (0, sign * float(share[position]))
+            boxes.append(plot.box(_sides(position, HISTOGRAM_BINS), heights, f"fill s{series}", tooltip))
     label = f"Histograms of the probability of {each.class_name}"
     image = plot.draw(label, "Probability", "Share of rows", boxes)
     legend = [Entry(0, "its rows, upward"), Entry(1, "other rows, downward")]
     return figure(
         f"Probability of {each.class_name:.60}", "The less the two overlap, the better.", image, legend
     )
+
+
+def _sides(position: int, bins: int) -> Range:
+    """Return the left and right sides of the bar of one of the bins from 0 to 1."""
+    return (position + GAP) / bins, (position + 1 - GAP) / bins

@@ -14,10 +14,10 @@ from sensenet.evaluation.ratios import divide
 from sensenet.ir.types import Array
 from sensenet.records import frozen
 
-MOST_CLASSES = 20
+DRAWN_CLASSES = 20
 """The most classes that are drawn: those with the most rows."""
 
-MOST_COUNTED = 12
+COUNTED_CLASSES = 12
 """The most classes whose cells have room for numbers."""
 
 FEW_CLASSES = 4
@@ -27,8 +27,8 @@ MOST_CONFUSIONS = 12
 
 WIDTH = 460
 LARGEST_CELL = 104.0
-LONGEST_NAME, LONGEST_OF_MANY = 16, 12
-"""Columns of a name, if few or many classes are drawn."""
+NAME_COLUMNS, NAME_COLUMNS_OF_MANY = 16, 12
+"""The most columns of a name, if few or many classes are drawn."""
 
 COLUMN = 8.0
 """Pixels of a column of text, at most about: texts are larger on phones."""
@@ -94,7 +94,7 @@ class HeatMap:
             title = escape_text(f"{count:,} of {names[row]}, predicted {names[column]}: {share:.1%}")
             yield f'<rect class="{kind}" {place} fill-opacity="{0.12 + 0.88 * share:.3f}">'
             yield f"<title>{title}</title></rect>"
-        if len(self.rows) <= MOST_COUNTED:
+        if len(self.rows) <= COUNTED_CLASSES:
             text = f"{count:,}" if count < 1e5 else f"{count:.1e}"
             on = " on" if share > 0.5 else ""
             middle = self.size / 2
@@ -118,9 +118,9 @@ def draw_confusion(result: Classification) -> str:
 def _arrange(result: Classification) -> HeatMap:
     matrix, names = result.model.confusion_matrix, result.class_names
     totals = matrix.sum(axis=1, keepdims=True)
-    rows = np.sort(np.argsort(-totals[:, 0], kind="stable")[:MOST_CLASSES]).tolist()
+    rows = np.sort(np.argsort(-totals[:, 0], kind="stable")[:DRAWN_CLASSES]).tolist()
     predicted = [row for row in rows if row < len(names) - result.unknown_classes]
-    longest = LONGEST_NAME if len(rows) <= MOST_COUNTED else LONGEST_OF_MANY
+    longest = NAME_COLUMNS if len(rows) <= COUNTED_CLASSES else NAME_COLUMNS_OF_MANY
     widest = max(min(columns(names[row]), longest) for row in rows) * COLUMN
     room = WIDTH - widest - 32
     slanted = min(room / max(len(predicted), 1), LARGEST_CELL) < widest + 4

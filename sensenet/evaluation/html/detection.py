@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterator, Sequence
 
 from sensenet.evaluation.detection import RECALLS, DetectedClass, Detection
 from sensenet.evaluation.html.elements import SERIES, Entry, figure, measured, name_of, table
 from sensenet.evaluation.html.plot import Plot
 from sensenet.evaluation.objects import IOU_THRESHOLDS
 from sensenet.evaluation.overview import number
+from sensenet.ir.types import Array
 
 
 def draw_detection(result: Detection) -> Iterator[str]:
@@ -28,34 +27,39 @@ def draw_detection(result: Detection) -> Iterator[str]:
         for each in classes
     )
     yield table("Measures by class", head, rows)
-    shown = sorted(
-        (each for each in classes if each.precisions is not None), key=lambda each: -each.instances
-    )
+    having = [(each, each.precisions) for each in classes if each.precisions is not None]
+    shown = sorted(having, key=lambda pair: -pair[0].instances)[:SERIES]
     if shown:
         yield '<div class="figures">'
-        yield _precision_recall(shown[:SERIES])
-        yield _by_iou(shown[:SERIES])
+        yield _precision_recall(shown)
+        yield _by_iou(shown)
         yield "</div>"
 
 
-def _precision_recall(classes: Sequence[DetectedClass]) -> str:
-    plot, lines, legend = Plot(), [], []
-    for series, each in enumerate(classes):
-        if each.precisions is not None:
-            lines.append(plot.steps(RECALLS, each.precisions[0], f"curve s{series}"))
-            legend.append(Entry(series, each.class_name, number(each.at(0.5))))
+def _precision_recall(classes: Sequence[tuple[DetectedClass, Array]]) -> str:
+    plot = Plot()
+    lines = [
+        plot.steps(RECALLS, precisions[0], f"curve s{series}")
+        for series, (_, precisions) in enumerate(classes)
+    ]
     image = plot.draw("Precision-recall curves at the IoU 0.5", "Recall", "Precision", lines)
     caption = "At the IoU 0.5; the number is the average precision."
-    return figure("Precision and recall", caption, image, legend)
+    return figure("Precision and recall", caption, image, _legend(classes, lambda each: each.at(0.5)))
 
 
-def _by_iou(classes: Sequence[DetectedClass]) -> str:
-    plot, lines, legend = Plot(x=(0.5, 0.95)), [], []
-    for series, each in enumerate(classes):
-        if each.precisions is not None:
-            heights = each.precisions.mean(axis=1)
-            lines.append(plot.line(IOU_THRESHOLDS, np.asarray(heights), f"curve s{series}"))
-            legend.append(Entry(series, each.class_name, number(each.average_precision)))
+def _by_iou(classes: Sequence[tuple[DetectedClass, Array]]) -> str:
+    plot = Plot(x=(0.5, 0.95))
+    lines = [
+        plot.line(IOU_THRESHOLDS, precisions.mean(axis=1), f"curve s{series}")
+        for series, (_, precisions) in enumerate(classes)
+    ]
     image = plot.draw("Average precision by IoU threshold", "IoU threshold", "Average precision", lines)
     caption = "How exactly boxes fit: the number is the mean over the thresholds."
+    legend = _legend(classes, lambda each: each.average_precision)
     return figure("Average precision by overlap", caption, image, legend)
+
+
+def _legend(
+    classes: Sequence[tuple[DetectedClass, Array]], measure: Callable[[DetectedClass], float | None]
+) -> list[Entry]:
+    return [Entry(series, each.class_name, number(measure(each))) for series, (each, _) in enumerate(classes)]

@@ -9,8 +9,8 @@ from sensenet.drawing.page import escape_text
 from sensenet.evaluation.overview import number
 from sensenet.records import frozen
 
-LONGEST_NAME = 60
-"""Columns of a name in legends and tables."""
+LABEL_COLUMNS = 60
+"""The most columns of a name in legends and tables."""
 
 SERIES = 8
 """The colors and dashes of curves."""
@@ -25,7 +25,7 @@ class Entry:
     value: str = ""
 
 
-def name_of(text: str, longest: int = LONGEST_NAME) -> str:
+def name_of(text: str, longest: int = LABEL_COLUMNS) -> str:
     """Return a name for HTML or SVG; of a long one the beginning and the end, where names often differ."""
     if columns(text) > longest:
         text = cut(text, longest - longest // 3) + text[-(longest // 3) :]
