@@ -133,10 +133,20 @@ def _kind(model: Model, name: str) -> str:
     return CLASSIFIERS if signature.classes else REGRESSIONS
 
 
+def require_same_classes(models: Sequence[Model], names: Sequence[str]) -> None:
+    """Raise InputError if the classes of models, in any order, differ from those of the first."""
+    for model, name in zip(models, names, strict=True):
+        if set(model.classes) != set(models[0].classes):
+            raise InputError(f"{name} has other classes than {names[0]}: evaluate them one at a time")
+
+
 def make_candidates(
     models: Sequence[Model], names: Sequence[str], kind: str, on_error: OnError
 ) -> list[Candidate]:
-    """Return the candidates of classifiers or regressions; raise InputError if their classes differ."""
+    """Return the candidates of classifiers of the same classes, or of regressions.
+
+    Raises InputError if two classes have the same name, or a regression answers several numbers.
+    """
     first = models[0].classes
     candidates = []
     for model, name in zip(models, names, strict=True):
@@ -145,8 +155,6 @@ def make_candidates(
             raise InputError(
                 f"{name} has two classes named {repeated!r:.60}: true values cannot tell them apart"
             )
-        if set(model.classes) != set(first):
-            raise InputError(f"{name} has other classes than {names[0]}: evaluate them one at a time")
         if kind == REGRESSIONS and model.answer_shape() != (1,):  # type: ignore[union-attr]
             raise InputError(f"{name} answers several numbers for a row; only one can be evaluated")
         outputs = [PROBABILITY if model.classes else PREDICTION]

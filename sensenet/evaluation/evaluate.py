@@ -1,4 +1,4 @@
-"""Evaluates models: runs them on rows or images whose answers are known, and measures theirs."""
+"""Runs models on rows or images whose answers are known, and measures their predictions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sensenet.evaluation.candidates import (
     make_candidates,
     name_models,
     open_models,
+    require_same_classes,
 )
 from sensenet.evaluation.classification import ClassificationTally
 from sensenet.evaluation.columns import EvaluationColumns
@@ -60,7 +61,8 @@ def evaluate(
     `show` is called with the rows so far, and an estimate of all.
 
     Raises InputError for rows, columns or annotations that cannot be read, for no rows, and for models that
-    cannot be compared; SettingsError for an invalid option; and what `create_model` raises.
+    cannot be compared; SettingsError for an invalid option, or one that the kind of the models does not have;
+    and what `create_model` raises.
     """
     require_one_of("on_error", on_error, ErrorPolicies)
     if isinstance(ignore, str):
@@ -71,7 +73,10 @@ def evaluate(
     names = name_models(sources)
     opened = open_models(sources, ensure_settings(settings), engine)
     kind = find_kind(opened, names)
+    require_same_classes(opened, names)
     if kind == DETECTORS:
+        if truth or ignore or format:
+            raise SettingsError("truth, ignore and format are for tables; detectors need annotations")
         detectors = [model for model in opened if isinstance(model, ObjectDetector)]
         return evaluate_detectors(detectors, names, rows, images=images, on_error=on_error, show=show)
     if images is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import tracemalloc
 from pathlib import Path
@@ -12,17 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from support.resources import (
-    KIND,
-    PRICE,
-    RESOURCES,
-    category,
-    classify,
-    number,
-    predict_number,
-    region_resource,
-    whole,
-)
+from support.evaluations import only
+from support.resources import KIND, RESOURCES, classify, number, whole
 
 import sensenet
 from sensenet.batches import score
@@ -34,28 +24,6 @@ metrics = pytest.importorskip("sklearn.metrics")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 IRIS, FLOWERS = EXAMPLES / "iris.json", EXAMPLES / "iris.csv"
 NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return sensenet.create_model(IRIS)
-
-
-@pytest.fixture(scope="module")
-def flowers():
-    with FLOWERS.open() as stream:
-        rows = list(csv.DictReader(stream))
-    return pa.table({name: [row[name] for row in rows] for name in rows[0]})
-
-
-@pytest.fixture(scope="module")
-def prices():
-    return sensenet.create_model(whole([number("a"), number("b")], predict_number, PRICE))
-
-
-def only(report):
-    (evaluation,) = report.evaluations
-    return evaluation.result
 
 
 def test_a_classifier(iris, flowers):
@@ -122,59 +90,6 @@ def test_a_regression(prices):
     assert result.model.r_squared == pytest.approx(metrics.r2_score(truth, predicted))
 
 
-def test_true_numbers_may_be_texts_and_may_be_missing(prices):
-    table = pa.table({"a": ["1", "2", "3"], "price": ["4.5", "", "nan"]})
-    report = evaluate(prices, table)
-    assert (report.rows, report.rows_without_truth) == (3, 2)
-    assert only(report).truth_mean == 4.5
-
-
-def test_true_classes_that_are_numbers():
-    numbered = {"type": "categorical", "values": ["1", "2", "3"]}
-    objective = {**KIND, "summary": {"categories": [["1", 5], ["2", 5], ["3", 5]], "missing_count": 0}}
-    model = sensenet.create_model(
-        whole([number("a")], lambda n: {**classify(n), "output_exposition": numbered}, objective)
-    )
-    for cells in ([1, 2, 3], [1.0, 2.0, 3.0], ["1", "2", "3"], ["1.0", "2", "3"]):
-        result = only(evaluate(model, pa.table({"a": [1, 2, 3], "kind": cells})))
-        assert result.class_names == ("1", "2", "3")
-        assert [each.instances for each in result.model.per_class_statistics] == [1, 1, 1]
-
-
-def test_true_classes_that_are_booleans_or_tokens_of_missing_values():
-    values = {"type": "categorical", "values": ["NA", "false", "true"]}
-    objective = category("kind", "true", "false", "NA")
-    model = sensenet.create_model(
-        whole([number("a")], lambda n: {**classify(n), "output_exposition": values}, objective)
-    )
-    report = evaluate(model, pa.table({"a": [1, 2, 3], "kind": [True, False, None]}))
-    assert [each.instances for each in only(report).model.per_class_statistics] == [0, 1, 1]
-    report = evaluate(model, pa.table({"a": [1, 2, 3], "kind": ["NA", "N/A", "true"]}))
-    assert [each.instances for each in only(report).model.per_class_statistics] == [1, 0, 1]
-    assert report.rows_without_truth == 1
-
-
-@pytest.mark.parametrize("kind", ["categories of pandas", "categories of Polars", "dictionaries"])
-def test_true_classes_that_are_coded(iris, flowers, kind):
-    match kind:
-        case "categories of pandas":
-            pandas = pytest.importorskip("pandas")
-            rows = pandas.DataFrame(flowers.to_pydict()).astype({"species": "category"})
-        case "categories of Polars":
-            polars = pytest.importorskip("polars")
-            rows = polars.DataFrame(flowers.to_pydict()).cast({"species": polars.Categorical})
-        case _:
-            rows = flowers.set_column(4, "species", flowers["species"].dictionary_encode())
-    assert only(evaluate(iris, rows)).model.accuracy == 0.96
-
-
-def test_true_numbers_of_other_types(prices):
-    for cells in (pa.array([1, 2], pa.decimal128(21, 2)), [True, False], pa.array([1, 2], pa.uint8())):
-        assert only(evaluate(prices, pa.table({"a": [1, 2], "price": cells}))).rows == 2
-    with pytest.raises(InputError, match=r"expected a number .*, found datetime.date"):
-        evaluate(prices, pa.table({"a": [1, 2], "price": pa.array([1, 2], pa.date32())}))
-
-
 def test_truth_in_another_column_and_columns_to_ignore(iris, flowers):
     renamed = flowers.rename_columns([*NAMES, "kind"]).append_column("id", pa.array(range(50)))
     report = evaluate(iris, renamed, truth="kind", ignore=["id"])
@@ -195,41 +110,6 @@ def test_no_rows_and_no_truth_are_errors(iris, flowers):
         evaluate(iris, flowers.slice(0, 0))
     with pytest.raises(InputError, match="no true value in any of 50 rows"):
         evaluate(iris, flowers.set_column(4, "species", pa.nulls(50, pa.string())))
-
-
-def test_a_class_that_the_model_does_not_know(iris, flowers):
-    species = ["tulip"] * 5 + flowers["species"].to_pylist()[5:]
-    report = evaluate(iris, flowers.set_column(4, "species", pa.array(species)))
-    assert only(report).class_names == (*iris.classes, "tulip")
-    assert only(report).model.accuracy <= 0.9
-    assert report.notes == ("the model does not know 'tulip' as classes: their rows count as wrong answers",)
-
-
-def test_a_column_of_other_texts_is_not_taken_for_classes(iris, flowers):
-    ids = pa.array([f"id {number}" for number in range(50 * 3)])
-    table = pa.concat_tables([flowers] * 3).append_column("id", ids)
-    with pytest.raises(InputError, match=r"more than 100 values that are not classes .*such as 'id 0'"):
-        evaluate(iris, table, truth="id", ignore=["species"])
-
-
-def test_a_truth_that_is_no_name(iris):
-    table = pa.table({NAMES[0]: [1.0], "species": pa.array([["a"]])})
-    with pytest.raises(InputError, match=r"row 0: column 'species': expected the name of a class, found"):
-        evaluate(iris, table)
-    with pytest.raises(InputError, match="no true value in any of 1 rows"):
-        evaluate(iris, table, on_error="null")
-
-
-def test_a_truth_that_is_no_number(prices):
-    table = pa.table({"a": [1, 2], "price": ["3", "three"]})
-    with pytest.raises(InputError, match=r"row 1: column 'price': expected a number .*, found 'three'"):
-        evaluate(prices, table)
-    report = evaluate(prices, table, on_error="null")
-    assert (report.rows, report.rows_without_truth, only(report).rows) == (2, 1, 1)
-    with pytest.raises(InputError, match=r"expected a number .*, found inf"):
-        evaluate(prices, pa.table({"a": [1], "price": [float("inf")]}))
-    with pytest.raises(InputError, match=r"expected a number .*, found 1e\+300"):
-        evaluate(prices, pa.table({"a": [1], "price": [1e300]}))
 
 
 def test_rows_that_cannot_be_read(iris, tmp_path):
@@ -345,60 +225,6 @@ def test_memory_does_not_grow_with_the_rows(iris):
     peak(2)
     few, many = peak(40), peak(120)
     assert many < 1.15 * few
-
-
-def test_detectors(tmp_path):
-    pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    document = region_resource()
-    model = sensenet.create_model(document, {"bounding_box_threshold": 0.001, "max_objects": 100})
-    found = model(str(tmp_path / "a.png"))
-    boxes = [
-        {"image_id": 1, "category_id": model.classes.index(each["label"])}
-        | {
-            "bbox": [
-                each["box"][0],
-                each["box"][1],
-                each["box"][2] - each["box"][0],
-                each["box"][3] - each["box"][1],
-            ]
-        }
-        for each in found
-    ]
-    annotations = {
-        "images": [{"id": 1, "file_name": "a.png"}],
-        "annotations": boxes,
-        "categories": [{"id": number_, "name": name} for number_, name in enumerate(model.classes)],
-    }
-    path = tmp_path / "annotations.json"
-    path.write_text(json.dumps(annotations))
-    report = evaluate(document, path)
-    assert found
-    assert only(report).mean_average_precision == pytest.approx(1)
-    assert (report.rows, report.notes) == (1, ())
-    strict = evaluate(document, path, settings={"bounding_box_threshold": 0.5})
-    assert "returns only boxes with scores above 0.5" in strict.notes[0]
-    with pytest.raises(InputError, match="expected the path of annotations"):
-        evaluate(document, pa.table({"photo": ["a.png"]}))
-
-
-def test_the_thresholds_of_an_artifact_hold_for_documents_next_to_it(tmp_path):
-    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
-    path = tmp_path / "coco.json"
-    path.write_text(
-        json.dumps(
-            {
-                "images": [{"id": 1, "file_name": "a.png"}],
-                "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
-                "categories": [{"id": 1, "name": "cup"}],
-            }
-        )
-    )
-    document = region_resource()
-    artifact = sensenet.compile(document, target="numpy", settings={"bounding_box_threshold": 0.25})
-    report = evaluate([document, artifact], path)
-    assert [each.result.lowest_score for each in report.evaluations] == [0.25, 0.25]
-    assert len(report.notes) == 2
 
 
 def test_an_unknown_policy(iris):
