@@ -104,6 +104,24 @@ def test_many_scores_are_counted_as_a_thousand_and_areas_hardly_change(seed):
     )
 
 
+@pytest.mark.parametrize(
+    ("classes", "roc_bound", "pr_bound"), [(3, 2e-5, 1e-4), (1000, 2.2e-3, 1.1e-2)], ids=["3", "1000"]
+)
+@pytest.mark.parametrize(("mean", "deviation"), [(0, 4), (-7, 4), (-7, 1), (None, None)])
+def test_a_million_rows_have_the_bounds_of_the_documentation(classes, roc_bound, pr_bound, mean, deviation):
+    random = np.random.default_rng(0)
+    counts = ScoreCounts(most_scores(classes))
+    for _ in range(16):
+        if mean is None:
+            scores = random.random(62_500)
+        else:
+            scores = 1 / (1 + np.exp(-random.normal(mean, deviation, 62_500)))
+        counts.add(scores.astype(np.float32), random.random(62_500) < scores)
+    curves = make_curves(counts)
+    assert 0 < curves.roc_error < roc_bound
+    assert 0 < curves.pr_error < pr_bound
+
+
 def test_all_classes_together_keep_a_million_scores():
     assert [most_scores(classes) for classes in (1, 2, 16, 1024, 100_000)] == [
         65_536,
