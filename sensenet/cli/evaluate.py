@@ -36,16 +36,16 @@ exit status: 0, 1 for input that cannot be evaluated, 2 for a wrong command line
 """
 
 
-def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    parser = make_parser(program)
+    parser = make_parser()
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
-def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     description = "Evaluate models on rows or images whose answers are known, with BigML's measures."
-    parser = command_line.make_parser(program, description, EXAMPLES)
+    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add(
         "models",

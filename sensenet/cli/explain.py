@@ -62,10 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return command_line.run(lambda: _run(parser.parse_args(arguments), parser))
 
 
-def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     description = "Show why a model answers so: what each field, or part of an image, contributes."
-    parser = command_line.make_parser(program, description, EXAMPLES)
+    parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
     row = add(

@@ -25,15 +25,15 @@ exit status: 0, 1 for a model that cannot be on a page, 2 for a wrong command li
 """
 
 
-def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    return command_line.run(lambda: _run(make_parser(program).parse_args(arguments)))
+    return command_line.run(lambda: _run(make_parser().parse_args(arguments)))
 
 
-def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = command_line.make_parser(
-        program, "Write a page with a form that predicts in the browser.", EXAMPLES
+        PROGRAM, "Write a page with a form that predicts in the browser.", EXAMPLES
     )
     parser.add_argument(
         "model",
