@@ -45,11 +45,10 @@ NUMERIC, IMAGE = "numeric", "image"
 def save_model(model: Model | Artifact, path: str | os.PathLike[str], **options: Any) -> None:
     """Write a model as a directory that MLflow loads, serves and runs in Spark.
 
-    A model is saved for the target numpy, an artifact, and a model that was opened from one, for its own.
-    `options` are those of
-    `mlflow.pyfunc.save_model`, such as `signature`, `input_example`, `metadata`, `pip_requirements` and
-    `code_paths`; without the last two, the directory has the code of this package, and requires what that
-    needs.
+    A model is saved for the target numpy; an artifact, and a model that was opened from one, for its own.
+    `options` are those of `mlflow.pyfunc.save_model`, such as `signature`, `input_example`, `metadata`,
+    `pip_requirements` and `code_paths`; without the last two, the directory has the code of this package, and
+    requires what that needs.
 
     Raises MissingPackageError without MLflow, ArtifactError if the path exists, or if the file that a model
     was opened from has changed.

@@ -79,7 +79,12 @@ def _value_sizes(values: ArrowArray, name: str) -> Array:
     kind = values.type
     if is_view(kind):
         return _view_lengths(values) + WIDTH
-    if any(check(kind) for check in (types.is_string, types.is_large_string)) or "binary" in str(kind):
+    if (
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+    ):
         lengths: Array = compute.fill_null(compute.binary_length(values), 0).to_numpy() + WIDTH
         return lengths
     if types.is_nested(kind):

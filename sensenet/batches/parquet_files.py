@@ -42,14 +42,15 @@ class Estimate:
     coded: bool = False
 
 
-def read_parquet(path: str, names: Sequence[str], rows_at_once: int) -> Iterator[RecordBatch]:
+def read_parquet(path: str, metadata: Any, names: Sequence[str], rows_at_once: int) -> Iterator[RecordBatch]:
     """Yield the rows of the columns of those names; columns of text may be dictionaries.
+
+    `metadata` is the file's `pyarrow.parquet.FileMetaData`.
 
     Raises ValueError for damaged pages, LimitError for those that would take more memory than allowed, and
     whatever pyarrow raises.
     """
     parquet = import_arrow("pyarrow.parquet")
-    metadata = parquet.read_metadata(path)
     leaves = list(_list_leaves(metadata.schema, names))
     with Path(path).open("rb") as stream:
         for number, group in enumerate(read_row_groups(stream)):

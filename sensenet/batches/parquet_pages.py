@@ -99,8 +99,8 @@ def _read_pages(file: BinaryIO, chunk: Chunk) -> Iterator[tuple[int, int]]:
     """Yield the type and size of each page, as long as Arrow reads some."""
     start, values = chunk.start, 0
     while values < chunk.values and start < chunk.start + chunk.length:
-        header, length = _read_header(file, start)
         try:
+            header, length = _read_header(file, start)
             kind, uncompressed, compressed = (header[field] for field in (1, 2, 3))
             values += sum(header[field][1] for field in DATA_HEADERS if field in header)
             start += length + compressed
@@ -112,7 +112,7 @@ def _read_pages(file: BinaryIO, chunk: Chunk) -> Iterator[tuple[int, int]]:
 
 
 def _read_header(file: BinaryIO, start: int) -> tuple[Structure, int]:
-    """Return the fields of the header at some place, and its length."""
+    """Return the fields of the header at some place, and its length; raises what `structure` raises."""
     size = HEADER
     while True:
         file.seek(start)
@@ -120,8 +120,7 @@ def _read_header(file: BinaryIO, start: int) -> tuple[Structure, int]:
         reader = CompactReader(content)
         try:
             return reader.structure(), reader.position
-        except (IndexError, ValueError) as error:
-            whole = len(content) < size or size >= LONGEST_HEADER
-            if whole or isinstance(error, ValueError):
-                raise ValueError("the header of a page is damaged") from error
+        except IndexError:
+            if len(content) < size or size >= LONGEST_HEADER:
+                raise
         size *= 8

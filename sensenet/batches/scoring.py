@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -130,9 +131,9 @@ class Scorer:
                 return
         if self.on_error == "null" and rows <= FEW_ROWS:
             errors = self.model.find_errors(table)
-            readable = _leave_out(table, errors) if errors else None
-            if readable is not None:
-                yield from _insert(errors, list(self._divide(readable)), rows)
+            if errors:
+                answered = list(self._divide(_leave_out(table, errors)))
+                yield from _insert(errors, answered, rows)
                 return
         for start, length in ((0, rows // 2), (rows // 2, rows - rows // 2)):
             yield from self._divide(table.slice(start, length))
@@ -150,12 +151,13 @@ class Scorer:
 
 
 def _leave_out(table: Any, rows: Collection[int]) -> Any:
-    """Return the table without some rows; None if a column has a type of which Arrow cannot take some."""
-    kept = np.array([row for row in range(table.num_rows) if row not in rows], np.int64)
-    try:
-        return table.take(kept)
-    except import_arrow().ArrowNotImplementedError:
-        return None
+    """Return the table without some rows.
+
+    It is made of slices, which Arrow has of every type; `Table.take` lacks views and runs.
+    """
+    bounds = pairwise([-1, *sorted(rows), table.num_rows])
+    slices = [table.slice(before + 1, after - before - 1) for before, after in bounds]
+    return import_arrow().concat_tables(slices)
 
 
 def _insert(

@@ -142,7 +142,7 @@ def _parquet_parts(path: str, columns: ColumnChoice) -> Iterator[Part]:
     schema = metadata.schema.to_arrow_schema()
     names = _reads(path, columns, schema.names)
     total, start = metadata.num_rows, 0
-    for batch in read_parquet(path, names, ROWS_AT_ONCE):
+    for batch in read_parquet(path, metadata, names, ROWS_AT_ONCE):
         checked = _check(batch, columns.keep)
         for name in columns.keep:
             column, field = checked.column(name), schema.field(name)

@@ -7,6 +7,7 @@ after images of 48 megapixels, that was four fifths of the memory of the process
 from __future__ import annotations
 
 import ctypes
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,6 @@ import attrs
 STATUS = Path("/proc/self/statm")
 """Sizes of the process in pages, on Linux."""
 
-PAGE = 4096
-"""The least size of a page: of larger ones, more memory is kept."""
-
 MOST_KEPT = 64 << 20
 """The bytes that the process may grow before memory is returned, which takes time."""
 
@@ -25,7 +23,7 @@ MOST_KEPT = 64 << 20
 def read_resident() -> int:
     """Return the bytes of memory that the process has; 0 if the system does not tell."""
     try:
-        return int(STATUS.read_text().split()[1]) * PAGE
+        return int(STATUS.read_text().split()[1]) * mmap.PAGESIZE
     except (OSError, ValueError, IndexError):
         return 0
 
