@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,14 +47,16 @@ class Predictor:
         InputError."""
         if self.images is None and isinstance(x, LISTS) and x and not is_row(x[0]):
             return self._predict_row(x)
-        results = [self.answer_inputs(inputs) for inputs in self._batches(x)]
-        if not results:
-            return self._answer_blank()[:0]
-        return results[0] if len(results) == 1 else np.concatenate(results)
+        return self._answer(self._batches(x))
 
     def answer_inputs(self, inputs: Inputs) -> Array:
-        """Return f32[rows, outputs] for inputs of the network, of which there are some."""
-        results = [self._predict(*part) for part in self._parts(inputs)]
+        """Return f32[rows, outputs] for inputs of the network, of any number of rows."""
+        return self._answer([inputs])
+
+    def _answer(self, batches: Iterable[Inputs]) -> Array:
+        results = [self._predict(*part) for inputs in batches for part in self._parts(inputs)]
+        if not results:
+            return self._answer_blank()[:0]
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def _predict_row(self, row: Sequence[Any]) -> Array:
