@@ -72,7 +72,7 @@ class Compiled:
         size = min(max(1, NANOSECONDS_OF_A_PART // max(1, self._nanoseconds)), MOST_ROWS_OF_A_PART)
         threads = min(usable_processors(), len(x) // size)
         if threads <= 1:
-            self._answer_parts(x, answers, deque([slice(None)]))
+            self._answer_part(x, answers, np.empty(self._scratch, np.uint8))
             return answers
         parts = deque(slice(start, start + size) for start in range(0, len(x), size))
         with ThreadPoolExecutor(threads) as pool:
@@ -83,14 +83,16 @@ class Compiled:
     def _answer_parts(self, x: Array, answers: Array, parts: deque[slice]) -> None:
         """Answer parts of the rows until none is left: several threads may take them from `parts`."""
         scratch = np.empty(self._scratch, np.uint8)
-        constants, memory = self._constants.ctypes.data, scratch.ctypes.data
         while parts:
             try:
                 part = parts.popleft()
             except IndexError:  # another thread took the last one
                 return
-            rows, results = x[part], answers[part]
-            self._predict(constants, rows.ctypes.data, len(rows), results.ctypes.data, memory)
+            self._answer_part(x[part], answers[part], scratch)
+
+    def _answer_part(self, x: Array, answers: Array, scratch: Array) -> None:
+        addresses = x.ctypes.data, len(x), answers.ctypes.data, scratch.ctypes.data
+        self._predict(self._constants.ctypes.data, *addresses)
 
 
 @delay_forks()
