@@ -17,7 +17,7 @@ from sensenet.runtime.row_files import CheckNames, RowFile, longer_than
 OBJECTS_AT_ONCE = 16_384
 """Objects that are made a batch, or fewer if they are long."""
 
-BYTES_PER_CHARACTER = 32
+OBJECT_BYTES_PER_CHARACTER = 32
 """Memory per character of a line, while its values are objects of Python: `[[],[],…` takes most."""
 
 BYTES_PER_CELL = 16
@@ -49,21 +49,26 @@ def json_parts(file: RowFile, check: CheckNames, keep: Sequence[str] = ()) -> It
             yield from _as_parts(file.path, names, some, read_share(stream))
 
 
+def _longest_line() -> int:
+    """Return the most characters of a line; a batch has at most twice as many, which fit the limit."""
+    return memory_limit() // OBJECT_BYTES_PER_CHARACTER // 2
+
+
 def _take(rows: Iterator[tuple[int, Numbered]]) -> list[Numbered]:
     """Return the next rows that are made a batch."""
     taken: list[Numbered] = []
-    size, most = 0, memory_limit() // BYTES_PER_CHARACTER
+    size, longest = 0, _longest_line()
     for length, row in islice(rows, OBJECTS_AT_ONCE):
         taken.append(row)
         size += length
-        if 2 * size > most:
+        if size > longest:
             break
     return taken
 
 
 def _read_rows(file: RowFile, stream: BinaryIO) -> Iterator[tuple[int, Numbered]]:
     """Yield the length of each line, and its row."""
-    longest = memory_limit() // BYTES_PER_CHARACTER // 2
+    longest = _longest_line()
     number = 0
     while True:
         try:
