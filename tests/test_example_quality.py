@@ -26,7 +26,7 @@ def table_of_documents() -> dict[str, list[str]]:
     text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     table = text[text.index("| document |") : text.index("All but the shapes")]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:] if line]
-    return {document.strip("`"): rest for document, *rest in rows}
+    return {document.split("`")[1]: rest for document, *rest in rows}
 
 
 def find_document(name: str) -> Path:

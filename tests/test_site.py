@@ -49,6 +49,27 @@ def test_links_to_files_outside_of_the_documentation_lead_to_the_site(site):
         assert f'href="{link}"' in (site / f"{page}.html").read_text(encoding="utf-8")
 
 
+def test_models_of_rows_are_pages_that_predict(site):
+    linked = re.findall(r'href="(models/[^"]+)"', (site / "examples.html").read_text(encoding="utf-8"))
+    assert len(linked) == 4
+    assert sorted(linked) == sorted(f"models/{path.name}" for path in site.glob("models/*"))
+    assert all("<form" in (site / page).read_text(encoding="utf-8") for page in linked)
+    first_page = (site / "index.html").read_text(encoding="utf-8")
+    assert '<iframe src="models/iris.html" title="The page of' in first_page
+
+
+def test_figures_of_the_first_page_are_those_of_the_benchmarks():
+    lines = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
+    measured = {row[0]: row for row in (line.strip("| ").split(" | ") for line in lines) if len(row) == 7}
+    page = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (.+) \| ([\d.]+ m?s) \| ([\d,]+) \|$", page, re.MULTILINE)
+    assert len(shown) == 5
+    for work, time, faster in shown:
+        _, our_time, _, times_faster, *_ = measured[work]
+        assert time == our_time.split(" (")[0]
+        assert faster == f"{float(times_faster.replace(',', '')):,.0f}"
+
+
 def test_no_page_asks_for_anything_from_elsewhere(site):
     pages = [*site.rglob("*.html")]
     assert len(pages) > 30
