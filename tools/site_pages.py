@@ -71,7 +71,7 @@ def _write_page(document: Path) -> bytes:
 
 
 def _linked(files: Files) -> set[str]:
-    """Return the files outside of docs/ that pages link to, as seen from the root, but for pages of the site."""
+    """Return the files outside of docs/ that pages link to, from the root, but for those with pages."""
     found: set[str] = set()
     for file in files.documentation_pages():
         if file.src_uri.endswith(".md"):
