@@ -1,47 +1,26 @@
-"""Shows a progress bar on terminals only."""
+"""Shows progress on stderr if that is a terminal, by tqdm, which is imported only then."""
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from functools import cache
+from typing import IO, Any, TextIO
+
+from sensenet.plain_text import one_line
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes received and the bytes of the whole file, or None if unknown; or with steps."""
+"""Called with what is done and the whole, which is None if unknown: in bytes, rows or steps."""
 
-Line = Callable[[str, int, int | None, float], str]
-"""Returns the text of a bar from its label, what is done, the whole, and the speed a second."""
+BYTES = {"unit": "B", "unit_scale": True}
+ROWS = {"unit": " rows", "unit_scale": True}
+STEPS = {"unit": " steps"}
 
-MEGABYTE = 1e6
-BAR_WIDTH = 24
-SECONDS_BETWEEN_DRAWINGS = 0.1
-
-
-def bar_line(label: str, done: int, total: int | None, speed: float) -> str:
-    """Return the text of the bar; `speed` is in bytes per second."""
-    rate = f"{speed / MEGABYTE:.1f} MB/s"
-    if not total:
-        return f"{label}  {done / MEGABYTE:.1f} MB  {rate}"
-    return f"{_bar(label, done, total)}  {done / MEGABYTE:.1f}/{total / MEGABYTE:.1f} MB  {rate}"
-
-
-def step_line(label: str, done: int, total: int | None, _: float) -> str:
-    """Return the text of the bar for steps instead of bytes."""
-    return f"{label}  {done}" if not total else f"{_bar(label, done, total)}  {done}/{total}"
-
-
-def row_line(label: str, done: int, total: int | None, speed: float) -> str:
-    """Return the text of the bar for rows, of which the total may be an estimate."""
-    rows = f"{done:,} rows  {speed:,.0f}/s"
-    return f"{_bar(label, done, total)}  {rows}" if total else f"{label}  {rows}"
-
-
-def _bar(label: str, done: int, total: int) -> str:
-    filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
-    return f"{label}  [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {100 * done // total:3d}%"
+LONGEST_LABEL = 40
+USUAL_COLUMNS = 80
 
 
 def ignore_progress(done: int, total: int | None) -> None:
@@ -49,33 +28,98 @@ def ignore_progress(done: int, total: int | None) -> None:
 
 
 @contextmanager
-def progress_bar(label: str, stream: TextIO | None = None, line: Line = bar_line) -> Iterator[Progress]:
-    """Yield a function that draws a bar on `stream` (default stderr), at most ten times a second.
+def progress_bar(
+    label: str, unit: Mapping[str, Any] = BYTES, results: IO[Any] | None = None
+) -> Iterator[Progress]:
+    """Yield a function that draws a bar, at most ten times a second, which is erased at the end.
 
-    It shows nothing if the stream is not a terminal. The line is erased at the end.
+    There is none if stderr is not a terminal, or if `results`, which is written meanwhile, is one too.
     """
-    stream = sys.stderr if stream is None else stream
-    # A program without a console, as on Windows, has no stderr.
-    if stream is None or not stream.isatty():
+    if not _is_terminal(sys.stderr) or (results is not None and results.isatty()):
         yield ignore_progress
         return
-    begin: tuple[float, int] | None = None
-    drawn = float("-inf")
+    bar: Any = None
 
     def show(done: int, total: int | None) -> None:
-        nonlocal begin, drawn
-        now = time.monotonic()
-        begin = begin or (now, done)  # bytes of an earlier attempt do not count as speed
-        if now - drawn < SECONDS_BETWEEN_DRAWINGS and done != total:
-            return
-        drawn = now
-        speed = (done - begin[1]) / max(now - begin[0], 1e-3)
-        columns = shutil.get_terminal_size().columns
-        stream.write("\r\x1b[K" + line(label, done, total, max(speed, 0.0))[: columns - 1])
-        stream.flush()
+        nonlocal bar
+        if bar is None:  # what an earlier attempt did does not count as speed
+            bar = _bar_class()(desc=_shorten(label), total=total, initial=done, **unit)
+        bar.total = total
+        bar.ncols = _columns(sys.stderr)
+        bar.update(done - bar.n)
 
     try:
         yield show
     finally:
-        stream.write("\r\x1b[K")
-        stream.flush()
+        if bar is not None:
+            bar.close()
+
+
+@contextmanager
+def status_line(results: IO[Any] | None = None) -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows the current step in a line, which an empty text and the end erase.
+
+    There is none in the cases of `progress_bar`.
+    """
+    if not _is_terminal(sys.stderr) or (results is not None and results.isatty()):
+        yield lambda _: None
+        return
+    line = _bar_class()(bar_format="{desc}")
+
+    def show(text: str) -> None:
+        line.ncols = _columns(sys.stderr)
+        line.set_description_str(one_line(text))
+        if not text:
+            line.clear()
+
+    try:
+        yield show
+    finally:
+        line.close()
+
+
+@contextmanager
+def above_progress() -> Iterator[None]:
+    """Take what is drawn off the terminal while something else is written to stderr."""
+    if "tqdm" not in sys.modules:
+        yield
+        return
+    with _bar_class().external_write_mode(file=sys.stderr):
+        yield
+
+
+@cache
+def _bar_class() -> Any:
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        """A bar that leaves nothing behind: no line, no thread, and no semaphore of the system."""
+
+        monitor_interval = 0
+        _lock = threading.RLock()
+
+        def __init__(self, **options: Any) -> None:
+            columns = _columns(sys.stderr)
+            super().__init__(file=sys.stderr, leave=False, miniters=1, ncols=columns, nrows=24, **options)
+
+    return Bar
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Return whether lines can be erased on a stream; a program without a console has none."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _columns(stream: TextIO) -> int:
+    """Return the columns that a line may take on a terminal, which may not know its size."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return max((columns or USUAL_COLUMNS) - 1, 1)  # at 0, tqdm cuts nothing off
+
+
+def _shorten(label: str) -> str:
+    """Return the label in a line, or the end of a long one."""
+    line = one_line(label)
+    return line if len(line) <= LONGEST_LABEL else f"…{line[1 - LONGEST_LABEL :]}"

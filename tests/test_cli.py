@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import pytest
 from support.small_network import DOCUMENT, predict, reference
+from support.terminals import read_all, run_on_terminal, shown_lines
 
 import sensenet
 from sensenet.backends import TARGETS
@@ -327,19 +328,6 @@ def test_a_reader_that_has_enough(in_directory):
     assert result.returncode == 1
 
 
-def read_all(terminal):
-    """Everything that was written to a terminal; its end is an error on Linux."""
-    chunks = []
-    while True:
-        try:
-            chunk = os.read(terminal, 65536)
-        except OSError:
-            chunk = b""
-        if not chunk:
-            return b"".join(chunks).decode()
-        chunks.append(chunk)
-
-
 def test_no_binary_on_a_terminal():
     terminal, device = pty.openpty()
     result = subprocess.run(
@@ -357,13 +345,12 @@ def test_no_binary_on_a_terminal():
 
 
 def test_progress_on_a_terminal_only():
-    terminal, device = pty.openpty()
-    subprocess.run([*COMMAND, "m.json", "-t", "numpy"], stderr=device, check=True)
-    os.close(device)
-    shown = read_all(terminal)
-    os.close(terminal)
-    assert "after legalize" in shown
-    assert re.search(r"\r\x1b\[Km\.npz: [\d.]+ kB for numpy, \d+ nodes\r\n$", shown)
+    status, written = run_on_terminal([*COMMAND, "m.json", "-t", "numpy"])
+    assert status == 0
+    assert "after legalize" in written
+    line, end = shown_lines(written)
+    assert re.fullmatch(r"m\.npz: [\d.]+ kB for numpy, \d+ nodes", line)
+    assert end == ""
 
 
 def test_an_interruption(monkeypatch, in_directory):

@@ -36,7 +36,7 @@ ARROWS = {
     "optional_packages": frozenset({"errors", "foreign_errors", "forks"}),
     "plain_text": frozenset(),
     "processors": frozenset(),
-    "progress": frozenset(),
+    "progress": frozenset({"plain_text"}),
     "records": frozenset(),
     "suggestions": frozenset(),
     "validators": frozenset(),

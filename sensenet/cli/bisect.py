@@ -19,6 +19,7 @@ from sensenet.compiler.bisect.smallest import Smallest, find_smallest
 from sensenet.compiler.bisect.trial import Outcome, Trial
 from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
+from sensenet.progress import status_line
 from sensenet.runtime.row_files import read_rows
 
 PROGRAM = "sensenet bisect"
@@ -79,7 +80,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     trial = Trial(target=options.target, rows=rows)
     if options.target is not None and get_target(options.target).level is not None:
         passes = ()  # the target is built from the graph as imported
-    with command_line.status_line() as show:
+    with status_line() as show:
         imported = compile(options.model, ir.TARGET.name, settings=dict(options.settings), passes=()).graph
         found = find_culprit(imported, passes, trial, show)
         if isinstance(found, Outcome):

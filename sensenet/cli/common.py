@@ -10,7 +10,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TextIO, TypeVar
 
 from sensenet.cli.parser import CommandParser
@@ -18,6 +18,7 @@ from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError
 from sensenet.json_numbers import as_json
 from sensenet.limits import VARIABLE, parse_size
 from sensenet.plain_text import short_line
+from sensenet.progress import above_progress
 from sensenet.settings import parse_setting
 
 Read = TypeVar("Read")
@@ -224,19 +225,7 @@ def print_note(text: str) -> None:
 def _print(text: str) -> None:
     """Write one line to stderr, without control characters; nothing if stderr cannot be written."""
     try:
-        print(short_line(text), file=sys.stderr, flush=True)
+        with above_progress():
+            print(short_line(text), file=sys.stderr, flush=True)
     except OSError:
         _abandon(sys.stderr)
-
-
-@contextlib.contextmanager
-def status_line(stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows the current step on terminals only; the line is erased at the end."""
-    stream = stream or sys.stderr
-    if not stream.isatty():
-        yield lambda _: None
-        return
-    try:
-        yield lambda text: print(f"\r\x1b[K{text}", end="", file=stream, flush=True)
-    finally:
-        print("\r\x1b[K", end="", file=stream, flush=True)

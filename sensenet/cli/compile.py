@@ -38,6 +38,7 @@ from sensenet.passes import ALL_PASSES, PIPELINES
 from sensenet.passes.infrastructure.manager import Observer
 from sensenet.passes.infrastructure.rules import explain
 from sensenet.passes.infrastructure.selection import LOWERING, require_names
+from sensenet.progress import status_line
 from sensenet.runtime.row_files import read_rows
 
 STRIPPED_SUFFIX = ".stripped.json"
@@ -117,7 +118,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             require_free(Path(output), options.force)  # before all the work
     rows = read_rows(options.rows, command_line.print_note) if options.rows is not None else ()
     writer = StageWriter(options.dump_ir, options.force) if options.dump_ir else None
-    with command_line.status_line() as show, contextlib.ExitStack() as stack:
+    with status_line() as show, contextlib.ExitStack() as stack:
         observers = [
             _print_after(options.printed_stages, show),
             _explain_after(options.explained_passes, show),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sensenet.cli import common as command_line
 from sensenet.inspection.differ import PARTS, check_parts, diff
+from sensenet.progress import status_line
 
 PROGRAM = "sensenet diff"
 
@@ -65,7 +66,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    with command_line.status_line() as show:
+    with status_line() as show:
         show(f"comparing {options.first} and {options.second} …")
         found = diff(
             options.first,

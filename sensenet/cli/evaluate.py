@@ -16,7 +16,7 @@ from sensenet.cli.common import STANDARD
 from sensenet.cli.table_options import add_table_options
 from sensenet.evaluation.evaluate import evaluate
 from sensenet.files.writing import new_file, require_free
-from sensenet.progress import progress_bar, row_line
+from sensenet.progress import ROWS, progress_bar
 
 PROGRAM = "sensenet evaluate"
 
@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("expected a model before the tables")
     if options.html:
         require_free(options.html, options.force)  # before all the work
-    with progress_bar(", ".join(data), line=row_line) as show:
+    with progress_bar(", ".join(data), ROWS) as show:
         report = evaluate(
             models,
             data,

@@ -34,7 +34,7 @@ from sensenet.explanation.text import (
 from sensenet.files.writing import new_binary_file, require_free
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
-from sensenet.progress import progress_bar, step_line
+from sensenet.progress import STEPS, progress_bar, status_line
 
 PROGRAM = "sensenet explain"
 
@@ -139,7 +139,7 @@ def _png(text: str) -> Path:
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     for path in filter(None, (options.html, options.output)):
         require_free(path, options.force)  # before all the work
-    with command_line.status_line() as show:
+    with status_line() as show:
         show("opening the model …")
         model = create_model(options.model, dict(options.settings), options.engine)
     if reads_images_alone(model):
@@ -155,7 +155,7 @@ def _run_image(
     require_image_model(model)
     if len(options.row) != 1 or options.importance or options.what_if or options.background:
         parser.error("this model reads images: give one image as ROW, and no options for fields")
-    with progress_bar(options.row[0], line=step_line) as show:
+    with progress_bar(options.row[0], STEPS) as show:
         found = occlusion_map(model, options.row[0], output=options.class_name, show=show)
     _write(options.output, options, lambda: as_png(draw_map(found)))
     title = _title(model, options)
@@ -173,7 +173,7 @@ def _run_row(model: Deepnet, options: argparse.Namespace, parser: argparse.Argum
         parser.error("--what-if needs a ROW")
     if options.output:
         parser.error("--output draws a map over an image, but this model reads fields: use --html")
-    with command_line.status_line() as show:
+    with status_line() as show:
         report = _explain(model, options, show)
     _write(options.html, options, lambda: report_page(report).encode())
     if options.json:

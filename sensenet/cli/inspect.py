@@ -15,6 +15,7 @@ from sensenet.files.writing import require_free, write_all
 from sensenet.inspection.inspector import describe
 from sensenet.inspection.opening import open_source
 from sensenet.ir.graph import Graph
+from sensenet.progress import status_line
 
 PROGRAM = "sensenet inspect"
 
@@ -82,7 +83,7 @@ def _run(options: argparse.Namespace) -> None:
     settings = dict(options.settings)
     if options.draw:
         require_free(options.draw, options.force)  # before all the work
-    with command_line.status_line() as show:
+    with status_line() as show:
         show(f"inspecting {options.model} …")
         source = command_line.read_stdin() if options.model == STANDARD else options.model
         opened = open_source(source, settings)

@@ -12,6 +12,7 @@ from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
+from sensenet.progress import status_line
 
 PROGRAM = "sensenet page"
 
@@ -53,7 +54,7 @@ def _run(options: argparse.Namespace) -> None:
     path = Path(options.output or options.single_file)
     require_free(path, options.force)  # before all the work
     source = command_line.read_stdin() if options.model == STANDARD else options.model
-    with command_line.status_line() as show:
+    with status_line() as show:
         show(f"making a page of {options.model}")
         artifact = compile(
             source, TARGET.name, settings=dict(options.settings), single_file=options.single_file is not None

@@ -18,6 +18,7 @@ from sensenet.files.writing import new_binary_file, require_free
 from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.drawing import draw_boxes
+from sensenet.progress import status_line
 from sensenet.runtime.decode_image import read_image
 from sensenet.signature import ModelKind
 
@@ -35,7 +36,7 @@ def predict_images(
     """
     drawings = _drawing_paths(paths, draw, force) if draw else {}
     code = 0
-    with command_line.status_line() as show:
+    with status_line(output) as show:
         for number, path in enumerate(paths, 1):
             show(f"image {number} of {len(paths)}: {path}")
             try:

@@ -16,7 +16,7 @@ from attrs import define
 from sensenet.batches.outputs import PREDICTION, PROBABILITY, require_distinct, require_outputs
 from sensenet.errors import ArtifactError, InputError
 from sensenet.models.deepnet import Deepnet, ObjectDetector
-from sensenet.progress import progress_bar, row_line
+from sensenet.progress import ROWS, progress_bar
 from sensenet.records import frozen
 from sensenet.runtime.cells import find_repeated, is_missing_number
 from sensenet.runtime.layout import row_layout
@@ -58,7 +58,7 @@ def predict_rows(
     writer = csv.writer(output, delimiter=sources[0].delimiter, lineterminator="\n")
     written = 0
     for source in sources:
-        with progress_bar(source.path, line=row_line) as show:
+        with progress_bar(source.path, ROWS, output) as show:
             read = 0
             share = Share()
             check = partial(layout.check_header, keep=selection.keep)

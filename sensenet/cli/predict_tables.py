@@ -12,7 +12,7 @@ from sensenet.batches.scoring import Scorer, Scores
 from sensenet.batches.table_writers import open_writer
 from sensenet.cli.common import print_note
 from sensenet.cli.predict_rows import no_rows
-from sensenet.progress import progress_bar, row_line
+from sensenet.progress import ROWS, progress_bar
 from sensenet.records import frozen
 
 INPUT = "input"
@@ -41,7 +41,7 @@ def predict_tables(
     objective = scorer.model.signature.objective
     name = objective.name if objective else PREDICTION
     with (
-        progress_bar(", ".join(names), line=row_line) as show,
+        progress_bar(", ".join(names), ROWS, stream) as show,
         compressed(stream, output.compression) as target,
         open_writer(output.format, target, delimiter=output.delimiter, objective=name) as write,
     ):

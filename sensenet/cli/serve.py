@@ -13,6 +13,7 @@ from sensenet.errors import SettingsError
 from sensenet.limits import format_size, memory_limit, parse_size
 from sensenet.models.create import create_model
 from sensenet.optional_packages import import_package
+from sensenet.progress import status_line
 from sensenet.serve.served import FIRST_VERSION, Served, make_catalog, serve_model
 
 PROGRAM = "sensenet serve"
@@ -129,7 +130,7 @@ def _run(options: argparse.Namespace) -> int:
             f"reading a body of --max-body {format_size(options.max_body)} may take {format_size(needed)}, "
             f"and the limit is {format_size(memory_limit())}: set --memory-limit"
         )
-    with command_line.status_line() as show:
+    with status_line() as show:
         models = []
         for given in options.models:
             show(f"opening {given} …")

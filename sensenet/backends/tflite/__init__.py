@@ -137,14 +137,14 @@ def apply_options(graph: Graph, report: Report, options: TfliteOptions) -> tuple
 def _choose_layers(graph: Graph, feeds: Sequence[Mapping[str, Array]], budget: Budget) -> Choice:
     from sensenet.passes.quantization.answers import has_decisions
     from sensenet.passes.quantization.budget import quantize_within
-    from sensenet.progress import progress_bar, step_line
+    from sensenet.progress import STEPS, progress_bar
 
     if budget.min_agreement is not None and not has_decisions(graph):
         raise UnknownTargetError(
             "min_agreement counts rows of the same class, but the answers of this model name none: "
             "give max_difference instead"
         )
-    with progress_bar("measuring the effects of layers", line=step_line) as show:
+    with progress_bar("measuring the effects of layers", STEPS) as show:
         return quantize_within(graph, feeds, budget, show)
 
 
