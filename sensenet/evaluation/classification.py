@@ -108,10 +108,14 @@ class Classification:
     """The mean over rows of Σ (probability − 1 or 0)² over the classes: from 0 to 2."""
     calibration: Calibration
 
-    def average_area(self, name: str) -> float | None:
-        """Return the mean of an area, such as `area_under_roc_curve`, over the classes that have it."""
-        areas = [getattr(each.curves, name) for each in self.model.per_class_statistics if each.curves]
-        known = [area for area in areas if area is not None]
+    def average(self, name: str) -> float | None:
+        """Return the mean of a measure of Curves, such as `max_phi`, over the classes that have it.
+
+        Of measures with a threshold it is the mean of the measures.
+        """
+        curves = [each.curves for each in self.model.per_class_statistics if each.curves]
+        found = [getattr(each, name) for each in curves]
+        known = [each[0] if isinstance(each, tuple) else each for each in found if each is not None]
         return float(np.mean(known)) if known else None
 
 

@@ -13,6 +13,16 @@ from sensenet.records import frozen
 PLACES = 4
 """The digits that reports show."""
 
+RANKINGS = {
+    "area_under_roc_curve": "roc_error",
+    "area_under_pr_curve": "pr_error",
+    "ks_statistic": "ks_error",
+    "max_phi": "phi_error",
+    "kendalls_tau_b": "tau_error",
+    "spearmans_rho": "rho_error",
+}
+"""The measures of Curves, and the names of the bounds on their errors."""
+
 
 @frozen
 class Overview:
@@ -27,8 +37,7 @@ def make_overview(result: Result) -> Overview:
     match result:
         case Classification():
             more = {
-                "average_area_under_roc_curve": result.average_area("area_under_roc_curve"),
-                "average_area_under_pr_curve": result.average_area("area_under_pr_curve"),
+                **average_rankings(result),
                 "log_loss": result.log_loss,
                 "brier_score": result.brier_score,
                 "expected_calibration_error": result.calibration.expected_error,
@@ -61,6 +70,11 @@ def average_measures(measures: Measures) -> dict[str, float | None]:
         "average_f_measure": measures.average_f_measure,
         "average_phi": measures.average_phi,
     }
+
+
+def average_rankings(result: Classification) -> dict[str, float | None]:
+    """Return the means over classes of the measures of how the model ranks rows."""
+    return {f"average_{name}": result.average(name) for name in RANKINGS}
 
 
 def _errors(errors: Errors) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 Measures that BigML does not have, such as `log_loss`, are members like the others. Numbers that JSON lacks,
 and measures that do not exist, are null. Curves have one of the points that fall together at a resolution of
-1/256.
+1/256, or if there are more than 16 classes, at a coarser one, down to 1/16.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from sensenet.evaluation.curves import Curves, thin
 from sensenet.evaluation.detection import DetectedClass, Detection
 from sensenet.evaluation.histograms import Histogram
 from sensenet.evaluation.objects import IOU_THRESHOLDS
-from sensenet.evaluation.overview import average_measures
+from sensenet.evaluation.overview import RANKINGS, average_measures, average_rankings
+from sensenet.evaluation.ratios import divide
 from sensenet.evaluation.regression import Errors, Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
+from sensenet.ir.types import Array
 from sensenet.json_numbers import as_json
 
-AVERAGED_AREAS = ("area_under_roc_curve", "area_under_pr_curve")
+STEPS, ALL_STEPS = 256, 4096
+"""The resolution of curves, and that of all classes together; each class has at least FEWEST_STEPS."""
+
+FEWEST_STEPS = 16
 
 
 def report_json(report: Evaluations) -> dict[str, Any]:
@@ -67,7 +72,7 @@ def _result(result: Result) -> dict[str, Any]:
 
 def _classification(result: Classification) -> dict[str, Any]:
     more = {
-        **{f"average_{name}": result.average_area(name) for name in AVERAGED_AREAS},
+        **average_rankings(result),
         "log_loss": result.log_loss,
         "brier_score": result.brier_score,
         "calibration": _calibration(result.calibration),
@@ -81,45 +86,57 @@ def _classification(result: Classification) -> dict[str, Any]:
 
 
 def _measures(measures: Measures) -> dict[str, Any]:
+    steps = max(FEWEST_STEPS, min(STEPS, ALL_STEPS // max(len(measures.per_class_statistics), 1)))
     return {
         **average_measures(measures),
         "confusion_matrix": measures.confusion_matrix.tolist(),
-        "per_class_statistics": [_class(each) for each in measures.per_class_statistics],
+        "per_class_statistics": [_class(each, steps) for each in measures.per_class_statistics],
     }
 
 
-def _class(statistics: ClassStatistics) -> dict[str, Any]:
+def _class(statistics: ClassStatistics, steps: int) -> dict[str, Any]:
     names = ("class_name", "accuracy", "precision", "recall", "f_measure", "phi_coefficient")
     return {
         **{name: getattr(statistics, name) for name in names},
         "present_in_test_data": statistics.present_in_test_data,
         "instances": statistics.instances,
-        **(_curves(statistics.curves) if statistics.curves else {}),
+        **(_curves(statistics.curves, steps) if statistics.curves else {}),
     }
 
 
-def _curves(curves: Curves) -> dict[str, Any]:
-    recall, precision = curves.precision_recall()
-    rates = curves.roc()
+def _curves(curves: Curves, steps: int) -> dict[str, Any]:
     thresholds = curves.thresholds.astype(float)
     infinite = np.concatenate([[np.inf], thresholds])  # nothing is positive: JSON has null
     return {
-        "area_under_roc_curve": curves.area_under_roc_curve,
-        "area_under_roc_curve_error": curves.roc_error,
-        "area_under_pr_curve": curves.area_under_pr_curve,
-        "area_under_pr_curve_error": curves.pr_error,
-        "ks_statistic": list(curves.ks_statistic) if curves.ks_statistic else None,
-        "max_phi": list(curves.max_phi) if curves.max_phi else None,
-        "roc_curve": _points(*rates, infinite),
-        "pr_curve": _points(recall, precision, thresholds),
+        **{name: _listed(getattr(curves, name)) for name in RANKINGS},
+        **{f"{name}_error": getattr(curves, error) for name, error in RANKINGS.items()},
+        "roc_curve": _points(*curves.roc(), infinite, steps),
+        "pr_curve": _points(*curves.precision_recall(), thresholds, steps),
+        "gain_curve": _points(*curves.gain(), infinite, steps),
+        "lift_curve": _points(*curves.lift(), thresholds, steps),
+        "negative_cdf": _points(*curves.negative_cdf(), infinite, steps),
+        "per_threshold_confusion_matrices": _matrices(curves, thresholds, steps),
     }
 
 
-def _points(x: Any, y: Any, thresholds: Any) -> list[list[float]]:
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _points(x: Array, y: Array, thresholds: Array, steps: int) -> list[list[float]]:
     """Return [x, y, threshold] of each point."""
-    chosen = thin(x, y)
+    chosen = thin(x, y, steps)
     points: list[list[float]] = np.stack([each[chosen] for each in (x, y, thresholds)], axis=1).tolist()
     return points
+
+
+def _matrices(curves: Curves, thresholds: Array, steps: int) -> list[Any]:
+    """Return [[[TP, FP], [FN, TN]], threshold] of each point of the ROC curve."""
+    tp, fp = curves.true_positives, curves.false_positives
+    fn, tn = curves.positives - tp, curves.negatives - fp
+    chosen = thin(divide(tp, curves.positives), divide(fp, curves.negatives), steps)
+    matrices = np.stack([tp, fp, fn, tn], axis=1)[chosen].reshape(-1, 2, 2).tolist()
+    return [list(pair) for pair in zip(matrices, thresholds[chosen].tolist(), strict=True)]
 
 
 def _calibration(calibration: Calibration) -> dict[str, Any]:

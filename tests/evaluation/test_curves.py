@@ -8,9 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensenet.evaluation.curves import make_curves, thin
+from sensenet.evaluation.overview import RANKINGS
 from sensenet.evaluation.score_counts import ScoreCounts, most_scores, order_scores, restore_scores
 
 metrics = pytest.importorskip("sklearn.metrics")
+stats = pytest.importorskip("scipy.stats")
 
 UNIT = st.floats(0, 1, width=32)
 
@@ -52,7 +54,7 @@ def test_areas_are_those_of_scikit_learn(rows):
         wanted = metrics.average_precision_score(positive, scores)
         assert curves.area_under_pr_curve == pytest.approx(wanted, abs=1e-12)
     if not positive.any() or positive.all():
-        assert (curves.area_under_roc_curve, curves.ks_statistic, curves.max_phi) == (None, None, None)
+        assert {getattr(curves, name) for name in RANKINGS if name != "area_under_pr_curve"} == {None}
         return
     assert curves.area_under_roc_curve == pytest.approx(metrics.roc_auc_score(positive, scores), abs=1e-12)
     x, y, thresholds = metrics.roc_curve(positive, scores, drop_intermediate=False)
@@ -65,18 +67,63 @@ def test_areas_are_those_of_scikit_learn(rows):
     np.testing.assert_allclose(curves.precision_recall(), (recall[-2::-1], precision[-2::-1]))
 
 
+@pytest.mark.filterwarnings("ignore:An input array is constant")
+@given(SCORED)
+@example([(0.25, True), (0.25, False)])
+@example([(0.25, True), (0.5, False)])
+def test_rank_correlations_are_those_of_scipy(rows):
+    counts, scores, positive = count(rows)
+    curves = make_curves(counts)
+    if not positive.any() or positive.all():
+        return
+    for found, wanted in (
+        (curves.kendalls_tau_b, stats.kendalltau(scores, positive, variant="b").statistic),
+        (curves.spearmans_rho, stats.spearmanr(scores, positive).statistic),
+    ):
+        assert found == pytest.approx(np.nan_to_num(wanted), abs=1e-12)  # of equal scores, SciPy's are NaN
+
+
+def test_gain_and_lift_by_hand():
+    rows = [(0.75, True), (0.5, True), (0.5, False), (0.25, False), (0.125, False)]
+    curves = make_curves(count(rows)[0])
+    np.testing.assert_allclose(curves.gain(), ([0, 0.2, 0.6, 0.8, 1], [0, 0.5, 1, 1, 1]))
+    np.testing.assert_allclose(curves.negative_cdf(), ([0, 0.2, 0.6, 0.8, 1], [0, 0, 1 / 3, 2 / 3, 1]))
+    np.testing.assert_allclose(curves.lift(), ([0.2, 0.6, 0.8, 1], [2.5, 5 / 3, 1.25, 1]))
+
+
+@given(SCORED)
+def test_gain_and_lift_are_those_of_the_rows_so_far(rows):
+    counts, scores, positive = count(rows)
+    curves = make_curves(counts)
+    for name, chosen in (("gain", positive), ("negative_cdf", ~positive)):
+        shares, found = getattr(curves, name)()
+        if not chosen.any():
+            assert not len(shares)
+            continue
+        assert (shares[0], found[0]) == (0, 0)
+        above = scores >= curves.thresholds[:, None]
+        np.testing.assert_allclose(shares[1:], above.mean(axis=1))
+        np.testing.assert_allclose(found[1:], (above & chosen).sum(axis=1) / chosen.sum())
+    if positive.any():
+        shares, lift = curves.lift()
+        np.testing.assert_allclose(lift, curves.gain()[1][1:] / shares)
+
+
 @given(SCORED, st.integers(2, 20))
-def test_coarse_counts_have_a_bound_that_holds(rows, most):
-    counts, scores, positive = count(rows, most)
+def test_coarse_counts_have_bounds_that_hold(rows, most):
+    counts, _, _ = count(rows, most)
     assert len(counts.keys) <= most
     assert counts.counts.sum() == len(rows)
-    curves = make_curves(counts)
-    if positive.any():
-        wanted = metrics.average_precision_score(positive, scores)
-        assert abs(curves.area_under_pr_curve - wanted) <= curves.pr_error + 1e-12
-    if positive.any() and not positive.all():
-        wanted = metrics.roc_auc_score(positive, scores)
-        assert abs(curves.area_under_roc_curve - wanted) <= curves.roc_error + 1e-12
+    coarse, exact = make_curves(counts), make_curves(count(rows)[0])
+    for name, error in RANKINGS.items():
+        found, wanted = (getattr(curves, name) for curves in (coarse, exact))
+        if wanted is None:
+            assert found is None
+            continue
+        if isinstance(found, tuple):
+            found, wanted = found[0], wanted[0]
+        assert abs(found - wanted) <= getattr(coarse, error) + 1e-12
+        assert getattr(exact, error) == 0
 
 
 @given(SCORED, st.randoms(use_true_random=False), st.integers(1, 9))
@@ -105,10 +152,14 @@ def test_many_scores_are_counted_as_a_thousand_and_areas_hardly_change(seed):
 
 
 @pytest.mark.parametrize(
-    ("classes", "roc_bound", "pr_bound"), [(3, 2e-5, 1e-4), (1000, 2.2e-3, 1.1e-2)], ids=["3", "1000"]
+    ("classes", "roc_bound", "pr_bound", "bound"),
+    [(3, 2e-5, 1e-4, 1e-4), (1000, 2.2e-3, 1.1e-2, 8.2e-3)],
+    ids=["3", "1000"],
 )
 @pytest.mark.parametrize(("mean", "deviation"), [(0, 4), (-7, 4), (-7, 1), (None, None)])
-def test_a_million_rows_have_the_bounds_of_the_documentation(classes, roc_bound, pr_bound, mean, deviation):
+def test_a_million_rows_have_the_bounds_of_the_documentation(
+    classes, roc_bound, pr_bound, bound, mean, deviation
+):
     random = np.random.default_rng(0)
     counts = ScoreCounts(most_scores(classes))
     for _ in range(16):
@@ -120,6 +171,10 @@ def test_a_million_rows_have_the_bounds_of_the_documentation(classes, roc_bound,
     curves = make_curves(counts)
     assert 0 < curves.roc_error < roc_bound
     assert 0 < curves.pr_error < pr_bound
+    assert 0 < curves.ks_error < bound
+    assert 0 <= curves.phi_error < bound
+    assert 0 < curves.tau_error < bound
+    assert 0 < curves.rho_error < bound
 
 
 def test_all_classes_together_keep_a_million_scores():
@@ -135,4 +190,5 @@ def test_all_classes_together_keep_a_million_scores():
 def test_points_that_fall_together_are_drawn_once():
     x = np.array([0.0, 0.001, 0.002, 0.5, 0.5, 1.0])
     assert thin(x, x, 10).tolist() == [0, 3, 5]
+    assert thin(x, 30 * x, 10).tolist() == [0, 3, 5]
     assert thin(np.zeros(0), np.zeros(0)).tolist() == []

@@ -15,6 +15,7 @@ from support.resources import PRICE, category, classify, number, predict_number,
 
 import sensenet
 from sensenet.evaluation import evaluate
+from sensenet.evaluation.classification import ClassificationTally
 from sensenet.evaluation.detection import DetectionTally
 from sensenet.evaluation.objects import TrueObjects, match_image
 from sensenet.evaluation.overview import number as print_number
@@ -154,7 +155,34 @@ def test_json_has_the_structure_of_bigml(iris):
     assert all(
         each.keys() >= {*names, "present_in_test_data"} for each in result["model"]["per_class_statistics"]
     )
-    assert result["model"]["per_class_statistics"][0]["roc_curve"][0] == [0, 0, None]
+    averages = {"area_under_roc_curve", "area_under_pr_curve", "ks_statistic", "max_phi"}
+    averages |= {"kendalls_tau_b", "spearmans_rho"}
+    assert result["model"].keys() >= {f"average_{name}" for name in averages}
+    setosa = result["model"]["per_class_statistics"][0]
+    assert setosa.keys() >= averages
+    for name in ("roc_curve", "gain_curve", "negative_cdf"):
+        assert setosa[name][0] == [0, 0, None]
+    assert setosa["lift_curve"][0][1] == setosa["lift_curve"][1][1] == pytest.approx(50 / 16)
+    matrix, threshold = setosa["per_threshold_confusion_matrices"][-1]
+    assert (matrix, threshold) == ([[16, 34], [0, 0]], pytest.approx(0, abs=1e-3))
+    assert setosa["max_phi"] == setosa["ks_statistic"] == [1, pytest.approx(0.6127, abs=1e-4)]
+
+
+def test_curves_of_many_classes_are_coarser_in_json():
+    random = np.random.default_rng(0)
+    tallies = [ClassificationTally(tuple(map(str, range(classes)))) for classes in (2, 64)]
+    lengths = []
+    for tally in tallies:
+        classes = len(tally.classes)
+        answers = random.random((2000, classes), np.float32)
+        tally.add(random.integers(0, classes, 2000), answers / answers.sum(axis=1, keepdims=True))
+        evaluation = Evaluation(name="m", result=tally.result(), rows_without_answer=0)
+        report = EvaluationReport(
+            truth="t", source="s", rows=2000, rows_without_truth=0, evaluations=(evaluation,)
+        )
+        found = report.to_json()["evaluations"][0]["result"]["model"]["per_class_statistics"][0]
+        lengths.append(len(found["gain_curve"]))
+    assert lengths[0] > 256 > 130 > lengths[1]
 
 
 def test_json_of_a_regression(prices):

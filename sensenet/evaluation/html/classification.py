@@ -23,12 +23,16 @@ HISTOGRAM_BINS = 25
 GAP = 0.045
 """The space on each side of a bar, relative to the width of its bin."""
 
+FIRST_ROWS = 0.1
+"""The share of rows for which gain and lift are said in numbers."""
+
 DIAGONAL = np.array([0.0, 1.0])
 
 
 def draw_classification(result: Classification) -> Iterator[str]:
     """Yield the cards of an evaluation."""
     yield _classes(result)
+    yield _rankings(result)
     yield '<div class="figures">'
     yield draw_confusion(result)
     yield from list_confusions(result)
@@ -38,6 +42,8 @@ def draw_classification(result: Classification) -> Iterator[str]:
         omitted = f" These {len(shown)} classes have the most rows." if few else ""
         yield _roc(shown, omitted)
         yield _precision_recall(shown, omitted)
+        yield _gain(shown, omitted)
+        yield _lift(shown, omitted)
     yield _reliability(result)
     yield from _confidence(result)
     yield from (_scores(each) for each in shown)
@@ -54,19 +60,42 @@ def _choose(result: Classification) -> list[tuple[ClassStatistics, Curves]]:
 
 
 def _classes(result: Classification) -> str:
-    head = ["Class", "Rows", "Precision", "Recall", "F-measure", "Phi", "ROC area", "PR area"]
+    head = ["Class", "Rows", "Precision", "Recall", "F-measure", "Phi"]
     rows = (
         [
             name_of(each.class_name),
             f"{each.instances:,}",
             *map(measured, (each.precision, each.recall, each.f_measure)),
             number(each.phi_coefficient),
-            measured(each.curves.area_under_roc_curve if each.curves else None),
-            measured(each.curves.area_under_pr_curve if each.curves else None),
         ]
         for each in result.model.per_class_statistics[:MOST_ROWS]
     )
     return table("Measures by class", head, rows)
+
+
+def _rankings(result: Classification) -> str:
+    """Return the table of how well the probability of each class ranks rows, at all thresholds."""
+    head = ["Class", "ROC area", "PR area", "K-S statistic", "Largest phi", "Tau-b", "Rho"]
+    rows = (
+        [
+            name_of(each.class_name),
+            measured(curves.area_under_roc_curve),
+            measured(curves.area_under_pr_curve),
+            _at_threshold(curves.ks_statistic),
+            _at_threshold(curves.max_phi),
+            number(curves.kendalls_tau_b),
+            number(curves.spearmans_rho),
+        ]
+        for each in result.model.per_class_statistics[:MOST_ROWS]
+        if (curves := each.curves)
+    )
+    return table("Ranking by the probability of each class", head, rows)
+
+
+def _at_threshold(measure: tuple[float, float] | None) -> str:
+    if measure is None:
+        return number(None)
+    return f"{number(measure[0])} <small>from {number(measure[1])}</small>"
 
 
 def _roc(classes: Sequence[tuple[ClassStatistics, Curves]], omitted: str) -> str:
@@ -98,6 +127,39 @@ def _precision_recall(classes: Sequence[tuple[ClassStatistics, Curves]], omitted
     return figure(
         "Precision and recall", f"Each class at every threshold of its probability.{omitted}", image, legend
     )
+
+
+def _gain(classes: Sequence[tuple[ClassStatistics, Curves]], omitted: str) -> str:
+    plot, lines, legend = Plot(), [], []
+    for series, (each, curves) in enumerate(classes):
+        x, y = curves.gain()
+        chosen = thin(x, y)
+        lines.append(plot.line(x[chosen], y[chosen], f"curve s{series}"))
+        legend.append(Entry(series, each.class_name, f"{np.interp(FIRST_ROWS, x, y):.1%}"))
+    content = [plot.line(DIAGONAL, DIAGONAL, "ideal"), *lines]
+    label = _say(f"Gain curves, with the share found in the first {FIRST_ROWS:.0%}", legend)
+    image = plot.draw(label, "Share of rows, the most probable first", "Share of the class found", content)
+    caption = f"What of a class the most probable rows contain; the number is for the first {FIRST_ROWS:.0%}."
+    return figure("Gain", f"{caption} The dashed line is chance.{omitted}", image, legend)
+
+
+def _lift(classes: Sequence[tuple[ClassStatistics, Curves]], omitted: str) -> str:
+    lifts = [curves.lift() for _, curves in classes]
+    plot = Plot(y=(0, 1.05 * max(float(y.max(initial=1)) for _, y in lifts)))
+    lines, legend = [], []
+    for series, ((each, curves), (x, y)) in enumerate(zip(classes, lifts, strict=True)):
+        chosen = thin(x, y)
+        lines.append(plot.line(x[chosen], y[chosen], f"curve s{series}"))
+        found = float(np.interp(FIRST_ROWS, *curves.gain()))
+        legend.append(Entry(series, each.class_name, f"{found / FIRST_ROWS:.3g}"))
+    content = [plot.line(DIAGONAL, np.ones(2), "ideal"), *lines]
+    label = _say(f"Lift curves, with the lift of the first {FIRST_ROWS:.0%}", legend)
+    image = plot.draw(label, "Share of rows, the most probable first", "Lift", content)
+    caption = (
+        "How many times more often a class is among the most probable rows than among all; the number is for "
+        f"the first {FIRST_ROWS:.0%}.{omitted}"
+    )
+    return figure("Lift", caption, image, legend)
 
 
 def _area(area: float | None, error: float) -> str:

@@ -16,7 +16,7 @@ from sensenet.evaluation.html.detection import draw_detection
 from sensenet.evaluation.html.elements import figure, gauge, name_of, table
 from sensenet.evaluation.html.plot import Plot, widen
 from sensenet.evaluation.html.regression import draw_regression
-from sensenet.evaluation.overview import make_overview, number
+from sensenet.evaluation.overview import RANKINGS, make_overview, number
 from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluations, Result
 
@@ -32,6 +32,10 @@ LABELS = {
     "average_phi": "Mean phi",
     "average_area_under_roc_curve": "Mean ROC area",
     "average_area_under_pr_curve": "Mean PR area",
+    "average_ks_statistic": "Mean K-S statistic",
+    "average_max_phi": "Mean largest phi",
+    "average_kendalls_tau_b": "Mean tau-b",
+    "average_spearmans_rho": "Mean rho",
     "log_loss": "Log loss",
     "brier_score": "Brier score",
     "expected_calibration_error": "Calibration error",
@@ -45,7 +49,8 @@ LABELS = {
 
 HIGHER_IS_BETTER = {
     *("accuracy", "average_precision", "average_recall", "average_f_measure", "average_phi", "r_squared"),
-    *("average_area_under_roc_curve", "average_area_under_pr_curve", "mAP@.5:.95", "mAP@.5", "mAP@.75"),
+    *(f"average_{name}" for name in RANKINGS),
+    *("mAP@.5:.95", "mAP@.5", "mAP@.75"),
 }
 """These are at most 1; of the others, the one nearest to 0 is the best."""
 
