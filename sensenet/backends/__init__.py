@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from sensenet.backends.target import Target
@@ -67,8 +67,13 @@ TARGETS: Mapping[str, Target[Any]] = Targets()
 
 def get_target(name: str) -> Target[Any]:
     """Return the target of a name; raises UnknownTargetError. Importing it imports no optional package."""
-    if name not in MODULES:
-        raise UnknownTargetError(
-            f"unknown target {name!r}; {suggest(name, MODULES)}expected one of: {', '.join(MODULES)}"
-        )
+    require_target_name("target", name, MODULES)
     return TARGETS[name]
+
+
+def require_target_name(what: str, name: object, known: Collection[str]) -> None:
+    """Raise UnknownTargetError, which suggests the nearest, for anything but one of the known names."""
+    if not isinstance(name, str) or name not in known:
+        raise UnknownTargetError(
+            f"unknown {what} {name!r:.60}; {suggest(name, known)}expected one of: {', '.join(known)}"
+        )

@@ -18,6 +18,7 @@ from sensenet.frontend.json.cursor import quote
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
 from sensenet.settings import Settings
+from sensenet.suggestions import suggest
 
 WORD = re.compile(r"[\w-]+")
 """The form of a network's name, which distinguishes it from a path with a suffix."""
@@ -90,6 +91,6 @@ def find_name(source: Any) -> str | None:
     if os.path.exists(source):
         return None
     raise UnknownNetworkError(
-        f"there is neither a file {quote(source)} nor a pretrained network of that name; the networks are: "
-        f"{', '.join(NETWORKS)}"
+        f"there is neither a file {quote(source)} nor a pretrained network of that name; "
+        f"{suggest(source, NETWORKS)}the networks are: {', '.join(NETWORKS)}"
     )

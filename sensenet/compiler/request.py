@@ -22,7 +22,9 @@ network, or a graph or its file."""
 
 
 def _unique(targets: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(targets))
+    """Return the targets without repeated ones; what is not text, and so not a target, is refused later."""
+    names = tuple(targets)
+    return tuple(dict.fromkeys(names)) if all(isinstance(name, str) for name in names) else names
 
 
 def _expect(expected: str, *types: Any) -> Callable[[Any, attrs.Attribute[Any], Any], None]:

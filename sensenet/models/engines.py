@@ -21,9 +21,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from sensenet.artifact import Executable
-from sensenet.backends import Targets
+from sensenet.backends import Targets, require_target_name
 from sensenet.compiler.pipelines import make_executable
-from sensenet.errors import UnknownTargetError, UnsupportedOpError
+from sensenet.errors import UnsupportedOpError
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
@@ -63,8 +63,8 @@ def choose_engine(graph: Graph) -> str:
 
 def require_engine(engine: str | None) -> None:
     """Raise UnknownTargetError for an unknown engine; None means the default choice."""
-    if engine is not None and engine not in ENGINES:
-        raise UnknownTargetError(f"unknown engine {engine!r}; expected one of: {', '.join(ENGINES)}")
+    if engine is not None:
+        require_target_name("engine", engine, ENGINES)
 
 
 def run_graph(graph: Graph, engine: str | None = None) -> Executable:

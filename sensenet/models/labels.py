@@ -11,6 +11,7 @@ from sensenet.errors import ArtifactError, SettingsError
 from sensenet.ir.types import Array
 from sensenet.records import frozen
 from sensenet.signature import Signature
+from sensenet.suggestions import suggest
 
 PROBABILITY = "probability"
 """The only kind of operating point that deepnets have."""
@@ -97,7 +98,9 @@ def read_operating_point(given: Any, classes: Sequence[str]) -> OperatingPoint:
     positive, threshold = given["positive_class"], given["threshold"]
     if positive not in classes:
         known = ", ".join(map(repr, classes[:MOST_CLASSES])) + ", …" * (len(classes) > MOST_CLASSES)
-        raise SettingsError(f"unknown positive_class {positive!r:.60}; expected one of: {known}")
+        raise SettingsError(
+            f"unknown positive_class {positive!r:.60}; {suggest(positive, classes)}expected one of: {known}"
+        )
     if not isinstance(threshold, NUMBERS) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
         raise SettingsError(f"expected a threshold from 0 to 1, found {threshold!r:.60}")
     return OperatingPoint(positive=classes.index(positive), threshold=float(threshold))

@@ -17,6 +17,7 @@ from sensenet.pretrained.resnet import resnet18, resnet50
 from sensenet.pretrained.xception import xception
 from sensenet.pretrained.yolo import Branch, tinyyolov4, yolov4
 from sensenet.records import frozen
+from sensenet.suggestions import suggest
 
 
 @frozen(kw_only=True)
@@ -99,7 +100,8 @@ def find_network(name: str) -> Classifier | Detector:
     """Return the network of that name; raises UnknownNetworkError, which lists the names."""
     if not isinstance(name, str) or name not in NETWORKS:
         raise UnknownNetworkError(
-            f"unknown pretrained network {name!r}; expected one of: {', '.join(NETWORKS)}"
+            f"unknown pretrained network {name!r:.60}; {suggest(name, NETWORKS)}expected one of: "
+            f"{', '.join(NETWORKS)}"
         )
     return NETWORKS[name]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from sensenet.artifact import Artifact
+from sensenet.backends import require_target_name
 from sensenet.compiler.sources import find_target, open_saved
-from sensenet.errors import SensenetError, UnknownTargetError
+from sensenet.errors import SensenetError
 from sensenet.ir.types import Array
 from sensenet.models.create import Source, create_model
 from sensenet.models.model import Model
@@ -37,8 +38,7 @@ def convert(
     Raises UnknownTargetError for another format, ArtifactError if the path has something else or cannot be
     written, and what `create_model` raises.
     """
-    if to_format not in FORMATS:
-        raise UnknownTargetError(f"unknown format {to_format!r}; expected one of: {', '.join(FORMATS)}")
+    require_target_name("format", to_format, FORMATS)
     if not isinstance(model, Model):
         known = isinstance(model, Artifact) or find_target(model) is not None
         model = create_model(model, None if known else settings)
