@@ -145,15 +145,17 @@ class Artifact:
         """Write the artifact to a path: a file, or a directory for a target of several files.
 
         Returns the path. Raises ArtifactError, and leaves nothing behind, if the path exists, its directory
-        does not, or writing fails; LimitError if memory is insufficient.
+        does not, or writing fails; LimitError if memory is insufficient; InputTypeError for anything but a
+        path.
 
         With `force`, an existing file is replaced, or a directory that contains only an artifact of this
         target. It exists until the new one does, keeps its mode, and is replaced at the target of a link. A
         single file is written into a device or a pipe, such as `/dev/stdout`.
         """
+        from sensenet.files.paths import as_path
         from sensenet.files.writing import require_free, require_replaceable, write_all
 
-        chosen = Path(path)
+        chosen = as_path(path)
         require_free(chosen, force)  # before the files are made, which may take long
         contents = self._contents(chosen)
         for destination, content in contents.items():

@@ -57,7 +57,7 @@ class InputError(SensenetError, ValueError):
 
 
 class InputTypeError(InputError, TypeError):
-    """An argument of a type that models do not accept."""
+    """An argument of a type that is not accepted, such as a row or a path."""
 
 
 class VerifyError(SensenetError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from sensenet.artifact import Executable, PassRecord, Report
@@ -41,7 +42,7 @@ def choose_pipeline(target: Target[Any], level: int, names: Sequence[str] | None
 
     Raises UnknownTargetError for an unknown level, UnknownPassError for an unknown name.
     """
-    if level not in PIPELINES:
+    if not isinstance(level, Integral) or level not in PIPELINES:
         levels = ", ".join(map(str, PIPELINES))
         raise UnknownTargetError(f"unknown optimization level {level!r}; expected one of: {levels}")
     passes = select_passes(level, names)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sensenet.artifact import Executable
 from sensenet.backends import get_target, keras, smbundle, tfjs
 from sensenet.backends.keras import h5
 from sensenet.errors import ArtifactError
+from sensenet.files.paths import as_path
 from sensenet.forks import PerProcess
 from sensenet.ir.graph import Graph
 from sensenet.models.engines import run_imported
@@ -103,7 +103,7 @@ class Model:
         Raises ArtifactError for a file with the weights of another network, or for a model that was not made
         from a document; MissingPackageError without h5py.
         """
-        self._use(run_imported(h5.load_weights(self._trained_graph(), Path(path)), self.engine))
+        self._use(run_imported(h5.load_weights(self._trained_graph(), as_path(path)), self.engine))
 
     def save_as(self, target: str, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Compile the model for a target, and save that; raises what `compile` and `Artifact.save` raise."""
@@ -123,7 +123,7 @@ class Model:
 
         With `tfjs_path`, also as a TensorFlow.js model, in that directory. Raises as `save_as` does.
         """
-        name, suffix = os.fspath(path), smbundle.SUFFIX
+        name, suffix = str(as_path(path)), smbundle.SUFFIX
         self.save_as(smbundle.TARGET.name, name if name.endswith(suffix) else name + suffix)
         if tfjs_path is not None:
             self.save_tfjs(tfjs_path)

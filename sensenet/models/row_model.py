@@ -67,6 +67,9 @@ class RowModel(Model):
             return self._predict.encode(x)
 
     def answer_inputs(self, inputs: Mapping[str, Array]) -> Array:
-        """Return f32[rows, outputs] for inputs of the network, one row or more, as `encode` returns them."""
+        """Return f32[rows, outputs] for inputs of the network, one row or more, as `encode` returns them.
+
+        Raises InputError for inputs that are missing, or of other types, shapes or numbers of rows.
+        """
         with memory_errors_reported():
             return self._predict.answer_inputs(inputs)

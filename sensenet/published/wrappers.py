@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sensenet.artifact import Artifact
 from sensenet.backends import require_target_name
 from sensenet.compiler.sources import find_target, open_saved
 from sensenet.errors import SensenetError
+from sensenet.files.paths import as_path
 from sensenet.ir.types import Array
 from sensenet.models.create import Source, create_model
 from sensenet.models.model import Model
@@ -64,6 +64,6 @@ def tflite_predict(tflite_model: str | os.PathLike[str], image_file: str | os.Pa
     from sensenet.backends.tflite.opening import open_image_model
     from sensenet.runtime.decode_image import read_image
 
-    executable = open_image_model(Path(tflite_model))
+    executable = open_image_model(as_path(tflite_model))
     pixels = read_image(os.fspath(image_file), os.fspath(image_file))
     return list(executable.run({PIXEL_INPUT: pixels[None].astype(np.float32)}).values())

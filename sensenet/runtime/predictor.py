@@ -50,7 +50,8 @@ class Predictor:
         return self._answer(self._batches(x))
 
     def answer_inputs(self, inputs: Inputs) -> Array:
-        """Return f32[rows, outputs] for inputs of the network, of any number of rows."""
+        """Return f32[rows, outputs] for inputs of the network, of any number of rows. Raises InputError."""
+        require_arrays(inputs)
         return self._answer([inputs])
 
     def _answer(self, batches: Iterable[Inputs]) -> Array:
@@ -154,6 +155,16 @@ def make_predictor(executable: Executable, path_prefix: str | None = None) -> Pr
         rows_at_once=executable.rows_at_once,
         answer_row=executable.answer_row,
     )
+
+
+def require_arrays(inputs: object) -> None:
+    """Raise InputError for anything but arrays of equally many rows by name; the runtime checks the rest."""
+    arrays = list(inputs.values()) if isinstance(inputs, Mapping) else []
+    if not arrays or not all(isinstance(array, np.ndarray) and array.ndim for array in arrays):
+        raise InputError("expected a dict of arrays by the names of inputs, as encode() returns it")
+    lengths = {len(array) for array in arrays}
+    if len(lengths) > 1:
+        raise InputError(f"the inputs have different numbers of rows: {', '.join(map(str, sorted(lengths)))}")
 
 
 def _image_reader(signature: Signature, layout: RowLayout, path_prefix: str | None) -> ImageReader | None:

@@ -39,6 +39,8 @@ def select_passes(
 def require_names(names: Iterable[str], known: Collection[str]) -> None:
     """Raise UnknownPassError, suggesting the nearest name, for an unknown name."""
     for name in names:
+        if not isinstance(name, str):
+            raise UnknownPassError(f"expected the name of a pass, found {name!r:.60}; {_listed(known)}")
         if name in known:
             continue
         if name in LOWERING:
