@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import typing
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any
 
 import attrs
@@ -54,7 +56,22 @@ def _boolean(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 
 def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, str):
-        raise _refuse(attribute.name, value, "a string")
+        raise _refuse(attribute.name, value, "a string or a path")
+
+
+def _as_text(value: object) -> object:
+    """Return a path object as text, and anything else unchanged."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _as_number(value: object) -> object:
+    """Return a number of NumPy as one of Python, which JSON needs, and anything else unchanged."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    try:
+        return int(value) if isinstance(value, Integral) else float(value)
+    except OverflowError:
+        return value  # which is out of range
 
 
 def _threshold(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -76,14 +93,14 @@ class Settings:
     Raises SettingsError for an invalid value. The text below each is a line of docs/api.md.
     """
 
-    bounding_box_threshold: float | None = field(default=None, validator=_threshold)
+    bounding_box_threshold: float | None = field(default=None, converter=_as_number, validator=_threshold)
     """Detectors: the score above which a box is kept; a number from 1e-8 to 1. Default: 0.5."""
 
-    iou_threshold: float | None = field(default=None, validator=_threshold)
+    iou_threshold: float | None = field(default=None, converter=_as_number, validator=_threshold)
     """Detectors: the intersection over union of two boxes from which the one with the lower score is dropped;
     a number from 1e-8 to 1. Default: 0.5."""
 
-    max_objects: int | None = field(default=None, validator=_count)
+    max_objects: int | None = field(default=None, converter=_as_number, validator=_count)
     """Detectors: the most boxes per image. Default: 32; 0 also means 32."""
 
     output_unfiltered_boxes: bool | None = field(default=None, validator=_boolean)
@@ -100,7 +117,7 @@ class Settings:
     """Images: how images are rescaled to the network's size: warp, pad or crop. Default: the document's, else
     warp; for detectors pad."""
 
-    image_path_prefix: str | None = field(default=None, validator=_text)
+    image_path_prefix: str | None = field(default=None, converter=_as_text, validator=_text)
     """Images: the directory of relative image paths. Default: the working directory."""
 
     extract_image_features: bool | None = field(default=None, validator=_boolean)

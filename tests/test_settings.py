@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from fractions import Fraction
+from pathlib import Path
+
 import attrs
+import numpy as np
 import pytest
 from support.conformance import read_recorded
 
@@ -34,13 +39,35 @@ def test_recorded_validation():
         ({"iou_threshold": float("nan")}, "expected a number from 1e-08 to 1"),
         ({"max_objects": True}, "expected a positive integer"),
         ({"regression_normalize": 1}, "expected true or false"),
-        ({"image_path_prefix": 3}, "expected a string"),
+        ({"image_path_prefix": 3}, "expected a string or a path"),
+        ({"image_path_prefix": b"images"}, "expected a string or a path"),
+        ({"iou_threshold": np.float32("nan")}, "'iou_threshold' is nan; expected a number from 1e-08 to 1"),
+        ({"iou_threshold": np.True_}, "expected a number"),
+        ({"iou_threshold": Fraction(10**400, 3)}, "expected a number"),
+        ({"iou_threshold": np.array([0.5])}, "expected a number"),
+        ({"max_objects": np.int64(-1)}, "expected a positive integer"),
+        ({"max_objects": np.float32(3)}, "expected a positive integer"),
         ([], "found list"),
     ],
 )
 def test_refusals_say_what_is_allowed(settings, message):
     with pytest.raises(SettingsError, match=message):
         ensure_settings(settings)
+
+
+def test_numbers_of_numpy_and_paths_become_those_of_python():
+    """The published package takes np.float32 and np.int64 as thresholds; files of settings are JSON."""
+    given = {
+        "iou_threshold": np.float32(0.25),
+        "bounding_box_threshold": np.int64(1),
+        "max_objects": np.uint8(3),
+        "image_path_prefix": Path("images"),
+    }
+    settings = ensure_settings(given)
+    assert settings == Settings(**given)
+    assert json.loads(json.dumps(settings.given())) == settings.given()
+    assert settings.given() == {**given, "image_path_prefix": "images"}
+    assert type(ensure_settings({"iou_threshold": np.float64(0.5)}).iou_threshold) is float
 
 
 def test_none_is_the_default():
