@@ -8,13 +8,16 @@ from typing import Any
 
 from sensenet.errors import DocumentError
 from sensenet.frontend.fields import member, read_categories, read_conventions, read_field, read_objective
-from sensenet.frontend.json.cursor import Cursor, describe, list_keys
-from sensenet.frontend.json.reader import read_bytes, read_file
+from sensenet.frontend.json.cursor import Cursor, describe, list_keys, quote
+from sensenet.frontend.json.reader import RESOURCE, read_bytes, read_file
 from sensenet.records import frozen
 from sensenet.signature import Field
 
 ENVELOPES = (("object", "deepnet", "network"), ("deepnet", "network"), ("model", "network"), ("network",))
 """The paths at which a network is searched for, in this order; then the document itself."""
+
+FINISHED = 5
+"""The code of the status of a resource that BigML has made. Codes below 0 are errors, others progress."""
 
 NETWORK_KEYS = ("layers", "networks")
 """An object with one of these members is a network."""
@@ -78,6 +81,8 @@ def find_network(value: Any) -> Document:
         network = root
     if network is None:
         places = ", ".join(".".join(keys) for keys in ENVELOPES)
+        if reason := _explain_missing_network(value):
+            raise root.error(reason)
         raise root.error(
             f"this document contains no deepnet: expected an object at {places}, or a member "
             f"{' or '.join(NETWORK_KEYS)}; found the keys {list_keys(value)}"
@@ -86,6 +91,21 @@ def find_network(value: Any) -> Document:
         keys = list_keys(network.value)
         raise network.error(f"expected a network with {' or '.join(NETWORK_KEYS)}; found the keys {keys}")
     return _describe_resource(network, value)
+
+
+def _explain_missing_network(root: Mapping[str, Any]) -> str:
+    """Return what a resource of BigML is if it is not a deepnet, or why it has no network; else ""."""
+    resource = member(root, "object", dict) or root
+    status = member(resource, "status", dict) or member(root, "status", dict) or {}
+    code, message = member(status, "code", int), quote(member(status, "message", str) or "no message")
+    id_ = RESOURCE.fullmatch(member(resource, "resource", str) or member(root, "resource", str) or "")
+    if id_ and id_["kind"] != "deepnet":
+        return f"this is a BigML {id_['kind']}, not a deepnet: download a deepnet"
+    if code is not None and code < 0:
+        return f"BigML reports an error instead of a deepnet: {message}"
+    if code is not None and code != FINISHED:
+        return f"this deepnet is not finished, so it has no network: {message}"
+    return ""
 
 
 def _descend(root: Cursor, keys: tuple[str, ...]) -> Cursor | None:

@@ -363,6 +363,37 @@ def test_a_fault_deep_in_a_tree_tells_the_depth():
     check(document, r"the 5 of the range \(at a node 41 levels deep\)", "trees[0][1][0]")
 
 
+ID = "5f1a0000000000000000abcd"
+
+
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        ({"resource": f"ensemble/{ID}"}, "this is a BigML ensemble, not a deepnet: download a deepnet"),
+        ({"resource": f"logisticregression/{ID}"}, "this is a BigML logisticregression, not a deepnet"),
+        ({"resource": f"public/model/{ID}"}, "this is a BigML model, not"),
+        (
+            {"resource": f"deepnet/{ID}", "status": {"code": 3, "message": "training"}},
+            "this deepnet is not finished, so it has no network: 'training'",
+        ),
+        (
+            {"resource": f"deepnet/{ID}", "status": {"code": -1, "message": "out of \x1b[2J time" * 100}},
+            r"BigML reports an error instead of a deepnet: 'out of \\x1b\[2J time.{,200}$",
+        ),
+        ({"status": {"code": -1204, "message": "Id does not exist"}}, "instead of a deepnet: 'Id does not"),
+        ({"status": {"code": 1}}, "not finished, so it has no network: 'no message'"),
+        ({"resource": f"deepnet/{ID}", "status": {"code": 5}}, "this document contains no deepnet"),
+        ({"resource": f"<b>/{ID}"}, "this document contains no deepnet"),
+        ({"resource": 3, "status": [{"code": 1}]}, "this document contains no deepnet"),
+        ({"status": {"code": "1", "message": 3}}, "this document contains no deepnet"),
+    ],
+)
+def test_a_resource_without_a_network_is_named(resource, message):
+    check(resource, message)
+    check({"code": 200, "object": resource}, message)
+    check(resource | {"object": {"deepnet": {}}}, message)
+
+
 def test_no_deepnet():
     check({"a": 1, "b": 2}, "this document contains no deepnet: .* found the keys 'a', 'b'")
     check({}, r"found the keys \(none\)")

@@ -114,8 +114,13 @@ def test_other_sources_are_refused(source):
         (b'"text"', "expected a JSON object as document, found the text 'text'"),
         (b"null", "expected a JSON object as document, found nothing"),
         (b'{"layers": 1} x', "not a JSON document: Extra data at line 1, column 15"),
+        (b"\n<!DOCTYPE html>\n<html>" * 9, "not a JSON document: it begins with '<!DOCTYPE html>.{,40}$"),
+        (b"sepal length,species\n5.1,setosa", "not a JSON document: it begins with 'sepal length,"),
+        ('{"layers": []}'.encode("utf-16"), "the text is UTF-16 or UTF-32: save it as UTF-8"),
+        (b"\xfe\xff" + '{"layers": []}'.encode("utf-16-be"), "the text is UTF-16"),
+        ('{"layers": []}'.encode("utf-32"), "the text is UTF-16 or UTF-32"),
     ],
-    ids=range(17),
+    ids=range(22),
 )
 def test_faulty_text(content, message, tmp_path):
     path = tmp_path / "model.json"
@@ -184,6 +189,12 @@ def test_faults_of_files_name_the_file(tmp_path):
         read_document(tmp_path / "missing.json")
     with pytest.raises(DocumentError, match="no such file"):
         read_document("no model at all")
+    for name in ("https://bigml.com/api/deepnet/1", "S3://bucket/deepnet.json", "file:///deepnet.json"):
+        with pytest.raises(DocumentError, match="no such file; download it, and give the path of the file"):
+            read_document(name)
+    for name in ("deepnet/5f1a0000000000000000abcd", "shared/deepnet/sXr0Fma9TyLmVSDcGVn0O9gwRns"):
+        with pytest.raises(DocumentError, match="no such file; download the resource from BigML"):
+            read_document(name)
     with pytest.raises(DocumentError, match="a directory"):
         read_document(tmp_path)
     with pytest.raises(DocumentError, match="cannot be read"):

@@ -10,11 +10,13 @@ Numbers may be infinite or NaN: the code that uses them checks that.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import io
 import json
 import os
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from typing import Any, Protocol
 from sensenet.errors import DocumentError, MissingPackageError
 from sensenet.frontend.json import standard_parser
 from sensenet.frontend.json.arrays import Float32Array
+from sensenet.frontend.json.cursor import quote
 from sensenet.frontend.json.standard_parser import BYTE_ORDER_MARK
 from sensenet.frontend.json.weight_lists import Read, cut_weights
 from sensenet.limits import require_memory
@@ -40,6 +43,17 @@ BYTES_FOR_MACHINE_CODE = 1 << 26
 """The bytes of a stored document from which it pays to load LLVM, or code from the cache."""
 
 GZIP_MAGIC = b"\x1f\x8b"
+
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""The byte order marks of other encodings: that of UTF-32 in little-endian order begins with UTF-16's."""
+
+LONGEST_START = 30
+"""How many characters a message shows of a text that is not JSON."""
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+RESOURCE = re.compile(r"(?:(?:public|shared)/)?(?P<kind>[a-z]{1,30})/[0-9A-Za-z]{24,27}")
+"""The id of a resource of BigML, or of a shared one."""
 
 BYTES_PER_BYTE = 12
 """The memory per byte of a stored document that is always allowed: ordinary JSON takes at most this."""
@@ -114,7 +128,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DocumentError(f"{name}: no such file") from error
+        raise DocumentError(f"{name}: no such file{_hint_for(name)}") from error
     except IsADirectoryError as error:
         raise DocumentError(f"{name}: this is a directory, not a document") from error
     except EOFError as error:
@@ -123,6 +137,15 @@ def _naming(name: str) -> Iterator[None]:
         raise DocumentError(f"{name}: the gzip file is damaged ({error})") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise DocumentError(f"{name}: it cannot be read ({getattr(error, 'strerror', error)})") from error
+
+
+def _hint_for(name: str) -> str:
+    """Return what to do if a missing file has the name of something else, else ""."""
+    if ADDRESS.match(name):
+        return "; download it, and give the path of the file"
+    if RESOURCE.fullmatch(name):
+        return "; download the resource from BigML, and give the path of the file"
+    return ""
 
 
 def _make_read(stream: io.BufferedIOBase, name: str, allow: Allow) -> Read:
@@ -206,8 +229,13 @@ def _read_slowly(content: bytes, name: str) -> Any:
         text = content.decode()
         return json.loads(text)
     except UnicodeDecodeError as error:
+        if content.startswith(UTF_16_MARKS):
+            raise DocumentError(f"{name}: the text is UTF-16 or UTF-32: save it as UTF-8") from error
         raise DocumentError(f"{name}: not a JSON document: byte {error.start} is not UTF-8 text") from error
     except json.JSONDecodeError as error:
+        if not error.doc[: error.pos].strip():
+            start = quote(error.doc[error.pos :][:LONGEST_START])
+            raise DocumentError(f"{name}: not a JSON document: it begins with {start}") from error
         cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
         raise DocumentError(
             f"{name}: {'the text is cut off' if cut else 'not a JSON document'}: "
