@@ -35,8 +35,18 @@ Prefix = NewType("Prefix", str)
 ProcessorName = NewType("ProcessorName", str)
 """The name of a processor or a system, as compilers write it."""
 
+DirectoryAddress = NewType("DirectoryAddress", str)
+"""The address of a directory on the web, absolute or relative; `{package}` and `{version}` are filled in."""
+
 PROCESSOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}", re.ASCII)
 PREFIX = re.compile(r"(?=.{1,40}\Z)[A-Za-z](_?[A-Za-z0-9])*", re.ASCII)
+_SEGMENT = r"(?:[A-Za-z0-9._~+=:@-]|%[0-9A-Fa-f]{2}|\{package\}|\{version\})"
+DIRECTORY_ADDRESS = re.compile(
+    rf"(?!.*/\.{{1,2}}(?:/|\Z))https?://[A-Za-z0-9.-]+(?::[0-9]{{1,5}})?(?:/{_SEGMENT}+)*/?"
+    rf"|(?![^/]*:)/?{_SEGMENT}+(?:/{_SEGMENT}+)*/?|/",
+    re.ASCII,
+)
+"""No user, query or dots in absolute ones, and nothing that a policy or an attribute could take for more."""
 IMAGE_SIZE = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
 
 
@@ -65,6 +75,10 @@ KINDS: Mapping[Any, tuple[Callable[[object], bool], str]] = {
     Share | None: (lambda value: value is None or _is_share(value), "a number above 0, at most 1"),
     ImageSizeText | None: (_fits(IMAGE_SIZE), "HEIGHTxWIDTH"),
     Prefix | None: (_fits(PREFIX), "a letter, then letters, digits and single _, at most 40"),
+    DirectoryAddress | None: (
+        _fits(DIRECTORY_ADDRESS),
+        "an address as https://example.com/lib/ or ../lib/, without user, query, quotes or spaces",
+    ),
     ProcessorName | None: (_fits(PROCESSOR_NAME), "letters, digits and - _ . +, at most 80"),
 }
 """For the type of an option, whether a value is allowed, and what is expected."""

@@ -21,6 +21,7 @@ examples:
   %(prog)s deepnet.json --single-file deepnet.html    one file, which opens from disk
   %(prog)s deepnet.json -o site                       a folder for a web server
   %(prog)s detector.json --single-file photos.html    for images: npm downloads TensorFlow.js
+  %(prog)s detector.json -o photos --runtime-url ../tensorflow/    it is there already
 
 exit status: 0, 1 for a model that cannot be on a page, 2 for a wrong command line.
 """
@@ -46,6 +47,11 @@ def make_parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--single-file", metavar="PATH", help="the HTML file to write, which opens without a server"
     )
+    parser.add_argument(
+        "--runtime-url",
+        metavar="URL",
+        help="where a page of images loads TensorFlow.js from, instead of having it",
+    )
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing page")
     return parser
 
@@ -57,7 +63,11 @@ def _run(options: argparse.Namespace) -> None:
     with status_line() as show:
         show(f"making a page of {options.model}")
         artifact = compile(
-            source, TARGET.name, settings=dict(options.settings), single_file=options.single_file is not None
+            source,
+            TARGET.name,
+            settings=dict(options.settings),
+            single_file=options.single_file is not None,
+            runtime_url=options.runtime_url,
         )
         artifact.save(path, force=options.force)
     if sys.stderr.isatty():

@@ -15,18 +15,17 @@ import numpy as np
 import pytest
 from support.documents import detector, image, typed
 from support.drawings import HOSTILE
-from support.javascript import DIRECTORY
+from support.javascript import DIRECTORY, install
 from support.native_code import without_llvmlite
 from support.web_pages import hostile, image_alone
 
 import sensenet
 from sensenet.backends.wasm.names import HEAD
-from sensenet.backends.web import page, tensorflow_js
+from sensenet.backends.web import images, page, tensorflow_js
 from sensenet.backends.web.names import (
     MARK,
     MODULE_FILE,
     PAGE_FILE,
-    RUNTIME_FILE,
     SCRIPT_FILE,
     SINGLE_FILE,
     STYLE_FILE,
@@ -34,7 +33,13 @@ from sensenet.backends.web.names import (
     WEIGHTS_FILE,
 )
 from sensenet.cli.page import main
-from sensenet.errors import ArtifactError, DownloadError, MissingPackageError, UnsupportedOpError
+from sensenet.errors import (
+    ArtifactError,
+    DownloadError,
+    MissingPackageError,
+    UnknownTargetError,
+    UnsupportedOpError,
+)
 from sensenet.signature import Field, Signature
 
 pytest.importorskip("llvmlite")
@@ -137,13 +142,15 @@ def test_the_same_document_makes_the_same_bytes():
     assert sensenet.compile(typed(), "web").files == sensenet.compile(typed(), "web").files
 
 
-SCRIPTS = {"tf-core.js": "let tf = '<';", "tf-other.js": "tf = 2;"}
+SCRIPTS = {"tf-core.js": b"let tf = '<';\n//# sourceMappingURL=tf-core.js.map\n", "tf-other.js": b"tf = 2;"}
+RUNTIME_FILE = "tfjs-runtime.wasm"
 
 
 @pytest.fixture
 def runtime(monkeypatch):
     """The page has another runtime, which nobody downloads."""
-    monkeypatch.setattr(page, "fetch_runtime", lambda: (SCRIPTS, b"{runtime"))
+    found = tensorflow_js.Runtime(scripts=SCRIPTS, module=(RUNTIME_FILE, b"{runtime"))
+    monkeypatch.setattr(images, "fetch_runtime", lambda: found)
 
 
 @pytest.mark.parametrize("make", [detector, image_alone])
@@ -153,7 +160,7 @@ def test_a_page_of_images_in_one_file(runtime, make):
     content = bytes(sensenet.compile(document, "web", single_file=True))
     found = Page(content)
     scripts = [text for given, text in found.find("script") if "type" not in given]
-    assert scripts == [*SCRIPTS.values()]
+    assert scripts == ["let tf = '<';\n", "tf = 2;"]
     ((_, script),) = found.find("script", type="module")
     allowed = policy(content)
     assert allowed["script-src"] == " ".join([*map(hash_of, [*scripts, script]), "'wasm-unsafe-eval'"])
@@ -174,12 +181,135 @@ def test_a_page_of_images_in_a_folder(runtime, tmp_path):
     artifact = sensenet.compile(detector(), "web")
     named = {PAGE_FILE, STYLE_FILE, SCRIPT_FILE, TOPOLOGY_FILE, WEIGHTS_FILE, RUNTIME_FILE}
     assert set(artifact.files) == {*named, *SCRIPTS}
+    assert SCRIPTS.items() <= artifact.files.items()  # unchanged: other pages may refer to them
     found = Page(artifact.files[PAGE_FILE])
+    assert policy(artifact.files[PAGE_FILE])["connect-src"] == "'self' blob:"
     assert [given["src"] for given, _ in found.find("script")] == [*SCRIPTS, SCRIPT_FILE]
     path = artifact.save(tmp_path / "site")
     assert artifact.save(path, force=True) == path
     with pytest.raises(ArtifactError, match="is a page"):
         sensenet.create_model(path)
+
+
+CDN = "https://cdn.example.com:8443/npm/{package}@{version}/dist"
+
+
+def addresses(url):
+    """Those of the scripts and of the WebAssembly."""
+    found = tensorflow_js.refer_to_runtime(url)
+    return [each.address for each in found.scripts.values()], found.module[1].address
+
+
+@pytest.mark.parametrize("single_file", [False, True])
+def test_a_page_refers_to_a_runtime_elsewhere(monkeypatch, single_file):
+    monkeypatch.setattr(shutil, "which", lambda _: None)  # npm is not needed
+    files = sensenet.compile(detector(), "web", single_file=single_file, runtime_url=CDN).files
+    own = {SINGLE_FILE} if single_file else {PAGE_FILE, STYLE_FILE, SCRIPT_FILE, TOPOLOGY_FILE, WEIGHTS_FILE}
+    assert set(files) == own
+    content = files[SINGLE_FILE if single_file else PAGE_FILE]
+    scripts, module = addresses(CDN)
+    package = "https://cdn.example.com:8443/npm/@tensorflow/tfjs-core@4.22.0/dist/"
+    assert scripts[0] == f"{package}tf-core.es2017.min.js"
+    elsewhere = [given for given, _ in Page(content).find("script", crossorigin="anonymous")]
+    assert [given["src"] for given in elsewhere] == scripts
+    hashes = [f"sha384-{tensorflow_js.SHA384[address.rpartition('/')[2]]}" for address in (*scripts, module)]
+    assert [given["integrity"] for given in elsewhere] == hashes[:-1]
+    ((data, text),) = Page(content).find("script", id="runtime")
+    assert (data["data-address"], data["data-integrity"], text) == (module, hashes[-1], "")
+    allowed = policy(content)
+    added = {name: {word for word in allowed[name].split() if "://" in word} for name in allowed}
+    assert {name: words for name, words in added.items() if words} == {
+        "script-src": {*scripts},
+        "connect-src": {module},
+    }
+
+
+def test_a_runtime_on_the_same_server(runtime):
+    files = sensenet.compile(detector(), "web", runtime_url="../lib").files
+    scripts, module = addresses("../lib")
+    assert module == "../lib/tfjs-backend-wasm-simd.wasm"
+    found = Page(files[PAGE_FILE])
+    assert [given["src"] for given, _ in found.find("script", crossorigin="anonymous")] == scripts
+    with_runtime = sensenet.compile(detector(), "web").files[PAGE_FILE]
+    assert policy(files[PAGE_FILE]) == policy(with_runtime)  # which allows its own server
+    with pytest.raises(UnknownTargetError, match="finds no file next to it: give an address"):
+        sensenet.compile(detector(), "web", runtime_url="../lib", single_file=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "directory"),
+    [
+        ("/", "/"),
+        ("lib", "lib/"),
+        ("./lib/", "./lib/"),
+        ("../../lib", "../../lib/"),
+        ("/a/b@1/{version}/", "/a/b@1/4.22.0/"),
+        ("http://localhost:8000", "http://localhost:8000/"),
+        ("https://a.b/c%20d/~e", "https://a.b/c%20d/~e/"),
+    ],
+)
+def test_addresses_of_a_runtime(url, directory):
+    files = sensenet.compile(detector(), "web", runtime_url=url).files
+    ((data, _),) = Page(files[PAGE_FILE]).find("script", id="runtime")
+    assert data["data-address"] == f"{directory}tfjs-backend-wasm-simd.wasm"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://example.com/",
+        "javascript:alert(1)",
+        "data:text/javascript,1",
+        "file:///lib/",
+        "//example.com/lib/",
+        "https:/example.com",
+        "https://",
+        "https://user:secret@example.com/",
+        "https://user@example.com/",
+        "https://[::1]/",
+        "https://exämple.com/",
+        "https://example.com/lib?v=1",
+        "https://example.com/lib#a",
+        "https://example.com/a;b/",
+        "https://example.com/a,b/",
+        "https://example.com/a b/",
+        "https://example.com/../lib/",
+        "https://example.com/lib/..",
+        "https://example.com/%zz/",
+        "https://example.com/{name}/",
+        "https://example.com/{package!r}/",
+        'lib"onload=',
+        "lib'",
+        "lib>",
+        "lib\n",
+        "a//b",
+        "*",
+        7,
+        True,
+        ["lib"],
+    ],
+)
+def test_addresses_that_are_refused(url):
+    with pytest.raises(
+        UnknownTargetError, match=r"the option runtime_url is .* expected an address as https://"
+    ):
+        sensenet.compile(detector(), "web", runtime_url=url)
+
+
+def test_a_model_of_rows_has_no_runtime():
+    with pytest.raises(UnknownTargetError, match="leave it out, since this model reads rows"):
+        sensenet.compile(typed(), "web", runtime_url="https://example.com/")
+
+
+def test_hashes_of_the_runtime():
+    """Those of the files that npm installs for other tests."""
+    modules = install()
+    for package in tensorflow_js.PACKAGES:
+        for name in package.files:
+            content = (modules / package.name / "dist" / name).read_bytes()
+            found = base64.b64encode(hashlib.sha384(content).digest()).decode()
+            assert tensorflow_js.SHA384[name] == found, name
 
 
 @pytest.mark.tensorflow
@@ -199,7 +329,7 @@ def test_other_models_of_images_are_refused(runtime):
 
 
 def test_without_npm(monkeypatch, tmp_path):
-    page.fetch_runtime.cache_clear()
+    tensorflow_js.fetch_runtime.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda _: None)
     artifact = sensenet.compile(detector(), "web")  # downloads nothing
     with pytest.raises(ArtifactError, match=r"npm downloads: install Node\.js"):
@@ -225,7 +355,7 @@ def npm(directory, script):
 )
 def test_what_npm_does_not_bring(monkeypatch, tmp_path, script, message):
     monkeypatch.setenv("PATH", npm(tmp_path, script), prepend=os.pathsep)
-    page.fetch_runtime.cache_clear()
+    tensorflow_js.fetch_runtime.cache_clear()
     with pytest.raises(DownloadError, match=message):
         bytes(sensenet.compile(detector(), "web", single_file=True))
 
@@ -286,6 +416,8 @@ def test_the_command_writes_both_forms(tmp_path, monkeypatch, capsys):
     assert main(["m.ir", "-o", "site"]) == 1
     assert "site" in capsys.readouterr().err
     assert main(["m.ir", "-f", "-o", "site"]) == 0
+    assert main(["m.ir", "-f", "-o", "site", "--runtime-url", "../lib"]) == 1
+    assert "leave it out" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["m.ir"])
     assert "one of the arguments -o/--output --single-file is required" in capsys.readouterr().err

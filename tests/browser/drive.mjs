@@ -2,21 +2,18 @@
 //
 //   stdin: {"executable": path, "page": url, "requests": [...]}; stdout: the list of answers
 
-import {createRequire} from 'node:module';
 import {text} from 'node:stream/consumers';
 
-const require = createRequire(new URL('../js/package.json', import.meta.url));
-const {chromium} = require('playwright-core');
+import {launch} from './launch.mjs';
 
 const {executable, page: address, requests} = JSON.parse(await text(process.stdin));
-const browser = await chromium.launch({
-  executablePath: executable,
+const browser = await launch(executable, {
   // WebGL and WebGPU without a graphics processor: SwiftShader computes them
-  args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-    '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--disable-background-networking'],
+  flags: ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--enable-unsafe-webgpu',
+    '--use-webgpu-adapter=swiftshader'],
 });
 try {
-  const page = await browser.newPage();
+  const page = await browser.openPage();
   page.on('pageerror', (error) => console.error(error));
   await page.goto(address);
   const answers = [];

@@ -1,54 +1,72 @@
-// Opens a page in Chromium, uses it as a reader would, and tells what was seen.
+// Opens a page in Chromium or Firefox, uses it as a reader would, and tells what was seen.
 //
 //   stdin: {"executable": path, "page": url, "width": pixels, "height": pixels, "scheme": "light" or "dark",
-//           "motion": "no-preference" or "reduce",
+//           "motion": "no-preference" or "reduce", "zoom": factor,
 //           "steps": [[action, ...arguments]]}
 //   stdout: {"answers": [what each step gave], "complaints": [errors, refusals, and requests for anything else]}
 
+import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
 import {createRequire} from 'node:module';
-import {readFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 
-const require = createRequire(new URL('../js/package.json', import.meta.url));
-const {chromium} = require('playwright-core');
+import {launch} from './launch.mjs';
 
-const {executable, page: address, width, height, scheme, motion = 'no-preference', steps} = JSON.parse(await text(process.stdin));
-const browser = await chromium.launch({
-  executablePath: executable,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking',
-    '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-});
+const require = createRequire(new URL('../js/package.json', import.meta.url));
+const MILLISECONDS = 20_000;
+
+const {executable, page: address, steps, ...look} = JSON.parse(await text(process.stdin));
+
+/** Wait for a value that is not empty, by what cannot break a policy of the page. */
+async function poll(ask, what) {
+  for (const end = Date.now() + MILLISECONDS; Date.now() < end; ) {
+    const value = await ask();
+    if (value) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`never true: ${what}`);
+}
 
 const ACTIONS = {
-  click: (page, selector) => page.locator(selector).first().click({timeout: 5000}),
-  fill: (page, selector, value) => page.fill(selector, value),
+  click: (page, selector) => page.locator(selector).setTimeout(5000).click(),
+  fill: (page, selector, value) => page.locator(selector).setTimeout(5000).fill(value),
   press: (page, key) => page.keyboard.press(key),
   ask: (page, expression) => page.evaluate(expression),
-  focus: (page, selector) => page.locator(selector).first().focus(),
-  choose: (page, selector, path) => page.setInputFiles(selector, path),
-  wait: (page, selector) => page.locator(selector).first().waitFor({timeout: 20_000}),
-  until: async (page, expression) => { // waitForFunction needs eval, which a policy may forbid
-    for (let left = 400; !(await page.evaluate(expression)); left--) {
-      if (!left) throw new Error(`never true: ${expression}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  },
+  focus: (page, selector) => page.focus(selector),
+  choose: async (page, selector, path) => (await page.$(selector)).uploadFile(path),
+  wait: (page, selector) =>
+    poll(
+      () => page.evaluate((each) => document.querySelector(each)?.checkVisibility() ?? false, selector),
+      selector,
+    ).then(() => null),
+  until: (page, expression) => poll(() => page.evaluate(expression), expression).then(() => null),
   download: async (page, selector) => {
-    const [download] = await Promise.all([page.waitForEvent('download'), page.locator(selector).click()]);
-    return {name: download.suggestedFilename(), text: await readFile(await download.path(), 'utf8')};
+    await page.locator(selector).click();
+    const name = await poll(async () => (await readdir(downloads)).find((each) => !/\.(part|crdownload|tmp)$/.test(each)), selector);
+    return {name, text: await readFile(join(downloads, name), 'utf8')};
   },
   image: (page, path) => page.screenshot({path}).then(() => null),
+  axe: async (page) => {
+    await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
+    return page.evaluate(async () => {
+      const {violations} = await axe.run(document, {resultTypes: ['violations']});
+      return violations.flatMap(({id, nodes}) => nodes.map(({html}) => `${id}: ${html.slice(0, 200)}`));
+    });
+  },
 };
 
+const downloads = await mkdtemp(join(tmpdir(), 'look-'));
+const browser = await launch(executable, {...look, downloads});
 try {
-  const viewport = {width, height};
-  const context = await browser.newContext({viewport, colorScheme: scheme, reducedMotion: motion});
-  const page = await context.newPage();
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']).catch(() => {});
+  const page = await browser.openPage();
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => complaints.push(message.text()));
-  page.on('dialog', (dialog) => complaints.push(dialog.message()));
+  page.on('dialog', (dialog) => {
+    complaints.push(dialog.message());
+    dialog.dismiss();
+  });
   page.on('request', (request) => {
     if (request.url().split('#')[0] !== address.split('#')[0] && !/^(data|blob):/.test(request.url())) complaints.push(request.url());
   });
@@ -58,4 +76,5 @@ try {
   process.stdout.write(JSON.stringify({answers, complaints}));
 } finally {
   await browser.close();
+  await rm(downloads, {recursive: true, force: true});
 }

@@ -1,7 +1,7 @@
-"""Pages of the target web in Chromium, headless: opened from disk, and from a server.
+"""Pages of the target web in Chromium and Firefox, headless: opened from disk, and from a server.
 
-Skipped, and says so, where Chromium or Node is missing. `look` fails a test if the page makes a request, or
-writes to the console.
+Skipped, and says so, where the browser or Node is missing. `look` fails a test if the page makes a request,
+or writes to the console.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def type_row(row):
             yield ("fill", f"#field-{position}", str(value))
 
 
-def test_the_answer_follows_what_is_typed(chromium, iris):
+def test_the_answer_follows_what_is_typed(any_browser, iris):
     rows = [[5.1, 3.5, 1.4, 0.2], [6.0, None, 5.1, 1.9], [None, None, None, None]]
     steps = []
     for row in rows:
         steps += [*type_row(row), ("until", "new Promise(requestAnimationFrame).then(() => true)")]
         steps += [ask(TEXT, "#label"), ask(TEXTS, "#probabilities .value")]
-    answers = [answer for answer in browser.look(chromium, iris, steps) if answer is not None]
+    answers = [answer for answer in browser.look(any_browser, iris, steps) if answer is not None]
     model = sensenet.create_model(IRIS)
     for row, label, texts in zip(rows, answers[::2], answers[1::2], strict=True):
         (shares,) = model(row)
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_marked(chromium, iris):
     ]
 
 
-def test_a_file_is_scored_and_downloaded(chromium, iris, tmp_path):
+def test_a_file_is_scored_and_downloaded(any_browser, iris, tmp_path):
     random = np.random.default_rng(1)
     rows = random.uniform(0, 7, (9000, 4)).round(2)
     path = tmp_path / "flowers.csv"
@@ -146,7 +146,7 @@ def test_a_file_is_scored_and_downloaded(chromium, iris, tmp_path):
         ask(TEXT, "#scored-title"),
         ("download", "#download"),
     ]
-    title, download = browser.look(chromium, iris, steps)[-2:]
+    title, download = browser.look(any_browser, iris, steps)[-2:]
     assert (title, download["name"]) == ("9,000 rows of flowers.csv", "flowers-predictions.csv")
     assert predict([str(IRIS), str(path), "-o", str(tmp_path / "answers.csv")]) == 0
     got, want = (
@@ -225,7 +225,7 @@ def test_any_page_is_accessible(chromium, tmp_path, make):
 
 
 @pytest.mark.slow
-def test_the_keyboard_is_enough(chromium, iris):
+def test_the_keyboard_is_enough(any_browser, iris):
     steps = [
         ("press", "Tab"),
         ask("document.activeElement.textContent"),
@@ -242,7 +242,7 @@ def test_the_keyboard_is_enough(chromium, iris):
         ask("document.activeElement.id"),
         ask("getComputedStyle(document.activeElement).outlineStyle"),
     ]
-    answers = [answer for answer in browser.look(chromium, iris, steps) if answer is not None]
+    answers = [answer for answer in browser.look(any_browser, iris, steps) if answer is not None]
     assert answers == ["Skip to the form", "many-tab", True, "file", "solid", "reset", "solid"]
 
 
@@ -301,7 +301,7 @@ def test_a_field_is_found_among_many(chromium, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_policy_refuses_other_scripts_and_requests(chromium, iris):
+def test_the_policy_refuses_other_scripts_and_requests(any_browser, iris):
     """What is refused is told on the console, which `look` complains of."""
     attack = """
       (async () => {
@@ -311,6 +311,6 @@ def test_the_policy_refuses_other_scripts_and_requests(chromium, iris):
         return [typeof window.hacked, await fetch('https://example.com').then(() => 'sent', () => 'refused')];
       })()
     """
-    seen = browser.look_at_all(chromium, iris, [ask(attack)])
+    seen = browser.look_at_all(any_browser, iris, [ask(attack)])
     assert seen["answers"] == [["undefined", "refused"]]
     assert all("Content Security Policy" in each for each in seen["complaints"])

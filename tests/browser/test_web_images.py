@@ -1,6 +1,6 @@
-"""Pages of models of images in Chromium: files, the camera, boxes; against the models in Python.
+"""Pages of models of images in Chromium and Firefox: files, the camera, boxes; against the models in Python.
 
-Skipped, and says so, where Chromium, Node or npm is missing, or npm cannot download TensorFlow.js.
+Skipped, and says so, where the browser, Node or npm is missing, or npm cannot download TensorFlow.js.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ TEXTS = "[...document.querySelectorAll({!r})].map((each) => each.textContent)"
 DESCRIPTION = "document.querySelector('#canvas').getAttribute('aria-label')"
 
 
-def save(source, path, *, single_file=True, **settings):
+def save(source, path, *, single_file=True, runtime_url=None, **settings):
     try:
-        return sensenet.compile(source, "web", settings=settings, single_file=single_file).save(path)
+        return sensenet.compile(
+            source, "web", settings=settings, single_file=single_file, runtime_url=runtime_url
+        ).save(path)
     except (ArtifactError, DownloadError) as error:
         if "npm" in str(error):
             pytest.skip(str(error))
@@ -54,7 +56,7 @@ def choose(path):
     ]
 
 
-def test_boxes_are_those_of_python(chromium, shapes, tmp_path):
+def test_boxes_are_those_of_python(any_browser, shapes, tmp_path):
     whole = Image.open(EXAMPLES / "shapes.png").convert("RGB")
     paths = [EXAMPLES / "shapes.png", tmp_path / "wide.png", tmp_path / "part.png"]
     whole.resize((400, 150)).save(paths[1])
@@ -64,7 +66,7 @@ def test_boxes_are_those_of_python(chromium, shapes, tmp_path):
         for path in paths
         for step in (*choose(path), ("ask", DESCRIPTION), ("ask", TEXTS.format("#probabilities .value")))
     ]
-    answers = [answer for answer in browser.look(chromium, shapes, steps) if answer is not None]
+    answers = [answer for answer in browser.look(any_browser, shapes, steps) if answer is not None]
     detect = sensenet.create_model(SHAPES)
     for path, description, scores in zip(paths, answers[::2], answers[1::2], strict=True):
         found = detect(str(path))
@@ -74,7 +76,7 @@ def test_boxes_are_those_of_python(chromium, shapes, tmp_path):
     assert len(detect(str(paths[0]))) == 3
 
 
-def test_classes_are_those_of_python(chromium, tmp_path):
+def test_classes_are_those_of_python(any_browser, tmp_path):
     page = save(DIGITS, tmp_path / "digits.html").as_uri()
     random = np.random.default_rng(0)
     paths = []
@@ -86,7 +88,7 @@ def test_classes_are_those_of_python(chromium, tmp_path):
         for path in paths
         for step in (*choose(path), ("ask", TEXT.format("#label")), ("ask", TEXTS.format(".value")))
     ]
-    answers = [answer for answer in browser.look(chromium, page, steps) if answer is not None]
+    answers = [answer for answer in browser.look(any_browser, page, steps) if answer is not None]
     model = sensenet.create_model(DIGITS)
     for path, label, texts in zip(paths, answers[::2], answers[1::2], strict=True):
         (shares,) = model([str(path)])
@@ -94,7 +96,7 @@ def test_classes_are_those_of_python(chromium, tmp_path):
         assert texts == [percent(float(share)) for share in shares]
 
 
-def test_the_camera_starts_and_stops(chromium, shapes):
+def test_the_camera_starts_and_stops(any_browser, shapes):
     tracks = "(document.querySelector('#video').srcObject?.getTracks() ?? [])"
     states = f"{tracks}.map((track) => track.readyState)"
     steps = [
@@ -111,7 +113,7 @@ def test_the_camera_starts_and_stops(chromium, shapes):
         ("ask", f"window.track = {tracks}[0], dispatchEvent(new Event('pagehide'))"),
         ("ask", "track.readyState"),
     ]
-    answers = [answer for answer in browser.look(chromium, shapes, steps) if answer is not None]
+    answers = [answer for answer in browser.look(any_browser, shapes, steps) if answer is not None]
     assert answers == ["Stop the camera", ["live"], "Use the camera", [], True, "ended"]
 
 
@@ -135,6 +137,33 @@ def test_a_folder_on_a_server(chromium, tmp_path):
         seen = browser.look_at_all(chromium, f"{address}/index.html", steps)
     assert seen["answers"][-1] == "3 objects"
     assert all(each.startswith(f"{address}/") for each in seen["complaints"])
+
+
+def test_a_page_whose_runtime_is_elsewhere(any_browser, tmp_path):
+    """On another server, and next to the page; files that were changed are refused, and the page says so."""
+    save(SHAPES, tmp_path / "whole", single_file=False)
+    steps = [*choose(EXAMPLES / "shapes.png"), ("ask", TEXTS.format("#probabilities .value"))]
+    failed = [("wait", "#failure"), ("ask", TEXT.format("#failure")), ("ask", "!document.body.dataset.ready")]
+    with browser.serve(tmp_path) as lib, browser.serve(tmp_path) as address:
+        page = save(SHAPES, tmp_path / "page.html", runtime_url=f"{lib}/whole/").as_uri()
+        save(SHAPES, tmp_path / "part", single_file=False, runtime_url="../whole")
+        assert not list((tmp_path / "part").glob("tf*"))
+        whole, *others = (
+            browser.look_at_all(any_browser, each, steps)["answers"][-1]
+            for each in (f"{address}/whole/index.html", page, f"{address}/part/index.html")
+        )
+        assert len(whole) == 3
+        assert others == [whole, whole]
+        for name in ("tfjs-backend-wasm-simd.wasm", "tf-converter.es2017.min.js"):
+            changed = tmp_path / "whole" / name
+            content = changed.read_bytes()
+            changed.write_bytes(content + b"\n")
+            seen = browser.look_at_all(any_browser, page, failed)["answers"]
+            assert seen[1].startswith(
+                f"This page cannot run its model here: TensorFlow.js was not loaded from {lib}/whole/: "
+            )
+            assert seen[2] is True
+            changed.write_bytes(content)
 
 
 def test_pages_of_images_are_accessible(chromium, tmp_path):

@@ -1,4 +1,4 @@
-"""Pages of localhost in Chromium, which Node drives."""
+"""Pages of localhost in a browser, which Node drives."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ BROWSER = Path(__file__).parents[1] / "browser"
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Answers pages of other servers too, as a CDN does."""
+
+    def end_headers(self):
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
     def log_message(self, *_):
         pass
 
@@ -42,14 +48,16 @@ def look(executable, page, steps, **window):
     return seen["answers"]
 
 
-def look_at_all(executable, page, steps, *, width=1280, height=900, scheme="light", motion="no-preference"):
-    """The answers of the steps, and the complaints: see look.mjs."""
-    given = {"executable": executable, "page": page, "steps": steps}
-    return _run("look.mjs", {**given, "width": width, "height": height, "scheme": scheme, "motion": motion})
+def look_at_all(executable, page, steps, **window):
+    """The answers of the steps, and the complaints; `window` has width, height, scheme, motion, zoom.
+
+    See look.mjs and launch.mjs.
+    """
+    return _run("look.mjs", {"executable": executable, "page": page, "steps": steps, **window})
 
 
 def _run(script, given):
-    install()  # Playwright is among the packages of tests/js
+    install()  # Puppeteer is among the packages of tests/js
     result = subprocess.run(
         ["node", str(BROWSER / script)],
         input=json.dumps(given),

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from sensenet.artifact import Artifact, Executable, Report
-from sensenet.backends.options import Options
+from sensenet.backends.options import DirectoryAddress, Options
 from sensenet.backends.target import Target
-from sensenet.backends.web.names import MARK, PAGE_FILE
-from sensenet.errors import ArtifactError
+from sensenet.backends.web.names import MARK, PAGE_FILE, is_absolute
+from sensenet.errors import ArtifactError, UnknownTargetError
 from sensenet.files.destinations import Layout
 from sensenet.files.reading import read_head
 from sensenet.ir.graph import Graph
@@ -22,7 +22,7 @@ from sensenet.ir.legality import every_op
 from sensenet.records import frozen
 
 LAYOUT = Layout(
-    names=re.compile(r"index\.html|page\.(css|js|wasm|json|bin)|page-runtime\.wasm|tf-[a-z0-9.-]+\.js"),
+    names=re.compile(r"index\.html|page\.(css|js|wasm|json|bin)|tf(js)?-[a-z0-9.-]+\.(js|wasm)"),
     mark=PAGE_FILE,
     content=MARK,
 )
@@ -36,21 +36,39 @@ class WebOptions(Options):
 
     single_file: bool = False
     """Write one file that opens from disk, without a server, instead of a folder."""
+    runtime_url: DirectoryAddress | None = None
+    """Where a page of images loads TensorFlow.js from, instead of having it: see docs/web.md."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.runtime_url is not None and self.single_file and not is_absolute(self.runtime_url):
+            raise UnknownTargetError(
+                f"runtime_url is {self.runtime_url!r}, but a page that opens from disk finds no file next to "
+                "it: give an address that begins with https://, or write a folder"
+            )
 
 
 def build(graph: Graph, report: Report, options: WebOptions) -> Artifact:
     """Return the page of a graph; that of an image is made, after a download, when its files are asked for.
 
     Raises UnsupportedOpError for a model that reads several images, or images with other fields, or whose
-    answer is not what a page shows; LimitError for more weights than WebAssembly addresses, and
-    MissingPackageError without llvmlite, for rows. The files of an image raise what `fetch_runtime` raises.
+    answer is not what a page shows; UnknownTargetError for a `runtime_url`, LimitError for more weights than
+    WebAssembly addresses, and MissingPackageError without llvmlite, for rows. The files of an image raise
+    what `fetch_runtime` raises.
     """
     if graph.signature.image is not None:
         from sensenet.backends.web.images import lower_images, write_images
 
         graph = lower_images(graph)
-        produce = partial(write_images, graph, single_file=options.single_file)
+        produce = partial(
+            write_images, graph, single_file=options.single_file, runtime_url=options.runtime_url
+        )
     else:
+        if options.runtime_url is not None:
+            raise UnknownTargetError(
+                "runtime_url is where TensorFlow.js is, which pages of images run: leave it out, since this "
+                "model reads rows, whose page needs no runtime"
+            )
         from sensenet.backends.web.page import write_page
 
         produce = partial(dict[str, bytes], write_page(graph, single_file=options.single_file))

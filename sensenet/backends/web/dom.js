@@ -21,16 +21,18 @@ export function showDescription({description}) {
   find('description').hidden = !description;
 }
 
-/** The bytes of the element of an id, which has them in base64; else those of a file next to the page. */
+/** The bytes of the element of an id, which has them in base64 or their address; else those of a file next to the page. */
 export async function readBytes(id, file) {
   const inside = find(id);
+  const {address, integrity} = inside?.dataset ?? {};
+  if (address) return (await fetchFile(address, {integrity, credentials: 'omit'})).arrayBuffer();
   if (inside) return Uint8Array.from(atob(inside.textContent), (character) => character.charCodeAt(0)).buffer;
   return (await fetchFile(file)).arrayBuffer();
 }
 
-/** The response for a file next to the page. */
-export async function fetchFile(file) {
-  const response = await fetch(file);
+/** The response for a file next to the page, or at an address. */
+export async function fetchFile(file, options) {
+  const response = await fetch(file, options);
   if (!response.ok) throw new Error(`${file}: status ${response.status}`);
   return response;
 }
@@ -102,8 +104,16 @@ export function numberText(value, digits = 5) {
   return value.toLocaleString('en', {maximumFractionDigits: fraction}).replace('-', '−');
 }
 
-/** Call a function with the first file that is dropped anywhere on the page; `target` shows that one is over it. */
-export function takeDrops(target, open) {
+/** Call a function with each file that is chosen, or the first of those that are dropped anywhere on the page. */
+export function takeFiles(open) {
+  const [input, target] = [find('file'), find('drop')];
+  input.addEventListener('change', () => {
+    if (input.files.length) open(input.files[0]);
+    input.value = ''; // so that the same file can be chosen again
+  });
+  // Firefox does not tell styles that such an input has the focus.
+  input.addEventListener('focus', () => target.classList.add('focused'));
+  input.addEventListener('blur', () => target.classList.remove('focused'));
   const overFile = (event) => event.dataTransfer?.types.includes('Files');
   document.addEventListener('dragover', (event) => {
     if (!overFile(event)) return;

@@ -1,13 +1,13 @@
 // The page of a model that reads one image: chosen, dropped, pasted, or from a camera; a detector's boxes are drawn.
 
 import {showAnswer, showHeadline, showObjective, showObjects} from './answer.js';
-import {cut, fetchFile, find, percentText, readBytes, showDescription, startPage, takeDrops} from './dom.js';
+import {cut, fetchFile, find, percentText, readBytes, showDescription, startPage, takeFiles} from './dom.js';
 
 const MOST_PIXELS = 4_000_000; // of what the network gets: larger images are made smaller
 const HEIGHT = 0.65; // of the window, that an image has at most
 const COARSE = 3; // from this enlargement on, pixels are shown as squares
 const TOLD = 20; // objects that the description of the image names
-const RUNTIME = 'page-runtime.wasm';
+const RUNTIME = 'tfjs-backend-wasm-simd.wasm';
 
 // TensorFlow.js asks for all of them, and takes the second.
 const BINARIES = ['', '-simd', '-threaded-simd'].map((kind) => `tfjs-backend-wasm${kind}.wasm`);
@@ -28,18 +28,33 @@ async function start() {
 
 /** The network on TensorFlow.js, from what is in the page, or next to it. */
 async function loadModel() {
+  await loadRuntime();
   const inside = find('model');
-  const runtime = inside
-    ? URL.createObjectURL(new Blob([await readBytes('runtime')], {type: 'application/wasm'}))
-    : RUNTIME;
-  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // threads need a page that is isolated from others
-  tf.wasm.setWasmPaths(Object.fromEntries(BINARIES.map((name) => [name, runtime])));
-  await tf.setBackend('wasm');
   const text = inside ? inside.textContent : await (await fetchFile('page.json')).text();
   const {weightsManifest, ...topology} = JSON.parse(text);
   const weightData = await readBytes('weights', 'page.bin');
   const weightSpecs = weightsManifest.flatMap(({weights}) => weights);
   return tf.loadGraphModel(tf.io.fromMemory({...topology, weightSpecs, weightData}));
+}
+
+/** Start TensorFlow.js, whose files may be elsewhere; throws an Error with what to do if they are not there. */
+async function loadRuntime() {
+  const elsewhere = document.querySelector('script[integrity]')?.src;
+  const {tf} = globalThis;
+  try {
+    if (!(tf?.env && tf.loadGraphModel && tf.wasm)) throw new Error('a script is missing');
+    const blob = new Blob([await readBytes('runtime', RUNTIME)], {type: 'application/wasm'});
+    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // threads need a page that is isolated from others
+    const address = URL.createObjectURL(blob);
+    tf.wasm.setWasmPaths(Object.fromEntries(BINARIES.map((name) => [name, address])));
+  } catch (error) {
+    if (!elsewhere) throw error;
+    const advice = 'Check the network, or write the page again with TensorFlow.js in it.';
+    throw new Error(
+      `TensorFlow.js was not loaded from ${new URL('.', elsewhere)}: the files are not there, or not those of the version for which this page was written. ${advice}`,
+    );
+  }
+  await tf.setBackend('wasm');
 }
 
 /** Returns a function that shows an image or a frame of a video, and what the network answers. */
@@ -147,14 +162,10 @@ function prepareFiles(predict, stopCamera) {
       find('refusal').hidden = false;
     }
   };
-  find('file').addEventListener('change', ({target}) => {
-    if (target.files.length) open(target.files[0]);
-    target.value = '';
-  });
+  takeFiles(open);
   document.addEventListener('paste', ({clipboardData}) => {
     if (clipboardData.files.length) open(clipboardData.files[0]);
   });
-  takeDrops(find('drop'), open);
 }
 
 /** Make the button of the camera work, if there may be one; returns a function that stops it. */

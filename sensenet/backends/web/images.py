@@ -8,6 +8,7 @@ from sensenet.backends.tfjs.convert import convert
 from sensenet.backends.tfjs.emit import LEGAL
 from sensenet.backends.tfjs.names import MODEL_FILE
 from sensenet.backends.web.page import write_image_page
+from sensenet.backends.web.tensorflow_js import fetch_runtime, refer_to_runtime
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Graph
 from sensenet.ir.legality import require_legal
@@ -41,11 +42,12 @@ def lower_images(graph: Graph) -> Graph:
     return lowered
 
 
-def write_images(graph: Graph, *, single_file: bool) -> Files:
-    """Return the files of a page by name, of a lowered graph; raises what `write_image_page` raises."""
+def write_images(graph: Graph, *, single_file: bool, runtime_url: str | None) -> Files:
+    """Return the files of a page by name, of a lowered graph; raises what `fetch_runtime` raises."""
     files = _convert(graph)
     weights = b"".join(content for name, content in files.items() if name != MODEL_FILE)
-    return write_image_page(files[MODEL_FILE], weights, graph.signature, single_file=single_file)
+    runtime = fetch_runtime() if runtime_url is None else refer_to_runtime(runtime_url)
+    return write_image_page(files[MODEL_FILE], weights, graph.signature, runtime, single_file=single_file)
 
 
 def make_executable(graph: Graph) -> Executable:

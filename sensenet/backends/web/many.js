@@ -1,6 +1,6 @@
 // Many rows: a CSV file that is dropped or chosen, scored in a worker, with a download.
 
-import {cut, element, find, numberText, percentText, showBars, takeDrops} from './dom.js';
+import {cut, element, find, numberText, percentText, showBars, takeFiles} from './dom.js';
 
 const MOST_LABELS = 12;
 const MOST_NAMES = 6;
@@ -43,12 +43,8 @@ export function prepareMany(signature, startWorker, showPanel) {
     worker.postMessage({score: file, keep: find('keep').checked});
   };
 
-  find('file').addEventListener('change', ({target}) => {
-    if (target.files.length) score(target.files[0]);
-    target.value = ''; // so that the same file can be chosen again
-  });
   find('cancel').addEventListener('click', stop);
-  takeDrops(find('drop'), (file) => {
+  takeFiles((file) => {
     showPanel();
     score(file);
   });

@@ -10,8 +10,12 @@ MODULE_FILE = "page.wasm"
 
 TOPOLOGY_FILE = "page.json"
 WEIGHTS_FILE = "page.bin"
-RUNTIME_FILE = "page-runtime.wasm"
-"""Of a model of images: the network, its weights, and the WebAssembly of TensorFlow.js."""
+"""Of a model of images: the network and its weights."""
 
 MARK = b"<!doctype html>\n<!-- sensenet web -->"
 """How every page begins."""
+
+
+def is_absolute(address: str) -> bool:
+    """Return whether an address of the web names a server."""
+    return address.startswith(("http://", "https://"))

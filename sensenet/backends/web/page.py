@@ -20,14 +20,14 @@ from sensenet.backends.wasm.code import write_wasm
 from sensenet.backends.web.names import (
     MODULE_FILE,
     PAGE_FILE,
-    RUNTIME_FILE,
     SCRIPT_FILE,
     SINGLE_FILE,
     STYLE_FILE,
     TOPOLOGY_FILE,
     WEIGHTS_FILE,
+    is_absolute,
 )
-from sensenet.backends.web.tensorflow_js import fetch_runtime
+from sensenet.backends.web.tensorflow_js import Reference, Runtime
 from sensenet.drawing.page import escape_text, hash_source, read_style
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
@@ -56,13 +56,16 @@ IMAGE_MODULES = ("dom.js", "answer.js", "images.js")
 IMPORT = re.compile(r"^import \{[^}]*\} from '[^']*';\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(async )?(function|const|class)\b)", re.MULTILINE)
 
+SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*\n?", re.MULTILINE)
+"""What makes a browser's tools look for a file next to the page."""
+
 PLACE = re.compile(r"\{(\w+)\}")
 """Where something is put into HTML."""
 
 LONGEST_TITLE = 200
 
 POLICY = (
-    "default-src 'none'; script-src {scripts} 'wasm-unsafe-eval'; style-src {style}; {connections}"
+    "default-src 'none'; script-src {scripts} 'wasm-unsafe-eval'; style-src {style}; {loads}"
     "img-src data:; base-uri 'none'; form-action 'none'"
 )
 
@@ -73,14 +76,15 @@ class Parts:
 
     `start` is the id of what the first link skips to, which is called `what`. The last script is a module. A
     page of one file makes an address of something in it, and `loads` it as a `worker`, or to `connect` to it.
+    Scripts and data may be References to files elsewhere.
     """
 
     panels: str
     start: str
     what: str
     loads: str
-    scripts: Mapping[str, str]
-    data: Mapping[str, tuple[str, bytes]] = Factory(dict)
+    scripts: Mapping[str, bytes | Reference]
+    data: Mapping[str, tuple[str, bytes | Reference]] = Factory(dict)
 
 
 def write_page(graph: Graph, *, single_file: bool) -> Files:
@@ -93,26 +97,24 @@ def write_page(graph: Graph, *, single_file: bool) -> Files:
         start="form",
         what="form",
         loads="worker",
-        scripts={SCRIPT_FILE: write_script(MODULES)},
+        scripts={SCRIPT_FILE: write_script(MODULES).encode()},
         data={"model": (MODULE_FILE, write_wasm(graph))},
     )
     return _assemble(parts, graph.signature, single_file=single_file)
 
 
-def write_image_page(model: bytes, weights: bytes, signature: Signature, *, single_file: bool) -> Files:
-    """Return the files of the page of a model of images, of the topology and weights for TensorFlow.js.
-
-    Raises what `fetch_runtime` raises.
-    """
-    scripts, runtime = fetch_runtime()
+def write_image_page(
+    model: bytes, weights: bytes, signature: Signature, runtime: Runtime, *, single_file: bool
+) -> Files:
+    """Return the files of the page of a model of images, of the topology and weights for TensorFlow.js."""
     parts = Parts(
         panels="images.html",
         start="file",
         what="image",
         loads="connect",
-        scripts={**scripts, SCRIPT_FILE: write_script(IMAGE_MODULES)},
+        scripts={**runtime.scripts, SCRIPT_FILE: write_script(IMAGE_MODULES).encode()},
         data={
-            "runtime": (RUNTIME_FILE, runtime),
+            "runtime": runtime.module,
             "weights": (WEIGHTS_FILE, weights),
             "model": (TOPOLOGY_FILE, model),
         },
@@ -123,22 +125,48 @@ def write_image_page(model: bytes, weights: bytes, signature: Signature, *, sing
 def _assemble(parts: Parts, signature: Signature, *, single_file: bool) -> Files:
     style = read_style(HERE / "page.css")
     if single_file:
-        scripts = [_element(name, text) for name, text in parts.scripts.items()]
-        data = [_data_element(id_, *file) for id_, file in parts.data.items()]
-        policy = POLICY.format(
-            scripts=" ".join(map(hash_source, parts.scripts.values())),
-            style=hash_source(style),
-            connections=f"{parts.loads}-src blob:; ",
-        )
-        page = _fill(parts, signature, policy, f"<style>{style}</style>", [*data, *scripts])
-        return {SINGLE_FILE: page}
+        return {SINGLE_FILE: _write_single(parts, signature, style)}
+    sources = ["'self'", *_find_addresses(parts.scripts.values())]
+    made = ["blob:"] if parts.loads == "connect" else []
+    loads = ["'self'", *made, *_find_addresses(file for _, file in parts.data.values())]
     policy = POLICY.format(
-        scripts="'self'", style="'self'", connections="worker-src 'self'; connect-src 'self'; "
+        scripts=" ".join(sources),
+        style="'self'",
+        loads=f"worker-src 'self'; connect-src {' '.join(loads)}; ",
     )
     link = f'<link rel="stylesheet" href="{STYLE_FILE}">'
-    page = _fill(parts, signature, policy, link, [_element(name, None) for name in parts.scripts])
-    scripts_by_name = {name: text.encode() for name, text in parts.scripts.items()}
-    return {PAGE_FILE: page, STYLE_FILE: style.encode(), **scripts_by_name, **dict(parts.data.values())}
+    scripts = [_script(name, file) for name, file in parts.scripts.items()]
+    references = [_data(id_, *file) for id_, file in parts.data.items() if isinstance(file[1], Reference)]
+    page = _fill(parts, signature, policy, link, [*references, *scripts])
+    files = {**parts.scripts, **dict(parts.data.values())}
+    written = {name: file for name, file in files.items() if not isinstance(file, Reference)}
+    return {PAGE_FILE: page, STYLE_FILE: style.encode(), **written}
+
+
+def _write_single(parts: Parts, signature: Signature, style: str) -> bytes:
+    """Return the page with all in it but what is elsewhere."""
+    scripts = {
+        name: file if isinstance(file, Reference) else SOURCE_MAP.sub("", file.decode())
+        for name, file in parts.scripts.items()
+    }
+    hashes = [hash_source(text) for text in scripts.values() if not isinstance(text, Reference)]
+    loads = ["blob:", *_find_addresses(file for _, file in parts.data.values())]
+    policy = POLICY.format(
+        scripts=" ".join([*_find_addresses(scripts.values()), *hashes]),
+        style=hash_source(style),
+        loads=f"{parts.loads}-src {' '.join(loads)}; ",
+    )
+    elements = [
+        *(_data(id_, *file) for id_, file in parts.data.items()),
+        *(_script(name, text) for name, text in scripts.items()),
+    ]
+    return _fill(parts, signature, policy, f"<style>{style}</style>", elements)
+
+
+def _find_addresses(files: Iterable[object]) -> list[str]:
+    """Return what a policy must allow of files, besides the page's own server."""
+    addresses = [file.address for file in files if isinstance(file, Reference)]
+    return [address for address in addresses if is_absolute(address)]
 
 
 def _fill(parts: Parts, signature: Signature, policy: str, style: str, elements: Iterable[str]) -> bytes:
@@ -164,22 +192,26 @@ def _read(name: str) -> str:
     return (HERE / name).resolve().read_text("utf-8")
 
 
-def _element(name: str, text: str | None) -> str:
-    """Return the element of a script, with its text or the name of its file."""
+def _script(name: str, file: bytes | str | Reference) -> str:
+    """Return the element of a script: with its text, or for bytes with the name of their file."""
     attributes = ' type="module" id="script"' if name == SCRIPT_FILE else ""
-    return (
-        f'<script{attributes} src="{name}"></script>'
-        if text is None
-        else f"<script{attributes}>{text}</script>"
-    )
+    if isinstance(file, Reference):
+        integrity = f'integrity="sha384-{file.sha384}" crossorigin="anonymous"'
+        return f'<script src="{file.address}" {integrity}></script>'
+    if isinstance(file, bytes):
+        return f'<script{attributes} src="{name}"></script>'
+    return f"<script{attributes}>{file}</script>"
 
 
-def _data_element(id_: str, file: str, content: bytes) -> str:
-    """Return an element with the data of a file, which is not run: JSON in ASCII without `<`, else base64."""
-    if file == TOPOLOGY_FILE:
-        text = json.dumps(json.loads(content), separators=(",", ":")).replace("<", "\\u003c")
+def _data(id_: str, name: str, file: bytes | Reference) -> str:
+    """Return an element that is not run, with data: JSON in ASCII without `<` or base64, or an address."""
+    if isinstance(file, Reference):
+        attributes = f'data-address="{file.address}" data-integrity="sha384-{file.sha384}"'
+        return f'<script type="text/plain" id="{id_}" {attributes}></script>'
+    if name == TOPOLOGY_FILE:
+        text = json.dumps(json.loads(file), separators=(",", ":")).replace("<", "\\u003c")
     else:
-        text = base64.b64encode(content).decode()
+        text = base64.b64encode(file).decode()
     return f'<script type="text/plain" id="{id_}">{text}</script>'
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow.js, the runtime of pages with images, as npm downloads it and with the content that is known.
+"""TensorFlow.js, the runtime of image pages: as npm downloads it, or at an address. Its content is known.
 
 Measured for the choice, with onnxruntime-web and LiteRT.js: docs/web.md.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import re
 import shutil
 import subprocess
 import tarfile
@@ -24,9 +23,6 @@ VERSION = "4.22.0"
 SECONDS = 300
 """How long npm may take for a package."""
 
-SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*\n?", re.MULTILINE)
-"""What makes a browser's tools look for another file."""
-
 
 @frozen(kw_only=True)
 class Package:
@@ -35,6 +31,22 @@ class Package:
     name: str
     sha512: str
     files: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Reference:
+    """A file at an address; browsers refuse one with another hash."""
+
+    address: str
+    sha384: str
+
+
+@frozen(kw_only=True)
+class Runtime:
+    """What runs a network: scripts by name, in the order in which a page loads them, and WebAssembly."""
+
+    scripts: Mapping[str, bytes | Reference]
+    module: tuple[str, bytes | Reference]
 
 
 PACKAGES = (
@@ -55,26 +67,52 @@ PACKAGES = (
     ),
 )
 
+SHA384 = {
+    "tf-core.es2017.min.js": "pwFlZMvh0feP+i0lcqJy+EGMsa8y8MInwWkUgARHZEHUGyTNqxnqfi38fzMU994Z",
+    "tf-converter.es2017.min.js": "jYgcd4ez9iEjyoeMMxPS7PCpt0FCX9Mc3ovkX5gEI0BnKmxJOiBBi9wWaPyzE40X",
+    "tf-backend-wasm.es2017.min.js": "SqoVPLooc7QMMmp0JuPMz9M6JqkYFd7wX08paKmclTcGS/36X7RY+hbkK7Big30W",
+    "tfjs-backend-wasm-simd.wasm": "K3GxiUF8sNsf8m8ZYuEKWXFARCxCn0erZqbTdbYOpxeDRf0k+CWFF5gZ3xbW4cez",
+}
+"""The hashes of the files, for pages that have not downloaded what they refer to."""
+
 
 @functools.cache
-def fetch_runtime() -> tuple[Mapping[str, str], bytes]:
-    """Return the scripts by name, in the order in which a page loads them, and the WebAssembly; fetched once.
+def fetch_runtime() -> Runtime:
+    """Return the runtime as npm downloads it, once.
 
     Raises ArtifactError without npm, DownloadError if it cannot download, or what it brings is not the known.
     """
     program = shutil.which("npm")
     if program is None:
         raise ArtifactError(
-            "a page with images has TensorFlow.js in it, which npm downloads: install Node.js with npm"
+            "a page with images has TensorFlow.js in it, which npm downloads: install Node.js with npm, or "
+            "give runtime_url"
         )
     files: dict[str, bytes] = {}
     for package in PACKAGES:
         files |= _fetch(program, package)
-    scripts = {
-        name: SOURCE_MAP.sub("", content.decode()) for name, content in files.items() if name.endswith(".js")
-    }
-    (module,) = (content for name, content in files.items() if name.endswith(".wasm"))
-    return scripts, module
+    return _make_runtime(files)
+
+
+def refer_to_runtime(url: str) -> Runtime:
+    """Return the runtime in a directory of the web, whose address may have `{package}` and `{version}`."""
+    directory = url if url.endswith("/") else f"{url}/"
+    return _make_runtime(
+        {
+            name: Reference(
+                address=directory.format(package=package.name, version=VERSION) + name, sha384=SHA384[name]
+            )
+            for package in PACKAGES
+            for name in package.files
+        }
+    )
+
+
+def _make_runtime(files: Mapping[str, bytes | Reference]) -> Runtime:
+    (module,) = (file for file in files.items() if file[0].endswith(".wasm"))
+    return Runtime(
+        scripts={name: file for name, file in files.items() if name.endswith(".js")}, module=module
+    )
 
 
 def _fetch(program: str, package: Package) -> dict[str, bytes]:
