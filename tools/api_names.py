@@ -163,6 +163,7 @@ SECTIONS = (
                 "DetectedClass.at",
                 "ClassComparison",
                 "NumberComparison",
+                "DetectionComparison",
             ),
         },
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sensenet.evaluation.calibration import Calibration
 from sensenet.evaluation.classification import Classification, ClassStatistics, Measures
-from sensenet.evaluation.comparison import ClassComparison, NumberComparison
+from sensenet.evaluation.comparison import ClassComparison, DetectionComparison, NumberComparison
 from sensenet.evaluation.curves import Curves
 from sensenet.evaluation.detection import DetectedClass, Detection
 from sensenet.evaluation.evaluate import evaluate
@@ -21,6 +21,7 @@ __all__ = [
     "Curves",
     "DetectedClass",
     "Detection",
+    "DetectionComparison",
     "Errors",
     "Evaluation",
     "EvaluationReport",

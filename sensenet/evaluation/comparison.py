@@ -1,10 +1,11 @@
-"""Compares the answers of two models for the same rows.
+"""Compares the answers of two models for the same rows; those of detectors in `bootstrap`.
 
 Whether two classifiers differ in accuracy is McNemar's question: of b rows that only the first answers right
 and c that only the second does, do more fall to one side than a fair coin would explain? The test is the
 exact binomial one, with both sides. The interval of the difference is that of Agresti and Min (2005), which
 adds half a row to each of the four cells. For regressions the mean difference of the absolute errors has the
-interval of a mean, ± 1.96 standard errors. Both suppose rows that are independent of each other.
+interval of a mean, ± 1.96 standard errors, and the p-value of a difference as large as that from a normal
+distribution around 0. All suppose rows that are independent of each other.
 """
 
 from __future__ import annotations
@@ -58,6 +59,22 @@ class NumberComparison:
     """The second one's mean absolute error − the first one's."""
     interval: tuple[float, float] | None
     """The 95 % confidence interval of that; None for less than two rows."""
+    p_value: float | None
+
+
+@frozen(kw_only=True)
+class DetectionComparison:
+    """How the mean average precision of a detector differs from that of the first one."""
+
+    first: str
+    second: str
+    images: int
+    """Images that both answer."""
+    difference: float | None
+    """The second one's mAP@.5:.95 − the first one's; None if there are no true objects."""
+    interval: tuple[float, float] | None
+    """The 95 % confidence interval of that; None for less than two images, and without true objects."""
+    p_value: float | None
 
 
 @attrs.define
@@ -117,7 +134,8 @@ class NumberPairs:
 
     def result(self, first: str, second: str) -> NumberComparison:
         rows, mean = self.differences.count, self.differences.mean
-        half = NORMAL_95 * math.sqrt(self.differences.variance / (rows - 1)) if rows > 1 else 0.0
+        error = math.sqrt(self.differences.variance / (rows - 1)) if rows > 1 else 0.0
+        half = NORMAL_95 * error
         return NumberComparison(
             first=first,
             second=second,
@@ -126,6 +144,7 @@ class NumberPairs:
             largest_change=self.largest,
             error_difference=mean,
             interval=(mean - half, mean + half) if rows > 1 else None,
+            p_value=normal_p_value(mean, error) if rows > 1 else None,
         )
 
 
@@ -137,6 +156,13 @@ def exact_p_value(b: int, c: int) -> float:
     steps = np.arange(least)
     logarithms = np.concatenate([[0.0], np.cumsum(np.log((n - steps) / (steps + 1)))]) - n * math.log(2)
     return min(1.0, 2 * float(np.exp(logarithms).sum()))
+
+
+def normal_p_value(mean: float, error: float) -> float:
+    """Return the probability that a normal variable with a standard error is as far from 0 as `mean`."""
+    if not error:
+        return 0.0 if mean else 1.0
+    return math.erfc(abs(mean) / error / math.sqrt(2))
 
 
 def difference_interval(b: int, c: int, rows: int) -> tuple[float, float]:

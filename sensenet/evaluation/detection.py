@@ -3,7 +3,7 @@
 The boxes of all images are sorted by score. Precision at a recall is the largest precision at this recall or
 a higher one; average precision is its mean at the recalls 0, 0.01, …, 1. `average_precision` is the mean of
 that over the ten IoU thresholds 0.5, 0.55, …, 0.95; means over classes leave out those without true objects.
-A box takes 8 bytes until the end.
+A box takes 12 bytes until the end.
 """
 
 from __future__ import annotations
@@ -79,50 +79,94 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
+@frozen(kw_only=True, eq=False)
+class ClassBoxes:
+    """The boxes of a class in all images, the highest score first.
+
+    `scores` are f32[n]; `right` and `ignored` bool[n, thresholds]; `images` i64[n], the positions of the
+    images of the boxes; `objects` i64[m], those of the true objects, without ignored ones.
+    """
+
+    scores: Array
+    right: Array
+    ignored: Array
+    images: Array
+    objects: Array
+
+
 @attrs.define
 class DetectionTally:
-    """Collects the matches of all images; `result` returns the measures so far."""
+    """Collects the matches of all images; `result` returns the measures so far.
+
+    `answered` says for each image if the model has an answer.
+    """
 
     classes: tuple[str, ...]
-    images: int = 0
-    instances: dict[str, int] = attrs.field(factory=dict)
-    matches: dict[str, list[tuple[Array, Array, Array]]] = attrs.field(factory=dict)
+    answered: list[bool] = attrs.field(factory=list)
+    objects: dict[str, list[int]] = attrs.field(factory=dict)
+    matches: dict[str, list[tuple[Array, Array, Array, Array]]] = attrs.field(factory=dict)
+
+    @property
+    def images(self) -> int:
+        """The number of images with an answer."""
+        return sum(self.answered)
 
     def add(self, matches: Mapping[str, Matches], true: TrueObjects) -> None:
         """Add an image."""
-        self.images += 1
+        image = len(self.answered)
+        self.answered.append(True)
         for name, ignored in zip(true.labels, true.ignored, strict=True):
-            self.instances[name] = self.instances.get(name, 0) + (not ignored)
+            self.objects.setdefault(name, []).extend([] if ignored else [image])
         for name, match in matches.items():
-            packed = (match.scores, _pack(match.right), _pack(match.ignored))
+            images = np.full(len(match.scores), image, np.int32)
+            packed = (match.scores, _pack(match.right), _pack(match.ignored), images)
             self.matches.setdefault(name, []).append(packed)
 
+    def skip(self) -> None:
+        """Add an image without an answer, which counts for nothing."""
+        self.answered.append(False)
+
+    def class_names(self) -> tuple[str, ...]:
+        """Return the model's classes, and those of true objects that it does not know."""
+        return tuple(dict.fromkeys((*self.classes, *self.objects)))
+
     def result(self, lowest_score: float) -> Detection:
-        names = dict.fromkeys((*self.classes, *self.instances))
+        """Return the measures so far."""
         return Detection(
             images=self.images,
-            per_class_statistics=tuple(map(self._measure, names)),
+            per_class_statistics=tuple(_measure(name, self.boxes_of(name)) for name in self.class_names()),
             lowest_score=lowest_score,
         )
 
-    def _measure(self, name: str) -> DetectedClass:
-        instances = self.instances.get(name, 0)
-        none = (np.zeros(0, np.float32), np.zeros(0, np.uint16), np.zeros(0, np.uint16))
+    def boxes_of(self, name: str) -> ClassBoxes:
+        """Return the boxes of a class."""
+        flags = np.zeros(0, np.uint16)
+        none = (np.zeros(0, np.float32), flags, flags, np.zeros(0, np.int32))
         columns = zip(*(self.matches.get(name) or [none]), strict=True)
-        scores, right, ignored = (np.concatenate(parts) for parts in columns)
+        scores, right, ignored, images = (np.concatenate(parts) for parts in columns)
         order = np.argsort(-scores, kind="stable")
-        scores, right, ignored = scores[order], _unpack(right[order]), _unpack(ignored[order])
-        sure = (scores > CONFIDENT) & ~ignored[:, 0]
-        tp = int((sure & right[:, 0]).sum())
-        return DetectedClass(
-            class_name=name,
-            instances=instances,
-            boxes=len(scores),
-            precisions=_precisions(right, ignored, instances) if instances else None,
-            precision=float(divide(tp, sure.sum())),
-            recall=float(divide(tp, instances)),
-            f_measure=float(divide(2 * tp, sure.sum() + instances)),
+        return ClassBoxes(
+            scores=scores[order],
+            right=_unpack(right[order]),
+            ignored=_unpack(ignored[order]),
+            images=images[order].astype(np.intp),
+            objects=np.array(self.objects.get(name, ()), np.intp),
         )
+
+
+def _measure(name: str, boxes: ClassBoxes) -> DetectedClass:
+    instances = len(boxes.objects)
+    sure = (boxes.scores > CONFIDENT) & ~boxes.ignored[:, 0]
+    tp = int((sure & boxes.right[:, 0]).sum())
+    return DetectedClass(
+        class_name=name,
+        instances=instances,
+        boxes=len(boxes.scores),
+        precisions=_precisions(boxes.right, boxes.ignored, instances) if instances else None,
+        precision=float(divide(tp, sure.sum())),
+        recall=float(divide(tp, instances)),
+        f_measure=float(divide(2 * tp, sure.sum() + instances)),
+    )
 
 
 def _precisions(right: Array, ignored: Array, instances: int) -> Array:

@@ -11,6 +11,7 @@ from sensenet.batches.parts import read_all
 from sensenet.batches.scoring import IMAGES_AT_ONCE, Scorer, make_scorer
 from sensenet.errors import InputError, InputTypeError
 from sensenet.evaluation.annotations import AnnotatedImage, read_annotations
+from sensenet.evaluation.bootstrap import compare_detectors
 from sensenet.evaluation.candidates import lookup_setting
 from sensenet.evaluation.detection import DetectionTally
 from sensenet.evaluation.objects import match_image
@@ -40,13 +41,12 @@ def evaluate_detectors(
     annotated = read_annotations(paths[0], images)
     scorers = [make_scorer(model, on_error=on_error) for model in models]
     tallies = [DetectionTally(model.classes) for model in models]
-    failed = [0 for _ in models]
     for start, found in _detect(models[0], scorers, annotated, show):
         for offset, objects in enumerate(zip(*found, strict=True)):
             true = annotated[start + offset].objects
-            for number, (tally, each) in enumerate(zip(tallies, objects, strict=True)):
+            for tally, each in zip(tallies, objects, strict=True):
                 if each is None:
-                    failed[number] += 1
+                    tally.skip()
                 else:
                     tally.add(match_image(each, true), true)
     if not all(tally.images for tally in tallies):
@@ -58,8 +58,16 @@ def evaluate_detectors(
         rows=len(annotated),
         rows_without_truth=0,
         evaluations=tuple(
-            Evaluation(name=name, result=tally.result(threshold), rows_without_answer=missing)
-            for name, tally, threshold, missing in zip(names, tallies, lowest, failed, strict=True)
+            Evaluation(
+                name=name,
+                result=tally.result(threshold),
+                rows_without_answer=len(tally.answered) - tally.images,
+            )
+            for name, tally, threshold in zip(names, tallies, lowest, strict=True)
+        ),
+        comparisons=tuple(
+            compare_detectors(tallies[0], tally, (names[0], name))
+            for name, tally in zip(names[1:], tallies[1:], strict=True)
         ),
         notes=tuple(_notes(names, lowest, tallies)),
     )
@@ -84,5 +92,5 @@ def _notes(names: Sequence[str], lowest: Sequence[float], tallies: Sequence[Dete
                 f"{name} returns only boxes with scores above {threshold:g}, so its average precision is too "
                 "low: compile it with bounding_box_threshold=0.001 and max_objects=100"
             )
-    unknown = [name for name in tallies[0].instances if name not in tallies[0].classes]
+    unknown = tallies[0].class_names()[len(tallies[0].classes) :]
     yield from note_unknown(unknown, "objects count as not found")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensenet.evaluation.classification import Classification
-from sensenet.evaluation.comparison import ClassComparison, NumberComparison
+from sensenet.evaluation.comparison import ClassComparison, DetectionComparison, NumberComparison
 from sensenet.evaluation.detection import Detection
 from sensenet.evaluation.regression import Regression
 from sensenet.records import frozen
 
 Result = Classification | Regression | Detection
-Comparison = ClassComparison | NumberComparison
+Comparison = ClassComparison | NumberComparison | DetectionComparison
 
 
 @frozen(kw_only=True)

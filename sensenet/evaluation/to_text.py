@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sensenet.drawing.captions import cut
 from sensenet.evaluation.classification import Classification
-from sensenet.evaluation.comparison import ClassComparison, NumberComparison
+from sensenet.evaluation.comparison import ClassComparison, DetectionComparison, NumberComparison
 from sensenet.evaluation.detection import Detection
 from sensenet.evaluation.overview import make_overview, number
 from sensenet.evaluation.regression import Regression
@@ -125,37 +125,50 @@ def _more(classes: int) -> Iterator[str]:
 
 def _compare(comparison: Comparison) -> Iterator[str]:
     first, second = one_line(comparison.first), one_line(comparison.second)
-    yield f"{second} compared with {first}, {comparison.rows:,} rows"
     match comparison:
         case ClassComparison():
+            total = f"{comparison.rows:,} rows"
             rows = [
                 ["different predictions", f"{comparison.disagreements:,}"],
                 ["only the first is right", f"{comparison.only_first_right:,}"],
                 ["only the second is right", f"{comparison.only_second_right:,}"],
-                ["p-value (McNemar, exact)", f"{comparison.p_value:.3g}"],
+                ["p-value (McNemar, exact)", _p_value(comparison.p_value)],
                 ["accuracy difference", _interval(comparison.accuracy_difference, comparison.interval)],
                 ["change of probabilities", _change(comparison)],
             ]
         case NumberComparison():
+            total = f"{comparison.rows:,} rows"
             rows = [
                 [
                     "mean_absolute_error difference",
                     _interval(comparison.error_difference, comparison.interval),
                 ],
+                ["p-value", _p_value(comparison.p_value)],
                 ["change of predictions", _change(comparison)],
             ]
+        case DetectionComparison():
+            total = f"{comparison.images:,} images"
+            rows = [
+                ["mAP@.5:.95 difference", _interval(comparison.difference, comparison.interval)],
+                ["p-value (bootstrap)", _p_value(comparison.p_value)],
+            ]
+    yield f"{second} compared with {first}, {total}"
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         yield f"  {name:<{width}}  {text}"
 
 
-def _interval(value: float, interval: tuple[float, float] | None) -> str:
+def _p_value(value: float | None) -> str:
+    return number(None) if value is None else f"{value:.3g}"
+
+
+def _interval(value: float | None, interval: tuple[float, float] | None) -> str:
     if interval is None:
         return number(value)
     return f"{number(value)}, 95 % interval {number(interval[0])} to {number(interval[1])}"
 
 
-def _change(comparison: Comparison) -> str:
+def _change(comparison: ClassComparison | NumberComparison) -> str:
     return f"{number(comparison.mean_change)} on average, {number(comparison.largest_change)} at most"
 
 

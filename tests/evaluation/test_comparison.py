@@ -57,10 +57,21 @@ def test_regressions_by_hand():
     assert result.interval == pytest.approx(
         (differences.mean() - 1.959963984540054 * error, differences.mean() + 1.959963984540054 * error)
     )
+    assert result.p_value == pytest.approx(2 * stats.norm.sf(abs(differences.mean()) / error))
     assert (result.mean_change, result.largest_change) == pytest.approx((5.5 / 4, 1.5))
+
+
+def test_regressions_with_the_same_errors_do_not_differ():
+    pairs = NumberPairs()
+    pairs.add(np.arange(3.0), np.arange(3.0) + 1, np.arange(3.0) + 1)
+    assert pairs.result("a", "b").p_value == 1
+    pairs = NumberPairs()
+    pairs.add(np.arange(3.0), np.arange(3.0), np.arange(3.0) + 1)
+    assert pairs.result("a", "b").p_value == 0
 
 
 def test_one_row_has_no_interval():
     pairs = NumberPairs()
     pairs.add(np.ones(1), np.ones(1), np.zeros(1))
-    assert pairs.result("a", "b").interval is None
+    result = pairs.result("a", "b")
+    assert (result.interval, result.p_value) == (None, None)

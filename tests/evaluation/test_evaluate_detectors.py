@@ -69,6 +69,8 @@ def test_the_thresholds_of_an_artifact_hold_for_documents_next_to_it(tmp_path):
     report = evaluate([document, artifact], path)
     assert [each.result.lowest_score for each in report.evaluations] == [0.25, 0.25]
     assert len(report.notes) == 2
+    (comparison,) = report.comparisons
+    assert (comparison.images, comparison.difference, comparison.p_value) == (1, 0, None)
 
 
 def test_detectors_of_other_classes_are_not_compared(tmp_path):

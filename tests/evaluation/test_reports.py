@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,6 +17,7 @@ from support.resources import PRICE, category, classify, number, predict_number,
 import sensenet
 from sensenet.evaluation import evaluate
 from sensenet.evaluation.classification import ClassificationTally
+from sensenet.evaluation.comparison import DetectionComparison
 from sensenet.evaluation.detection import DetectionTally
 from sensenet.evaluation.objects import TrueObjects, match_image
 from sensenet.evaluation.overview import number as print_number
@@ -70,7 +72,26 @@ def cups():
     )
 
 
-REPORTS = ("iris", "hostile", "prices", "cups")
+@pytest.fixture(scope="module")
+def detectors(cups):
+    """Two detectors that are compared: tested, on too few images, and without objects."""
+    (evaluation,) = cups.evaluations
+    tested = DetectionComparison(
+        first="a", second="<b>", images=7, difference=0.125, interval=(-0.5, 0.5), p_value=0.5
+    )
+    untested = attrs.evolve(tested, images=1, interval=None, p_value=None)
+    impossible = attrs.evolve(untested, difference=None)
+    return EvaluationReport(
+        truth="annotations",
+        source="a",
+        rows=7,
+        rows_without_truth=0,
+        evaluations=(evaluation, attrs.evolve(evaluation, name="<b>")),
+        comparisons=(tested, untested, impossible),
+    )
+
+
+REPORTS = ("iris", "hostile", "prices", "cups", "detectors")
 
 
 class Elements(HTMLParser):
@@ -140,6 +161,22 @@ def test_text_of_a_detector(cups):
     assert [line.split() for line in lines if line.startswith("<cup>")] == [
         ["<cup>", "1", "0.8000", "1.0000", "1.0000", "1.0000"]
     ]
+
+
+def test_detectors_are_compared_in_text_and_page(detectors):
+    lines = detectors.to_text().splitlines()
+    start = lines.index("<b> compared with a, 7 images")
+    assert [line.split("  ")[-1] for line in lines[start + 1 : start + 3]] == [
+        "0.1250, 95 % interval -0.5000 to 0.5000",
+        "0.5",
+    ]
+    assert lines[-3:] == ["<b> compared with a, 1 images", *lines[-2:]]
+    assert [line.split()[-1] for line in lines[-2:]] == ["–", "–"]
+    page = detectors.to_html()
+    assert "may be equally good (bootstrap over images, p = 0.5)" in page
+    assert "There are no true objects to compare by." in page
+    assert page.count('class="interval"') == 1
+    assert detectors.to_json()["comparisons"][2]["p_value"] is None
 
 
 def test_json_has_the_structure_of_bigml(iris):

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from sensenet.drawing.page import escape_text, read_style, write_page
 from sensenet.evaluation.classification import Classification
-from sensenet.evaluation.comparison import ClassComparison
 from sensenet.evaluation.detection import Detection
 from sensenet.evaluation.html.classification import draw_classification
+from sensenet.evaluation.html.comparison import draw_comparison
 from sensenet.evaluation.html.detection import draw_detection
-from sensenet.evaluation.html.elements import figure, gauge, name_of, table
-from sensenet.evaluation.html.plot import Plot, widen
+from sensenet.evaluation.html.elements import gauge, name_of, table
 from sensenet.evaluation.html.regression import draw_regression
 from sensenet.evaluation.overview import RANKINGS, make_overview, number
 from sensenet.evaluation.regression import Regression
-from sensenet.evaluation.results import Comparison, Evaluations, Result
+from sensenet.evaluation.results import Evaluations, Result
 
 STYLE = read_style(Path(__file__).parent / "page.css")
-
-SIGNIFICANT = 0.05
 
 LABELS = {
     "accuracy": "Accuracy",
@@ -77,7 +72,7 @@ def _body(report: Evaluations) -> Iterator[str]:
         yield _side_by_side(report)
         if report.comparisons:
             yield f'<h2>Differences from {names[0]}</h2><div class="figures">'
-            yield from map(_compare, report.comparisons)
+            yield from map(draw_comparison, report.comparisons)
             yield "</div>"
         for name, evaluation in zip(names, report.evaluations, strict=True):
             yield f"<h2>{name}</h2>"
@@ -150,38 +145,3 @@ def _side_by_side(report: Evaluations) -> str:
         rows.append([escape_text(LABELS.get(name, name)), *cells])
     head = ["Measure", *(evaluation.name for evaluation in report.evaluations), *baselines]
     return table("Measures of all models", head, rows)
-
-
-def _compare(comparison: Comparison) -> str:
-    """Return the card of a comparison: a sentence, and the interval of the difference."""
-    if isinstance(comparison, ClassComparison):
-        difference, what = comparison.accuracy_difference, "Difference of accuracy"
-        verdict = (
-            "differ more than chance explains" if comparison.p_value < SIGNIFICANT else "may be equally good"
-        )
-        caption = (
-            f"Different predictions for {comparison.disagreements:,} of {comparison.rows:,} rows; only the "
-            f"first is right in {comparison.only_first_right:,}, only this one in "
-            f"{comparison.only_second_right:,}. They {verdict} (McNemar’s exact test, p = "
-            f"{comparison.p_value:.3g}). Probabilities change by {number(comparison.mean_change)} on "
-            f"average, {number(comparison.largest_change)} at most."
-        )
-    else:
-        difference, what = comparison.error_difference, "Difference of mean absolute error"
-        caption = (
-            f"Predictions change by {number(comparison.mean_change)} on average, "
-            f"{number(comparison.largest_change)} at most, over {comparison.rows:,} rows."
-        )
-    low, high = comparison.interval or (difference, difference)
-    reach = 1.15 * max(abs(low), abs(high), abs(difference)) or 1.0
-    plot = Plot(x=widen(-reach, reach), height=110, y=(-1, 1))
-    middle = float(plot.down(0))
-    ends = [float(each) for each in plot.across(np.array([low, high, difference]))]
-    content = [
-        plot.line(np.zeros(2), np.array([-1.0, 1.0]), "ideal"),
-        f'<path class="interval" d="M{ends[0]:.1f} {middle:.1f}H{ends[1]:.1f}"/>',
-        f'<circle class="dot" cx="{ends[2]:.1f}" cy="{middle:.1f}" r="6"/>',
-    ]
-    interval = f"{what} {number(difference)}, 95 % interval {number(low)} to {number(high)}"
-    image = plot.draw(interval, f"{what}, and its interval", "", content)
-    return figure(comparison.second, f"{caption} {interval}.", image)
