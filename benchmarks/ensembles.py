@@ -36,9 +36,11 @@ from sensenet.backends.tflite.interpreter import find_interpreter
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, Value, apply, constant, rebuild
-from sensenet.ir.ops.basic import Add, Average, MatMul, Mean, Slice
+from sensenet.ir.ops.arithmetic import Add, Average
 from sensenet.ir.ops.core import Input
-from sensenet.ir.ops.dense import Activation, BatchedDense, Dense
+from sensenet.ir.ops.dense import Activation, BatchedDense, Dense, MatMul
+from sensenet.ir.ops.rearrangement import Slice
+from sensenet.ir.ops.reduction import Mean
 from sensenet.ir.types import Array, Tensor, f32
 from sensenet.passes import PIPELINES, fold_average, merge_parallel_dense
 from sensenet.passes.analysis import parallel_layers

@@ -26,9 +26,9 @@ from sensenet.compiler.pipelines import lowering_passes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops.basic import Concatenate, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.rearrangement import Concatenate, Slice
 from sensenet.ir.ops.tabular import OneHot
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes.infrastructure.manager import run_passes

@@ -85,7 +85,7 @@ OPTIONAL_PACKAGES = frozenset(
 
 
 def room_of(module):
-    """`sensenet.ir.ops.basic` lies in the room ir."""
+    """`sensenet.ir.ops.dense` lies in the room ir."""
     return module.split(".")[1]
 
 

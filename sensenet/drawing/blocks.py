@@ -16,7 +16,7 @@ from itertools import groupby
 from sensenet.drawing.captions import family
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, tabular
+from sensenet.ir.ops import arithmetic, convolution, core, dense, rearrangement, tabular
 from sensenet.ir.types import DType
 from sensenet.records import frozen
 
@@ -33,13 +33,13 @@ STAGES: dict[type[Op], str] = {
     tabular.OneHot: FEATURES,
     tabular.Forest: "Trees",
     dense.Dense: LAYERS,
-    basic.Average: "Answer",
+    arithmetic.Average: "Answer",
 }
 """The stage of a node that does not return images, by op. Others belong to the stage of their inputs."""
 
 NETWORK = re.compile(r"network_(\d+)_")
 SOURCES = (core.Input, core.Constant)
-OF_READER = (*SOURCES, convolution.Pad2D, basic.Slice)
+OF_READER = (*SOURCES, convolution.Pad2D, rearrangement.Slice)
 """Ops that belong to the stage of their first reader."""
 
 FOLLOWERS = (dense.BatchNormalization, dense.Activation, dense.Dropout)

@@ -58,7 +58,7 @@ def make_title(graph: Graph) -> str:
 
 
 def family(op: Op) -> str:
-    """Return the module that declares an op, such as tabular, dense, convolution or basic."""
+    """Return the module that declares an op, such as tabular, dense, convolution or arithmetic."""
     return type(op).__module__.rpartition(".")[2]
 
 

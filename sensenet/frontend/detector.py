@@ -9,8 +9,8 @@ from sensenet.frontend.emit import emit_node
 from sensenet.frontend.images import ImageNetwork
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Concatenate
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
+from sensenet.ir.ops.rearrangement import Concatenate
 from sensenet.ir.types import Tensor
 from sensenet.settings import DEFAULT_MAX_OBJECTS, DEFAULT_THRESHOLD, Settings
 from sensenet.signature import BOXES, CLASSES, SCORES, VALID

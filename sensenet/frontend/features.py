@@ -11,8 +11,8 @@ from sensenet.frontend.columns import ColumnEncoding
 from sensenet.frontend.emit import emit, width_of
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Concatenate, Gather
 from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.rearrangement import Concatenate, Gather
 from sensenet.ir.ops.tabular import OneHot, Standardize
 from sensenet.ir.types import FLOAT32_TINY, Tensor, f32
 from sensenet.records import frozen

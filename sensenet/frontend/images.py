@@ -12,9 +12,10 @@ from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.table import LAYERS, build_layers
 from sensenet.frontend.weight_sources import SourceRecord
 from sensenet.ir.graph import Graph, Node, Value, apply, constant
-from sensenet.ir.ops.basic import Gather, Slice, Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.image import Index, Rescale
+from sensenet.ir.ops.rearrangement import Gather, Slice
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.sharing import Part, Shares
 from sensenet.ir.types import Tensor, f32

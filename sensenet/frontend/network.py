@@ -18,7 +18,7 @@ from sensenet.frontend.layers.table import build_network
 from sensenet.frontend.weight_sources import ImportedGraph, SourceRecord
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.interface import check_graph
-from sensenet.ir.ops.basic import Average
+from sensenet.ir.ops.arithmetic import Average
 from sensenet.records import frozen
 from sensenet.settings import Settings, ensure_settings
 from sensenet.signature import PREDICTIONS, ImageColumn, ModelKind, Signature

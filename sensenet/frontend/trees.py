@@ -19,7 +19,7 @@ from sensenet.frontend.emit import emit, width_of
 from sensenet.frontend.json.arrays import is_list
 from sensenet.frontend.json.cursor import Cursor, describe
 from sensenet.ir.graph import Value
-from sensenet.ir.ops.basic import Concatenate, Slice
+from sensenet.ir.ops.rearrangement import Concatenate, Slice
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor
 from sensenet.limits import memory_limit, require_memory

@@ -20,7 +20,8 @@ from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Value
 from sensenet.ir.op import require
-from sensenet.ir.ops.basic import Average, Mean
+from sensenet.ir.ops.arithmetic import Average
+from sensenet.ir.ops.reduction import Mean
 from sensenet.ir.types import DType, TensorType, f32, matches
 from sensenet.signature import (
     BOXES,

@@ -12,7 +12,7 @@ from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution, core, tabular
+from sensenet.ir.ops import convolution, core, pooling, tabular
 from sensenet.ir.ops.windows import BUFFER_ELEMENTS, Pair, within_image
 from sensenet.ir.peak_memory import Step, peak_bytes
 from sensenet.ir.types import DType, Tensor, TensorType, bytes_of
@@ -82,7 +82,7 @@ def _window_bytes(op: Op, results: Sequence[TensorType], operands: Sequence[Tens
         case convolution.SeparableConvolution2D(depth_kernel=kernel, point_kernel=point_kernel):
             between = bytes_of(results[0].with_last(point_kernel.shape[2]))
             return _depthwise_bytes(operands[0], kernel) + (1 + op.copies) * between
-        case convolution.Pool():
+        case pooling.Pool():
             return _pool_bytes(operands[0], op)
     return 0
 
@@ -95,11 +95,11 @@ def _depthwise_bytes(x: TensorType, kernel: Tensor) -> int:
     return 2 * bytes_of(padded) + min(bytes_of(kernels), max(bytes_of(kernel.type), BUFFER_BYTES))
 
 
-def _pool_bytes(x: TensorType, op: convolution.Pool) -> int:
+def _pool_bytes(x: TensorType, op: pooling.Pool) -> int:
     """Return the bytes of a padded copy and of the results by column; a mean also counts pixels so."""
     height, width = (size or 1 for size in x.shape[1:3])
     padded = _padded(x, within_image(op.pool_size, (height, width), op.padding))
-    counts = isinstance(op, convolution.AveragePool2D)
+    counts = isinstance(op, pooling.AveragePool2D)
     return 2 * (bytes_of(padded) + counts * bytes_of(padded.with_last(1)))
 
 

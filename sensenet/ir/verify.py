@@ -7,9 +7,9 @@ from collections.abc import Collection
 
 from sensenet.errors import VerifyError
 from sensenet.ir.graph import Graph, Node, Value, infer_types
-from sensenet.ir.ops.basic import Lookup
 from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.ops.rearrangement import Lookup
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.printer import print_node, tensors_of
 from sensenet.ir.region import regions_of

@@ -32,8 +32,9 @@ import numpy as np
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Average, Mean
+from sensenet.ir.ops.arithmetic import Average
 from sensenet.ir.ops.dense import BatchedDense, Dense
+from sensenet.ir.ops.reduction import Mean
 from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.parallel_layers import LARGEST_BLOCK
 from sensenet.passes.analysis.stacks import join_stacks, stack

@@ -22,8 +22,8 @@ import numpy as np
 from attrs import evolve
 
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Flatten
 from sensenet.ir.ops.dense import BatchNormalization, Dense
+from sensenet.ir.ops.rearrangement import Flatten
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.columns import reaches_only

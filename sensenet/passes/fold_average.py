@@ -32,8 +32,10 @@ from attrs import evolve
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Average, Mean, Reshape
+from sensenet.ir.ops.arithmetic import Average
 from sensenet.ir.ops.dense import Activation, Dense
+from sensenet.ir.ops.rearrangement import Reshape
+from sensenet.ir.ops.reduction import Mean
 from sensenet.passes.analysis.columns import join
 from sensenet.passes.analysis.linear_layers import apply_layer
 from sensenet.passes.analysis.parallel_layers import ParallelLayers

@@ -19,9 +19,10 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply, constant
-from sensenet.ir.ops.basic import Gather, Slice, Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.core import Constant
+from sensenet.ir.ops.rearrangement import Gather, Slice
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.analysis.linear_layers import Mixing, permute_inputs

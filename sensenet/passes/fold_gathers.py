@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.analysis.columns import join, joins_columns, starts, width
 from sensenet.passes.analysis.sums import Sums, Weights

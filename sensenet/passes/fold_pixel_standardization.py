@@ -26,7 +26,7 @@ import numpy as np
 from attrs import evolve
 
 from sensenet.ir.graph import Node, Value, apply, constant
-from sensenet.ir.ops.basic import Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Tensor

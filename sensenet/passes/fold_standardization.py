@@ -27,7 +27,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply, constant
-from sensenet.ir.ops.basic import Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array, Tensor

@@ -35,8 +35,9 @@ from attrs import evolve
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value, apply, constant
-from sensenet.ir.ops.basic import Add, Gather, Reshape, Transpose
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.dense import Activation, BatchedDense, Dense
+from sensenet.ir.ops.rearrangement import Gather, Reshape, Transpose
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.analysis.columns import join, parts, reaches_only, starts, width

@@ -28,7 +28,7 @@ from itertools import groupby
 import numpy as np
 
 from sensenet.ir.graph import Graph, Node, Value, apply, rebuild
-from sensenet.ir.ops.basic import Gather
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.analysis.columns import join, joins_columns, parts, selected_positions, starts, width

@@ -36,8 +36,8 @@ from attrs import evolve
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Concatenate
 from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.rearrangement import Concatenate
 from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.columns import join, joins_columns
 from sensenet.passes.analysis.parallel_layers import ParallelLayers

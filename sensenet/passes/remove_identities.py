@@ -23,9 +23,11 @@ import numpy as np
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Average, Cast, Concatenate, Flatten, Gather, Reshape, Slice, Transpose
-from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D, Pad2D, Upsample2D, UpsampleMethod
+from sensenet.ir.ops.arithmetic import Average, Cast
+from sensenet.ir.ops.convolution import Pad2D, Upsample2D, UpsampleMethod
 from sensenet.ir.ops.dense import Activation, Dropout
+from sensenet.ir.ops.pooling import AveragePool2D, MaxPool2D
+from sensenet.ir.ops.rearrangement import Concatenate, Flatten, Gather, Reshape, Slice, Transpose
 from sensenet.ir.types import TensorType
 from sensenet.passes.infrastructure.rules import Uses, rewriting_pass
 

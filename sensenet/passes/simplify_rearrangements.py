@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Concatenate, Gather, Slice
+from sensenet.ir.ops.rearrangement import Concatenate, Gather, Slice
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.analysis.columns import selected_positions
 from sensenet.passes.analysis.shapes import compose_shapes, compose_transpositions

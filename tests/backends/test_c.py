@@ -24,8 +24,8 @@ from sensenet.errors import ArtifactError, LimitError, SettingsError, UnknownTar
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import prepare
 from sensenet.ir.graph import same_graph
-from sensenet.ir.ops import basic
 from sensenet.ir.ops import dense as dense_ops
+from sensenet.ir.ops import rearrangement
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.signature import Field
 
@@ -317,7 +317,7 @@ def test_tables_of_whole_numbers_are_looked_up_as_floats():
 @pytest.mark.parametrize("sign", [1, -1])
 def test_whole_numbers_that_float32_rounds_are_not(largest, looked_up, sign):
     table = Tensor(np.array([0, sign * largest], np.int32))
-    graph = graph_of_op(basic.Lookup(table=table), TensorType(DType.INT32, (None,)))
+    graph = graph_of_op(rearrangement.Lookup(table=table), TensorType(DType.INT32, (None,)))
     changed = choose_in_floats(graph)
     assert same_graph(changed, graph) is not looked_up
     x = np.array([1, 0, 1], np.int32)

@@ -38,7 +38,7 @@ from sensenet.errors import ArtifactError, InputError, MissingPackageError, Unkn
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
-from sensenet.ir.ops import basic, convolution, core, dense, image, tabular
+from sensenet.ir.ops import arithmetic, convolution, core, dense, image, pooling, rearrangement, tabular
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes.lowering.legalize import legalize
 from sensenet.signature import Signature
@@ -59,7 +59,7 @@ def network() -> Graph:
         tabular.Standardize(mean=weights(4), stdev=Tensor.float32([1, 2, 3, 4])), node.value, name="features"
     )
     forest = apply(case.op, columns.value, name="forest")
-    x = apply(basic.Concatenate(), forest.value, columns.value, name="tree_inputs").value
+    x = apply(rearrangement.Concatenate(), forest.value, columns.value, name="tree_inputs").value
     layers = [
         dense.Dense(kernel=weights(8, 6), bias=weights(6), activation=ActivationFunction.LEAKY_RELU),
         dense.BatchNormalization(
@@ -192,13 +192,13 @@ def test_layers_have_the_names_of_nodes(artifact):
             ),
             "SeparableConv2D",
         ),
-        (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), "MaxPooling2D"),
-        (convolution.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), "AveragePooling2D"),
-        (convolution.GlobalAveragePool2D(), "GlobalAveragePooling2D"),
-        (convolution.GlobalMaxPool2D(), "GlobalMaxPooling2D"),
+        (pooling.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), "MaxPooling2D"),
+        (pooling.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), "AveragePooling2D"),
+        (pooling.GlobalAveragePool2D(), "GlobalAveragePooling2D"),
+        (pooling.GlobalMaxPool2D(), "GlobalMaxPooling2D"),
         (convolution.Pad2D(padding=((1, 1), (0, 2))), "ZeroPadding2D"),
         (convolution.Upsample2D(size=(2, 2)), "UpSampling2D"),
-        (basic.Flatten(), "Flatten"),
+        (rearrangement.Flatten(), "Flatten"),
         (dense.Dropout(kind=dense.DropoutKind.BLOCK, rate=0.3, block_size=2), "BlockDropout"),
         (dense.Dropout(kind=dense.DropoutKind.ALPHA, rate=1.5), "OpLayer"),
         (image.Rescale(height=2, width=2, method=image.RescaleType.CROP), "OpLayer"),
@@ -228,7 +228,7 @@ def test_names_that_keras_cannot_take_are_changed():
 def test_nodes_that_hold_the_same_op_share_a_layer():
     graph = graph_of(
         {"a": f32(None, 3), "b": f32(None, 3)},
-        lambda a, b: {"sum": apply(basic.Add(), apply(DENSE, a).value, apply(DENSE, b).value).value},
+        lambda a, b: {"sum": apply(arithmetic.Add(), apply(DENSE, a).value, apply(DENSE, b).value).value},
     )
     executable = run(graph, "keras")
     assert_agrees(executable, graph, {"a": floats(2, 3), "b": -floats(2, 3)})
@@ -239,8 +239,8 @@ def test_constants_are_operands_of_layers():
     graph = graph_of(
         {"x": f32(None, 3), "unused": f32(None, 1)},
         lambda x, _: {
-            "shifted": apply(basic.Subtract(), constant(weights(3)), x).value,
-            "constant": apply(basic.Add(), constant(weights(2, 2)), constant(weights(2, 2))).value,
+            "shifted": apply(arithmetic.Subtract(), constant(weights(3)), x).value,
+            "constant": apply(arithmetic.Add(), constant(weights(2, 2)), constant(weights(2, 2))).value,
             "same": x,
         },
     )
@@ -252,7 +252,7 @@ def test_a_model_is_called_with_a_tensor_or_a_dict(artifact):
     np.testing.assert_allclose(artifact.model(FEED["numeric_inputs"]), want, rtol=RELATIVE, atol=ABSOLUTE)
     graph = graph_of(
         {"a": f32(None, 3), "b": f32(None, 3)},
-        lambda a, b: {"sum": apply(basic.Add(), a, b).value, "a_too": a},
+        lambda a, b: {"sum": apply(arithmetic.Add(), a, b).value, "a_too": a},
     )
     a, b = floats(2, 3), floats(2, 3, scale=7.0)
     answer = build(graph, "keras").model({"a": a, "b": b})
@@ -474,7 +474,7 @@ def test_a_chain_of_more_layers_than_python_lets_functions_call_each_other(tmp_p
     value = x.value
     for number in range(1100):
         value = apply(
-            basic.Maximum(), value, constant(Tensor.float32([number / 1e4]), f"limit_{number}")
+            arithmetic.Maximum(), value, constant(Tensor.float32([number / 1e4]), f"limit_{number}")
         ).value
     chain = Graph.create([x], {"y": value}, Signature())
     limit = sys.getrecursionlimit()

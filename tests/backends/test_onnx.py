@@ -25,7 +25,18 @@ from sensenet.backends.onnx import TARGET, convert, names
 from sensenet.backends.onnx.verify import OPERATORS, parse
 from sensenet.errors import ArtifactError, InputError, UnknownTargetError
 from sensenet.ir.graph import apply, constant
-from sensenet.ir.ops import basic, convolution, dense, detection, elementwise, image, reduction, shape
+from sensenet.ir.ops import (
+    arithmetic,
+    convolution,
+    dense,
+    detection,
+    elementwise,
+    image,
+    pooling,
+    rearrangement,
+    reduction,
+    shape,
+)
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.signature import RescaleType
@@ -146,8 +157,8 @@ def test_windows_agree_whether_sizes_are_known_or_not(window, stride, known):
     layers = {
         "conv": convolution.Convolution2D(kernel=kernel, **sized),
         "depthwise": convolution.DepthwiseConvolution2D(kernel=kernel, **sized),
-        "max": convolution.MaxPool2D(pool_size=(window, window), **sized),
-        "average": convolution.AveragePool2D(pool_size=(window, window), **sized),
+        "max": pooling.MaxPool2D(pool_size=(window, window), **sized),
+        "average": pooling.AveragePool2D(pool_size=(window, window), **sized),
     }
     graph = graph_of(
         {"x": f32(None, *sizes, 2)},
@@ -171,7 +182,9 @@ def test_halves_are_rounded_to_even_and_floats_are_cut():
         {"x": f32(None, 9)},
         lambda x: {
             "rounded": apply(elementwise.Round(), x).value,
-            "cut": apply(basic.Cast(dtype=DType.INT32), apply(basic.Slice(start=7, stop=9), x).value).value,
+            "cut": apply(
+                arithmetic.Cast(dtype=DType.INT32), apply(rearrangement.Slice(start=7, stop=9), x).value
+            ).value,
         },
     )
     assert_agrees(run(graph, "onnx"), graph, {"x": x}, exactly=True)
@@ -181,12 +194,19 @@ def test_quotients_are_those_of_division():
     """Not products with reciprocals, which send rows the other way in trees."""
     x = np.random.default_rng(3).uniform(1, 2, (50, 40)).astype(np.float32)
     divisor = constant(Tensor.float32(np.linspace(3, 9, 40)))
-    graph = graph_of({"x": f32(None, 40)}, lambda x: {"y": apply(basic.Divide(), x, divisor).value})
+    graph = graph_of({"x": f32(None, 40)}, lambda x: {"y": apply(arithmetic.Divide(), x, divisor).value})
     assert_agrees(run(graph, "onnx"), graph, {"x": x}, exactly=True)
 
 
 @pytest.mark.parametrize(
-    "op", [basic.Maximum(), basic.Minimum(), basic.Add(), basic.Greater(), basic.Equal()]
+    "op",
+    [
+        arithmetic.Maximum(),
+        arithmetic.Minimum(),
+        arithmetic.Add(),
+        arithmetic.Greater(),
+        arithmetic.Equal(),
+    ],
 )
 def test_nan_counts_as_in_the_interpreter(op):
     graph = graph_of_op(op, f32(None, 4), f32(None, 4))
@@ -209,7 +229,7 @@ def test_inputs_of_other_types_are_refused():
 
 
 def test_what_onnxruntime_refuses_is_an_input_error():
-    graph = graph_of_op(basic.Add(), f32(None, None), f32(None, None))
+    graph = graph_of_op(arithmetic.Add(), f32(None, None), f32(None, None))
     with pytest.raises(InputError, match="onnxruntime refused inputs of these shapes"):
         run(graph, "onnx").run({"x0": floats(2, 3), "x1": floats(2, 2)})
 
@@ -226,7 +246,10 @@ def test_equal_constants_are_stored_once():
     other = constant(Tensor.float32(floats(100)))
     graph = graph_of(
         {"x": f32(None, 100)},
-        lambda x: {"a": apply(basic.Add(), x, table).value, "b": apply(basic.Multiply(), x, other).value},
+        lambda x: {
+            "a": apply(arithmetic.Add(), x, table).value,
+            "b": apply(arithmetic.Multiply(), x, other).value,
+        },
     )
     assert len(parse(bytes(build(graph, "onnx")), "the file").graph.initializer) == 1
 

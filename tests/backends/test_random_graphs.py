@@ -13,17 +13,26 @@ from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, feeds, graphs
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops import basic, control, detection, elementwise, reduction, shape, tabular
+from sensenet.ir.ops import (
+    arithmetic,
+    control,
+    detection,
+    elementwise,
+    rearrangement,
+    reduction,
+    shape,
+    tabular,
+)
 from sensenet.ir.types import Array, DType
 
 JUMPING = {
-    basic.Equal,
-    basic.LessEqual,
-    basic.Greater,
-    basic.Cast,
-    basic.Select,
-    basic.Lookup,
-    basic.TakeAlong,
+    arithmetic.Equal,
+    arithmetic.LessEqual,
+    arithmetic.Greater,
+    arithmetic.Cast,
+    arithmetic.Select,
+    rearrangement.Lookup,
+    rearrangement.TakeAlong,
     elementwise.Floor,
     elementwise.Round,
     reduction.ArgMax,

@@ -25,7 +25,7 @@ from sensenet.frontend.network import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, same_graph
-from sensenet.ir.ops import basic, convolution, core, dense, tabular
+from sensenet.ir.ops import convolution, core, dense, pooling, rearrangement, tabular
 from sensenet.ir.ops.image import Index, Rescale, RescaleType
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph, tensors_of, weights
@@ -55,11 +55,11 @@ def make_graph() -> Graph:
             gamma=Tensor.float32(rng.normal(size=FILTERS)), beta=ones, mean=ones, variance=ones
         ),
         dense.Activation(function=ActivationFunction.RELU),
-        convolution.GlobalAveragePool2D(),
+        pooling.GlobalAveragePool2D(),
     ):
         value = apply(op, value).value
     copies = [value, *(repeat_on(value, sources[0], source, "_again") for source in sources[1:])]
-    joined = apply(basic.Concatenate(), *copies).value
+    joined = apply(rearrangement.Concatenate(), *copies).value
     return Graph.create([node], {"features": joined}, Signature())
 
 
@@ -216,7 +216,9 @@ def test_copies_of_layers_of_one_name_share_by_layer():
     for number in range(2):
         value = apply(dense.Dense(kernel=Tensor.float32(np.full((2, 2), number))), value, name="a").value
     copies = [value, *(repeat_on(value, source.value, other.value, "_again") for other in others)]
-    graph = Graph.create([source, *others], {"o": apply(basic.Concatenate(), *copies).value}, Signature())
+    graph = Graph.create(
+        [source, *others], {"o": apply(rearrangement.Concatenate(), *copies).value}, Signature()
+    )
     verify(graph)
     shared = [node.shares for node in graph.nodes if node.op.trainable]
     assert shared == [Shares(Part.WEIGHTS, "a"), Shares(Part.WEIGHTS, "a_2")] * 3

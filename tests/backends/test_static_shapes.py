@@ -31,10 +31,10 @@ from sensenet.errors import (
 )
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops.basic import Flatten
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.image import Rescale
+from sensenet.ir.ops.rearrangement import Flatten
 from sensenet.ir.static_shapes import ImageSize, fix_batch, fix_image_size
 from sensenet.ir.types import Tensor, f32
 from sensenet.models.wrappers import create_model

@@ -26,7 +26,7 @@ from sensenet.errors import InputError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply
-from sensenet.ir.ops import basic, elementwise
+from sensenet.ir.ops import arithmetic, elementwise, rearrangement
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.types import f32
 
@@ -102,12 +102,12 @@ def test_a_value_is_read_again_after_others_were_computed():
 
     def outputs(x):
         a = apply(Activation(function=ActivationFunction.TANH), x).value
-        b = apply(basic.Add(), a, x).value
-        part = apply(basic.Slice(start=1, stop=3), b).value
-        c = apply(basic.Multiply(), b, a).value
-        d = apply(basic.Subtract(), apply(basic.Maximum(), c, x).value, c).value
-        total = apply(basic.Add(), d, a, d, c).value
-        e = apply(basic.Concatenate(), part, total, part).value
+        b = apply(arithmetic.Add(), a, x).value
+        part = apply(rearrangement.Slice(start=1, stop=3), b).value
+        c = apply(arithmetic.Multiply(), b, a).value
+        d = apply(arithmetic.Subtract(), apply(arithmetic.Maximum(), c, x).value, c).value
+        total = apply(arithmetic.Add(), d, a, d, c).value
+        e = apply(rearrangement.Concatenate(), part, total, part).value
         return {"e": e, "part": part, "c": c, "again": c, "x": x}
 
     x = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
@@ -119,8 +119,8 @@ def test_answers_share_no_memory_with_the_rows(rows):
     """A part of one row has no gaps."""
 
     def outputs(x):
-        part = apply(basic.Slice(start=0, stop=2), x).value
-        return {"x": x, "part": part, "flat": apply(basic.Flatten(), part).value}
+        part = apply(rearrangement.Slice(start=0, stop=2), x).value
+        return {"x": x, "part": part, "flat": apply(rearrangement.Flatten(), part).value}
 
     x = np.ones((rows, 4), np.float32)
     for each in StraightLine(graph_of({"x": f32(None, 4)}, outputs), KERNELS)(x):

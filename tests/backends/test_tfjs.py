@@ -37,9 +37,9 @@ from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops.basic import Lookup
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation
+from sensenet.ir.ops.rearrangement import Lookup
 from sensenet.ir.ops.shape import Take
 from sensenet.ir.types import f32
 from sensenet.models.wrappers import create_image_feature_extractor, create_model

@@ -32,7 +32,7 @@ from sensenet.backends.unique_names import UniqueNames
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply, constant
-from sensenet.ir.ops import basic, convolution, dense, image
+from sensenet.ir.ops import arithmetic, convolution, dense, image, rearrangement
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor, f32
 from sensenet.signature import RescaleType
@@ -147,7 +147,9 @@ def test_layers_without_bias_and_activation_are_not_fused(kind):
 
 def test_positions_are_never_taken_in_batches():
     """WebAssembly reads those of other rows than the first from wrong places."""
-    artifacts = [build(case.graph(), "tfjs") for case in CASES if isinstance(case.op, basic.TakeAlong)]
+    artifacts = [
+        build(case.graph(), "tfjs") for case in CASES if isinstance(case.op, rearrangement.TakeAlong)
+    ]
     gathers = [node for each in artifacts for node in nodes_of(each) if node["op"] == "GatherV2"]
     assert gathers
     assert not any("batch_dims" in node["attr"] for node in gathers)
@@ -218,8 +220,8 @@ def test_a_constant_is_written_once_whoever_reads_it():
     x = Tensor.float32(np.arange(20))
 
     def twice(value):
-        sums = apply(basic.Add(), value, constant(x, "a"), name="sum").value
-        return apply(basic.Multiply(), sums, constant(Tensor(x.array.copy()), "b"), name="product").value
+        sums = apply(arithmetic.Add(), value, constant(x, "a"), name="sum").value
+        return apply(arithmetic.Multiply(), sums, constant(Tensor(x.array.copy()), "b"), name="product").value
 
     graph = graph_of_op(dense.Dense(kernel=weights(3, 20)), f32(None, 3))
     outputs = {"y": twice(graph.outputs["y0"])}

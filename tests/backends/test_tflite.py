@@ -21,7 +21,7 @@ from support.op_cases import ALL_CASES, CASES, case_name, floats, weights
 from sensenet.backends.tflite import TARGET
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import apply
-from sensenet.ir.ops import basic, core, dense, detection, image, tabular
+from sensenet.ir.ops import arithmetic, core, dense, detection, image, tabular
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.signature import RescaleType
 
@@ -99,7 +99,7 @@ def test_standardizing_divides_exactly():
 
 def test_dividing_by_a_constant_is_exact():
     divisor = apply(core.Constant(value=Tensor.float32([3.0, 7.0, -0.3]))).value
-    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": apply(basic.Divide(), x, divisor).value})
+    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": apply(arithmetic.Divide(), x, divisor).value})
     assert_agrees(run(graph, "tflite"), graph, {"x": floats(500, 3)}, exactly=True)
 
 

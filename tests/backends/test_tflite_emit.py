@@ -16,7 +16,7 @@ from sensenet.backends.tflite.flatbuffer import kind_of, names_of, read_buffer, 
 from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import apply, constant
-from sensenet.ir.ops import basic, convolution, core, dense
+from sensenet.ir.ops import arithmetic, convolution, core, dense, pooling
 from sensenet.ir.region import regions_of
 from sensenet.ir.types import Tensor, f32
 
@@ -37,7 +37,7 @@ def activated(op, value):
 
 
 def plus(value, other=BIAS):
-    return apply(basic.Add(), value, other).value
+    return apply(arithmetic.Add(), value, other).value
 
 
 def kinds(graph):
@@ -74,7 +74,7 @@ def test_biases_and_activations_join_the_operator_before(function, expected):
 
 
 def test_an_activation_after_a_pool_is_part_of_it():
-    pool = convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2))
+    pool = pooling.MaxPool2D(pool_size=(2, 2), strides=(2, 2))
     graph = graph_of({"x": f32(None, 4, 4, 2)}, lambda x: {"y": activated(RELU, apply(pool, x).value)})
     assert kinds(graph) == ["MAX_POOL_2D+RELU"]
 
@@ -89,13 +89,13 @@ def test_what_an_output_reads_keeps_its_own_operator():
 
 def test_a_product_with_a_row_of_ones_is_a_sum():
     ones = constant(Tensor.float32(np.ones((1, 3))))
-    graph = graph_of({"x": f32(None, 3, 2)}, lambda x: {"y": apply(basic.MatMul(), ones, x).value})
+    graph = graph_of({"x": f32(None, 3, 2)}, lambda x: {"y": apply(dense.MatMul(), ones, x).value})
     assert kinds(graph) == ["SUM"]
 
 
 def test_a_product_with_a_constant_is_a_layer():
     matrix = constant(KERNEL)
-    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": plus(apply(basic.MatMul(), x, matrix).value)})
+    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": plus(apply(dense.MatMul(), x, matrix).value)})
     assert kinds(graph) == ["FULLY_CONNECTED"]
 
 
@@ -133,7 +133,7 @@ def test_constants_of_equal_content_are_one_buffer():
 
 
 def test_names_of_tensors_are_unique():
-    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": apply(basic.Average(), x, x).value})
+    graph = graph_of({"x": f32(None, 3)}, lambda x: {"y": apply(arithmetic.Average(), x, x).value})
     tree = unpack(bytes(build(graph, "tflite")))
     names = [tensor.name for tensor in tree.subgraphs[0].tensors]
     assert len(set(names)) == len(names)

@@ -11,7 +11,7 @@ from sensenet.backends.tflite.sigmoids import is_bounded, is_safe_sigmoid
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply
-from sensenet.ir.ops.basic import Minimum
+from sensenet.ir.ops.arithmetic import Minimum
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
 from sensenet.ir.ops.tabular import Destandardize, Standardize
 from sensenet.ir.types import Tensor, f32

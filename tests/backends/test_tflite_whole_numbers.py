@@ -20,7 +20,7 @@ from sensenet.errors import ArtifactError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Value, apply, constant
-from sensenet.ir.ops import basic, convolution, dense, image, reduction
+from sensenet.ir.ops import arithmetic, convolution, dense, image, pooling, rearrangement, reduction
 from sensenet.ir.ops.quantization import Dequantize, Quantize
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor, f32
@@ -76,20 +76,20 @@ LAYER_OPS = (
 )
 OTHER_OPS = (
     *((activation(name), ROWS) for name in ("relu", "relu6", "leaky_relu", "tanh", "sigmoid")),
-    *((op(), ROWS, ROWS) for op in (basic.Add, basic.Subtract, basic.Multiply)),
-    (basic.Add(), IMAGES, (3, 1, 1, 4)),
-    *((op(), ROWS, ROWS) for op in (basic.Maximum, basic.Minimum)),
-    *((pool(op, p), IMAGES) for op in (convolution.MaxPool2D, convolution.AveragePool2D) for p in Padding),
-    (convolution.GlobalAveragePool2D(), IMAGES),
-    (convolution.GlobalMaxPool2D(), IMAGES),
+    *((op(), ROWS, ROWS) for op in (arithmetic.Add, arithmetic.Subtract, arithmetic.Multiply)),
+    (arithmetic.Add(), IMAGES, (3, 1, 1, 4)),
+    *((op(), ROWS, ROWS) for op in (arithmetic.Maximum, arithmetic.Minimum)),
+    *((pool(op, p), IMAGES) for op in (pooling.MaxPool2D, pooling.AveragePool2D) for p in Padding),
+    (pooling.GlobalAveragePool2D(), IMAGES),
+    (pooling.GlobalMaxPool2D(), IMAGES),
     (convolution.Pad2D(padding=((1, 0), (2, 3))), IMAGES),
     *((convolution.Upsample2D(size=(2, 3), method=method), IMAGES) for method in UPSAMPLING),
-    (basic.Mean(axis=1), IMAGES),
-    (basic.Concatenate(), ROWS, (50, 2), (50, 3)),
-    (basic.Slice(start=1, stop=4), ROWS),
-    (basic.Gather(indices=Tensor.int32([2, 0, 0])), ROWS),
-    (basic.Reshape(shape=(None, 3, 2)), ROWS),
-    (basic.Transpose(permutation=(0, 2, 1, 3)), IMAGES),
+    (reduction.Mean(axis=1), IMAGES),
+    (rearrangement.Concatenate(), ROWS, (50, 2), (50, 3)),
+    (rearrangement.Slice(start=1, stop=4), ROWS),
+    (rearrangement.Gather(indices=Tensor.int32([2, 0, 0])), ROWS),
+    (rearrangement.Reshape(shape=(None, 3, 2)), ROWS),
+    (rearrangement.Transpose(permutation=(0, 2, 1, 3)), IMAGES),
     (image.Index(axis=1, index=2), IMAGES),
     (reduction.ReduceMax(axes=(1,)), ROWS),
 )
@@ -199,7 +199,7 @@ def refine_the_result(sum_, tensors):
 
 @pytest.mark.parametrize("damage", [declare_powers_of_two, move_zero, refine_the_result])
 def test_sums_of_sixteen_bits_that_would_end_the_process_are_refused(damage):
-    graph, _, _ = graph_in_steps(basic.Add(), ROWS, ROWS, steps=FINE)
+    graph, _, _ = graph_in_steps(arithmetic.Add(), ROWS, ROWS, steps=FINE)
     tree = unpack(bytes(file_of(graph)))
     verify(bytes(pack(tree)), "the file")
     main = tree.subgraphs[0]
@@ -215,7 +215,7 @@ def test_a_sum_absorbs_the_activation_behind_it():
         lambda x: {
             "y": in_steps(
                 apply(
-                    activation("relu"), apply(basic.Add(), in_steps(x, STEPS), in_steps(x, STEPS)).value
+                    activation("relu"), apply(arithmetic.Add(), in_steps(x, STEPS), in_steps(x, STEPS)).value
                 ).value,
                 STEPS,
             )
@@ -231,7 +231,9 @@ def test_constants_are_stored_in_steps():
     graph = graph_of(
         {"x": f32(None, 3)},
         lambda x: {
-            "y": in_steps(apply(basic.Minimum(), in_steps(x, STEPS), in_steps(number, STEPS)).value, STEPS)
+            "y": in_steps(
+                apply(arithmetic.Minimum(), in_steps(x, STEPS), in_steps(number, STEPS)).value, STEPS
+            )
         },
     )
     assert operators(graph)[1:] == [("MINIMUM", "INT8"), ("DEQUANTIZE", "FLOAT32")]
@@ -243,7 +245,7 @@ OTHER_STEPS = Steps(scale=1 / 16, zero_point=3)
 LAYER = dense.Dense(kernel=weights(3, 4), bias=weights(4))
 IN_FLOAT = {
     "an op that has no kernel of 8 bits": (activation("elu"), STEPS),
-    "a pool of two scales": (basic.Slice(start=0, stop=2), OTHER_STEPS),
+    "a pool of two scales": (rearrangement.Slice(start=0, stop=2), OTHER_STEPS),
     "a sigmoid of another scale": (activation("sigmoid"), OTHER_STEPS),
     "a layer whose weights are not in steps": (LAYER, STEPS),
     "steps of eight bits read and of sixteen given": (activation("relu"), FINE),

@@ -17,7 +17,7 @@ from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, apply, constant, rebuild
 from sensenet.ir.legality import all_of
-from sensenet.ir.ops.basic import Add, Greater
+from sensenet.ir.ops.arithmetic import Add, Greater
 from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense

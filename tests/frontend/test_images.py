@@ -15,9 +15,9 @@ from support.feeding import ops_of
 
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.convolution import DepthwiseConvolution2D
 from sensenet.ir.ops.image import Rescale
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.windows import Padding, convolve, convolve_depthwise
 from sensenet.signature import (
     ImageColumn,

@@ -27,9 +27,9 @@ from support.feeding import answer, ops_of
 from sensenet.errors import DocumentError
 from sensenet.frontend import build_graph, import_graph, read_document
 from sensenet.ir.graph import same_graph
-from sensenet.ir.ops.basic import Slice
 from sensenet.ir.ops.convolution import Convolution2D
 from sensenet.ir.ops.dense import BatchNormalization, Dense, Dropout, DropoutKind
+from sensenet.ir.ops.rearrangement import Slice
 from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
 from sensenet.limits import VARIABLE
 from sensenet.settings import Settings

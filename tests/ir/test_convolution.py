@@ -15,17 +15,14 @@ from sensenet.errors import InputError, VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.ops import windows
 from sensenet.ir.ops.convolution import (
-    AveragePool2D,
     Convolution2D,
     DepthwiseConvolution2D,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    MaxPool2D,
     Pad2D,
     SeparableConvolution2D,
     Upsample2D,
     UpsampleMethod,
 )
+from sensenet.ir.ops.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor, TensorType, f32
 

@@ -23,7 +23,19 @@ from sensenet.ir.cost import (
 )
 from sensenet.ir.graph import Graph, Node, apply
 from sensenet.ir.memory import activation_bytes
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image, quantization, shape, tabular
+from sensenet.ir.ops import (
+    convolution,
+    core,
+    dense,
+    detection,
+    image,
+    pooling,
+    quantization,
+    rearrangement,
+    reduction,
+    shape,
+    tabular,
+)
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import DType, Tensor, TensorType, f32
@@ -44,7 +56,7 @@ COUNTED = (
     (dense.Dense(kernel=weights(3, 5)), f32(2, 3), 15, 2 * 15),
     (dense.BatchedDense(kernel=weights(2, 3, 5), bias=weights(2, 5)), f32(None, 3), 40, 30),
     (dense.BatchedDense(kernel=weights(2, 3, 5)), f32(2, None, 3), 30, 30),
-    (basic.Mean(axis=1), f32(None, 4, 3), 0, 3),
+    (reduction.Mean(axis=1), f32(None, 4, 3), 0, 3),
     (convolution.Convolution2D(kernel=weights(3, 2, 3, 4), bias=weights(4)), IMAGE, 76, 6 * 5 * 72),
     (
         convolution.Convolution2D(kernel=weights(3, 2, 3, 4), strides=(2, 2), padding=Padding.SAME),
@@ -62,9 +74,9 @@ COUNTED = (
         36 + 24,
         6 * 5 * (36 + 24),
     ),
-    (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 0),
-    (convolution.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 4 * 3 * 3),
-    (convolution.GlobalAveragePool2D(), IMAGE, 0, 3),
+    (pooling.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 0),
+    (pooling.AveragePool2D(pool_size=(2, 2), strides=(2, 2)), IMAGE, 0, 4 * 3 * 3),
+    (pooling.GlobalAveragePool2D(), IMAGE, 0, 3),
     (convolution.Upsample2D(size=(2, 3)), IMAGE, 0, 0),
     (
         convolution.Upsample2D(size=(2, 3), method=convolution.UpsampleMethod.BILINEAR),
@@ -80,7 +92,7 @@ COUNTED = (
     ),
     (core.Constant(value=Tensor.int32([1, 2, 3])), None, 0, 0),
     (core.Constant(value=weights(2, 3)), None, 6, 0),
-    (basic.Gather(indices=Tensor.int32([0, 1])), f32(None, 3), 0, 0),
+    (rearrangement.Gather(indices=Tensor.int32([0, 1])), f32(None, 3), 0, 0),
     (tabular.Standardize(mean=weights(3), stdev=weights(3)), f32(None, 3), 6, 3),
     (quantization.Quantize(**STEPS), f32(None, 3), 1, 3),
     (quantization.Dequantize(**STEPS), TensorType(DType.INT32, (None, 3)), 1, 3),
@@ -94,11 +106,13 @@ def test_counts_by_hand(op, given_type, numbers, products):
 
 
 def test_the_inner_size_of_a_product_counts():
-    assert multiply_adds(node_of(basic.MatMul(), f32(2, 3, 4), f32(2, 4, 5))) == 2 * 3 * 5 * 4
-    assert multiply_adds(node_of(basic.MatMul(), f32(None, None), f32(None, 5))) == 5
+    assert multiply_adds(node_of(dense.MatMul(), f32(2, 3, 4), f32(2, 4, 5))) == 2 * 3 * 5 * 4
+    assert multiply_adds(node_of(dense.MatMul(), f32(None, None), f32(None, 5))) == 5
 
 
-WITHOUT_PRODUCTS = frozenset({core.Constant, tabular.EmbeddingSum, basic.Gather, basic.Lookup, shape.Fill})
+WITHOUT_PRODUCTS = frozenset(
+    {core.Constant, tabular.EmbeddingSum, rearrangement.Gather, rearrangement.Lookup, shape.Fill}
+)
 """The ops that have tensors, and only copy, look up or add their numbers."""
 
 
@@ -167,15 +181,15 @@ WORKING = {
     "separable": convolution.SeparableConvolution2D(
         depth_kernel=weights(3, 3, 2, 8), point_kernel=weights(1, 1, 16, 1), padding=SAME
     ),
-    "max pool": convolution.MaxPool2D(pool_size=(2, 3), strides=(1, 1), padding=SAME),
-    "average pool": convolution.AveragePool2D(pool_size=(2, 3), strides=(1, 1), padding=SAME),
+    "max pool": pooling.MaxPool2D(pool_size=(2, 3), strides=(1, 1), padding=SAME),
+    "average pool": pooling.AveragePool2D(pool_size=(2, 3), strides=(1, 1), padding=SAME),
     "nearest": convolution.Upsample2D(size=(2, 2)),
     "bilinear": convolution.Upsample2D(size=(2, 2), method=convolution.UpsampleMethod.BILINEAR),
     "rescale": image.Rescale(height=9, width=90_000, method=RescaleType.CROP),
     "high depthwise": convolution.DepthwiseConvolution2D(kernel=weights(300, 1, 2, 2), padding=SAME),
     "wide depthwise": convolution.DepthwiseConvolution2D(kernel=weights(1, 20, 2, 1), padding=SAME),
-    "high max pool": convolution.MaxPool2D(pool_size=(6, 3), strides=(3, 1), padding=SAME),
-    "high average pool": convolution.AveragePool2D(pool_size=(6, 3), strides=(3, 1), padding=SAME),
+    "high max pool": pooling.MaxPool2D(pool_size=(6, 3), strides=(3, 1), padding=SAME),
+    "high average pool": pooling.AveragePool2D(pool_size=(6, 3), strides=(3, 1), padding=SAME),
     "mish": dense.Activation(function=ActivationFunction.MISH),
     "high gelu": convolution.Convolution2D(
         kernel=weights(200, 1, 2, 1), strides=(3, 1000), padding=SAME, activation=ActivationFunction.GELU

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sensenet.errors import VerifyError
-from sensenet.ir.ops.basic import Concatenate
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
+from sensenet.ir.ops.rearrangement import Concatenate
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 
 

@@ -10,7 +10,7 @@ from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, graphs
 from sensenet.drawing.blocks import MOST_LEVELS, MOST_NODES, find_blocks
 from sensenet.frontend import import_graph
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops import basic, core
+from sensenet.ir.ops import arithmetic, core
 from sensenet.ir.types import f32
 from sensenet.pretrained import get_pretrained_network
 from sensenet.signature import Signature
@@ -52,7 +52,7 @@ def test_a_residual_network_is_cut_between_its_residual_blocks():
     assert [len(stages[size].blocks) for size in sizes] == [0, 0, 3, 4, 6, 3, 0]
     for stage in stages.values():
         for block in stage.blocks:
-            assert sum(isinstance(node.op, basic.Add) for node in block.nodes) == 1
+            assert sum(isinstance(node.op, arithmetic.Add) for node in block.nodes) == 1
             assert not block.blocks
 
 
@@ -65,12 +65,12 @@ def test_thousands_of_nested_skips_do_not_nest_as_deep():
     x = apply(core.Input(type=f32(None, 3)), name="x")
     value, skipped = x.value, []
     for _ in range(1200):
-        value = apply(basic.Add(), value, value).value
-        value = apply(basic.Maximum(), value, value).value
+        value = apply(arithmetic.Add(), value, value).value
+        value = apply(arithmetic.Maximum(), value, value).value
         skipped.append(value)
     for skip in reversed(skipped):
-        value = apply(basic.Minimum(), value, value).value
-        value = apply(basic.Add(), value, skip).value
+        value = apply(arithmetic.Minimum(), value, value).value
+        value = apply(arithmetic.Add(), value, skip).value
     graph = Graph.create([x], {"y": value}, Signature())
     assert max(map(depth, find_blocks(graph))) <= 1 + MOST_LEVELS
 

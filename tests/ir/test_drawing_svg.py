@@ -16,7 +16,7 @@ from sensenet.drawing import FORMS, draw, to_svg
 from sensenet.drawing.captions import columns, cut, family, make_caption, printable
 from sensenet.drawing.svg import COLUMN, PADDING, STYLE
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops import basic, core, dense
+from sensenet.ir.ops import core, dense, rearrangement
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import Tensor, f32
 from sensenet.signature import Signature
@@ -88,7 +88,7 @@ def test_captions_tell_what_matters():
     caption = make_caption(layer)
     assert (caption.op, caption.type, caption.name) == ("dense", "f32[?,3]", "layer_0")
     assert caption.attributes == "kernel 20×3"
-    reshaped = apply(basic.Reshape(shape=(None, 10, 2)), x.value)
+    reshaped = apply(rearrangement.Reshape(shape=(None, 10, 2)), x.value)
     assert make_caption(reshaped).attributes == "shape (none, 10, 2)"
 
 

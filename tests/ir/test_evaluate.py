@@ -12,9 +12,10 @@ from sensenet.errors import InputError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate, prepare
 from sensenet.ir.graph import Graph, Node, apply, constant
-from sensenet.ir.ops.basic import Add, Concatenate, Divide, Lookup, Multiply
+from sensenet.ir.ops.arithmetic import Add, Divide, Multiply
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dropout, DropoutKind
+from sensenet.ir.ops.rearrangement import Concatenate, Lookup
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.signature import Signature
 

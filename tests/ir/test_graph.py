@@ -9,9 +9,10 @@ from sensenet.errors import VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Node, Value, apply, constant, rebuild, same_graph
-from sensenet.ir.ops.basic import Add, Concatenate, Slice
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dropout, DropoutKind
+from sensenet.ir.ops.rearrangement import Concatenate, Slice
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph
 from sensenet.ir.types import Tensor, f32

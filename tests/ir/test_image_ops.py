@@ -12,8 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sensenet.errors import InputError, VerifyError
-from sensenet.ir.ops.basic import Gather, Slice, Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.image import Index, Rescale, nearest_indices, rescale
+from sensenet.ir.ops.rearrangement import Gather, Slice
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 from sensenet.signature import RescaleType

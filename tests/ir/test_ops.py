@@ -17,15 +17,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import apply, infer_types, same_graph
 from sensenet.ir.op import Op
-from sensenet.ir.ops import (
-    basic,
-    control,
-    convolution,
-    core,
-    dense,
-    shape,
-    tabular,
-)
+from sensenet.ir.ops import arithmetic, control, convolution, core, dense, rearrangement, shape, tabular
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph
@@ -136,7 +128,9 @@ def test_program_gives_what_evaluate_gives(case):
 @pytest.mark.parametrize("case", [cases[0] for cases in CASES.values()], ids=case_name)
 def test_other_numbers_of_inputs_are_refused(case):
     operands = [apply(core.Input(type=t)).value for t in case.types]
-    variadic = isinstance(case.op, basic.Add | basic.Average | basic.Concatenate | shape.Stack)
+    variadic = isinstance(
+        case.op, arithmetic.Add | arithmetic.Average | rearrangement.Concatenate | shape.Stack
+    )
     wrong = [] if variadic else [*operands, apply(core.Input(type=f32(2))).value]
     with pytest.raises(VerifyError, match=r"inputs|or more inputs"):
         infer_types(case.op, wrong)
@@ -206,11 +200,13 @@ def test_embedding_sum_is_one_hot_times_the_table(rows):
 
 
 def test_lookup_of_ints_stays_int():
-    op = basic.Lookup(table=Tensor.int32([5, 6]))
+    op = rearrangement.Lookup(table=Tensor.int32([5, 6]))
     assert op.evaluate(ints([[1], [0]])).tolist() == [[6], [5]]
     assert op.infer(TensorType(DType.INT32, (None, 1))) == TensorType(DType.INT32, (None, 1))
 
 
 def test_select_takes_either_side_untouched():
-    chosen = basic.Select().evaluate(bools([True, False]), np.float32([np.nan, 1]), np.float32([2, np.inf]))
+    chosen = arithmetic.Select().evaluate(
+        bools([True, False]), np.float32([np.nan, 1]), np.float32([2, np.inf])
+    )
     np.testing.assert_array_equal(chosen, [np.nan, np.inf])

@@ -13,7 +13,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import apply, constant
 from sensenet.ir.op import Op
 from sensenet.ir.ops import (
-    basic,
+    arithmetic,
     control,
     convolution,
     core,
@@ -21,7 +21,9 @@ from sensenet.ir.ops import (
     detection,
     elementwise,
     image,
+    pooling,
     quantization,
+    rearrangement,
     reduction,
     shape,
     tabular,
@@ -30,7 +32,7 @@ from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType, f32
 
-REFUSE_NOTHING = {core.Input, core.Constant, basic.Cast, shape.ShapeOf}
+REFUSE_NOTHING = {core.Input, core.Constant, arithmetic.Cast, shape.ShapeOf}
 
 
 UNARY_OPS = (
@@ -164,11 +166,11 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
         ),
         (IMAGE,),
     ),
-    (convolution.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), (ROWS,)),
-    (convolution.MaxPool2D(pool_size=(9, 1), strides=(1, 1)), (IMAGE,)),
-    (convolution.AveragePool2D(pool_size=(0, 1), strides=(1, 1)), (IMAGE,)),
-    (convolution.GlobalAveragePool2D(), (ROWS,)),
-    (convolution.GlobalMaxPool2D(), (TensorType(DType.INT32, (None, 8, 8, 3)),)),
+    (pooling.MaxPool2D(pool_size=(2, 2), strides=(2, 2)), (ROWS,)),
+    (pooling.MaxPool2D(pool_size=(9, 1), strides=(1, 1)), (IMAGE,)),
+    (pooling.AveragePool2D(pool_size=(0, 1), strides=(1, 1)), (IMAGE,)),
+    (pooling.GlobalAveragePool2D(), (ROWS,)),
+    (pooling.GlobalMaxPool2D(), (TensorType(DType.INT32, (None, 8, 8, 3)),)),
     (convolution.Pad2D(padding=((0, -1), (0, 0))), (IMAGE,)),
     (convolution.Upsample2D(size=(2, 0)), (IMAGE,)),
     (image.Index(axis=1, index=8), (IMAGE,)),
@@ -198,59 +200,63 @@ REFUSED: tuple[tuple[Op, tuple[TensorType, ...]], ...] = (
         detection.SuppressBoxes(score_threshold=0.5, iou_threshold=0.5, max_objects=5),
         (f32(None, 8, 4), f32(None, 8), f32(None, 8)),
     ),
-    (basic.Add(), (ROWS,)),
-    *refused_binary(basic.Add),
-    (basic.Average(), (ROWS, f32(None, 1))),
-    (basic.Average(), (ROWS, INT)),
-    (basic.Mean(axis=0), (ROWS,)),
-    (basic.Mean(axis=2), (ROWS,)),
-    (basic.Mean(axis=-1), (ROWS,)),
-    (basic.Mean(axis=1), (INT,)),
-    (basic.Mean(axis=1), (f32(None, 0),)),
+    (arithmetic.Add(), (ROWS,)),
+    *refused_binary(arithmetic.Add),
+    (arithmetic.Average(), (ROWS, f32(None, 1))),
+    (arithmetic.Average(), (ROWS, INT)),
+    (reduction.Mean(axis=0), (ROWS,)),
+    (reduction.Mean(axis=2), (ROWS,)),
+    (reduction.Mean(axis=-1), (ROWS,)),
+    (reduction.Mean(axis=1), (INT,)),
+    (reduction.Mean(axis=1), (f32(None, 0),)),
     *(
         refused
-        for op_class in (basic.Subtract, basic.Multiply, basic.Divide)
+        for op_class in (arithmetic.Subtract, arithmetic.Multiply, arithmetic.Divide)
         for refused in refused_binary(op_class)
     ),
-    (basic.Divide(), (INT, INT)),
-    *(refused for op_class in (basic.Maximum, basic.Minimum) for refused in refused_binary(op_class)),
+    (arithmetic.Divide(), (INT, INT)),
     *(
         refused
-        for op_class in (basic.Equal, basic.LessEqual, basic.Greater)
+        for op_class in (arithmetic.Maximum, arithmetic.Minimum)
         for refused in refused_binary(op_class)
     ),
-    (basic.Select(), (ROWS, ROWS, ROWS)),
-    (basic.Select(), (BOOL, ROWS, INT)),
-    (basic.Select(), (TensorType(DType.BOOL, (None, 2)), ROWS, ROWS)),
-    (basic.Concatenate(), (ROWS, INT)),
-    (basic.Concatenate(), (ROWS, f32(None, 3, 1))),
-    (basic.Concatenate(axis=2), (ROWS, ROWS)),
-    (basic.Concatenate(axis=0), (ROWS, f32(None, 4))),
-    (basic.Slice(start=2, stop=2), (ROWS,)),
-    (basic.Slice(start=-1, stop=2), (ROWS,)),
-    (basic.Slice(start=0, stop=4), (ROWS,)),
-    (basic.Slice(axis=2, start=0, stop=1), (ROWS,)),
-    (basic.Gather(indices=Tensor.int32([3])), (ROWS,)),
-    (basic.Gather(indices=Tensor.int32([-1])), (ROWS,)),
-    (basic.Gather(indices=Tensor.float32([0])), (ROWS,)),
-    (basic.Gather(indices=Tensor.int32([[0]])), (ROWS,)),
-    (basic.Gather(axis=-3, indices=Tensor.int32([0])), (ROWS,)),
-    (basic.Lookup(table=weights(3)), (ROWS,)),
-    (basic.Lookup(table=Tensor.float32(1)), (INT,)),
-    (basic.TakeAlong(), (ROWS, ROWS)),
-    (basic.TakeAlong(), (f32(3), INT)),
-    (basic.TakeAlong(), (f32(2, 3), TensorType(DType.INT32, (3, 1)))),
-    (basic.MatMul(), (ROWS, f32(4, 3))),
-    (basic.MatMul(), (f32(3), f32(3, 4))),
-    (basic.MatMul(), (f32(2, 3, 4), f32(3, 4, 2))),
-    (basic.MatMul(), (INT, TensorType(DType.INT32, (3, 3)))),
-    (basic.Reshape(shape=(None, None)), (ROWS,)),
-    (basic.Reshape(shape=(2, 4)), (f32(2, 3),)),
-    (basic.Reshape(shape=(None, 4)), (f32(2, 3),)),
-    (basic.Reshape(shape=(-3, -2)), (f32(2, 3),)),
-    (basic.Flatten(), (f32(3),)),
-    (basic.Transpose(permutation=(0, 0)), (ROWS,)),
-    (basic.Transpose(permutation=(1, 0, 2)), (ROWS,)),
+    *(
+        refused
+        for op_class in (arithmetic.Equal, arithmetic.LessEqual, arithmetic.Greater)
+        for refused in refused_binary(op_class)
+    ),
+    (arithmetic.Select(), (ROWS, ROWS, ROWS)),
+    (arithmetic.Select(), (BOOL, ROWS, INT)),
+    (arithmetic.Select(), (TensorType(DType.BOOL, (None, 2)), ROWS, ROWS)),
+    (rearrangement.Concatenate(), (ROWS, INT)),
+    (rearrangement.Concatenate(), (ROWS, f32(None, 3, 1))),
+    (rearrangement.Concatenate(axis=2), (ROWS, ROWS)),
+    (rearrangement.Concatenate(axis=0), (ROWS, f32(None, 4))),
+    (rearrangement.Slice(start=2, stop=2), (ROWS,)),
+    (rearrangement.Slice(start=-1, stop=2), (ROWS,)),
+    (rearrangement.Slice(start=0, stop=4), (ROWS,)),
+    (rearrangement.Slice(axis=2, start=0, stop=1), (ROWS,)),
+    (rearrangement.Gather(indices=Tensor.int32([3])), (ROWS,)),
+    (rearrangement.Gather(indices=Tensor.int32([-1])), (ROWS,)),
+    (rearrangement.Gather(indices=Tensor.float32([0])), (ROWS,)),
+    (rearrangement.Gather(indices=Tensor.int32([[0]])), (ROWS,)),
+    (rearrangement.Gather(axis=-3, indices=Tensor.int32([0])), (ROWS,)),
+    (rearrangement.Lookup(table=weights(3)), (ROWS,)),
+    (rearrangement.Lookup(table=Tensor.float32(1)), (INT,)),
+    (rearrangement.TakeAlong(), (ROWS, ROWS)),
+    (rearrangement.TakeAlong(), (f32(3), INT)),
+    (rearrangement.TakeAlong(), (f32(2, 3), TensorType(DType.INT32, (3, 1)))),
+    (dense.MatMul(), (ROWS, f32(4, 3))),
+    (dense.MatMul(), (f32(3), f32(3, 4))),
+    (dense.MatMul(), (f32(2, 3, 4), f32(3, 4, 2))),
+    (dense.MatMul(), (INT, TensorType(DType.INT32, (3, 3)))),
+    (rearrangement.Reshape(shape=(None, None)), (ROWS,)),
+    (rearrangement.Reshape(shape=(2, 4)), (f32(2, 3),)),
+    (rearrangement.Reshape(shape=(None, 4)), (f32(2, 3),)),
+    (rearrangement.Reshape(shape=(-3, -2)), (f32(2, 3),)),
+    (rearrangement.Flatten(), (f32(3),)),
+    (rearrangement.Transpose(permutation=(0, 0)), (ROWS,)),
+    (rearrangement.Transpose(permutation=(1, 0, 2)), (ROWS,)),
     *((op_class(), (INT,)) for op_class in UNARY_OPS),
     (elementwise.And(), (ROWS, BOOL)),
     (elementwise.And(), (BOOL, TensorType(DType.BOOL, (4,)))),

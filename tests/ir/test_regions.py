@@ -15,7 +15,7 @@ from sensenet.errors import ArtifactError, InputError, TextFormError, VerifyErro
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Node, apply, constant, same_graph
-from sensenet.ir.ops import basic, control, core, dense, reduction
+from sensenet.ir.ops import arithmetic, control, core, dense, reduction
 from sensenet.ir.parser import DEEPEST_REGION, parse_graph
 from sensenet.ir.printer import print_graph, weights
 from sensenet.ir.region import Region, map_regions, regions_of
@@ -141,7 +141,9 @@ def large_loop() -> Graph:
     limit = constant(Tensor.float32(0.5))
     condition = region(
         lambda rows: {
-            "go": apply(reduction.ReduceAny(axes=(0, 1)), apply(basic.Greater(), rows, limit).value).value
+            "go": apply(
+                reduction.ReduceAny(axes=(0, 1)), apply(arithmetic.Greater(), rows, limit).value
+            ).value
         }
     )
     layer = dense.Dense(kernel=Tensor.float32(floats(8, 8, scale=0.1)))

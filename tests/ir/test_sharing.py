@@ -11,9 +11,10 @@ from support.op_cases import CASES, weights
 
 from sensenet.errors import TextFormError, VerifyError
 from sensenet.ir.graph import Graph, Node, apply, rebuild, same_graph
-from sensenet.ir.ops.basic import Add, Concatenate
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense
+from sensenet.ir.ops.rearrangement import Concatenate
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.parser import parse_graph
 from sensenet.ir.printer import print_graph

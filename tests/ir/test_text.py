@@ -14,7 +14,7 @@ from support.processor_time import limit_processor_time
 from sensenet.errors import TextFormError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, apply, constant, same_graph
-from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.dense import Dense
 from sensenet.ir.ops.detection import DecodeBoxes

@@ -12,7 +12,7 @@ from sensenet.errors import UnsupportedOpError, VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value, apply, constant
 from sensenet.ir.legality import all_of, require_legal
-from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.ops.reduction import ReduceAny

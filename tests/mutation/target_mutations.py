@@ -71,7 +71,7 @@ TARGET_MUTATIONS: tuple[Mutation, ...] = (
         name="sums-of-three",
         reason="a sum of more than two is taken for one of two",
         file="sensenet/backends/tensorflow/__init__.py",
-        old="basic_ops.Add: lambda node: len(node.inputs) == 2,",
+        old="Add: lambda node: len(node.inputs) == 2,",
         new="",
         tests=TENSORFLOW,
     ),

@@ -8,9 +8,9 @@ from support.check_pass import BASIC, assert_near
 
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
-from sensenet.ir.ops.basic import Concatenate, Lookup, Slice
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchedDense, Dense
+from sensenet.ir.ops.rearrangement import Concatenate, Lookup, Slice
 from sensenet.ir.ops.tabular import EmbeddingSum, OneHot
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import PIPELINES

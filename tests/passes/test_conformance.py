@@ -13,8 +13,9 @@ from support.conformance import assert_close, recorded_cases
 from sensenet.errors import SensenetError
 from sensenet.frontend import import_graph
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.ops.basic import Flatten, Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.dense import BatchNormalization, Dense, Dropout
+from sensenet.ir.ops.rearrangement import Flatten
 from sensenet.ir.ops.tabular import Destandardize, Forest, Standardize
 from sensenet.passes import PIPELINES
 from sensenet.passes.analysis.columns import joins_columns

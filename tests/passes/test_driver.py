@@ -16,7 +16,7 @@ from sensenet.errors import PassError, UnsupportedOpError, VerifyError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Node, apply
-from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense, Dropout, DropoutKind
 from sensenet.ir.types import Tensor, f32

@@ -13,9 +13,11 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.legality import require_legal
-from sensenet.ir.ops.basic import Add, Average, Concatenate, Mean, Slice
+from sensenet.ir.ops.arithmetic import Add, Average
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchedDense, Dense
+from sensenet.ir.ops.rearrangement import Concatenate, Slice
+from sensenet.ir.ops.reduction import Mean
 from sensenet.ir.ops.tabular import OneHot
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import PIPELINES

@@ -12,8 +12,10 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.legality import require_legal
-from sensenet.ir.ops.basic import Gather, LessEqual, MatMul, Transpose
+from sensenet.ir.ops.arithmetic import LessEqual
 from sensenet.ir.ops.core import Input
+from sensenet.ir.ops.dense import MatMul
+from sensenet.ir.ops.rearrangement import Gather, Transpose
 from sensenet.ir.ops.tabular import Forest, Standardize
 from sensenet.ir.types import Tensor, f32
 from sensenet.ir.verify import verify

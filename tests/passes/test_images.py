@@ -10,10 +10,10 @@ from support.graphs import graphs_with_inputs, like_images
 
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.legality import require_legal
-from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import PIPELINES

@@ -11,7 +11,7 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.legality import all_of, require_legal
-from sensenet.ir.ops.basic import Average, Subtract
+from sensenet.ir.ops.arithmetic import Average, Subtract
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.ops.image import Rescale

@@ -17,7 +17,18 @@ from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, apply, constant
 from sensenet.ir.legality import Legal, require_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image, quantization, shape, tabular
+from sensenet.ir.ops import (
+    arithmetic,
+    convolution,
+    core,
+    dense,
+    detection,
+    image,
+    quantization,
+    rearrangement,
+    shape,
+    tabular,
+)
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Array, DType, Tensor, TensorType, f32
@@ -76,7 +87,7 @@ def assert_exact(op: Op, arrays: list[Array], open_sizes: int = 1, legal: Legal 
 
 SHORT = frozenset(
     {
-        basic.Average,
+        arithmetic.Average,
         convolution.Convolution2D,
         convolution.DepthwiseConvolution2D,
         dense.BatchedDense,
@@ -195,7 +206,7 @@ def test_suppressing_boxes(count, score_threshold, iou_threshold, most, known, s
 
 @given(FACTORS, FACTORS, FACTORS, st.sampled_from([0, 1, 2, 3]), SEEDS)
 def test_flattening(rows, height, width, open_sizes, seed):
-    assert_exact(basic.Flatten(), [numbers(seed, rows, height, width)], open_sizes)
+    assert_exact(rearrangement.Flatten(), [numbers(seed, rows, height, width)], open_sizes)
 
 
 @given(
@@ -264,10 +275,10 @@ def test_quantizing(axis, bits, exponent, open_sizes, seed):
 
 @given(st.integers(2, 5), SEEDS)
 def test_sums_of_several(count, seed):
-    assert_exact(basic.Add(), [numbers(seed, 3, 2) for _ in range(count)])
+    assert_exact(arithmetic.Add(), [numbers(seed, 3, 2) for _ in range(count)])
 
 
-WITHOUT_BATCHES = {op: takes for op, takes in BASIC.items() if op is not basic.TakeAlong}
+WITHOUT_BATCHES = {op: takes for op, takes in BASIC.items() if op is not rearrangement.TakeAlong}
 """What a target takes that cannot take from each row, as TensorFlow.js."""
 
 
@@ -277,7 +288,7 @@ WITHOUT_BATCHES = {op: takes for op, takes in BASIC.items() if op is not basic.T
 def test_entries_of_each_row(rows, width, rest, taken, open_sizes, seed):
     x = numbers(seed, rows, width, *rest)
     positions = np.random.default_rng(seed).integers(0, width, (rows, *taken)).astype(np.int32)
-    assert_exact(basic.TakeAlong(), [x, positions], open_sizes, WITHOUT_BATCHES)
+    assert_exact(rearrangement.TakeAlong(), [x, positions], open_sizes, WITHOUT_BATCHES)
 
 
 FIRST_AXIS = {**BASIC, shape.Take: lambda node: getattr(node.op, "axis", None) == 0}
@@ -310,8 +321,8 @@ def test_products_with_a_row(row):
     x = numbers(3, 2, 3, 4)
     left = constant(Tensor.float32([row]))
     given_x = apply(core.Input(type=TensorType(DType.FLOAT32, (None, 3, 4))), name="x")
-    graph = Graph.create([given_x], {"y": apply(basic.MatMul(), left, given_x.value).value}, Signature())
+    graph = Graph.create([given_x], {"y": apply(dense.MatMul(), left, given_x.value).value}, Signature())
     after, _ = run_passes(graph, (simplify_lowered(BASIC),))
-    assert (basic.MatMul in after.ops) is (row != [1, 1, 1])
+    assert (dense.MatMul in after.ops) is (row != [1, 1, 1])
     got, want = (evaluate(each, {"x": x})["y"] for each in (after, graph))
     np.testing.assert_allclose(got, want, rtol=1e-6, atol=math.ulp(1.0) * 1e10)

@@ -14,7 +14,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Average
+from sensenet.ir.ops.arithmetic import Average
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization, Dense
 from sensenet.ir.ops.tabular import Destandardize, Standardize

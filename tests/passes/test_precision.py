@@ -7,10 +7,10 @@ import pytest
 
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import BatchNormalization, Dense
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Destandardize, Standardize
 from sensenet.ir.types import Tensor, f32
 from sensenet.passes import ALL_PASSES

@@ -6,9 +6,9 @@ import pytest
 
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
-from sensenet.ir.ops.basic import Gather
 from sensenet.ir.ops.convolution import Pad2D
 from sensenet.ir.ops.dense import Activation, BatchNormalization
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.passes import PIPELINES
 from sensenet.passes.analysis.linear_layers import CONVOLUTIONS

@@ -15,7 +15,7 @@ from support.seeds import SEEDS, seeded
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Value, apply, constant, same_graph
-from sensenet.ir.ops import basic, convolution, elementwise, shape
+from sensenet.ir.ops import arithmetic, convolution, elementwise, pooling, rearrangement, shape
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.ops.quantization import Dequantize, Quantize
 from sensenet.ir.ops.windows import Padding
@@ -40,7 +40,7 @@ from sensenet.passes.quantization.steps import FIXED
 from sensenet.signature import NUMERIC_INPUT, PIXEL_INPUT
 
 PIXELS = f32(None, 6, 7, 3)
-POOL = convolution.MaxPool2D(pool_size=(2, 2), strides=(1, 1))
+POOL = pooling.MaxPool2D(pool_size=(2, 2), strides=(1, 1))
 
 
 def convolve(number: int) -> convolution.Convolution2D:
@@ -82,7 +82,7 @@ def feeds(*sizes):
 
 def test_a_layer_that_reads_columns_stays_and_so_does_what_is_before_and_after_all_layers():
     def outputs(x):
-        first = then(apply(basic.Multiply(), x, x).value, dense(1))
+        first = then(apply(arithmetic.Multiply(), x, x).value, dense(1))
         return {
             "y": then(
                 first, activation("relu"), dense(2), activation("tanh"), dense(3), activation("softmax")
@@ -96,15 +96,15 @@ def test_a_layer_that_reads_columns_stays_and_so_does_what_is_before_and_after_a
 
 def test_a_layer_that_reads_comparisons_of_columns_stays():
     def outputs(x):
-        paths = apply(basic.LessEqual(), then(x, dense(1)), constant(Tensor.float32([1, 2, 3]))).value
-        return {"y": then(paths, basic.Cast(dtype=DType.FLOAT32), dense(2))}
+        paths = apply(arithmetic.LessEqual(), then(x, dense(1)), constant(Tensor.float32([1, 2, 3]))).value
+        return {"y": then(paths, arithmetic.Cast(dtype=DType.FLOAT32), dense(2))}
 
     graph = graph_of({NUMERIC_INPUT: f32(None, 3)}, outputs)
     assert find_quantizable(graph, find_layers(graph)) == ()
 
 
 def test_rows_of_a_table_of_weights_are_answers_of_a_layer():
-    table = basic.Lookup(table=weights(5, 3))
+    table = rearrangement.Lookup(table=weights(5, 3))
     codes = TensorType(DType.INT32, (None,))
     graph = graph_of({NUMERIC_INPUT: codes}, lambda x: {"y": then(apply(table, x).value, dense(1), dense(2))})
     assert names(find_quantizable(graph, find_layers(graph))) == ["dense", "dense"]
@@ -113,9 +113,13 @@ def test_rows_of_a_table_of_weights_are_answers_of_a_layer():
 def test_steep_functions_between_layers_stay_with_their_sums_and_products():
     def function(x):
         y = then(x, convolve(1))
-        steep = apply(basic.Add(), then(y, elementwise.Exp()), y).value
-        kept = apply(basic.Maximum(), y, constant(Tensor.float32(0.5))).value
-        return then(apply(basic.Concatenate(), kept, steep).value, basic.Slice(start=0, stop=3), convolve(2))
+        steep = apply(arithmetic.Add(), then(y, elementwise.Exp()), y).value
+        kept = apply(arithmetic.Maximum(), y, constant(Tensor.float32(0.5))).value
+        return then(
+            apply(rearrangement.Concatenate(), kept, steep).value,
+            rearrangement.Slice(start=0, stop=3),
+            convolve(2),
+        )
 
     graph = on_pixels(function)
     found = names(find_quantizable(graph, find_layers(graph)))
@@ -197,11 +201,11 @@ def test_zero_is_a_step_and_ends_are_in_reach(low, high, bits):
 def test_what_moves_numbers_has_one_scale():
     def function(x):
         y, z = then(x, convolve(1)), then(x, convolve(2), activation("relu"))
-        joined = apply(basic.Concatenate(), then(y, POOL), then(z, POOL)).value
-        return then(joined, basic.Slice(start=1, stop=4), convolve(3))
+        joined = apply(rearrangement.Concatenate(), then(y, POOL), then(z, POOL)).value
+        return then(joined, rearrangement.Slice(start=1, stop=4), convolve(3))
 
     operators, scales = scales_of(on_pixels(function))
-    moved = [each for each in operators if isinstance(each.node.op, convolution.Pool | basic.Concatenate)]
+    moved = [each for each in operators if isinstance(each.node.op, pooling.Pool | rearrangement.Concatenate)]
     assert len({scales.read[v] for each in moved for v in (*each.inputs, each.result)}) == 1
     assert len(set(scales.read.values())) == 4
 
@@ -210,11 +214,11 @@ def test_a_constant_that_several_read_does_not_tie_their_scales():
     limit = constant(Tensor.float32(20.0))
 
     def function(x):
-        y = apply(basic.Minimum(), then(x, convolve(1)), limit).value
-        return then(apply(basic.Minimum(), then(y, convolve(2)), limit).value, convolve(3))
+        y = apply(arithmetic.Minimum(), then(x, convolve(1)), limit).value
+        return then(apply(arithmetic.Minimum(), then(y, convolve(2)), limit).value, convolve(3))
 
     operators, scales = scales_of(on_pixels(function))
-    first, second = (each for each in operators if isinstance(each.node.op, basic.Minimum))
+    first, second = (each for each in operators if isinstance(each.node.op, arithmetic.Minimum))
     assert scales.read[first.result] != scales.read[second.result]
     assert scales.of_constant(first, limit) == scales.read[first.result]
 
@@ -243,7 +247,9 @@ def test_nodes_without_a_kernel_of_sixteen_bits_stay():
 def test_fixed_steps_are_left_where_others_are_joined():
     def function(x):
         y, z = then(x, convolve(1), activation("tanh")), then(x, convolve(2))
-        return then(apply(basic.Concatenate(), y, z).value, basic.Slice(start=1, stop=4), convolve(3))
+        return then(
+            apply(rearrangement.Concatenate(), y, z).value, rearrangement.Slice(start=1, stop=4), convolve(3)
+        )
 
     graph = on_pixels(function)
     operators, scales = scales_of(graph)
@@ -268,7 +274,7 @@ def test_ranges_are_not_much_finer_than_what_they_are_computed_from():
 def small_network(x):
     y = then(x, convolve(1), activation("relu"), POOL, convolve(2))
     z = then(y, convolution.DepthwiseConvolution2D(kernel=weights(3, 3, 3, 1), padding=Padding.SAME))
-    joined = then(apply(basic.Add(), y, z).value, activation("relu6"), convolution.GlobalAveragePool2D())
+    joined = then(apply(arithmetic.Add(), y, z).value, activation("relu6"), pooling.GlobalAveragePool2D())
     return then(joined, dense(3), activation("softmax"))
 
 
@@ -311,10 +317,10 @@ def test_constants_have_steps_of_their_own_where_numbers_are_computed():
     shift = constant(Tensor.float32([0.5, -2.0, 1.0]))
 
     def function(x):
-        return then(apply(basic.Add(), then(x, convolve(1)), shift).value, convolve(2))
+        return then(apply(arithmetic.Add(), then(x, convolve(1)), shift).value, convolve(2))
 
     after = quantize_graph(on_pixels(function), feeds())
-    (add,) = (node for node in after.nodes if isinstance(node.op, basic.Add))
+    (add,) = (node for node in after.nodes if isinstance(node.op, arithmetic.Add))
     scales = [float(value.op.scale.array) for value in add.inputs]
     assert scales[1] == np.float32(3.0 / 255) != scales[0]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution, detection, image
+from sensenet.ir.ops import convolution, detection, image, pooling
 from sensenet.ir.ops.windows import Padding
 from support.activation_references import activate, sigmoid
 
@@ -207,10 +207,10 @@ IMAGE_REFERENCES: dict[type[Op], Callable[..., Any]] = {
     convolution.Convolution2D: convolution_2d,
     convolution.DepthwiseConvolution2D: depthwise_2d,
     convolution.SeparableConvolution2D: separable_2d,
-    convolution.MaxPool2D: pool(max),
-    convolution.AveragePool2D: pool(mean),
-    convolution.GlobalAveragePool2D: lambda op, x: x.reshape(len(x), -1, x.shape[3]).mean(axis=1),
-    convolution.GlobalMaxPool2D: lambda op, x: x.reshape(len(x), -1, x.shape[3]).max(axis=1),
+    pooling.MaxPool2D: pool(max),
+    pooling.AveragePool2D: pool(mean),
+    pooling.GlobalAveragePool2D: lambda op, x: x.reshape(len(x), -1, x.shape[3]).mean(axis=1),
+    pooling.GlobalMaxPool2D: lambda op, x: x.reshape(len(x), -1, x.shape[3]).max(axis=1),
     convolution.Pad2D: pad_2d,
     convolution.Upsample2D: upsample_2d,
     image.Index: lambda op, x: np.asarray([part[op.index] for part in x]) if op.axis == 1 else None,

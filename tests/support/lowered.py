@@ -14,7 +14,7 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph, Value, apply
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense
+from sensenet.ir.ops import arithmetic, convolution, core, dense
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Array, Tensor, f32
 from sensenet.passes.infrastructure.manager import run_passes
@@ -93,9 +93,9 @@ def _surroundings(layer: Op, x: Value, function: ActivationFunction) -> Iterator
     yield "inside_no_bias", apply(attrs.evolve(layer, bias=None, activation=function), x).value
     yield "after", _activated(plain, function)
     yield "normalized", _activated(normalized, function)
-    yield "sum", _activated(apply(basic.Add(), plain, x).value, function)
-    yield "sum_of_layers", _activated(apply(basic.Add(), plain, bare).value, function)
-    yield "sum_normalized", _activated(apply(basic.Add(), normalized, x).value, function)
+    yield "sum", _activated(apply(arithmetic.Add(), plain, x).value, function)
+    yield "sum_of_layers", _activated(apply(arithmetic.Add(), plain, bare).value, function)
+    yield "sum_normalized", _activated(apply(arithmetic.Add(), normalized, x).value, function)
 
 
 def activations_in_context(layer: Op, shape: tuple[int, ...]) -> tuple[Graph, Mapping[str, Array]]:

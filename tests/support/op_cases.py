@@ -6,7 +6,18 @@ import numpy as np
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, core, dense, detection, image, tabular
+from sensenet.ir.ops import (
+    arithmetic,
+    convolution,
+    core,
+    dense,
+    detection,
+    image,
+    pooling,
+    rearrangement,
+    reduction,
+    tabular,
+)
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import DType, Tensor
 from support.op_case import OpCase, bools, floats, ints, weights
@@ -151,18 +162,16 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
             (IMAGES,),
         ),
     ),
-    convolution.MaxPool2D: (
-        OpCase(convolution.MaxPool2D(pool_size=(2, 3), strides=(2, 1)), (IMAGES,)),
-        OpCase(
-            convolution.MaxPool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (-abs(IMAGES),)
-        ),
+    pooling.MaxPool2D: (
+        OpCase(pooling.MaxPool2D(pool_size=(2, 3), strides=(2, 1)), (IMAGES,)),
+        OpCase(pooling.MaxPool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (-abs(IMAGES),)),
     ),
-    convolution.AveragePool2D: (
-        OpCase(convolution.AveragePool2D(pool_size=(2, 3), strides=(2, 1)), (IMAGES,)),
-        OpCase(convolution.AveragePool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (IMAGES,)),
+    pooling.AveragePool2D: (
+        OpCase(pooling.AveragePool2D(pool_size=(2, 3), strides=(2, 1)), (IMAGES,)),
+        OpCase(pooling.AveragePool2D(pool_size=(3, 3), strides=(2, 2), padding=Padding.SAME), (IMAGES,)),
     ),
-    convolution.GlobalAveragePool2D: (OpCase(convolution.GlobalAveragePool2D(), (IMAGES,)),),
-    convolution.GlobalMaxPool2D: (OpCase(convolution.GlobalMaxPool2D(), (IMAGES,)),),
+    pooling.GlobalAveragePool2D: (OpCase(pooling.GlobalAveragePool2D(), (IMAGES,)),),
+    pooling.GlobalMaxPool2D: (OpCase(pooling.GlobalMaxPool2D(), (IMAGES,)),),
     convolution.Pad2D: (OpCase(convolution.Pad2D(padding=((1, 0), (2, 3))), (IMAGES,)),),
     convolution.Upsample2D: (
         OpCase(convolution.Upsample2D(size=(2, 3)), (IMAGES,)),
@@ -200,63 +209,63 @@ CASES: dict[type[Op], tuple[OpCase, ...]] = {
             ),
         ),
     ),
-    basic.Add: (
-        OpCase(basic.Add(), (floats(2, 3), floats(2, 3))),
-        OpCase(basic.Add(), (floats(2, 3), floats(2, 1), floats(1, 3)), batch=False),
-        OpCase(basic.Add(), (ints([[1, 2]]), ints([[3, -4]]))),
+    arithmetic.Add: (
+        OpCase(arithmetic.Add(), (floats(2, 3), floats(2, 3))),
+        OpCase(arithmetic.Add(), (floats(2, 3), floats(2, 1), floats(1, 3)), batch=False),
+        OpCase(arithmetic.Add(), (ints([[1, 2]]), ints([[3, -4]]))),
     ),
-    basic.Average: (OpCase(basic.Average(), (floats(2, 3), -floats(2, 3), floats(2, 3))),),
-    basic.Mean: (
-        OpCase(basic.Mean(axis=0), (floats(3, 2, 4),), batch=False),
-        OpCase(basic.Mean(axis=1), (floats(2, 5),)),
-        OpCase(basic.Mean(axis=0), (floats(40, 1, 1),), batch=False),
+    arithmetic.Average: (OpCase(arithmetic.Average(), (floats(2, 3), -floats(2, 3), floats(2, 3))),),
+    reduction.Mean: (
+        OpCase(reduction.Mean(axis=0), (floats(3, 2, 4),), batch=False),
+        OpCase(reduction.Mean(axis=1), (floats(2, 5),)),
+        OpCase(reduction.Mean(axis=0), (floats(40, 1, 1),), batch=False),
     ),
-    basic.Subtract: (OpCase(basic.Subtract(), (floats(2, 3), floats(1, 3)), batch=False),),
-    basic.Multiply: (OpCase(basic.Multiply(), (floats(2, 3), floats(2, 1))),),
-    basic.Divide: (
-        OpCase(basic.Divide(), (floats(2, 3), np.asarray([[0.5, 3, -7]], np.float32)), batch=False),
+    arithmetic.Subtract: (OpCase(arithmetic.Subtract(), (floats(2, 3), floats(1, 3)), batch=False),),
+    arithmetic.Multiply: (OpCase(arithmetic.Multiply(), (floats(2, 3), floats(2, 1))),),
+    arithmetic.Divide: (
+        OpCase(arithmetic.Divide(), (floats(2, 3), np.asarray([[0.5, 3, -7]], np.float32)), batch=False),
     ),
-    basic.Maximum: (OpCase(basic.Maximum(), (floats(2, 3), -floats(2, 3))),),
-    basic.Minimum: (OpCase(basic.Minimum(), (floats(2, 3), -floats(2, 3))),),
-    basic.Equal: (OpCase(basic.Equal(), (SPECIAL, SPECIAL)),),
-    basic.LessEqual: (OpCase(basic.LessEqual(), (SPECIAL, SPECIAL[:, ::-1])),),
-    basic.Greater: (OpCase(basic.Greater(), (SPECIAL, SPECIAL[:, ::-1])),),
-    basic.Select: (
-        OpCase(basic.Select(), (bools([[True], [False]]), floats(2, 3), -floats(2, 3))),
-        OpCase(basic.Select(), (bools([[True, False]]), ints([[1, 2]]), ints([[3, 4]]))),
+    arithmetic.Maximum: (OpCase(arithmetic.Maximum(), (floats(2, 3), -floats(2, 3))),),
+    arithmetic.Minimum: (OpCase(arithmetic.Minimum(), (floats(2, 3), -floats(2, 3))),),
+    arithmetic.Equal: (OpCase(arithmetic.Equal(), (SPECIAL, SPECIAL)),),
+    arithmetic.LessEqual: (OpCase(arithmetic.LessEqual(), (SPECIAL, SPECIAL[:, ::-1])),),
+    arithmetic.Greater: (OpCase(arithmetic.Greater(), (SPECIAL, SPECIAL[:, ::-1])),),
+    arithmetic.Select: (
+        OpCase(arithmetic.Select(), (bools([[True], [False]]), floats(2, 3), -floats(2, 3))),
+        OpCase(arithmetic.Select(), (bools([[True, False]]), ints([[1, 2]]), ints([[3, 4]]))),
     ),
-    basic.Cast: (
-        OpCase(basic.Cast(dtype=DType.INT32), (floats(2, 3, scale=9.0),)),
-        OpCase(basic.Cast(dtype=DType.FLOAT32), (bools([[True, False]]),)),
+    arithmetic.Cast: (
+        OpCase(arithmetic.Cast(dtype=DType.INT32), (floats(2, 3, scale=9.0),)),
+        OpCase(arithmetic.Cast(dtype=DType.FLOAT32), (bools([[True, False]]),)),
     ),
-    basic.Concatenate: (
-        OpCase(basic.Concatenate(), (floats(2, 3), floats(2, 1), floats(2, 2))),
-        OpCase(basic.Concatenate(axis=1), (floats(2, 1, 2), floats(2, 3, 2))),
+    rearrangement.Concatenate: (
+        OpCase(rearrangement.Concatenate(), (floats(2, 3), floats(2, 1), floats(2, 2))),
+        OpCase(rearrangement.Concatenate(axis=1), (floats(2, 1, 2), floats(2, 3, 2))),
     ),
-    basic.Slice: (
-        OpCase(basic.Slice(start=1, stop=3), (floats(2, 4),)),
-        OpCase(basic.Slice(axis=1, start=0, stop=2), (floats(2, 4, 2),)),
+    rearrangement.Slice: (
+        OpCase(rearrangement.Slice(start=1, stop=3), (floats(2, 4),)),
+        OpCase(rearrangement.Slice(axis=1, start=0, stop=2), (floats(2, 4, 2),)),
     ),
-    basic.Gather: (
-        OpCase(basic.Gather(indices=Tensor.int32([2, 0, 0])), (floats(2, 3),)),
-        OpCase(basic.Gather(axis=1, indices=Tensor.int32([])), (floats(2, 3),)),
+    rearrangement.Gather: (
+        OpCase(rearrangement.Gather(indices=Tensor.int32([2, 0, 0])), (floats(2, 3),)),
+        OpCase(rearrangement.Gather(axis=1, indices=Tensor.int32([])), (floats(2, 3),)),
     ),
-    basic.Lookup: (OpCase(basic.Lookup(table=weights(4, 2)), (ints([[0, 3], [1, 1]]),)),),
-    basic.TakeAlong: (
-        OpCase(basic.TakeAlong(), (floats(2, 4), ints([[3, 0], [1, 1]]))),
-        OpCase(basic.TakeAlong(), (floats(2, 4, 3), ints([3, 1]))),
-        OpCase(basic.TakeAlong(), (ints([[1, 2], [3, 4]]), ints([[[1], [0]], [[1], [1]]]))),
+    rearrangement.Lookup: (OpCase(rearrangement.Lookup(table=weights(4, 2)), (ints([[0, 3], [1, 1]]),)),),
+    rearrangement.TakeAlong: (
+        OpCase(rearrangement.TakeAlong(), (floats(2, 4), ints([[3, 0], [1, 1]]))),
+        OpCase(rearrangement.TakeAlong(), (floats(2, 4, 3), ints([3, 1]))),
+        OpCase(rearrangement.TakeAlong(), (ints([[1, 2], [3, 4]]), ints([[[1], [0]], [[1], [1]]]))),
     ),
-    basic.MatMul: (
-        OpCase(basic.MatMul(), (floats(2, 3), floats(3, 4)), batch=False),
-        OpCase(basic.MatMul(), (floats(2, 3, 4), floats(2, 4, 5))),
+    dense.MatMul: (
+        OpCase(dense.MatMul(), (floats(2, 3), floats(3, 4)), batch=False),
+        OpCase(dense.MatMul(), (floats(2, 3, 4), floats(2, 4, 5))),
     ),
-    basic.Reshape: (
-        OpCase(basic.Reshape(shape=(None, 2, 3)), (floats(4, 6),)),
-        OpCase(basic.Reshape(shape=(3, 4)), (floats(2, 6),), batch=False),
+    rearrangement.Reshape: (
+        OpCase(rearrangement.Reshape(shape=(None, 2, 3)), (floats(4, 6),)),
+        OpCase(rearrangement.Reshape(shape=(3, 4)), (floats(2, 6),), batch=False),
     ),
-    basic.Flatten: (OpCase(basic.Flatten(), (floats(2, 3, 4),)),),
-    basic.Transpose: (OpCase(basic.Transpose(permutation=(0, 2, 1)), (floats(2, 3, 4),)),),
+    rearrangement.Flatten: (OpCase(rearrangement.Flatten(), (floats(2, 3, 4),)),),
+    rearrangement.Transpose: (OpCase(rearrangement.Transpose(permutation=(0, 2, 1)), (floats(2, 3, 4),)),),
     **TENSOR_CASES,
 }
 """Every op but `Input`, which computes nothing."""

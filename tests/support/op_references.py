@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, core, dense, tabular
+from sensenet.ir.ops import arithmetic, core, dense, rearrangement, reduction, tabular
 from sensenet.ir.types import Tensor
 from support.activation_references import activate
 from support.image_op_references import IMAGE_REFERENCES
@@ -83,7 +83,7 @@ def batch_normalization(op: dense.BatchNormalization, x: np.ndarray) -> np.ndarr
     return gamma * (x - mean) / np.sqrt(variance + op.epsilon) + beta
 
 
-def elementwise(function: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray]:
+def pairwise(function: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray]:
     def apply(op: Op, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a, b = np.broadcast_arrays(a, b)
         pairs = zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)
@@ -98,13 +98,13 @@ def total(op: Op, *xs: np.ndarray) -> np.ndarray:
     return np.asarray([sum(column) for column in columns]).reshape(arrays[0].shape)
 
 
-def select(op: basic.Select, condition: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def select(op: arithmetic.Select, condition: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     arrays = np.broadcast_arrays(condition, a, b)
     triples = zip(*(x.ravel().tolist() for x in arrays), strict=True)
     return np.asarray([x if c else y for c, x, y in triples]).reshape(arrays[0].shape)
 
 
-def concatenate(op: basic.Concatenate, *xs: np.ndarray) -> np.ndarray:
+def concatenate(op: rearrangement.Concatenate, *xs: np.ndarray) -> np.ndarray:
     moved = [list(np.moveaxis(x, op.axis, 0)) for x in xs]
     return np.moveaxis(np.asarray([part for parts in moved for part in parts]), 0, op.axis)
 
@@ -117,13 +117,13 @@ def taken(op: Any, x: np.ndarray, positions: list[int]) -> np.ndarray:
     return np.moveaxis(result, 0, op.axis)
 
 
-def mat_mul(op: basic.MatMul, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def mat_mul(op: dense.MatMul, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = np.broadcast_to(a, (*outer, *a.shape[-2:])), np.broadcast_to(b, (*outer, *b.shape[-2:]))
     return np.einsum("...nk,...km->...nm", a, b)
 
 
-def transpose(op: basic.Transpose, x: np.ndarray) -> np.ndarray:
+def transpose(op: rearrangement.Transpose, x: np.ndarray) -> np.ndarray:
     result = np.empty([x.shape[axis] for axis in op.permutation])
     for index in np.ndindex(x.shape):
         result[tuple(index[axis] for axis in op.permutation)] = x[index]
@@ -142,33 +142,33 @@ REFERENCES: dict[type[Op], Callable[..., Any]] = {
     dense.BatchNormalization: batch_normalization,
     dense.Activation: lambda op, x: activate(op.function, x),
     dense.Dropout: lambda op, x: x,
-    basic.Add: total,
-    basic.Average: lambda op, *xs: total(op, *xs) / len(xs),
-    basic.Mean: lambda op, x: np.apply_along_axis(lambda y: math.fsum(y) / len(y), op.axis, x),
-    basic.Subtract: elementwise(lambda a, b: a - b),
-    basic.Multiply: elementwise(lambda a, b: a * b),
-    basic.Divide: elementwise(lambda a, b: a / b),
-    basic.Maximum: elementwise(max),
-    basic.Minimum: elementwise(min),
-    basic.Equal: elementwise(lambda a, b: a == b),
-    basic.LessEqual: elementwise(lambda a, b: a <= b),
-    basic.Greater: elementwise(lambda a, b: a > b),
-    basic.Select: select,
-    basic.Cast: lambda op, x: np.asarray([int(value) for value in x.ravel()]).reshape(x.shape),
-    basic.Concatenate: concatenate,
-    basic.Slice: lambda op, x: taken(op, x, list(range(op.start, op.stop))),
-    basic.Gather: lambda op, x: taken(op, x, op.indices.array.tolist()),
-    basic.Lookup: lambda op, x: np.asarray([[op.table.array[i] for i in row] for row in x]),
-    basic.TakeAlong: lambda op, x, positions: np.asarray(
+    arithmetic.Add: total,
+    arithmetic.Average: lambda op, *xs: total(op, *xs) / len(xs),
+    reduction.Mean: lambda op, x: np.apply_along_axis(lambda y: math.fsum(y) / len(y), op.axis, x),
+    arithmetic.Subtract: pairwise(lambda a, b: a - b),
+    arithmetic.Multiply: pairwise(lambda a, b: a * b),
+    arithmetic.Divide: pairwise(lambda a, b: a / b),
+    arithmetic.Maximum: pairwise(max),
+    arithmetic.Minimum: pairwise(min),
+    arithmetic.Equal: pairwise(lambda a, b: a == b),
+    arithmetic.LessEqual: pairwise(lambda a, b: a <= b),
+    arithmetic.Greater: pairwise(lambda a, b: a > b),
+    arithmetic.Select: select,
+    arithmetic.Cast: lambda op, x: np.asarray([int(value) for value in x.ravel()]).reshape(x.shape),
+    rearrangement.Concatenate: concatenate,
+    rearrangement.Slice: lambda op, x: taken(op, x, list(range(op.start, op.stop))),
+    rearrangement.Gather: lambda op, x: taken(op, x, op.indices.array.tolist()),
+    rearrangement.Lookup: lambda op, x: np.asarray([[op.table.array[i] for i in row] for row in x]),
+    rearrangement.TakeAlong: lambda op, x, positions: np.asarray(
         [
             np.asarray([row[i] for i in places.ravel()]).reshape(*places.shape, *row.shape[1:])
             for row, places in zip(x, positions, strict=True)
         ]
     ),
-    basic.MatMul: mat_mul,
-    basic.Reshape: lambda op, x: np.asarray(x.ravel().tolist()).reshape([n or -1 for n in op.shape]),
-    basic.Flatten: lambda op, x: np.asarray([row.ravel() for row in x]),
-    basic.Transpose: transpose,
+    dense.MatMul: mat_mul,
+    rearrangement.Reshape: lambda op, x: np.asarray(x.ravel().tolist()).reshape([n or -1 for n in op.shape]),
+    rearrangement.Flatten: lambda op, x: np.asarray([row.ravel() for row in x]),
+    rearrangement.Transpose: transpose,
     **IMAGE_REFERENCES,
     **TENSOR_REFERENCES,
 }

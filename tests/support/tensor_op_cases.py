@@ -6,7 +6,7 @@ import numpy as np
 
 from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, core, elementwise, quantization, reduction, shape
+from sensenet.ir.ops import arithmetic, control, core, elementwise, quantization, reduction, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType, f32
@@ -24,16 +24,16 @@ def doubling(batch: int | None = None) -> control.While:
         rows = apply(core.Input(type=f32(batch, 2)), name="rows")
         steps = apply(core.Input(type=TensorType(DType.INT32, (1,))), name="steps")
         if name == "condition":
-            small = apply(basic.LessEqual(), rows.value, number(30))
+            small = apply(arithmetic.LessEqual(), rows.value, number(30))
             largest = apply(reduction.ReduceMax(axes=(0, 1)), rows.value)
-            below = apply(basic.Greater(), number(30), largest.value).value
+            below = apply(arithmetic.Greater(), number(30), largest.value).value
             anything = apply(reduction.ReduceAny(axes=(0, 1)), small.value).value
             outputs = {"proceed": apply(elementwise.And(), below, anything).value}
         else:
             one = constant(Tensor.int32(1))
             outputs = {
-                "rows": apply(basic.Multiply(), rows.value, number(2)).value,
-                "steps": apply(basic.Add(), steps.value, one).value,
+                "rows": apply(arithmetic.Multiply(), rows.value, number(2)).value,
+                "steps": apply(arithmetic.Add(), steps.value, one).value,
             }
         return Region.create([rows, steps], outputs)
 

@@ -13,9 +13,10 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value, apply, constant, rebuild
 from sensenet.ir.legality import Legal, is_legal
-from sensenet.ir.ops.basic import Cast, Lookup, Select
+from sensenet.ir.ops.arithmetic import Cast, Select
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import Activation
+from sensenet.ir.ops.rearrangement import Lookup
 from sensenet.ir.types import DType, Tensor
 
 

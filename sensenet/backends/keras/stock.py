@@ -19,7 +19,7 @@ from attrs import field
 from sensenet.backends.keras.activation import is_formula
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, dense, elementwise, image, tabular
+from sensenet.ir.ops import arithmetic, dense, elementwise, image, rearrangement, reduction, tabular
 from sensenet.passes.lowering.activations import FORMULAS
 from sensenet.records import frozen
 from sensenet.signature import RescaleType
@@ -174,28 +174,28 @@ EXPRESSIONS: Mapping[type[Op], Callable[..., Any]] = {
     tabular.Standardize: lambda op, x: _divide(call("Subtract", x, op.mean.array), op.stdev.array),
     tabular.Destandardize: lambda op, x: call("Add", call("Multiply", x, op.stdev.array), op.mean.array),
     dense.Activation: _activation,
-    basic.Add: lambda _op, *xs: _sum(xs),
-    basic.Average: lambda _op, *xs: _divide(_sum(xs), _number(len(xs))),
-    basic.Mean: lambda op, x: call("Mean", x, axis=[op.axis]),
-    basic.Subtract: _elementwise("Subtract"),
-    basic.Multiply: _elementwise("Multiply"),
-    basic.Divide: lambda _op, a, b: _divide(a, b),
-    basic.Maximum: _elementwise("Maximum"),
-    basic.Minimum: _elementwise("Minimum"),
-    basic.Equal: _elementwise("Equal"),
+    arithmetic.Add: lambda _op, *xs: _sum(xs),
+    arithmetic.Average: lambda _op, *xs: _divide(_sum(xs), _number(len(xs))),
+    reduction.Mean: lambda op, x: call("Mean", x, axis=[op.axis]),
+    arithmetic.Subtract: _elementwise("Subtract"),
+    arithmetic.Multiply: _elementwise("Multiply"),
+    arithmetic.Divide: lambda _op, a, b: _divide(a, b),
+    arithmetic.Maximum: _elementwise("Maximum"),
+    arithmetic.Minimum: _elementwise("Minimum"),
+    arithmetic.Equal: _elementwise("Equal"),
     elementwise.Exp: _elementwise("Exp"),
-    basic.LessEqual: _elementwise("LessEqual"),
-    basic.Greater: _elementwise("Greater"),
-    basic.Select: _elementwise("Where"),
-    basic.Cast: lambda op, x: call("Cast", x, dtype=op.dtype.numpy.name),
-    basic.Concatenate: lambda op, *xs: call("Concatenate", list(xs), axis=op.axis),
-    basic.Slice: _slice,
-    basic.Gather: lambda op, x: call("Take", x, op.indices.array, axis=op.axis),
-    basic.Lookup: lambda op, x: call("Take", op.table.array, x, axis=0),
-    basic.MatMul: _elementwise("Matmul"),
-    basic.Reshape: lambda op, x: _reshape(x, op.shape),
-    basic.Flatten: _flatten,
-    basic.Transpose: lambda op, x: call("Transpose", x, axes=list(op.permutation)),
+    arithmetic.LessEqual: _elementwise("LessEqual"),
+    arithmetic.Greater: _elementwise("Greater"),
+    arithmetic.Select: _elementwise("Where"),
+    arithmetic.Cast: lambda op, x: call("Cast", x, dtype=op.dtype.numpy.name),
+    rearrangement.Concatenate: lambda op, *xs: call("Concatenate", list(xs), axis=op.axis),
+    rearrangement.Slice: _slice,
+    rearrangement.Gather: lambda op, x: call("Take", x, op.indices.array, axis=op.axis),
+    rearrangement.Lookup: lambda op, x: call("Take", op.table.array, x, axis=0),
+    dense.MatMul: _elementwise("Matmul"),
+    rearrangement.Reshape: lambda op, x: _reshape(x, op.shape),
+    rearrangement.Flatten: _flatten,
+    rearrangement.Transpose: lambda op, x: call("Transpose", x, axes=list(op.permutation)),
     image.Index: lambda op, x: call("GetItem", x, [*[slice(None)] * op.axis, op.index]),
     image.Rescale: _rescale,
 }

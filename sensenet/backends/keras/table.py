@@ -12,7 +12,7 @@ from sensenet.backends.keras.layers import make_layer_classes
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, dense
+from sensenet.ir.ops import arithmetic, convolution, dense, pooling, rearrangement
 from sensenet.ir.ops.dense import DropoutKind
 from sensenet.ir.types import Array, DType, Tensor
 from sensenet.records import frozen
@@ -130,25 +130,25 @@ LAYER_BUILDERS: Mapping[type[Op], LayerBuilder] = {
     dense.BatchNormalization: _batch_normalization,
     dense.Activation: _activation,
     dense.Dropout: _dropout,
-    basic.Add: lambda layers, op, node, name: _merge(layers.Add, node, name),
-    basic.Average: lambda layers, op, node, name: _merge(layers.Average, node, name),
-    basic.Concatenate: _concatenate,
-    basic.Flatten: lambda layers, op, node, name: (
+    arithmetic.Add: lambda layers, op, node, name: _merge(layers.Add, node, name),
+    arithmetic.Average: lambda layers, op, node, name: _merge(layers.Average, node, name),
+    rearrangement.Concatenate: _concatenate,
+    rearrangement.Flatten: lambda layers, op, node, name: (
         WeightedLayer(layer=layers.Flatten(name=name)) if _is_float(node) else None
     ),
     convolution.Convolution2D: _convolution,
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
     convolution.SeparableConvolution2D: _separable_convolution,
-    convolution.MaxPool2D: lambda layers, op, node, name: WeightedLayer(
+    pooling.MaxPool2D: lambda layers, op, node, name: WeightedLayer(
         layer=layers.MaxPooling2D(op.pool_size, op.strides, op.padding.value, name=name)
     ),
-    convolution.AveragePool2D: lambda layers, op, node, name: WeightedLayer(
+    pooling.AveragePool2D: lambda layers, op, node, name: WeightedLayer(
         layer=layers.AveragePooling2D(op.pool_size, op.strides, op.padding.value, name=name)
     ),
-    convolution.GlobalAveragePool2D: lambda layers, op, node, name: WeightedLayer(
+    pooling.GlobalAveragePool2D: lambda layers, op, node, name: WeightedLayer(
         layer=layers.GlobalAveragePooling2D(name=name)
     ),
-    convolution.GlobalMaxPool2D: lambda layers, op, node, name: WeightedLayer(
+    pooling.GlobalMaxPool2D: lambda layers, op, node, name: WeightedLayer(
         layer=layers.GlobalMaxPooling2D(name=name)
     ),
     convolution.Pad2D: lambda layers, op, node, name: WeightedLayer(

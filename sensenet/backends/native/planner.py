@@ -29,7 +29,7 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, dense, tabular
+from sensenet.ir.ops import arithmetic, dense, rearrangement, reduction, tabular
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.types import Array, DType, TensorType
 
@@ -44,11 +44,11 @@ MOST_STEPS = 20_000
 
 
 REARRANGEMENTS: tuple[type[Op], ...] = (
-    basic.Slice,
-    basic.Gather,
-    basic.Reshape,
-    basic.Flatten,
-    basic.Transpose,
+    rearrangement.Slice,
+    rearrangement.Gather,
+    rearrangement.Reshape,
+    rearrangement.Flatten,
+    rearrangement.Transpose,
 )
 """Ops whose answers are numbers of their input at other positions."""
 
@@ -95,7 +95,7 @@ class _Planner:
     def plan(self) -> Plan:
         columns = self._plan_ends()
         for node in reversed(self._graph.nodes):
-            if isinstance(node.op, basic.Concatenate):
+            if isinstance(node.op, rearrangement.Concatenate):
                 self._place_parts(node)
         for node in self._graph.nodes:
             if not isinstance(node.op, Input | Constant):
@@ -191,11 +191,11 @@ class _Planner:
         op = node.op
         if isinstance(op, REARRANGEMENTS):
             self._rearrange(node)
-        elif isinstance(op, basic.Cast):
+        elif isinstance(op, arithmetic.Cast):
             self._cast(node)
         elif isinstance(op, dense.Dropout):
             self._places.setdefault(node.value, self._operand(node.inputs[0]))
-        elif op.mnemonic() in FORMULAS and not isinstance(op, basic.Add):
+        elif op.mnemonic() in FORMULAS and not isinstance(op, arithmetic.Add):
             self._map(op, node, node.inputs, self._place(node.value))
         elif type(op) in RULES:
             RULES[type(op)](self, node)
@@ -298,7 +298,7 @@ class _Planner:
         total: Value | Place
         total, *others = node.inputs
         for each in others:
-            self._map(basic.Add(), node, (total, each), y)
+            self._map(arithmetic.Add(), node, (total, each), y)
             total = y
         return total
 
@@ -306,7 +306,7 @@ class _Planner:
         total = self._sum(node)
         x = self._broadcast(node, total) if isinstance(total, Value) else total
         divisor = np.full(1, len(node.inputs), np.float32)
-        self._steps.append(MapStep(op=basic.Divide(), xs=(x, divisor), y=self._place(node.value)))
+        self._steps.append(MapStep(op=arithmetic.Divide(), xs=(x, divisor), y=self._place(node.value)))
 
     def _map_twice(self, node: Node, first: tuple[Op, Array], second: tuple[Op, Array]) -> None:
         """Apply two ops of a number and a constant to the node's input, one after the other."""
@@ -322,13 +322,13 @@ class _Planner:
         mean, stdev = (
             np.ascontiguousarray(np.broadcast_to(each.array, shape)).ravel() for each in (op.mean, op.stdev)
         )
-        self._map_twice(node, (basic.Subtract(), mean), (basic.Divide(), stdev))
+        self._map_twice(node, (arithmetic.Subtract(), mean), (arithmetic.Divide(), stdev))
 
     def _destandardize(self, node: Node) -> None:
         op = node.op
         assert isinstance(op, tabular.Destandardize)
         stdev, mean = op.stdev.array.reshape(1), op.mean.array.reshape(1)
-        self._map_twice(node, (basic.Multiply(), stdev), (basic.Add(), mean))
+        self._map_twice(node, (arithmetic.Multiply(), stdev), (arithmetic.Add(), mean))
 
     def _batch_normalization(self, node: Node) -> None:
         op = node.op
@@ -337,13 +337,13 @@ class _Planner:
             raise _unsupported(node, "it works along the axis of rows")
         groups = math.prod(row_shape(node.value)[:-1])
         scale, shift = (np.tile(each.astype(np.float32), groups) for each in op.scale_and_shift())
-        self._map_twice(node, (basic.Multiply(), scale), (basic.Add(), shift))
+        self._map_twice(node, (arithmetic.Multiply(), scale), (arithmetic.Add(), shift))
 
     def _one_hot(self, node: Node) -> None:
         op, y = node.op, self._place(node.value)
         assert isinstance(op, tabular.OneHot)
         self._move(self._operand(node.inputs[0]), y, op.groups)
-        self._steps.append(MapStep(op=basic.Equal(), xs=(y, op.codes), y=y))
+        self._steps.append(MapStep(op=arithmetic.Equal(), xs=(y, op.codes), y=y))
 
     def _embedding_sum(self, node: Node) -> None:
         assert isinstance(node.op, tabular.EmbeddingSum)
@@ -403,7 +403,7 @@ class _Planner:
             return
         linear = ActivationFunction.LINEAR
         self._steps.append(DenseStep(x=x, y=y, kernel=kernel, bias=np.zeros_like(added), activation=linear))
-        self._steps.append(MapStep(op=basic.Add(), xs=(y, added), y=y))
+        self._steps.append(MapStep(op=arithmetic.Add(), xs=(y, added), y=y))
         if fused is not linear:
             self._steps.append(MapStep(op=dense.Activation(function=fused), xs=(y,), y=y))
 
@@ -426,8 +426,8 @@ class _Planner:
         self._steps.append(SoftmaxStep(x=x, y=y, width=width, logarithm=logarithm))
 
     def _mean(self, node: Node) -> None:
-        assert isinstance(node.op, basic.Mean)
-        self._reduce(node, basic.Add(), node.op.axis, average=True)
+        assert isinstance(node.op, reduction.Mean)
+        self._reduce(node, arithmetic.Add(), node.op.axis, average=True)
 
     def _reduce_axes(self, node: Node) -> None:
         axes = node.op.axes  # type: ignore[attr-defined]
@@ -448,17 +448,17 @@ class _Planner:
 
 
 REDUCTIONS: Mapping[str, Op] = {
-    "reduce_sum": basic.Add(),
-    "reduce_max": basic.Maximum(),
-    "reduce_min": basic.Minimum(),
+    "reduce_sum": arithmetic.Add(),
+    "reduce_max": arithmetic.Maximum(),
+    "reduce_min": arithmetic.Minimum(),
 }
 """The ops of two numbers to which reductions come down, by the reductions' mnemonics."""
 
 RULES: Mapping[type[Op], Callable[[_Planner, Node], object]] = {
-    basic.Concatenate: _Planner._concatenate,
-    basic.Add: _Planner._sum,
-    basic.Average: _Planner._average,
-    basic.Mean: _Planner._mean,
+    rearrangement.Concatenate: _Planner._concatenate,
+    arithmetic.Add: _Planner._sum,
+    arithmetic.Average: _Planner._average,
+    reduction.Mean: _Planner._mean,
     dense.Dense: _Planner._dense,
     dense.BatchedDense: _Planner._batched_dense,
     dense.BatchNormalization: _Planner._batch_normalization,

@@ -12,7 +12,18 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node
 from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, convolution, core, dense, elementwise, image, reduction, shape
+from sensenet.ir.ops import (
+    arithmetic,
+    control,
+    convolution,
+    core,
+    dense,
+    elementwise,
+    image,
+    rearrangement,
+    reduction,
+    shape,
+)
 from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.types import DType
 
@@ -32,7 +43,7 @@ def _comparison(kind: str) -> Emit:
     return emit
 
 
-def _select(op: basic.Select, node: Node) -> Operator:
+def _select(op: arithmetic.Select, node: Node) -> Operator:
     condition, a, b = node.inputs
     if a.type.dtype is not DType.BOOL:
         return operator("Where", condition, a, b)
@@ -53,17 +64,17 @@ def _arg_max(op: reduction.ArgMax, node: Node) -> Operator:
     return cast(operator("ArgMax", *node.inputs, axis=op.axis, keepdims=0), INT32)
 
 
-def _slice(op: basic.Slice, node: Node) -> Operator:
+def _slice(op: rearrangement.Slice, node: Node) -> Operator:
     return operator("Slice", *node.inputs, *(integers([each]) for each in (op.start, op.stop, op.axis)))
 
 
-def _take_along(op: basic.TakeAlong, node: Node) -> Operator:
+def _take_along(op: rearrangement.TakeAlong, node: Node) -> Operator:
     x, positions = node.inputs
     places = operator("Unsqueeze", to_sizes(positions), integers([positions.type.rank]))
     return operator("GatherND", x, places, batch_dims=1)
 
 
-def _reshape(op: basic.Reshape, node: Node) -> Operator:
+def _reshape(op: rearrangement.Reshape, node: Node) -> Operator:
     sizes = node.types[0].shape
     known = sizes if sizes.count(None) <= 1 else op.shape
     wanted = integers([-1 if size is None else size for size in known])
@@ -92,27 +103,27 @@ def _stack(op: shape.Stack, node: Node) -> Operator:
 
 EMIT: Mapping[type[Op], Emit] = {
     **LAYERS,
-    basic.Add: _plain("Add"),
-    basic.Subtract: _plain("Sub"),
-    basic.Multiply: _plain("Mul"),
-    basic.Divide: _plain("Div"),
-    basic.Maximum: _plain("Max"),
-    basic.Minimum: _plain("Min"),
-    basic.Equal: _plain("Equal"),
-    basic.LessEqual: _comparison("LessOrEqual"),
-    basic.Greater: _comparison("Greater"),
-    basic.Select: _select,
-    basic.Mean: lambda op, node: reduce("ReduceMean", node.inputs[0], [op.axis]),
-    basic.Cast: lambda op, node: cast(node.inputs[0], op.dtype.numpy),
-    basic.Concatenate: lambda op, node: operator("Concat", *node.inputs, axis=op.axis),
-    basic.Slice: _slice,
-    basic.Gather: lambda op, node: operator("Gather", *node.inputs, op.indices.array, axis=op.axis),
-    basic.Lookup: lambda op, node: operator("Gather", op.table.array, *node.inputs, axis=0),
-    basic.TakeAlong: _take_along,
-    basic.MatMul: _plain("MatMul"),
-    basic.Reshape: _reshape,
-    basic.Flatten: lambda op, node: operator("Flatten", *node.inputs, axis=1),
-    basic.Transpose: lambda op, node: operator("Transpose", *node.inputs, perm=op.permutation),
+    arithmetic.Add: _plain("Add"),
+    arithmetic.Subtract: _plain("Sub"),
+    arithmetic.Multiply: _plain("Mul"),
+    arithmetic.Divide: _plain("Div"),
+    arithmetic.Maximum: _plain("Max"),
+    arithmetic.Minimum: _plain("Min"),
+    arithmetic.Equal: _plain("Equal"),
+    arithmetic.LessEqual: _comparison("LessOrEqual"),
+    arithmetic.Greater: _comparison("Greater"),
+    arithmetic.Select: _select,
+    reduction.Mean: lambda op, node: reduce("ReduceMean", node.inputs[0], [op.axis]),
+    arithmetic.Cast: lambda op, node: cast(node.inputs[0], op.dtype.numpy),
+    rearrangement.Concatenate: lambda op, node: operator("Concat", *node.inputs, axis=op.axis),
+    rearrangement.Slice: _slice,
+    rearrangement.Gather: lambda op, node: operator("Gather", *node.inputs, op.indices.array, axis=op.axis),
+    rearrangement.Lookup: lambda op, node: operator("Gather", op.table.array, *node.inputs, axis=0),
+    rearrangement.TakeAlong: _take_along,
+    dense.MatMul: _plain("MatMul"),
+    rearrangement.Reshape: _reshape,
+    rearrangement.Flatten: lambda op, node: operator("Flatten", *node.inputs, axis=1),
+    rearrangement.Transpose: lambda op, node: operator("Transpose", *node.inputs, perm=op.permutation),
     image.Index: lambda op, node: operator("Gather", *node.inputs, integers(op.index), axis=op.axis),
     elementwise.Negate: _plain("Neg"),
     elementwise.Absolute: _plain("Abs"),
@@ -143,7 +154,7 @@ LEGAL: Legal = {
     **all_of(core.Input, core.Constant, control.While, *EMIT),
     **dict.fromkeys((dense.Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D), _is_linear),
     dense.Activation: lambda node: getattr(node.op, "function", None) in ACTIVATIONS,
-    basic.Add: lambda node: len(node.inputs) == 2,
+    arithmetic.Add: lambda node: len(node.inputs) == 2,
     shape.Resize2D: lambda node: getattr(node.op, "method", None) is UpsampleMethod.BILINEAR,
     shape.Take: lambda node: getattr(node.op, "axis", 2) < 2,  # others copy each pixel by itself
 }

@@ -13,7 +13,7 @@ from sensenet.backends.onnx.windows import slide
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE, ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution, dense, shape
+from sensenet.ir.ops import convolution, dense, pooling, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.types import Array, Tensor
 
@@ -83,10 +83,10 @@ LAYERS: Mapping[type[Op], Emit] = {
     dense.Activation: lambda op, node: ACTIVATIONS[op.function](*node.inputs),
     convolution.Convolution2D: _convolution,
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
-    convolution.MaxPool2D: lambda op, node: slide("MaxPool", node, op.pool_size, op),
-    convolution.AveragePool2D: lambda op, node: slide("AveragePool", node, op.pool_size, op),
-    convolution.GlobalAveragePool2D: lambda op, node: reduce("ReduceMean", node.inputs[0], [1, 2]),
-    convolution.GlobalMaxPool2D: lambda op, node: reduce("ReduceMax", node.inputs[0], [1, 2]),
+    pooling.MaxPool2D: lambda op, node: slide("MaxPool", node, op.pool_size, op),
+    pooling.AveragePool2D: lambda op, node: slide("AveragePool", node, op.pool_size, op),
+    pooling.GlobalAveragePool2D: lambda op, node: reduce("ReduceMean", node.inputs[0], [1, 2]),
+    pooling.GlobalMaxPool2D: lambda op, node: reduce("ReduceMax", node.inputs[0], [1, 2]),
     convolution.Pad2D: lambda op, node: operator(
         "Pad", *node.inputs, integers([(0, 0), *op.padding, (0, 0)]).T.reshape(-1), mode="constant"
     ),

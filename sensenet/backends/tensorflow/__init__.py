@@ -17,11 +17,12 @@ from sensenet.backends.tensorflow.emit import Emit
 from sensenet.ir.graph import Graph, Node, Value, apply
 from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic as basic_ops
-from sensenet.ir.ops import convolution as convolution_ops
-from sensenet.ir.ops import dense as dense_ops
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.control import While
+from sensenet.ir.ops.convolution import Convolution2D, DepthwiseConvolution2D, Upsample2D
 from sensenet.ir.ops.core import Constant, Input
+from sensenet.ir.ops.dense import Activation, Dense
+from sensenet.ir.ops.rearrangement import Lookup
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType
 from sensenet.passes.lowering.legalize import legalize
@@ -44,21 +45,21 @@ def _is_activated_by_one_op(node: Node) -> bool:
 LEGAL: Legal = {
     **all_of(Input, While, *EMIT),
     **dict.fromkeys(
-        (dense_ops.Dense, convolution_ops.Convolution2D, convolution_ops.DepthwiseConvolution2D),
+        (Dense, Convolution2D, DepthwiseConvolution2D),
         _is_activated_by_one_op,
     ),
-    dense_ops.Activation: lambda node: getattr(node.op, "function", None) in FUNCTIONS,
-    basic_ops.Add: lambda node: len(node.inputs) == 2,
-    convolution_ops.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
+    Activation: lambda node: getattr(node.op, "function", None) in FUNCTIONS,
+    Add: lambda node: len(node.inputs) == 2,
+    Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
 }
 """The ops that a graph may have when it is emitted."""
 
 WEIGHTS: Mapping[type[Op], tuple[str, ...]] = {
     Constant: ("value",),
-    dense_ops.Dense: ("kernel",),
-    basic_ops.Lookup: ("table",),
-    convolution_ops.Convolution2D: ("kernel",),
-    convolution_ops.DepthwiseConvolution2D: ("kernel",),
+    Dense: ("kernel",),
+    Lookup: ("table",),
+    Convolution2D: ("kernel",),
+    DepthwiseConvolution2D: ("kernel",),
 }
 """The attributes of ops that may be large, and so become variables."""
 

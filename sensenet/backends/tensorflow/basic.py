@@ -10,7 +10,7 @@ import numpy as np
 from sensenet.backends.tensorflow.activation import activate
 from sensenet.backends.tensorflow.emit import Emit
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, core, dense, image
+from sensenet.ir.ops import arithmetic, core, dense, image, rearrangement, reduction
 
 
 def add_bias_and_activate(tf: Any, op: Any, y: Any) -> Any:
@@ -37,7 +37,7 @@ def _dense(tf: Any, op: dense.Dense, x: Any, kernel: Any) -> Any:
     return add_bias_and_activate(tf, op, tf.matmul(x, kernel))
 
 
-def _slice(tf: Any, op: basic.Slice, x: Any) -> Any:
+def _slice(tf: Any, op: rearrangement.Slice, x: Any) -> Any:
     index = [slice(None)] * x.shape.rank
     index[op.axis] = slice(op.start, op.stop)
     return x[tuple(index)]
@@ -47,25 +47,27 @@ EMIT: Mapping[type[Op], Emit] = {
     core.Constant: lambda tf, op, value: value,
     dense.Dense: _dense,
     dense.Activation: lambda tf, op, x: activate(tf, op.function, x),
-    basic.Add: lambda tf, op, a, b: a + b,
-    basic.Mean: lambda tf, op, x: tf.reduce_mean(x, axis=op.axis),
-    basic.Subtract: lambda tf, op, a, b: a - b,
-    basic.Multiply: lambda tf, op, a, b: a * b,
-    basic.Divide: lambda tf, op, a, b: divide(tf, a, b),
-    basic.Maximum: lambda tf, op, a, b: tf.maximum(a, b),
-    basic.Minimum: lambda tf, op, a, b: tf.minimum(a, b),
-    basic.Equal: lambda tf, op, a, b: tf.equal(a, b),
-    basic.LessEqual: lambda tf, op, a, b: tf.less_equal(a, b),
-    basic.Greater: lambda tf, op, a, b: tf.greater(a, b),
-    basic.Select: lambda tf, op, condition, a, b: tf.where(condition, a, b),
-    basic.Cast: lambda tf, op, x: tf.cast(x, op.dtype.numpy),
-    basic.Concatenate: lambda tf, op, *xs: tf.concat(xs, axis=op.axis),
-    basic.Slice: _slice,
-    basic.Gather: lambda tf, op, x: tf.gather(x, op.indices.array, axis=op.axis),
-    basic.Lookup: lambda tf, op, x, table: tf.gather(table, x),
-    basic.TakeAlong: lambda tf, op, x, positions: tf.gather(x, positions, axis=1, batch_dims=1),
-    basic.MatMul: lambda tf, op, a, b: tf.matmul(a, b),
-    basic.Reshape: lambda tf, op, x: tf.reshape(x, [-1 if size is None else size for size in op.shape]),
-    basic.Transpose: lambda tf, op, x: tf.transpose(x, op.permutation),
+    arithmetic.Add: lambda tf, op, a, b: a + b,
+    reduction.Mean: lambda tf, op, x: tf.reduce_mean(x, axis=op.axis),
+    arithmetic.Subtract: lambda tf, op, a, b: a - b,
+    arithmetic.Multiply: lambda tf, op, a, b: a * b,
+    arithmetic.Divide: lambda tf, op, a, b: divide(tf, a, b),
+    arithmetic.Maximum: lambda tf, op, a, b: tf.maximum(a, b),
+    arithmetic.Minimum: lambda tf, op, a, b: tf.minimum(a, b),
+    arithmetic.Equal: lambda tf, op, a, b: tf.equal(a, b),
+    arithmetic.LessEqual: lambda tf, op, a, b: tf.less_equal(a, b),
+    arithmetic.Greater: lambda tf, op, a, b: tf.greater(a, b),
+    arithmetic.Select: lambda tf, op, condition, a, b: tf.where(condition, a, b),
+    arithmetic.Cast: lambda tf, op, x: tf.cast(x, op.dtype.numpy),
+    rearrangement.Concatenate: lambda tf, op, *xs: tf.concat(xs, axis=op.axis),
+    rearrangement.Slice: _slice,
+    rearrangement.Gather: lambda tf, op, x: tf.gather(x, op.indices.array, axis=op.axis),
+    rearrangement.Lookup: lambda tf, op, x, table: tf.gather(table, x),
+    rearrangement.TakeAlong: lambda tf, op, x, positions: tf.gather(x, positions, axis=1, batch_dims=1),
+    dense.MatMul: lambda tf, op, a, b: tf.matmul(a, b),
+    rearrangement.Reshape: lambda tf, op, x: tf.reshape(
+        x, [-1 if size is None else size for size in op.shape]
+    ),
+    rearrangement.Transpose: lambda tf, op, x: tf.transpose(x, op.permutation),
     image.Index: lambda tf, op, x: x[(slice(None),) * op.axis + (op.index,)],
 }

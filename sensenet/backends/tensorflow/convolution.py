@@ -8,7 +8,7 @@ from typing import Any
 from sensenet.backends.tensorflow.basic import add_bias_and_activate
 from sensenet.backends.tensorflow.emit import Emit
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution
+from sensenet.ir.ops import convolution, pooling
 
 
 def _convolution(tf: Any, op: convolution.Convolution2D, x: Any, kernel: Any) -> Any:
@@ -29,12 +29,10 @@ def _upsample(tf: Any, op: convolution.Upsample2D, x: Any) -> Any:
 EMIT: Mapping[type[Op], Emit] = {
     convolution.Convolution2D: _convolution,
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
-    convolution.MaxPool2D: lambda tf, op, x: tf.nn.max_pool2d(x, op.pool_size, op.strides, op.padding.name),
-    convolution.AveragePool2D: lambda tf, op, x: tf.nn.avg_pool2d(
-        x, op.pool_size, op.strides, op.padding.name
-    ),
-    convolution.GlobalAveragePool2D: lambda tf, op, x: tf.reduce_mean(x, axis=(1, 2)),
-    convolution.GlobalMaxPool2D: lambda tf, op, x: tf.reduce_max(x, axis=(1, 2)),
+    pooling.MaxPool2D: lambda tf, op, x: tf.nn.max_pool2d(x, op.pool_size, op.strides, op.padding.name),
+    pooling.AveragePool2D: lambda tf, op, x: tf.nn.avg_pool2d(x, op.pool_size, op.strides, op.padding.name),
+    pooling.GlobalAveragePool2D: lambda tf, op, x: tf.reduce_mean(x, axis=(1, 2)),
+    pooling.GlobalMaxPool2D: lambda tf, op, x: tf.reduce_max(x, axis=(1, 2)),
     convolution.Pad2D: lambda tf, op, x: tf.pad(x, ((0, 0), *op.padding, (0, 0))),
     convolution.Upsample2D: _upsample,
 }

@@ -11,7 +11,18 @@ from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, convolution, core, dense, elementwise, image, reduction, shape
+from sensenet.ir.ops import (
+    arithmetic,
+    control,
+    convolution,
+    core,
+    dense,
+    elementwise,
+    image,
+    rearrangement,
+    reduction,
+    shape,
+)
 from sensenet.ir.types import Array, DType
 
 INDEX = {"Index": DType.INT32}
@@ -34,16 +45,16 @@ def _reduce_any(op: reduction.ReduceAny, node: Node) -> Operator:
     return operator("Any", *node.inputs, integers(op.axes), keep_dims=op.keep_dimensions)
 
 
-def _select(op: basic.Select, node: Node) -> Operator:
+def _select(op: arithmetic.Select, node: Node) -> Operator:
     return operator("SelectV2", *node.inputs, T=node.types[0].dtype)
 
 
-def _cast(op: basic.Cast, node: Node) -> Operator:
+def _cast(op: arithmetic.Cast, node: Node) -> Operator:
     (x,) = node.inputs
     return operator("Cast", x, SrcT=x.type.dtype, DstT=op.dtype)
 
 
-def _concatenate(op: basic.Concatenate, node: Node) -> Operator:
+def _concatenate(op: rearrangement.Concatenate, node: Node) -> Operator:
     declared = node.types[0]
     axis = integers(op.axis % declared.rank)
     return operator("ConcatV2", *node.inputs, axis, N=len(node.inputs), T=declared.dtype)
@@ -53,7 +64,7 @@ def _stack(op: shape.Stack, node: Node) -> Operator:
     return operator("Pack", *node.inputs, N=len(node.inputs), T=node.types[0].dtype, axis=op.axis)
 
 
-def _slice(op: basic.Slice, node: Node) -> Operator:
+def _slice(op: rearrangement.Slice, node: Node) -> Operator:
     (x,) = node.inputs
     axis = op.axis % x.type.rank
     begin, size = [0] * x.type.rank, [-1] * x.type.rank
@@ -76,12 +87,12 @@ def _take(dtype: DType, axis: int, x: Value | Array, positions: Value | Array) -
     return operator("GatherV2", x, positions, integers(axis), **types)
 
 
-def _gather(op: basic.Gather, node: Node) -> Operator:
+def _gather(op: rearrangement.Gather, node: Node) -> Operator:
     (x,) = node.inputs
     return _take(x.type.dtype, op.axis % x.type.rank, x, op.indices.array)
 
 
-def _lookup(op: basic.Lookup, node: Node) -> Operator:
+def _lookup(op: rearrangement.Lookup, node: Node) -> Operator:
     return _take(op.table.type.dtype, 0, op.table.array, *node.inputs)
 
 
@@ -97,7 +108,7 @@ def _take_at(op: shape.Take, node: Node) -> Operator:
     return operator("GatherNd", x, places, Tparams=x.type.dtype, Tindices=DType.INT32)
 
 
-def _reshape(op: basic.Reshape, node: Node) -> Operator:
+def _reshape(op: rearrangement.Reshape, node: Node) -> Operator:
     sizes = node.types[0].shape
     known = sizes if sizes.count(None) <= 1 else op.shape
     wanted = integers([-1 if size is None else size for size in known])
@@ -108,7 +119,7 @@ def _dynamic_reshape(op: shape.DynamicReshape, node: Node) -> Operator:
     return operator("Reshape", *node.inputs, T=node.types[0].dtype)
 
 
-def _transpose(op: basic.Transpose, node: Node) -> Operator:
+def _transpose(op: rearrangement.Transpose, node: Node) -> Operator:
     return operator("Transpose", *node.inputs, integers(op.permutation), T=node.types[0].dtype)
 
 
@@ -127,25 +138,25 @@ def _fill(op: shape.Fill, node: Node) -> Operator:
 
 EMIT: Mapping[type[Op], Emit] = {
     **LAYERS,
-    basic.Add: _typed("AddV2"),
-    basic.Mean: lambda op, node: operator("Mean", *node.inputs, integers([op.axis]), **FLOAT),
-    basic.Subtract: _typed("Sub"),
-    basic.Multiply: _typed("Mul"),
-    basic.Divide: _typed("RealDiv"),
-    basic.Maximum: _typed("Maximum"),
-    basic.Minimum: _typed("Minimum"),
-    basic.Equal: _typed("Equal"),
-    basic.LessEqual: _typed("LessEqual"),
-    basic.Greater: _typed("Greater"),
-    basic.Select: _select,
-    basic.Cast: _cast,
-    basic.Concatenate: _concatenate,
-    basic.Slice: _slice,
-    basic.Gather: _gather,
-    basic.Lookup: _lookup,
-    basic.MatMul: _typed("BatchMatMulV2"),
-    basic.Reshape: _reshape,
-    basic.Transpose: _transpose,
+    arithmetic.Add: _typed("AddV2"),
+    reduction.Mean: lambda op, node: operator("Mean", *node.inputs, integers([op.axis]), **FLOAT),
+    arithmetic.Subtract: _typed("Sub"),
+    arithmetic.Multiply: _typed("Mul"),
+    arithmetic.Divide: _typed("RealDiv"),
+    arithmetic.Maximum: _typed("Maximum"),
+    arithmetic.Minimum: _typed("Minimum"),
+    arithmetic.Equal: _typed("Equal"),
+    arithmetic.LessEqual: _typed("LessEqual"),
+    arithmetic.Greater: _typed("Greater"),
+    arithmetic.Select: _select,
+    arithmetic.Cast: _cast,
+    rearrangement.Concatenate: _concatenate,
+    rearrangement.Slice: _slice,
+    rearrangement.Gather: _gather,
+    rearrangement.Lookup: _lookup,
+    dense.MatMul: _typed("BatchMatMulV2"),
+    rearrangement.Reshape: _reshape,
+    rearrangement.Transpose: _transpose,
     image.Index: _index,
     elementwise.Negate: _typed("Neg"),
     elementwise.Absolute: _typed("Abs"),
@@ -181,7 +192,7 @@ LEGAL: Legal = {
         (dense.Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D), _may_be_fused
     ),
     dense.Activation: lambda node: getattr(node.op, "function", None) in ACTIVATIONS,
-    basic.Add: lambda node: len(node.inputs) == 2,
+    arithmetic.Add: lambda node: len(node.inputs) == 2,
     convolution.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
     shape.Take: lambda node: getattr(node.op, "axis", None) == 0,
 }

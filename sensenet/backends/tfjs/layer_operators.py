@@ -14,7 +14,7 @@ from sensenet.backends.tfjs.windows import pad, place_windows, windows
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, ActivationFunction
 from sensenet.ir.graph import Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution, dense, shape
+from sensenet.ir.ops import convolution, dense, pooling, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.types import Array
 
@@ -117,10 +117,10 @@ LAYERS: Mapping[type[Op], Emit] = {
     dense.Activation: lambda op, node: ACTIVATIONS[op.function](*node.inputs),
     convolution.Convolution2D: _convolution("Conv2D", "_FusedConv2D"),
     convolution.DepthwiseConvolution2D: _convolution("DepthwiseConv2dNative", "FusedDepthwiseConv2dNative"),
-    convolution.MaxPool2D: _pool("MaxPool"),
-    convolution.AveragePool2D: _pool("AvgPool"),
-    convolution.GlobalAveragePool2D: _over_image("Mean"),
-    convolution.GlobalMaxPool2D: _over_image("Max"),
+    pooling.MaxPool2D: _pool("MaxPool"),
+    pooling.AveragePool2D: _pool("AvgPool"),
+    pooling.GlobalAveragePool2D: _over_image("Mean"),
+    pooling.GlobalMaxPool2D: _over_image("Max"),
     convolution.Pad2D: lambda op, node: pad(op.padding, *node.inputs),
     convolution.Upsample2D: _upsample,
     shape.Resize2D: lambda op, node: _resize(op.method, node.inputs[1], node.inputs[0]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensenet.ir.graph import Node, Value, apply, constant
-from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Input
 from sensenet.ir.region import Region

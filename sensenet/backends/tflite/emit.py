@@ -11,7 +11,18 @@ from sensenet.backends.tflite.sigmoids import is_safe_sigmoid
 from sensenet.ir.graph import Node
 from sensenet.ir.legality import Legal, all_of
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, convolution, core, dense, elementwise, image, reduction, shape
+from sensenet.ir.ops import (
+    arithmetic,
+    control,
+    convolution,
+    core,
+    dense,
+    elementwise,
+    image,
+    rearrangement,
+    reduction,
+    shape,
+)
 
 
 def _plain(kind: str, **options: Any) -> Emit:
@@ -28,18 +39,18 @@ def _reduction(kind: str) -> Emit:
     return lambda op, node: operator(kind, *node.inputs, integers(op.axes), keepDims=op.keep_dimensions)
 
 
-def _cast(op: basic.Cast, node: Node) -> Operator:
+def _cast(op: arithmetic.Cast, node: Node) -> Operator:
     (x,) = node.inputs
     given, wanted = (TYPES[dtype.numpy.name] for dtype in (x.type.dtype, op.dtype))
     return operator("CAST", x, inDataType=given, outDataType=wanted)
 
 
-def _concatenate(op: basic.Concatenate, node: Node) -> Operator:
+def _concatenate(op: rearrangement.Concatenate, node: Node) -> Operator:
     axis = op.axis % node.types[0].rank
     return operator("CONCATENATION", *node.inputs, axis=axis, **{FUSED: "NONE"})
 
 
-def _slice(op: basic.Slice, node: Node) -> Operator:
+def _slice(op: rearrangement.Slice, node: Node) -> Operator:
     return _cut(node, op.axis % node.types[0].rank, op.start, op.stop, shrinkAxisMask=0)
 
 
@@ -58,16 +69,16 @@ def _cut(node: Node, axis: int, start: int, stop: int, **options: Any) -> Operat
     )
 
 
-def _gather(op: basic.Gather, node: Node) -> Operator:
+def _gather(op: rearrangement.Gather, node: Node) -> Operator:
     axis = op.axis % node.types[0].rank
     return operator("GATHER", *node.inputs, op.indices.array, axis=axis, batchDims=0)
 
 
-def _lookup(op: basic.Lookup, node: Node) -> Operator:
+def _lookup(op: rearrangement.Lookup, node: Node) -> Operator:
     return operator("GATHER", op.table.array, *node.inputs, axis=0, batchDims=0)
 
 
-def _reshape(op: basic.Reshape, node: Node) -> Operator:
+def _reshape(op: rearrangement.Reshape, node: Node) -> Operator:
     sizes = node.types[0].shape
     known = sizes if sizes.count(None) <= 1 else op.shape
     return operator("RESHAPE", *node.inputs, integers([-1 if size is None else size for size in known]))
@@ -79,26 +90,26 @@ def _loop(op: control.While, node: Node) -> Operator:
 
 EMIT: Mapping[type[Op], Emit] = {
     **LAYERS,
-    basic.Add: _arithmetic("ADD"),
-    basic.Subtract: _arithmetic("SUB"),
-    basic.Multiply: _arithmetic("MUL"),
-    basic.Divide: _arithmetic("DIV"),
-    basic.Maximum: _plain("MAXIMUM"),
-    basic.Minimum: _plain("MINIMUM"),
-    basic.Equal: _plain("EQUAL"),
-    basic.LessEqual: _plain("LESS_EQUAL"),
-    basic.Greater: _plain("GREATER"),
-    basic.Select: _plain("SELECT_V2"),
-    basic.Mean: lambda op, node: operator("MEAN", *node.inputs, integers([op.axis]), keepDims=False),
-    basic.Cast: _cast,
-    basic.Concatenate: _concatenate,
-    basic.Slice: _slice,
-    basic.Gather: _gather,
-    basic.Lookup: _lookup,
-    basic.TakeAlong: _plain("GATHER", axis=1, batchDims=1),
-    basic.MatMul: _plain("BATCH_MATMUL", adjX=False, adjY=False),
-    basic.Reshape: _reshape,
-    basic.Transpose: lambda op, node: operator("TRANSPOSE", *node.inputs, integers(op.permutation)),
+    arithmetic.Add: _arithmetic("ADD"),
+    arithmetic.Subtract: _arithmetic("SUB"),
+    arithmetic.Multiply: _arithmetic("MUL"),
+    arithmetic.Divide: _arithmetic("DIV"),
+    arithmetic.Maximum: _plain("MAXIMUM"),
+    arithmetic.Minimum: _plain("MINIMUM"),
+    arithmetic.Equal: _plain("EQUAL"),
+    arithmetic.LessEqual: _plain("LESS_EQUAL"),
+    arithmetic.Greater: _plain("GREATER"),
+    arithmetic.Select: _plain("SELECT_V2"),
+    reduction.Mean: lambda op, node: operator("MEAN", *node.inputs, integers([op.axis]), keepDims=False),
+    arithmetic.Cast: _cast,
+    rearrangement.Concatenate: _concatenate,
+    rearrangement.Slice: _slice,
+    rearrangement.Gather: _gather,
+    rearrangement.Lookup: _lookup,
+    rearrangement.TakeAlong: _plain("GATHER", axis=1, batchDims=1),
+    dense.MatMul: _plain("BATCH_MATMUL", adjX=False, adjY=False),
+    rearrangement.Reshape: _reshape,
+    rearrangement.Transpose: lambda op, node: operator("TRANSPOSE", *node.inputs, integers(op.permutation)),
     image.Index: _index,
     elementwise.Negate: _plain("NEG"),
     elementwise.Absolute: _plain("ABS"),
@@ -136,7 +147,7 @@ LEGAL: Legal = {
     dense.Activation: lambda node: (
         getattr(node.op, "function", None) in ACTIVATIONS and is_safe_sigmoid(node)
     ),
-    basic.Add: lambda node: len(node.inputs) == 2,
+    arithmetic.Add: lambda node: len(node.inputs) == 2,
     convolution.Upsample2D: lambda node: None not in node.inputs[0].type.shape[1:3],
 }
 """What a graph may hold when it is written."""

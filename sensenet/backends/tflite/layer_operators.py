@@ -11,7 +11,7 @@ from sensenet.backends.tflite.operators import FUSED, Operator, integers, operat
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution, dense, shape
+from sensenet.ir.ops import convolution, dense, pooling, shape
 from sensenet.ir.ops.convolution import UpsampleMethod
 from sensenet.ir.types import Array, Tensor
 
@@ -104,12 +104,12 @@ LAYERS: Mapping[type[Op], Emit] = {
     dense.Activation: _activation,
     convolution.Convolution2D: _convolution,
     convolution.DepthwiseConvolution2D: _depthwise_convolution,
-    convolution.MaxPool2D: _pool("MAX_POOL_2D"),
-    convolution.AveragePool2D: _pool("AVERAGE_POOL_2D"),
-    convolution.GlobalAveragePool2D: lambda op, node: operator(
+    pooling.MaxPool2D: _pool("MAX_POOL_2D"),
+    pooling.AveragePool2D: _pool("AVERAGE_POOL_2D"),
+    pooling.GlobalAveragePool2D: lambda op, node: operator(
         "MEAN", *node.inputs, integers([1, 2]), keepDims=False
     ),
-    convolution.GlobalMaxPool2D: lambda op, node: operator(
+    pooling.GlobalMaxPool2D: lambda op, node: operator(
         "REDUCE_MAX", *node.inputs, integers([1, 2]), keepDims=False
     ),
     convolution.Pad2D: lambda op, node: operator(

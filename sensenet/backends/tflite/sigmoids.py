@@ -8,7 +8,7 @@ import numpy as np
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import Minimum
+from sensenet.ir.ops.arithmetic import Minimum
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.tabular import Forest

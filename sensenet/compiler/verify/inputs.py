@@ -10,7 +10,7 @@ import numpy as np
 from sensenet.artifact import Executable
 from sensenet.ir.evaluate import Feed
 from sensenet.ir.graph import Graph, Node
-from sensenet.ir.ops.basic import Gather
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory

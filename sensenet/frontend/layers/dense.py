@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sensenet.frontend.layers.builder import Layer
 from sensenet.ir.graph import Value
-from sensenet.ir.ops.basic import Add, Concatenate, Flatten, Slice
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense, Dropout, DropoutKind
+from sensenet.ir.ops.rearrangement import Concatenate, Flatten, Slice
 
 EPSILON = 1e-3
 """The epsilon of a batch normalization without one."""

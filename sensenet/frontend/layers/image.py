@@ -10,17 +10,14 @@ from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.layers.builder import Layer
 from sensenet.ir.graph import Value
 from sensenet.ir.ops.convolution import (
-    AveragePool2D,
     Convolution2D,
     DepthwiseConvolution2D,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    MaxPool2D,
     Pad2D,
     SeparableConvolution2D,
     Upsample2D,
     UpsampleMethod,
 )
+from sensenet.ir.ops.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from sensenet.ir.ops.windows import Padding, Pair, same_padding
 
 

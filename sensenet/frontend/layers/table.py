@@ -16,7 +16,7 @@ from sensenet.frontend.layers.builder import Layer
 from sensenet.frontend.layers.untyped import build_legacy_layers, is_legacy
 from sensenet.frontend.weight_sources import SourceRecord
 from sensenet.ir.graph import Value
-from sensenet.ir.ops.basic import Add
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.dense import Activation
 from sensenet.layer_schema import SCHEMAS, LayerSchema
 from sensenet.records import frozen

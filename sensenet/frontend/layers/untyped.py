@@ -10,8 +10,9 @@ from sensenet.frontend.layers.builder import Layer
 from sensenet.frontend.weight_sources import SourceRecord
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
-from sensenet.ir.ops.basic import Add, Gather
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.types import Tensor
 from sensenet.layer_schema import UNTYPED, UNTYPED_EPSILON
 

@@ -1,4 +1,4 @@
-"""Ops of fully connected networks."""
+"""Ops of fully connected networks, and the product of matrices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op, require
-from sensenet.ir.types import Array, DType, Tensor, TensorType
+from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast
 from sensenet.records import frozen
 
 
@@ -110,6 +110,27 @@ class BatchedDense(Op):
     def evaluate(self, x: Array) -> Array:
         y = np.matmul(np.ascontiguousarray(x), self.kernel.array)
         return self.activation(y if self.bias is None else y + self.bias.array[:, None])
+
+
+@frozen(kw_only=True)
+class MatMul(Op):
+    """y = a @ b on the last two axes; the other axes broadcast. f32[..., n, k] @ f32[..., k, m]."""
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        require(a.rank >= 2 and b.rank >= 2, f"expected rank 2 or more, found {a} and {b}")
+        require(a.dtype is b.dtype is DType.FLOAT32, f"expected f32, found {a} and {b}")
+        require(
+            a.shape[-1] is None or b.shape[-2] is None or a.shape[-1] == b.shape[-2],
+            f"inner sizes differ: {a} @ {b}",
+        )
+        outer = broadcast(a.shape[:-2], b.shape[:-2]) if a.rank > 2 or b.rank > 2 else ()
+        require(outer is not None, f"outer shapes do not broadcast: {a} @ {b}")
+        assert outer is not None
+        return a.with_shape((*outer, a.shape[-2], b.shape[-1]))
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        result: Array = np.matmul(a, b)
+        return result
 
 
 @frozen(kw_only=True)

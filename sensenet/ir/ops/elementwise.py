@@ -1,6 +1,6 @@
 """Functions of one number, and logical ops, to which activations and loops are lowered.
 
-Arithmetic and comparison of two tensors are in `basic`.
+Arithmetic and comparison of two tensors are in `arithmetic`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tensor ops that reduce axes, which may be negative to count from the last.
 
-`Mean` is in `basic`; the reductions of images are in `convolution`.
+The reductions of images are in `pooling`.
 """
 
 from __future__ import annotations
@@ -96,3 +96,24 @@ class ArgMax(Op):
 
     def evaluate(self, x: Array) -> Array:
         return np.asarray(x.argmax(axis=self.axis), np.int32)
+
+
+@frozen(kw_only=True)
+class Mean(Op):
+    """The mean along an axis of known size, which is dropped; summed from the first entry.
+
+    It equals the `Average` of the entries on that axis. `axis` is not negative.
+    """
+
+    axis: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
+        require(0 <= self.axis < x.rank and bool(x.shape[self.axis]), f"no known axis {self.axis} in {x}")
+        return x.with_shape((*x.shape[: self.axis], *x.shape[self.axis + 1 :]))
+
+    def evaluate(self, x: Array) -> Array:
+        # in order, which NumPy's reductions do not guarantee
+        total = np.add.accumulate(x, axis=self.axis).take(-1, axis=self.axis)
+        result: Array = total / np.float32(x.shape[self.axis])
+        return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Value
-from sensenet.ir.ops.basic import Subtract
+from sensenet.ir.ops.arithmetic import Subtract
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import DType

@@ -8,7 +8,7 @@ import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Concatenate, Gather, Slice
+from sensenet.ir.ops.rearrangement import Concatenate, Gather, Slice
 from sensenet.ir.types import Array
 from sensenet.passes.infrastructure.rules import Uses
 from sensenet.records import frozen

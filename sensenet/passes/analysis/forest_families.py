@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensenet.ir.graph import Graph, Node, Value
-from sensenet.ir.ops.basic import Gather, Slice
+from sensenet.ir.ops.rearrangement import Gather, Slice
 from sensenet.ir.ops.tabular import Forest, OneHot, Standardize
 from sensenet.passes.analysis.columns import joins_columns, parts, width
 

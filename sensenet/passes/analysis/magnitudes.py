@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Lookup
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import BatchNormalization
+from sensenet.ir.ops.rearrangement import Lookup
 from sensenet.ir.ops.tabular import Forest, Standardize
 from sensenet.ir.printer import tensors_of
 from sensenet.ir.types import Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Flatten, Reshape, Transpose
+from sensenet.ir.ops.rearrangement import Flatten, Reshape, Transpose
 from sensenet.passes.infrastructure.rules import Uses
 
 

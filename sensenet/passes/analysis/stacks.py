@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensenet.ir.graph import Value, apply, constant
-from sensenet.ir.ops.basic import Add, Concatenate, Reshape, Slice, Transpose
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.image import Index
+from sensenet.ir.ops.rearrangement import Concatenate, Reshape, Slice, Transpose
 from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.columns import width
 

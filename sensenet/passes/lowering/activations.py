@@ -33,7 +33,7 @@ from attrs import evolve
 
 from sensenet.ir.activation import LEAKY_RELU_SLOPE, SELU_ALPHA, SELU_SCALE, ActivationFunction
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import (
+from sensenet.ir.ops.arithmetic import (
     Add,
     Divide,
     Equal,

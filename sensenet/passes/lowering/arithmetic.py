@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from sensenet.ir.graph import Node, Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Add, Cast, Divide, Equal, Gather, Multiply, Subtract
+from sensenet.ir.ops.arithmetic import Add, Cast, Divide, Equal, Multiply, Subtract
 from sensenet.ir.ops.dense import BatchNormalization, Dropout
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Destandardize, OneHot, Standardize
 from sensenet.ir.types import DType, Tensor
 from sensenet.passes.infrastructure.rules import Uses

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import Add, Cast, Concatenate, Divide, Multiply, Reshape, Slice, Subtract
+from sensenet.ir.ops.arithmetic import Add, Cast, Divide, Multiply, Subtract
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes
 from sensenet.ir.ops.elementwise import Exp, Negate, Round
+from sensenet.ir.ops.rearrangement import Concatenate, Reshape, Slice
 from sensenet.ir.ops.reduction import ArgMax, ReduceMax
 from sensenet.ir.types import DType
 from sensenet.passes.infrastructure.rules import Uses

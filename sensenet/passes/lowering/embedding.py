@@ -19,17 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply, constant
-from sensenet.ir.ops.basic import (
-    Add,
-    Cast,
-    Equal,
-    Lookup,
-    Maximum,
-    Minimum,
-    Reshape,
-    Select,
-    Slice,
-)
+from sensenet.ir.ops.arithmetic import Add, Cast, Equal, Maximum, Minimum, Select
+from sensenet.ir.ops.rearrangement import Lookup, Reshape, Slice
 from sensenet.ir.ops.reduction import ReduceSum
 from sensenet.ir.ops.tabular import EmbeddingSum
 from sensenet.ir.types import DType, Tensor

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import (
+from sensenet.ir.ops.arithmetic import (
     Add,
     Cast,
     Divide,
@@ -24,9 +24,7 @@ from sensenet.ir.ops.basic import (
     Maximum,
     Minimum,
     Multiply,
-    Reshape,
     Select,
-    Slice,
     Subtract,
 )
 from sensenet.ir.ops.convolution import (
@@ -38,6 +36,7 @@ from sensenet.ir.ops.convolution import (
 )
 from sensenet.ir.ops.elementwise import And, Floor, Round
 from sensenet.ir.ops.image import Index, Rescale
+from sensenet.ir.ops.rearrangement import Reshape, Slice
 from sensenet.ir.ops.reduction import ReduceMax, ReduceMin, ReduceSum
 from sensenet.ir.ops.shape import Range, Resize2D, Take
 from sensenet.ir.types import Array, DType

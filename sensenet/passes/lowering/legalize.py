@@ -21,7 +21,7 @@ from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.legality import Legal, is_legal
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Add, Average, Flatten, TakeAlong
+from sensenet.ir.ops.arithmetic import Add, Average
 from sensenet.ir.ops.convolution import (
     Convolution2D,
     DepthwiseConvolution2D,
@@ -32,6 +32,7 @@ from sensenet.ir.ops.dense import Activation, BatchedDense, BatchNormalization, 
 from sensenet.ir.ops.detection import DecodeBoxes, ScaleBoxes, SuppressBoxes
 from sensenet.ir.ops.image import Rescale
 from sensenet.ir.ops.quantization import Dequantize, Quantize
+from sensenet.ir.ops.rearrangement import Flatten, TakeAlong
 from sensenet.ir.ops.shape import Resize2D, Take
 from sensenet.ir.ops.tabular import Destandardize, EmbeddingSum, Forest, OneHot, Standardize
 from sensenet.passes import rewrite_thresholds

@@ -12,8 +12,9 @@ from attrs import field
 
 from sensenet.ir.graph import Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Cast, Reshape, Slice
+from sensenet.ir.ops.arithmetic import Cast
 from sensenet.ir.ops.image import Index
+from sensenet.ir.ops.rearrangement import Reshape, Slice
 from sensenet.ir.ops.shape import DynamicReshape, Range, ShapeOf, Stack
 from sensenet.ir.types import DType, Shape, Tensor
 from sensenet.records import frozen

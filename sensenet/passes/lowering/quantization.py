@@ -11,7 +11,7 @@ Valid because these are the ops' own formulas, step by step: the results are the
 from __future__ import annotations
 
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import Add, Cast, Divide, Equal, Maximum, Minimum, Multiply, Select, Subtract
+from sensenet.ir.ops.arithmetic import Add, Cast, Divide, Equal, Maximum, Minimum, Multiply, Select, Subtract
 from sensenet.ir.ops.elementwise import Round
 from sensenet.ir.ops.quantization import Dequantize, Quantize
 from sensenet.ir.types import DType

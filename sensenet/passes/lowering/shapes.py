@@ -12,7 +12,8 @@ entries, the inferred size is 0: no target runs on zero rows.
 from __future__ import annotations
 
 from sensenet.ir.graph import Node, Value
-from sensenet.ir.ops.basic import Add, Flatten, Multiply, Reshape, TakeAlong, Transpose
+from sensenet.ir.ops.arithmetic import Add, Multiply
+from sensenet.ir.ops.rearrangement import Flatten, Reshape, TakeAlong, Transpose
 from sensenet.ir.ops.shape import Take
 from sensenet.passes.infrastructure.rules import Uses
 from sensenet.passes.lowering.node_builder import NodeBuilder, named

@@ -24,9 +24,9 @@ from attrs import evolve
 
 from sensenet.ir.graph import Graph, Node, Value, apply
 from sensenet.ir.legality import Legal, is_legal
-from sensenet.ir.ops.basic import Add, MatMul
+from sensenet.ir.ops.arithmetic import Add
 from sensenet.ir.ops.core import Constant
-from sensenet.ir.ops.dense import Dense
+from sensenet.ir.ops.dense import Dense, MatMul
 from sensenet.ir.ops.reduction import ReduceSum
 from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.linear_layers import LINEAR_LAYERS, is_linear

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import (
+from sensenet.ir.ops.arithmetic import (
     Add,
     Cast,
     Divide,
@@ -30,17 +30,15 @@ from sensenet.ir.ops.basic import (
     Maximum,
     Minimum,
     Multiply,
-    Reshape,
     Select,
-    Slice,
     Subtract,
-    TakeAlong,
 )
 from sensenet.ir.ops.control import While
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.detection import SuppressBoxes
 from sensenet.ir.ops.elementwise import And
 from sensenet.ir.ops.image import Index
+from sensenet.ir.ops.rearrangement import Reshape, Slice, TakeAlong
 from sensenet.ir.ops.reduction import ArgMax, ReduceAny, ReduceMax
 from sensenet.ir.ops.shape import Fill
 from sensenet.ir.region import Region

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
-from sensenet.ir.ops.basic import Add, Divide, Multiply, Subtract
-from sensenet.ir.ops.convolution import AveragePool2D, MaxPool2D
+from sensenet.ir.ops.arithmetic import Add, Divide, Multiply, Subtract
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.ops.dense import Activation
+from sensenet.ir.ops.pooling import AveragePool2D, MaxPool2D
 from sensenet.ir.types import DType
 from sensenet.records import frozen
 

@@ -15,7 +15,7 @@ import numpy as np
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Add, Subtract
+from sensenet.ir.ops.arithmetic import Add, Subtract
 from sensenet.ir.ops.dense import Activation
 from sensenet.passes.quantization.kernels import kernel_of, largest_step
 from sensenet.passes.quantization.operators import Operator

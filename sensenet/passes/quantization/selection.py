@@ -25,7 +25,16 @@ from collections.abc import Iterable, Mapping
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, convolution, elementwise, image, reduction, shape
+from sensenet.ir.ops import (
+    arithmetic,
+    convolution,
+    elementwise,
+    image,
+    pooling,
+    rearrangement,
+    reduction,
+    shape,
+)
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.types import DType
@@ -33,12 +42,12 @@ from sensenet.signature import NUMERIC_INPUT
 
 LAYERS = (Dense, convolution.Convolution2D, convolution.DepthwiseConvolution2D)
 
-COMPARISONS = (basic.Equal, basic.LessEqual, basic.Greater, reduction.ArgMax)
+COMPARISONS = (arithmetic.Equal, arithmetic.LessEqual, arithmetic.Greater, reduction.ArgMax)
 
 MOVES: tuple[type[Op], ...] = (
-    convolution.MaxPool2D,
-    convolution.AveragePool2D,
-    convolution.GlobalMaxPool2D,
+    pooling.MaxPool2D,
+    pooling.AveragePool2D,
+    pooling.GlobalMaxPool2D,
     convolution.Pad2D,
     convolution.Upsample2D,
     shape.Resize2D,
@@ -46,24 +55,24 @@ MOVES: tuple[type[Op], ...] = (
     shape.DynamicReshape,
     image.Index,
     reduction.ReduceMax,
-    basic.Maximum,
-    basic.Minimum,
-    basic.Concatenate,
-    basic.Slice,
-    basic.Gather,
-    basic.TakeAlong,
-    basic.Reshape,
-    basic.Transpose,
+    arithmetic.Maximum,
+    arithmetic.Minimum,
+    rearrangement.Concatenate,
+    rearrangement.Slice,
+    rearrangement.Gather,
+    rearrangement.TakeAlong,
+    rearrangement.Reshape,
+    rearrangement.Transpose,
 )
 """The ops whose results are numbers that they read, or between those: inputs and results have one scale."""
 
 SMOOTH: tuple[type[Op], ...] = (
     *MOVES,
-    basic.Add,
-    basic.Subtract,
-    basic.Multiply,
-    basic.Mean,
-    convolution.GlobalAveragePool2D,
+    arithmetic.Add,
+    arithmetic.Subtract,
+    arithmetic.Multiply,
+    reduction.Mean,
+    pooling.GlobalAveragePool2D,
 )
 """The ops that are quantized between layers, with the activation of SMOOTH_FUNCTIONS."""
 
@@ -78,7 +87,7 @@ SMOOTH_FUNCTIONS = frozenset(
 )
 
 STEEP = (elementwise.Exp,)
-KEEPING_STEEP = (basic.Add, basic.Subtract, basic.Multiply)
+KEEPING_STEEP = (arithmetic.Add, arithmetic.Subtract, arithmetic.Multiply)
 
 
 class Origin(enum.IntEnum):
@@ -183,6 +192,6 @@ def _origin(node: Node, read: Iterable[Origin]) -> Origin:
 def _looks_up_rows(node: Node) -> bool:
     """Return whether an op picks rows of a table of weights: one row each. Forests pick one for each tree."""
     op = node.op
-    if not isinstance(op, basic.Lookup) or op.table.type.dtype is not DType.FLOAT32:
+    if not isinstance(op, rearrangement.Lookup) or op.table.type.dtype is not DType.FLOAT32:
         return False
     return op.table.type.rank == node.types[0].rank == 2

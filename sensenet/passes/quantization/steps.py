@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.op import Op
-from sensenet.ir.ops.basic import Add, Subtract
+from sensenet.ir.ops.arithmetic import Add, Subtract
 from sensenet.ir.ops.convolution import Upsample2D, UpsampleMethod
 from sensenet.ir.ops.dense import Activation
 from sensenet.ir.ops.quantization import Dequantize, Quantize

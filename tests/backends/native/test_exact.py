@@ -30,7 +30,7 @@ from sensenet.errors import UnknownTargetError
 from sensenet.frontend import import_graph
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.evaluate import evaluate
-from sensenet.ir.ops import basic, tabular
+from sensenet.ir.ops import arithmetic, rearrangement, reduction, tabular
 from sensenet.ir.ops.dense import Activation, Dense
 from sensenet.ir.types import Tensor, f32
 
@@ -44,8 +44,16 @@ SAME_ACTIVATIONS = {
 }
 
 SAME_AS_INTERPRETER = {
-    *(basic.Add, basic.Average, basic.Subtract, basic.Multiply, basic.Divide, basic.Maximum, basic.Minimum),
-    *(basic.Concatenate, basic.Slice, basic.Gather, basic.Mean),
+    *(
+        arithmetic.Add,
+        arithmetic.Average,
+        arithmetic.Subtract,
+        arithmetic.Multiply,
+        arithmetic.Divide,
+        arithmetic.Maximum,
+        arithmetic.Minimum,
+    ),
+    *(rearrangement.Concatenate, rearrangement.Slice, rearrangement.Gather, reduction.Mean),
     *(tabular.Standardize, tabular.Destandardize, tabular.OneHot, tabular.Forest),
 }
 """Ops that native code computes with the interpreter's own operations, in its order."""

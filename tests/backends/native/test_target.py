@@ -32,7 +32,7 @@ from sensenet.errors import (
 )
 from sensenet.files.reading import read_head
 from sensenet.frontend import import_graph
-from sensenet.ir.ops import basic, reduction
+from sensenet.ir.ops import rearrangement, reduction
 from sensenet.ir.types import f32
 
 EMITTED = {"object": ".o", "assembly": ".s", "llvm": ".ll", "source": ".c", "header": ".h"}
@@ -174,7 +174,7 @@ def test_graphs_that_join_rows_are_refused():
 
 
 def test_a_graph_without_columns_has_no_encoder():
-    graph = graph_of_op(basic.Flatten(), f32(None, 3))
+    graph = graph_of_op(rearrangement.Flatten(), f32(None, 3))
     header = build(graph, "native", emit="source").files["model.h"].decode()
     assert "encode" not in header
     assert "model_predict" in header

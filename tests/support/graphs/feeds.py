@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sensenet.errors import InputError
 from sensenet.ir.evaluate import evaluate
 from sensenet.ir.graph import Graph
-from sensenet.ir.ops.basic import Gather
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.types import Array
 from support.seeds import SEEDS, seeded

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sensenet.ir.graph import Node, Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops import convolution, detection, image, shape
+from sensenet.ir.ops import convolution, detection, image, pooling, shape
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor
 from support.graphs.growing import is_image, width_of
@@ -109,10 +109,10 @@ IMAGE_NODES: dict[type[Op], Builder] = {
     convolution.Convolution2D: on_images(make_convolution),
     convolution.DepthwiseConvolution2D: on_images(make_depthwise),
     convolution.SeparableConvolution2D: on_images(make_separable),
-    convolution.MaxPool2D: on_images(make_pool(convolution.MaxPool2D)),
-    convolution.AveragePool2D: on_images(make_pool(convolution.AveragePool2D)),
-    convolution.GlobalAveragePool2D: on_images(lambda *_: convolution.GlobalAveragePool2D()),
-    convolution.GlobalMaxPool2D: on_images(lambda *_: convolution.GlobalMaxPool2D()),
+    pooling.MaxPool2D: on_images(make_pool(pooling.MaxPool2D)),
+    pooling.AveragePool2D: on_images(make_pool(pooling.AveragePool2D)),
+    pooling.GlobalAveragePool2D: on_images(lambda *_: pooling.GlobalAveragePool2D()),
+    pooling.GlobalMaxPool2D: on_images(lambda *_: pooling.GlobalMaxPool2D()),
     convolution.Pad2D: on_images(make_pad),
     convolution.Upsample2D: on_images(make_upsample),
     image.Index: on_images(make_index),

@@ -9,14 +9,10 @@ from sensenet.frontend.images import LOADING_METHODS, repeat_on
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Value, constant
 from sensenet.ir.graph import apply as apply_op
-from sensenet.ir.ops.basic import Add, Concatenate, Flatten, Slice, Subtract
+from sensenet.ir.ops.arithmetic import Add, Subtract
 from sensenet.ir.ops.convolution import (
-    AveragePool2D,
     Convolution2D,
     DepthwiseConvolution2D,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    MaxPool2D,
     Pad2D,
     SeparableConvolution2D,
     Upsample2D,
@@ -24,6 +20,8 @@ from sensenet.ir.ops.convolution import (
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, Dense, Dropout, DropoutKind
 from sensenet.ir.ops.image import Index, Rescale
+from sensenet.ir.ops.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
+from sensenet.ir.ops.rearrangement import Concatenate, Flatten, Slice
 from sensenet.ir.ops.tabular import Standardize
 from sensenet.ir.ops.windows import Padding
 from sensenet.ir.types import Tensor, f32

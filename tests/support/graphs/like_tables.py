@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from sensenet.ir.activation import ActivationFunction
 from sensenet.ir.graph import Graph, Node, Value, apply
-from sensenet.ir.ops.basic import Add, Average, Concatenate, Gather, Slice
+from sensenet.ir.ops.arithmetic import Add, Average
 from sensenet.ir.ops.core import Input
 from sensenet.ir.ops.dense import Activation, BatchNormalization, Dense, Dropout, DropoutKind
+from sensenet.ir.ops.rearrangement import Concatenate, Gather, Slice
 from sensenet.ir.ops.tabular import Destandardize, OneHot, Standardize
 from sensenet.ir.types import Array, Tensor, f32
 from sensenet.signature import NUMERIC_INPUT, Signature

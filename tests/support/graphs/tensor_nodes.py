@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from sensenet.ir.graph import Node, Value, apply, constant
 from sensenet.ir.op import Op
-from sensenet.ir.ops import basic, control, core, elementwise, quantization, reduction, shape
+from sensenet.ir.ops import (
+    arithmetic,
+    control,
+    core,
+    elementwise,
+    quantization,
+    rearrangement,
+    reduction,
+    shape,
+)
 from sensenet.ir.region import Region
 from sensenet.ir.types import DType, Tensor, TensorType
 from support.graphs.growing import width_of
@@ -16,12 +25,12 @@ from support.graphs.pool import Builder, Pool, on_rows
 def build_log(pool: Pool) -> Node:
     """Of positive numbers."""
     size = apply(elementwise.Absolute(), pool.rows())
-    return apply(elementwise.Log(), apply(basic.Add(), size.value, constant(Tensor.float32(0.5))).value)
+    return apply(elementwise.Log(), apply(arithmetic.Add(), size.value, constant(Tensor.float32(0.5))).value)
 
 
 def build_and(pool: Pool) -> Node:
     first = pool.rows()
-    tests = (apply(op, first, pool.like(first)).value for op in (basic.LessEqual(), basic.Equal()))
+    tests = (apply(op, first, pool.like(first)).value for op in (arithmetic.LessEqual(), arithmetic.Equal()))
     return apply(elementwise.And(), *tests)
 
 
@@ -31,18 +40,18 @@ def make_reduction(op_class: Callable[..., Op]) -> Callable[[Pool, int], Op]:
 
 def build_reduce_any(pool: Pool) -> Node:
     first = pool.rows()
-    test = apply(basic.Greater(), first, constant(Tensor.float32(0.25)))
+    test = apply(arithmetic.Greater(), first, constant(Tensor.float32(0.25)))
     return apply(reduction.ReduceAny(axes=(1,)), test.value)
 
 
 def row_count(x: Value) -> Value:
     """i32[1]"""
-    return apply(basic.Slice(axis=0, start=0, stop=1), apply(shape.ShapeOf(), x).value).value
+    return apply(rearrangement.Slice(axis=0, start=0, stop=1), apply(shape.ShapeOf(), x).value).value
 
 
 def sizes_of(x: Value, *others: int) -> Value:
     """i32[1 + others]: the number of rows, and numbers."""
-    return apply(basic.Concatenate(axis=0), row_count(x), constant(Tensor.int32(others))).value
+    return apply(rearrangement.Concatenate(axis=0), row_count(x), constant(Tensor.int32(others))).value
 
 
 def build_fill(pool: Pool) -> Node:
@@ -78,12 +87,12 @@ def build_while(pool: Pool) -> Node:
         return Region.create([rows, left], make(rows.value, left.value))
 
     condition = region(
-        lambda _, left: {"proceed": apply(basic.Greater(), left, constant(Tensor.int32(0))).value}
+        lambda _, left: {"proceed": apply(arithmetic.Greater(), left, constant(Tensor.int32(0))).value}
     )
     body = region(
         lambda rows, left: {
-            "rows": apply(basic.Add(), rows, constant(weight)).value,
-            "left": apply(basic.Subtract(), left, constant(Tensor.int32(1))).value,
+            "rows": apply(arithmetic.Add(), rows, constant(weight)).value,
+            "left": apply(arithmetic.Subtract(), left, constant(Tensor.int32(1))).value,
         }
     )
     return apply(control.While(condition=condition, body=body), x, constant(Tensor.int32(steps)))

@@ -19,7 +19,9 @@ from __future__ import annotations
 import numpy as np
 
 from sensenet.ir.graph import Value, apply, constant
-from sensenet.ir.ops.basic import Cast, Gather, Greater, LessEqual, MatMul, Reshape, Transpose
+from sensenet.ir.ops.arithmetic import Cast, Greater, LessEqual
+from sensenet.ir.ops.dense import MatMul
+from sensenet.ir.ops.rearrangement import Gather, Reshape, Transpose
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
 from sensenet.passes.lowering.forest.trees import Leaf, find_paths, tree_ranges

@@ -25,7 +25,7 @@ import numpy as np
 
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.graph import Node, Value, apply
-from sensenet.ir.ops.basic import Gather
+from sensenet.ir.ops.rearrangement import Gather
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Tensor
 from sensenet.passes.analysis.columns import join

@@ -28,18 +28,10 @@ from attrs import evolve
 from sensenet.errors import UnsupportedOpError
 from sensenet.ir.forest_grids import Grid, forest_grids
 from sensenet.ir.graph import Value, apply, constant
-from sensenet.ir.ops.basic import (
-    Cast,
-    Gather,
-    LessEqual,
-    Lookup,
-    MatMul,
-    Mean,
-    Multiply,
-    Reshape,
-    Subtract,
-    Transpose,
-)
+from sensenet.ir.ops.arithmetic import Cast, LessEqual, Multiply, Subtract
+from sensenet.ir.ops.dense import MatMul
+from sensenet.ir.ops.rearrangement import Gather, Lookup, Reshape, Transpose
+from sensenet.ir.ops.reduction import Mean
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, DType, Tensor
 from sensenet.passes.lowering.forest.trees import tree_ranges

@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sensenet.ir.graph import Value, apply, constant
-from sensenet.ir.ops.basic import Gather, LessEqual, Lookup, MatMul, Reshape, Select, TakeAlong
+from sensenet.ir.ops.arithmetic import LessEqual, Select
+from sensenet.ir.ops.dense import MatMul
+from sensenet.ir.ops.rearrangement import Gather, Lookup, Reshape, TakeAlong
 from sensenet.ir.ops.tabular import Forest
 from sensenet.ir.types import Array, Tensor
 from sensenet.passes.lowering.forest.trees import measure, tree_ranges

@@ -1,7 +1,4 @@
-"""Basic tensor ops: joining, cutting and rearranging, arithmetic and comparison.
-
-Every backend has these ops, and more complex ops are lowered to them.
-"""
+"""Ops that join, cut, rearrange or look up entries, and compute nothing."""
 
 from __future__ import annotations
 
@@ -9,197 +6,10 @@ import math
 
 import numpy as np
 
-from sensenet.errors import VerifyError
 from sensenet.ir.op import Op, require
+from sensenet.ir.ops.arithmetic import require_same_dtype
 from sensenet.ir.types import Array, DType, Tensor, TensorType, broadcast, matches
 from sensenet.records import frozen
-
-
-def _require_same_dtype(*types: TensorType) -> None:
-    if len({t.dtype for t in types}) > 1:
-        raise VerifyError(f"dtypes differ: {', '.join(map(str, types))}")
-
-
-def _broadcast(*types: TensorType) -> TensorType:
-    _require_same_dtype(*types)
-    shape = broadcast(*(t.shape for t in types))
-    if shape is None:
-        raise VerifyError(f"shapes do not broadcast: {', '.join(map(str, types))}")
-    return types[0].with_shape(shape)
-
-
-def _require_numbers(*types: TensorType) -> None:
-    require(all(t.dtype is not DType.BOOL for t in types), f"expected numbers, found {types[0]}")
-
-
-class Arithmetic(Op):
-    """The base of binary ops on numbers, element by element with NumPy's broadcasting."""
-
-    def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        _require_numbers(a, b)
-        return _broadcast(a, b)
-
-
-@frozen(kw_only=True)
-class Add(Op):
-    """y = x0 + x1 + …, summed from the left; shapes broadcast."""
-
-    def infer(self, *xs: TensorType) -> TensorType:
-        require(len(xs) >= 2, "add takes two or more inputs")
-        _require_numbers(*xs)
-        return _broadcast(*xs)
-
-    def evaluate(self, *xs: Array) -> Array:
-        total = xs[0]
-        for x in xs[1:]:
-            total = total + x
-        return total
-
-
-@frozen(kw_only=True)
-class Average(Op):
-    """y = (x0 + x1 + …) / n, summed from the left; all of one shape. The result of an ensemble."""
-
-    def infer(self, *xs: TensorType) -> TensorType:
-        require(len(xs) >= 1, "average takes one or more inputs")
-        _require_numbers(*xs)
-        _require_same_dtype(*xs)
-        require(len({x.shape for x in xs}) == 1, f"shapes differ: {', '.join(map(str, xs))}")
-        return xs[0]
-
-    def evaluate(self, *xs: Array) -> Array:
-        total = xs[0]
-        for x in xs[1:]:
-            total = total + x
-        result: Array = total / np.float32(len(xs))
-        return result
-
-
-@frozen(kw_only=True)
-class Mean(Op):
-    """The mean along an axis of known size, which is dropped; summed from the first entry.
-
-    It equals the `Average` of the entries on that axis. `axis` is not negative.
-    """
-
-    axis: int
-
-    def infer(self, x: TensorType) -> TensorType:
-        require(x.dtype is DType.FLOAT32, f"expected f32, found {x}")
-        require(0 <= self.axis < x.rank and bool(x.shape[self.axis]), f"no known axis {self.axis} in {x}")
-        return x.with_shape((*x.shape[: self.axis], *x.shape[self.axis + 1 :]))
-
-    def evaluate(self, x: Array) -> Array:
-        # in order, which NumPy's reductions do not guarantee
-        total = np.add.accumulate(x, axis=self.axis).take(-1, axis=self.axis)
-        result: Array = total / np.float32(x.shape[self.axis])
-        return result
-
-
-@frozen(kw_only=True)
-class Subtract(Arithmetic):
-    """y = a - b."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        result: Array = a - b
-        return result
-
-
-@frozen(kw_only=True)
-class Multiply(Arithmetic):
-    """y = a · b."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        result: Array = a * b
-        return result
-
-
-@frozen(kw_only=True)
-class Divide(Arithmetic):
-    """y = a / b, for float32."""
-
-    def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        require(a.dtype is DType.FLOAT32, f"expected f32, found {a}")
-        return super().infer(a, b)
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        result: Array = a / b
-        return result
-
-
-@frozen(kw_only=True)
-class Maximum(Arithmetic):
-    """y = max(a, b)."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        result: Array = np.maximum(a, b)
-        return result
-
-
-@frozen(kw_only=True)
-class Minimum(Arithmetic):
-    """y = min(a, b)."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        result: Array = np.minimum(a, b)
-        return result
-
-
-class Comparison(Op):
-    """The base of comparisons: two inputs of one dtype, which broadcast; the result is bool."""
-
-    def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        return _broadcast(a, b).with_dtype(DType.BOOL)
-
-
-@frozen(kw_only=True)
-class Equal(Comparison):
-    """y = (a == b); false for NaN."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        return np.equal(a, b)
-
-
-@frozen(kw_only=True)
-class LessEqual(Comparison):
-    """y = (a <= b); false for NaN."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        return np.less_equal(a, b)
-
-
-@frozen(kw_only=True)
-class Greater(Comparison):
-    """y = (a > b); false for NaN."""
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        return np.greater(a, b)
-
-
-@frozen(kw_only=True)
-class Select(Op):
-    """y = a if condition else b, element by element; all three broadcast."""
-
-    def infer(self, condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
-        require(condition.dtype is DType.BOOL, f"the condition is {condition}, expected bool")
-        result = _broadcast(a, b)
-        return result.with_shape(_broadcast(condition.with_dtype(result.dtype), result).shape)
-
-    def evaluate(self, condition: Array, a: Array, b: Array) -> Array:
-        return np.where(condition, a, b)
-
-
-@frozen(kw_only=True)
-class Cast(Op):
-    """The same numbers in another dtype; true is 1, floats are truncated towards zero."""
-
-    dtype: DType
-
-    def infer(self, x: TensorType) -> TensorType:
-        return x.with_dtype(self.dtype)
-
-    def evaluate(self, x: Array) -> Array:
-        return x.astype(self.dtype.numpy)
 
 
 @frozen(kw_only=True)
@@ -210,7 +20,7 @@ class Concatenate(Op):
 
     def infer(self, *xs: TensorType) -> TensorType:
         require(len(xs) >= 1, "concatenate takes one or more inputs")
-        _require_same_dtype(*xs)
+        require_same_dtype(*xs)
         rank = xs[0].rank
         require(
             all(x.rank == rank for x in xs) and -rank <= self.axis < rank, "ranks differ, or no such axis"
@@ -311,27 +121,6 @@ class TakeAlong(Op):
         rows = np.arange(len(x)).reshape(-1, *[1] * (positions.ndim - 1))
         taken: Array = x[rows, positions]
         return taken
-
-
-@frozen(kw_only=True)
-class MatMul(Op):
-    """y = a @ b on the last two axes; the other axes broadcast. f32[..., n, k] @ f32[..., k, m]."""
-
-    def infer(self, a: TensorType, b: TensorType) -> TensorType:
-        require(a.rank >= 2 and b.rank >= 2, f"expected rank 2 or more, found {a} and {b}")
-        require(a.dtype is b.dtype is DType.FLOAT32, f"expected f32, found {a} and {b}")
-        require(
-            a.shape[-1] is None or b.shape[-2] is None or a.shape[-1] == b.shape[-2],
-            f"inner sizes differ: {a} @ {b}",
-        )
-        outer = broadcast(a.shape[:-2], b.shape[:-2]) if a.rank > 2 or b.rank > 2 else ()
-        require(outer is not None, f"outer shapes do not broadcast: {a} @ {b}")
-        assert outer is not None
-        return a.with_shape((*outer, a.shape[-2], b.shape[-1]))
-
-    def evaluate(self, a: Array, b: Array) -> Array:
-        result: Array = np.matmul(a, b)
-        return result
 
 
 @frozen(kw_only=True)
