@@ -14,7 +14,8 @@ from support.documents import detector, image
 
 from sensenet.cli import predict as command
 from sensenet.cli.predict import main
-from sensenet.cli.predict_images import as_json, describe_answer
+from sensenet.cli.predict_images import describe_answer
+from sensenet.json_numbers import as_json
 from sensenet.models.wrappers import create_model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 from sensenet.backends import TARGETS, get_target
 from sensenet.backends.interpreter import ir
 from sensenet.cli import common as command_line
+from sensenet.cli.json_results import add_json, list_artifact_files, print_json
 from sensenet.cli.pass_options import add_pass_options, choose_passes
 from sensenet.compiler.bisect.search import Culprit, find_culprit
 from sensenet.compiler.bisect.smallest import Smallest, find_smallest
 from sensenet.compiler.bisect.trial import Outcome, Trial
 from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
+from sensenet.passes.infrastructure.rules import Pass, Rewrite
 from sensenet.progress import status_line
 from sensenet.runtime.row_files import read_rows
 
@@ -70,6 +75,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         help="the file for the smallest graph, if one is found (default: %(default)s)",
     )
     add("-f", "--force", action="store_true", help="replace an existing file")
+    add_json(parser)
     return parser
 
 
@@ -85,39 +91,74 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         found = find_culprit(imported, passes, trial, show)
         if isinstance(found, Outcome):
             show("")
-            print(f"no answer differs: by {found.difference:.3g} at most, after any of {len(passes)} passes")
+            if options.json:
+                print_json(_as_json(found, passes, options))
+            else:
+                print(
+                    f"no answer differs: by {found.difference:.3g} at most, after any of {len(passes)} passes"
+                )
             return 0
         smallest = find_smallest(imported, found, trial, show)
-    path = compile(smallest.graph, ir.TARGET.name, passes=()).save(options.output, force=options.force)
-    lines = _describe_culprit(found)
-    if found.passes and not smallest.passes:
-        lines.append(f"the interpreter's answers on that graph are right: the fault is in {options.target}")
-    print("\n".join([*lines, *_describe_smallest(smallest, str(path), options, parser.prog)]))
+    artifact = compile(smallest.graph, ir.TARGET.name, passes=())
+    path = str(artifact.save(options.output, force=options.force))
+    commands = _write_commands(smallest, path, options, parser.prog)
+    if options.json:
+        files = list_artifact_files(artifact, path)
+        graph = {"path": path, "files": files, "nodes": len(smallest.graph.nodes), "commands": commands}
+        graph |= _blame_as_json(smallest.passes, smallest.message, smallest.rewrite)
+        print_json(_as_json(found, passes, options) | {"smallest": graph})
+    else:
+        print("\n".join(_describe(found, smallest, path, options)))
+        print(f"to find it again: {commands['find']}\nto see the graph: {commands['show']}")
     return EXIT_FOUND
 
 
-def _describe_culprit(culprit: Culprit) -> list[str]:
-    """Return lines that describe the fault, and the stage and rewrite that cause it."""
+def _as_json(found: Culprit | Outcome, passes: Sequence[Pass], options: argparse.Namespace) -> dict[str, Any]:
+    """Return what JSON has of a search, without the smallest graph."""
+    culprit, outcome = (found, found.outcome) if isinstance(found, Culprit) else (None, found)
+    return {
+        "model": options.model,
+        "target": options.target,
+        "passes": [each.name for each in passes],
+        "same": culprit is None,
+        "difference": outcome.difference,
+        "culprit": culprit
+        and {"stage": culprit.stage, **_blame_as_json(culprit.passes, outcome.message, culprit.rewrite)},
+        "smallest": None,
+    }
+
+
+def _blame_as_json(passes: Sequence[Pass], message: str, rewrite: Rewrite | None) -> dict[str, Any]:
+    return {
+        "passes": [each.name for each in passes],
+        "message": message,
+        "rewrite": rewrite and attrs.asdict(rewrite),
+    }
+
+
+def _describe(culprit: Culprit, smallest: Smallest, path: str, options: argparse.Namespace) -> Iterator[str]:
+    """Yield lines on the fault, the stage and rewrite that cause it, and the smallest graph."""
     kind = "after the pass" if culprit.passes else "in"
-    lines = [f"{kind} {culprit.stage}: {culprit.outcome.message}"]
-    if culprit.rewrite is not None:
-        rewrite = culprit.rewrite
-        lines.append(f"since its rewrite {rewrite.number}: the rule {rewrite.rule} at node {rewrite.node}")
-    return lines
+    yield f"{kind} {culprit.stage}: {culprit.outcome.message}"
+    if rewrite := culprit.rewrite:
+        yield f"since its rewrite {rewrite.number}: the rule {rewrite.rule} at node {rewrite.node}"
+    if culprit.passes and not smallest.passes:
+        yield f"the interpreter's answers on that graph are right: the fault is in {options.target}"
+    yield f"{path}: {len(smallest.graph.nodes)} nodes that show the fault ({smallest.message})"
+    if smallest.rewrite is not None:
+        yield f"caused there by the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}"
 
 
-def _describe_smallest(smallest: Smallest, path: str, options: argparse.Namespace, program: str) -> list[str]:
-    """Return lines on the smallest graph, with the commands that show it again."""
+def _write_commands(
+    smallest: Smallest, path: str, options: argparse.Namespace, program: str
+) -> dict[str, str]:
+    """Return the commands that find the fault again in the smallest graph, and that show the graph."""
     passes = f"--passes {','.join(each.name for each in smallest.passes)}" if smallest.passes else "-O0"
     target = f" -t {options.target}" if options.target else ""
     rows = f" --rows {shlex.quote(options.rows)}" if smallest.trial.rows else ""
-    lines = [f"{path}: {len(smallest.graph.nodes)} nodes that show the fault ({smallest.message})"]
-    if smallest.rewrite is not None:
-        lines.append(f"caused there by the rule {smallest.rewrite.rule} at node {smallest.rewrite.node}")
     compiler = f"{program.removesuffix('bisect')}compile"
-    path = shlex.quote(path)
-    return [
-        *lines,
-        f"to find it again: {program} {path} {passes}{target}{rows}",
-        f"to see the graph: {compiler} {path} {passes}{target or ' -t ir'} --print-ir",
-    ]
+    quoted = shlex.quote(path)
+    return {
+        "find": f"{program} {quoted} {passes}{target}{rows}",
+        "show": f"{compiler} {quoted} {passes}{target or ' -t ir'} --print-ir",
+    }

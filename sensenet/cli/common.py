@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import csv
 import io
-import json
 import math
 import os
 import sys
@@ -15,7 +14,6 @@ from typing import Any, TextIO, TypeVar
 
 from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
-from sensenet.json_numbers import as_json
 from sensenet.limits import VARIABLE, parse_size
 from sensenet.plain_text import short_line
 from sensenet.progress import above_progress
@@ -93,11 +91,6 @@ def delimiter(text: str) -> str:
     return text
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--json`."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Add the option `--engine`."""
     from sensenet.models.engines import ENGINES
@@ -108,11 +101,6 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="the target whose runtime predicts (default: an artifact's own; for a document, the fastest)",
     )
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON, in ASCII: no name in it can control a terminal. NaN and infinity become null."""
-    print(json.dumps(as_json(value), indent=2, allow_nan=False))
 
 
 def add_memory_limit(parser: argparse.ArgumentParser) -> None:

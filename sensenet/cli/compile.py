@@ -24,6 +24,7 @@ from sensenet.cli.common import STANDARD
 from sensenet.cli.compile_options import PROGRAM, make_parser
 from sensenet.cli.document_files import require_writable, write_document
 from sensenet.cli.drawings import draw_instead
+from sensenet.cli.json_results import list_artifact_files, list_files, print_json, require_free_stdout
 from sensenet.cli.pass_options import choose_passes
 from sensenet.cli.stages import StageWriter
 from sensenet.compiler.documents import as_document
@@ -56,8 +57,6 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         _list_targets(options)
     elif options.list_passes:
         _list_passes(options)
-    elif options.json:
-        parser.error("--json needs --list-targets or --list-passes")
     elif options.model is None:
         parser.error("the following arguments are required: MODEL")
     elif options.strip_weights:
@@ -69,7 +68,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 def _list_targets(options: argparse.Namespace) -> None:
     """Print each target and, if wanted, its options in lines below it."""
     if options.json:
-        command_line.print_json([_describe_target(target) for target in TARGETS.values()])
+        print_json([_describe_target(target) for target in TARGETS.values()])
         return
     width = max(map(len, TARGETS))
     ends = max(len(target.suffix) for target in TARGETS.values())
@@ -96,7 +95,7 @@ def _list_passes(options: argparse.Namespace) -> None:
     levels = {name: [n for n, some in PIPELINES.items() if each in some] for name, each in ALL_PASSES.items()}
     levels |= {name: list(PIPELINES) for name in LOWERING}
     if options.json:
-        command_line.print_json([{"name": name, "levels": each} for name, each in levels.items()])
+        print_json([{"name": name, "levels": each} for name, each in levels.items()])
         return
     rows = [(name, " ".join(f"-O{level}" for level in each)) for name, each in levels.items()]
     _print_table([(name, f"{text}, {LOWERING[name]}" if name in LOWERING else text) for name, text in rows])
@@ -110,6 +109,9 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
 
 def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     outputs = _choose_outputs(options, parser)
+    require_free_stdout(options, parser, outputs.values())
+    if options.json and _prints(options):
+        parser.error("--json and a printed graph both go to stdout")
     passes = _choose_passes(options, parser)
     if options.rows is not None and not options.verify:
         parser.error("--rows needs --verify")
@@ -149,6 +151,15 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
         command_line.print_note(note)
     for artifact, written in finished:
         _print_results(artifact, written, options)
+    if options.json:
+        artifacts = [_describe_artifact(artifact, str(written)) for artifact, written in finished]
+        print_json({"model": options.model, "artifacts": artifacts})
+
+
+def _describe_artifact(artifact: Artifact, path: str) -> dict[str, Any]:
+    """Return what JSON has of a written artifact."""
+    files = list_artifact_files(artifact, path)
+    return {"path": path, "files": files, "nodes": len(artifact.graph.nodes), **attrs.asdict(artifact.report)}
 
 
 def _choose_passes(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
@@ -238,9 +249,12 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
     if options.targets or options.weights or _prints(options) or options.dump_ir or options.form:
         parser.error("--strip-weights writes a document alone: it takes MODEL, -o and -f")
     output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
+    require_free_stdout(options, parser, [output])
     require_writable(output, options.force)
     size = write_document(strip_weights(as_document(_source(options))), output, options.force)
-    if output != STANDARD and sys.stderr.isatty():
+    if options.json:
+        print_json({"model": options.model, "path": output, "files": list_files([output])})
+    elif output != STANDARD and sys.stderr.isatty():
         print(f"{output}: {size / 1e3:,.1f} kB without weights", file=sys.stderr)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sensenet.backends import DEFAULT_TARGET, TARGETS
 from sensenet.cli import common as command_line
+from sensenet.cli.json_results import add_json
 from sensenet.cli.pass_options import add_pass_options
 from sensenet.compiler.driver import compile
 from sensenet.drawing import FORMS
@@ -122,7 +123,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add("--list-targets", action="store_true", help="list the targets and exit; with -v, their options too")
     add("-v", "--verbose", action="store_true", help="list more")
     add("--list-passes", action="store_true", help="list the passes and their levels, and exit")
-    command_line.add_json(parser)
+    add_json(parser, "print JSON about the files that are written")
     return parser
 
 

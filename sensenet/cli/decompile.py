@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.document_files import require_writable, write_document
+from sensenet.cli.json_results import add_json, list_files, print_json, require_free_stdout
 from sensenet.cli.parser import CommandParser
 from sensenet.compiler.decompile import decompile
 
@@ -24,7 +25,8 @@ exit status: 0, 1 for input that cannot be decompiled, 2 for a wrong command lin
 
 def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Run the command line and return the exit status."""
-    return command_line.run(lambda: _decompile(make_parser(program).parse_args(arguments)))
+    parser = make_parser(program)
+    return command_line.run(lambda: _decompile(parser.parse_args(arguments), parser))
 
 
 def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
@@ -47,9 +49,14 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         help="the file to write; compressed if it ends in .gz (default: stdout)",
     )
     add("-f", "--force", action="store_true", help="replace an existing file")
+    add_json(parser, "print JSON about the files that are written")
     return parser
 
 
-def _decompile(options: argparse.Namespace) -> None:
+def _decompile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    require_free_stdout(options, parser, [options.output])
     require_writable(options.output, options.force)
     write_document(decompile(options.trained, options.like), options.output, options.force)
+    if options.json:
+        written = {"path": options.output, "files": list_files([options.output])}
+        print_json({"trained": options.trained, "like": options.like, **written})

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from sensenet.cli import common as command_line
+from sensenet.cli.json_results import add_json, print_json
 from sensenet.inspection.differ import PARTS, check_parts, diff
 from sensenet.progress import status_line
 
@@ -57,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=0.0,
         help="how far weights and answers may differ and count as equal (default: 0)",
     )
-    command_line.add_json(parser)
+    add_json(parser)
     return parser
 
 
@@ -77,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
             tolerance=options.tolerance,
         )
     if options.json:
-        command_line.print_json(found.to_json())
+        print_json(found.to_json())
     else:
         print(found)
     return EXIT_SAME if found.same else EXIT_DIFFERENT

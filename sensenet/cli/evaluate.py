@@ -13,6 +13,7 @@ from pathlib import Path
 from sensenet.batches.table_files import find_format
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
+from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.cli.table_options import add_table_options
 from sensenet.evaluation.evaluate import evaluate
 from sensenet.files.writing import new_file, require_free
@@ -59,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="tables or -, a folder of images by class, or annotations; several tables may follow each other",
     )
     add("--html", metavar="PATH", type=Path, help="write a report with plots, one file that loads nothing")
-    command_line.add_json(parser)
+    add_json(parser)
     add("-f", "--force", action="store_true", help="replace an existing report")
     command_line.add_engine(parser)
     tables = parser.add_argument_group("tables")
@@ -106,7 +107,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         with new_file(options.html, options.force) as stream:
             stream.write(report.to_html())
     if options.json:
-        command_line.print_json(report.to_json())
+        print_json(report.to_json() | {"files": list_files([options.html])})
     else:
         sys.stdout.write(report.to_text())
 

@@ -12,6 +12,7 @@ import attrs
 from sensenet.batches.image_tables import reads_images_alone
 from sensenet.cli import common as command_line
 from sensenet.cli.explain_inputs import read_row, read_sample
+from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.explanation.attribution import contributions, find_output, name_outputs
 from sensenet.explanation.background import MOST_ROWS, Background, make_background
 from sensenet.explanation.curves import what_if
@@ -121,7 +122,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="of an image, draw over it what the score depends on: a .png file",
     )
     add("-f", "--force", action="store_true", help="replace existing files")
-    command_line.add_json(parser)
+    add_json(parser)
     return parser
 
 
@@ -161,7 +162,8 @@ def _run_image(
     title = _title(model, options)
     _write(options.html, options, lambda: image_page(title, found).encode())
     if options.json:
-        command_line.print_json({"model": title, "map": found.to_json()})
+        files = list_files([options.output, options.html])
+        print_json({"model": title, "map": found.to_json(), "files": files})
     else:
         print("\n".join(map_lines(found, _find_blocks())))
 
@@ -177,7 +179,7 @@ def _run_row(model: Deepnet, options: argparse.Namespace, parser: argparse.Argum
         report = _explain(model, options, show)
     _write(options.html, options, lambda: report_page(report).encode())
     if options.json:
-        command_line.print_json(report.to_json())
+        print_json(report.to_json() | {"files": list_files([options.html])})
     else:
         print("\n".join(_lines(report)))
 

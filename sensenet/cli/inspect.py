@@ -9,6 +9,7 @@ from pathlib import Path
 from sensenet.backends import get_target
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
+from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.drawing import FORMS, draw
 from sensenet.errors import ArtifactError
 from sensenet.files.writing import require_free, write_all
@@ -64,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"draw the graph; the suffix is one of {', '.join(f'.{form}' for form in FORMS)}",
     )
     add("-f", "--force", action="store_true", help="replace an existing drawing")
-    command_line.add_json(parser)
+    add_json(parser)
     return parser
 
 
@@ -91,7 +92,7 @@ def _run(options: argparse.Namespace) -> None:
             _draw(opened.graph, options)
         found = describe(source, opened, settings, options.targets, measure=options.measure)
     if options.json:
-        command_line.print_json(found.to_json())
+        print_json(found.to_json() | {"files": list_files([options.draw])})
     else:
         print(found)
 

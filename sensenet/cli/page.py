@@ -10,6 +10,7 @@ from pathlib import Path
 from sensenet.backends.web import TARGET
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
+from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
 from sensenet.progress import status_line
@@ -53,6 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="where a page of images loads TensorFlow.js from, instead of having it",
     )
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing page")
+    add_json(parser, "print JSON about the files that are written")
     return parser
 
 
@@ -70,6 +72,8 @@ def _run(options: argparse.Namespace) -> None:
             runtime_url=options.runtime_url,
         )
         artifact.save(path, force=options.force)
-    if sys.stderr.isatty():
+    if options.json:
+        print_json({"model": options.model, "path": str(path), "files": list_files([path])})
+    elif sys.stderr.isatty():
         size = sum(map(len, artifact.files.values()))
         print(f"{path}: {size / 1e3:,.1f} kB", file=sys.stderr)

@@ -14,6 +14,7 @@ from sensenet.batches.scoring import ROWS_AT_ONCE
 from sensenet.batches.table_files import FORMATS
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
+from sensenet.cli.json_results import add_json, list_files, print_json, require_free_stdout
 from sensenet.cli.predict_inputs import are_tables, run_images, run_rows
 from sensenet.cli.predict_rows import BATCH_ROWS
 from sensenet.cli.table_options import add_table_options
@@ -63,6 +64,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     )
     command_line.add_engine(parser)
     add("-f", "--force", action="store_true", help="replace an existing output")
+    add_json(parser, "print JSON about the file that -o writes")
     images = parser.add_argument_group("images")
     images.add_argument(
         "--draw",
@@ -102,14 +104,20 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    require_free_stdout(options, parser, [options.output])
     if options.output != STANDARD:
         require_free(Path(options.output), options.force)  # before all the work
     model = create_model(options.model, dict(options.settings), options.engine)
     if options.draw and not isinstance(model, ObjectDetector):
         parser.error(f"--draw needs {'an object detector' if reads_images_alone(model) else DRAW_ROWS}")
     if reads_images_alone(model) and not are_tables(options):
-        return run_images(model, options, parser)
-    if options.draw:
-        parser.error("--draw needs images, not tables")
-    run_rows(model, options, parser)
-    return 0
+        found = run_images(model, options, parser)
+    else:
+        if options.draw:
+            parser.error("--draw needs images, not tables")
+        found = run_rows(model, options, parser)
+    if options.json:
+        files = list_files([options.output, *found.drawings])
+        facts = {"path": options.output, "files": files, "rows": found.rows, "failed": found.failed}
+        print_json({"model": options.model, "inputs": options.inputs, **facts})
+    return command_line.EXIT_ERROR if found.failed and options.on_error == "raise" else 0

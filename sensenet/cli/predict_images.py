@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any, TextIO
 from PIL import Image
 
 from sensenet.cli import common as command_line
-from sensenet.cli.predict_rows import require_classes
+from sensenet.cli.json_results import json_line
+from sensenet.cli.predict_rows import Predicted, require_classes
 from sensenet.errors import ArtifactError, InputError, LimitError
 from sensenet.files.writing import new_binary_file, require_free
-from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.models.drawing import draw_boxes
 from sensenet.progress import status_line
@@ -27,15 +26,15 @@ RGB = 3
 
 def predict_images(
     model: Deepnet | ObjectDetector, paths: Sequence[str], output: TextIO, *, draw: Path | None, force: bool
-) -> int:
-    """Write a JSON object for each image, and return the exit code.
+) -> Predicted:
+    """Write a JSON object for each image, and return how many there are.
 
-    An image that cannot be read is reported on stderr and skipped; the exit code is then 1. `draw` is the
+    An image that cannot be read is reported on stderr, and has no answer. `draw` is the
     path of an image to write, or of a directory for several. Raises ArtifactError for a drawing that cannot
     be written.
     """
     drawings = _drawing_paths(paths, draw, force) if draw else {}
-    code = 0
+    failed, drawn = 0, []
     with status_line(output) as show:
         for number, path in enumerate(paths, 1):
             show(f"image {number} of {len(paths)}: {path}")
@@ -43,13 +42,14 @@ def predict_images(
                 answer = model(path)
             except (InputError, LimitError) as error:
                 command_line.print_error(error)
-                code = command_line.EXIT_ERROR
+                failed += 1
                 continue
             line = {"input": path} | describe_answer(model, answer)
-            output.write(json.dumps(as_json(line), allow_nan=False) + "\n")
+            output.write(json_line(line))
             if path in drawings:
                 _save_drawing(_draw(model, path, answer), drawings[path], force)
-    return code
+                drawn.append(drawings[path])
+    return Predicted(rows=len(paths), failed=failed, drawings=tuple(drawn))
 
 
 def describe_answer(model: Deepnet | ObjectDetector, answer: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from sensenet.batches.table_files import (
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.predict_images import predict_images
-from sensenet.cli.predict_rows import BATCH_ROWS, predict_rows, select_columns
+from sensenet.cli.predict_rows import BATCH_ROWS, Predicted, predict_rows, select_columns
 from sensenet.cli.predict_tables import INPUT, TableOutput, predict_tables
 from sensenet.errors import MissingPackageError
 from sensenet.files.writing import new_binary_file
@@ -54,7 +54,7 @@ def _is_table(path: str) -> bool:
 
 def run_images(
     model: Deepnet | ObjectDetector, options: argparse.Namespace, parser: argparse.ArgumentParser
-) -> int:
+) -> Predicted:
     """Predict images: as a table if the output is one, else with a line of JSON for each."""
     paths = _list_images(options.inputs)
     if _named_format(options) in (None, JSON_LINES):
@@ -66,8 +66,7 @@ def run_images(
         parser.error("--draw needs lines of JSON as the output")
     scorer = _make_scorer(model, options, [INPUT, *options.keep])
     readers = [(f"{len(paths)} images", read_image_table(model, paths, {INPUT: paths}, scorer.rows_at_once))]
-    _write_table(scorer, readers, options, parser)
-    return 0
+    return _write_table(scorer, readers, options, parser)
 
 
 def _list_images(inputs: Sequence[str]) -> list[str]:
@@ -89,16 +88,15 @@ def _list_images(inputs: Sequence[str]) -> list[str]:
 
 def run_rows(
     model: Deepnet | ObjectDetector, options: argparse.Namespace, parser: argparse.ArgumentParser
-) -> None:
+) -> Predicted:
     """Predict tables: through Arrow, or if that is not installed and all is CSV, without it."""
     paths = expand_paths(options.inputs)
     formats = [options.format or find_format(path) or CSV for path in paths]
     if options.no_header or not (_needs_arrow(model, formats, options) or _has_arrow()):
-        _run_plain(model, paths, formats, options, parser)
-        return
+        return _run_plain(model, paths, formats, options, parser)
     scorer = _make_scorer(model, options, options.keep)
     files = [TableFile(path, format, options.delimiter) for path, format in zip(paths, formats, strict=True)]
-    _write_table(scorer, [(file.path, file.parts) for file in files], options, parser)
+    return _write_table(scorer, [(file.path, file.parts) for file in files], options, parser)
 
 
 def _make_scorer(model: Deepnet | ObjectDetector, options: argparse.Namespace, keep: Sequence[str]) -> Scorer:
@@ -128,7 +126,7 @@ def _run_plain(
     formats: Sequence[str],
     options: argparse.Namespace,
     parser: argparse.ArgumentParser,
-) -> None:
+) -> Predicted:
     if options.no_header and (_needs_arrow(model, formats, options) or options.keep):
         parser.error(
             "--no-header needs a model that predicts classes or numbers, CSV as input and output, and "
@@ -140,7 +138,7 @@ def _run_plain(
         for path in paths
     ]
     with _open_output(options) as output:
-        predict_rows(model, sources, output, options.batch or BATCH_ROWS, selection)
+        return predict_rows(model, sources, output, options.batch or BATCH_ROWS, selection)
 
 
 def _output_format(options: argparse.Namespace) -> str:
@@ -157,7 +155,7 @@ def _write_table(
     readers: Sequence[tuple[str, PartReader]],
     options: argparse.Namespace,
     parser: argparse.ArgumentParser,
-) -> None:
+) -> Predicted:
     output = TableOutput(
         format=_output_format(options),
         compression=split_compression(options.output)[1],
@@ -166,7 +164,7 @@ def _write_table(
     if output.compression and output.format not in TEXT_FORMATS:
         parser.error(f"{output.format} files are compressed inside: leave out the suffix")
     with _open_binary_output(options) as stream:
-        predict_tables(scorer, readers, output, stream)
+        return predict_tables(scorer, readers, output, stream)
 
 
 @contextlib.contextmanager

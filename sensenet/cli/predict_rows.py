@@ -9,6 +9,7 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO
 
 from attrs import define
@@ -46,8 +47,8 @@ def predict_rows(
     output: TextIO,
     batch: int,
     selection: Selection,
-) -> None:
-    """Write a CSV line of predictions for each row, under a header.
+) -> Predicted:
+    """Write a CSV line of predictions for each row, under a header, and return how many there are.
 
     Kept columns come first. With classes: the best class under the objective's name, or `prediction` if a
     kept column has that; then each class's probability under the class's name. A number otherwise. If the
@@ -75,6 +76,7 @@ def predict_rows(
                 show(read, share.estimate(read))
     if not written:
         raise no_rows([source.path for source in sources])
+    return Predicted(rows=written)
 
 
 def select_columns(
@@ -83,6 +85,15 @@ def select_columns(
     """Return the columns of the output; raise SettingsError for an output that the model lacks."""
     available = (PREDICTION, PROBABILITY) if model.classes else (PREDICTION,)
     return Selection(keep=tuple(keep), outputs=tuple(require_outputs(outputs, available)))
+
+
+@frozen(kw_only=True)
+class Predicted:
+    """How many rows or images were read, how many of them have no answer, and the drawings written."""
+
+    rows: int
+    failed: int = 0
+    drawings: tuple[Path, ...] = ()
 
 
 @define

@@ -11,7 +11,7 @@ from sensenet.batches.parts import PartReader, read_all
 from sensenet.batches.scoring import Scorer, Scores
 from sensenet.batches.table_writers import open_writer
 from sensenet.cli.common import print_note
-from sensenet.cli.predict_rows import no_rows
+from sensenet.cli.predict_rows import Predicted, no_rows
 from sensenet.progress import ROWS, progress_bar
 from sensenet.records import frozen
 
@@ -30,8 +30,8 @@ class TableOutput:
 
 def predict_tables(
     scorer: Scorer, readers: Sequence[tuple[str, PartReader]], output: TableOutput, stream: BinaryIO
-) -> None:
-    """Write the answers for the rows of all readers to a stream.
+) -> Predicted:
+    """Write the answers for the rows of all readers to a stream, and return how many there are.
 
     Readers have the names of what they read. A progress bar counts rows, and a note says how many have no
     answer. Raises InputError for rows that cannot be read, or if there are none; ArtifactError for columns
@@ -55,3 +55,4 @@ def predict_tables(
         print_note(
             f"{scores.failed} of {scores.rows} rows have no answer: the column 'error' has the reasons"
         )
+    return Predicted(rows=scores.rows, failed=scores.failed)

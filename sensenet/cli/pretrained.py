@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sensenet.cli import common as command_line
+from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.cli.parser import CommandParser
 from sensenet.pretrained.addresses import hide_credentials
 from sensenet.pretrained.cache import (
@@ -42,7 +43,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser = CommandParser(program, description, EXAMPLES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
     listing = "list the networks, and which files the cache has"
-    command_line.add_json(commands.add_parser("list", help=listing, description=_as_sentence(listing)))
+    add_json(commands.add_parser("list", help=listing, description=_as_sentence(listing)))
     for command, purpose in (
         ("fetch", "download a network's weights unless the cache has them, and print their path"),
         ("path", "print the path of a network's weights in the cache, without downloading"),
@@ -57,6 +58,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
             dest="file_name",
             help="the bundle of the feature extractor instead of the weights",
         )
+        add_json(subparser)
     return parser
 
 
@@ -65,28 +67,31 @@ def _as_sentence(text: str) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    match options.command:
-        case "list":
-            return _show_list(as_json=options.json)
-        case "fetch":
-            print(cache_resource_path(options.file_name(options.name)))
-            return 0
-        case _:
-            return _show_path(options.file_name(options.name))
-
-
-def _show_list(*, as_json: bool) -> int:
-    networks = [_describe(name) for name in NETWORKS]
-    if as_json:
-        command_line.print_json({"cache": str(cache_directory()), "networks": networks})
+    if options.command == "list":
+        _show_list(options)
         return 0
+    file_name = options.file_name(options.name)
+    if options.command == "fetch":
+        cache_resource_path(file_name)
+    cached = is_cached(file_name)
+    _show_file(file_name, options)
+    if cached:
+        return 0
+    print(f"not in the cache; it comes from {hide_credentials(file_url(file_name))}", file=sys.stderr)
+    return 1
+
+
+def _show_list(options: argparse.Namespace) -> None:
+    networks = [_describe(name) for name in NETWORKS]
+    if options.json:
+        print_json({"cache": str(cache_directory()), "networks": networks})
+        return
     print(f"{'NAME':<12}{'KIND':<12}{'PIXELS':<10}{'IN THE CACHE'}")
     for network in networks:
         pixels = f"{network['side']}x{network['side']}"
         cached = ", ".join(network["cached"]) or "-"
         print(f"{network['name']:<12}{network['kind']:<12}{pixels:<10}{cached}")
     print(f"cache: {cache_directory()}")
-    return 0
 
 
 def _describe(name: str) -> dict[str, Any]:
@@ -96,9 +101,12 @@ def _describe(name: str) -> dict[str, Any]:
     return {"name": name, "kind": NETWORKS[name].kind, "side": NETWORKS[name].side, "cached": cached}
 
 
-def _show_path(file_name: str) -> int:
-    print(cache_place(file_name))
-    if is_cached(file_name):
-        return 0
-    print(f"not in the cache; it comes from {hide_credentials(file_url(file_name))}", file=sys.stderr)
-    return 1
+def _show_file(file_name: str, options: argparse.Namespace) -> None:
+    path = str(cache_place(file_name))
+    if not options.json:
+        print(path)
+        return
+    url = hide_credentials(file_url(file_name))
+    cached = is_cached(file_name)
+    files = list_files([path] if cached else [])
+    print_json({"name": options.name, "url": url, "path": path, "cached": cached, "files": files})

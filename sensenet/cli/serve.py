@@ -7,8 +7,10 @@ import gc
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 from sensenet.cli import common as command_line
+from sensenet.cli.json_results import add_json, json_line
 from sensenet.errors import SettingsError
 from sensenet.limits import format_size, memory_limit, parse_size
 from sensenet.models.create import create_model
@@ -95,6 +97,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="for answers that have begun when the server is stopped (default: %(default)s)",
     )
+    add_json(parser, "print a line of JSON when the server listens")
     return parser
 
 
@@ -140,15 +143,23 @@ def _run(options: argparse.Namespace) -> int:
     application = make_application(catalog, limits)
     listening = listen(options.host, options.port)
     host, port = listening.getsockname()[:2]
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    names = ", ".join(f"{served.name}:{served.version}" for served in catalog.all())
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    served = catalog.all()
     server = make_server(application, options.drain)
     gc.freeze()  # the models stay
     gc.set_threshold(GARBAGE)
     with stopped_by_sigterm(server):
-        command_line.print_note(f"serving {names} at http://{address}")
+        if options.json:
+            found = {"url": url, "host": host, "port": port, "models": [_as_json(each) for each in served]}
+            print(json_line(found), end="", flush=True)
+        names = ", ".join(f"{each.name}:{each.version}" for each in served)
+        command_line.print_note(f"serving {names} at {url}")
         server.run(sockets=[listening])
     return 0
+
+
+def _as_json(served: Served) -> dict[str, Any]:
+    return {"name": served.name, "version": served.version, "engine": served.model.engine}
 
 
 def _open(given: str, options: argparse.Namespace) -> Served:

@@ -105,7 +105,6 @@ def test_help_of_a_module_names_the_module(name):
         (["compile", "--targt=tflite"], "unknown option --targt; did you mean '--target'?"),
         (["compile", "-t", "tflit"], "invalid choice: 'tflit'; did you mean 'tflite'?"),
         (["compile", "a.json", "b.json"], "unrecognized arguments: b.json"),
-        (["compile", "--json", "a.json"], "--json needs --list-targets or --list-passes"),
         (["pretrained", "fetsh", "x"], "invalid choice: 'fetsh'; did you mean 'fetch'?"),
         (
             ["pretrained", "fetch", "--extract0r", "x"],
