@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -23,14 +23,18 @@ OBJECT_BYTES_PER_CHARACTER = 32
 BYTES_PER_CELL = 16
 """Memory of a cell of a batch that is null."""
 
+FindKept = Callable[[Sequence[str]], Sequence[str]]
+"""Returns those of the names of columns that are kept."""
+
 Numbered = tuple[int, dict[str, Any]]
 """The number of a line, and its object."""
 
 
-def json_parts(file: RowFile, check: CheckNames, keep: Sequence[str] = ()) -> Iterator[Part]:
+def json_parts(file: RowFile, check: CheckNames, find_kept: FindKept) -> Iterator[Part]:
     """Yield the objects of a file as batches; a name that an object lacks is null in it.
 
-    `check` is called with the names of each batch; those to keep may be missing in later ones. Raises
+    `check` is called with the names of each batch; those to keep, which `find_kept` returns of the names of
+    the first one, may be missing in later ones. Raises
     InputError, naming the line, for a line that is not an object of JSON in UTF-8, or if the file cannot be
     read; LimitError for a line beyond the limit.
     """
@@ -40,11 +44,11 @@ def json_parts(file: RowFile, check: CheckNames, keep: Sequence[str] = ()) -> It
         while some := _take(rows):
             found = (name for _, row in some for name in row)
             names = list(dict.fromkeys([*found, *later]))
-            later = keep
             try:
                 check(names)
             except InputError as error:
                 raise InputError(f"{file.path}, lines from {some[0][0]}: {error}") from error
+            later = later or find_kept(names)
             require_memory(BYTES_PER_CELL * len(names) * len(some), f"{file.path}: {len(names)} columns")
             yield from _as_parts(file.path, names, some, read_share(stream))
 

@@ -39,9 +39,8 @@ def read_share(stream: Any) -> float | None:
 class ColumnChoice(Protocol):
     """Which columns of a source are read."""
 
-    @property
-    def keep(self) -> Sequence[str]:
-        """Columns that a source must have, whether a model reads them or not."""
+    def kept(self, names: Sequence[str]) -> Sequence[str]:
+        """Return those of a source's columns that it must have, whether a model reads them or not."""
 
     def check(self, names: Sequence[str]) -> None:
         """Raise InputError for names of columns that are refused."""

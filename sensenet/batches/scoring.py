@@ -65,6 +65,10 @@ class Scorer:
     texts: TextColumns
     rows_at_once: int
 
+    def kept(self, _names: Sequence[str]) -> Sequence[str]:
+        """Return the columns that are kept: every source must have them."""
+        return self.keep
+
     def check(self, names: Sequence[str]) -> None:
         """Raise what `RowLayout.check_header` raises."""
         self.layout.check_header(names, self.keep)

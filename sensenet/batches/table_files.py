@@ -104,7 +104,7 @@ class TableFile:
         if self.format == CSV:
             return csv_parts(rows, columns.check)
         if self.format == JSON_LINES:
-            return json_parts(rows, columns.check, columns.keep)
+            return json_parts(rows, columns.check, columns.kept)
         read = {PARQUET: _parquet_parts, ARROW: _arrow_parts, ARROW_STREAM: _stream_parts}[self.format]
         return self._reported(read, columns)
 
@@ -141,10 +141,11 @@ def _parquet_parts(path: str, columns: ColumnChoice) -> Iterator[Part]:
     metadata = parquet.read_metadata(path)
     schema = metadata.schema.to_arrow_schema()
     names = _reads(path, columns, schema.names)
+    kept = columns.kept(names)
     total, start = metadata.num_rows, 0
     for batch in read_parquet(path, metadata, names, ROWS_AT_ONCE):
-        checked = _check(batch, columns.keep)
-        for name in columns.keep:
+        checked = _check(batch, kept)
+        for name in kept:
             column, field = checked.column(name), schema.field(name)
             if column.type != field.type and hasattr(column, "dictionary"):
                 column = column.dictionary_decode()  # of which Arrow casts to more types
@@ -180,7 +181,7 @@ def _ipc_parts(
     for batch, share in batches:
         selected = batch.select(_reads(path, columns, batch.schema.names))
         for first in range(0, batch.num_rows, ROWS_AT_ONCE):
-            part = _check(selected.slice(first, ROWS_AT_ONCE), columns.keep)
+            part = _check(selected.slice(first, ROWS_AT_ONCE), columns.kept(selected.schema.names))
             yield Part(part, partial(_where, path, start + first), share)
         start += batch.num_rows
 

@@ -29,9 +29,9 @@ examples:
   %(prog)s digits.json images/                          images/CLASS/*.png
   %(prog)s detector.json annotations.json --images photos/
 
-True values are in the objective field's column of tables: CSV, lines of JSON, Parquet or Arrow. A model that
-reads only images takes a folder with a folder of images for each class; a detector takes annotations, COCO's
-JSON or a folder of Pascal VOC's XML. Several models are compared with the first.
+Tables are CSV, lines of JSON, Parquet or Arrow; true values are in the column with the objective field's id
+or name. A model that reads only images takes a folder with a folder of images for each class; a detector
+takes annotations, COCO's JSON or a folder of Pascal VOC's XML. Several models are compared with the first.
 
 exit status: 0, 1 for input that cannot be evaluated, 2 for a wrong command line.
 """
@@ -65,7 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
     command_line.add_engine(parser)
     tables = parser.add_argument_group("tables")
     tables.add_argument(
-        "--truth", metavar="COLUMN", help="the column with the true values (default: the objective field's)"
+        "--truth",
+        metavar="COLUMN",
+        help="the column with the true values (default: that with the objective field's id or name)",
     )
     tables.add_argument(
         "--ignore",

@@ -17,7 +17,6 @@ from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
 from sensenet.runtime.layout import RowLayout, row_layout
 from sensenet.runtime.row_files import RowFile
-from sensenet.signature import Field
 
 Row = dict[str, Any] | list[Any]
 
@@ -88,7 +87,7 @@ def read_sample(model: Deepnet, paths: Sequence[str], most: int, seed: int) -> S
 
 def _read_rows(model: Deepnet, path: str) -> Iterator[tuple[Row, Any]]:
     """Yield the rows of a table, each with its true value, None if it has none."""
-    columns = ExplainedColumns(row_layout(model.signature), model.signature.objective)
+    columns = ExplainedColumns(row_layout(model.signature))
     kind = find_format(path) or CSV
     if kind == CSV:
         rows: Iterator[Any] = (row for _, row in RowFile(path, opener=open_input).rows(columns.check))
@@ -97,7 +96,7 @@ def _read_rows(model: Deepnet, path: str) -> Iterator[tuple[Row, Any]]:
         rows = chain.from_iterable(part.batch.to_pylist() for part in parts)
     read = row_reader(model)
     for row in rows:
-        yield read(row), next((row[name] for name in columns.truths if name in row), None)
+        yield read(row), next((row[name] for name in columns.layout.objective_names if name in row), None)
 
 
 @frozen
@@ -105,16 +104,9 @@ class ExplainedColumns:
     """What is read of a table: the model's fields, and the true values if they are there."""
 
     layout: RowLayout
-    objective: Field | None
 
-    @property
-    def truths(self) -> list[str]:
-        """The names that the column of true values may have: the objective's, unless a field has them."""
-        names = (self.objective.id, self.objective.name) if self.objective else ()
-        return [name for name in names if name not in self.layout.positions]
-
-    @property
-    def keep(self) -> tuple[str, ...]:
+    def kept(self, _names: Sequence[str]) -> Sequence[str]:
+        """Return no column."""
         return ()
 
     def check(self, names: Sequence[str]) -> None:
@@ -123,5 +115,5 @@ class ExplainedColumns:
 
     def reads(self, names: Sequence[str]) -> list[str]:
         """Return the columns that are read, in their order; raise what `RowLayout.select` raises."""
-        chosen = {*self.layout.select(names), *self.truths}
+        chosen = {*self.layout.select(names), *self.layout.objective_names}
         return [name for name in names if name in chosen]

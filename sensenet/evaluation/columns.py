@@ -14,36 +14,47 @@ from sensenet.suggestions import suggest
 
 @frozen(kw_only=True)
 class EvaluationColumns:
-    """The true values, and what some models read; `ignore` are other columns, which are not read."""
+    """The true values, and what some models read; `ignore` are other columns, which are not read.
+
+    `truths` are the names that the column of true values may have, of which the first that is there counts.
+    """
 
     scorers: tuple[Scorer, ...]
-    truth: str
+    truths: tuple[str, ...]
     ignore: frozenset[str]
 
-    @property
-    def keep(self) -> tuple[str, ...]:
-        return (self.truth,)
+    def find_truth(self, names: Sequence[str]) -> str:
+        """Return the column of true values; raise InputError if it is not there."""
+        found = next((name for name in self.truths if name in names), None)
+        if found is not None:
+            return found
+        listed = ", ".join(map(describe, names[:MOST_NAMES])) + ", …" * (len(names) > MOST_NAMES)
+        wanted = self.truths[-1]
+        raise InputError(
+            f"no column {describe(wanted)} with the true values; {suggest(wanted, names)}name it with "
+            f"--truth; columns: {listed}"
+        )
+
+    def kept(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the column of true values; raise InputError if it is not there."""
+        return (self.find_truth(names),)
 
     def check(self, names: Sequence[str]) -> None:
         """Raise InputError if there are no true values, or a column that no model reads."""
-        if self.truth not in names:
-            listed = ", ".join(map(describe, names[:MOST_NAMES])) + ", …" * (len(names) > MOST_NAMES)
-            raise InputError(
-                f"no column {self.truth!r} with the true values; {suggest(self.truth, names)}name it with "
-                f"--truth; columns: {listed}"
-            )
+        self.find_truth(names)
         for scorer in self.scorers:
             scorer.check(self.select(scorer, names))
 
     def reads(self, names: Sequence[str]) -> list[str]:
         """Return the columns that are read, in their order; raise InputError as `check` does."""
         self.check(names)
-        read = {self.truth}.union(*(scorer.reads(self.select(scorer, names)) for scorer in self.scorers))
+        of_scorers = (scorer.reads(self.select(scorer, names)) for scorer in self.scorers)
+        read = {self.find_truth(names)}.union(*of_scorers)
         return [name for name in names if name in read]
 
     def select(self, scorer: Scorer, names: Sequence[str]) -> list[str]:
         """Return the columns that a model reads or must refuse: not those that only another one reads."""
-        others = {self.truth} | self.ignore
+        others = {*self.truths, *self.ignore}
         for other in self.scorers:
             if other is not scorer:
                 others |= _known(other)
@@ -54,4 +65,4 @@ class EvaluationColumns:
 def _known(scorer: Scorer) -> frozenset[str]:
     """Return the names of a model's fields; none if they are unknown, when it reads all columns."""
     layout = scorer.layout
-    return frozenset(layout.positions) | layout.others | layout.ambiguous
+    return frozenset((*layout.positions, *layout.objective_names, *layout.ambiguous))

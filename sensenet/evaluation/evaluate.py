@@ -56,9 +56,9 @@ def evaluate(
     annotations, COCO's JSON or a folder of Pascal VOC's XML, with the images in the folder `images`. Or it is
     anything that `sensenet.batches.score` takes. `format` and `delimiter` are those of tables.
 
-    True values are in the column `truth`, by default the objective field's. Columns that no model reads must
-    be listed in `ignore`. With `on_error="null"`, rows that cannot be read are counted instead of raised.
-    `show` is called with the rows so far, and an estimate of all.
+    True values are in the column `truth`, by default that with the objective field's id or name. Columns that
+    no model reads must be listed in `ignore`. With `on_error="null"`, rows that cannot be read are counted
+    instead of raised. `show` is called with the rows so far, and an estimate of all.
 
     Raises InputError for rows, columns or annotations that cannot be read, for no rows, and for models that
     cannot be compared; SettingsError for an invalid option, or one that the kind of the models does not have;
@@ -82,17 +82,15 @@ def evaluate(
     if images is not None:
         raise SettingsError("images: only annotations of object detectors name images in a folder")
     candidates = make_candidates(opened, names, kind, on_error)
-    objective = opened[0].signature.objective
-    column = truth or (objective.name if objective else CLASS)
-    found = find_rows(opened[0], rows, column, format, delimiter)
-    columns = EvaluationColumns(
-        scorers=tuple(each.scorer for each in candidates), truth=column, ignore=frozenset(ignore) - {column}
-    )
-    tally = _Tally(candidates, make_reader(opened[0].signature, column, on_error))
+    scorers = tuple(each.scorer for each in candidates)
+    truths = (truth,) if truth else scorers[0].layout.objective_names or (CLASS,)
+    found = find_rows(opened[0], rows, truths[-1], format, delimiter)
+    columns = EvaluationColumns(scorers=scorers, truths=truths, ignore=frozenset(ignore).difference(truths))
+    tally = _Tally(candidates, make_reader(opened[0].signature, on_error), truths[-1])
     for part in read_all(found.readers, columns, show):
         columns.check(part.batch.schema.names)
         tally.add(columns, part)
-    return tally.result(column, found.name)
+    return tally.result(found.name)
 
 
 @attrs.define
@@ -101,6 +99,7 @@ class _Tally:
 
     candidates: list[Candidate]
     reader: TruthReader
+    truth: str
     rows: int = 0
     without_truth: int = 0
     without_answer: list[int] = attrs.field(init=False)
@@ -119,7 +118,8 @@ class _Tally:
 
     def add(self, columns: EvaluationColumns, part: Part) -> None:
         """Add a batch; raise InputError for what cannot be read."""
-        truths = self.reader.read(part)
+        self.truth = columns.find_truth(part.batch.schema.names)
+        truths = self.reader.read(part, self.truth)
         answers = [candidate.answer(columns, part) for candidate in self.candidates]
         self.rows += len(truths.values)
         self.without_truth += int((~truths.known).sum())
@@ -132,13 +132,15 @@ class _Tally:
             rows = truths.known & first_answered & answered
             pair.add(truths.values[rows], first[rows], numbers[rows])
 
-    def result(self, truth: str, source: str) -> EvaluationReport:
+    def result(self, source: str) -> EvaluationReport:
         """Return the report; raise InputError if no row counts."""
         names = [candidate.name for candidate in self.candidates]
         if not self.rows:
             raise InputError(f"{source}: no rows")
         if self.rows == self.without_truth:
-            raise InputError(f"{source}: the column {truth!r} has no true value in any of {self.rows} rows")
+            raise InputError(
+                f"{source}: the column {self.truth!r} has no true value in any of {self.rows} rows"
+            )
         failed = next((name for name, tally in zip(names, self.tallies, strict=True) if not tally.rows), None)
         if failed is not None:
             raise InputError(f"{source}: {failed} answers none of {self.rows} rows")
@@ -152,7 +154,7 @@ class _Tally:
             for name, result, missing in zip(names, results, self.without_answer, strict=True)
         ]
         return EvaluationReport(
-            truth=truth,
+            truth=self.truth,
             source=source,
             rows=self.rows,
             rows_without_truth=self.without_truth,

@@ -22,6 +22,9 @@ from sensenet.validators import FLOAT32_MAX
 MOST_UNKNOWN = 100
 """The most true values that a model does not know as classes."""
 
+TRUTH = "truth"
+"""What a column of true numbers is called while it is read."""
+
 MISSING, UNREAD = -1, -2
 """Instead of the position of a class: there is no value, or one that cannot be read."""
 
@@ -44,25 +47,24 @@ class ClassReader:
     `unknown` collects the names that are not in `classes`, in the order of the rows.
     """
 
-    name: str
     classes: tuple[str, ...]
     missing: frozenset[str]
     on_error: OnError
     unknown: dict[str, int] = attrs.field(factory=dict)
 
-    def read(self, part: Part) -> Truths:
-        """Return the positions of the true classes; raise InputError for a value that is no name."""
-        column = part.batch.column(self.name)
+    def read(self, part: Part, name: str) -> Truths:
+        """Return the positions of true classes in a column; raise InputError for what is not a name."""
+        column = part.batch.column(name)
         cells, codes = _distinct(column)
         known = frozenset(self.classes)
-        found = np.array([*(self._find(cell, known) for cell in cells), MISSING], np.int64)
+        found = np.array([*(self._find(cell, known, name) for cell in cells), MISSING], np.int64)
         values = found[codes]
         if self.on_error == "raise" and (values == UNREAD).any():
             row = int((values == UNREAD).argmax())
-            raise _unreadable(part, row, self.name, column[row].as_py(), "the name of a class")
+            raise _unreadable(part, row, name, column[row].as_py(), "the name of a class")
         return Truths(values, values >= 0)
 
-    def _find(self, cell: Any, known: frozenset[str]) -> int:
+    def _find(self, cell: Any, known: frozenset[str], column: str) -> int:
         if is_missing(cell) or (isinstance(cell, str) and cell in self.missing - known):
             return MISSING
         try:
@@ -75,7 +77,7 @@ class ClassReader:
             return self.classes.index(name)
         if name not in self.unknown and len(self.unknown) == MOST_UNKNOWN:
             raise InputError(
-                f"the column {self.name!r} has more than {MOST_UNKNOWN} values that are not classes of the "
+                f"the column {column!r} has more than {MOST_UNKNOWN} values that are not classes of the "
                 f"model, such as {next(iter(self.unknown))!r:.60}: is it the one with the true values?"
             )
         return len(self.classes) + self.unknown.setdefault(name, len(self.unknown))
@@ -96,16 +98,15 @@ def _distinct(column: ArrowArray) -> tuple[list[Any], Array]:
 class NumberReader:
     """Reads numbers, or texts of them."""
 
-    name: str
     missing: frozenset[str]
     on_error: OnError
     texts: TextColumns
 
-    def read(self, part: Part) -> Truths:
-        """Return the true numbers; raise InputError for a value that is not a number of float32's range."""
+    def read(self, part: Part, name: str) -> Truths:
+        """Return the true numbers of a column; raise InputError for one that is not in float32's range."""
         pa = import_arrow()
-        original = part.batch.column(self.name)
-        (column,) = self.texts.read(pa.RecordBatch.from_arrays([original], names=[self.name])).columns
+        original = part.batch.column(name)
+        (column,) = self.texts.read(pa.RecordBatch.from_arrays([original], names=[TRUTH])).columns
         if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             values = column.to_numpy(zero_copy_only=False).astype(np.float64)
         else:
@@ -114,7 +115,7 @@ class NumberReader:
         unread = np.abs(values) > FLOAT32_MAX  # no model answers more, and squares would overflow
         if self.on_error == "raise" and unread.any():
             row = int(unread.argmax())
-            raise _unreadable(part, row, self.name, original[row].as_py(), "a number that float32 can hold")
+            raise _unreadable(part, row, name, original[row].as_py(), "a number that float32 can hold")
         return Truths(values, np.abs(values) <= FLOAT32_MAX)
 
     def _read(self, cell: Any) -> float | None:
@@ -129,13 +130,13 @@ class NumberReader:
 TruthReader = ClassReader | NumberReader
 
 
-def make_reader(signature: Signature, name: str, on_error: OnError) -> TruthReader:
-    """Return the reader of a column with the true values of a model's objective."""
+def make_reader(signature: Signature, on_error: OnError) -> TruthReader:
+    """Return the reader of the true values of a model's objective."""
     missing = frozenset(signature.missing_tokens)
     if signature.classes:
-        return ClassReader(name, signature.classes, missing, on_error)
-    texts = TextColumns(frozenset({name}), frozenset(), tuple(missing))
-    return NumberReader(name, missing, on_error, texts)
+        return ClassReader(signature.classes, missing, on_error)
+    texts = TextColumns(frozenset({TRUTH}), frozenset(), tuple(missing))
+    return NumberReader(missing, on_error, texts)
 
 
 def _unreadable(part: Part, row: int, name: str, cell: Any, expected: str) -> InputError:

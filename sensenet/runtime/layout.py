@@ -26,9 +26,9 @@ class RowLayout:
     A row has at least `width` cells. `fields` are the fields by which values may be given, if the document
     has them: `encoders` encode each as columns of cells, and `owners` has, for each cell, its field and its
     position among the field's cells. `readers` read the values of cells by index. `positions` maps ids, and
-    names of only one field, to the field's position; `others` are further allowed names (the objective's),
-    and `ambiguous` names of several fields. `refusal`, if not empty, is the reason why rows cannot be given
-    by name.
+    names of only one field, to the field's position; `objective_names` are further allowed names, the
+    objective's id and name, unless fields have them, and `ambiguous` names of several fields. `refusal`, if
+    not empty, is the reason why rows cannot be given by name.
     """
 
     width: int
@@ -37,7 +37,7 @@ class RowLayout:
     owners: tuple[tuple[int, int], ...]
     readers: Mapping[int, CellReader]
     positions: Mapping[str, int]
-    others: frozenset[str]
+    objective_names: tuple[str, ...]
     ambiguous: frozenset[str]
     refusal: str
 
@@ -59,7 +59,7 @@ class RowLayout:
                 position = self.positions[key]
                 given = found.setdefault(position, [])
                 given.insert(0 if key == self.fields[position].id else len(given), key)
-            elif key not in self.others:
+            elif key not in self.objective_names:
                 raise self._unknown(key)
         return found
 
@@ -124,7 +124,7 @@ def row_layout(signature: Signature) -> RowLayout:
     positions = {field.name: position for position, field in enumerate(fields) if count[field.name] == 1}
     positions |= {field.id: position for position, field in enumerate(fields)}
     objective = signature.objective
-    others = {objective.id, objective.name} if objective else set()
+    of_objective = dict.fromkeys((objective.id, objective.name)) if objective else {}
     owners = tuple(
         (position, offset) for position, field in enumerate(fields) for offset in range(len(field.cell_names))
     )
@@ -140,7 +140,7 @@ def row_layout(signature: Signature) -> RowLayout:
             for index, column in _columns_by_index(signature).items()
         },
         positions=positions,
-        others=frozenset(others - positions.keys()),
+        objective_names=tuple(name for name in of_objective if name not in positions),
         ambiguous=frozenset(name for name, times in count.items() if times > 1),
         refusal=refusal,
     )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from support.evaluations import only
-from support.resources import KIND, RESOURCES, classify, number, whole
+from support.resources import KIND, RESOURCES, classify, number, predict_number, whole
 
 import sensenet
 from sensenet.batches import score
-from sensenet.errors import ArtifactError, InputError, SettingsError
+from sensenet.errors import ArtifactError, InputError, MissingPackageError, SettingsError
 from sensenet.evaluation import evaluate
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -96,6 +98,55 @@ def test_truth_in_another_column_and_columns_to_ignore(iris, flowers):
     assert (report.truth, only(report).model.accuracy) == ("kind", 0.96)
     with pytest.raises(InputError, match="unknown field 'id'"):
         evaluate(iris, renamed, truth="kind")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "arrow"])
+def test_the_column_of_true_values_may_have_the_id_of_the_objective(iris, flowers, tmp_path, suffix):
+    by_id = flowers.rename_columns([*NAMES, iris.signature.objective.id])
+    paths = []
+    for file, table in enumerate((by_id, flowers)):  # each file has its own name for them
+        paths.append(tmp_path / f"{file}.{suffix}")
+        match suffix:
+            case "csv":
+                pa.csv.write_csv(table, paths[-1])
+            case "jsonl":
+                paths[-1].write_text("\n".join(map(json.dumps, table.to_pylist())))
+            case "parquet":
+                pq.write_table(table, paths[-1])
+            case "arrow":
+                with pa.ipc.new_file(paths[-1], table.schema) as writer:
+                    writer.write_table(table)
+    report = evaluate(iris, paths)
+    assert (report.rows, only(report).model.accuracy) == (100, 0.96)
+
+
+def test_of_two_columns_with_names_of_the_objective_that_with_its_id_counts(iris, flowers):
+    both = flowers.append_column(iris.signature.objective.id, pa.array(["setosa"] * 50))
+    report = evaluate(iris, both)
+    assert (report.truth, only(report).model.accuracy) == (iris.signature.objective.id, 16 / 50)
+
+
+def test_an_objective_with_the_name_of_a_field_must_be_named():
+    model = sensenet.create_model(whole([number("a")], predict_number, number("a")))
+    table = pa.table({"a": [1.0, 2.0]})
+    with pytest.raises(InputError, match=r"no column '\w+' with the true values; name it with --truth"):
+        evaluate(model, table)
+    assert evaluate(model, table, truth="a").truth == "a"
+
+
+def test_a_later_batch_of_lines_of_json_may_lack_true_values(iris, flowers, tmp_path):
+    rows = flowers.to_pylist()
+    lines = [json.dumps(row) for row in rows * 328]  # 16,400 are more than a batch has
+    lines += [json.dumps({name: row[name] for name in NAMES}) for row in rows * 400]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    report = evaluate(iris, tmp_path / "rows.jsonl")
+    assert (report.rows, report.rows_without_truth) == (36_400, 20_000)
+
+
+def test_without_pyarrow_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match=r"sensenet-compiler\[arrow\]"):
+        evaluate(IRIS, FLOWERS)
 
 
 def test_a_missing_truth_column_is_named(iris, flowers):
