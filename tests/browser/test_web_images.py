@@ -18,6 +18,7 @@ from support.web_pages import percent
 
 import sensenet
 from sensenet.errors import ArtifactError, DownloadError
+from sensenet.explanation import occlusion_map
 
 pytestmark = pytest.mark.slow
 
@@ -181,3 +182,91 @@ def test_pages_of_images_are_accessible(chromium, tmp_path):
         ]
         assert hacked == "undefined"
         assert [answer for answer in found if answer != []] == []
+
+
+NUMBERS = """
+  [...document.querySelectorAll('#drops tbody tr')].map((row) =>
+    [...row.querySelectorAll('td')].map((cell) => cell.textContent.replace('−', '-').replaceAll(',', '')))
+"""
+EXPLAINED = "document.querySelector('#map').checkVisibility()"
+SAME = "document.querySelector('#canvas').toDataURL() === window.boxes"
+
+
+def explain(path):
+    """Steps that show the map of an image."""
+    return [*choose(path), ("click", "#explain"), ("until", EXPLAINED)]
+
+
+def gray_images(directory):
+    """Paths of images of several shapes, without colors."""
+    random = np.random.default_rng(4)
+    for height, width in ((8, 8), (31, 20), (3, 40), (1, 1)):
+        path = directory / f"{height}-{width}.png"
+        Image.fromarray(random.integers(0, 256, (height, width), np.uint8)).convert("RGB").save(path)
+        yield path
+
+
+def test_occlusion_maps_are_those_of_python(any_browser, tmp_path):
+    page = save(DIGITS, tmp_path / "digits.html").as_uri()
+    paths = [*gray_images(tmp_path)]
+    steps = [step for path in paths for step in (*explain(path), ("ask", NUMBERS))]
+    answers = [answer for answer in browser.look(any_browser, page, steps) if answer is not None]
+    model = sensenet.create_model(DIGITS)
+    greatest = []
+    for path, numbers in zip(paths, answers, strict=True):
+        found = occlusion_map(model, str(path))
+        np.testing.assert_allclose(np.array(numbers, float), 100 * found.drops, rtol=2e-3, atol=2e-3)
+        greatest.append(np.abs(found.drops).max())
+    assert sorted(greatest)[-2] > 0.005
+
+
+def test_occlusion_maps_of_detectors(chromium, shapes, tmp_path):
+    path = tmp_path / "part.png"
+    Image.open(EXAMPLES / "shapes.png").convert("RGB").crop((0, 100, 90, 256)).save(path)
+    steps = [*explain(path), ("ask", NUMBERS), ("ask", TEXT.format("#matters"))]
+    *_, numbers, told = browser.look(chromium, shapes, steps)
+    found = occlusion_map(sensenet.create_model(SHAPES), str(path))
+    np.testing.assert_allclose(np.array(numbers, float), 100 * found.drops, atol=0.02)
+    most = f"{100 * found.drops.max():.1f} pts"
+    assert told.startswith(f"The score of {found.output} falls most, by {most}, if a part at the ")
+
+
+def test_a_map_is_hidden_canceled_and_gone_with_the_next_image(chromium, shapes):
+    image = EXAMPLES / "shapes.png"
+    steps = [
+        *choose(image),
+        ("ask", "window.boxes = document.querySelector('#canvas').toDataURL(), 0"),
+        ("ask", "document.querySelector('#explain').click(), document.querySelector('#explain').click(), 1"),
+        ("click", "#cancel"),
+        ("until", "document.querySelector('#explain').checkVisibility()"),
+        ("ask", EXPLAINED),
+        ("click", "#explain"),
+        ("until", EXPLAINED),
+        ("ask", SAME),
+        ("ask", "document.activeElement.id"),
+        ("ask", TEXT.format("#explain")),
+        ("click", "#explain"),
+        ("ask", f"[{EXPLAINED}, {SAME}, {TEXT.format('#explain')}]"),
+        ("click", "#explain"),
+        ("ask", f"[{EXPLAINED}, {SAME}]"),
+        ("choose", "#file", str(image)),
+        ("until", f"!{EXPLAINED}"),
+        ("ask", SAME),
+        ("click", "#camera"),
+        ("until", f"{DESCRIPTION}.startsWith('The camera')"),
+        ("ask", "document.querySelector('#explain').click(), 1"),
+        ("until", f"{TEXT.format('#camera')} === 'Use the camera'"),
+    ]
+    answers = [answer for answer in browser.look(chromium, shapes, steps) if answer is not None]
+    assert answers == [
+        0,
+        1,
+        False,
+        False,
+        "explain",
+        "Hide the map",
+        [False, True, "Show what matters"],
+        [True, False],
+        True,
+        1,
+    ]

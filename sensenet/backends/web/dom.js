@@ -101,7 +101,8 @@ export function numberText(value, digits = 5) {
   const size = Math.abs(value);
   if (size >= 1e9 || (size > 0 && size < 1e-4)) return value.toExponential(digits - 2).replace('-', '−');
   const fraction = size >= 1 ? Math.max(0, digits - 1 - Math.floor(Math.log10(size))) : digits - 1;
-  return value.toLocaleString('en', {maximumFractionDigits: fraction}).replace('-', '−');
+  const text = value.toLocaleString('en', {maximumFractionDigits: fraction});
+  return text === '-0' ? '0' : text.replace('-', '−');
 }
 
 /** Call a function with each file that is chosen, or the first of those that are dropped anywhere on the page. */

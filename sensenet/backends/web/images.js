@@ -1,11 +1,11 @@
 // The page of a model that reads one image: chosen, dropped, pasted, or from a camera; a detector's boxes are drawn.
 
 import {showAnswer, showHeadline, showObjective, showObjects} from './answer.js';
-import {cut, fetchFile, find, percentText, readBytes, showDescription, startPage, takeFiles} from './dom.js';
+import {fetchFile, find, readBytes, showDescription, startPage, takeFiles} from './dom.js';
+import {drawImage} from './image_drawing.js';
+import {prepareOcclusion} from './occlusion_panel.js';
 
 const MOST_PIXELS = 4_000_000; // of what the network gets: larger images are made smaller
-const HEIGHT = 0.65; // of the window, that an image has at most
-const COARSE = 3; // from this enlargement on, pixels are shown as squares
 const TOLD = 20; // objects that the description of the image names
 const RUNTIME = 'tfjs-backend-wasm-simd.wasm';
 
@@ -21,8 +21,16 @@ async function start() {
   showObjective(signature);
   if (signature.kind === 'detector' && !signature.objective) find('objective').textContent = 'Objects';
   showHeadline('–', 'No image yet.');
-  const predict = makePredictor(model, signature);
-  prepareFiles(predict, prepareCamera(predict));
+  const answerPixels = (pixels) => answer(model, pixels, signature);
+  const occlusion = prepareOcclusion(signature, answerPixels);
+  const {predict, settle} = makePredictor(answerPixels, signature, occlusion.offer);
+  const stopCamera = prepareCamera(predict);
+  prepareFiles(predict, stopCamera);
+  find('explain').addEventListener('click', async () => {
+    stopCamera();
+    await settle();
+    occlusion.toggle();
+  });
   document.body.dataset.ready = true;
 }
 
@@ -57,34 +65,45 @@ async function loadRuntime() {
   await tf.setBackend('wasm');
 }
 
-/** Returns a function that shows an image or a frame of a video, and what the network answers. */
-function makePredictor(model, signature) {
+/**
+ * Returns {predict, settle}: a function that shows an image or a frame of a video, and what the network answers, one
+ * after another, and then offers them to be explained; and one that waits for the last.
+ */
+function makePredictor(answerPixels, signature, offer) {
   const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const {canvas} = context;
-  return async (image, width, height, name) => {
+  const show = async (image, width, height, name) => {
     const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)));
     canvas.width = Math.max(1, Math.round(width * scale));
     canvas.height = Math.max(1, Math.round(height * scale));
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
-    const answers = await answer(model, pixels, signature.image.channels);
-    const objects = answers.valid ? readObjects(answers, signature.classes) : [];
-    if (answers.valid) showObjects(objects);
-    else showAnswer(answers.predictions, signature);
+    const found = await answerPixels(pixels);
+    const {objects = []} = found;
+    if (found.objects) showObjects(objects);
+    else showAnswer(found.predictions, signature);
     drawImage(canvas, objects);
     find('canvas').setAttribute('aria-label', [name, ...objects.slice(0, TOLD).map(describeObject)].join('; '));
+    offer({...found, pixels, draw: (map) => drawImage(canvas, objects, map)});
   };
+  let last = Promise.resolve();
+  const settle = () => last.catch(() => {});
+  const predict = (...image) => {
+    last = settle().then(() => show(...image));
+    return last;
+  };
+  return {predict, settle};
 }
 
-/** The numbers that answer an image, by output. */
-async function answer(model, pixels, channels) {
+/** What the network answers to an image: {predictions}, or {objects} of a detector. */
+async function answer(model, pixels, {classes, image: {channels}}) {
   const given = tf.tidy(() => tf.expandDims(tf.cast(tf.browser.fromPixels(pixels, channels), 'float32')));
   const loops = 'valid' in model.modelSignature.outputs; // which run asynchronously alone
   const outputs = await model[loops ? 'predictAsync' : 'predict']({image_pixel_inputs: given});
   const read = async ([name, tensor]) => [name, [...(await tensor.data())]];
   const answers = Object.fromEntries(await Promise.all(Object.entries(outputs).map(read)));
   tf.dispose([given, outputs]);
-  return answers;
+  return loops ? {objects: readObjects(answers, classes)} : {predictions: answers.predictions};
 }
 
 function readObjects({boxes, scores, classes, valid: [count]}, labels) {
@@ -97,55 +116,6 @@ function readObjects({boxes, scores, classes, valid: [count]}, labels) {
 
 function describeObject({label, box}) {
   return `${label}: ${box.join(', ')}`;
-}
-
-/** Draw an image as large as fits, and boxes with their labels, so that both can be read on any image. */
-function drawImage(image, objects) {
-  const shown = find('canvas');
-  find('invitation').classList.add('below');
-  shown.hidden = false;
-  const fits = Math.min(find('drop').clientWidth / image.width, (HEIGHT * innerHeight) / image.height);
-  shown.style.width = `${image.width * fits}px`;
-  const unit = devicePixelRatio;
-  const scale = fits * unit;
-  shown.width = Math.max(1, Math.round(image.width * scale));
-  shown.height = Math.max(1, Math.round(image.height * scale));
-  const context = shown.getContext('2d');
-  context.imageSmoothingEnabled = scale < COARSE;
-  context.drawImage(image, 0, 0, shown.width, shown.height);
-  context.font = `600 ${14 * unit}px system-ui, sans-serif`;
-  context.textBaseline = 'top';
-  context.lineJoin = 'round';
-  for (const {label, score, box} of [...objects].reverse()) {
-    const text = `${cut(label, 24)} ${percentText(score)}`;
-    drawBox(
-      context,
-      box.map((side) => side * scale),
-      text,
-      unit,
-    );
-  }
-}
-
-function drawBox(context, [left, top, right, bottom], text, unit) {
-  const style = getComputedStyle(document.documentElement);
-  const [accent, ink] = ['--accent', '--on-accent'].map((name) => style.getPropertyValue(name).trim());
-  for (const [width, color] of [
-    [5, ink],
-    [2.5, accent],
-  ]) {
-    context.lineWidth = width * unit;
-    context.strokeStyle = color;
-    context.strokeRect(left, top, right - left, bottom - top);
-  }
-  const {canvas} = context;
-  const [width, height] = [context.measureText(text).width + 10 * unit, 20 * unit];
-  const x = Math.min(Math.max(0, left), Math.max(0, canvas.width - width));
-  const y = top >= height ? top - height : Math.max(0, Math.min(top, canvas.height - height));
-  context.fillStyle = accent;
-  context.fillRect(x, y, width, height);
-  context.fillStyle = ink;
-  context.fillText(text, x + 5 * unit, y + 3 * unit);
 }
 
 /** Make files predict; `stopCamera` is called before. */

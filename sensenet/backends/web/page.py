@@ -50,7 +50,14 @@ MODULES = (
 )
 """The modules of the script of rows: each imports from those before it, and no two declare the same name."""
 
-IMAGE_MODULES = ("dom.js", "answer.js", "images.js")
+IMAGE_MODULES = (
+    "dom.js",
+    "answer.js",
+    "image_drawing.js",
+    "occlusion.js",
+    "occlusion_panel.js",
+    "images.js",
+)
 """Those of the script of images."""
 
 IMPORT = re.compile(r"^import \{[^}]*\} from '[^']*';\n", re.MULTILINE)
