@@ -21,6 +21,10 @@ class SensenetError(Exception):
     def __init__(self, *args: Any) -> None:
         super().__init__(*(_escape(each) if isinstance(each, str) else each for each in args))
 
+    def _add_place(self, place: str) -> None:
+        """Let the message begin with a place, such as the path of a file."""
+        self.args = (_escape(f"{place}: {self}"),)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (type(self), self.args, self.__dict__)
 

@@ -14,7 +14,7 @@ from sensenet.backends.keras.reading import read_signature, read_weights
 from sensenet.compiler.documents import as_document
 from sensenet.compiler.sources import find_target, open_saved
 from sensenet.errors import ArtifactError
-from sensenet.frontend.document import find_network, read_source
+from sensenet.frontend.document import read_document
 from sensenet.frontend.network import build_graph
 from sensenet.frontend.weights import write_weights
 from sensenet.ir.graph import Graph
@@ -45,17 +45,16 @@ def decompile(trained: Trained, like: Mapping[str, Any] | str | bytes | os.PathL
     and for weights that it cannot contain; MissingPackageError if a package is missing. All are
     SensenetErrors.
     """
-    root = read_source(as_document(like))
-    document = find_network(root)
+    document = read_document(as_document(like))
     model, weights = _open(trained)
     if weights is not None:
         imported = build_graph(document, Settings())
-        return write_weights(root, imported, load_weights(imported.graph, weights))
+        return write_weights(document.root, imported, load_weights(imported.graph, weights))
     signature = read_signature(model)
     imported = build_graph(document, ensure_settings(signature.settings))
     _require_same(signature, imported.graph)
     legal = legalize(TARGET.legal(), TARGET.rows).run(imported.graph)
-    return write_weights(root, imported, read_weights(imported.graph, legal, model))
+    return write_weights(document.root, imported, read_weights(imported.graph, legal, model))
 
 
 def _open(trained: Trained) -> tuple[Any, Path | None]:

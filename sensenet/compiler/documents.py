@@ -14,6 +14,7 @@ from typing import Any
 
 from sensenet.errors import UnknownNetworkError
 from sensenet.frontend import build_graph, read_document
+from sensenet.frontend.document import errors_naming
 from sensenet.frontend.json.cursor import quote
 from sensenet.ir.graph import Graph
 from sensenet.records import frozen
@@ -57,7 +58,8 @@ def import_document(
         if settings.load_pretrained_weights:
             from sensenet.compiler.pretrained_weights import fill_weights
 
-            document = fill_weights(document)
+            with errors_naming(document.file):
+                document = fill_weights(document)
         graph = build_graph(document, settings).graph
     preprocess = document.network.value.get("preprocess")
     return Imported(graph=graph, settings=settings, preprocess=preprocess)

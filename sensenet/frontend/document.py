@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sensenet.errors import DocumentError
+import attrs
+
+from sensenet.errors import DocumentError, LimitError
 from sensenet.frontend.fields import member, read_categories, read_conventions, read_field, read_objective
 from sensenet.frontend.json.cursor import Cursor, describe, list_keys, quote
 from sensenet.frontend.json.reader import RESOURCE, read_bytes, read_file
@@ -25,13 +28,15 @@ NETWORK_KEYS = ("layers", "networks")
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Document:
-    """A document, with a cursor at its network.
+    """A document: its value, and a cursor at the network in it. `file` is its path, if it has one.
 
     `input_fields` are the fields of a row's cells, in order, if the resource describes all of them;
     `missing_tokens` are the texts that mean missing values, `categories` those of the objective in its order.
     """
 
+    root: Mapping[str, Any]
     network: Cursor
+    file: str = ""
     name: str = ""
     description: str = ""
     input_fields: tuple[Field, ...] = ()
@@ -45,7 +50,21 @@ def read_document(source: Any) -> Document:
 
     Raises DocumentError if it cannot be read, or has no network.
     """
-    return find_network(read_source(source))
+    root = read_source(source)
+    file = os.fsdecode(source) if _is_path(source) else ""
+    with errors_naming(file):
+        return attrs.evolve(find_network(root), file=file)
+
+
+@contextlib.contextmanager
+def errors_naming(file: str) -> Iterator[None]:
+    """Let errors about a document's content begin with the path of its file, if it has one."""
+    try:
+        yield
+    except (DocumentError, LimitError) as error:
+        if file:
+            error._add_place(file)
+        raise
 
 
 def read_source(source: Any) -> Any:
@@ -58,17 +77,27 @@ def read_source(source: Any) -> Any:
         return source
     if isinstance(source, bytes | bytearray | memoryview):
         return read_bytes(bytes(source))
+    if _is_path(source):
+        return read_file(source)
     if isinstance(source, str):
-        text = source.removeprefix("\ufeff").lstrip()
-        if text.startswith(("{", "[")):
-            return read_bytes(text.encode(errors="surrogatepass"))
+        text = _without_start(source)
         if not text:
             raise DocumentError("the document is an empty text")
-    if isinstance(source, str | os.PathLike):
-        return read_file(source)
+        return read_bytes(text.encode(errors="surrogatepass"))
     raise DocumentError(
         f"expected a document as a dict, a path, bytes or JSON text; found {describe(source)}"
     )
+
+
+def _is_path(source: Any) -> bool:
+    """Return whether a source is a path, and not a document as text."""
+    if isinstance(source, str):
+        return _without_start(source)[:1] not in ("{", "[", "")
+    return isinstance(source, os.PathLike)
+
+
+def _without_start(text: str) -> str:
+    return text.removeprefix("\ufeff").lstrip()
 
 
 def find_network(value: Any) -> Document:
@@ -134,6 +163,7 @@ def _describe_resource(network: Cursor, root: dict[str, Any]) -> Document:
     objectives = member(resource, "objective_fields", list) or [None]
     objective = member(resource, "objective_field", str) or objectives[0]
     return Document(
+        root=root,
         network=network,
         name=member(resource, "name", str) or "",
         description=member(resource, "description", str) or "",

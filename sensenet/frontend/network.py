@@ -9,7 +9,7 @@ import attrs
 
 from sensenet.errors import VerifyError
 from sensenet.frontend.columns import match_fields, read_columns
-from sensenet.frontend.document import Document, read_document
+from sensenet.frontend.document import Document, errors_naming, read_document
 from sensenet.frontend.emit import emit
 from sensenet.frontend.exposition import Exposition, read_exposition
 from sensenet.frontend.features import ColumnEncoder
@@ -45,11 +45,12 @@ def build_graph(document: Document, settings: Settings) -> ImportedGraph:
     """
     document = attrs.evolve(document, network=document.network.as_root())  # counts memory per graph
     sources: SourceRecord = {}
-    graph = _build(document, settings, sources)
-    try:
-        check_graph(graph)
-    except VerifyError as error:
-        raise document.network.error(str(error)) from error
+    with errors_naming(document.file):
+        graph = _build(document, settings, sources)
+        try:
+            check_graph(graph)
+        except VerifyError as error:
+            raise document.network.error(str(error)) from error
     used = {node.name: sources[node.name] for node in graph.nodes if node.name in sources}
     return ImportedGraph(graph=graph, weight_sources=used)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sensenet.errors import DocumentError
-from sensenet.frontend.document import find_network, read_source
+from sensenet.frontend.document import errors_naming, read_document
 from sensenet.frontend.json.cursor import Cursor
 from sensenet.frontend.json.plain import as_plain, put
 from sensenet.frontend.layers.untyped import is_legacy
@@ -30,10 +30,11 @@ def strip_weights(source: Any) -> dict[str, Any]:
     that are null or initializers stay. Raises DocumentError for an invalid document, and for weights that are
     not numbers.
     """
-    root = read_source(source)
-    network = find_network(root).network
-    stripped: dict[str, Any] = as_plain(put(root, network.path, _strip_network(network)))
-    return stripped
+    document = read_document(source)
+    with errors_naming(document.file):
+        stripped = _strip_network(document.network)
+        found: dict[str, Any] = as_plain(put(document.root, document.network.path, stripped))
+    return found
 
 
 def encode_document(document: Mapping[str, Any]) -> bytes:

@@ -11,8 +11,7 @@ from sensenet.artifact import Artifact
 from sensenet.compiler.documents import as_document, find_name
 from sensenet.compiler.sources import find_target, open_saved, read_kept_graph
 from sensenet.errors import SettingsError
-from sensenet.frontend import build_graph
-from sensenet.frontend.document import find_network, read_source
+from sensenet.frontend import build_graph, read_document
 from sensenet.inspection.resource import Resource, read_resource
 from sensenet.ir.graph import Graph
 from sensenet.ir.layer_costs import LayerFacts
@@ -95,14 +94,14 @@ def _open_artifact(source: Any) -> Opened | None:
 
 def _open_document(source: Any, settings: Settings) -> Opened:
     name = find_name(source)
-    document = read_source(as_document(source))
+    document = read_document(as_document(source))
     is_path = isinstance(source, str | os.PathLike) and name is None and os.path.exists(source)
-    graph = build_graph(find_network(document), settings).graph
+    graph = build_graph(document, settings).graph
     return Opened(
         label=name or (os.fspath(source) if is_path else DOCUMENT),
         format=PRETRAINED if name else DOCUMENT,
         signature=graph.signature,
         graph=graph,
         size=os.stat(source).st_size if is_path else None,
-        resource=None if name else read_resource(document),
+        resource=None if name else read_resource(document.root),
     )
