@@ -212,8 +212,11 @@ def test_damaged_files_raise_one_error(suffix, data, tmp_path_factory):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("[1]", "line 2: expected an object of JSON, found [1]"),
+        ("[1]", "line 2: expected an object of JSON, found [1]: write each object in a line of its own"),
+        ("1", "line 2: expected an object of JSON, found 1\n"),
         ("{", "line 2: not an object of JSON in UTF-8"),
+        (' [\n{"petal width": 1}\n]', "line 2: not an object of JSON in UTF-8"),
+        ('{\n"petal width": 1\n}', "(char 2): write each object in a line of its own"),
         ('{"petal width": 1} 2', "line 2: not an object of JSON in UTF-8"),
         ('{"petal widht": 1}', "unknown field 'petal widht'"),
         ('{"petal width": "\\ud800"}', "line 2"),

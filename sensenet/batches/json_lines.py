@@ -20,6 +20,9 @@ OBJECTS_AT_ONCE = 16_384
 OBJECT_BYTES_PER_CHARACTER = 32
 """Memory per character of a line, while its values are objects of Python: `[[],[],…` takes most."""
 
+ONE_PER_LINE = ": write each object in a line of its own"
+"""What to do with a list of objects, or one in several lines."""
+
 BYTES_PER_CELL = 16
 """Memory of a cell of a batch that is null."""
 
@@ -92,9 +95,11 @@ def _read_row(line: bytes, where: str, first: bool) -> dict[str, Any]:
     try:
         row = json.loads(line.decode("utf-8-sig" if first else "utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not an object of JSON in UTF-8: {error}") from error
+        hint = ONE_PER_LINE if line.strip() in (b"[", b"{") else ""
+        raise InputError(f"{where}: not an object of JSON in UTF-8: {error}{hint}") from error
     if not isinstance(row, dict):
-        raise InputError(f"{where}: expected an object of JSON, found {describe(row)}")
+        hint = ONE_PER_LINE if isinstance(row, list) else ""
+        raise InputError(f"{where}: expected an object of JSON, found {describe(row)}{hint}")
     return row
 
 

@@ -15,6 +15,12 @@ from sensenet.signature import CategoricalColumn, Column, Field, ImageColumn, Nu
 MOST_NAMES = 12
 """The most names listed in an error message."""
 
+DELIMITERS = (";", "\t", "|", ",")
+"""What separates cells in files that are called CSV."""
+
+LONGEST_HEADER = 10_000
+"""How many characters of the name of a column are split by other delimiters."""
+
 LONGEST_NAME = 100
 """For a longer name, no similar names are searched: that takes time."""
 
@@ -98,6 +104,9 @@ class RowLayout:
         parts = [name for name in names if name.startswith(f"{text}.")]
         if parts:
             return InputError(f"{unknown}: the model reads fields derived from it: {_list_names(parts)}")
+        delimiter = self._find_delimiter(text[:LONGEST_HEADER])
+        if delimiter is not None:
+            return InputError(f"{unknown}: these are several columns, so the delimiter is {delimiter!r}")
         candidates = {*names, *self.positions} if len(text) <= LONGEST_NAME else ()
         import difflib  # for errors alone
 
@@ -105,6 +114,14 @@ class RowLayout:
         if close:
             return InputError(f"{unknown}: did you mean {' or '.join(map(repr, close))}?")
         return InputError(f"{unknown}; expected one of: {_list_names(names)}")
+
+    def _find_delimiter(self, text: str) -> str | None:
+        """Return what separates names of fields in the name of a column, if it is a whole header."""
+        for delimiter in DELIMITERS:
+            name, *others = text.split(delimiter)
+            if others and any(each.strip(' "') in self.positions for each in (name, *others)):
+                return delimiter
+        return None
 
 
 def _list_names(names: Sequence[str]) -> str:

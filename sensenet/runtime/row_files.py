@@ -208,16 +208,22 @@ def longer_than(limit: int) -> str:
 
 
 def _check_header(names: list[str], check: CheckNames) -> list[str]:
+    try:
+        _require_distinct(names)
+        check(names)
+    except InputError as error:
+        if names[0].lstrip().startswith(("{", "[")):
+            raise _LineError("this is JSON, not CSV: write an object per line, into a file .jsonl") from error
+        raise _LineError(str(error)) from error
+    return names
+
+
+def _require_distinct(names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
             raise _LineError(f"the header names {describe(name)} twice")
         seen.add(name)
-    try:
-        check(names)
-    except InputError as error:
-        raise _LineError(str(error)) from error
-    return names
 
 
 def _as_row(cells: list[str], header: list[str] | None) -> Row:

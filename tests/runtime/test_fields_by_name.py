@@ -173,6 +173,8 @@ def test_cells_by_position_are_taken_as_they_are():
         ({"free": 1}, "unknown field 'free'"),
         ({"date": "2001-01-01"}, "unknown field 'date': the model reads fields derived from it: 'date.year'"),
         (pd.DataFrame({"Mesage": ["free"]}), "unknown field 'Mesage'"),
+        (pd.DataFrame({'"Message"; "age"': [1]}), "these are several columns, so the delimiter is ';'"),
+        ({"age of the message": 1}, "unknown field 'age of the message'"),
     ],
 )
 def test_refusals(x, message):
