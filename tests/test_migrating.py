@@ -138,6 +138,14 @@ def test_images_are_left_as_they_are():
     np.testing.assert_array_equal(model(flags), model(flags * np.uint8(255)))
 
 
+def test_padded_images_do_not_depend_on_the_others_of_a_call():
+    assert "`pad` fills all images of one call with the mean of all" in PAGE
+    model = create_image_feature_extractor(image(), {"rescale_type": "pad"})
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 9, 4, 3)).astype(np.uint8)
+    pixels[1] //= 9
+    np.testing.assert_allclose(model(pixels), np.concatenate([model(pixels[:1]), model(pixels[1:])]), 1e-5)
+
+
 def test_no_file_is_replaced(tmp_path):
     model = create_model(document(DENSE))
     model.save_as("numpy", tmp_path / "model.npz")
