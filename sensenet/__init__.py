@@ -12,6 +12,7 @@ Importing the package imports nothing else: the module of each name is imported 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,4 +69,6 @@ def _import_module(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """Return what completion offers: the public names, and the modules that are imported."""
+    modules = {name for name in globals() if f"{__name__}.{name}" in sys.modules}
+    return sorted({*__all__, *modules})

@@ -130,6 +130,9 @@ class Settings:
     regression_normalize: bool | None = field(default=None, validator=_boolean)
     """Regressions: return standard deviations from the objective's mean. Default: false."""
 
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
+
     def given(self) -> dict[str, Value]:
         """Return the settings that are not None, by name."""
         return attrs.asdict(self, filter=lambda _, value: value is not None)

@@ -346,7 +346,10 @@ def test_compile_runs_as_a_module_without_a_warning():
 def test_public_names():
     import sensenet
 
+    others = set(dir(sensenet)) - set(sensenet.__all__)
     assert set(sensenet.__all__) <= set(dir(sensenet))
+    assert "errors" in others  # it is imported, so sensenet.errors may be written
+    assert all(f"sensenet.{name}" in sys.modules for name in others)
     assert all(getattr(sensenet, name) is not None for name in sensenet.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sensenet.nothing  # noqa: B018

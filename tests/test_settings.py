@@ -70,6 +70,15 @@ def test_numbers_of_numpy_and_paths_become_those_of_python():
     assert type(ensure_settings({"iou_threshold": np.float64(0.5)}).iou_threshold) is float
 
 
+def test_settings_show_what_is_given():
+    settings = Settings(max_objects=3, color_space="bgr")
+    assert repr(settings) == "Settings(max_objects=3, color_space='bgr')"
+    assert eval(repr(settings)) == settings
+    published = settings_of_models.Settings({"max_objects": 3})
+    assert repr(published) == "Settings({'max_objects': 3})"
+    assert eval(repr(published), vars(settings_of_models)) == published
+
+
 def test_none_is_the_default():
     assert ensure_settings(None) == Settings() == ensure_settings({"color_space": None})
     assert Settings().given() == {}

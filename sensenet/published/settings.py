@@ -26,6 +26,9 @@ class Settings(settings.Settings):
         checked = settings.ensure_settings({**self.given(), name: value})
         object.__setattr__(self, name, getattr(checked, name))
 
+    def __repr__(self) -> str:
+        return f"Settings({self.given()!r})"
+
     def override(self, others: settings.Settings) -> settings.Settings:
         return settings.ensure_settings(self.given()).override(others)
 
