@@ -71,6 +71,31 @@ def test_columns_stand_in_any_order_and_empty_cells_are_missing(capsys, tmp_path
     assert np.allclose([[float(cell) for cell in row[1:]] for row in table(out)[1:]], expected, atol=1e-6)
 
 
+def test_pairs_are_a_row(capsys, tmp_path):
+    assert main([str(IRIS), "petal length=1.4", "petal width=", "--keep", "petal length"]) == 0
+    header, line = capsys.readouterr().out.splitlines()
+    assert header == "petal length,species,setosa,versicolor,virginica"
+    kept, best, *probabilities = line.split(",")
+    assert (kept, best) == ("1.4", "setosa")
+    expected = create_model(IRIS)({"petal length": 1.4})[0]
+    assert [float(number) for number in probabilities] == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        (["petl length=1.4"], "unknown field 'petl length': did you mean 'petal length'"),
+        (["petal length=long"], "cannot read 'long' as a number"),
+        (["petal length=1", "petal length=2"], "the field 'petal length' is given twice"),
+        (["petal length=1", "rows.csv"], "found both: 'petal length=1' and 'rows.csv'"),
+        (["year=2/rows.csv"], "year=2/rows.csv cannot be read: No such file or directory"),
+    ],
+)
+def test_pairs_that_are_no_row_are_told(capsys, pairs, told):
+    assert main([str(IRIS), *pairs]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_without_a_header_cells_stand_in_the_order_of_the_model(capsys, tmp_path):
     path = tmp_path / "rows.tsv"
     path.write_text("5.1\t3.5\t1.4\t0.2\n")

@@ -14,6 +14,7 @@ from typing import Any, TextIO, TypeVar
 
 from sensenet.cli.parser import CommandParser
 from sensenet.errors import ArtifactError, InputError, LimitError, SensenetError, SettingsError
+from sensenet.files.interrupts import Terminated, raised_sigterm
 from sensenet.limits import VARIABLE, parse_size
 from sensenet.plain_text import short_line
 from sensenet.progress import above_progress
@@ -21,7 +22,7 @@ from sensenet.settings import parse_setting
 
 Read = TypeVar("Read")
 
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
 
 NO_DELIMITERS = '"\r\n\0'
 
@@ -128,16 +129,19 @@ class _SetMemoryLimit(argparse.Action):
 def run(action: Callable[[], int | None], error_status: int = EXIT_ERROR) -> int:
     """Run a command, including the parsing of its arguments, and return the exit status.
 
-    A SensenetError, a full disk or a lack of memory becomes one line on stderr and `error_status`, and
-    Ctrl-C the status 130; a closed stdout ends the command silently. `action` may return a status other
+    A SensenetError, a full disk or a lack of memory becomes one line on stderr and `error_status`, Ctrl-C the
+    status 130 and SIGTERM 143; a closed stdout ends the command silently. `action` may return a status other
     than 0. Results on stdout are in UTF-8, whatever the locale.
     """
     _prepare_streams()
     try:
-        try:
-            return action() or 0
-        finally:
-            sys.stdout.flush()
+        with raised_sigterm():
+            try:
+                return action() or 0
+            finally:
+                sys.stdout.flush()
+    except Terminated:
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -11,6 +10,7 @@ from typing import Any
 
 from sensenet.batches.compression import open_input
 from sensenet.batches.table_files import CSV, TableFile, expand_paths, find_format
+from sensenet.cli.pairs import is_pair, read_pairs
 from sensenet.cli.predict_rows import row_reader
 from sensenet.errors import InputError
 from sensenet.models.deepnet import Deepnet
@@ -37,20 +37,15 @@ def read_row(model: Deepnet, given: Sequence[str], number: int) -> Row:
     """
     if len(given) == 1 and given[0].lstrip().startswith(("{", "[")):
         return _read_json(given[0])
-    if all(_is_pair(each) for each in given):
-        pairs = [each.partition("=")[::2] for each in given]
-        return {name: value or None for name, value in pairs}
+    if all(map(is_pair, given)):
+        return {**read_pairs(given)}
     if len(given) > 1:
-        wrong = next(each for each in given if not _is_pair(each))
+        wrong = next(each for each in given if not is_pair(each))
         raise InputError(f"expected pairs field=value, one JSON object, or one table; found {wrong!r:.60}")
     found = next(islice(_read_rows(model, given[0]), number - 1, None), None)
     if found is None:
         raise InputError(f"{given[0]} has no row {number}")
     return found[0]
-
-
-def _is_pair(text: str) -> bool:
-    return "=" in text[1:] and not os.path.exists(text)
 
 
 def _read_json(text: str) -> Row:

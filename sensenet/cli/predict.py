@@ -15,7 +15,8 @@ from sensenet.batches.table_files import FORMATS
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.json_results import add_json, list_files, print_json, require_free_stdout
-from sensenet.cli.predict_inputs import are_tables, run_images, run_rows
+from sensenet.cli.pairs import are_pairs
+from sensenet.cli.predict_inputs import are_tables, run_images, run_pairs, run_rows
 from sensenet.cli.predict_rows import BATCH_ROWS
 from sensenet.cli.table_options import add_table_options
 from sensenet.files.writing import require_free
@@ -28,6 +29,7 @@ DRAW_ROWS = "images, but this model reads rows"
 
 EXAMPLES = """\
 examples:
+  %(prog)s deepnet.json 'petal length=1.4' 'petal width=0.2'
   %(prog)s deepnet.json rows.csv -o predictions.csv
   %(prog)s deepnet.json 'year=*/*.parquet' --keep id -o scores.parquet
   %(prog)s deepnet.tflite - < rows.csv          from standard input, to standard output
@@ -54,7 +56,12 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
-    add("inputs", metavar="INPUT", nargs="+", help="tables or -, or images; folders and globs of these")
+    add(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="tables or -, or images, and folders and globs of these; or pairs FIELD=VALUE",
+    )
     add(
         "-o",
         "--output",
@@ -115,7 +122,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     else:
         if options.draw:
             parser.error("--draw needs images, not tables")
-        found = run_rows(model, options, parser)
+        run = run_pairs if are_pairs(options.inputs) else run_rows
+        found = run(model, options, parser)
     if options.json:
         files = list_files([options.output, *found.drawings])
         facts = {"path": options.output, "files": files, "rows": found.rows, "failed": found.failed}

@@ -30,8 +30,9 @@ from sensenet.batches.table_files import (
 )
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
+from sensenet.cli.pairs import read_pairs
 from sensenet.cli.predict_images import predict_images
-from sensenet.cli.predict_rows import BATCH_ROWS, Predicted, predict_rows, select_columns
+from sensenet.cli.predict_rows import BATCH_ROWS, Predicted, predict_row, predict_rows, select_columns
 from sensenet.cli.predict_tables import INPUT, TableOutput, predict_tables
 from sensenet.errors import MissingPackageError
 from sensenet.files.writing import new_binary_file
@@ -84,6 +85,20 @@ def _list_images(inputs: Sequence[str]) -> list[str]:
         else:
             paths.append(path)
     return paths
+
+
+def run_pairs(
+    model: Deepnet | ObjectDetector, options: argparse.Namespace, parser: argparse.ArgumentParser
+) -> Predicted:
+    """Predict the row in pairs `field=value`, as a table of one row."""
+    if _needs_arrow(model, [CSV], options) or options.no_header:
+        parser.error(
+            "a row in pairs field=value needs a model that predicts classes or numbers, and CSV as the "
+            "output, without --no-header and --on-error"
+        )
+    selection = select_columns(model, options.outputs, options.keep)
+    with _open_output(options) as output:
+        return predict_row(model, read_pairs(options.inputs), output, options.delimiter, selection)
 
 
 def run_rows(

@@ -79,6 +79,22 @@ def predict_rows(
     return Predicted(rows=written)
 
 
+def predict_row(
+    model: Deepnet | ObjectDetector,
+    row: dict[str, str | None],
+    output: TextIO,
+    delimiter: str,
+    selection: Selection,
+) -> Predicted:
+    """Write the predictions for a row under a header, as `predict_rows` does; raises InputError."""
+    row_layout(model.signature).check_header(list(row), keep=selection.keep)
+    answers = model([row_reader(model, selection.keep)(row)])
+    writer = csv.writer(output, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(_header(model, answers.shape[1], selection))
+    writer.writerow([*_kept_cells(row, selection), *_answer_cells(model, answers[0].tolist(), selection)])
+    return Predicted(rows=1)
+
+
 def select_columns(
     model: Deepnet | ObjectDetector, outputs: Sequence[str] | None, keep: Sequence[str]
 ) -> Selection:

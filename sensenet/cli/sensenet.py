@@ -14,6 +14,7 @@ from typing import Any
 from sensenet.cli import common as command_line
 from sensenet.cli.parser import CommandParser
 from sensenet.distribution import read_version
+from sensenet.files.interrupts import deferred_interrupts
 
 PROGRAM = "sensenet"
 
@@ -48,18 +49,19 @@ exit status: that of the command: 0 for success, 1 for input that cannot be used
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given and given[0] in COMMANDS:
-        status: int = _import_command(given[0]).main(given[1:])
-        return status
     return command_line.run(lambda: _run(given))
 
 
 def _import_command(name: str) -> Any:
-    return importlib.import_module(f"sensenet.cli.{name}")
+    """Import the module of a subcommand; Ctrl-C waits, since some packages report it as a fault of theirs."""
+    with deferred_interrupts():
+        return importlib.import_module(f"sensenet.cli.{name}")
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """Answer a command line that starts with no subcommand, and return the exit status."""
+    if arguments and arguments[0] in COMMANDS:
+        status: int = _import_command(arguments[0]).main(arguments[1:])
+        return status
     _make_parser({}).parse_args(arguments or ["--help"])
     return 0
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,3 +197,34 @@ def test_the_table_has_a_module_for_each_line():
         module = importlib.import_module(f"sensenet.cli.{name}")
         assert module.make_parser().prog == module.PROGRAM
         assert module.PROGRAM.split() == [command.PROGRAM, name]
+
+
+def test_ctrl_c_waits_until_a_command_is_imported(monkeypatch):
+    """NumPy would say that its installation is broken."""
+    imported = []
+
+    def interrupted(name):
+        os.kill(os.getpid(), signal.SIGINT)
+        imported.append(name)
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(command, "importlib", SimpleNamespace(import_module=interrupted))
+    assert main(["inspect", str(IRIS)]) == 130
+    assert imported == ["sensenet.cli.inspect"]
+
+
+def test_sigterm_leaves_no_part_of_a_file(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sensenet", "predict", str(IRIS), "-", "-o", str(tmp_path / "out.csv")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        while process.poll() is None and not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+        process.terminate()
+        _, told = process.communicate()
+    assert (process.returncode, told) == (143, "")
+    assert list(tmp_path.iterdir()) == []
