@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
+ELLIPSIS = "…"
+
 LONGEST_LINE = 1000
 """Characters of an error or a note of a command."""
 
@@ -25,11 +27,26 @@ def short_line(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Return the columns of a terminal that text takes: two for East Asian characters, none for marks."""
-    return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-        for character in text
-    )
+    """Return the columns of a font of fixed width that text takes: East Asian characters two, marks none."""
+    return sum(_columns_of(character) for character in text if not unicodedata.combining(character))
+
+
+def _columns_of(character: str) -> int:
+    return 1 + (unicodedata.east_asian_width(character) in "WF")
+
+
+def cut(text: str, longest: int) -> str:
+    """Return the text, or its beginning and an ellipsis if it takes more columns.
+
+    Marks count as a column here, since some put thousands on a letter.
+    """
+    if sum(map(_columns_of, text)) <= longest:
+        return text
+    kept, used = 0, 1
+    while used + _columns_of(text[kept]) <= longest:
+        used += _columns_of(text[kept])
+        kept += 1
+    return text[:kept] + ELLIPSIS
 
 
 def align(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "sensenet"
 LEAVES = frozenset(
     {
         *("distribution", "errors", "foreign_errors", "forks", "json_numbers", "limits", "optional_packages"),
-        *("plain_text", "processors", "progress", "records", "suggestions", "validators"),
+        *("plain_numbers", "plain_text", "processors", "progress", "records", "suggestions", "validators"),
     }
 )
 """Modules that anything may import, and that import nothing of ours but leaves."""
@@ -34,6 +34,7 @@ ARROWS = {
     "forks": frozenset(),
     "json_numbers": frozenset(),
     "optional_packages": frozenset({"errors", "foreign_errors", "forks"}),
+    "plain_numbers": frozenset(),
     "plain_text": frozenset(),
     "processors": frozenset(),
     "progress": frozenset({"plain_text"}),

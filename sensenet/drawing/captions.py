@@ -15,13 +15,11 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant
 from sensenet.ir.printer import print_attribute, print_value
 from sensenet.ir.types import Tensor
+from sensenet.plain_text import cut
 from sensenet.records import frozen
 
 LONGEST_TEXT = 120
 """The most characters of an attribute in a tooltip."""
-
-ELLIPSIS = "…"
-LAST_LATIN = "\u024f"
 
 UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
@@ -103,31 +101,6 @@ def _brief(name: str, value: Any) -> str:
 
 def _sizes(sizes: tuple[int, ...]) -> str:
     return "×".join(map(str, sizes))
-
-
-def columns(text: str) -> int:
-    """Return the width of a text in columns of a fixed-width font; some characters take two."""
-    return sum(map(_columns_of, text))
-
-
-def _columns_of(character: str) -> int:
-    return 1 if character < LAST_LATIN or character == ELLIPSIS else 2
-
-
-def cut(text: str, longest: int) -> str:
-    """Return the text, or its beginning and an ellipsis if it takes more columns."""
-    if columns(text) <= longest:
-        return text
-    kept, used = 0, 1
-    while used + _columns_of(text[kept]) <= longest:
-        used += _columns_of(text[kept])
-        kept += 1
-    return text[:kept] + ELLIPSIS
-
-
-def count(number: int, what: str) -> str:
-    """Return a number with its noun: `1 node`, `2 nodes`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def printable(text: str) -> str:

@@ -17,13 +17,15 @@ from typing import Any
 import attrs
 
 from sensenet.drawing.blocks import Block, find_blocks
-from sensenet.drawing.captions import count, cut, family, make_title, print_briefly
+from sensenet.drawing.captions import family, make_title, print_briefly
 from sensenet.drawing.page import escape_text, read_style, write_page
 from sensenet.drawing.svg import STYLE, Box, draw_boxes, node_box, pill
 from sensenet.ir.cost import graph_multiply_adds, graph_parameters, multiply_adds, parameters
 from sensenet.ir.graph import Graph, Node
 from sensenet.ir.printer import is_inline, print_tensor, print_value
 from sensenet.ir.types import Tensor
+from sensenet.plain_numbers import format_count
+from sensenet.plain_text import cut
 from sensenet.records import frozen
 
 HERE = Path(__file__).parent
@@ -113,7 +115,7 @@ def _draw_map(stages: Sequence[Block]) -> str:
     boxes = [
         Box(
             f"node {_main_family(stage)}",
-            ((stage.title,), (count(len(stage.nodes), "node"),)),
+            ((stage.title,), (format_count(len(stage.nodes), "node"),)),
             attributes=f'data-stage="{number}" tabindex="0" role="link" aria-label="{label}"',
         )
         for number, (stage, label) in enumerate((stage, escape_text(stage.title)) for stage in stages)
@@ -146,7 +148,7 @@ def _summarize(block: Block, scene: _Scene) -> str:
     nodes = block.nodes
     products = sum(map(multiply_adds, nodes))
     costs = [
-        count(len(nodes), "node"),
+        format_count(len(nodes), "node"),
         f"{_abbreviate(sum(map(parameters, nodes)))} parameters",
         f"{_abbreviate(products)} multiply-adds",
         f"returns {nodes[-1].types[0]}",

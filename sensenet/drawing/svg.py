@@ -11,9 +11,6 @@ import attrs
 
 from sensenet.drawing.captions import (
     Caption,
-    columns,
-    count,
-    cut,
     describe,
     family,
     make_caption,
@@ -23,6 +20,8 @@ from sensenet.drawing.captions import (
 from sensenet.drawing.layout import Edge, Layout, Point, arrange
 from sensenet.drawing.page import escape_text
 from sensenet.ir.graph import Graph, Node
+from sensenet.plain_numbers import format_count
+from sensenet.plain_text import columns, cut
 from sensenet.records import frozen
 
 STYLE = (Path(__file__).parent / "boxes.css").read_text("utf-8")
@@ -89,7 +88,7 @@ def to_svg(graph: Graph) -> str:
         (position[value.node], len(graph.nodes) + index) for index, value in enumerate(graph.outputs.values())
     }
     title = escape_text(make_title(graph))
-    summary = f"The graph of a {graph.signature.kind.value}: {count(len(graph.nodes), 'node')}."
+    summary = f"The graph of a {graph.signature.kind.value}: {format_count(len(graph.nodes), 'node')}."
     head = f"<title>{title}</title><desc>{escape_text(summary)}</desc><style>\n{STYLE}</style>{PAPER}"
     return draw_boxes(boxes, sorted(edges), f'role="img" aria-label="{title}"', head) + "\n"
 

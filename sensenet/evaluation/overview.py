@@ -10,9 +10,6 @@ from sensenet.evaluation.regression import Errors, Regression
 from sensenet.evaluation.results import Result
 from sensenet.records import frozen
 
-PLACES = 4
-"""The digits that reports show."""
-
 RANKINGS = {
     "area_under_roc_curve": "roc_error",
     "area_under_pr_curve": "pr_error",
@@ -83,13 +80,3 @@ def _errors(errors: Errors) -> dict[str, float | None]:
         "mean_squared_error": errors.mean_squared_error,
         "r_squared": errors.r_squared,
     }
-
-
-def number(value: float | None) -> str:
-    """Return a number with PLACES significant digits or decimals, a dash for None."""
-    if value is None:
-        return "–"
-    size = abs(value)
-    if size and not 1e-4 <= size < 1e6:
-        return f"{value:.{PLACES - 1}e}"
-    return f"{value:.{PLACES}f}" if size < 10 else f"{value:,.{PLACES}g}" if size < 1000 else f"{value:,.0f}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sensenet.drawing.captions import cut
 from sensenet.evaluation.classification import Classification
 from sensenet.evaluation.comparison import ClassComparison, DetectionComparison, NumberComparison
 from sensenet.evaluation.detection import Detection
-from sensenet.evaluation.overview import make_overview, number
+from sensenet.evaluation.overview import make_overview
 from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Comparison, Evaluation, Evaluations, Result
-from sensenet.plain_text import align, one_line
+from sensenet.plain_numbers import format_count, format_interval, format_measure
+from sensenet.plain_text import align, cut, one_line
 
 TERMINAL_COLUMNS = 32
 """The most columns of the terminal that a name takes."""
@@ -28,8 +28,8 @@ def report_text(report: Evaluations) -> str:
 def _lines(report: Evaluations) -> Iterator[str]:
     without = f", {report.rows_without_truth:,} without a true value" if report.rows_without_truth else ""
     source, truth = one_line(report.source), one_line(report.truth)
-    what = "images" if isinstance(report.evaluations[0].result, Detection) else "rows"
-    yield f"{report.rows:,} {what} of {source}{without}; true values: {truth}"
+    noun = "image" if isinstance(report.evaluations[0].result, Detection) else "row"
+    yield f"{format_count(report.rows, noun)} of {source}{without}; true values: {truth}"
     yield ""
     yield from _summary(report.evaluations)
     for evaluation in report.evaluations:
@@ -56,8 +56,8 @@ def _summary(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     rows = [
         [
             name,
-            *(number(overview.measures[name]) for overview in overviews),
-            *(number(measures.get(name)) if name in measures else "" for measures in baselines.values()),
+            *(format_measure(overview.measures[name]) for overview in overviews),
+            *(format_measure(each[name]) if name in each else "" for each in baselines.values()),
         ]
         for name in overviews[0].measures
     ]
@@ -82,9 +82,9 @@ def _classes(result: Classification, title: str) -> Iterator[str]:
         [
             _cut(each.class_name),
             f"{each.instances:,}",
-            *map(number, (each.precision, each.recall, each.f_measure, each.phi_coefficient)),
-            number(each.curves.area_under_roc_curve if each.curves else None),
-            number(each.curves.area_under_pr_curve if each.curves else None),
+            *map(format_measure, (each.precision, each.recall, each.f_measure, each.phi_coefficient)),
+            format_measure(each.curves.area_under_roc_curve if each.curves else None),
+            format_measure(each.curves.area_under_pr_curve if each.curves else None),
         ]
         for each in result.model.per_class_statistics[:LISTED_CLASSES]
     ]
@@ -110,7 +110,7 @@ def _detected(result: Detection, title: str) -> Iterator[str]:
         [
             _cut(each.class_name),
             f"{each.instances:,}",
-            *map(number, (each.average_precision, each.at(0.5), each.precision, each.recall)),
+            *map(format_measure, (each.average_precision, each.at(0.5), each.precision, each.recall)),
         ]
         for each in classes[:LISTED_CLASSES]
     ]
@@ -127,7 +127,7 @@ def _compare(comparison: Comparison) -> Iterator[str]:
     first, second = one_line(comparison.first), one_line(comparison.second)
     match comparison:
         case ClassComparison():
-            total = f"{comparison.rows:,} rows"
+            total = format_count(comparison.rows, "row")
             rows = [
                 ["different predictions", f"{comparison.disagreements:,}"],
                 ["only the first is right", f"{comparison.only_first_right:,}"],
@@ -137,7 +137,7 @@ def _compare(comparison: Comparison) -> Iterator[str]:
                 ["change of probabilities", _change(comparison)],
             ]
         case NumberComparison():
-            total = f"{comparison.rows:,} rows"
+            total = format_count(comparison.rows, "row")
             rows = [
                 [
                     "mean_absolute_error difference",
@@ -147,29 +147,28 @@ def _compare(comparison: Comparison) -> Iterator[str]:
                 ["change of predictions", _change(comparison)],
             ]
         case DetectionComparison():
-            total = f"{comparison.images:,} images"
+            total = format_count(comparison.images, "image")
             rows = [
                 ["mAP@.5:.95 difference", _interval(comparison.difference, comparison.interval)],
                 ["p-value (bootstrap)", _p_value(comparison.p_value)],
             ]
     yield f"{second} compared with {first}, {total}"
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        yield f"  {name:<{width}}  {text}"
+    yield from (f"  {line}".rstrip() for line in align(rows, (0, 1)))
 
 
 def _p_value(value: float | None) -> str:
-    return number(None) if value is None else f"{value:.3g}"
+    return format_measure(None) if value is None else f"{value:.3g}"
 
 
 def _interval(value: float | None, interval: tuple[float, float] | None) -> str:
     if interval is None:
-        return number(value)
-    return f"{number(value)}, 95 % interval {number(interval[0])} to {number(interval[1])}"
+        return format_measure(value)
+    return f"{format_measure(value)}, {format_interval(interval)}"
 
 
 def _change(comparison: ClassComparison | NumberComparison) -> str:
-    return f"{number(comparison.mean_change)} on average, {number(comparison.largest_change)} at most"
+    mean, largest = map(format_measure, (comparison.mean_change, comparison.largest_change))
+    return f"{mean} on average, {largest} at most"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sensenet.drawing.page import escape_text, read_style, write_page
+from sensenet.drawing.page import escape_text, write_page
+from sensenet.drawing.report import Key, figure, read_report_style
 from sensenet.explanation.attribution import Contributions
+from sensenet.explanation.curve_plot import plot_curve
 from sensenet.explanation.curves import Curve
 from sensenet.explanation.heat_image import as_png, draw_image, draw_map
 from sensenet.explanation.importance import Importance
 from sensenet.explanation.occlusion import OcclusionMap
-from sensenet.explanation.plot import plot_curve
 from sensenet.explanation.report import Report
 from sensenet.explanation.wording import (
     MAP_COLORS,
@@ -24,15 +25,14 @@ from sensenet.explanation.wording import (
     describe_importance,
     describe_map,
     describe_method,
-    format_alike,
-    format_number,
     format_value,
     list_entries,
     shorten,
     unit,
 )
+from sensenet.plain_numbers import format_alike, format_number
 
-STYLE = read_style(Path(__file__).parent / "page.css")
+STYLE = read_report_style(Path(__file__).parent / "page.css")
 
 MOST_FIELDS = 30
 """The fields that a chart shows; it sums up the others."""
@@ -61,9 +61,9 @@ def image_page(title: str, found: OcclusionMap) -> str:
         f'width="{image.width}" height="{image.height}">'
         for alt, image in images.items()
     )
-    caption = _caption("What the score depends on", f"{describe_map(found)} {MAP_COLORS}")
-    figure = f'<figure>\n{caption}\n<div class="images">{drawn}</div></figure>\n'
-    return _write_document(title, header, [figure])
+    caption = f"{describe_map(found)} {MAP_COLORS}"
+    shown = figure("What the score depends on", caption, f'<div class="images">{drawn}</div>', level=2)
+    return _write_document(title, header, [shown])
 
 
 def _write_document(title: str, header: str, figures: Iterable[str]) -> str:
@@ -101,12 +101,8 @@ def _answer_figures(report: Report) -> Iterator[str]:
         return
     table = _waterfall(found, report.output, unit(report.model))
     details = "".join((_all_outputs(found), _background_table(found)))
-    caption = _caption("Contributions", f"{describe_method(found)} {describe_background(found)}")
-    yield f"<figure>\n{caption}\n{table}\n{details}</figure>\n"
-
-
-def _caption(title: str, text: str, after: str = "") -> str:
-    return f"<figcaption><h2>{escape_text(title)}</h2><p>{escape_text(text)}{after}</p></figcaption>"
+    caption = f"{describe_method(found)} {describe_background(found)}"
+    yield figure("Contributions", caption, f"{table}\n{details}", level=2)
 
 
 def _waterfall(found: Contributions, output: int, unit: str) -> str:
@@ -122,7 +118,7 @@ def _waterfall(found: Contributions, output: int, unit: str) -> str:
         error = f" <small>{entry.error}</small>" if entry.error else ""
         rows.append(_bar_row(_name_cell(entry), f"{change}{error}", _step(before, after, scale)))
     rows.append(_end_row("this row", answer, scale))
-    return _bar_table(("field", f"from average to answer ({unit})", "contribution"), rows)
+    return _bar_table(("Field", f"From average to answer ({unit})", "Contribution"), rows)
 
 
 def _name_cell(entry: Entry) -> str:
@@ -188,7 +184,7 @@ def _all_outputs(found: Contributions) -> str:
         for name, cells in zip(names, zip(*columns, strict=True), strict=True)
     )
     table = (
-        f'<table class="numbers"><thead><tr><th scope="col">field</th>{heads}</tr></thead>'
+        f'<table class="numbers"><thead><tr><th scope="col">Field</th>{heads}</tr></thead>'
         f"<tbody>\n{body}</tbody></table>"
     )
     return _details("Contributions to all classes", table)
@@ -205,6 +201,10 @@ def _background_table(found: Contributions) -> str:
     return _details("Values of the typical rows", f"<table><tbody>\n{body}</tbody></table>")
 
 
+def _capitalize(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _named_row(name: str, cells: str) -> str:
     return f'<tr><th scope="row">{escape_text(shorten(name, LONGEST_NAME))}</th>{cells}</tr>\n'
 
@@ -216,12 +216,20 @@ def _details(title: str, content: str) -> str:
 def _curve_figure(report: Report, curve: Curve) -> str:
     name = shorten(curve.field, LONGEST_NAME)
     output = shorten(curve.outputs[report.output], LONGEST_NAME)
-    text = f"{unit(report.model)} of {output}" if report.model.classes else output
-    keys = ' <span class="key"></span>this row <span class="key dashed"></span>the background on average'
-    sentence = f"{text}; the row has {format_value(curve.given)}."
-    caption = _caption(f"What if {name} were another", sentence, keys if curve.numeric else "")
-    drawing = plot_curve(curve, report.output) if curve.numeric else _category_table(curve, report.output)
-    return f"<figure>\n{caption}\n{drawing}</figure>\n"
+    kind = _capitalize(unit(report.model))
+    text = f"{kind} of {output}" if report.model.classes else output
+    if curve.numeric:
+        drawing = plot_curve(curve, report.output, kind)
+    else:
+        drawing = _category_table(curve, report.output)
+    legend = [Key("curve s0", "this row"), Key("curve average", "the background on average")]
+    return figure(
+        f"What if {name} were another",
+        f"{text}; the row has {format_value(curve.given)}.",
+        drawing,
+        legend if curve.numeric else (),
+        level=2,
+    )
 
 
 def _category_table(curve: Curve, output: int) -> str:
@@ -236,7 +244,7 @@ def _category_table(curve: Curve, output: int) -> str:
         rows.append(
             _bar_row(f"{escape_text(format_value(value))}{own}", number, _bar(answer, scale) + dashes)
         )
-    heads = (shorten(curve.field, LONGEST_NAME), "answer; dashed: the background on average", "answer")
+    heads = (shorten(curve.field, LONGEST_NAME), "Answer; dashed: the background on average", "Answer")
     return _bar_table(heads, rows)
 
 
@@ -260,5 +268,5 @@ def _importance_figure(found: Importance) -> str:
         text = f"{written[place]} <small>± {written[len(ranked) + place]}</small>"
         name = escape_text(shorten(found.fields[number], LONGEST_NAME))
         rows.append(_bar_row(name, text, _bar(float(sizes[place]), scale) + whisker))
-    table = _bar_table(("field", found.measure, "importance"), rows)
-    return f"<figure>\n{_caption('Importance of fields', describe_importance(found))}\n{table}</figure>\n"
+    table = _bar_table(("Field", _capitalize(found.measure), "Importance"), rows)
+    return figure("Importance of fields", describe_importance(found), table, level=2)

@@ -16,14 +16,13 @@ from sensenet.explanation.wording import (
     describe_importance,
     describe_map,
     describe_method,
-    format_alike,
-    format_number,
     format_value,
     list_entries,
     shorten,
 )
 from sensenet.models.deepnet import Deepnet
-from sensenet.plain_text import columns
+from sensenet.plain_numbers import format_alike, format_number
+from sensenet.plain_text import align
 from sensenet.records import frozen
 
 BAR_WIDTH = 40
@@ -65,8 +64,9 @@ def contribution_lines(model: Deepnet, found: Contributions, output: int, blocks
         [entry.name for entry in entries],
         [entry.value or "" for entry in entries],
         [f"{change} {entry.error}".rstrip() for change, entry in changes],
+        _bars(sizes, blocks),
     ]
-    yield from _table(cells, _bars(sizes, blocks))
+    yield from _table(cells)
     yield ""
     yield describe_background(found)
     yield describe_method(found)
@@ -84,7 +84,7 @@ def importance_lines(found: Importance, blocks: Blocks) -> Iterator[str]:
         f"{size} ± {error}" for size, error in zip(written[: len(sizes)], written[len(sizes) :], strict=True)
     ]
     names = [shorten(found.fields[number], LONGEST_NAME) for number in ranked]
-    yield from _table([names, numbers], _bars(sizes, blocks))
+    yield from _table([names, numbers, _bars(sizes, blocks)])
     if len(found.fields) > len(ranked):
         yield f"  and {len(found.fields) - len(ranked)} less important fields"
 
@@ -103,7 +103,7 @@ def curve_lines(found: Curve, output: int, blocks: Blocks) -> Iterator[str]:
     written = format_alike([*sizes, *means])
     averages = [f"average {each}" for each in written[len(sizes) :]]
     values = [format_value(found.values[number]) for number in shown]
-    yield from _table([values, written[: len(sizes)], averages], _bars(sizes, blocks))
+    yield from _table([values, written[: len(sizes)], averages, _bars(sizes, blocks)])
 
 
 def map_lines(found: OcclusionMap, blocks: Blocks) -> Iterator[str]:
@@ -119,13 +119,10 @@ def map_lines(found: OcclusionMap, blocks: Blocks) -> Iterator[str]:
     yield describe_map(found)
 
 
-def _table(cells: Sequence[Sequence[str]], bars: Sequence[str]) -> Iterator[str]:
-    """Yield lines of columns of cells, the first to the left, the others to the right, then bars."""
-    widths = [max(map(columns, column), default=0) for column in cells]
-    for row, bar in zip(zip(*cells, strict=True), bars, strict=True):
-        gaps = [" " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)]
-        others = (gap + cell for gap, cell in zip(gaps[1:], row[1:], strict=True))
-        yield f"  {row[0]}{gaps[0]}  {'  '.join(others)}  {bar}".rstrip()
+def _table(columns: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of columns of cells, the first and the last, which has bars, to the left."""
+    for line in align(list(zip(*columns, strict=True)), left=(0, len(columns) - 1)):
+        yield f"  {line}".rstrip()
 
 
 def _bars(sizes: Sequence[float], blocks: Blocks) -> list[str]:

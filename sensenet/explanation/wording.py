@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
-from sensenet.drawing.captions import cut
 from sensenet.explanation.attribution import EXACT, Contributions
 from sensenet.explanation.importance import Importance
 from sensenet.explanation.occlusion import OcclusionMap
 from sensenet.models.deepnet import Deepnet
-from sensenet.plain_text import one_line
+from sensenet.plain_numbers import format_number
+from sensenet.plain_text import cut, one_line
 from sensenet.records import frozen
 
 LONGEST_VALUE = 32
@@ -44,23 +42,6 @@ def list_entries(found: Contributions, output: int, most: int, longest_name: int
         size = float(found.contributions[others, output].sum())
         entries.append(Entry(name=f"{len(others)} other fields", value=None, size=size, error=""))
     return entries
-
-
-def format_number(number: float) -> str:
-    """Return a number with four digits or, if it is large, all digits before the point."""
-    if abs(number) >= 10_000:
-        return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.3e}"
-    return f"{number:.4g}"
-
-
-def format_alike(numbers: Sequence[float], sign: bool = False) -> list[str]:
-    """Return numbers with as many decimals each: four digits of the greatest; with `sign`, also a plus."""
-    greatest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
-    if not 1e-6 < greatest < 1e9:
-        return [format_number(number) for number in numbers]
-    decimals = max(3 - math.floor(math.log10(greatest)), 0)
-    rounded = [round(number, decimals) + 0.0 for number in numbers]  # never -0.0
-    return [f"{number:{'+' if sign else ''},.{decimals}f}" for number in rounded]
 
 
 def format_error(error: float) -> str:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from sensenet.artifact import Artifact
-from sensenet.drawing.captions import count, cut, make_title, printable
+from sensenet.drawing.captions import make_title, printable
 from sensenet.drawing.svg import to_svg
 from sensenet.facts.fields import describe_fields, name_kind
-from sensenet.facts.tables import list_some, print_number, print_size
+from sensenet.facts.tables import list_some, print_number
 from sensenet.ir.graph import Graph
 from sensenet.ir.layer_costs import sum_costs
+from sensenet.plain_numbers import format_count, format_file_size
+from sensenet.plain_text import cut
 from sensenet.signature import Signature
 
 MOST_NODES = 60
@@ -38,7 +40,7 @@ def show_artifact(artifact: Artifact) -> str:
     """Return an artifact as HTML: its target, files, verification, and graph."""
     facts = {"target": f"{artifact.target}, level {artifact.report.level}"}
     if "files" in vars(artifact):  # making them may take long
-        sizes = [f"{name} ({print_size(len(content))})" for name, content in artifact.files.items()]
+        sizes = [f"{name} ({format_file_size(len(content))})" for name, content in artifact.files.items()]
         facts["files"] = list_some(sizes)
     if outcome := artifact.report.verification:
         facts["verified"] = f"{outcome.rows} rows, largest difference {outcome.difference:.3g}"
@@ -96,8 +98,8 @@ def list_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _describe_costs(graph: Graph) -> dict[str, str]:
     costs = sum_costs(graph)
     return {
-        "graph": f"{count(costs.nodes, 'node')}, {costs.parameters:,} parameters ({print_size(costs.size)}), "
-        f"{costs.multiply_adds:,} multiply-adds"
+        "graph": f"{format_count(costs.nodes, 'node')}, {costs.parameters:,} parameters "
+        f"({format_file_size(costs.size)}), {costs.multiply_adds:,} multiply-adds"
     }
 
 
@@ -114,7 +116,7 @@ def _list_fields(signature: Signature) -> str:
         for field in fields
     ]
     table = list_rows(("field", "type", "values", "if missing"), rows)
-    return f"<details><summary>{count(len(rows), 'field')}</summary>{table}</details>" if rows else ""
+    return f"<details><summary>{format_count(len(rows), 'field')}</summary>{table}</details>" if rows else ""
 
 
 def _page(title: str, kind: str, facts: Mapping[str, str], *parts: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sensenet.drawing.captions import cut
-from sensenet.plain_text import align, one_line
+from sensenet.plain_numbers import format_number
+from sensenet.plain_text import align, cut, one_line
 
 LONGEST_CELL = 48
-UNITS = ("bytes", "kB", "MB", "GB")
 
 
 def print_table(
@@ -25,18 +24,9 @@ def print_table(
     return [f"  {line}".rstrip() for line in align([[row[n] for n in kept] for row in cells], left)]
 
 
-def print_size(size: int) -> str:
-    """Return a number of bytes with at most four digits and its unit: 3.42 MB."""
-    number, units = float(size), iter(UNITS)
-    unit = next(units)
-    while number >= 1000 and unit != UNITS[-1]:
-        number, unit = number / 1000, next(units)
-    return f"{number:.4g} {unit}"
-
-
 def print_number(number: float | None) -> str:
-    """Return a number with up to five digits; nothing for None."""
-    return "" if number is None else f"{number:.5g}"
+    """Return a number as `format_number` does; nothing for None."""
+    return "" if number is None else format_number(number)
 
 
 def print_count(number: int) -> str:

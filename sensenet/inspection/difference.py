@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
-from sensenet.drawing.captions import count
 from sensenet.facts.tables import print_number, print_table
 from sensenet.inspection.answers import AnswerChange
 from sensenet.inspection.graphs import NodeChange, WeightChange
 from sensenet.inspection.records import Change
+from sensenet.plain_numbers import format_count
 from sensenet.plain_text import one_line
 from sensenet.records import frozen
 
@@ -86,7 +86,7 @@ def _lines(found: Difference) -> Iterator[str]:
 def _cut(lines: Sequence[str]) -> Iterator[str]:
     yield from lines[:MOST_LINES]
     if len(lines) > MOST_LINES:
-        yield f"  … and {count(len(lines) - MOST_LINES, 'more line')}"
+        yield f"  … and {format_count(len(lines) - MOST_LINES, 'more line')}"
 
 
 def _print_change(change: Change, indent: str = "  ") -> str:
@@ -122,7 +122,7 @@ def _answer_lines(found: AnswerChange) -> Iterator[str]:
         yield f"  largest difference of a box {found.boxes:.0f} pixels"
     if found.changed:
         verb = "changes" if len(found.changed) == 1 else "change"
-        yield f"  {count(len(found.changed), 'row')} {verb} class"
+        yield f"  {format_count(len(found.changed), 'row')} {verb} class"
     yield from _cut(
         [f"    row {each.row}: {one_line(each.first)} → {one_line(each.second)}" for each in found.changed]
     )

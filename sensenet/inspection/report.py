@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from sensenet.drawing.captions import cut
 from sensenet.facts.fields import FieldFacts
-from sensenet.facts.tables import list_some, print_count, print_number, print_size, print_table
+from sensenet.facts.tables import list_some, print_count, print_number, print_table
 from sensenet.inspection.resource import Resource
 from sensenet.inspection.targets import Latency, TargetFacts
 from sensenet.ir.layer_costs import Costs, LayerFacts
-from sensenet.plain_text import one_line
+from sensenet.plain_numbers import format_file_size
+from sensenet.plain_text import cut, one_line
 from sensenet.records import frozen
 from sensenet.signature import ImageInput
 
@@ -77,7 +77,7 @@ def _lines(found: Inspection) -> Iterator[str]:
     facts = [
         "" if found.source in (found.name or found.source, found.format) else source,
         found.format,
-        "" if found.size is None else print_size(found.size),
+        "" if found.size is None else format_file_size(found.size),
     ]
     yield f"{label}: {found.kind} ({', '.join(filter(None, facts))})"
     if found.description.strip():
@@ -179,7 +179,7 @@ def _layer_lines(found: Inspection) -> Iterator[str]:
             layer.result,
             print_count(layer.parameters),
             print_count(layer.multiply_adds or 0),
-            print_size(layer.size) if layer.size else "",
+            format_file_size(layer.size) if layer.size else "",
         )
         for layer in found.layers
     ]
@@ -189,14 +189,14 @@ def _layer_lines(found: Inspection) -> Iterator[str]:
         "",
         f"{costs.parameters:,}",
         print_count(costs.multiply_adds or 0),
-        print_size(costs.size),
+        format_file_size(costs.size),
     )
     header = ("name", "op", "result", "parameters", "multiply-adds", "size")
     yield from print_table(header, [*rows, total], (3, 4, 5))
 
 
 def _target_lines(found: Inspection) -> Iterator[str]:
-    rows = [(each.target, print_size(each.size), *_times(each.latency)) for each in found.targets]
+    rows = [(each.target, format_file_size(each.size), *_times(each.latency)) for each in found.targets]
     if found.latency:
         rows.append(("as opened", "", *_times(found.latency)))
     if not rows:

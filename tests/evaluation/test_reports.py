@@ -20,10 +20,8 @@ from sensenet.evaluation.classification import ClassificationTally
 from sensenet.evaluation.comparison import DetectionComparison
 from sensenet.evaluation.detection import DetectionTally
 from sensenet.evaluation.objects import TrueObjects, match_image
-from sensenet.evaluation.overview import number as print_number
 from sensenet.evaluation.report import EvaluationReport
 from sensenet.evaluation.results import Evaluation
-from sensenet.plain_text import columns
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -156,7 +154,7 @@ def test_text_of_a_classifier(iris):
 
 def test_text_of_a_detector(cups):
     lines = cups.to_text().splitlines()
-    assert lines[0] == "1 images of a; true values: annotations"
+    assert lines[0] == "1 image of a; true values: annotations"
     assert lines[3].split() == ["mAP@.5:.95", "0.8000"]  # an IoU of 8/9: right at eight of ten thresholds
     assert [line.split() for line in lines if line.startswith("<cup>")] == [
         ["<cup>", "1", "0.8000", "1.0000", "1.0000", "1.0000"]
@@ -170,7 +168,7 @@ def test_detectors_are_compared_in_text_and_page(detectors):
         "0.1250, 95 % interval -0.5000 to 0.5000",
         "0.5",
     ]
-    assert lines[-3:] == ["<b> compared with a, 1 images", *lines[-2:]]
+    assert lines[-3:] == ["<b> compared with a, 1 image", *lines[-2:]]
     assert [line.split()[-1] for line in lines[-2:]] == ["–", "–"]
     page = detectors.to_html()
     assert "may be equally good (bootstrap over images, p = 0.5)" in page
@@ -246,24 +244,3 @@ def test_many_classes_are_cut_in_text_and_drawn_without_numbers():
     page = report.to_html()
     assert "The 20 classes with the most rows, of 60." in page
     assert 'class="count' not in page
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "–"),
-        (0, "0.0000"),
-        (-0.5, "-0.5000"),
-        (0.00012, "0.0001"),
-        (1e-5, "1.000e-05"),
-        (12.3456, "12.35"),
-        (1234.5, "1,234"),
-        (1e7, "1.000e+07"),
-    ],
-)
-def test_numbers(value, text):
-    assert print_number(value) == text
-
-
-def test_columns_of_a_terminal():
-    assert [columns(text) for text in ("abc", "ß", "Ж", "語", "e\u0301")] == [3, 1, 1, 2, 1]

@@ -8,14 +8,13 @@ from html.parser import HTMLParser
 
 import attrs
 import numpy as np
-import pytest
 from support.explanations import HOSTILE, hostile_report
 
 import sensenet
 from sensenet.explanation import contributions
 from sensenet.explanation.html import report_page
 from sensenet.explanation.text import ASCII, UNICODE, contribution_lines, curve_lines, importance_lines
-from sensenet.explanation.wording import format_alike, format_number, format_value
+from sensenet.explanation.wording import format_value
 
 VOID = {"meta", "link"}
 
@@ -107,25 +106,7 @@ def test_bars_are_as_long_as_contributions():
     np.testing.assert_allclose(bars[2 : 2 + len(sizes)], 40 * sizes / spread, atol=0.26)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "texts"),
-    [
-        ([0.47269, -0.0166], ["+0.4727", "-0.0166"]),
-        ([36.4725, -0.001], ["+36.47", "+0.00"]),
-        ([123456.7, 2], ["+123,457", "+2"]),
-        ([0.0], ["0"]),
-        ([float("nan"), 1.0], ["+nan", "+1.000"]),
-    ],
-)
-def test_numbers_of_a_column_have_as_many_decimals(numbers, texts):
-    assert format_alike(numbers, sign=True) == texts
-
-
 def test_values_are_short():
     assert format_value(None) == "missing"
+    assert format_value(12345.6) == "12,346"
     assert format_value("x" * 50) == "x" * 31 + "…"
-    assert [format_number(number) for number in (0.123456, 12345.6, 1e20)] == [
-        "0.1235",
-        "12,346",
-        "1.000e+20",
-    ]

@@ -13,12 +13,13 @@ from support.strategies import IMAGE_OPS, TABULAR_OPS, any_of, graphs
 
 import sensenet.ir.ops
 from sensenet.drawing import FORMS, draw, to_svg
-from sensenet.drawing.captions import columns, cut, family, make_caption, printable
+from sensenet.drawing.captions import family, make_caption, printable
 from sensenet.drawing.svg import COLUMN, PADDING, STYLE
 from sensenet.ir.graph import Graph, apply
 from sensenet.ir.ops import core, dense, rearrangement
 from sensenet.ir.ops.table import OP_CLASSES
 from sensenet.ir.types import Tensor, f32
+from sensenet.plain_text import columns
 from sensenet.signature import Signature
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -105,19 +106,6 @@ def test_any_name_is_text(title, node_name, output_name):
     }
     for group in groups(svg, "node") + groups(svg, "pill"):
         require_room(group)
-
-
-@given(ANY_TEXT, st.integers(2, 20))
-def test_cut_texts_fit(text, longest):
-    result = cut(text, longest)
-    assert columns(result) <= longest
-    assert result == text or (result.endswith("…") and text.startswith(result[:-1]))
-
-
-def test_wide_characters_take_two_columns():
-    assert columns("abc…") == 4
-    assert columns("画像") == 4
-    assert cut("画像認識", 5) == "画像…"
 
 
 def test_what_no_file_holds_is_replaced():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensenet.drawing.plot import Plot, widen
+from sensenet.drawing.report import figure
 from sensenet.evaluation.comparison import ClassComparison, DetectionComparison, NumberComparison
-from sensenet.evaluation.html.elements import figure
-from sensenet.evaluation.html.plot import Plot, widen
-from sensenet.evaluation.overview import number
 from sensenet.evaluation.results import Comparison
+from sensenet.plain_numbers import format_count, format_interval, format_measure
 
 SIGNIFICANT = 0.05
 
@@ -31,21 +31,21 @@ def draw_comparison(comparison: Comparison) -> str:
             test = "normal approximation"
         case DetectionComparison():
             what, difference = "Difference of mAP@.5:.95", comparison.difference
-            facts = f"On {comparison.images:,} images."
+            facts = f"On {format_count(comparison.images, 'image')}."
             test = "bootstrap over images"
     caption = " ".join([facts, *_judge(comparison.p_value, test)])
     if difference is None:
         return figure(comparison.second, f"{caption} There are no true objects to compare by.", "")
     if comparison.interval is None:
-        return figure(comparison.second, f"{caption} {what} {number(difference)}.", "")
-    low, high = comparison.interval
-    interval = f"{what} {number(difference)}, 95 % interval {number(low)} to {number(high)}"
+        return figure(comparison.second, f"{caption} {what} {format_measure(difference)}.", "")
+    interval = f"{what} {format_measure(difference)}, {format_interval(comparison.interval)}"
     image = _draw_interval(what, difference, comparison.interval, interval)
     return figure(comparison.second, f"{caption} {interval}.", image)
 
 
 def _change(comparison: ClassComparison | NumberComparison) -> str:
-    return f"{number(comparison.mean_change)} on average, {number(comparison.largest_change)} at most"
+    mean, largest = map(format_measure, (comparison.mean_change, comparison.largest_change))
+    return f"{mean} on average, {largest} at most"
 
 
 def _judge(p_value: float | None, test: str) -> list[str]:
@@ -60,10 +60,10 @@ def _draw_interval(what: str, difference: float, interval: tuple[float, float], 
     reach = 1.15 * max(map(abs, (*interval, difference))) or 1.0
     plot = Plot(x=widen(-reach, reach), height=110, y=(-1, 1))
     middle = float(plot.down(0))
-    low, high, center = (float(each) for each in plot.across(np.array([*interval, difference])))
+    low, high = (float(each) for each in plot.across(np.array(interval)))
     content = [
         plot.line(np.zeros(2), np.array([-1.0, 1.0]), "ideal"),
         f'<path class="interval" d="M{low:.1f} {middle:.1f}H{high:.1f}"/>',
-        f'<circle class="dot" cx="{center:.1f}" cy="{middle:.1f}" r="6"/>',
+        plot.dot(difference, 0.0),
     ]
     return plot.draw(label, f"{what}, and its interval", "", content)

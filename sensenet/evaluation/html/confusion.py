@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sensenet.drawing.captions import columns
 from sensenet.drawing.page import escape_text
+from sensenet.drawing.report import figure, name_of
 from sensenet.evaluation.classification import Classification
-from sensenet.evaluation.html.elements import figure, name_of, table
+from sensenet.evaluation.html.elements import table
 from sensenet.evaluation.ratios import divide
 from sensenet.ir.types import Array
+from sensenet.plain_text import columns
 from sensenet.records import frozen
 
 DRAWN_CLASSES = 20

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from sensenet.drawing.plot import Plot
+from sensenet.drawing.report import Key, figure, name_of
 from sensenet.evaluation.detection import RECALLS, DetectedClass, Detection
-from sensenet.evaluation.html.elements import SERIES, Entry, figure, measured, name_of, table
-from sensenet.evaluation.html.plot import Plot
+from sensenet.evaluation.html.elements import SERIES, measured, table
 from sensenet.evaluation.objects import IOU_THRESHOLDS
-from sensenet.evaluation.overview import number
 from sensenet.ir.types import Array
+from sensenet.plain_numbers import format_measure
 
 
 def draw_detection(result: Detection) -> Iterator[str]:
@@ -22,7 +23,7 @@ def draw_detection(result: Detection) -> Iterator[str]:
             f"{each.instances:,}",
             f"{each.boxes:,}",
             *map(measured, (each.average_precision, each.at(0.5), each.at(0.75))),
-            *map(number, (each.precision, each.recall, each.f_measure)),
+            *map(format_measure, (each.precision, each.recall, each.f_measure)),
         ]
         for each in classes
     )
@@ -61,5 +62,8 @@ def _by_iou(classes: Sequence[tuple[DetectedClass, Array]]) -> str:
 
 def _legend(
     classes: Sequence[tuple[DetectedClass, Array]], measure: Callable[[DetectedClass], float | None]
-) -> list[Entry]:
-    return [Entry(series, each.class_name, number(measure(each))) for series, (each, _) in enumerate(classes)]
+) -> list[Key]:
+    return [
+        Key(f"curve s{series}", each.class_name, format_measure(measure(each)))
+        for series, (each, _) in enumerate(classes)
+    ]

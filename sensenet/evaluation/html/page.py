@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sensenet.drawing.page import escape_text, read_style, write_page
+from sensenet.drawing.page import escape_text, write_page
+from sensenet.drawing.report import name_of, read_report_style
 from sensenet.evaluation.classification import Classification
 from sensenet.evaluation.detection import Detection
 from sensenet.evaluation.html.classification import draw_classification
 from sensenet.evaluation.html.comparison import draw_comparison
 from sensenet.evaluation.html.detection import draw_detection
-from sensenet.evaluation.html.elements import gauge, name_of, table
+from sensenet.evaluation.html.elements import gauge, table
 from sensenet.evaluation.html.regression import draw_regression
-from sensenet.evaluation.overview import RANKINGS, make_overview, number
+from sensenet.evaluation.overview import RANKINGS, make_overview
 from sensenet.evaluation.regression import Regression
 from sensenet.evaluation.results import Evaluations, Result
+from sensenet.plain_numbers import format_count, format_measure
 
-STYLE = read_style(Path(__file__).parent / "page.css")
+STYLE = read_report_style(Path(__file__).parent / "page.css")
 
 LABELS = {
     "accuracy": "Accuracy",
@@ -82,7 +84,7 @@ def _body(report: Evaluations) -> Iterator[str]:
 
 def _facts(report: Evaluations) -> Iterator[str]:
     detected = isinstance(report.evaluations[0].result, Detection)
-    yield f"{report.rows:,} {'images' if detected else 'rows'} of {name_of(report.source, 200)}"
+    yield f"{format_count(report.rows, 'image' if detected else 'row')} of {name_of(report.source, 200)}"
     yield f"true values: {name_of(report.truth)}"
     if report.rows_without_truth:
         yield f"{report.rows_without_truth:,} without a true value"
@@ -113,7 +115,7 @@ def _tiles(result: Result) -> str:
         bar = gauge(value) if value is not None and name in HIGHER_IS_BETTER else ""
         tiles.append(
             f'<div class="tile"><dt>{escape_text(LABELS.get(name, name))}</dt>'
-            f'<dd class="value">{number(value)}{bar}</dd>{_against(against)}</div>'
+            f'<dd class="value">{format_measure(value)}{bar}</dd>{_against(against)}</div>'
         )
     return f'<dl class="tiles">{"".join(tiles)}</dl>'
 
@@ -121,7 +123,7 @@ def _tiles(result: Result) -> str:
 def _against(baselines: Mapping[str, float | None]) -> str:
     if not baselines:
         return ""
-    texts = (f"<span>{name} {number(value)}</span>" for name, value in baselines.items())
+    texts = (f"<span>{name} {format_measure(value)}</span>" for name, value in baselines.items())
     return f'<dd class="against">{" ".join(texts)}</dd>'
 
 
@@ -133,14 +135,14 @@ def _side_by_side(report: Evaluations) -> str:
         values = [overview.measures[name] for overview in overviews]
         known = [value for value in values if value is not None]
         best = (max(known) if name in HIGHER_IS_BETTER else min(known, key=abs)) if known else None
-        distinct = len(set(map(number, known))) > 1
+        distinct = len(set(map(format_measure, known))) > 1
         cells = [
-            f'<span class="best">{number(value)}</span>' if distinct and value == best else number(value)
-            for value in values
+            f'<span class="best">{text}</span>' if distinct and value == best else text
+            for value, text in zip(values, map(format_measure, values), strict=True)
         ]
         cells += [
-            f'<span class="baseline">{number(measures[name]) if name in measures else ""}</span>'
-            for measures in baselines.values()
+            f'<span class="baseline">{format_measure(each[name]) if name in each else ""}</span>'
+            for each in baselines.values()
         ]
         rows.append([escape_text(LABELS.get(name, name)), *cells])
     head = ["Measure", *(evaluation.name for evaluation in report.evaluations), *baselines]

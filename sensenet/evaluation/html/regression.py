@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sensenet.drawing.plot import Plot, widen
+from sensenet.drawing.report import figure
 from sensenet.evaluation.histograms import PLOT_BINS, Histogram
-from sensenet.evaluation.html.elements import figure
-from sensenet.evaluation.html.plot import Plot, widen
-from sensenet.evaluation.overview import number
 from sensenet.evaluation.ratios import divide
 from sensenet.evaluation.regression import Regression
 from sensenet.ir.types import Array
+from sensenet.plain_numbers import format_measure
 
 FEWEST_BINS = 12
 """The bins of an axis for few rows."""
@@ -70,9 +70,9 @@ def _residuals(result: Regression, bins: int) -> str:
         if count
     ]
     zero = plot.line(np.zeros(2), np.array(plot.y), "ideal")
-    label = f"Histogram of the errors; their mean is {number(result.bias)}"
+    label = f"Histogram of the errors; their mean is {format_measure(result.bias)}"
     image = plot.draw(label, "Predicted − true", "Rows", [*bars, zero])
-    caption = f"Predicted − true. The mean is {number(result.bias)}: a good model's is near 0."
+    caption = f"Predicted − true. The mean is {format_measure(result.bias)}: a good model's is near 0."
     return figure("Errors", caption, image)
 
 

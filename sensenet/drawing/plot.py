@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from sensenet.drawing.page import escape_text
-from sensenet.drawing.ticks import ticks
 from sensenet.ir.types import Array
+from sensenet.plain_numbers import format_tick
 from sensenet.records import frozen
 
 Range = tuple[float, float]
 
 UNIT: Range = (0.0, 1.0)
+
+TICKS = 5
+"""About how many ticks an axis has."""
+
+NARROWEST = 1e-9
+"""The least width of a range, relative to its numbers: ticks of a narrower one would have the same labels."""
 
 CHARACTER = 8
 """Pixels of a digit, at most about: texts are larger on phones."""
@@ -36,18 +43,16 @@ class Plot:
 
     @property
     def left(self) -> int:
-        return 34 + CHARACTER * max((len(tick_label(value)) for value in ticks(*self.y)), default=0)
+        return 34 + CHARACTER * max((len(format_tick(value)) for value in ticks(*self.y)), default=0)
 
     def across(self, x: Array | float) -> Array:
         """Return the pixels of values of x."""
-        share = (np.asarray(x, float) - self.x[0]) / (self.x[1] - self.x[0])
-        pixels: Array = self.left + share * (self.width - self.left - self.right)
+        pixels: Array = self.left + _share(x, self.x) * (self.width - self.left - self.right)
         return pixels
 
     def down(self, y: Array | float) -> Array:
         """Return the pixels of values of y."""
-        share = (np.asarray(y, float) - self.y[0]) / (self.y[1] - self.y[0])
-        pixels: Array = self.height - self.bottom - share * (self.height - self.top - self.bottom)
+        pixels: Array = self.height - self.bottom - _share(y, self.y) * (self.height - self.top - self.bottom)
         return pixels
 
     def draw(self, label: str, x_label: str, y_label: str, content: Iterable[str]) -> str:
@@ -64,11 +69,11 @@ class Plot:
         for value in ticks(*self.x):
             x = f"{float(self.across(value)):.1f}"
             yield f'<path class="grid" d="M{x} {self.top}V{bottom}"/>'
-            yield f'<text class="middle" x="{x}" y="{bottom + 17}">{tick_label(value)}</text>'
+            yield f'<text class="middle" x="{x}" y="{bottom + 17}">{format_tick(value)}</text>'
         for value in ticks(*self.y) if y_label else ():
             y = float(self.down(value))
             yield f'<path class="grid" d="M{self.left} {y:.1f}H{right}"/>'
-            yield f'<text class="end" x="{self.left - 7}" y="{y + 4:.1f}">{tick_label(value)}</text>'
+            yield f'<text class="end" x="{self.left - 7}" y="{y + 4:.1f}">{format_tick(value)}</text>'
         yield f'<path class="axis" d="M{self.left} {self.top}V{bottom}H{right}"/>'
         middle = (self.left + right) / 2
         yield f'<text class="middle" x="{middle}" y="{self.height - 8}">{escape_text(x_label)}</text>'
@@ -95,14 +100,44 @@ class Plot:
             f'height="{max(bottom - top, 1):.2f}"{faded}><title>{escape_text(tooltip)}</title></rect>'
         )
 
-
-def tick_label(value: float) -> str:
-    """Return a short text of a number."""
-    if value and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2g}"
-    return f"{value:.4g}".replace("-", "−")
+    def dot(self, x: float, y: float, kind: str = "dot", tooltip: str = "") -> str:
+        """Return a dot at a point."""
+        return draw_dot(float(self.across(x)), float(self.down(y)), kind, tooltip)
 
 
-def widen(low: float, high: float) -> Range:
-    """Return a range that is not empty."""
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+def draw_dot(across: float, down: float, kind: str = "dot", tooltip: str = "") -> str:
+    """Return a dot at a place in pixels."""
+    title = f"<title>{escape_text(tooltip)}</title>" if tooltip else ""
+    return f'<circle class="{kind}" cx="{across:.1f}" cy="{down:.1f}" r="5.5">{title}</circle>'
+
+
+def _share(numbers: Array | float, between: Range) -> Array:
+    """Return how far numbers are on the way through a range, from 0 to 1; NaN is at 0."""
+    low, high = between
+    shares: Array = np.clip(np.nan_to_num((np.asarray(numbers, float) - low) / (high - low)), 0, 1)
+    return shares
+
+
+def ticks(low: float, high: float, most: int = TICKS) -> Sequence[float]:
+    """Return round numbers in a range, about `most`."""
+    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= most + 0.5)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def widen(low: float, high: float, margin: float = 0.0) -> Range:
+    """Return a range with margins relative to its width, and one that is wide enough if it is empty."""
+    extra = (high - low) * margin
+    low, high = low - extra, high + extra
+    if high - low > NARROWEST * max(abs(low), abs(high)):
+        return low, high
+    return low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
+
+
+def find_range(numbers: Array, margin: float = 0.0) -> Range:
+    """Return the range of those numbers that are finite, with margins; from 0 to 1 if there are none."""
+    finite = numbers[np.isfinite(numbers)]
+    if not len(finite):
+        return UNIT
+    return widen(float(finite.min()), float(finite.max()), margin)
