@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -17,8 +16,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from support.shell import run_shell
 
-import sensenet
 from sensenet.cli.sensenet import COMMANDS
 from sensenet.models.wrappers import create_model
 
@@ -201,21 +200,3 @@ def test_links_of_the_documentation_lead_somewhere(page: str) -> None:
 def test_the_readme_leads_to_every_page() -> None:
     links = re.findall(r"\]\((docs/\w+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} - set(links) == set()
-
-
-def run_shell(command: str) -> str:
-    """The output of a command, in which `python` and `sensenet` run the tests' Python on this checkout."""
-    python = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n'
-    functions = python + 'sensenet() { python -m sensenet "$@"; }\n'
-    root = str(Path(sensenet.__file__).resolve().parent.parent)
-    environment = os.environ | {"PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    result = subprocess.run(
-        ["bash", "-c", functions + command],
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return result.stdout
