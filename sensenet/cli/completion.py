@@ -14,6 +14,12 @@ PATHS = frozenset(
 )
 """The metavars of arguments that are paths of files, or mostly."""
 
+REPEATED = {
+    "zsh": {'\n  "(*):': '\n  "*:'},
+    "tcsh": {"'p/*/()/'": "'p/*/f/'"},
+}
+"""Shell → text that shtab 1.13 writes → one that completes arguments each time that they are repeated."""
+
 
 def write_completion(parser: argparse.ArgumentParser, shell: str) -> str:
     """Return a script that completes the subcommands, options, choices and paths of a parser.
@@ -26,6 +32,8 @@ def write_completion(parser: argparse.ArgumentParser, shell: str) -> str:
         raise SensenetError("completion needs the package 'shtab': pip install shtab") from error
     _prepare(parser)
     script: str = shtab.complete(parser, shell)
+    for written, wanted in REPEATED.get(shell, {}).items():
+        script = script.replace(written, wanted)
     return script
 
 

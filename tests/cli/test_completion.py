@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from sensenet.backends import TARGETS
+from sensenet.cli.completion import REPEATED
 from sensenet.cli.sensenet import COMMANDS, SHELLS, main
 
 pytest.importorskip("shtab")
@@ -94,7 +95,9 @@ def test_every_shell_has_a_script(shell, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--print-completion", shell])
     assert caught.value.code == 0
-    assert "sensenet" in capsys.readouterr().out
+    script = capsys.readouterr().out
+    assert "sensenet" in script
+    assert all(wanted in script for wanted in REPEATED.get(shell, {}).values())
 
 
 def test_without_shtab_the_error_says_what_to_do(monkeypatch, capsys):
