@@ -47,6 +47,10 @@ const ACTIONS = {
     return {name, text: await readFile(join(downloads, name), 'utf8')};
   },
   image: (page, path) => page.screenshot({path}).then(() => null),
+  view: async (page, width, scheme) => { // in Chromium alone
+    await page.setViewport({width, height: 900});
+    await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: scheme}]);
+  },
   axe: async (page) => {
     await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
     return page.evaluate(async () => {

@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from support import browser
 from support.accessibility import CHECKS, POOR_CONTRAST
 from support.documents import typed
-from support.web_pages import hostile, percent, save_page, wide
+from support.web_pages import EXAMPLES, hostile, percent, save_page, wide
 
 import sensenet
 from sensenet.cli.predict import main as predict
@@ -24,7 +23,6 @@ from sensenet.explanation import contributions
 
 pytest.importorskip("llvmlite")
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 IRIS = EXAMPLES / "iris.json"
 
 TEXTS = "[...document.querySelectorAll({!r})].map((each) => each.textContent)"

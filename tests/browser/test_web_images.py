@@ -5,8 +5,6 @@ Skipped, and says so, where the browser, Node or npm is missing, or npm cannot d
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,15 +12,13 @@ from support import browser
 from support.accessibility import CHECKS
 from support.documents import detector
 from support.drawings import HOSTILE
-from support.web_pages import percent
+from support.web_pages import EXAMPLES, percent, save_image_page
 
 import sensenet
-from sensenet.errors import ArtifactError, DownloadError
 from sensenet.explanation import occlusion_map
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 SHAPES, DIGITS = (EXAMPLES / f"{name}.json.gz" for name in ("shapes", "digits"))
 READY = "document.body.dataset.ready"
 ANSWERED = "!['–', ''].includes(document.querySelector('#label').textContent)"
@@ -31,21 +27,10 @@ TEXTS = "[...document.querySelectorAll({!r})].map((each) => each.textContent)"
 DESCRIPTION = "document.querySelector('#canvas').getAttribute('aria-label')"
 
 
-def save(source, path, *, single_file=True, runtime_url=None, **settings):
-    try:
-        return sensenet.compile(
-            source, "web", settings=settings, single_file=single_file, runtime_url=runtime_url
-        ).save(path)
-    except (ArtifactError, DownloadError) as error:
-        if "npm" in str(error):
-            pytest.skip(str(error))
-        raise
-
-
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
     """The URL of the page of the detector, which is one file."""
-    return save(SHAPES, tmp_path_factory.mktemp("shapes") / "shapes.html").as_uri()
+    return save_image_page(SHAPES, tmp_path_factory.mktemp("shapes") / "shapes.html").as_uri()
 
 
 def choose(path):
@@ -78,7 +63,7 @@ def test_boxes_are_those_of_python(any_browser, shapes, tmp_path):
 
 
 def test_classes_are_those_of_python(any_browser, tmp_path):
-    page = save(DIGITS, tmp_path / "digits.html").as_uri()
+    page = save_image_page(DIGITS, tmp_path / "digits.html").as_uri()
     random = np.random.default_rng(0)
     paths = []
     for number, (height, width) in enumerate([(8, 8), (30, 20), (100, 160)]):
@@ -132,7 +117,7 @@ def test_what_is_no_image_is_refused(chromium, shapes, tmp_path):
 
 
 def test_a_folder_on_a_server(chromium, tmp_path):
-    save(SHAPES, tmp_path / "site", single_file=False)
+    save_image_page(SHAPES, tmp_path / "site", single_file=False)
     with browser.serve(tmp_path / "site") as address:
         steps = [*choose(EXAMPLES / "shapes.png"), ("ask", TEXT.format("#label"))]
         seen = browser.look_at_all(chromium, f"{address}/index.html", steps)
@@ -142,12 +127,12 @@ def test_a_folder_on_a_server(chromium, tmp_path):
 
 def test_a_page_whose_runtime_is_elsewhere(any_browser, tmp_path):
     """On another server, and next to the page; files that were changed are refused, and the page says so."""
-    save(SHAPES, tmp_path / "whole", single_file=False)
+    save_image_page(SHAPES, tmp_path / "whole", single_file=False)
     steps = [*choose(EXAMPLES / "shapes.png"), ("ask", TEXTS.format("#probabilities .value"))]
     failed = [("wait", "#failure"), ("ask", TEXT.format("#failure")), ("ask", "!document.body.dataset.ready")]
     with browser.serve(tmp_path) as lib, browser.serve(tmp_path) as address:
-        page = save(SHAPES, tmp_path / "page.html", runtime_url=f"{lib}/whole/").as_uri()
-        save(SHAPES, tmp_path / "part", single_file=False, runtime_url="../whole")
+        page = save_image_page(SHAPES, tmp_path / "page.html", runtime_url=f"{lib}/whole/").as_uri()
+        save_image_page(SHAPES, tmp_path / "part", single_file=False, runtime_url="../whole")
         assert not list((tmp_path / "part").glob("tf*"))
         whole, *others = (
             browser.look_at_all(any_browser, each, steps)["answers"][-1]
@@ -171,7 +156,7 @@ def test_pages_of_images_are_accessible(chromium, tmp_path):
     document = detector()
     count = len(document["output_exposition"]["values"])
     document["output_exposition"]["values"] = [f"{HOSTILE} {number}" for number in range(count)]
-    page = save(document, tmp_path / "page.html", bounding_box_threshold=0.01).as_uri()
+    page = save_image_page(document, tmp_path / "page.html", bounding_box_threshold=0.01).as_uri()
     for width, scheme in ((1280, "light"), (360, "dark")):
         steps = [*choose(EXAMPLES / "shapes.png"), ("ask", "typeof window.hacked")]
         steps += [("ask", check) for check in CHECKS]
@@ -207,7 +192,7 @@ def gray_images(directory):
 
 
 def test_occlusion_maps_are_those_of_python(any_browser, tmp_path):
-    page = save(DIGITS, tmp_path / "digits.html").as_uri()
+    page = save_image_page(DIGITS, tmp_path / "digits.html").as_uri()
     paths = [*gray_images(tmp_path)]
     steps = [step for path in paths for step in (*explain(path), ("ask", NUMBERS))]
     answers = [answer for answer in browser.look(any_browser, page, steps) if answer is not None]

@@ -6,12 +6,17 @@ import base64
 import shutil
 from pathlib import Path
 
+import pytest
+
 import sensenet
 from sensenet.backends.wasm.code import write_wasm
 from sensenet.backends.web import page
+from sensenet.errors import ArtifactError, DownloadError
 from support.documents import dense, image
 from support.drawings import HOSTILE
 from support.javascript import DIRECTORY, Script
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 HOSTILE_NAMES = (HOSTILE, "\u202eevil", "x" * 400, "שלום", "a\nb", "=cmd|' /C calc'!A0", "")
 HOSTILE_CATEGORIES = (HOSTILE, "missing", "", "a\nb")
@@ -137,6 +142,18 @@ def image_alone():
 def save_page(source, path: Path):
     """Save a page of one file; return its URL."""
     return sensenet.compile(source, "web", single_file=True).save(path).as_uri()
+
+
+def save_image_page(source, path, *, single_file=True, runtime_url=None, **settings):
+    """Save a page of a model of images; skips the test where npm cannot download the runtime."""
+    try:
+        return sensenet.compile(
+            source, "web", settings=settings, single_file=single_file, runtime_url=runtime_url
+        ).save(path)
+    except (ArtifactError, DownloadError) as error:
+        if "npm" in str(error):
+            pytest.skip(str(error))
+        raise
 
 
 def percent(share):
