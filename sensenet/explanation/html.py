@@ -210,7 +210,8 @@ def _named_row(name: str, cells: str) -> str:
 
 
 def _details(title: str, content: str) -> str:
-    return f'<details><summary>{title}</summary><div class="wide">{content}</div></details>\n'
+    region = f'<div class="wide" tabindex="0" role="region" aria-label="{title}">{content}</div>'
+    return f"<details><summary>{title}</summary>{region}</details>\n"
 
 
 def _curve_figure(report: Report, curve: Curve) -> str:
