@@ -56,6 +56,12 @@ MOST_EXACT = 2**53
 MOST_DIGITS = 40
 """The most digits of a number: a Decimal may have millions."""
 
+NOT_NUMBERS = (np.datetime64, np.timedelta64, np.complexfloating, bytes, bytearray, memoryview)
+"""Types whose values are not numbers, although `float` reads them."""
+
+WITHOUT_TEXT = (datetime.datetime, np.timedelta64)
+"""Types without a usual text among the subclasses of those that have one."""
+
 WHOLE = re.compile(r"[-+]?\d+\.0+")
 NAN = re.compile(r"\s*[-+]?nan\s*", re.IGNORECASE)
 
@@ -91,11 +97,10 @@ def is_missing_number(value: Any) -> bool:
 
 
 def read_number(value: Any) -> Any:
-    """Return the value, or None if it is missing; raises TypeError for a time or bytes, which `float` would
-    read."""
+    """Return the value, or None if it is missing; raises TypeError for one of NOT_NUMBERS."""
     if is_missing_number(value):
         return None
-    if isinstance(value, np.datetime64 | np.timedelta64 | bytes | bytearray | memoryview):
+    if isinstance(value, NOT_NUMBERS):
         raise TypeError(f"{type(value).__name__} is not a number")
     return value
 
@@ -107,8 +112,8 @@ def read_text(value: Any, known: Container[str]) -> str:
     TypeError for a value without text, ValueError for an integer of thousands of digits.
     """
     if isinstance(value, str):
-        return value
-    if not isinstance(value, _types_with_text()) or isinstance(value, datetime.datetime):
+        return str.__str__(value)  # an enum's own `str` is its name
+    if not isinstance(value, _types_with_text()) or isinstance(value, WITHOUT_TEXT):
         raise TypeError(f"{type(value).__name__} has no text")
     text = str(value)
     return _shorten(value, text) if isinstance(value, _inexact_types()) and text not in known else text

@@ -82,7 +82,7 @@ def _read_categories(known: frozenset[str], where: str, cells: Cells) -> Cells:
 
     def read(cell: Any) -> Any:
         if isinstance(cell, str) and cell in known:
-            return cell
+            return str.__str__(cell)  # an enum's own `str` is its name
         return None if is_missing(cell) else read_name(cell, known)
 
     return _read_each(cells, where, "a category", read)

@@ -119,7 +119,7 @@ def _read_column(frame: narwhals.DataFrame[Any], name: Any) -> Cells:
                 coded = _read_codes(series)
                 if coded is not None:
                     return coded
-        exact = dtype.is_integer() or dtype == nw.Boolean
+        exact = (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128)) or dtype == nw.Boolean
         if dtype.is_float() or (exact and not series.null_count()):
             array: Array = series.to_numpy()
             if array.dtype.kind in NUMBER_KINDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import decimal
+import enum
 import json
 
 import numpy as np
@@ -196,6 +197,10 @@ def polars_decimals(table):
     return polars(table).with_columns(pl.col(pl.Int64).cast(pl.Decimal(20, 2)))
 
 
+def polars_wide_integers(table):
+    return polars(table).with_columns(pl.col(pl.Int64).cast(pl.Int128))
+
+
 def small_numbers(table):
     return polars(table).with_columns(pl.col(pl.Int64).cast(pl.Int8), pl.col(pl.Float64).cast(pl.Float32))
 
@@ -228,7 +233,7 @@ FORMS = {
         for function in (
             *(plain_pandas, nullable_pandas, arrow_pandas, categorical_pandas),
             *(arrow, dictionaries, joined_dictionaries, large_strings, record_batch),
-            *(polars, polars_categories, polars_decimals, small_numbers),
+            *(polars, polars_categories, polars_decimals, polars_wide_integers, small_numbers),
         )
     },
     "dicts of pandas": lambda table: plain_pandas(table).to_dict("records"),
@@ -313,6 +318,19 @@ def test_cells_that_are_not_numbers_are_refused_by_name(make, what):
             encode(make({name: UNREADABLE[what]}))
 
 
+class Size(str, enum.Enum):  # noqa: UP042 - the text of a StrEnum is its value
+    """Text whose `str` is `Size.TWO`."""
+
+    TWO = "2.0"
+
+
+@pytest.mark.parametrize("cell", [np.timedelta64(3, "s"), np.complex64(1 + 2j), 1j], ids=repr)
+@pytest.mark.parametrize("name", ["code", "text", "items", "flag", "float", "flagged"])
+def test_durations_and_complex_numbers_are_refused_in_dicts(name, cell):
+    with pytest.raises(InputError, match=f'row 0, .*"{name}"'):
+        encode({name: cell})
+
+
 @pytest.mark.parametrize(
     ("cell", "code"),
     [
@@ -330,6 +348,7 @@ def test_cells_that_are_not_numbers_are_refused_by_name(make, what):
         *((2.0, 1), ("2.0", 1), (2, -1), (0.1, 2), (np.float32(0.1), 2), (decimal.Decimal("0.10"), 2)),
         *((-0.0, 3), (0.0, 3), (True, 4), ("True", 4), ("true", -1), (1e16, 5), (float("inf"), -1)),
         (decimal.Decimal("1E+999999"), -1),
+        (Size.TWO, 1),
     ],
     ids=repr,
 )
