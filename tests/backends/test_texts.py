@@ -135,6 +135,12 @@ def test_texts_that_are_no_graph_are_refused(tmp_path, text):
         get_target("ir").open(path)
 
 
+def test_the_weights_of_a_text_name_it(tmp_path):
+    path = save(tmp_path, "ir")
+    with pytest.raises(ArtifactError, match=rf"\.npz has the weights of {path.name}: open that"):
+        create_model(path.with_suffix(".npz"))
+
+
 def test_an_archive_of_other_arrays_is_refused(tmp_path):
     path = tmp_path / "other.npz"
     np.savez(path, weights=floats(3))

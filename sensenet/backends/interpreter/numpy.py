@@ -44,6 +44,9 @@ def open(path: Path) -> Executable:
     arrays = read_npz(read_file(path), str(path))
     text = arrays.pop(GRAPH_MEMBER, None)
     if text is None:
+        graph = path.with_suffix(".ir")
+        if graph.is_file():
+            raise ArtifactError(f"{path} has the weights of {graph.name}: open that")
         raise ArtifactError(f"{path} was not made by sensenet: it has no member {GRAPH_MEMBER!r}")
     return make_executable(parse_saved(text.tobytes(), arrays, str(path)))
 
