@@ -56,7 +56,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add(
         "model",
         metavar="MODEL",
-        help="a document, a saved artifact that keeps its graph, or a pretrained network's name",
+        help="a document, a saved artifact that keeps its graph, -, or a pretrained network's name",
     )
     add("--rows", metavar="CSV", help="rows, under a header of field names, to try besides generated ones")
     add(
@@ -71,6 +71,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="PATH",
+        type=command_line.output,
         default=DEFAULT_OUTPUT,
         help="the file for the smallest graph, if one is found (default: %(default)s)",
     )
@@ -86,8 +87,9 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     trial = Trial(target=options.target, rows=rows)
     if options.target is not None and get_target(options.target).level is not None:
         passes = ()  # the target is built from the graph as imported
+    source = command_line.read_model(options.model)
     with status_line() as show:
-        imported = compile(options.model, ir.TARGET.name, settings=dict(options.settings), passes=()).graph
+        imported = compile(source, ir.TARGET.name, settings=dict(options.settings), passes=()).graph
         found = find_culprit(imported, passes, trial, show)
         if isinstance(found, Outcome):
             show("")

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from sensenet.cli.parser import CommandParser
@@ -76,6 +77,18 @@ def nonnegative(text: str, bound: float = math.inf) -> float:
     if not 0 <= number < bound:
         raise argparse.ArgumentTypeError(f"expected a number, 0 or more, found {text!r}")
     return number
+
+
+def output(text: str) -> str:
+    """Return the path of an output, which is not empty, as the type of an argparse argument."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty text")
+    return text
+
+
+def output_path(text: str) -> Path:
+    """Return the same as a Path."""
+    return Path(output(text))
 
 
 def names(text: str) -> list[str]:
@@ -188,6 +201,11 @@ def _as_our_error(error: Exception) -> SensenetError:
         case OSError():
             return ArtifactError(f"{error.filename}: {error.strerror or error}")
     raise error
+
+
+def read_model(argument: str) -> str | bytes:
+    """Return the argument for a model as `create_model` takes it: of `-`, the document from stdin."""
+    return read_stdin() if argument == STANDARD else argument
 
 
 def read_stdin() -> bytes:

@@ -131,7 +131,7 @@ def _compile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> No
             observers.append(writer)
         show(f"reading {options.model}")
         request = Request(
-            source=_source(options),
+            source=command_line.read_model(options.model),
             targets=tuple(outputs),
             settings=dict(options.settings),
             weights=options.weights,
@@ -251,7 +251,9 @@ def _strip_weights(options: argparse.Namespace, parser: argparse.ArgumentParser)
     output = options.output or _default_output(options, STRIPPED_SUFFIX) or STANDARD
     require_free_stdout(options, parser, [output])
     require_writable(output, options.force)
-    size = write_document(strip_weights(as_document(_source(options))), output, options.force)
+    size = write_document(
+        strip_weights(as_document(command_line.read_model(options.model))), output, options.force
+    )
     if options.json:
         print_json({"model": options.model, "path": output, "files": list_files([output])})
     elif output != STANDARD and sys.stderr.isatty():
@@ -264,11 +266,6 @@ def _default_target(options: argparse.Namespace) -> str:
         return ir.TARGET.name
     output = options.output or ""
     return next((name for name, target in TARGETS.items() if output.endswith(target.suffix)), DEFAULT_TARGET)
-
-
-def _source(options: argparse.Namespace) -> str | bytes:
-    model: str = options.model
-    return command_line.read_stdin() if model == STANDARD else model
 
 
 def _default_output(options: argparse.Namespace, suffix: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-from pathlib import Path
 from typing import Any
 
 from sensenet.backends import DEFAULT_TARGET, TARGETS
@@ -59,6 +58,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="PATH",
+        type=command_line.output,
         help="the file or directory to write, or - (default: MODEL's name with the target's suffix)",
     )
     add_pass_options(parser)
@@ -110,7 +110,12 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         metavar="NAME",
         help="print which nodes this pass declined, and why; repeatable; writes a file only with -o",
     )
-    add("--dump-ir", metavar="DIR", type=Path, help="write the graph after each stage to DIR, with weights")
+    add(
+        "--dump-ir",
+        metavar="DIR",
+        type=command_line.output_path,
+        help="write the graph after each stage to DIR, with weights",
+    )
     add(
         "--emit",
         dest="form",

@@ -39,12 +39,13 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "--like",
         metavar="DOCUMENT",
         required=True,
-        help="the document that it was compiled from, or a pretrained network's name",
+        help="the document that it was compiled from, -, or a pretrained network's name",
     )
     add(
         "-o",
         "--output",
         metavar="PATH",
+        type=command_line.output,
         default=STANDARD,
         help="the file to write; compressed if it ends in .gz (default: stdout)",
     )
@@ -56,7 +57,9 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 def _decompile(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     require_free_stdout(options, parser, [options.output])
     require_writable(options.output, options.force)
-    write_document(decompile(options.trained, options.like), options.output, options.force)
+    write_document(
+        decompile(options.trained, command_line.read_model(options.like)), options.output, options.force
+    )
     if options.json:
         written = {"path": options.output, "files": list_files([options.output])}
         print_json({"trained": options.trained, "like": options.like, **written})

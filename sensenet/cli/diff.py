@@ -36,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     description = "Show where two models differ: fields, settings, graph, weights, and answers to rows."
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
-    add("first", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
+    add("first", metavar="MODEL", help="a document, a saved artifact, -, or a pretrained network's name")
     add("second", metavar="MODEL", help="another")
     add(
         "--rows",
@@ -70,8 +70,8 @@ def _run(options: argparse.Namespace) -> int:
     with status_line() as show:
         show(f"comparing {options.first} and {options.second} …")
         found = diff(
-            options.first,
-            options.second,
+            command_line.read_model(options.first),
+            command_line.read_model(options.second),
             dict(options.settings),
             rows=options.rows,
             parts=options.only,

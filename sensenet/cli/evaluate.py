@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sensenet.batches.table_files import find_format
 from sensenet.cli import common as command_line
@@ -59,7 +58,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DATA",
         help="tables or -, a folder of images by class, or annotations; several tables may follow each other",
     )
-    add("--html", metavar="PATH", type=Path, help="write a report with plots, one file that loads nothing")
+    add(
+        "--html",
+        metavar="PATH",
+        type=command_line.output_path,
+        help="write a report with plots, one file that loads nothing",
+    )
     add_json(parser)
     add("-f", "--force", action="store_true", help="replace an existing report")
     command_line.add_engine(parser)

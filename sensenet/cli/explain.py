@@ -68,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     description = "Show why a model answers so: what each field, or part of an image, contributes."
     parser = command_line.make_parser(PROGRAM, description, EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
+    add("model", metavar="MODEL", help="a document, a saved artifact, -, or a pretrained network's name")
     row = add(
         "row",
         metavar="ROW",
@@ -113,7 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="the seed of what is drawn at random (default: 0)",
     )
     command_line.add_engine(parser)
-    add("--html", metavar="PATH", type=Path, help="write a page with all of it")
+    add("--html", metavar="PATH", type=command_line.output_path, help="write a page with all of it")
     add(
         "-o",
         "--output",
@@ -142,7 +142,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         require_free(path, options.force)  # before all the work
     with status_line() as show:
         show("opening the model …")
-        model = create_model(options.model, dict(options.settings), options.engine)
+        model = create_model(command_line.read_model(options.model), dict(options.settings), options.engine)
     if reads_images_alone(model):
         _run_image(model, options, parser)
     else:

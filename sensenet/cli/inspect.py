@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sensenet.backends import get_target
 from sensenet.cli import common as command_line
-from sensenet.cli.common import STANDARD
 from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.drawing import FORMS, draw
 from sensenet.errors import ArtifactError
@@ -86,7 +85,7 @@ def _run(options: argparse.Namespace) -> None:
         require_free(options.draw, options.force)  # before all the work
     with status_line() as show:
         show(f"inspecting {options.model} …")
-        source = command_line.read_stdin() if options.model == STANDARD else options.model
+        source = command_line.read_model(options.model)
         opened = open_source(source, settings)
         if options.draw:
             _draw(opened.graph, options)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sensenet.backends.web import TARGET
 from sensenet.cli import common as command_line
-from sensenet.cli.common import STANDARD
 from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.compiler.driver import compile
 from sensenet.files.writing import require_free
@@ -44,9 +43,18 @@ def make_parser() -> argparse.ArgumentParser:
         help="a document, a saved artifact that keeps its graph, -, or a pretrained network's name",
     )
     output = parser.add_mutually_exclusive_group(required=True)
-    output.add_argument("-o", "--output", metavar="DIR", help="the folder to write, for a web server")
     output.add_argument(
-        "--single-file", metavar="PATH", help="the HTML file to write, which opens without a server"
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=command_line.output,
+        help="the folder to write, for a web server",
+    )
+    output.add_argument(
+        "--single-file",
+        metavar="PATH",
+        type=command_line.output,
+        help="the HTML file to write, which opens without a server",
     )
     parser.add_argument(
         "--runtime-url",
@@ -61,7 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> None:
     path = Path(options.output or options.single_file)
     require_free(path, options.force)  # before all the work
-    source = command_line.read_stdin() if options.model == STANDARD else options.model
+    source = command_line.read_model(options.model)
     with status_line() as show:
         show(f"making a page of {options.model}")
         artifact = compile(

@@ -41,6 +41,13 @@ class CommandParser(argparse.ArgumentParser):
         """Exit with a line that has no control characters, whatever the arguments have."""
         super().error(short_line(message))
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help or an error; unlike argparse, raise OSError if stdout cannot be written."""
+        if message and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
     def _require_known(self, arguments: Sequence[str]) -> None:
         """Exit with an error for an unknown long option; those of a subcommand are left to its parser."""
         known = [name for action in self._actions for name in action.option_strings]

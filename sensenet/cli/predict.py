@@ -55,7 +55,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     description = "Predict with a BigML deepnet, or a model compiled from one."
     parser = command_line.make_parser(program, description, EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a document, a saved artifact, or a pretrained network's name")
+    add("model", metavar="MODEL", help="a document, a saved artifact, -, or a pretrained network's name")
     add(
         "inputs",
         metavar="INPUT",
@@ -66,6 +66,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="PATH",
+        type=command_line.output,
         default=STANDARD,
         help="the file to write (default: stdout)",
     )
@@ -76,7 +77,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     images.add_argument(
         "--draw",
         metavar="PATH",
-        type=Path,
+        type=command_line.output_path,
         help="draw a detector's objects: an image, or a directory for several",
     )
     rows = parser.add_argument_group("tables")
@@ -114,7 +115,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     require_free_stdout(options, parser, [options.output])
     if options.output != STANDARD:
         require_free(Path(options.output), options.force)  # before all the work
-    model = create_model(options.model, dict(options.settings), options.engine)
+    model = create_model(command_line.read_model(options.model), dict(options.settings), options.engine)
     if options.draw and not isinstance(model, ObjectDetector):
         parser.error(f"--draw needs {'an object detector' if reads_images_alone(model) else DRAW_ROWS}")
     if reads_images_alone(model) and not are_tables(options):

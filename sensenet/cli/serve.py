@@ -56,7 +56,7 @@ def make_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "models",
         metavar="[NAME[:VERSION]=]MODEL",
         nargs="+",
-        help="a document, a saved artifact, or a pretrained network's name; "
+        help="a document, a saved artifact, -, or a pretrained network's name; "
         f"its own name, without suffixes, and the version {FIRST_VERSION} unless given",
     )
     add("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
@@ -168,4 +168,6 @@ def _open(given: str, options: argparse.Namespace) -> Served:
     source = named["source"] if named else given
     name = named["name"] if named else PurePath(source).name.partition(".")[0] or source
     version = (named["version"] if named else None) or FIRST_VERSION
-    return serve_model(create_model(source, dict(options.settings), options.engine), name, version)
+    return serve_model(
+        create_model(command_line.read_model(source), dict(options.settings), options.engine), name, version
+    )

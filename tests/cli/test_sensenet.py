@@ -177,7 +177,8 @@ def test_lists_as_json(capsys):
     ].keys()
 
 
-def test_a_full_disk_is_one_line():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(unbuffered):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     with open("/dev/full", "w") as full:
@@ -187,7 +188,7 @@ def test_a_full_disk_is_one_line():
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            env=os.environ | {"PYTHONUNBUFFERED": ""},  # with it, argparse discards the fault
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
         )
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
 

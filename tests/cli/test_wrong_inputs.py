@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,49 @@ def test_what_is_not_a_table(command, path, capsys):
 
 def test_arguments_that_control_terminals(capsys):
     require_one_line(("inspect", IRIS, "?"), "\x1b[31mred", capsys)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compile", IRIS, "-o", ""),
+        ("compile", IRIS, "-t", "numpy", "--dump-ir", ""),
+        ("predict", IRIS, ROWS, "-o", ""),
+        ("predict", IRIS, ROWS, "--draw", ""),
+        ("evaluate", IRIS, ROWS, "--html", ""),
+        ("inspect", IRIS, "--draw", ""),
+        ("page", IRIS, "-o", ""),
+        ("page", IRIS, "--single-file", ""),
+        ("explain", IRIS, PAIR, "--html", ""),
+        ("explain", IRIS, PAIR, "-o", ""),
+        ("bisect", IRIS, "-o", ""),
+        ("decompile", "trained.h5", "--like", IRIS, "-o", ""),
+    ],
+    ids=lambda command: " ".join([command[0], command[-2]]),
+)
+def test_outputs_without_a_name(command, capsys):
+    before = sorted(Path().iterdir())
+    require_one_line(command, "", capsys)
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compile", "-", "-t", "numpy", "-o", "c.npz"),
+        ("predict", "-", ROWS),
+        ("inspect", "-"),
+        ("page", "-", "--single-file", "p.html"),
+        ("explain", "-", PAIR),
+        ("diff", "-", IRIS),
+        ("diff", IRIS, "-"),
+        ("bisect", "-"),
+    ],
+    ids=" ".join,
+)
+def test_every_command_reads_a_document_from_stdin(command, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(IRIS).read_bytes())))
+    assert main(command) == 0
 
 
 def test_every_command_is_tested():
