@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from sensenet.cli.sensenet import main
+from sensenet.cli.start import main
 
 sys.exit(main())

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import IO, Any, TextIO
 
+from sensenet.errors import SettingsError
 from sensenet.plain_text import one_line
 
 Progress = Callable[[int, int | None], None]
@@ -90,7 +91,10 @@ def above_progress() -> Iterator[None]:
 
 @cache
 def _bar_class() -> Any:
-    from tqdm import tqdm
+    try:
+        from tqdm import tqdm
+    except ValueError as error:
+        raise SettingsError(f"an environment variable TQDM_… has a wrong value: {error}") from error
 
     class Bar(tqdm):  # type: ignore[misc]
         """A bar that leaves nothing behind: no line, no thread, and no semaphore of the system."""

@@ -37,7 +37,7 @@ ARROWS = {
     "plain_numbers": frozenset(),
     "plain_text": frozenset(),
     "processors": frozenset(),
-    "progress": frozenset({"plain_text"}),
+    "progress": frozenset({"errors", "plain_text"}),
     "records": frozenset(),
     "suggestions": frozenset(),
     "validators": frozenset(),

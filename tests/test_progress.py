@@ -129,6 +129,15 @@ def test_a_dumb_terminal_shows_nothing():
     assert draw("rows", "file", (1, 9), environment={"TERM": "dumb"}) == ""
 
 
+def test_a_wrong_variable_of_tqdm_is_an_error_in_one_line():
+    command = [sys.executable, "-m", "sensenet", "inspect", str(IRIS)]
+    status, written = run_on_terminal(
+        command, environment={"TQDM_MININTERVAL": "x"}, stdout=subprocess.DEVNULL
+    )
+    assert status == 1
+    assert re.fullmatch(r"sensenet: error: an environment variable TQDM_… has .*'x'\r\n", written)
+
+
 def test_results_on_the_terminal_have_no_bar_between_them():
     code = """if True:
         import sys

@@ -14,6 +14,7 @@ from sensenet.backends.keras.reading import read_signature, read_weights
 from sensenet.compiler.documents import as_document
 from sensenet.compiler.sources import find_target, open_saved
 from sensenet.errors import ArtifactError
+from sensenet.files.reading import require_readable
 from sensenet.frontend.document import read_document
 from sensenet.frontend.network import build_graph
 from sensenet.frontend.weights import write_weights
@@ -74,6 +75,7 @@ def _open(trained: Trained) -> tuple[Any, Path | None]:
         return open_saved(trained, target).model, None
     if not os.path.exists(trained):
         raise ArtifactError(f"{os.fspath(trained)}: no such file")
+    require_readable(Path(trained))
     raise ArtifactError(f"{os.fspath(trained)} is neither a .keras file nor an h5 file of weights")
 
 

@@ -28,6 +28,15 @@ def read_head(path: Path) -> bytes:
         return b""  # whoever reads it next says why it cannot be read
 
 
+def require_readable(path: Path) -> None:
+    """Raise ArtifactError for a file that cannot be read."""
+    if stat.S_ISREG(path.stat().st_mode):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
 def read_file(path: Path) -> bytes:
     """Return the content of a file; raise ArtifactError if it cannot be read."""
     try:

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from sensenet.cli import sensenet as command
+from sensenet.cli import start
 from sensenet.cli.sensenet import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def run(*command, status=0):
 def test_the_package_installs_the_command():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     module, _, function = project["scripts"]["sensenet"].partition(":")
-    assert getattr(importlib.import_module(module), function) is main
+    assert getattr(importlib.import_module(module), function) is start.main
 
 
 def test_every_subcommand_runs_as_a_module_and_by_name():
@@ -212,6 +213,23 @@ def test_ctrl_c_waits_until_a_command_is_imported(monkeypatch):
     monkeypatch.setattr(command, "importlib", SimpleNamespace(import_module=interrupted))
     assert main(["inspect", str(IRIS)]) == 130
     assert imported == ["sensenet.cli.inspect"]
+
+
+def test_ctrl_c_while_the_command_itself_is_imported():
+    code = """if True:
+        import sys
+
+        class Interrupt:
+            def find_spec(self, name, *_):
+                if name == "attr":
+                    raise KeyboardInterrupt
+
+        sys.meta_path.insert(0, Interrupt())
+        from sensenet.cli.start import main
+        sys.exit(main(["--version"]))
+    """
+    result = run("-c", code, status=130)
+    assert (result.stdout, result.stderr) == ("", "")
 
 
 def test_sigterm_leaves_no_part_of_a_file(tmp_path):

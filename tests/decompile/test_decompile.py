@@ -334,3 +334,15 @@ def test_decompile_is_a_function_that_needs_tensorflow_for_its_models_alone(tmp_
 @only_under_keras_3
 def test_all_of_this_under_keras_2():
     run_under_keras_2(__file__, "-m", "not slow")
+
+
+def test_a_file_that_may_not_be_read_is_named_with_the_reason(tmp_path, monkeypatch):
+    path = tmp_path / "trained.keras"
+    path.write_bytes(b"PK\x03\x04")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ArtifactError, match=r"trained\.keras cannot be read: Permission denied"):
+        sensenet.decompile(path, typed())
