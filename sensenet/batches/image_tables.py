@@ -8,6 +8,7 @@ from sensenet.batches.arrow import import_arrow
 from sensenet.batches.outputs import Model
 from sensenet.batches.parts import ColumnChoice, Part, PartReader
 from sensenet.batches.scoring import IMAGES_AT_ONCE
+from sensenet.errors import InputError
 from sensenet.signature import ModelKind
 
 
@@ -23,7 +24,10 @@ def read_image_table(
     others: Mapping[str, Sequence[str]],
     rows_at_once: int = IMAGES_AT_ONCE,
 ) -> PartReader:
-    """Return the reader of images as a table: their paths as the model's field, and other columns of text."""
+    """Return the reader of images as a table: their paths as the model's field, and other columns of text.
+
+    The reader raises InputError for a name of a file that is not UTF-8.
+    """
     fields = model.signature.fields
     columns = {fields[0].id if fields else "image": paths, **others}
 
@@ -31,7 +35,17 @@ def read_image_table(
         pa = import_arrow()
         for start in range(0, len(paths), rows_at_once):
             end = min(start + rows_at_once, len(paths))
-            cells = {name: pa.array(texts[start:end], pa.string()) for name, texts in columns.items()}
+            cells = {
+                name: pa.array(_encodable(texts[start:end]), pa.string()) for name, texts in columns.items()
+            }
             yield Part(pa.record_batch(cells), lambda row, start=start: paths[start + row], end / len(paths))  # type: ignore[misc]
 
     return read
+
+
+def _encodable(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts that Arrow can hold; raise InputError for one with bytes of a name that is not UTF-8."""
+    for text in texts:
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(f"{text!r}: the name is not UTF-8: rename it")
+    return texts

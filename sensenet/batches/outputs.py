@@ -19,11 +19,11 @@ from typing import Any, Literal
 import numpy as np
 
 from sensenet.batches.arrow import ArrowArray, ArrowField, DataType, Schema, import_arrow
-from sensenet.errors import InputError, SettingsError
+from sensenet.errors import InputError, InputTypeError, SettingsError
 from sensenet.ir.types import Array
 from sensenet.models.deepnet import Deepnet, ObjectDetector
 from sensenet.records import frozen
-from sensenet.runtime.cells import find_repeated
+from sensenet.runtime.cells import describe, find_repeated
 from sensenet.signature import ModelKind
 from sensenet.suggestions import suggest
 
@@ -93,6 +93,16 @@ def require_one_of(what: str, value: object, allowed: Sequence[str]) -> None:
     """Raise SettingsError unless a value is one of those allowed."""
     if value not in allowed:
         raise SettingsError(f"{what}: expected {' or '.join(map(repr, allowed))}; found {value!r}")
+
+
+def require_columns(what: str, names: object) -> None:
+    """Raise InputTypeError unless a value is a collection of names of columns."""
+    if isinstance(names, str) or not isinstance(names, Collection):
+        kind = "the text " if isinstance(names, str) else ""
+        raise InputTypeError(f"{what}: expected a list of column names, found {kind}{describe(names)}")
+    for name in names:
+        if not isinstance(name, str):
+            raise InputTypeError(f"{what}: expected names of columns, found {describe(name)}")
 
 
 def _join(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from sensenet.batches.arrow import RecordBatch
@@ -24,6 +25,19 @@ class Part:
     batch: RecordBatch
     where: Where
     share: float | None = None
+
+
+def split_part(part: Part, rows: int) -> Iterator[Part]:
+    """Yield a part in parts of at most so many rows; without rows, as it is."""
+    if part.batch.num_rows <= rows:
+        yield part
+        return
+    for start in range(0, part.batch.num_rows, rows):
+        yield Part(part.batch.slice(start, rows), partial(_later, part.where, start), part.share)
+
+
+def _later(where: Where, start: int, row: int) -> str:
+    return where(start + row)
 
 
 def read_share(stream: Any) -> float | None:

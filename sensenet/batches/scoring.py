@@ -18,6 +18,7 @@ from sensenet.batches.outputs import (
     Probabilities,
     find_outputs,
     join_schema,
+    require_columns,
     require_one_of,
 )
 from sensenet.batches.parts import Part, Where
@@ -192,8 +193,7 @@ def make_scorer(
 ) -> Scorer:
     """Return the scorer of a model; see `score` for the arguments, and for what it raises."""
     require_one_of("on_error", on_error, ErrorPolicies)
-    if isinstance(keep, str):
-        raise InputTypeError(f"keep: expected a list of column names, found the text {keep!r}")
+    require_columns("keep", keep)
     layout = row_layout(model.signature)
     return Scorer(
         model=model,

@@ -25,7 +25,6 @@ Read = TypeVar("Read")
 
 EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
 
-NO_DELIMITERS = '"\r\n\0'
 
 STANDARD = "-"
 """The file name that means stdin or stdout."""
@@ -94,15 +93,6 @@ def output_path(text: str) -> Path:
 def names(text: str) -> list[str]:
     """Return the names in a list as CSV writes it, so that quotes allow commas; the type of an argument."""
     return next(csv.reader([text]), [])
-
-
-def delimiter(text: str) -> str:
-    """Return a delimiter of CSV, as the type of an argparse argument."""
-    if len(text) != 1 or text in NO_DELIMITERS:
-        raise argparse.ArgumentTypeError(
-            f"the delimiter is one character, not a quote or line end; found {text!r}"
-        )
-    return text
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

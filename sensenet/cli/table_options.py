@@ -7,6 +7,7 @@ import argparse
 from sensenet.batches.outputs import ErrorPolicies
 from sensenet.batches.table_files import FORMATS
 from sensenet.cli import common as command_line
+from sensenet.runtime.row_files import require_delimiter
 
 
 def add_table_options(group: argparse._ArgumentGroup, null: str) -> None:
@@ -17,7 +18,7 @@ def add_table_options(group: argparse._ArgumentGroup, null: str) -> None:
     group.add_argument(
         "--delimiter",
         default=",",
-        type=command_line.delimiter,
+        type=command_line.argument_type(require_delimiter),
         metavar="CHARACTER",
         help="between cells of CSV (default: a comma)",
     )

@@ -70,7 +70,12 @@ def _read(path: str, parse: Callable[[bytes], Value]) -> Value:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (ValueError, RecursionError, ElementTree.ParseError) as error:
+    except (
+        ValueError,
+        LookupError,
+        RecursionError,
+        ElementTree.ParseError,
+    ) as error:  # LookupError: encoding
         raise InputError(f"{path} cannot be read as annotations: {error}") from error
 
 
@@ -90,17 +95,22 @@ def _parse_coco(document: Any, folder: str) -> Iterator[AnnotatedImage]:
         left, top, width, height = _numbers(_get(each, "bbox", list, where), f"{where}.bbox")
         if width < 0 or height < 0:
             raise InputError(f"{where}.bbox: width and height are negative; expected [x, y, width, height]")
-        crowd = each.get("iscrowd", 0) == 1
+        crowd, ignored = _flag(each, "iscrowd", where), _flag(each, "ignore", where)
         box = (left, top, left + width, top + height)
-        objects[image].append(_Object(box, names[category], crowd, crowd or each.get("ignore", 0) == 1))
+        objects[image].append(_Object(box, names[category], crowd, crowd or ignored))
     for number in sorted(images):
         yield AnnotatedImage(_join(folder, images[number]), _collect(objects[number]))
 
 
 def _names(document: Any, list_name: str, member: str) -> dict[int, str]:
     """Return a member of each entry of a list, by the entry's id."""
-    entries = _list(document, list_name)
-    return {_get(each, "id", int, where): _get(each, member, str, where) for where, each in entries}
+    names: dict[int, str] = {}
+    for where, each in _list(document, list_name):
+        number = _get(each, "id", int, where)
+        if number in names:
+            raise InputError(f"{where}.id: an earlier one has the id {describe(number)} too")
+        names[number] = _get(each, member, str, where)
+    return names
 
 
 @frozen
@@ -133,6 +143,14 @@ def _get(record: Any, name: str, kind: type[Value], where: str) -> Value:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{where}.{name}: expected {kind.__name__}, found {describe(value)}")
     return value
+
+
+def _flag(record: Mapping[str, Any], name: str, where: str) -> bool:
+    """Return whether a member, which may be missing, is 1."""
+    value = record.get(name, 0)
+    if not isinstance(value, int | float) or value not in (0, 1):
+        raise InputError(f"{where}.{name}: expected 0 or 1, found {describe(value)}")
+    return value == 1
 
 
 def _numbers(values: Sequence[Any], where: str) -> list[float]:
@@ -174,9 +192,17 @@ def _parse_object(element: ElementTree.Element, where: str) -> _Object:
         if not abs(sides[-1]) < 1e9:
             raise InputError(f"{where}, {name}: expected a number, found {describe(text)}")
     left, top, right, bottom = sides
-    box = (left - 1, top - 1, right, bottom)
-    difficult = (element.findtext("difficult") or "").strip() == "1"
-    return _Object(box, _text(element, "name", where), crowd=False, ignored=difficult)
+    if right < left or bottom < top:
+        raise InputError(f"{where}: the box ends before it starts; expected xmin, ymin, xmax and ymax")
+    difficult = (element.findtext("difficult") or "0").strip()
+    if difficult not in ("0", "1"):
+        raise InputError(f"{where}, difficult: expected 0 or 1, found {describe(difficult)}")
+    return _Object(
+        box=(left - 1, top - 1, right, bottom),
+        label=_text(element, "name", where),
+        crowd=False,
+        ignored=difficult == "1",
+    )
 
 
 def _text(element: ElementTree.Element, name: str, where: str) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 
-from sensenet.batches.outputs import ErrorPolicies, Model, OnError, require_one_of
-from sensenet.batches.parts import Part, read_all
+from sensenet.batches.outputs import ErrorPolicies, Model, OnError, require_columns, require_one_of
+from sensenet.batches.parts import Part, read_all, split_part
+from sensenet.batches.table_files import FORMATS
 from sensenet.errors import InputError, InputTypeError, SettingsError
 from sensenet.evaluation.candidates import (
     DETECTORS,
@@ -31,7 +32,12 @@ from sensenet.evaluation.truth import ClassReader, TruthReader, make_reader
 from sensenet.models.create import Source
 from sensenet.models.deepnet import ObjectDetector
 from sensenet.progress import Progress, ignore_progress
+from sensenet.runtime.cells import describe
+from sensenet.runtime.row_files import require_delimiter
 from sensenet.settings import Settings, ensure_settings
+
+MOST_ANSWERS = 1 << 22
+"""The most numbers that a classifier answers at once: with many classes, fewer rows are."""
 
 
 def evaluate(
@@ -65,8 +71,12 @@ def evaluate(
     and what `create_model` raises.
     """
     require_one_of("on_error", on_error, ErrorPolicies)
-    if isinstance(ignore, str):
-        raise InputTypeError(f"ignore: expected a list of column names, found the text {ignore!r}")
+    require_columns("ignore", ignore)
+    if truth is not None and not isinstance(truth, str):
+        raise InputTypeError(f"truth: expected the name of a column, found {describe(truth)}")
+    if format is not None:
+        require_one_of("format", format, FORMATS)
+    require_delimiter(delimiter)
     sources: Sequence[Any] = models if isinstance(models, list | tuple) else [models]
     if not sources:
         raise InputError("there is no model to evaluate")
@@ -75,7 +85,7 @@ def evaluate(
     kind = find_kind(opened, names)
     require_same_classes(opened, names)
     if kind == DETECTORS:
-        if truth or ignore or format:
+        if truth is not None or ignore or format:
             raise SettingsError("truth, ignore and format are for tables; detectors need annotations")
         detectors = [model for model in opened if isinstance(model, ObjectDetector)]
         return evaluate_detectors(detectors, names, rows, images=images, on_error=on_error, show=show)
@@ -83,13 +93,14 @@ def evaluate(
         raise SettingsError("images: only annotations of object detectors name images in a folder")
     candidates = make_candidates(opened, names, kind, on_error)
     scorers = tuple(each.scorer for each in candidates)
-    truths = (truth,) if truth else scorers[0].layout.objective_names or (CLASS,)
+    truths = (truth,) if truth is not None else scorers[0].layout.objective_names or (CLASS,)
     found = find_rows(opened[0], rows, truths[-1], format, delimiter)
     columns = EvaluationColumns(scorers=scorers, truths=truths, ignore=frozenset(ignore).difference(truths))
     tally = _Tally(candidates, make_reader(opened[0].signature, on_error), truths[-1])
     for part in read_all(found.readers, columns, show):
         columns.check(part.batch.schema.names)
-        tally.add(columns, part)
+        for piece in split_part(part, max(1, MOST_ANSWERS // max(len(opened[0].classes), 1))):
+            tally.add(columns, piece)
     return tally.result(found.name)
 
 

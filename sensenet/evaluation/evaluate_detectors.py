@@ -20,6 +20,7 @@ from sensenet.evaluation.results import Evaluation, note_unknown
 from sensenet.evaluation.sources import list_paths
 from sensenet.models.deepnet import ObjectDetector
 from sensenet.progress import Progress
+from sensenet.runtime.cells import describe
 
 MOST_COMPLETE = 0.05
 """The largest threshold of boxes with which average precision is said to be complete."""
@@ -38,7 +39,10 @@ def evaluate_detectors(
     paths = list_paths(annotations)
     if paths is None or len(paths) != 1:
         raise InputTypeError("expected the path of annotations: COCO's JSON, or a folder of Pascal VOC's XML")
-    annotated = read_annotations(paths[0], images)
+    folders = list_paths(images)
+    if images is not None and (folders is None or len(folders) != 1):
+        raise InputTypeError(f"images: expected the path of a folder, found {describe(images)}")
+    annotated = read_annotations(paths[0], folders[0] if folders else None)
     scorers = [make_scorer(model, on_error=on_error) for model in models]
     tallies = [DetectionTally(model.classes) for model in models]
     for start, found in _detect(models[0], scorers, annotated, show):

@@ -61,14 +61,20 @@ class ScoreCounts:
 
     def add(self, scores: Array, positive: Array) -> None:
         """Count scores f32[n], of which bool[n] belong to positives."""
-        ones = np.zeros((len(scores), 2), np.int64)
-        ones[np.arange(len(scores)), positive.astype(np.intp)] = 1
-        keys = drop_bits(order_scores(scores), self.dropped_bits)
-        keys, counts = _merge(np.concatenate([self.keys, keys]), np.concatenate([self.counts, ones]))
-        while len(keys) > self.most:
+        keys, counts = self._coarsen(*_count(order_scores(scores), positive))
+        keys = np.concatenate([drop_bits(self.keys, self.dropped_bits), keys])
+        order = np.argsort(keys, kind="stable")
+        self.keys, self.counts = self._coarsen(keys[order], np.concatenate([self.counts, counts])[order])
+
+    def _coarsen(self, keys: Array, counts: Array) -> tuple[Array, Array]:
+        """Return the distinct keys of rising ones, and the sums of their counts; drop bits until they fit."""
+        keys = drop_bits(keys, self.dropped_bits)
+        starts = _find_starts(keys)
+        while len(starts) > self.most:
             self.dropped_bits += 1
-            keys, counts = _merge(drop_bits(keys, self.dropped_bits), counts)
-        self.keys, self.counts = keys, counts
+            starts = starts[_find_starts(drop_bits(keys[starts], self.dropped_bits))]
+        sums = np.add.reduceat(counts, starts, axis=0) if len(starts) else counts
+        return drop_bits(keys[starts], self.dropped_bits), sums
 
     @property
     def scores(self) -> Array:
@@ -76,14 +82,19 @@ class ScoreCounts:
         return restore_scores(self.keys)
 
 
-def _merge(keys: Array, counts: Array) -> tuple[Array, Array]:
-    """Return the distinct keys in order, and the sums of their counts."""
-    if not len(keys):
-        return keys, counts
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    return ordered[starts], np.add.reduceat(counts[order], starts, axis=0)
+def _count(keys: Array, positive: Array) -> tuple[Array, Array]:
+    """Return the distinct keys of i64[n], rising, and their counts: of them, bool[n] belong to positives."""
+    marked = np.sort(keys << 1 | positive)
+    ordered = marked >> 1
+    starts = _find_starts(ordered)
+    totals = np.diff(starts, append=len(ordered))
+    positives = np.add.reduceat(marked & 1, starts) if len(starts) else totals
+    return ordered[starts], np.stack([totals - positives, positives], axis=1)
+
+
+def _find_starts(ordered: Array) -> Array:
+    """Return the positions of rising numbers that differ from the one before."""
+    return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
 
 
 def most_scores(classes: int) -> int:

@@ -14,7 +14,7 @@ from sensenet.batches.text_columns import TextColumns
 from sensenet.errors import InputError
 from sensenet.ir.types import Array
 from sensenet.records import frozen
-from sensenet.runtime.cells import describe, is_missing, read_name, read_number
+from sensenet.runtime.cells import describe, is_missing, read_class, read_number
 from sensenet.runtime.field_cells import UNREADABLE
 from sensenet.signature import Signature
 from sensenet.validators import FLOAT32_MAX
@@ -68,11 +68,9 @@ class ClassReader:
         if is_missing(cell) or (isinstance(cell, str) and cell in self.missing - known):
             return MISSING
         try:
-            name = read_name(cell, known)
+            name = read_class(cell, known)
         except UNREADABLE:
             return UNREAD
-        if isinstance(cell, bool) and name not in known:
-            name = name.lower()  # as CSV files have it
         if name in known:
             return self.classes.index(name)
         if name not in self.unknown and len(self.unknown) == MOST_UNKNOWN:

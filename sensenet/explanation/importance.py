@@ -23,7 +23,8 @@ from sensenet.ir.types import Array
 from sensenet.json_numbers import as_json
 from sensenet.models.deepnet import Deepnet
 from sensenet.records import frozen
-from sensenet.runtime.cells import describe, is_missing
+from sensenet.runtime.cells import describe, is_missing, read_class
+from sensenet.runtime.field_cells import UNREADABLE
 
 REPEATS = 10
 
@@ -142,7 +143,7 @@ def _make_measure(model: Deepnet, truth: Sequence[Any], rows: int) -> Callable[[
         absent = next((row for row, value in enumerate(truths) if is_missing(value)), None)
         if absent is not None:
             raise InputError(f"row {absent} has no true class: leave out rows without one")
-        wanted = np.array([codes.get(str(value), -1) for value in truths])
+        wanted = np.array([codes.get(_as_class(value, row, codes), -1) for row, value in enumerate(truths)])
         if (wanted < 0).all():
             known = ", ".join(map(repr, model.classes[:6])) + ", …" * (len(model.classes) > 6)
             raise InputError(f"the true value {describe(truths[0])} is not a class; expected one of: {known}")
@@ -152,6 +153,13 @@ def _make_measure(model: Deepnet, truth: Sequence[Any], rows: int) -> Callable[[
     if not spread:
         raise InputError("all true values are the same number: R² needs different ones")
     return lambda answers: float(1 - ((answers[:, 0] - numbers) ** 2).sum() / spread)
+
+
+def _as_class(value: Any, row: int, known: Mapping[str, int]) -> str:
+    try:
+        return read_class(value, known)
+    except UNREADABLE as error:
+        raise InputError(f"row {row}: expected the name of a true class, found {describe(value)}") from error
 
 
 def _as_number(value: Any, row: int) -> float:

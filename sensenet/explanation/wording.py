@@ -8,7 +8,7 @@ from sensenet.explanation.attribution import EXACT, Contributions
 from sensenet.explanation.importance import Importance
 from sensenet.explanation.occlusion import OcclusionMap
 from sensenet.models.deepnet import Deepnet
-from sensenet.plain_numbers import format_number
+from sensenet.plain_numbers import format_count, format_number
 from sensenet.plain_text import cut, one_line
 from sensenet.records import frozen
 
@@ -92,12 +92,12 @@ def describe_importance(found: Importance) -> str:
     """Return a sentence on what importance measures."""
     if found.score is None:
         return (
-            f"Mean absolute contribution of each field over {found.rows:,} rows; ± two standard errors over "
-            "the rows."
+            f"Mean absolute contribution of each field over {format_count(found.rows, 'row')}; ± two "
+            "standard errors over the rows."
         )
     return (
         f"How much {found.measure} falls from {format_number(found.score)} if a field's values are shuffled, "
-        f"over {found.rows:,} rows; mean of {found.repeats} repeats, ± two standard errors."
+        f"over {format_count(found.rows, 'row')}; mean of {found.repeats} repeats, ± two standard errors."
     )
 
 

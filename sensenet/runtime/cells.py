@@ -128,6 +128,12 @@ def read_name(value: Any, known: Container[str]) -> str:
     return text
 
 
+def read_class(value: Any, known: Container[str]) -> str:
+    """Return the name of a true class like `read_name`, but True also matches "true", as CSV has it."""
+    name = read_name(value, known)
+    return name.lower() if isinstance(value, bool) and name not in known else name
+
+
 @functools.cache
 def _types_with_text() -> tuple[type, ...]:
     """Return the types whose `str` is the usual text.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from sensenet.errors import InputError, LimitError
+from sensenet.errors import InputError, LimitError, SettingsError
 from sensenet.limits import VARIABLE, memory_limit
 from sensenet.progress import Progress, ignore_progress
 from sensenet.records import frozen
@@ -30,6 +30,8 @@ BYTES_PER_CHARACTER = 16
 LONGEST_CELL = 2**31 - 1
 """The largest limit that the csv module accepts on every platform."""
 
+NO_DELIMITERS = '"\r\n\0'
+
 UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
 """The byte order marks of UTF-16 as `surrogateescape` decodes them."""
 
@@ -43,6 +45,13 @@ CheckNames = Callable[[list[str]], None]
 def open_binary(path: str) -> BinaryIO:
     """Open a file for reading."""
     return Path(path).open("rb")
+
+
+def require_delimiter(value: object) -> str:
+    """Return a delimiter of CSV; raise SettingsError unless it is a character that can be one."""
+    if isinstance(value, str) and len(value) == 1 and value not in NO_DELIMITERS:
+        return value
+    raise SettingsError(f"the delimiter is one character, not a quote or line end; found {value!r:.60}")
 
 
 def accept_any_names(_: list[str]) -> None:

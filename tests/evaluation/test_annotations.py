@@ -95,6 +95,22 @@ DAMAGED = {
         "lies outside",
     ),
     "nested too deep": ("[" * 100_000, "cannot be read as annotations"),
+    "two images with an id": (
+        changed(images=[{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]),
+        r"images\[1\].id: an earlier one has the id 1 too",
+    ),
+    "two categories with an id": (
+        changed(categories=[{"id": 7, "name": "a"}, {"id": 7, "name": "b"}]),
+        r"categories\[1\].id: an earlier one has the id 7 too",
+    ),
+    "a crowd that is a text": (
+        changed(annotations=[{"image_id": 1, "category_id": 7, "bbox": [1, 1, 1, 1], "iscrowd": "1"}]),
+        r"annotations\[0\].iscrowd: expected 0 or 1, found '1'",
+    ),
+    "ignored twice": (
+        changed(annotations=[{"image_id": 1, "category_id": 7, "bbox": [1, 1, 1, 1], "ignore": 2}]),
+        r"annotations\[0\].ignore: expected 0 or 1, found 2",
+    ),
 }
 
 
@@ -116,6 +132,16 @@ DAMAGED_XML = {
     "a word": (VOC.replace("<xmin>1<", "<xmin>one<"), "object 1, xmin: expected a number, found 'one'"),
     "nested deep": ("<annotation>" + "<a>" * 100_000 + "</a>" * 100_000 + "</annotation>", "has no filename"),
     "infinity": (VOC.replace("<xmin>1<", "<xmin>inf<"), "object 1, xmin: expected a number"),
+    "a box turned around": (VOC.replace("<xmin>1<", "<xmin>900<"), "object 1: the box ends before it starts"),
+    "very difficult": (
+        VOC.replace("<difficult>1<", "<difficult>2<"),
+        "difficult: expected 0 or 1, found '2'",
+    ),
+    "an unknown encoding": (f'<?xml version="1.0" encoding="foo"?>{VOC}', "unknown encoding: foo"),
+    "an encoding of bytes": (
+        f'<?xml version="1.0" encoding="base64"?>{VOC}',
+        "cannot be read as annotations",
+    ),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import tracemalloc
 from pathlib import Path
@@ -18,7 +20,7 @@ from support.resources import KIND, RESOURCES, classify, number, predict_number,
 
 import sensenet
 from sensenet.batches import score
-from sensenet.errors import ArtifactError, InputError, MissingPackageError, SettingsError
+from sensenet.errors import ArtifactError, InputError, MissingPackageError, SensenetError, SettingsError
 from sensenet.evaluation import evaluate
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -149,6 +151,25 @@ def test_without_pyarrow_the_extra_is_named(monkeypatch):
         evaluate(IRIS, FLOWERS)
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"ignore": None}, "ignore: expected a list of column names, found None"),
+        ({"ignore": "id"}, "ignore: expected a list of column names, found the text 'id'"),
+        ({"ignore": [3]}, "ignore: expected names of columns, found 3"),
+        ({"truth": 7}, "truth: expected the name of a column, found 7"),
+        ({"truth": ""}, "no column '' with the true values"),
+        ({"format": "xls"}, "format: expected 'csv' or .*; found 'xls'"),
+        ({"delimiter": ";;"}, "the delimiter is one character"),
+        ({"delimiter": None}, "the delimiter is one character, .* found None"),
+        ({"delimiter": "\n"}, "the delimiter is one character"),
+    ],
+)
+def test_invalid_options_are_refused(iris, option, message):
+    with pytest.raises(SensenetError, match=message):
+        evaluate(iris, FLOWERS, **option)
+
+
 def test_a_missing_truth_column_is_named(iris, flowers):
     with pytest.raises(InputError, match=r"no column 'species' .*name it with --truth; columns: 'sepal l"):
         evaluate(iris, flowers.drop_columns(["species"]))
@@ -249,12 +270,33 @@ def test_a_folder_of_images_by_class(digits):
     assert (report.rows, report.evaluations[0].rows_without_answer) == (5, 1)
 
 
+def test_a_name_that_is_not_utf_8_is_refused(digits):
+    with contextlib.suppress(OSError, UnicodeError):  # some systems have no such names
+        os.rename(digits / "7", os.fsencode(digits) + b"/\xff")
+    if (digits / "7").exists():
+        pytest.skip("this file system has no names that are not UTF-8")
+    with pytest.raises(InputError, match=r"\\udcff.*the name is not UTF-8: rename it"):
+        evaluate(EXAMPLES / "digits.json.gz", digits)
+
+
 def test_folders_without_images(tmp_path):
     with pytest.raises(InputError, match="neither tables nor folders of images"):
         evaluate(EXAMPLES / "digits.json.gz", tmp_path)
     (tmp_path / "0").mkdir()
     with pytest.raises(InputError, match="contains no images"):
         evaluate(EXAMPLES / "digits.json.gz", tmp_path)
+
+
+def test_many_classes_are_answered_few_rows_at_a_time(iris, flowers, monkeypatch):
+    wanted = evaluate([iris, iris], flowers).to_text()
+    monkeypatch.setattr(sys.modules["sensenet.evaluation.evaluate"], "MOST_ANSWERS", 3 * 7)
+    assert evaluate([iris, iris], flowers).to_text() == wanted
+    broken = flowers.set_column(4, "species", pa.array([["setosa"]] * 50))
+    with pytest.raises(InputError, match=r"row 0: column 'species'"):
+        evaluate(iris, broken)
+    half = flowers.set_column(0, NAMES[0], pa.array(["1"] * 30 + ["x"] * 20))
+    with pytest.raises(InputError, match=r"row 30: column 0"):
+        evaluate(iris, half)
 
 
 def test_memory_does_not_grow_with_the_rows(iris):

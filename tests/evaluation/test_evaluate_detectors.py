@@ -13,7 +13,7 @@ from support.evaluations import only
 from support.resources import region_resource
 
 import sensenet
-from sensenet.errors import InputError, SettingsError
+from sensenet.errors import InputError, InputTypeError, SettingsError
 from sensenet.evaluation import evaluate
 
 
@@ -83,3 +83,9 @@ def test_detectors_of_other_classes_are_not_compared(tmp_path):
 def test_options_of_tables_are_refused(tmp_path, option):
     with pytest.raises(SettingsError, match="truth, ignore and format are for tables"):
         evaluate(region_resource(), tmp_path / "coco.json", **option)
+
+
+@pytest.mark.parametrize("images", [7, ["a", "b"], []])
+def test_the_folder_of_images_is_a_path(tmp_path, images):
+    with pytest.raises(InputTypeError, match="images: expected the path of a folder"):
+        evaluate(region_resource(), tmp_path / "coco.json", images=images)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.documents import dense, ensemble, network
+from support.resources import category, classify, number, whole
 
 import sensenet
 from sensenet.errors import ArtifactError, InputError, SettingsError
@@ -75,6 +76,19 @@ def test_importance_of_a_linear_model_is_known():
     np.testing.assert_allclose(found.importance, [2 * 4 / 5, 2 * 1 / 5, 0], atol=0.08)
     assert found.importance[2] == 0
     assert found.standard_error[2] == 0
+
+
+@pytest.mark.parametrize("cells", [[1, 2, 3], [1.0, 2.0, 3.0], ["1.0", "2", "3"]])
+def test_true_classes_are_read_as_in_evaluations(cells):
+    numbered = {"type": "categorical", "values": ["1", "2", "3"]}
+    document = whole(
+        [number("a")], lambda n: {**classify(n), "output_exposition": numbered}, category("k", "1", "2", "3")
+    )
+    model = sensenet.create_model(document)
+    wanted = permutation_importance(model, [[1.0], [2.0], [3.0]], ["1", "2", "3"])
+    assert permutation_importance(model, [[1.0], [2.0], [3.0]], cells).score == wanted.score
+    with pytest.raises(InputError, match=r"row 1: expected the name of a true class, found \[\]"):
+        permutation_importance(model, [[1.0], [2.0], [3.0]], ["1", [], "3"])
 
 
 def test_mean_contributions_of_a_linear_model_are_known():
