@@ -5,7 +5,6 @@ Saving is atomic (see `sensenet.files.writing`), and an existing path is replace
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from sensenet.files.destinations import Layout, is_stream
 from sensenet.forks import cached_property
 from sensenet.ir.graph import Graph
 from sensenet.ir.types import Array
+from sensenet.notebook_views import make_view
 from sensenet.records import frozen
 from sensenet.signature import Signature
 
@@ -186,8 +186,8 @@ class Artifact:
         return {paths[name]: content for name, content in between.items()}
 
     def _repr_html_(self) -> str:
-        """Return how notebooks show the artifact; the room that draws is above this one, so it is named."""
-        html: str = importlib.import_module("sensenet.facts.notebooks").show_artifact(self)
+        """Return how notebooks show the artifact."""
+        html: str = make_view("show_artifact", self)
         return html
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
 import re
@@ -12,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from sensenet.notebook_views import VIEWS
+
 PACKAGE = Path(__file__).parents[1] / "sensenet"
 
 LEAVES = frozenset(
     {
-        *("distribution", "errors", "foreign_errors", "forks", "json_numbers", "limits", "optional_packages"),
+        *("distribution", "errors", "foreign_errors", "forks", "json_numbers", "limits"),
+        *("notebook_views", "optional_packages"),
         *("plain_numbers", "plain_text", "processors", "progress", "records", "suggestions", "validators"),
     }
 )
@@ -33,6 +37,7 @@ ARROWS = {
     "foreign_errors": frozenset(),
     "forks": frozenset(),
     "json_numbers": frozenset(),
+    "notebook_views": frozenset(),
     "optional_packages": frozenset({"errors", "foreign_errors", "forks"}),
     "plain_numbers": frozenset(),
     "plain_text": frozenset(),
@@ -190,6 +195,18 @@ def test_contributing_has_the_rooms_and_their_arrows():
         for room, targets in ARROWS.items()
         if room not in LEAVES
     }
+
+
+def test_the_rooms_that_show_values_in_notebooks_are_above_the_leaf_that_names_them():
+    for name, module in VIEWS.items():
+        assert callable(getattr(importlib.import_module(module), name))
+    used = {
+        node.args[0].value
+        for _, path in (module.values for module in MODULES)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "make_view"
+    }
+    assert used == set(VIEWS)
 
 
 def test_arrows_have_no_cycle():

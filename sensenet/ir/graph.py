@@ -9,7 +9,6 @@ iterative, because a network may be deeper than Python's recursion limit.
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import math
 from collections import Counter
@@ -24,6 +23,7 @@ from sensenet.ir.op import Op
 from sensenet.ir.ops.core import Constant, Input
 from sensenet.ir.sharing import Shares, name_shared_layers
 from sensenet.ir.types import Tensor, TensorType, matches
+from sensenet.notebook_views import make_view
 from sensenet.records import frozen
 from sensenet.signature import Signature
 
@@ -132,13 +132,13 @@ class Graph:
     signature: Signature
 
     def _repr_html_(self) -> str:
-        """Return how notebooks show the graph; the room that draws is above this one, so it is named."""
-        html: str = importlib.import_module("sensenet.facts.notebooks").show_graph(self)
+        """Return how notebooks show the graph."""
+        html: str = make_view("show_graph", self)
         return html
 
     def _repr_svg_(self) -> str | None:
         """Return a drawing of the graph, if it is small."""
-        svg: str | None = importlib.import_module("sensenet.facts.notebooks").draw_small(self)
+        svg: str | None = make_view("draw_small", self)
         return svg
 
     @classmethod

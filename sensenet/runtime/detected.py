@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
+from sensenet.notebook_views import make_view
 
 
 class Detections(list[dict[str, Any]]):
@@ -29,11 +30,11 @@ class Detections(list[dict[str, Any]]):
         return self._find_image()
 
     def _repr_html_(self) -> str:
-        html: str = _notebooks().show_detections(self)
+        html: str = make_view("show_detections", self)
         return html
 
     def _repr_png_(self) -> bytes | None:
-        png: bytes | None = _notebooks().draw_detections(self)
+        png: bytes | None = make_view("draw_detections", self)
         return png
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -48,8 +49,3 @@ def _make_finder(image: Any, prefix: str | None) -> Callable[[], Any]:
     if isinstance(image, np.ndarray):
         return weakref.ref(image)
     return lambda: None
-
-
-def _notebooks() -> Any:
-    """Return the module that draws; its room is above this one, so it is named here instead of imported."""
-    return importlib.import_module("sensenet.models.notebooks")
