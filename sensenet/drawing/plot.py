@@ -22,6 +22,9 @@ TICKS = 5
 NARROWEST = 1e-9
 """The least width of a range, relative to its numbers: ticks of a narrower one would have the same labels."""
 
+LARGEST, SMALLEST = 1e300, 1e-300
+"""Numbers beyond are drawn at the ends of a range, and ranges are at least as wide: nothing overflows."""
+
 CHARACTER = 8
 """Pixels of a digit, at most about: texts are larger on phones."""
 
@@ -130,14 +133,14 @@ def widen(low: float, high: float, margin: float = 0.0) -> Range:
     """Return a range with margins relative to its width, and one that is wide enough if it is empty."""
     extra = (high - low) * margin
     low, high = low - extra, high + extra
-    if high - low > NARROWEST * max(abs(low), abs(high)):
+    if high - low > max(NARROWEST * max(abs(low), abs(high)), SMALLEST):
         return low, high
     return low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
 
 
 def find_range(numbers: Array, margin: float = 0.0) -> Range:
     """Return the range of those numbers that are finite, with margins; from 0 to 1 if there are none."""
-    finite = numbers[np.isfinite(numbers)]
+    finite = np.clip(numbers[np.isfinite(numbers)], -LARGEST, LARGEST)
     if not len(finite):
         return UNIT
     return widen(float(finite.min()), float(finite.max()), margin)
