@@ -29,7 +29,7 @@ def test_ranges_have_margins_and_are_never_empty():
     assert widen(2, 4) == (2, 4)
     assert widen(2, 4, 0.25) == (1.5, 4.5)
     assert widen(3, 3) == (1.5, 4.5)
-    assert widen(1e15, 1e15 + 1) == (5e14, 1.5e15 + 1)
+    assert widen(1e15, 1e15 + 1) == (5e14, 1.5e15 + 1.5)
     assert find_range(np.array([np.nan, 4, 2, np.inf])) == (2, 4)
     assert find_range(np.array([np.nan])) == (0, 1)
 
