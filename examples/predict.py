@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 
+from sensenet import SensenetError
 from sensenet.models.wrappers import create_model
 
 
 def main(path: str, *cells: str) -> None:
     model = create_model(path)
-    answer = model(dict(cell.split("=", 1) for cell in cells))[0]
+    answer = model(dict(cell.partition("=")[::2] for cell in cells))[0]
     if model.classes:
         best = answer.argmax()
         print(f"{model.classes[best]} ({answer[best]:.1%})")
@@ -23,4 +24,9 @@ def main(path: str, *cells: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) == 1:
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except SensenetError as error:
+        sys.exit(f"error: {error}")

@@ -27,6 +27,22 @@ PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Predict one row"),
+        (["nowhere.json"], "error: nowhere.json: no such file"),
+        (["iris.json", "petal lenght=1"], "error: unknown field 'petal lenght': did you mean 'petal length'"),
+        (["iris.json", "petal"], "error: unknown field 'petal'"),
+    ],
+)
+def test_the_script_that_predicts_says_what_is_wrong(arguments, message):
+    command = [sys.executable, "predict.py", *arguments]
+    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(message)
+
+
 @pytest.fixture(scope="module")
 def iris() -> ModuleType:
     pytest.importorskip("sklearn")
