@@ -17,7 +17,7 @@ PATHS = {
     "save_as": lambda path: create_model(typed()).save_as("numpy", path),
     "save_bundle": lambda path: create_model(typed()).save_bundle(path),
     "load_weights": lambda path: create_model(typed()).load_weights(path),
-    "convert": lambda path: convert(typed(), None, path, "tflite"),
+    "convert": lambda path: convert(typed(), None, path, "tfjs"),
     "tflite_predict": lambda path: tflite_predict(path, "image.png"),
 }
 """What takes a path."""

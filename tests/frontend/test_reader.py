@@ -103,11 +103,11 @@ def test_other_sources_are_refused(source):
         (b'{"layers": [1,\n 2,, 3]}', "not a JSON document: .* at line 2, column 4"),
         (b'{"layers": "abc', "the text is cut off"),
         (b'{"layers": [Nan]}', "not a JSON document: .* at line 1, column 13"),
-        (b'{"layers": [NaN, ]}', "not a JSON document: .* at line 1, column 18"),
+        (b'{"layers": [NaN, ]}', "not a JSON document: .* at line 1, column 1[68]"),  # since Python 3.13 16
         (b'{"layers": [+Infinity]}', "not a JSON document: .* at line 1, column 13"),
         (b'{"layers": ["\xff"]}', "byte 13 is not UTF-8 text"),
         (b"\x89PNG\r\n\x1a\n", "byte 0 is not UTF-8 text"),
-        (b"[" * 5000 + b"]" * 5000, "nested too deep"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
         (b"[" * 200_000, "nested too deep"),
         (b'{"a":' * 200_000, "nested too deep"),
         (b"[1, 2]", "expected a JSON object as document, found a list of 2"),
@@ -383,9 +383,7 @@ def test_a_tree_of_100000_levels():
 
 
 def test_deep_text_is_an_error():
-    tree = "[[1.0], null]"
-    for _ in range(5_000):
-        tree = f"[0, 0.5, {tree}, [[0.0], null]]"
+    tree = "[0, 0.5, " * 100_000 + "[[1.0], null]" + ", [[0.0], null]]" * 100_000
     text = json.dumps(network([])).replace('"trees": null', f'"trees": [[[0, 1], [{tree}]]]')
     with pytest.raises(DocumentError, match="nested too deep"):
         import_graph(text)
