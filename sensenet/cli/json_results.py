@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Iterable
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ def add_json(parser: argparse.ArgumentParser, help: str = "print JSON instead of
 def require_free_stdout(
     options: argparse.Namespace, parser: argparse.ArgumentParser, outputs: Iterable[str | None]
 ) -> None:
-    """Exit with an error if `--json` and an output both go to stdout."""
-    if options.json and STANDARD in outputs:
+    """Exit with an error if `--json` and an output both go to stdout, by whatever name."""
+    if options.json and any(map(_is_stdout, outputs)):
         parser.error("--json and the result both go to stdout: give -o PATH")
+
+
+def _is_stdout(output: str | None) -> bool:
+    return output == STANDARD or (output is not None and realpath(output) == realpath("/dev/stdout"))
 
 
 def print_json(value: Any) -> None:

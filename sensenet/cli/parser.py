@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from sensenet.plain_text import short_line
 from sensenet.suggestions import suggest
+
+
+SHORT = re.compile("-[A-Za-z]")
+"""The start of a short option."""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -49,7 +54,7 @@ class CommandParser(argparse.ArgumentParser):
             super()._print_message(message, file)
 
     def _require_known(self, arguments: Sequence[str]) -> None:
-        """Exit with an error for an unknown long option; those of a subcommand are left to its parser."""
+        """Exit with an error for an unknown option; those of a subcommand are left to its parser."""
         known = [name for action in self._actions for name in action.option_strings]
         for argument in arguments:
             name = argument.partition("=")[0]
@@ -57,6 +62,8 @@ class CommandParser(argparse.ArgumentParser):
                 return
             if name.startswith("--") and " " not in argument and not any(k.startswith(name) for k in known):
                 self.error(f"unknown option {name}; {suggest(name, known)}see --help")
+            if SHORT.match(argument) and " " not in argument and argument[:2] not in known:
+                self.error(f"unknown option {argument[:2]}; see --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Raise ArgumentError for a value that is not among the choices."""

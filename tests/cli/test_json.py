@@ -209,6 +209,7 @@ def test_serve():
     "arguments",
     [
         ("predict", IRIS, ROWS),
+        ("predict", IRIS, ROWS, "-o", "/dev/stdout"),
         ("decompile", "x.h5", "--like", IRIS),
         ("compile", IRIS, "-t", "numpy", "-o", "-"),
         ("compile", "-", "--strip-weights"),

@@ -107,6 +107,8 @@ def test_help_of_a_module_names_the_module(name):
         (["--print-completion", "bsh"], "invalid choice: 'bsh'; did you mean 'bash'?"),
         (["compile", "--targt", "tflite"], "unknown option --targt; did you mean '--target'?"),
         (["compile", "--targt=tflite"], "unknown option --targt; did you mean '--target'?"),
+        (["-V"], "unknown option -V; see --help"),
+        (["inspect", "-q", "m.json"], "unknown option -q; see --help"),
         (["compile", "-t", "tflit"], "invalid choice: 'tflit'; did you mean 'tflite'?"),
         (["compile", "a.json", "b.json"], "unrecognized arguments: b.json"),
         (["pretrained", "fetsh", "x"], "invalid choice: 'fetsh'; did you mean 'fetch'?"),
