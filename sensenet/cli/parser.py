@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from sensenet.plain_text import short_line
 from sensenet.suggestions import suggest
 
-
 SHORT = re.compile("-[A-Za-z]")
 """The start of a short option."""
 
