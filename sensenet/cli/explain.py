@@ -11,7 +11,7 @@ import attrs
 
 from sensenet.batches.image_tables import reads_images_alone
 from sensenet.cli import common as command_line
-from sensenet.cli.explain_inputs import read_row, read_sample
+from sensenet.cli.explain_inputs import naming_places, read_row, read_sample
 from sensenet.cli.json_results import add_json, list_files, print_json
 from sensenet.explanation.attribution import contributions, find_output, name_outputs
 from sensenet.explanation.background import MOST_ROWS, Background, make_background
@@ -236,7 +236,8 @@ def _read_background(model: Deepnet, options: argparse.Namespace) -> Background 
     files = ", ".join(options.background)
     part = "" if len(sample.rows) == sample.found else f"{len(sample.rows):,} of "
     source = f"{part}{sample.found:,} rows of {files}"
-    return attrs.evolve(make_background(model, sample.rows), source=source)
+    with naming_places(sample.places):
+        return attrs.evolve(make_background(model, sample.rows), source=source)
 
 
 def _measure_importance(
@@ -245,9 +246,10 @@ def _measure_importance(
     sample = read_sample(model, options.importance, IMPORTANCE_ROWS, options.seed)
     if len(sample.rows) < sample.found:
         command_line.print_note(f"importance is measured on {len(sample.rows):,} of {sample.found:,} rows")
-    if sample.truth is None or options.class_name is not None:
-        return mean_contributions(model, sample.rows, background, output=output, seed=options.seed)
-    return permutation_importance(model, sample.rows, sample.truth, seed=options.seed)
+    with naming_places(sample.places):
+        if sample.truth is None or options.class_name is not None:
+            return mean_contributions(model, sample.rows, background, output=output, seed=options.seed)
+        return permutation_importance(model, sample.rows, sample.truth, seed=options.seed)
 
 
 def _lines(report: Report) -> Iterator[str]:

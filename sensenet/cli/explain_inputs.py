@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -20,12 +22,19 @@ from sensenet.runtime.row_files import RowFile
 
 Row = dict[str, Any] | list[Any]
 
+ROW_NUMBER = re.compile(r"row (\d+)(?:, |: )")
+"""How an error begins that is about one of some rows."""
+
 
 @frozen(kw_only=True)
 class Sample:
-    """Some rows of a table in their order, how many it has, and the true values if it has their column."""
+    """Some rows of a table in their order, how many it has, and the true values if it has their column.
+
+    `places` are those of the rows, such as `rows.csv, line 7`.
+    """
 
     rows: list[Row]
+    places: list[str]
     found: int
     truth: list[Any] | None
 
@@ -45,7 +54,7 @@ def read_row(model: Deepnet, given: Sequence[str], number: int) -> Row:
     found = next(islice(_read_rows(model, given[0]), number - 1, None), None)
     if found is None:
         raise InputError(f"{given[0]} has no row {number}")
-    return found[0]
+    return found.row
 
 
 def _read_json(text: str) -> Row:
@@ -61,37 +70,65 @@ def _read_json(text: str) -> Row:
 def read_sample(model: Deepnet, paths: Sequence[str], most: int, seed: int) -> Sample:
     """Return at most so many rows of tables, drawn by a seed; raise InputError if there are none."""
     generator = random.Random(seed)
-    kept: list[tuple[int, Row, Any]] = []
+    kept: list[tuple[int, _TableRow]] = []
     found = 0
-    for row, truth in chain.from_iterable(_read_rows(model, path) for path in expand_paths(paths)):
+    for row in chain.from_iterable(_read_rows(model, path) for path in expand_paths(paths)):
         found += 1
         if len(kept) < most:
-            kept.append((found, row, truth))
-        elif (place := generator.randrange(found)) < most:
-            kept[place] = (found, row, truth)
+            kept.append((found, row))
+        elif (replaced := generator.randrange(found)) < most:
+            kept[replaced] = (found, row)
     if not found:
         raise InputError(f"{', '.join(paths)} has no rows")
     kept.sort(key=lambda each: each[0])
-    truths = [truth for _, _, truth in kept]
+    rows = [row for _, row in kept]
+    truths = [row.truth for row in rows]
     return Sample(
-        rows=[row for _, row, _ in kept],
+        rows=[row.row for row in rows],
+        places=[row.place for row in rows],
         found=found,
         truth=None if all(truth is None for truth in truths) else truths,
     )
 
 
-def _read_rows(model: Deepnet, path: str) -> Iterator[tuple[Row, Any]]:
-    """Yield the rows of a table, each with its true value, None if it has none."""
+@frozen
+class _TableRow:
+    """A row of a table, its place, and its true value, None if it has none."""
+
+    row: Row
+    place: str
+    truth: Any
+
+
+def _read_rows(model: Deepnet, path: str) -> Iterator[_TableRow]:
+    """Yield the rows of a table."""
     columns = ExplainedColumns(row_layout(model.signature))
     kind = find_format(path) or CSV
+    rows: Iterator[tuple[Any, str]]
     if kind == CSV:
-        rows: Iterator[Any] = (row for _, row in RowFile(path, opener=open_input).rows(columns.check))
+        lines = RowFile(path, opener=open_input).rows(columns.check)
+        rows = ((row, f"{path}, line {line}") for line, row in lines)
     else:
         parts = TableFile(path, kind).parts(columns)
-        rows = chain.from_iterable(part.batch.to_pylist() for part in parts)
+        rows = (
+            (row, part.where(number)) for part in parts for number, row in enumerate(part.batch.to_pylist())
+        )
     read = row_reader(model)
-    for row in rows:
-        yield read(row), next((row[name] for name in columns.layout.objective_names if name in row), None)
+    for row, place in rows:
+        truth = next((row[name] for name in columns.layout.objective_names if name in row), None)
+        yield _TableRow(read(row), place, truth)
+
+
+@contextlib.contextmanager
+def naming_places(places: Sequence[str]) -> Iterator[None]:
+    """Raise an InputError of one of some rows with the row's place in its table instead of its number."""
+    try:
+        yield
+    except InputError as error:
+        found = ROW_NUMBER.match(str(error))
+        if found is None:
+            raise
+        raise InputError(f"{places[int(found[1])]}: {str(error)[found.end() :]}") from error
 
 
 @frozen

@@ -142,7 +142,7 @@ def _make_measure(model: Deepnet, truth: Sequence[Any], rows: int) -> Callable[[
         codes = {name: code for code, name in enumerate(model.classes)}
         absent = next((row for row, value in enumerate(truths) if is_missing(value)), None)
         if absent is not None:
-            raise InputError(f"row {absent} has no true class: leave out rows without one")
+            raise InputError(f"row {absent}: expected a true class, found none: leave out rows without one")
         wanted = np.array([codes.get(_as_class(value, row, codes), -1) for row, value in enumerate(truths)])
         if (wanted < 0).all():
             known = ", ".join(map(repr, model.classes[:6])) + ", …" * (len(model.classes) > 6)

@@ -166,6 +166,30 @@ def test_errors_are_one_line(arguments, told, capsys):
 
 
 @pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            "sepal length,species\n5,setosa\nlong,setosa\n",
+            'rows.csv, line 3: column 0 ("sepal length"): cannot',
+        ),
+        ("sepal length,species\n5,setosa\n6,\n", "rows.csv, line 3: expected a true class, found none"),
+    ],
+)
+def test_errors_of_rows_name_their_lines(rows, told, tmp_path, capsys):
+    path = tmp_path / "rows.csv"
+    path.write_text(rows)
+    assert told in run(capsys, IRIS, "--importance", path, status=1).err
+    assert told in run(capsys, IRIS, "--importance", path, "--json", status=1).err
+
+
+def test_errors_of_lines_of_json_and_of_the_background_name_their_lines(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"sepal length": 5}\n\n{"sepal length": "long"}\n')
+    told = "rows.jsonl, line 3: column 0"
+    assert told in run(capsys, IRIS, *FLOWER, "--background", path, status=1).err
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ([], "give a ROW to explain, or --importance TABLE"),

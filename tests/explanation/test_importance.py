@@ -132,7 +132,7 @@ def test_wrong_rows_and_truths_are_refused(flowers):
             permutation_importance(model, rows, wrong)
     with pytest.raises(InputError, match="the true value 'rose' is not a class"):
         permutation_importance(model, rows, ["rose"] * len(rows))
-    with pytest.raises(InputError, match="row 3 has no true class"):
+    with pytest.raises(InputError, match="row 3: expected a true class, found none"):
         permutation_importance(model, rows, [*truth[:3], None, *truth[4:]])
     with pytest.raises(SettingsError, match="two repeats or more, found 1"):
         permutation_importance(model, rows, truth, repeats=1)
