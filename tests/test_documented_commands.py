@@ -86,6 +86,7 @@ def directory(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", RUN)
 def test_commands_run(block, directory):
     commands = [command for command in commands_of(block) if not is_installation(command)]

@@ -19,6 +19,8 @@ from sensenet.cli.sensenet import COMMANDS, SHELLS
 pytest.importorskip("shtab")
 pytest.importorskip("termios")  # no Windows
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "READY> "
 SECONDS = 30
 
