@@ -203,14 +203,15 @@ def _find_blocks() -> Blocks:
 
 def _explain(model: Deepnet, options: argparse.Namespace, show: Callable[[str], None]) -> Report:
     """Return all that is asked for; `show` is called with what is being done."""
-    row = read_row(model, options.row, options.number) if options.row else None
+    row, places = read_row(model, options.row, options.number) if options.row else (None, [])
     outputs = name_outputs(model, model.answer_shape()[0])
     output = None if options.class_name is None else find_output(outputs, options.class_name)
     background = _read_background(model, options)
     found, curves = None, []
     if row is not None:
         show("explaining the answer …")
-        found = contributions(model, row, background, seed=options.seed)
+        with naming_places(places):
+            found = contributions(model, row, background, seed=options.seed)
         for field in options.what_if:
             show(f"trying values of {field} …")
             curves.append(what_if(model, row, field, background, seed=options.seed))

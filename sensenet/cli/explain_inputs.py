@@ -39,22 +39,22 @@ class Sample:
     truth: list[Any] | None
 
 
-def read_row(model: Deepnet, given: Sequence[str], number: int) -> Row:
-    """Return the row in arguments: JSON, pairs `field=value`, or row `number` of a table.
+def read_row(model: Deepnet, given: Sequence[str], number: int) -> tuple[Row, list[str]]:
+    """Return the row in arguments: JSON, pairs `field=value`, or row `number` of a table and its place.
 
     Raises InputError if there is no such row, or text that is not one.
     """
     if len(given) == 1 and given[0].lstrip().startswith(("{", "[")):
-        return _read_json(given[0])
+        return _read_json(given[0]), []
     if all(map(is_pair, given)):
-        return {**read_pairs(given)}
+        return {**read_pairs(given)}, []
     if len(given) > 1:
         wrong = next(each for each in given if not is_pair(each))
         raise InputError(f"expected pairs field=value, one JSON object, or one table; found {wrong!r:.60}")
     found = next(islice(_read_rows(model, given[0]), number - 1, None), None)
     if found is None:
         raise InputError(f"{given[0]} has no row {number}")
-    return found.row
+    return found.row, [found.place]
 
 
 def _read_json(text: str) -> Row:
@@ -121,12 +121,12 @@ def _read_rows(model: Deepnet, path: str) -> Iterator[_TableRow]:
 
 @contextlib.contextmanager
 def naming_places(places: Sequence[str]) -> Iterator[None]:
-    """Raise an InputError of one of some rows with the row's place in its table instead of its number."""
+    """Raise an InputError of one of some rows with its place in its table, if it has one, not its number."""
     try:
         yield
     except InputError as error:
         found = ROW_NUMBER.match(str(error))
-        if found is None:
+        if found is None or not places:
             raise
         raise InputError(f"{places[int(found[1])]}: {str(error)[found.end() :]}") from error
 

@@ -182,6 +182,13 @@ def test_errors_of_rows_name_their_lines(rows, told, tmp_path, capsys):
     assert told in run(capsys, IRIS, "--importance", path, "--json", status=1).err
 
 
+def test_an_error_of_the_row_of_a_table_names_its_line(tmp_path, capsys):
+    path = tmp_path / "rows.csv"
+    path.write_text("sepal length\n5\nlong\n")
+    assert "rows.csv, line 3: column 0" in run(capsys, IRIS, path, "--row", 2, status=1).err
+    assert "error: row 0, column 0" in run(capsys, IRIS, "sepal length=long", status=1).err
+
+
 def test_errors_of_lines_of_json_and_of_the_background_name_their_lines(tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"sepal length": 5}\n\n{"sepal length": "long"}\n')
