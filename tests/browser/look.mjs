@@ -30,7 +30,16 @@ async function poll(ask, what) {
 
 const ACTIONS = {
   click: (page, selector) => page.locator(selector).setTimeout(5000).click(),
-  fill: (page, selector, value) => page.locator(selector).setTimeout(5000).fill(value),
+  fill: (page, selector, value) =>
+    page.$eval(
+      selector,
+      (field, text) => {
+        field.focus();
+        field.value = text;
+        for (const type of ['input', 'change']) field.dispatchEvent(new Event(type, {bubbles: true}));
+      },
+      value,
+    ),
   press: (page, key) => page.keyboard.press(key),
   ask: (page, expression) => page.evaluate(expression),
   focus: (page, selector) => page.focus(selector),
@@ -51,6 +60,7 @@ const ACTIONS = {
     await page.setViewport({width, height: 900});
     await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: scheme}]);
   },
+  print: (page) => page.emulateMediaType('print').then(() => null), // in Chromium alone
   axe: async (page) => {
     await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
     return page.evaluate(async () => {

@@ -211,6 +211,7 @@ def test_any_page_is_accessible(chromium, tmp_path, make):
             [
                 ask("typeof window.hacked"),
                 *(ask(check) for check in CHECKS),
+                ask("[document.querySelector('#answer').getBoundingClientRect().top].filter((y) => y > 700)"),
                 ("click", "#many-tab"),
                 ask(POOR_CONTRAST),
                 ("image", str(tmp_path / f"page-{width}.png")),
@@ -312,3 +313,19 @@ def test_the_policy_refuses_other_scripts_and_requests(any_browser, iris):
     seen = browser.look_at_all(any_browser, iris, [ask(attack)])
     assert seen["answers"] == [["undefined", "refused"]]
     assert all("Content Security Policy" in each for each in seen["complaints"])
+
+
+@pytest.mark.slow
+def test_a_printed_page_is_light_and_has_no_controls(chromium, iris):
+    shown = "document.querySelector({!r}).checkVisibility()"
+    steps = [
+        ("print",),
+        ask("getComputedStyle(document.body).backgroundColor"),
+        *(
+            ask(shown, each)
+            for each in ("#label", "#field-0", "#reset", "[role=tablist]", "[data-copy]", ".range input")
+        ),
+    ]
+    _, color, *seen = browser.look(chromium, iris, steps, scheme="dark")
+    assert color == "rgb(246, 247, 251)"
+    assert seen == [True, True, False, False, False, False]

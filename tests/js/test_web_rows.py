@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.conformance import assert_close, is_error, recorded_cases, skip_if_refused
 from support.documents import ensemble, typed
 from support.profiles import examples
-from support.web_pages import category_field, hostile, number_field, resource
+from support.web_pages import HOSTILE_NAMES, category_field, hostile, number_field, resource
 
 import sensenet
 from sensenet.cli.predict import main as predict
@@ -210,7 +210,7 @@ def test_inputs_of_a_form(web):
     assert (first["minimum"], first["maximum"], first["step"]) == (4.3, 7.7, 0.02)
     assert first["typical"] == pytest.approx(5.832, abs=0.02)
     kinds = [each["kind"] for each in describe(web, hostile())]
-    assert kinds == ["number"] * 7 + ["category"] * 2 + ["text", "items"]
+    assert kinds == ["number"] * len(HOSTILE_NAMES) + ["category"] * 2 + ["text", "items"]
 
 
 def describe(web, document):
@@ -292,3 +292,23 @@ class Recorder:
 
     def predict(self, row):
         self._namespace["row"] = row
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("petal length", "petal length"),
+        ("", "(empty)"),
+        (" \n\u200b\x07\u202e", "(empty)"),
+        ("a\r\n b", "a ⏎ b"),
+        ("\u202eabc\u2069", "\ufffdabc\ufffd"),
+        ("a\tb\x1b[31m", "a\ufffdb\ufffd[31m"),
+        ("שלום", "שלום"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("x" * 50, "x" * 12 + "…"),
+        ("x" * 11 + "🔥🔥", "x" * 11 + "…"),
+    ],
+)
+def test_names_in_one_line(web, name, text):
+    """Nothing in a name turns or hides what follows it; a name is never cut within a character."""
+    assert web.call("dom.js", "nameText", name, 12) == text

@@ -18,9 +18,19 @@ from support.javascript import DIRECTORY, Script
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-HOSTILE_NAMES = (HOSTILE, "\u202eevil", "x" * 400, "שלום", "a\nb", "=cmd|' /C calc'!A0", "")
+HOSTILE_NAMES = (
+    HOSTILE,
+    "\u202eevil",
+    "x" * 400,
+    "שלום",
+    "a\nb",
+    "=cmd|' /C calc'!A0",
+    "",
+    " \x07",
+    "__proto__",
+)
 HOSTILE_CATEGORIES = (HOSTILE, "missing", "", "a\nb")
-HOSTILE_CLASSES = (HOSTILE, "=1+1", "y" * 300, "")
+HOSTILE_CLASSES = (HOSTILE, "=1+1", "y" * 300, "", "\u202e", "__proto__")
 
 
 class WebNode(Script):
@@ -109,7 +119,8 @@ def category_field(name, categories):
 def hostile():
     """A resource whose every name would do harm: numbers, few and many categories, a text, items."""
     pairs = [
-        number_field(name, prefix="$", suffix=HOSTILE[:20], description=HOSTILE) for name in HOSTILE_NAMES
+        number_field(name, prefix="$", suffix=HOSTILE[:20], description=HOSTILE * 50)
+        for name in HOSTILE_NAMES
     ]
     pairs.append(category_field("few", HOSTILE_CATEGORIES))
     pairs.append(category_field("many", [f"{HOSTILE} {number}" for number in range(1000)]))

@@ -1,6 +1,6 @@
 // The answer to the row of the form: what is predicted, the probabilities as bars, and what is read aloud.
 
-import {areShares, find, numberText, percentText, showBars} from './dom.js';
+import {areShares, find, isBlank, nameText, numberText, percentText, showBars} from './dom.js';
 
 const MOST_BARS = 12;
 const TOP = 10;
@@ -11,7 +11,8 @@ let timer;
 
 /** The caption above the answer. */
 export function showObjective(signature) {
-  find('objective').textContent = signature.objective?.name || 'Prediction';
+  const name = signature.objective?.name ?? '';
+  find('objective').textContent = isBlank(name) ? 'Prediction' : nameText(name);
 }
 
 /** Show the numbers that answer a row; null if a field cannot be read. */
@@ -26,7 +27,7 @@ export function showAnswer(numbers, signature) {
 export function showObjects(objects) {
   const names = objects
     .slice(0, TOP)
-    .map(({label}) => label || '(empty)')
+    .map(({label}) => nameText(label))
     .join(', ');
   const count = objects.length === 1 ? '1 object' : `${objects.length} objects`;
   showHeadline(objects.length ? count : 'nothing found', '', `${count}${names ? `: ${names}` : ''}`);
@@ -36,7 +37,7 @@ export function showObjects(objects) {
       .slice(0, MOST_BARS)
       .map(({label, score}, i) => ({
         key: `${i} ${label}`,
-        label: label || '(empty)',
+        label: nameText(label),
         value: percentText(score),
         share: score,
       })),
@@ -47,7 +48,7 @@ export function showObjects(objects) {
 
 export function showHeadline(label, certainty, spoken = `${label}, ${certainty}`) {
   const shown = find('label');
-  shown.textContent = label || '(empty)';
+  shown.textContent = nameText(label);
   shown.title = label;
   shown.classList.toggle('long', label.length > LONG_LABEL);
   find('certainty').textContent = certainty;
@@ -69,7 +70,7 @@ function showClasses(numbers, classes) {
   showList(
     order.map((i) => ({
       key: i,
-      label: classes[i] || '(empty)',
+      label: nameText(classes[i]),
       value: text(numbers[i]),
       share: numbers[i] / most,
       best: i === best,

@@ -1,5 +1,7 @@
 // What the parts of the page share: elements, bars, and numbers as people read them.
 
+const LONG = 300; // characters of a description
+
 /** The element of an id. */
 export const find = (id) => document.getElementById(id);
 
@@ -17,8 +19,15 @@ export async function startPage(start) {
 
 /** Show the description of a model, if it has one. */
 export function showDescription({description}) {
-  find('description').textContent = description;
-  find('description').hidden = !description;
+  showLong(find('description'), description);
+  find('description').hidden = isBlank(description);
+}
+
+/** Show a text in an element, which scrolls, also by keys, if the text is long. */
+export function showLong(shown, text) {
+  shown.textContent = text;
+  shown.classList.toggle('scrolls', text.length > LONG);
+  if (text.length > LONG) shown.tabIndex = 0;
 }
 
 /** The bytes of the element of an id, which has them in base64 or their address; else those of a file next to the page. */
@@ -79,7 +88,19 @@ function makeBar(label) {
 
 /** A text of at most so many characters, and an ellipsis if it was longer. */
 export function cut(text, length) {
-  return text.length > length ? `${text.slice(0, length)}…` : text;
+  return text.length > length ? `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}…` : text;
+}
+
+/** Whether nothing of a text can be seen. */
+export function isBlank(text) {
+  return !/[^\s\p{C}]/u.test(text);
+}
+
+/** A name in one line, cut, without characters that turn or hide what follows it; '(empty)' if nothing can be seen. */
+export function nameText(name, length = Infinity) {
+  if (isBlank(name)) return '(empty)';
+  const line = name.replace(/\s*[\r\n]+\s*/g, ' ⏎ ');
+  return cut(line.replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd'), length);
 }
 
 /** Whether numbers are shares of one, but for rounding: probabilities are. */

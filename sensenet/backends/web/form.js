@@ -1,6 +1,6 @@
 // The form: one field for each input, whose value may be missing.
 
-import {cut, element, numberText} from './dom.js';
+import {cut, element, isBlank, nameText, numberText, showLong} from './dom.js';
 import {readNumber} from './inputs.js';
 
 const FEW_CATEGORIES = 30;
@@ -59,16 +59,17 @@ function makeRoot(input, id, ...parts) {
     {htmlFor: id},
     element('bdi', {className: 'name', textContent: input.label, title: input.label}),
   );
-  const about = input.description
-    ? element('p', {className: 'hint', id: `${id}-about`, dir: 'auto', textContent: input.description})
-    : null;
+  const about = isBlank(input.description)
+    ? null
+    : element('p', {className: 'hint', id: `${id}-about`, dir: 'auto'});
+  if (about) showLong(about, input.description);
   const hint = element('p', {className: 'hint', id: `${id}-hint`, hidden: true});
   const root = element('div', {className: 'field', '@data-key': input.key}, label, ...parts, about, hint);
   return {root, hint};
 }
 
 function describedBy(input, id) {
-  return {'@aria-describedby': input.description ? `${id}-about ${id}-hint` : `${id}-hint`};
+  return {'@aria-describedby': isBlank(input.description) ? `${id}-hint` : `${id}-about ${id}-hint`};
 }
 
 function missingButton(input, clear) {
@@ -145,7 +146,7 @@ function chooser(input, id, edited) {
     element('option', {value: '', textContent: 'missing'}),
   );
   control.append(
-    ...categories.map((name, position) => element('option', {value: position, textContent: visible(name)})),
+    ...categories.map((name, position) => element('option', {value: position, textContent: nameText(name)})),
   );
   let other = null; // a category of a link that the model does not know
   control.addEventListener('change', () =>
@@ -158,7 +159,7 @@ function chooser(input, id, edited) {
     control.querySelector('[value="-1"]')?.remove();
     if (text !== null && !categories.includes(text)) {
       other = text;
-      control.append(element('option', {value: '-1', textContent: visible(text)}));
+      control.append(element('option', {value: '-1', textContent: nameText(text)}));
     }
     control.value = text === null ? '' : categories.indexOf(text);
   };
@@ -167,7 +168,7 @@ function chooser(input, id, edited) {
 
 /** A field with suggestions, for many categories. */
 function searcher(input, id, edited) {
-  const shown = new Map(input.categories.map((name) => [visible(name), name]));
+  const shown = new Map(input.categories.map((name) => [nameText(name), name]));
   const control = element('input', {id, placeholder: 'missing', '@list': `${id}-list`, ...describedBy(input, id)});
   const list = element(
     'datalist',
@@ -185,18 +186,13 @@ function searcher(input, id, edited) {
   const show = (value, fault) =>
     showState({root, hint}, control, button, value, fault, remarkOn(value, input.categories));
   const fill = (value) => {
-    control.value = value === null ? '' : visible(String(value));
+    control.value = value === null ? '' : nameText(String(value));
   };
   return {root, show, fill};
 }
 
 function remarkOn(value, categories) {
   return value === null || categories.includes(String(value)) ? '' : 'Training had no such category.';
-}
-
-/** A category as one line of text. */
-function visible(name) {
-  return name.replace(/[\r\n]+/g, ' ⏎ ') || '(empty)';
 }
 
 function textField(given, id, edited) {
@@ -244,7 +240,7 @@ function itemChoices({words, separator, label}, control, edited) {
     .slice(0, MOST_CHOICES)
     .filter((word) => word.trim())
     .map((word) => {
-      const button = element('button', {type: 'button', className: 'choice', textContent: visible(word), title: word});
+      const button = element('button', {type: 'button', className: 'choice', textContent: nameText(word), title: word});
       button.addEventListener('click', () => {
         const given = items();
         const kept = given.filter((item) => item !== word);
@@ -265,7 +261,7 @@ function itemChoices({words, separator, label}, control, edited) {
 /** What the model knows of a text, or how a list is written. */
 function wordsRemark({kind, words, separator}) {
   if (kind === 'text' || !separator) {
-    const some = words.slice(0, 8).map(visible).join(', ');
+    const some = words.slice(0, 8).map((word) => nameText(word)).join(', ');
     const what = kind === 'text' ? 'The model looks for' : 'Items:';
     return `${what} ${cut(some, 200)}${words.length > 8 ? ', …' : ''}`;
   }

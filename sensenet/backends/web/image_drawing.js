@@ -1,6 +1,6 @@
 // Draws the image of the page: a detector's boxes, an occlusion map.
 
-import {cut, find, percentText} from './dom.js';
+import {find, nameText, percentText} from './dom.js';
 
 const HEIGHT = 0.65; // of the window, that an image has at most
 const COARSE = 3; // from this enlargement on, pixels are shown as squares
@@ -35,7 +35,7 @@ export function drawImage(image, objects, map = null) {
   context.textBaseline = 'top';
   context.lineJoin = 'round';
   for (const {label, score, box} of [...objects].reverse()) {
-    const text = `${cut(label, 24)} ${percentText(score)}`;
+    const text = `${nameText(label, 24)} ${percentText(score)}`;
     drawBox(
       context,
       box.map((side) => side * scale),

@@ -1,11 +1,12 @@
 // The page of a model that reads one image: chosen, dropped, pasted, or from a camera; a detector's boxes are drawn.
 
 import {showAnswer, showHeadline, showObjective, showObjects} from './answer.js';
-import {fetchFile, find, readBytes, showDescription, startPage, takeFiles} from './dom.js';
+import {fetchFile, find, nameText, readBytes, showDescription, startPage, takeFiles} from './dom.js';
 import {drawImage} from './image_drawing.js';
 import {prepareOcclusion} from './occlusion_panel.js';
 
 const MOST_PIXELS = 4_000_000; // of what the network gets: larger images are made smaller
+const READABLE = 'Browsers read JPEG, PNG, WebP, AVIF, GIF and BMP.';
 const TOLD = 20; // objects that the description of the image names
 const RUNTIME = 'tfjs-backend-wasm-simd.wasm';
 
@@ -83,7 +84,8 @@ function makePredictor(answerPixels, signature, offer) {
     if (found.objects) showObjects(objects);
     else showAnswer(found.predictions, signature);
     drawImage(canvas, objects);
-    find('canvas').setAttribute('aria-label', [name, ...objects.slice(0, TOLD).map(describeObject)].join('; '));
+    const described = objects.slice(0, TOLD).map((object) => describeObject(object, scale));
+    find('canvas').setAttribute('aria-label', [name, ...described].join('; '));
     offer({...found, pixels, draw: (map) => drawImage(canvas, objects, map)});
   };
   let last = Promise.resolve();
@@ -114,8 +116,9 @@ function readObjects({boxes, scores, classes, valid: [count]}, labels) {
   }));
 }
 
-function describeObject({label, box}) {
-  return `${label}: ${box.join(', ')}`;
+/** A label and a box in pixels of the image as it was before it was made smaller by a scale. */
+function describeObject({label, box}, scale) {
+  return `${nameText(label)}: ${box.map((side) => Math.round(side / scale)).join(', ')}`;
 }
 
 /** Make files predict; `stopCamera` is called before. */
@@ -128,7 +131,8 @@ function prepareFiles(predict, stopCamera) {
       await predict(image, image.width, image.height, file.name);
       image.close();
     } catch (error) {
-      find('refusal').textContent = `${file.name} cannot be read as an image: ${error.message}`;
+      const reason = error.message.replace(/\.$/, '');
+      find('refusal').textContent = `${nameText(file.name)} cannot be read as an image: ${reason}. ${READABLE}`;
       find('refusal').hidden = false;
     }
   };

@@ -1,6 +1,8 @@
 // What a form asks for, as the signature of a model describes it: one input for each field that the model reads.
 // Models without field names have one for each cell.
 
+import {isBlank, nameText} from './dom.js';
+
 /** The inputs of a signature, and how their values become a row. */
 export function describeInputs(signature) {
   const named = describeFields(signature);
@@ -45,8 +47,8 @@ function widthOf({encoding}) {
 
 function describeField(field, column, repeated) {
   const {id, name, encoding} = field;
-  const described = {key: id, label: name || id, name: repeated ? id : name, description: field.description ?? ''};
-  if (repeated) described.label = `${name} (${id})`;
+  const described = {key: id, label: isBlank(name) ? id : nameText(name), name: repeated ? id : name, description: field.description ?? ''};
+  if (repeated) described.label = `${nameText(name)} (${id})`;
   if (encoding?.type === 'terms') return {...described, kind: 'text', words: encoding.terms, typical: null};
   if (encoding?.type === 'items') {
     return {...described, kind: 'items', words: encoding.items, separator: separatorOf(encoding), typical: null};

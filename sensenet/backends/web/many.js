@@ -1,9 +1,10 @@
 // Many rows: a CSV file that is dropped or chosen, scored in a worker, with a download.
 
-import {cut, element, find, numberText, percentText, showBars, takeFiles} from './dom.js';
+import {cut, element, find, nameText, numberText, percentText, showBars, takeFiles} from './dom.js';
 
 const MOST_LABELS = 12;
 const MOST_NAMES = 6;
+const LONGEST_MESSAGE = 600;
 
 /** Make the panel work; `startWorker` returns a new worker that scores files, `showPanel` chooses its tab. */
 export function prepareMany(signature, startWorker, showPanel) {
@@ -21,7 +22,7 @@ export function prepareMany(signature, startWorker, showPanel) {
   };
   const refuse = (message) => {
     stop();
-    find('refusal').textContent = message;
+    find('refusal').textContent = nameText(message, LONGEST_MESSAGE);
     find('refusal').hidden = false;
   };
   const score = (file) => {
@@ -57,7 +58,7 @@ function report(bytes, file, rows) {
 
 function showScored({rows, labels, header, kept, shown, ignored, absent}, file, address) {
   find('scored').hidden = false;
-  find('scored-title').textContent = `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} of ${file.name}`;
+  find('scored-title').textContent = `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} of ${nameText(file.name)}`;
   const remarks = [
     ignored.length ? `Not read by the model: ${listNames(ignored)}.` : '',
     absent.length ? `Not in the file, so missing in each row: ${listNames(absent)}.` : '',
@@ -68,7 +69,7 @@ function showScored({rows, labels, header, kept, shown, ignored, absent}, file, 
     find('labels'),
     counts.map(([label, count]) => ({
       key: label,
-      label: label || 'no answer',
+      label: nameText(label),
       value: `${count.toLocaleString('en')} (${percentText(count / rows)})`,
       share: count / rows,
     })),
@@ -99,7 +100,7 @@ function cellText(cell) {
 function listNames(names) {
   const shown = names
     .slice(0, MOST_NAMES)
-    .map((name) => cut(name, 60))
+    .map((name) => nameText(name, 60))
     .join(', ');
   return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
 }

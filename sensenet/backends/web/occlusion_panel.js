@@ -1,6 +1,6 @@
 // What the answer to an image depends on: computed on a click, shown over the image, in words and in numbers.
 
-import {areShares, cut, element, find, numberText} from './dom.js';
+import {areShares, element, find, nameText, numberText} from './dom.js';
 import {findHeat, findPatch, findStarts, occlude, overlap} from './occlusion.js';
 
 const MOST_PATCHES = 5000; // only images that are very long and narrow have more
@@ -81,7 +81,7 @@ function findSubject({predictions, objects}, {classes, objective}) {
   if (!Number.isFinite(whole)) return null;
   const classified = classes.length === predictions.length;
   const shares = classified && areShares(predictions);
-  const own = cut((classified ? classes[chosen] : objective?.name) || '(empty)', LONGEST_NAME);
+  const own = nameText((classified ? classes[chosen] : objective?.name) ?? '', LONGEST_NAME);
   const name = classified ? `the ${shares ? 'probability' : 'number'} of ${own}` : 'the prediction';
   return {name, whole, shares, score: (answer) => answer.predictions[chosen]};
 }
@@ -93,7 +93,7 @@ function findObject(objects) {
     const same = answer.objects.filter((each) => each.label === label && overlap(box, each.box) >= SAME_BOX);
     return Math.max(0, ...same.map((each) => each.score));
   };
-  return {name: `the score of ${cut(label || '(empty)', LONGEST_NAME)}`, whole, shares: true, score};
+  return {name: `the score of ${nameText(label, LONGEST_NAME)}`, whole, shares: true, score};
 }
 
 function countPatches({width, height}) {

@@ -1,6 +1,6 @@
 // What moved the answer: contributions of fields, computed in a worker, as bars to either side.
 
-import {areShares, cut, find, numberText, percentText, showBars} from './dom.js';
+import {areShares, find, nameText, numberText, percentText, showBars} from './dom.js';
 
 const MOST_FIELDS = 8;
 const LONGEST_LABEL = 60;
@@ -35,7 +35,7 @@ function showReasons({contributions, answer, expectation, exact}, inputs, signat
   const shares = classes && areShares([...answer, ...expectation]);
   const text = shares ? percentText : numberText;
   const label = signature.classes[best];
-  const name = label ? cut(label, LONGEST_LABEL) : '(empty)';
+  const name = nameText(label ?? '', LONGEST_LABEL);
   const from = `From ${text(expectation[best])}, the mean of typical rows, to ${text(answer[best])}`;
   section.querySelector('.caption').textContent = `${from}${classes ? ` for ${name}` : ''}.`;
   const own = contributions.map((outputs) => outputs[best]);
