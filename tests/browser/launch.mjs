@@ -37,7 +37,7 @@ export async function launch(executable, look = {}) {
     protocolTimeout: 240_000,
   });
   const openPage = async () => {
-    const [page] = await browser.pages();
+    const page = await browser.newPage(); // the first page of Firefox never has the focus
     await page.setViewport(viewport);
     if (firefox) return page;
     await page.emulateMediaFeatures([

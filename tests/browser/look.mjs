@@ -52,8 +52,12 @@ const ACTIONS = {
   until: (page, expression) => poll(() => page.evaluate(expression), expression).then(() => null),
   download: async (page, selector) => {
     await page.locator(selector).click();
-    const name = await poll(async () => (await readdir(downloads)).find((each) => !/\.(part|crdownload|tmp)$/.test(each)), selector);
-    return {name, text: await readFile(join(downloads, name), 'utf8')};
+    const finished = async () => {
+      const names = await readdir(downloads); // Firefox makes an empty file of the name first, and one that ends in .part
+      const written = names.length === 1 && (await readFile(join(downloads, names[0]), 'utf8'));
+      return written && !/\.(part|crdownload|tmp)$/.test(names[0]) && {name: names[0], text: written};
+    };
+    return poll(finished, selector);
   },
   image: (page, path) => page.screenshot({path}).then(() => null),
   view: async (page, width, scheme) => { // in Chromium alone

@@ -133,9 +133,6 @@ export function takeFiles(open) {
     if (input.files.length) open(input.files[0]);
     input.value = ''; // so that the same file can be chosen again
   });
-  // Firefox does not tell styles that such an input has the focus.
-  input.addEventListener('focus', () => target.classList.add('focused'));
-  input.addEventListener('blur', () => target.classList.remove('focused'));
   const overFile = (event) => event.dataTransfer?.types.includes('Files');
   document.addEventListener('dragover', (event) => {
     if (!overFile(event)) return;
