@@ -85,7 +85,7 @@ def test_boxes_are_those_of_python(any_browser, shapes, tmp_path):
 
 
 def test_boxes_are_in_pixels_of_large_images(chromium, shapes, tmp_path):
-    """The page makes the image smaller, and tells boxes as if it had not."""
+    """The page makes the image smaller, and describes boxes in pixels of the image itself."""
     path = tmp_path / "large.jpg"
     Image.open(EXAMPLES / "shapes.png").convert("RGB").resize((8000, 6000)).save(path)
     (*_, description) = browser.look(chromium, shapes, [*choose(path), ("ask", DESCRIPTION)])
