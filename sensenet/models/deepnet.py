@@ -218,9 +218,9 @@ class ObjectDetector(Model):
         """Return `[{"box": [x1, y1, x2, y2], "label": …, "score": …}, …]` for an image, best first.
 
         A box is its upper left and lower right corner in pixels of the image, four ints, possibly beyond the
-        edges; a score is a float from 0 to 1. An image is a path, encoded bytes or an array of pixels, or a
-        dict with one of these by field name. For a list or 4-D array of images, returns a list of such
-        answers.
+        edges; a score is a float from 0 to 1. An image is a path, encoded bytes, an array of pixels, Pillow's
+        image, or a dict with one of these by field name. For a list or 4-D array of images, returns a list of
+        such answers.
 
         With the settings `output_unfiltered_boxes` or `pad_bounding_box_output` an answer is a dict of arrays
         instead: `boxes` f32[1, boxes, 4], `scores` f32[1, boxes], `classes` i32[1, boxes], positions in the

@@ -27,8 +27,8 @@ class RowModel(Model):
 
         A row is a list or tuple of cells, a 1-D array, or a dict by field name or id; rows are a list of
         those, a 2-D array, or a data frame. A cell is a number or its text, the text of a category, an image
-        (path, encoded bytes, array), or None if it is missing. By name, texts and lists of items are passed
-        whole: see docs/fields.md.
+        (path, encoded bytes, array, Pillow's), or None if it is missing. By name, texts and lists of items
+        are passed whole: see docs/fields.md.
 
         A model of one image per row also accepts the image alone, a list of images and an array [n, h, w, c]:
         see docs/images.md. Raises InputError, naming row and column, for invalid or ambiguous input, and

@@ -1,9 +1,9 @@
 """Reads the cells of image columns as pixels (SPEC §6).
 
-A cell is None (one black pixel), a path, encoded bytes or an array. The content of a file, not its name,
-determines the format. Decoding returns RGB: palettes and gray become colors, an alpha channel is dropped (not
-composited), the orientation in EXIF is not applied. Only the first of several frames is read, and only the
-high byte of PNG files with 16 bits per channel.
+A cell is None (one black pixel), a path, encoded bytes, an array or an image of Pillow. The content of a
+file, not its name, determines the format. Decoding returns RGB: palettes and gray become colors, an alpha
+channel is dropped (not composited), the orientation in EXIF is not applied. Only the first of several frames
+is read, and only the high byte of PNG files with 16 bits per channel.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from sensenet.errors import InputError, InputTypeError
 from sensenet.ir.ops.image import rescale
 from sensenet.ir.types import Array
 from sensenet.limits import require_memory
-from sensenet.runtime.decoding import OpenedImage, open_encoded
+from sensenet.runtime.decoding import OpenedImage, open_encoded, open_pillow
+from sensenet.runtime.image_lists import is_pillow_image
 from sensenet.signature import ImageInput, RescaleType
 
 FLOAT_BYTES = 4
@@ -35,7 +36,7 @@ def read_image(cell: object, where: str, channels: int = 3, path_prefix: str | N
 def open_image(cell: object, where: str, channels: int = 3, path_prefix: str | None = None) -> OpenedImage:
     """Return the image of a cell, without reading its pixels yet.
 
-    `where` names the cell in error messages. Files, bytes and None have 3 channels. Relative paths are taken
+    `where` names the cell in error messages. All but arrays have 3 channels. Relative paths are taken
     from `path_prefix`. Raises InputError for an image that cannot be read or has a different number of
     channels, here or when it is read, and LimitError for one that would take more memory than allowed.
     """
@@ -48,11 +49,14 @@ def open_image(cell: object, where: str, channels: int = 3, path_prefix: str | N
         return OpenedImage(height=1, width=1, memory=3, read=lambda: np.zeros((1, 1, 3), np.uint8))
     if isinstance(cell, bytes | bytearray | memoryview):
         return open_encoded(cell, where)
+    if is_pillow_image(cell):
+        return open_pillow(cell, where)
     if isinstance(cell, str | os.PathLike):
         path = os.path.join(path_prefix or "", _path_text(cell, where))
         return open_encoded(_read_file(path, where), f"{where}: {path}")
     raise InputTypeError(
-        f"{where}: expected an image (path, encoded bytes, array or None), found {type(cell).__name__}"
+        f"{where}: expected an image (path, encoded bytes, array, image of Pillow or None), found "
+        f"{type(cell).__name__}"
     )
 
 

@@ -107,6 +107,23 @@ def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedI
     )
 
 
+def open_pillow(image: Image.Image, where: str) -> OpenedImage:
+    """Return an image of Pillow as it would be read from its file, in RGB; it stays open.
+
+    Raises LimitError for an image that would take more memory than allowed; `read` raises InputError for a
+    damaged or truncated image, or one that is closed.
+    """
+
+    def read() -> Array:
+        try:
+            with _ignore_warnings():
+                return _to_rgb(image)
+        except Exception as error:
+            raise _undecodable(where, error) from error
+
+    return OpenedImage(height=image.height, width=image.width, memory=_memory(image, where), read=read)
+
+
 def _undecodable(where: str, error: Exception) -> InputError:
     return InputError(f"{where}: the image cannot be decoded: {str(error) or type(error).__name__}")
 

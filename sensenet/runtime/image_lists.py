@@ -1,7 +1,7 @@
 """Interprets lists of images by one rule for all models.
 
-An image is a path, encoded bytes, an array [h, w] or [h, w, c], or None. For a model that reads one image per
-row, and nothing else:
+An image is a path, encoded bytes, an array [h, w] or [h, w, c], an image of Pillow, or None. For a model that
+reads one image per row, and nothing else:
 
 | argument | meaning |
 |---|---|
@@ -18,9 +18,10 @@ deepnet or an extractor, a list of only text is one row, and surplus cells are n
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from sensenet.errors import InputError, InputTypeError
 from sensenet.runtime.cells import describe
 from sensenet.runtime.frames import is_frame
 from sensenet.runtime.tables import is_row
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PIXEL_KINDS = "biuf"
 """The dtype kinds of pixels."""
@@ -50,7 +54,7 @@ def is_pixels(x: Any) -> bool:
 
 
 def is_image(x: Any) -> bool:
-    """Return whether the type of `x` is that of an image: a path, encoded bytes, or pixels."""
+    """Return whether the type of `x` is that of an image: a path, encoded bytes, pixels, or Pillow's."""
     return isinstance(x, str) or _is_only_image(x)
 
 
@@ -58,7 +62,13 @@ def _is_only_image(x: Any) -> bool:
     """Return whether `x` can only be an image; text may be a category."""
     if isinstance(x, np.ndarray):
         return x.ndim in (2, 3) and x.dtype.kind not in TEXT_KINDS
-    return isinstance(x, bytes | bytearray | memoryview | os.PathLike)
+    return isinstance(x, bytes | bytearray | memoryview | os.PathLike) or is_pillow_image(x)
+
+
+def is_pillow_image(x: Any) -> TypeGuard[Image.Image]:
+    """Return whether `x` is an image of Pillow, without importing that: who has one has imported it."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(x, module.Image)
 
 
 def rows_of_images(x: Any, width: int, several: bool) -> Any:

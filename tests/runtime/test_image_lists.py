@@ -64,7 +64,7 @@ def folder():
         yield Path(name)
 
 
-KINDS = ("pixels", "bytes", "bytearray", "path", "text")
+KINDS = ("pixels", "bytes", "bytearray", "path", "text", "Pillow")
 
 
 def as_image(kind, value, folder):
@@ -78,6 +78,8 @@ def as_image(kind, value, folder):
             return bytearray(encoded(value))
         case "path":
             return path
+        case "Pillow":
+            return Image.open(path)
     return str(path)
 
 
@@ -113,7 +115,8 @@ def test_detectors_take_the_same_forms(folder):
     array = np.asarray(Image.open("examples/shapes.png").convert("RGB"))
     expected = detect("examples/shapes.png")
     assert len(expected) == 3
-    for image in (content, array, Path("examples/shapes.png"), "examples/shapes.png"):
+    pillow = Image.open("examples/shapes.png")
+    for image in (content, array, Path("examples/shapes.png"), "examples/shapes.png", pillow):
         assert detect(image) == detect([image]) == expected
         assert detect([image, array]) == detect([[image], [array]]) == [expected] * 2
     assert detect(np.stack([array, array])) == [expected] * 2

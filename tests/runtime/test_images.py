@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sensenet.errors import InputError, InputTypeError
+from sensenet.errors import InputError, InputTypeError, LimitError
 from sensenet.ir.ops.image import Rescale
+from sensenet.limits import VARIABLE
 from sensenet.runtime.decode_image import fit_image, read_image, require_batch
 from sensenet.signature import ImageInput, RescaleType
 
@@ -72,6 +73,39 @@ def test_encoded_bytes(wrapped):
     pixels = read_image(wrapped(encode(RGB)), "cell")
     np.testing.assert_array_equal(pixels, RGB)
     assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr", "I;16"])
+def test_images_of_pillow_are_read_as_their_files(mode):
+    deep = Image.fromarray(RGB[:, :, 0].astype(np.uint16) * 257)
+    image = deep if mode == "I;16" else Image.fromarray(RGB).convert(mode)
+    file_format = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
+    stream = io.BytesIO()
+    image.save(stream, file_format)
+    opened = Image.open(io.BytesIO(stream.getvalue()))
+    for _ in range(2):  # it stays open
+        np.testing.assert_array_equal(read_image(opened, "cell"), read_image(stream.getvalue(), "cell"))
+    assert opened.mode == Image.open(io.BytesIO(stream.getvalue())).mode
+
+
+def test_images_of_pillow_without_a_file():
+    image = Image.fromarray(RGB)
+    pixels = read_image(image, "cell")
+    np.testing.assert_array_equal(pixels, RGB)
+    np.testing.assert_array_equal(np.asarray(image), RGB)
+
+
+def test_images_of_pillow_that_cannot_be_read(monkeypatch):
+    content = encode(np.zeros((90, 80, 3), np.uint8), "PNG")
+    with pytest.raises(InputError, match="cell: the image cannot be decoded"):
+        read_image(Image.open(io.BytesIO(content[:-60])), "cell")
+    closed = Image.open(io.BytesIO(content))
+    closed.close()
+    with pytest.raises(InputError, match="cell: the image cannot be decoded"):
+        read_image(closed, "cell")
+    monkeypatch.setenv(VARIABLE, "10000")
+    with pytest.raises(LimitError, match="cell: an image of 80 × 90 pixels"):
+        read_image(Image.open(io.BytesIO(content)), "cell")
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "TGA"])
@@ -228,7 +262,7 @@ def test_batches_that_are_none():
 # Files that mean harm
 
 
-@pytest.mark.parametrize("cell", [3, 3.5, True, [1, 2], {"a": 1}, object(), Image.new("RGB", (2, 2))])
+@pytest.mark.parametrize("cell", [3, 3.5, True, [1, 2], {"a": 1}, object(), io.BytesIO(b"x")])
 def test_cells_of_other_types(cell):
     with pytest.raises(InputTypeError, match="row 3: expected an image"):
         read_image(cell, "row 3")
