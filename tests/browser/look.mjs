@@ -40,7 +40,12 @@ const ACTIONS = {
       },
       value,
     ),
-  press: (page, key) => page.keyboard.press(key),
+  press: async (page, keys) => { // such as Shift+Tab
+    const [key, ...held] = keys.split('+').reverse();
+    for (const each of held) await page.keyboard.down(each);
+    await page.keyboard.press(key);
+    for (const each of held) await page.keyboard.up(each);
+  },
   ask: (page, expression) => page.evaluate(expression),
   focus: (page, selector) => page.focus(selector),
   choose: async (page, selector, path) => (await page.$(selector)).uploadFile(path),
