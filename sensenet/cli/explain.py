@@ -107,6 +107,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="show the answers for other values of a field; repeatable",
     )
     add(
+        "--ignore",
+        metavar="NAMES",
+        type=command_line.names,
+        action="extend",
+        default=[],
+        help="columns of tables that are neither fields nor true values, separated by commas",
+    )
+    add(
         "--seed",
         type=command_line.argument_type(_read_seed),
         default=0,
@@ -203,7 +211,7 @@ def _find_blocks() -> Blocks:
 
 def _explain(model: Deepnet, options: argparse.Namespace, show: Callable[[str], None]) -> Report:
     """Return all that is asked for; `show` is called with what is being done."""
-    row, places = read_row(model, options.row, options.number) if options.row else (None, [])
+    row, places = read_row(model, options.row, options.number, options.ignore) if options.row else (None, [])
     outputs = name_outputs(model, model.answer_shape()[0])
     output = None if options.class_name is None else find_output(outputs, options.class_name)
     background = _read_background(model, options)
@@ -233,7 +241,7 @@ def _read_background(model: Deepnet, options: argparse.Namespace) -> Background 
     """Return the rows to compare with, if some are given."""
     if not options.background:
         return None
-    sample = read_sample(model, options.background, MOST_ROWS, options.seed)
+    sample = read_sample(model, options.background, MOST_ROWS, seed=options.seed, ignore=options.ignore)
     files = ", ".join(options.background)
     part = "" if len(sample.rows) == sample.found else f"{len(sample.rows):,} of "
     source = f"{part}{sample.found:,} rows of {files}"
@@ -244,7 +252,7 @@ def _read_background(model: Deepnet, options: argparse.Namespace) -> Background 
 def _measure_importance(
     model: Deepnet, options: argparse.Namespace, background: Background | None, output: int | None
 ) -> Importance:
-    sample = read_sample(model, options.importance, IMPORTANCE_ROWS, options.seed)
+    sample = read_sample(model, options.importance, IMPORTANCE_ROWS, seed=options.seed, ignore=options.ignore)
     if len(sample.rows) < sample.found:
         command_line.print_note(f"importance is measured on {len(sample.rows):,} of {sample.found:,} rows")
     with naming_places(sample.places):

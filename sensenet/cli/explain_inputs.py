@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -39,8 +39,12 @@ class Sample:
     truth: list[Any] | None
 
 
-def read_row(model: Deepnet, given: Sequence[str], number: int) -> tuple[Row, list[str]]:
+def read_row(
+    model: Deepnet, given: Sequence[str], number: int, ignore: Collection[str]
+) -> tuple[Row, list[str]]:
     """Return the row in arguments: JSON, pairs `field=value`, or row `number` of a table and its place.
+
+    `ignore` are columns of a table that are neither fields nor true values.
 
     Raises InputError if there is no such row, or text that is not one.
     """
@@ -51,7 +55,7 @@ def read_row(model: Deepnet, given: Sequence[str], number: int) -> tuple[Row, li
     if len(given) > 1:
         wrong = next(each for each in given if not is_pair(each))
         raise InputError(f"expected pairs field=value, one JSON object, or one table; found {wrong!r:.60}")
-    found = next(islice(_read_rows(model, given[0]), number - 1, None), None)
+    found = next(islice(_read_rows(model, given[0], ignore), number - 1, None), None)
     if found is None:
         raise InputError(f"{given[0]} has no row {number}")
     return found.row, [found.place]
@@ -67,12 +71,17 @@ def _read_json(text: str) -> Row:
     raise InputError("expected one row: a JSON object by field name, or a list of cells")
 
 
-def read_sample(model: Deepnet, paths: Sequence[str], most: int, seed: int) -> Sample:
-    """Return at most so many rows of tables, drawn by a seed; raise InputError if there are none."""
+def read_sample(
+    model: Deepnet, paths: Sequence[str], most: int, *, seed: int, ignore: Collection[str]
+) -> Sample:
+    """Return at most so many rows of tables, drawn by a seed; raise InputError if there are none.
+
+    `ignore` are as for `read_row`.
+    """
     generator = random.Random(seed)
     kept: list[tuple[int, _TableRow]] = []
     found = 0
-    for row in chain.from_iterable(_read_rows(model, path) for path in expand_paths(paths)):
+    for row in chain.from_iterable(_read_rows(model, path, ignore) for path in expand_paths(paths)):
         found += 1
         if len(kept) < most:
             kept.append((found, row))
@@ -100,9 +109,9 @@ class _TableRow:
     truth: Any
 
 
-def _read_rows(model: Deepnet, path: str) -> Iterator[_TableRow]:
+def _read_rows(model: Deepnet, path: str, ignore: Collection[str]) -> Iterator[_TableRow]:
     """Yield the rows of a table."""
-    columns = ExplainedColumns(row_layout(model.signature))
+    columns = ExplainedColumns(row_layout(model.signature), frozenset(ignore))
     kind = find_format(path) or CSV
     rows: Iterator[tuple[Any, str]]
     if kind == CSV:
@@ -113,7 +122,7 @@ def _read_rows(model: Deepnet, path: str) -> Iterator[_TableRow]:
         rows = (
             (row, part.where(number)) for part in parts for number, row in enumerate(part.batch.to_pylist())
         )
-    read = row_reader(model)
+    read = row_reader(model, tuple(ignore))
     for row, place in rows:
         truth = next((row[name] for name in columns.layout.objective_names if name in row), None)
         yield _TableRow(read(row), place, truth)
@@ -133,9 +142,13 @@ def naming_places(places: Sequence[str]) -> Iterator[None]:
 
 @frozen
 class ExplainedColumns:
-    """What is read of a table: the model's fields, and the true values if they are there."""
+    """What is read of a table: the model's fields, and the true values if they are there.
+
+    `ignore` are names of other columns that it may have.
+    """
 
     layout: RowLayout
+    ignore: frozenset[str]
 
     def kept(self, _names: Sequence[str]) -> Sequence[str]:
         """Return no column."""
@@ -143,9 +156,12 @@ class ExplainedColumns:
 
     def check(self, names: Sequence[str]) -> None:
         """Raise what `RowLayout.check_header` raises."""
-        self.layout.check_header(names)
+        self.layout.check_header(names, self._ignored(names))
 
     def reads(self, names: Sequence[str]) -> list[str]:
         """Return the columns that are read, in their order; raise what `RowLayout.select` raises."""
-        chosen = {*self.layout.select(names), *self.layout.objective_names}
+        chosen = {*self.layout.select(names, self._ignored(names)), *self.layout.objective_names}
         return [name for name in names if name in chosen]
+
+    def _ignored(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self.ignore]

@@ -109,6 +109,25 @@ def test_true_values_of_other_formats(suffix, tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_columns_that_are_ignored(suffix, tmp_path, capsys):
+    pandas = pytest.importorskip("pandas")
+    table = str(tmp_path / f"rows.{suffix}")
+    frame = pandas.read_csv(ROWS).assign(id=range(50), note="x")
+    if suffix == "csv":
+        frame.to_csv(table, index=False)
+    else:
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(table)
+    assert "unknown field" in run(capsys, IRIS, table, "--ignore", "note", status=1).err
+    arguments = ("--row", "7", "--background")
+    without = explain(capsys, IRIS, ROWS, *arguments, ROWS)
+    ignored = ("--ignore", "id,note", "--importance", table)
+    found = explain(capsys, IRIS, table, *arguments, table, *ignored)
+    assert found["row"]["fields"] == without["row"]["fields"]
+    assert found["importance"]["fields"][0]["field"] == "petal length"
+
+
 def test_curves(capsys):
     record = explain(capsys, IRIS, *FLOWER, "--what-if", "petal length", "--what-if", "petal width")
     assert [curve["field"] for curve in record["what_if"]] == ["petal length", "petal width"]
