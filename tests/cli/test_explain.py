@@ -113,7 +113,7 @@ def test_true_values_of_other_formats(suffix, tmp_path, capsys):
 def test_columns_that_are_ignored(suffix, tmp_path, capsys):
     pandas = pytest.importorskip("pandas")
     table = str(tmp_path / f"rows.{suffix}")
-    frame = pandas.read_csv(ROWS).assign(id=range(50), note="x")
+    frame = pandas.read_csv(ROWS, dtype=str).assign(id=range(50), note="x")
     if suffix == "csv":
         frame.to_csv(table, index=False)
     else:
