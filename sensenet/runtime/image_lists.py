@@ -67,8 +67,7 @@ def _is_only_image(x: Any) -> bool:
 
 def is_pillow_image(x: Any) -> TypeGuard[Image.Image]:
     """Return whether `x` is an image of Pillow, without importing that: who has one has imported it."""
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(x, module.Image)
+    return isinstance(x, getattr(sys.modules.get("PIL.Image"), "Image", ()))
 
 
 def rows_of_images(x: Any, width: int, several: bool) -> Any:

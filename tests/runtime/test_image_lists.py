@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
+import types
 import warnings
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from sensenet.compiler.verify.inputs import given_inputs
 from sensenet.errors import InputError, InputTypeError
 from sensenet.models.deepnet import make_model
 from sensenet.models.wrappers import create_model
+from sensenet.runtime.image_lists import is_image
 from sensenet.runtime.predictor import make_predictor
 from sensenet.settings import Settings
 from sensenet.signature import (
@@ -196,3 +199,12 @@ def test_detectors_calibrate_on_the_same_forms(folder):
     for rows in (paths, [[path] for path in paths], np.stack([pixels(value) for value in range(4)])):
         (feed,) = given_inputs(signature, rows)
         assert feed[PIXEL_INPUT][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("module", [None, types.ModuleType("PIL.Image")], ids=["absent", "being imported"])
+def test_without_pillow_nothing_is_its_image(monkeypatch, module):
+    image = Image.new("RGB", (2, 2))
+    assert is_image(image)
+    monkeypatch.setitem(sys.modules, "PIL.Image", module)
+    assert not is_image(image)
+    assert is_image("path")
