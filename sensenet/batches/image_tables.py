@@ -35,17 +35,10 @@ def read_image_table(
         pa = import_arrow()
         for start in range(0, len(paths), rows_at_once):
             end = min(start + rows_at_once, len(paths))
-            cells = {
-                name: pa.array(_encodable(texts[start:end]), pa.string()) for name, texts in columns.items()
-            }
+            try:
+                cells = {name: pa.array(texts[start:end], pa.string()) for name, texts in columns.items()}
+            except UnicodeEncodeError as error:
+                raise InputError(f"{error.object!r}: the name is not UTF-8: rename it") from error
             yield Part(pa.record_batch(cells), lambda row, start=start: paths[start + row], end / len(paths))  # type: ignore[misc]
 
     return read
-
-
-def _encodable(texts: Sequence[str]) -> Sequence[str]:
-    """Return texts that Arrow can hold; raise InputError for one with bytes of a name that is not UTF-8."""
-    for text in texts:
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(f"{text!r}: the name is not UTF-8: rename it")
-    return texts

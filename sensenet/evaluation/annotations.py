@@ -24,6 +24,9 @@ MEMORY_PER_BYTE = 24
 VOC_IMAGES = "JPEGImages"
 """The folder of images next to the folder of annotations in Pascal VOC's layout."""
 
+UNPARSABLE = (ValueError, LookupError, RecursionError, ElementTree.ParseError)
+"""What parsers raise; LookupError is for an unknown encoding of XML."""
+
 Value = TypeVar("Value")
 
 
@@ -70,12 +73,7 @@ def _read(path: str, parse: Callable[[bytes], Value]) -> Value:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (
-        ValueError,
-        LookupError,
-        RecursionError,
-        ElementTree.ParseError,
-    ) as error:  # LookupError: encoding
+    except UNPARSABLE as error:
         raise InputError(f"{path} cannot be read as annotations: {error}") from error
 
 

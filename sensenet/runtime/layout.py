@@ -118,8 +118,8 @@ class RowLayout:
     def _find_delimiter(self, text: str) -> str | None:
         """Return what separates names of fields in the name of a column, if it is a whole header."""
         for delimiter in DELIMITERS:
-            name, *others = text.split(delimiter)
-            if others and any(each.strip(' "') in self.positions for each in (name, *others)):
+            names = text.split(delimiter)
+            if len(names) > 1 and any(name.strip(' "') in self.positions for name in names):
                 return delimiter
         return None
 
