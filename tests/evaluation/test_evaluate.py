@@ -22,6 +22,7 @@ import sensenet
 from sensenet.batches import score
 from sensenet.errors import ArtifactError, InputError, MissingPackageError, SensenetError, SettingsError
 from sensenet.evaluation import evaluate
+from sensenet.evaluation.classification import ClassificationTally
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -289,8 +290,16 @@ def test_folders_without_images(tmp_path):
 
 def test_many_classes_are_answered_few_rows_at_a_time(iris, flowers, monkeypatch):
     wanted = evaluate([iris, iris], flowers).to_text()
+    add, sizes = ClassificationTally.add, []
+
+    def add_and_count(tally, truths, *answers):
+        sizes.append(len(truths))
+        add(tally, truths, *answers)
+
     monkeypatch.setattr(sys.modules["sensenet.evaluation.evaluate"], "MOST_ANSWERS", 3 * 7)
+    monkeypatch.setattr(ClassificationTally, "add", add_and_count)
     assert evaluate([iris, iris], flowers).to_text() == wanted
+    assert sizes == [7] * 14 + [1] * 2  # two models
     broken = flowers.set_column(4, "species", pa.array([["setosa"]] * 50))
     with pytest.raises(InputError, match=r"row 0: column 'species'"):
         evaluate(iris, broken)

@@ -168,7 +168,7 @@ def test_detectors_are_compared_in_text_and_page(detectors):
         "0.1250, 95 % interval -0.5000 to 0.5000",
         "0.5",
     ]
-    assert lines[-3:] == ["<b> compared with a, 1 image", *lines[-2:]]
+    assert lines[-3] == "<b> compared with a, 1 image"
     assert [line.split()[-1] for line in lines[-2:]] == ["–", "–"]
     page = detectors.to_html()
     assert "may be equally good (bootstrap over images, p = 0.5)" in page
