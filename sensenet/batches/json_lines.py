@@ -37,9 +37,8 @@ def json_parts(file: RowFile, check: CheckNames, find_kept: FindKept) -> Iterato
     """Yield the objects of a file as batches; a name that an object lacks is null in it.
 
     `check` is called with the names of each batch; those to keep, which `find_kept` returns of the names of
-    the first one, may be missing in later ones. Raises
-    InputError, naming the line, for a line that is not an object of JSON in UTF-8, or if the file cannot be
-    read; LimitError for a line beyond the limit.
+    the first one, may be missing in later ones. Raises InputError, naming the line, for a line that is not an
+    object of JSON in UTF-8, or if the file cannot be read; LimitError for a line beyond the limit.
     """
     with file.open() as stream:
         rows = _read_rows(file, stream)

@@ -36,7 +36,7 @@ class EvaluationColumns:
         )
 
     def kept(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the column of true values; raise InputError if it is not there."""
+        """Return the columns that are kept, which is that of true values; raise as `find_truth` does."""
         return (self.find_truth(names),)
 
     def check(self, names: Sequence[str]) -> None:

@@ -12,10 +12,9 @@ from sensenet.records import frozen
 class EvaluationReport(Evaluations):
     """The evaluations of some models on the same rows or images.
 
-    `comparisons` are those of each later model with the first one. `truth` is the column
-    of true values, or the name of the annotations. `rows` are all that were read, of which
-    `rows_without_truth` have no true value, or none that can be read, and count for nothing else. `notes` say
-    what limits the measures.
+    `comparisons` are those of each later model with the first one. `truth` is the column of true values, or
+    the name of the annotations. `rows` are all that were read, of which `rows_without_truth` have no true
+    value, or none that can be read, and count for nothing else. `notes` say what limits the measures.
     """
 
     def to_json(self) -> dict[str, Any]:

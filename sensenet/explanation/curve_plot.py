@@ -23,7 +23,10 @@ MARGIN = 0.05
 
 
 def plot_curve(curve: Curve, output: int, unit: str) -> str:
-    """Return a curve of the answers to one output, and dashed that of the background, as SVG."""
+    """Return a curve of the answers to one output, and dashed that of the background, as SVG.
+
+    `unit` is the name of the axis of answers.
+    """
     numbers = np.array([float(value) for value in curve.values if value is not None])
     answers, average = curve.answers[:, output], curve.average[:, output]
     count = len(numbers)

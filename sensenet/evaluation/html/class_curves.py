@@ -14,7 +14,7 @@ from sensenet.ir.types import Array
 from sensenet.plain_numbers import format_measure
 
 FIRST_ROWS = 0.1
-"""The share of rows for which gain and lift are said in numbers."""
+"""The share of rows whose gain and lift are in the legends."""
 
 DIAGONAL = np.array([0.0, 1.0])
 
@@ -120,5 +120,5 @@ def _lift(classes: Classes, omitted: str) -> str:
 
 
 def _find_first(curves: Curves) -> float:
-    """Return the share of the class that is found in the first rows; of equal ones, any part is."""
+    """Return the share of the class that is found in FIRST_ROWS; rows of equal scores are found evenly."""
     return float(np.interp(FIRST_ROWS, *curves.gain()))
