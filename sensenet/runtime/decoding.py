@@ -110,6 +110,8 @@ def open_encoded(content: bytes | bytearray | memoryview, where: str) -> OpenedI
 def open_pillow(image: Image.Image, where: str) -> OpenedImage:
     """Return an image of Pillow as it would be read from its file, in RGB; it stays open.
 
+    One of 16 bits without a file, such as a part of another, is read like PNG.
+
     Raises LimitError for an image that would take more memory than allowed; `read` raises InputError for a
     damaged or truncated image, or one that is closed.
     """
@@ -155,7 +157,8 @@ def _decode(image: Image.Image, where: str) -> Array:
 
 
 def _to_rgb(image: Image.Image) -> Array:
-    if image.format == "PNG" and image.mode.startswith("I"):  # 16 bits of gray: the high byte
+    deep = "I" if image.format == "PNG" else "I;16"  # some versions open PNG of 16 bits as "I"
+    if image.format in ("PNG", None) and image.mode.startswith(deep):  # 16 bits of gray: the high byte
         gray = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(gray[..., None], 3, axis=2)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

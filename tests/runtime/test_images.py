@@ -95,6 +95,14 @@ def test_images_of_pillow_without_a_file():
     np.testing.assert_array_equal(np.asarray(image), RGB)
 
 
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_parts_of_images_with_16_bits_are_read_as_their_files(mode):
+    kind = np.dtype(np.uint16).newbyteorder(">" if mode == "I;16B" else "<")
+    image = Image.frombytes(mode, (3, 1), np.array([0, 0x1234, 0xFFFF], kind).tobytes())
+    for each in (image, image.crop((0, 0, 3, 1))):
+        assert read_image(each, "cell").tolist() == [[[0, 0, 0], [0x12] * 3, [255] * 3]]
+
+
 def test_images_of_pillow_that_cannot_be_read(monkeypatch):
     content = encode(np.zeros((90, 80, 3), np.uint8), "PNG")
     with pytest.raises(InputError, match="cell: the image cannot be decoded"):
