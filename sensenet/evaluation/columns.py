@@ -28,8 +28,14 @@ class EvaluationColumns:
         found = next((name for name in self.truths if name in names), None)
         if found is not None:
             return found
-        listed = ", ".join(map(describe, names[:MOST_NAMES])) + ", …" * (len(names) > MOST_NAMES)
         wanted = self.truths[-1]
+        delimiter = self.scorers[0].layout.find_delimiter(names[0]) if len(names) == 1 else None
+        if delimiter is not None:
+            raise InputError(
+                f"no column {describe(wanted)} with the true values; {describe(names[0])} are several "
+                f"columns, so the delimiter is {delimiter!r}"
+            )
+        listed = ", ".join(map(describe, names[:MOST_NAMES])) + ", …" * (len(names) > MOST_NAMES)
         raise InputError(
             f"no column {describe(wanted)} with the true values; {suggest(wanted, names)}name it with "
             f"--truth; columns: {listed}"

@@ -104,7 +104,7 @@ class RowLayout:
         parts = [name for name in names if name.startswith(f"{text}.")]
         if parts:
             return InputError(f"{unknown}: the model reads fields derived from it: {_list_names(parts)}")
-        delimiter = self._find_delimiter(text[:LONGEST_HEADER])
+        delimiter = self.find_delimiter(text)
         if delimiter is not None:
             return InputError(f"{unknown}: these are several columns, so the delimiter is {delimiter!r}")
         candidates = {*names, *self.positions} if len(text) <= LONGEST_NAME else ()
@@ -115,10 +115,10 @@ class RowLayout:
             return InputError(f"{unknown}: did you mean {' or '.join(map(repr, close))}?")
         return InputError(f"{unknown}; expected one of: {_list_names(names)}")
 
-    def _find_delimiter(self, text: str) -> str | None:
+    def find_delimiter(self, text: str) -> str | None:
         """Return what separates names of fields in the name of a column, if it is a whole header."""
         for delimiter in DELIMITERS:
-            names = text.split(delimiter)
+            names = text[:LONGEST_HEADER].split(delimiter)
             if len(names) > 1 and any(name.strip(' "') in self.positions for name in names):
                 return delimiter
         return None

@@ -171,6 +171,14 @@ def test_invalid_options_are_refused(iris, option, message):
         evaluate(iris, FLOWERS, **option)
 
 
+def test_another_delimiter_is_named(iris, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(Path(FLOWERS).read_text().replace(",", ";"))
+    with pytest.raises(InputError, match="are several columns, so the delimiter is ';'"):
+        evaluate(iris, path)
+    assert evaluate(iris, path, delimiter=";").rows == 50
+
+
 def test_a_missing_truth_column_is_named(iris, flowers):
     with pytest.raises(InputError, match=r"no column 'species' .*name it with --truth; columns: 'sepal l"):
         evaluate(iris, flowers.drop_columns(["species"]))
