@@ -32,6 +32,9 @@ LONGEST_CELL = 2**31 - 1
 
 NO_DELIMITERS = '"\r\n\0'
 
+ANOTHER_DELIMITER = "; is the delimiter another one, or is this not CSV?"
+"""What to ask if text follows the quote at the end of a column's name."""
+
 UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
 """The byte order marks of UTF-16 as `surrogateescape` decodes them."""
 
@@ -138,7 +141,8 @@ class RowFile:
         except csv.Error as error:
             if "field limit" in str(error):
                 raise LimitError(f"{self.path}, line {start}: {longer_than(limit)}") from error
-            raise InputError(f"{self.path}, line {start}: invalid CSV: {error}") from error
+            hint = ANOTHER_DELIMITER if start == 1 and "expected after" in str(error) else ""
+            raise InputError(f"{self.path}, line {start}: invalid CSV: {error}{hint}") from error
         except OSError as error:
             raise self.unreadable(error) from error
 

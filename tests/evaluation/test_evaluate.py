@@ -173,6 +173,9 @@ def test_invalid_options_are_refused(iris, option, message):
 
 def test_another_delimiter_is_named(iris, tmp_path):
     path = tmp_path / "rows.csv"
+    path.write_text('"petal length";"species"\n1;setosa\n')
+    with pytest.raises(InputError, match=r"line 1: invalid CSV: .* is the delimiter another one"):
+        evaluate(iris, path)
     path.write_text(Path(FLOWERS).read_text().replace(",", ";"))
     with pytest.raises(InputError, match="are several columns, so the delimiter is ';'"):
         evaluate(iris, path)
