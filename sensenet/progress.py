@@ -36,7 +36,7 @@ def progress_bar(
 
     There is none if stderr is not a terminal, or if `results`, which is written meanwhile, is one too.
     """
-    if not _is_terminal(sys.stderr) or (results is not None and results.isatty()):
+    if not _can_draw(results):
         yield ignore_progress
         return
     bar: Any = None
@@ -62,7 +62,7 @@ def status_line(results: IO[Any] | None = None) -> Iterator[Callable[[str], None
 
     There is none in the cases of `progress_bar`.
     """
-    if not _is_terminal(sys.stderr) or (results is not None and results.isatty()):
+    if not _can_draw(results):
         yield lambda _: None
         return
     line = _bar_class()(bar_format="{desc}")
@@ -109,9 +109,11 @@ def _bar_class() -> Any:
     return Bar
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
-    """Return whether lines can be erased on a stream; a program without a console has none."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+def _can_draw(results: IO[Any] | None) -> bool:
+    """Return whether lines can be erased on stderr, which may be missing, and `results` are elsewhere."""
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    return results is None or not results.isatty()
 
 
 def _columns(stream: TextIO) -> int:

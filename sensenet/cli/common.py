@@ -25,7 +25,6 @@ Read = TypeVar("Read")
 
 EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
 
-
 STANDARD = "-"
 """The file name that means stdin or stdout."""
 

@@ -109,9 +109,9 @@ def find_network(value: Any) -> Document:
     if network is None and any(key in value for key in NETWORK_KEYS):
         network = root
     if network is None:
-        places = ", ".join(".".join(keys) for keys in ENVELOPES)
         if reason := _explain_missing_network(value):
             raise root.error(reason)
+        places = ", ".join(".".join(keys) for keys in ENVELOPES)
         raise root.error(
             f"this document contains no deepnet: expected an object at {places}, or a member "
             f"{' or '.join(NETWORK_KEYS)}; found the keys {list_keys(value)}"
