@@ -82,7 +82,7 @@ def test_pairs_are_a_row(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pairs", "told"),
+    ("pairs", "message"),
     [
         (["petl length=1.4"], "unknown field 'petl length': did you mean 'petal length'"),
         (["petal length=long"], "cannot read 'long' as a number"),
@@ -91,9 +91,19 @@ def test_pairs_are_a_row(capsys, tmp_path):
         (["year=2/rows.csv"], "year=2/rows.csv cannot be read: No such file or directory"),
     ],
 )
-def test_pairs_that_are_no_row_are_told(capsys, pairs, told):
+def test_pairs_that_are_not_a_row_are_errors(capsys, pairs, message):
     assert main([str(IRIS), *pairs]) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [("--no-header",), ("--format", "jsonl"), ("--on-error", "null"), ("-o", "row.parquet")]
+)
+def test_pairs_refuse_options_of_tables(capsys, options):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(IRIS), "petal length=1.4", *options])
+    assert stopped.value.code == 2
+    assert "a row in pairs field=value needs" in capsys.readouterr().err
 
 
 def test_without_a_header_cells_stand_in_the_order_of_the_model(capsys, tmp_path):

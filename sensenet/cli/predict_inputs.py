@@ -91,10 +91,10 @@ def run_pairs(
     model: Deepnet | ObjectDetector, options: argparse.Namespace, parser: argparse.ArgumentParser
 ) -> Predicted:
     """Predict the row in pairs `field=value`, as a table of one row."""
-    if _needs_arrow(model, [CSV], options) or options.no_header:
+    if _needs_arrow(model, [CSV], options) or options.no_header or options.format:
         parser.error(
             "a row in pairs field=value needs a model that predicts classes or numbers, and CSV as the "
-            "output, without --no-header and --on-error"
+            "output, without --format, --no-header and --on-error"
         )
     selection = select_columns(model, options.outputs, options.keep)
     with _open_output(options) as output:
