@@ -246,6 +246,6 @@ def test_sigterm_leaves_no_part_of_a_file(tmp_path):
             time.sleep(0.01)
         assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
         process.terminate()
-        _, told = process.communicate()
-    assert (process.returncode, told) == (143, "")
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (143, "")
     assert list(tmp_path.iterdir()) == []
