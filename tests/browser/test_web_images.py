@@ -291,3 +291,18 @@ def test_a_map_is_hidden_canceled_and_gone_with_the_next_image(chromium, shapes)
         True,
         1,
     ]
+
+
+def test_a_map_that_cannot_be_computed(chromium, shapes):
+    broken = "window.ImageData = class { constructor() { throw new Error('out of memory'); } }, 0"
+    steps = [
+        *choose(EXAMPLES / "shapes.png"),
+        ("ask", broken),
+        ("click", "#explain"),
+        ("wait", "#refusal"),
+        ("ask", TEXT.format("#refusal")),
+        ("ask", f"[{EXPLAINED}, {TEXT.format('#explain')}]"),
+        ("wait", "#explain"),
+    ]
+    answers = [answer for answer in browser.look(chromium, shapes, steps) if answer is not None]
+    assert answers == [0, "The map cannot be computed: out of memory", [False, "Show what matters"]]

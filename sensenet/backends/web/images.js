@@ -30,7 +30,13 @@ async function start() {
   find('explain').addEventListener('click', async () => {
     stopCamera();
     await settle();
-    occlusion.toggle();
+    find('refusal').hidden = true;
+    try {
+      await occlusion.toggle();
+    } catch (error) {
+      find('refusal').textContent = `The map cannot be computed: ${error.message}`;
+      find('refusal').hidden = false;
+    }
   });
   document.body.dataset.ready = true;
 }

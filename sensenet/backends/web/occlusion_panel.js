@@ -47,14 +47,21 @@ export function prepareOcclusion(signature, answerPixels) {
     const {pixels, subject} = explained;
     const {whole, score} = subject;
     const answered = async (covered) => score(await answerPixels(covered));
-    const map = await occlude(pixels, signature.image.channels, whole, answered, report);
+    let map = null;
+    try {
+      map = await occlude(pixels, signature.image.channels, whole, answered, report);
+    } finally {
+      if (offered === explained) {
+        running = false;
+        show(false);
+      }
+    }
     if (offered !== explained) return;
-    running = false;
     if (map) {
       explained.map = map;
       showMap(explained);
+      show(true);
     }
-    show(map !== null);
     button.focus();
     if (map) find('canvas').scrollIntoView({block: 'nearest'}); // on phones the button is far below
   };
