@@ -15,7 +15,7 @@ import pytest
 from support import browser
 from support.accessibility import CHECKS, POOR_CONTRAST
 from support.documents import typed
-from support.web_pages import EXAMPLES, hostile, percent, save_page, wide
+from support.web_pages import EXAMPLES, category_field, hostile, percent, resource, save_page, wide
 
 import sensenet
 from sensenet.cli.predict import main as predict
@@ -287,6 +287,28 @@ def test_items_are_chosen(chromium, tmp_path):
         ["beans", "fish"],
         [],
     ]
+
+
+@pytest.mark.slow
+def test_categories_that_look_alike_are_numbered(chromium, tmp_path):
+    categories = [*(f"kind {number}" for number in range(100)), "a\u200e", "a\u200f", "", " "]
+    field, cell = category_field("kind", categories)
+    source = resource([field], [cell], ["one", "two"])
+    page = save_page(source, tmp_path / "page.html")
+    shown = ["a\ufffd", "a\ufffd (2)", "(empty)", "(empty) (2)"]
+    steps = [ask("[...document.querySelectorAll('datalist option')].slice(-4).map((each) => each.value)")]
+    for text in shown:
+        steps += [
+            ("fill", "#field-0", text),
+            ("until", "new Promise(requestAnimationFrame).then(() => true)"),
+        ]
+        steps.append(ask(TEXTS, "#probabilities .value"))
+    found, *answers = [each for each in browser.look(chromium, page, steps) if each is not None]
+    assert found == shown
+    model = sensenet.create_model(source)
+    expected = [[percent(float(share)) for share in model({"kind": name})[0]] for name in categories[-4:]]
+    assert expected[0] != expected[1]
+    assert answers == expected
 
 
 @pytest.mark.slow

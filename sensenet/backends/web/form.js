@@ -168,12 +168,13 @@ function chooser(input, id, edited) {
 
 /** A field with suggestions, for many categories. */
 function searcher(input, id, edited) {
-  const shown = new Map(input.categories.map((name) => [nameText(name), name]));
+  const shown = distinctTexts(input.categories);
+  const texts = new Map([...shown].map(([text, name]) => [name, text]));
   const control = element('input', {id, placeholder: 'missing', '@list': `${id}-list`, ...describedBy(input, id)});
   const list = element(
     'datalist',
     {id: `${id}-list`},
-    ...[...shown.keys()].map((name) => element('option', {value: name})),
+    ...[...shown.keys()].map((text) => element('option', {value: text})),
   );
   const button = missingButton(input, () => {
     control.value = '';
@@ -186,9 +187,21 @@ function searcher(input, id, edited) {
   const show = (value, fault) =>
     showState({root, hint}, control, button, value, fault, remarkOn(value, input.categories));
   const fill = (value) => {
-    control.value = value === null ? '' : nameText(String(value));
+    control.value = value === null ? '' : (texts.get(String(value)) ?? nameText(String(value)));
   };
   return {root, show, fill};
+}
+
+/** The categories by what is shown of each; those that look alike are numbered. */
+function distinctTexts(categories) {
+  const found = new Map();
+  for (const name of categories) {
+    const text = nameText(name);
+    let shown = text;
+    for (let number = 2; found.has(shown); number++) shown = `${text} (${number})`;
+    found.set(shown, name);
+  }
+  return found;
 }
 
 function remarkOn(value, categories) {
