@@ -1,12 +1,11 @@
 """Compares the mean average precision of two detectors by a paired bootstrap over images.
 
 Each of DRAWS draws takes n of the n images, with replacement and a fixed seed, and measures both detectors on
-them. The interval of the difference is from the 2.5 % to the 97.5 %
-quantile of the drawn differences (Efron and Tibshirani, “An Introduction to the Bootstrap”, 1993, chapter
-13). The p-value is 2 · (1 + the smaller of the numbers of draws in which the difference is at most 0, and at
-least 0) / (1 + draws): how far the interval may narrow until it leaves out 0, never 0 itself (Davison and
-Hinkley, “Bootstrap Methods and their Application”, 1997, chapter 4). Both suppose images that are independent
-of each other.
+them. The interval of the difference is from the 2.5 % to the 97.5 % quantile of the drawn differences (Efron
+and Tibshirani, “An Introduction to the Bootstrap”, 1993, chapter 13). The p-value is 2 · (1 + the smaller of
+the numbers of draws in which the difference is at most 0, and at least 0) / (1 + draws): how far the interval
+may narrow until it leaves out 0, never 0 itself (Davison and Hinkley, “Bootstrap Methods and their
+Application”, 1997, chapter 4). Both suppose images that are independent of each other.
 """
 
 from __future__ import annotations
