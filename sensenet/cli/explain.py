@@ -35,6 +35,7 @@ from sensenet.explanation.text import (
 from sensenet.files.writing import new_binary_file, require_free
 from sensenet.models.create import create_model
 from sensenet.models.deepnet import Deepnet, ObjectDetector
+from sensenet.plain_numbers import format_count
 from sensenet.progress import STEPS, progress_bar, status_line
 
 PROGRAM = "sensenet explain"
@@ -244,7 +245,7 @@ def _read_background(model: Deepnet, options: argparse.Namespace) -> Background 
     sample = read_sample(model, options.background, MOST_ROWS, seed=options.seed, ignore=options.ignore)
     files = ", ".join(options.background)
     part = "" if len(sample.rows) == sample.found else f"{len(sample.rows):,} of "
-    source = f"{part}{sample.found:,} rows of {files}"
+    source = f"{part}{format_count(sample.found, 'row')} of {files}"
     with naming_places(sample.places):
         return attrs.evolve(make_background(model, sample.rows), source=source)
 

@@ -177,6 +177,23 @@ def test_detectors_are_compared_in_text_and_page(detectors):
     assert detectors.to_json()["comparisons"][2]["p_value"] is None
 
 
+@pytest.mark.parametrize(
+    ("document", "truth"),
+    [
+        (whole([number("a")], predict_number, PRICE), ("price", 3.0)),
+        (EXAMPLES / "iris.json", ("species", "setosa")),
+    ],
+    ids=["regression", "classifier"],
+)
+def test_a_row_is_not_said_in_the_plural(document, truth):
+    model = sensenet.create_model(document)
+    name, value = truth
+    report = evaluate([model, model], pa.table({name: [value]}))
+    for said in (report.to_text(), report.to_html()):
+        assert "1 row" in said
+        assert not re.search(r"\b1 rows", said)
+
+
 def test_json_has_the_structure_of_bigml(iris):
     record = iris.to_json()
     (evaluation,) = record["evaluations"]

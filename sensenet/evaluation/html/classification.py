@@ -15,7 +15,7 @@ from sensenet.evaluation.html.class_curves import DIAGONAL, draw_curves
 from sensenet.evaluation.html.confusion import draw_confusion, list_confusions
 from sensenet.evaluation.html.elements import SERIES, measured, table
 from sensenet.evaluation.ratios import divide
-from sensenet.plain_numbers import format_measure
+from sensenet.plain_numbers import format_count, format_measure
 
 MOST_ROWS = 200
 """The most classes in the table."""
@@ -99,7 +99,9 @@ def _reliability(result: Classification) -> str:
         zip(calibration.rows, calibration.mean_probability, calibration.accuracy, strict=True)
     ):
         if rows:
-            tooltip = f"{rows:,} rows: probability {probability:.3f} on average, {accuracy:.1%} right"
+            tooltip = (
+                f"{format_count(rows, 'row')}: probability {probability:.3f} on average, {accuracy:.1%} right"
+            )
             bars.append(plot.box(_sides(position, BINS), (0, float(accuracy)), "bar", tooltip, 0.75))
             bars.append(plot.dot(float(probability), float(accuracy)))
     content = [*bars, plot.line(DIAGONAL, DIAGONAL, "ideal")]
@@ -122,7 +124,7 @@ def _confidence(result: Classification) -> Iterator[str]:
             _sides(position, BINS),
             (0, float(count)),
             "bar",
-            f"{count:,} rows from {position / BINS:.2f} to {(position + 1) / BINS:.2f}",
+            f"{format_count(count, 'row')} from {position / BINS:.2f} to {(position + 1) / BINS:.2f}",
         )
         for position, count in enumerate(rows)
         if count
@@ -145,7 +147,7 @@ def _scores(pair: tuple[ClassStatistics, Curves]) -> str:
     boxes = []
     for series, (sign, share, count) in enumerate(zip((1, -1), shares, counts, strict=True)):
         for position in np.flatnonzero(count).tolist():
-            tooltip = f"{int(count[position]):,} rows, {share[position]:.1%}"
+            tooltip = f"{format_count(int(count[position]), 'row')}, {share[position]:.1%}"
             heights = (0, sign * float(share[position]))
             boxes.append(plot.box(_sides(position, HISTOGRAM_BINS), heights, f"fill s{series}", tooltip))
     label = f"Histograms of the probability of {each.class_name}"

@@ -19,15 +19,17 @@ def draw_comparison(comparison: Comparison) -> str:
     match comparison:
         case ClassComparison():
             what, difference = "Difference of accuracy", comparison.accuracy_difference
+            rows = format_count(comparison.rows, "row")
             facts = (
-                f"Different predictions for {comparison.disagreements:,} of {comparison.rows:,} rows; only "
+                f"Different predictions for {comparison.disagreements:,} of {rows}; only "
                 f"the first is right in {comparison.only_first_right:,}, only this one in "
                 f"{comparison.only_second_right:,}. Probabilities change by {_change(comparison)}."
             )
             test = "McNemar’s exact test"
         case NumberComparison():
             what, difference = "Difference of mean absolute error", comparison.error_difference
-            facts = f"Predictions change by {_change(comparison)}, over {comparison.rows:,} rows."
+            rows = format_count(comparison.rows, "row")
+            facts = f"Predictions change by {_change(comparison)}, over {rows}."
             test = "normal approximation"
         case DetectionComparison():
             what, difference = "Difference of mAP@.5:.95", comparison.difference

@@ -13,7 +13,7 @@ from sensenet.evaluation.histograms import PLOT_BINS, Histogram
 from sensenet.evaluation.ratios import divide
 from sensenet.evaluation.regression import Regression
 from sensenet.ir.types import Array
-from sensenet.plain_numbers import format_measure
+from sensenet.plain_numbers import format_count, format_measure
 
 FEWEST_BINS = 12
 """The bins of an axis for few rows."""
@@ -40,7 +40,7 @@ def _pairs(pairs: Histogram) -> str:
             (x[i], x[i + 1]),
             (y[j], y[j + 1]),
             "density",
-            f"{int(pairs.counts[i, j]):,} rows: true {x[i]:.4g} to {x[i + 1]:.4g}, "
+            f"{format_count(int(pairs.counts[i, j]), 'row')}: true {x[i]:.4g} to {x[i + 1]:.4g}, "
             f"predicted {y[j]:.4g} to {y[j + 1]:.4g}",
             0.15 + 0.85 * float(np.sqrt(pairs.counts[i, j] / most)),
         )
@@ -63,7 +63,7 @@ def _residuals(result: Regression, bins: int) -> str:
             (edges[i], edges[i + 1]),
             (0, float(count)),
             "bar",
-            f"{int(count):,} rows from {edges[i]:.4g} to {edges[i + 1]:.4g}",
+            f"{format_count(int(count), 'row')} from {edges[i]:.4g} to {edges[i + 1]:.4g}",
             0.85,
         )
         for i, count in enumerate(counts)
@@ -90,7 +90,7 @@ def _by_truth(pairs: Histogram) -> str:
     half = pairs.widths[0] * 0.42
     marks = []
     for center, middle, around, count in zip(x[some], mean[some], spread[some], rows[some], strict=True):
-        tooltip = f"{int(count):,} rows near {center:.4g}: {middle:.4g} ± {around:.4g}"
+        tooltip = f"{format_count(int(count), 'row')} near {center:.4g}: {middle:.4g} ± {around:.4g}"
         marks.append(
             plot.box((center - half, center + half), (middle - around, middle + around), "faint", tooltip)
         )
