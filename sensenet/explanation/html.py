@@ -183,10 +183,7 @@ def _all_outputs(found: Contributions) -> str:
         _named_row(name, "".join(f"<td>{cell}</td>" for cell in cells))
         for name, cells in zip(names, zip(*columns, strict=True), strict=True)
     )
-    table = (
-        f'<table class="numbers"><thead><tr><th scope="col">Field</th>{heads}</tr></thead>'
-        f"<tbody>\n{body}</tbody></table>"
-    )
+    table = f'<table><thead><tr><th scope="col">Field</th>{heads}</tr></thead><tbody>\n{body}</tbody></table>'
     return _details("Contributions to all classes", table)
 
 
