@@ -13,7 +13,7 @@ from sensenet.batches.table_files import find_format
 from sensenet.cli import common as command_line
 from sensenet.cli.common import STANDARD
 from sensenet.cli.json_results import add_json, list_files, print_json
-from sensenet.cli.table_options import add_table_options
+from sensenet.cli.table_options import add_ignore, add_table_options
 from sensenet.evaluation.evaluate import evaluate
 from sensenet.files.writing import new_file, require_free
 from sensenet.progress import ROWS, progress_bar
@@ -73,14 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="COLUMN",
         help="the column with the true values (default: that with the objective field's id or name)",
     )
-    tables.add_argument(
-        "--ignore",
-        metavar="NAMES",
-        type=command_line.names,
-        action="extend",
-        default=[],
-        help="columns that are neither fields nor true values, separated by commas",
-    )
+    add_ignore(tables)
     add_table_options(tables, "rows and images that cannot be read are counted and left out")
     images = parser.add_argument_group("detectors")
     images.add_argument(

@@ -13,6 +13,7 @@ from sensenet.batches.image_tables import reads_images_alone
 from sensenet.cli import common as command_line
 from sensenet.cli.explain_inputs import naming_places, read_row, read_sample
 from sensenet.cli.json_results import add_json, list_files, print_json
+from sensenet.cli.table_options import add_ignore
 from sensenet.explanation.attribution import contributions, find_output, name_outputs
 from sensenet.explanation.background import MOST_ROWS, Background, make_background
 from sensenet.explanation.curves import what_if
@@ -107,14 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         help="show the answers for other values of a field; repeatable",
     )
-    add(
-        "--ignore",
-        metavar="NAMES",
-        type=command_line.names,
-        action="extend",
-        default=[],
-        help="columns of tables that are neither fields nor true values, separated by commas",
-    )
+    add_ignore(parser)
     add(
         "--seed",
         type=command_line.argument_type(_read_seed),

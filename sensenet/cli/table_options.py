@@ -1,4 +1,4 @@
-"""The options of commands that read tables to predict."""
+"""The options of commands that read tables."""
 
 from __future__ import annotations
 
@@ -23,3 +23,15 @@ def add_table_options(group: argparse._ArgumentGroup, null: str) -> None:
         help="between cells of CSV (default: a comma)",
     )
     group.add_argument("--on-error", choices=ErrorPolicies, default="raise", help=f"null: {null}")
+
+
+def add_ignore(group: argparse._ActionsContainer) -> None:
+    """Add the option `--ignore`, for columns of tables with true values."""
+    group.add_argument(
+        "--ignore",
+        metavar="NAMES",
+        type=command_line.names,
+        action="extend",
+        default=[],
+        help="columns of tables that are neither fields nor true values, separated by commas",
+    )
