@@ -12,7 +12,7 @@ from typing import Any
 
 from sensenet.batches.compression import open_input
 from sensenet.batches.table_files import CSV, TableFile, expand_paths, find_format
-from sensenet.cli.pairs import is_pair, read_pairs
+from sensenet.cli.pairs import are_pairs, read_pairs
 from sensenet.cli.predict_rows import row_reader
 from sensenet.errors import InputError
 from sensenet.models.deepnet import Deepnet
@@ -50,11 +50,10 @@ def read_row(
     """
     if len(given) == 1 and given[0].lstrip().startswith(("{", "[")):
         return _read_json(given[0]), []
-    if all(map(is_pair, given)):
+    if are_pairs(given):
         return {**read_pairs(given)}, []
     if len(given) > 1:
-        wrong = next(each for each in given if not is_pair(each))
-        raise InputError(f"expected pairs field=value, one JSON object, or one table; found {wrong!r:.60}")
+        raise InputError(f"expected one table; found {given[0]!r:.60} and {given[1]!r:.60}")
     found = next(islice(_read_rows(model, given[0], ignore), number - 1, None), None)
     if found is None:
         raise InputError(f"{given[0]} has no row {number}")

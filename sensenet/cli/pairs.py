@@ -11,19 +11,19 @@ from sensenet.errors import InputError
 from sensenet.runtime.cells import find_repeated
 
 
-def is_pair(text: str) -> bool:
-    """Return whether an argument is a pair, and neither a path, a glob nor the name of a table."""
-    named = find_format(text) is not None or os.path.exists(text)
-    return "=" in text[1:] and not named and not glob.glob(text, recursive=True)
-
-
 def are_pairs(given: Sequence[str]) -> bool:
     """Return whether arguments are pairs; raise InputError if only some are."""
-    pairs = [is_pair(text) for text in given]
+    pairs = [_is_pair(text) for text in given]
     if any(pairs) and not all(pairs):
         pair, other = given[pairs.index(True)], given[pairs.index(False)]
         raise InputError(f"expected pairs field=value, or files; found both: {pair!r:.60} and {other!r:.60}")
     return all(pairs)
+
+
+def _is_pair(text: str) -> bool:
+    """Return whether an argument is a pair, and neither a path, a glob nor the name of a table."""
+    named = find_format(text) is not None or os.path.exists(text)
+    return "=" in text[1:] and not named and not glob.glob(text, recursive=True)
 
 
 def read_pairs(pairs: Sequence[str]) -> dict[str, str | None]:
