@@ -97,7 +97,14 @@ def test_pairs_that_are_not_a_row_are_errors(capsys, pairs, message):
 
 
 @pytest.mark.parametrize(
-    "options", [("--no-header",), ("--format", "jsonl"), ("--on-error", "null"), ("-o", "row.parquet")]
+    "options",
+    [
+        ("--no-header",),
+        ("--format", "jsonl"),
+        ("--on-error", "null"),
+        ("--batch", "2"),
+        ("-o", "row.parquet"),
+    ],
 )
 def test_pairs_refuse_options_of_tables(capsys, options):
     with pytest.raises(SystemExit) as stopped:

@@ -91,10 +91,10 @@ def run_pairs(
     model: Deepnet | ObjectDetector, options: argparse.Namespace, parser: argparse.ArgumentParser
 ) -> Predicted:
     """Predict the row in pairs `field=value`, as a table of one row."""
-    if _needs_arrow(model, [CSV], options) or options.no_header or options.format:
+    if _needs_arrow(model, [CSV], options) or options.no_header or options.format or options.batch:
         parser.error(
             "a row in pairs field=value needs a model that predicts classes or numbers, and CSV as the "
-            "output, without --format, --no-header and --on-error"
+            "output, without --format, --no-header, --on-error and --batch"
         )
     selection = select_columns(model, options.outputs, options.keep)
     with _open_output(options) as output:
