@@ -40,6 +40,7 @@ from sensenet.errors import (
     UnknownTargetError,
     UnsupportedOpError,
 )
+from sensenet.explanation import heat_image
 from sensenet.signature import Field, Signature
 
 pytest.importorskip("llvmlite")
@@ -404,6 +405,15 @@ def test_every_module_is_in_the_script():
     assert {f"{page.HERE / name}" for name in (*page.MODULES, *page.IMAGE_MODULES)} >= {
         f"{each}" for each in page.HERE.glob("*.js")
     }
+
+
+def test_maps_have_the_colors_of_python():
+    drawing, style = ((page.HERE / name).read_text() for name in ("image_drawing.js", "page.css"))
+    colors = re.search(r"\[SUPPORT, AGAINST\] = (\[.*?\]);", drawing, re.DOTALL)[1]
+    assert re.findall(r"\d+", colors) == [str(part) for part in (*heat_image.SUPPORT, *heat_image.AGAINST)]
+    assert f"const STRONGEST = {heat_image.STRONGEST};" in drawing
+    legend = re.search(r"#legend i \{.*rgb\((.*?)\), rgb\(.*?\), rgb\((.*?)\)\);", style).groups()
+    assert legend == tuple(" ".join(map(str, color)) for color in (heat_image.AGAINST, heat_image.SUPPORT))
 
 
 def test_the_command_writes_both_forms(tmp_path, monkeypatch, capsys):
