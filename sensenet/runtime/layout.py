@@ -18,7 +18,7 @@ MOST_NAMES = 12
 DELIMITERS = (";", "\t", "|", ",")
 """What separates cells in files that are called CSV."""
 
-LONGEST_HEADER = 10_000
+LONGEST_SPLIT = 10_000
 """How many characters of the name of a column are split by other delimiters."""
 
 LONGEST_NAME = 100
@@ -118,7 +118,7 @@ class RowLayout:
     def find_delimiter(self, text: str) -> str | None:
         """Return what separates names of fields in the name of a column, if it is a whole header."""
         for delimiter in DELIMITERS:
-            names = text[:LONGEST_HEADER].split(delimiter)
+            names = text[:LONGEST_SPLIT].split(delimiter)
             if len(names) > 1 and any(name.strip(' "') in self.positions for name in names):
                 return delimiter
         return None

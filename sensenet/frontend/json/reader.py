@@ -44,7 +44,7 @@ BYTES_FOR_MACHINE_CODE = 1 << 26
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+OTHER_ENCODING_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 """The byte order marks of other encodings: that of UTF-32 in little-endian order begins with UTF-16's."""
 
 LONGEST_START = 30
@@ -229,7 +229,7 @@ def _read_slowly(content: bytes, name: str) -> Any:
         text = content.decode()
         return json.loads(text)
     except UnicodeDecodeError as error:
-        if content.startswith(UTF_16_MARKS):
+        if content.startswith(OTHER_ENCODING_MARKS):
             raise DocumentError(f"{name}: the text is UTF-16 or UTF-32: save it as UTF-8") from error
         raise DocumentError(f"{name}: not a JSON document: byte {error.start} is not UTF-8 text") from error
     except json.JSONDecodeError as error:
