@@ -229,6 +229,16 @@ def test_documents_without_names_have_an_input_for_each_cell(web):
     assert (inputs[0]["minimum"], inputs[0]["maximum"], inputs[0]["known"]) == (-4.5, 7.5, False)
 
 
+def test_rows_without_an_answer_are_counted_apart_from_an_empty_class(web):
+    fields, cells = zip(*(number_field(name) for name in "xy"), strict=True)
+    source = resource(fields, cells, ["", "b"])
+    (layer,) = source["deepnet"]["network"]["layers"]
+    layer.update(weights=[[1e10, -1e10], [-1e10, 1e10]], offset=[1.0, 0.0])  # ∞ - ∞
+    found = web.score(source, b"x,y\n3e38,3e38\n40,40\n")
+    assert found["labels"] == [[None, 1], ["", 1]]
+    assert [line.split(",")[0] for line in found["text"].splitlines()] == ["kind", "", ""]
+
+
 def test_the_most_frequent_category_is_typical(web):
     field, cell = category_field("color", ["red", "green"])
     field["summary"]["categories"] = [["red", 1], ["green", 5]]

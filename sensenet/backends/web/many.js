@@ -69,7 +69,7 @@ function showScored({rows, labels, header, kept, shown, ignored, absent}, file, 
     find('labels'),
     counts.map(([label, count]) => ({
       key: label,
-      label: nameText(label),
+      label: label === null ? 'no answer' : nameText(label),
       value: `${count.toLocaleString('en')} (${percentText(count / rows)})`,
       share: count / rows,
     })),

@@ -137,9 +137,9 @@ function answerBatch(state) {
   const {classes} = model;
   const lines = batch.map(({cells}, row) => {
     const numbers = [...answers.subarray(row * model.outputs, (row + 1) * model.outputs)];
-    const label = classes.length ? (classes[numbers.indexOf(Math.max(...numbers))] ?? '') : null;
-    if (label !== null) labels.set(label, (labels.get(label) ?? 0) + 1);
-    const line = [...(keep ? cells : []), ...(label === null ? [] : [label]), ...numbers];
+    const label = classes[numbers.indexOf(Math.max(...numbers))] ?? null; // null if they are NaN
+    if (classes.length) labels.set(label, (labels.get(label) ?? 0) + 1);
+    const line = [...(keep ? cells : []), ...(classes.length ? [label ?? ''] : []), ...numbers];
     if (shown.length < SHOWN) shown.push(line);
     return writeRecord(line, delimiter);
   });
